@@ -1,0 +1,57 @@
+# Each target sets up what it needs by itself; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+READY := .venv/.ready
+NODE := tests/local/node_modules/.ready
+
+.PHONY: help demo serve test lint format bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: $(READY) $(NODE) ## the whole job on this machine: two companies, three runs, checked
+	$(BIN)/python -m tests.local demo
+
+serve: $(READY) $(NODE) ## keep the local cloud up with the demo's data, until Ctrl-C
+	$(BIN)/python -m tests.local serve --demo
+
+test: $(READY) $(NODE) ## all tests, with coverage
+	@mkdir -p build/coverage
+	@rm -f build/coverage/data*
+	$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+lint: $(READY) ## style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## bring the code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
+	$(BIN)/python -m tests.performance
+
+lock: $(READY) ## pin the dependencies of pyproject.toml anew
+	$(BIN)/uv pip compile -q --universal --python-version 3.13 --generate-hashes --no-annotate --no-header -o requirements.txt pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.13 --generate-hashes --no-annotate --no-header --extra tests -c requirements.txt -o tests/requirements.txt pyproject.toml
+
+clean: ## remove all that was made here
+	rm -rf .venv build tests/local/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): tests/requirements.txt
+	@python=$$(.ci/find-python) && "$$python" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@touch $@
+
+$(NODE): tests/local/package.json tests/local/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed for Azurite: install it from your system's packages." >&2; exit 2; }
+	@npm ci --prefix tests/local --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,1 @@
+"""Contact Sync: copies people and groups of Microsoft Entra ID into Exchange Online mailboxes."""

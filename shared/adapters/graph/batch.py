@@ -1,0 +1,72 @@
+"""JSON batching: up to 20 requests in one (docs: json-batching).
+
+Unordered, so that Outlook runs up to four of them at once; one batch in flight per mailbox is
+therefore just what the limit of four allows. The SDK's own batch classes cannot be used as
+installed (graph-facts.md: msgraph-sdk-python-core#1030, kiota-python#737).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.adapters.graph.transport import (
+    IMMUTABLE_ID,
+    Answer,
+    GraphSession,
+    relative,
+    required,
+)
+from shared.domain.errors import Unavailable
+
+BATCH_SIZE: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One request of a batch; `path` is relative to the endpoint."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: Mapping[str, Any] | None = None
+
+    def as_json(self, number: int) -> dict[str, Any]:
+        """The item as it stands in the batch's body."""
+        headers = {"Prefer": IMMUTABLE_ID}
+        item: dict[str, Any] = {
+            "id": str(number),
+            "method": self.method,
+            "url": relative(self.path, self.query),
+            "headers": headers,
+        }
+        if self.body is not None:
+            headers["Content-Type"] = "application/json"
+            item["body"] = self.body
+        return item
+
+
+async def send_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[Answer]:
+    """Send at most 20 requests together and answer theirs, in the order of `items`.
+
+    Each answer may be a refusal of its own. Raises `Throttled` or `Unavailable` if the batch as a
+    whole did not come through: the fate of each of its writes is then unknown.
+    """
+    body = {"requests": [item.as_json(number) for number, item in enumerate(items)]}
+    answer = required(await session.request("POST", "/$batch", body=body))
+    answers = {str(part.get("id")): _answer(part) for part in answer.body.get("responses", ())}
+    if missing := [n for n in range(len(items)) if str(n) not in answers]:
+        message = f"Microsoft Graph left {len(missing)} of {len(items)} batch items unanswered."
+        raise Unavailable(message, 1.0)
+    found = [answers[str(number)] for number in range(len(items))]
+    session.meter.throttled += sum(1 for part in found if part.status == 429)
+    return found
+
+
+def longest_wait(answers: Iterable[Answer], default: float = 1.0) -> float:
+    """How long to wait before the failed items go again: the longest Retry-After among them."""
+    return max(a.retry_after if a.retry_after is not None else default for a in answers)
+
+
+def _answer(part: Mapping[str, Any]) -> Answer:
+    headers = {str(k).lower(): str(v) for k, v in (part.get("headers") or {}).items()}
+    return Answer(int(part.get("status", 0)), part.get("body"), headers)

@@ -1,0 +1,178 @@
+"""Reading Entra ID: users, groups with their nested members, organisational contacts.
+
+Every function reads all pages or fails: a part is never taken for the whole. Docs: user-list,
+group-list-transitivemembers, orgcontact-list, directoryobject-getbyids, aad-advanced-queries.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import batched
+from typing import Any, Final
+
+from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
+from shared.adapters.graph.transport import GraphSession, required
+from shared.domain.errors import NeedsAdmin, Refused, Unavailable
+from shared.domain.reasons import Reason
+
+type Object = dict[str, Any]
+
+_PAGE: Final = "999"
+_ADVANCED: Final = {"ConsistencyLevel": "eventual"}
+_IDS_PER_FILTER: Final = 15
+_IDS_PER_LOOKUP: Final = 1_000
+_USER_FIELDS: Final = ",".join(
+    (
+        "id",
+        "accountEnabled",
+        "showInAddressList",
+        "userType",
+        "displayName",
+        "givenName",
+        "surname",
+        "companyName",
+        "department",
+        "jobTitle",
+        "officeLocation",
+        "mail",
+        "proxyAddresses",
+        "businessPhones",
+        "mobilePhone",
+        "faxNumber",
+        "streetAddress",
+        "city",
+        "state",
+        "postalCode",
+        "country",
+    )
+)
+_ORG_CONTACT_FIELDS: Final = (
+    "id,displayName,givenName,surname,companyName,department,jobTitle,mail,proxyAddresses,"
+    "phones,addresses"
+)
+_GROUP_FIELDS: Final = "id,displayName,mail,mailEnabled,proxyAddresses"
+_MAILBOX_FIELDS: Final = "id,mail"
+_MANAGER: Final = "manager($select=id,displayName)"
+
+
+async def all_users(session: GraphSession) -> AsyncIterator[Object]:
+    """Every user of the tenant, 999 a page, each with its manager's name."""
+    query = {"$select": _USER_FIELDS, "$expand": _MANAGER, "$top": _PAGE}
+    async for page in session.pages("/users", query=query):
+        for user in page["value"]:
+            yield user
+
+
+async def managers_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str, Object]:
+    """The managers (id and name) of those users that have one; 300 per HTTP request."""
+    users = await users_by_id(session, ids, "id")
+    return {id_: user["manager"] for id_, user in users.items() if user.get("manager")}
+
+
+async def users_by_id(
+    session: GraphSession, ids: Iterable[str], fields: str = _USER_FIELDS
+) -> dict[str, Object]:
+    """Those of the users that exist, each with its manager's name; 300 per HTTP request.
+
+    The filter `in` takes at most 15 values (docs: filter-query-parameter).
+    """
+    groups = [list(ids) for ids in batched(sorted(set(ids)), _IDS_PER_FILTER, strict=False)]
+    found: dict[str, Object] = {}
+    for chunk in batched(groups, BATCH_SIZE, strict=False):
+        items = [
+            BatchItem(
+                "GET",
+                "/users",
+                {
+                    "$select": fields,
+                    "$expand": _MANAGER,
+                    "$filter": f"id in ({','.join(_quoted(i) for i in ids)})",
+                },
+            )
+            for ids in chunk
+        ]
+        for answer in await _read_batch(session, items):
+            found.update({user["id"]: user for user in answer["value"]})
+    return found
+
+
+async def group(session: GraphSession, group_id: str) -> Object:
+    """One group; raises `NeedsAdmin` (group not found) if it does not exist."""
+    try:
+        answer = required(
+            await session.read(f"/groups/{group_id}", query={"$select": _GROUP_FIELDS})
+        )
+    except Refused as error:
+        raise _group_error(error, group_id) from error
+    return dict(answer.body)
+
+
+async def group_members(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
+    """The users in a group and in the groups within it."""
+    async for user in _members(session, group_id, "microsoft.graph.user", _USER_FIELDS):
+        yield user
+
+
+async def group_org_contacts(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
+    """The organisational contacts in a group and in the groups within it."""
+    fields = _ORG_CONTACT_FIELDS
+    async for contact in _members(session, group_id, "microsoft.graph.orgContact", fields):
+        yield contact
+
+
+async def group_mailboxes(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
+    """The users in a group and within, with no more than tells whether they have mail."""
+    async for user in _members(session, group_id, "microsoft.graph.user", _MAILBOX_FIELDS):
+        yield user
+
+
+async def org_contacts(session: GraphSession) -> AsyncIterator[Object]:
+    """Every organisational contact of the tenant."""
+    query = {"$select": _ORG_CONTACT_FIELDS, "$top": _PAGE}
+    async for page in session.pages("/contacts", query=query):
+        for contact in page["value"]:
+            yield contact
+
+
+async def mailboxes_by_id(session: GraphSession, ids: Sequence[str]) -> dict[str, Object]:
+    """Those of the users that exist, with `mail`, by id; 1,000 per request."""
+    found: dict[str, Object] = {}
+    for chunk in batched(sorted(set(ids)), _IDS_PER_LOOKUP, strict=False):
+        answer = required(
+            await session.request(
+                "POST",
+                f"/directoryObjects/getByIds?$select={_MAILBOX_FIELDS}",
+                body={"ids": list(chunk), "types": ["user"]},
+            )
+        )
+        found.update({user["id"]: user for user in answer.body["value"]})
+    return found
+
+
+async def _members(
+    session: GraphSession, group_id: str, kind: str, fields: str
+) -> AsyncIterator[Object]:
+    path = f"/groups/{group_id}/transitiveMembers/{kind}"
+    query = {"$select": fields, "$top": _PAGE, "$count": "true"}
+    try:
+        async for page in session.pages(path, query=query, headers=_ADVANCED):
+            for member in page["value"]:
+                yield member
+    except Refused as error:
+        raise _group_error(error, group_id) from error
+
+
+def _group_error(error: Refused, group_id: str) -> NeedsAdmin:
+    if error.status == 404:
+        return NeedsAdmin(Reason.GROUP_NOT_FOUND, f"Group {group_id} does not exist.")
+    return error
+
+
+async def _read_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[Any]:
+    answers = await send_batch(session, items)
+    if passing := [answer for answer in answers if answer.passing]:
+        message = "Microsoft Graph did not answer all of a batch."
+        raise Unavailable(message, longest_wait(passing))
+    return [required(answer).body for answer in answers]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

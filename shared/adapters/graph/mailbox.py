@@ -1,0 +1,245 @@
+"""One user's mailbox: our folder, its delta, our marks, and writing contacts in batches.
+
+Docs: contact, contactfolder, contact-delta, singlevaluelegacyextendedproperty-get, json-batching.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any, Final
+from urllib.parse import quote
+
+from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
+from shared.adapters.graph.transport import Answer, GraphSession
+from shared.domain.contact import GRAPH_FIELDS, MARK, graph_body, key_of_mark, mark_of
+from shared.domain.errors import NeedsAdmin, Refused, Unavailable
+from shared.domain.plan import Change, Create, Delete, Operation, Update
+from shared.domain.reasons import Reason
+
+_DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}
+_NAMES_TRIED: Final = 5
+_MARKED: Final = f"singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq '{{}}')"
+_WITH_MARK: Final = f"singleValueExtendedProperties($filter=id eq '{MARK}')"
+_NO_MAILBOX: Final = ("MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI")
+
+
+class FolderGoneError(Exception):
+    """The folder does not exist any more."""
+
+
+class LinkExpiredError(Exception):
+    """The delta link is too old: the whole folder has to be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed in a folder, and the link from which the next delta goes on."""
+
+    changes: tuple[Change, ...]
+    link: str
+
+
+class Mailbox:
+    """One mailbox, for one import. Every call may raise what `GraphSession.request` raises.
+
+    A mailbox that is not there, or not open to us, raises `NeedsAdmin` with its reason.
+    """
+
+    def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
+        """Open nothing yet."""
+        self._session = session
+        self._root = f"/users/{quote(user, safe='')}"
+        self._import = import_id
+        self._contacts = f"{self._root}/contacts"
+
+    def in_folder(self, folder: str | None) -> None:
+        """Choose where contacts are written and looked up: our folder, or the default one."""
+        self._contacts = f"{self._folder(folder)}/contacts" if folder else f"{self._root}/contacts"
+
+    async def find_folder(self) -> str | None:
+        """The id of this import's own folder, by its mark, whatever its name is now."""
+        answer = self._checked(
+            await self._session.read(
+                f"{self._root}/contactFolders",
+                query={"$filter": _MARKED.format(mark_of(self._import)), "$select": "id"},
+            )
+        )
+        folders = answer.body["value"]
+        return str(folders[0]["id"]) if folders else None
+
+    async def create_folder(self, name: str) -> str:
+        """Make this import's own folder and answer its id.
+
+        A folder of that name that is not ours is left alone: ours becomes 'name (2)' and so on.
+        """
+        for number in range(1, _NAMES_TRIED + 1):
+            answer = await self._session.request(
+                "POST",
+                f"{self._root}/contactFolders",
+                body={
+                    "displayName": name if number == 1 else f"{name} ({number})",
+                    "singleValueExtendedProperties": [{"id": MARK, "value": mark_of(self._import)}],
+                },
+            )
+            if answer.status == 409:
+                continue
+            return str(self._checked(answer).body["id"])
+        raise NeedsAdmin(Reason.FOLDER_NAME_TAKEN, "No free name for the contact folder.")
+
+    async def rename_folder(self, folder: str, name: str) -> None:
+        """Give our folder another name; if that name is taken, it keeps its own."""
+        answer = await self._session.request(
+            "PATCH", self._folder(folder), body={"displayName": name}
+        )
+        if answer.status != 409:
+            self._checked(answer, folder=True)
+
+    async def default_folder(self) -> str | None:
+        """The id of the default Contacts folder, or None while it holds no contact.
+
+        It has no documented well-known name in v1.0 and is not among contactFolders, but each
+        contact in it names it.
+        """
+        answer = self._checked(
+            await self._session.read(
+                f"{self._root}/contacts", query={"$select": "parentFolderId", "$top": "1"}
+            )
+        )
+        contacts = answer.body["value"]
+        return str(contacts[0]["parentFolderId"]) if contacts else None
+
+    async def delta(self, folder: str, link: str | None = None) -> Delta:
+        """What changed in a folder since `link`, or (without one) all that is in it.
+
+        Raises `FolderGoneError` or `LinkExpiredError` (docs: delta-query-overview; 410, or a 4xx
+        with syncStateNotFound).
+        """
+        query = None if link else {"$select": ",".join(GRAPH_FIELDS)}
+        path = link or f"{self._folder(folder)}/contacts/delta"
+        changes: dict[str, Change] = {}
+        while True:
+            answer = await self._session.read(path, query=query, headers=_DELTA_PAGE)
+            if answer.status == 410 or "syncstatenotfound" in answer.code.lower():
+                raise LinkExpiredError
+            body = self._checked(answer, folder=True).body
+            for item in body["value"]:
+                gone = "@removed" in item
+                changes[item["id"]] = Change(item["id"], None if gone else item)
+            query = None
+            if "@odata.deltaLink" in body:
+                return Delta(tuple(changes.values()), str(body["@odata.deltaLink"]))
+            path = str(body["@odata.nextLink"])
+
+    async def marks(self, ids: Sequence[str]) -> dict[str, str]:
+        """The source keys that the marks of these contacts name, of this import only.
+
+        Read one contact each, 20 in a batch: expanding the property is documented for a single
+        item only.
+        """
+        found: dict[str, str] = {}
+        for chunk in batched(ids, BATCH_SIZE, strict=False):
+            items = [
+                BatchItem("GET", self._contact(i), {"$select": "id", "$expand": _WITH_MARK})
+                for i in chunk
+            ]
+            for contact, answer in zip(chunk, await self._read(items), strict=True):
+                if answer.status == 404:
+                    continue
+                key = self._key(self._checked(answer).body)
+                if key is not None:
+                    found[contact] = key
+        return found
+
+    async def find(self, keys: Sequence[str]) -> dict[str, str]:
+        """Ids of the contacts that bear the marks of these source keys, by key."""
+        found: dict[str, str] = {}
+        for chunk in batched(keys, BATCH_SIZE, strict=False):
+            items = [
+                BatchItem(
+                    "GET",
+                    self._contacts,
+                    {"$filter": _MARKED.format(mark_of(self._import, key)), "$select": "id"},
+                )
+                for key in chunk
+            ]
+            for key, answer in zip(chunk, await self._read(items), strict=True):
+                for contact in self._checked(answer).body["value"][:1]:
+                    found[key] = str(contact["id"])
+        return found
+
+    async def apply(self, operations: Sequence[Operation], category: str | None) -> list[Answer]:
+        """Send at most 20 operations in one batch and answer Graph's word on each, in order."""
+        return await send_batch(self._session, [self._item(o, category) for o in operations])
+
+    async def remove_folder(self, folder: str) -> bool:
+        """Delete our folder if nobody's contact or folder is left in it; say whether it is gone."""
+        path = self._folder(folder)
+        inside = [
+            BatchItem("GET", f"{path}/contacts", {"$select": "id", "$top": "1"}),
+            BatchItem("GET", f"{path}/childFolders", {"$select": "id", "$top": "1"}),
+        ]
+        answers = await self._read(inside)
+        if any(answer.status == 404 for answer in answers):
+            return True
+        if any(self._checked(answer).body["value"] for answer in answers):
+            return False
+        answer = await self._session.request("DELETE", path)
+        if answer.status != 404:
+            self._checked(answer)
+        return True
+
+    def _folder(self, folder: str) -> str:
+        return f"{self._root}/contactFolders/{quote(folder, safe='')}"
+
+    def _contact(self, contact: str) -> str:
+        return f"{self._contacts}/{quote(contact, safe='')}"
+
+    def _key(self, contact: Mapping[str, Any]) -> str | None:
+        for extended in contact.get("singleValueExtendedProperties") or ():
+            if extended.get("id", "").lower() == MARK.lower():
+                return key_of_mark(str(extended.get("value", "")), self._import)
+        return None
+
+    def _item(self, operation: Operation, category: str | None) -> BatchItem:
+        match operation:
+            case Create(key, contact):
+                body = graph_body(contact)
+                body["singleValueExtendedProperties"] = [
+                    *body.get("singleValueExtendedProperties", ()),
+                    {"id": MARK, "value": mark_of(self._import, key)},
+                ]
+                if category:
+                    body["categories"] = [category]
+                return BatchItem("POST", self._contacts, body=body)
+            case Update():
+                return BatchItem("PATCH", self._contact(operation.id), body=operation.body)
+            case Delete():
+                return BatchItem("DELETE", self._contact(operation.id))
+
+    async def _read(self, items: Sequence[BatchItem]) -> list[Answer]:
+        """Read a batch; items that fail for now fail all of it, to be read again later."""
+        answers = await send_batch(self._session, items)
+        if passing := [answer for answer in answers if answer.passing]:
+            message = "The mailbox did not answer all of a batch."
+            raise Unavailable(message, longest_wait(passing))
+        return answers
+
+    def _checked(self, answer: Answer, *, folder: bool = False) -> Answer:
+        if answer.ok:
+            return answer
+        if mailbox_error := missing_mailbox(answer):
+            raise mailbox_error
+        if folder and answer.status == 404:
+            raise FolderGoneError
+        raise Refused(answer.status, answer.code)
+
+
+def missing_mailbox(answer: Answer) -> NeedsAdmin | None:
+    """The reason if Graph's answer says that there is no mailbox, or none for us."""
+    if answer.code in _NO_MAILBOX or "mailbox is either inactive" in answer.message.lower():
+        return NeedsAdmin(Reason.NO_MAILBOX, f"Graph answered {answer.code}.")
+    if answer.status == 404 and answer.code in {"ErrorInvalidUser", "Request_ResourceNotFound"}:
+        return NeedsAdmin(Reason.USER_NOT_FOUND, f"Graph answered {answer.code}.")
+    if answer.status == 403:
+        return NeedsAdmin(Reason.ACCESS_DENIED, f"Graph answered 403 {answer.code}.")
+    return None

@@ -1,0 +1,278 @@
+"""One request to Microsoft Graph: sent by the SDK's adapter, counted, its refusals in our terms.
+
+All tenants share one HTTP client. The SDK's own retries are off, since they also repeat POST,
+which can create a contact twice (graph-facts.md); waiting is decided here and in the services.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+import orjson
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+from kiota_abstractions.method import Method
+from kiota_abstractions.native_response_handler import NativeResponseHandler
+from kiota_abstractions.request_information import RequestInformation
+from kiota_authentication_azure.azure_identity_authentication_provider import (
+    AzureIdentityAuthenticationProvider,
+)
+from kiota_http.middleware.options import ResponseHandlerOption, RetryHandlerOption
+from msgraph.graph_request_adapter import GraphRequestAdapter
+from msgraph_core import GraphClientFactory
+
+from shared.adapters.credentials import GRAPH_SCOPE, AppCredentials, refused
+from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, Unavailable
+from shared.domain.reasons import Reason
+
+IMMUTABLE_ID: Final = 'IdType="ImmutableId"'
+_TENANTS_KEPT: Final = 500
+_TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
+_DEFAULT_WAIT: Final = 1.0
+_READ_TRIES: Final = 3
+LONGEST_WAIT: Final = 5.0
+"""Seconds we wait in place; for longer the message goes back to the queue."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """What one piece of work cost: HTTP requests to Graph and how often Graph said 429."""
+
+    requests: int = 0
+    throttled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Graph answered: status, body and headers (lower-case names)."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether Graph did what was asked."""
+        return 200 <= self.status < 300
+
+    @property
+    def code(self) -> str:
+        """Graph's error code, or '' where there is none."""
+        error = self.body.get("error") if isinstance(self.body, dict) else None
+        return str(error.get("code") or "") if isinstance(error, dict) else ""
+
+    @property
+    def message(self) -> str:
+        """Graph's error message; for decisions only, never for logs (it may hold addresses)."""
+        error = self.body.get("error") if isinstance(self.body, dict) else None
+        return str(error.get("message") or "") if isinstance(error, dict) else ""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait as Graph asks; a decimal has been seen, so it is read as such."""
+        try:
+            return max(0.0, float(self.headers["retry-after"]))
+        except (KeyError, ValueError):
+            return None
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may well succeed later."""
+        return self.status in {408, 423, 429} or self.status >= 500
+
+
+class Graph:
+    """Microsoft Graph for all tenants, over one HTTP client of the running event loop."""
+
+    def __init__(self, endpoint: str, credentials: AppCredentials) -> None:
+        """Talk to `endpoint` (such as https://graph.microsoft.com/v1.0)."""
+        self._endpoint = endpoint.rstrip("/")
+        self._credentials = credentials
+        self._adapters: OrderedDict[str, GraphRequestAdapter] = OrderedDict()
+        self._client: httpx.AsyncClient | None = None
+
+    def session(self, tenant: str, meter: Meter | None = None) -> "GraphSession":
+        """Talk to one tenant; what it costs is added to `meter`."""
+        return GraphSession(self._adapter(tenant), self._endpoint, meter or Meter())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._adapters.clear()
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def _adapter(self, tenant: str) -> GraphRequestAdapter:
+        found = self._adapters.get(tenant)
+        if found is None:
+            found = GraphRequestAdapter(
+                AzureIdentityAuthenticationProvider(
+                    self._credentials.of(tenant),
+                    scopes=[GRAPH_SCOPE],
+                    allowed_hosts=[str(urlsplit(self._endpoint).hostname)],
+                ),
+                client=self._http(),
+            )
+            found.base_url = self._endpoint
+            self._adapters[tenant] = found
+            if len(self._adapters) > _TENANTS_KEPT:
+                self._adapters.popitem(last=False)
+        self._adapters.move_to_end(tenant)
+        return found
+
+    def _http(self) -> httpx.AsyncClient:
+        if self._client is None:
+            option = RetryHandlerOption(max_retries=0)
+            self._client = GraphClientFactory.create_with_default_middleware(
+                client=httpx.AsyncClient(
+                    base_url=self._endpoint,
+                    timeout=_TIMEOUT,
+                    limits=httpx.Limits(max_connections=200, max_keepalive_connections=100),
+                ),
+                options={option.get_key(): option},
+            )
+        return self._client
+
+
+class GraphSession:
+    """Microsoft Graph for one tenant and one piece of work."""
+
+    def __init__(self, adapter: GraphRequestAdapter, endpoint: str, meter: Meter) -> None:
+        """Use `Graph.session`."""
+        self._adapter = adapter
+        self._endpoint = endpoint
+        self.meter = meter
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: object = None,
+    ) -> Answer:
+        """Send one request; `path` is below the endpoint, or a next or delta link of Graph.
+
+        Answers whatever Graph says for good (2xx and 4xx). Raises `Throttled` or `Unavailable`
+        for what passes (the fate of a write is then unknown unless Graph answered 429), and
+        `NeedsAdmin` when the tenant gives us no token.
+        """
+        info = RequestInformation()
+        info.http_method = Method[method]
+        info.url = self._url(path, query)
+        info.headers.add("Accept", "application/json")
+        info.headers.add("Prefer", IMMUTABLE_ID)
+        for name, value in (headers or {}).items():
+            info.headers.add(name, value)
+        if body is not None:
+            info.set_stream_content(orjson.dumps(body), "application/json")
+        info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
+        response = await self._send(info)
+        return self._checked(response)
+
+    async def read(
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a GET, and again after a short wait when that is all Graph asks for."""
+        for attempt in range(1, _READ_TRIES):
+            try:
+                return await self.request("GET", path, query=query, headers=headers)
+            except (Throttled, Unavailable) as error:
+                wait = error.retry_after * attempt
+                if wait > LONGEST_WAIT:
+                    raise
+                await asyncio.sleep(wait)
+        return await self.request("GET", path, query=query, headers=headers)
+
+    async def pages(
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Read a collection page by page, empty pages and all; each answer must be a success.
+
+        The same headers go with every page: advanced queries need theirs again on next links
+        (docs: aad-advanced-queries). Raises `Refused` for a 4xx, so that a part is never taken
+        for the whole.
+        """
+        answer = required(await self.read(path, query=query, headers=headers))
+        while True:
+            yield answer.body
+            link = answer.body.get("@odata.nextLink")
+            if not link:
+                return
+            answer = required(await self.read(link, headers=headers))
+
+    async def _send(self, info: RequestInformation) -> httpx.Response:
+        self.meter.requests += 1
+        try:
+            answer = await self._adapter.send_primitive_async(info, "bytes", None)
+        except ClientAuthenticationError as error:
+            raise refused(error) from error
+        except (httpx.HTTPError, AzureError) as error:
+            message = f"Microsoft Graph did not answer ({type(error).__name__})."
+            raise Unavailable(message, _DEFAULT_WAIT) from error
+        if not isinstance(answer, httpx.Response):
+            message = "The Graph SDK did not hand the response over."
+            raise Defect(message)
+        return answer
+
+    def _checked(self, response: httpx.Response) -> Answer:
+        body: Any = None
+        if response.content:
+            try:
+                body = orjson.loads(response.content)
+            except orjson.JSONDecodeError as error:
+                if response.is_success:
+                    message = "Microsoft Graph answered a body that is not JSON."
+                    raise Unavailable(message, _DEFAULT_WAIT) from error
+        answer = Answer(
+            response.status_code, body, {k.lower(): v for k, v in response.headers.items()}
+        )
+        if answer.status == 429:
+            self.meter.throttled += 1
+            raise Throttled(
+                "Microsoft Graph asks for a pause.", answer.retry_after or _DEFAULT_WAIT
+            )
+        if answer.status == 401:
+            message = "Microsoft Graph did not accept the app's token."
+            raise Unavailable(message, answer.retry_after or _DEFAULT_WAIT)
+        if answer.passing:
+            message = f"Microsoft Graph answered {answer.status} {answer.code}."
+            raise Unavailable(message, answer.retry_after or _DEFAULT_WAIT)
+        return answer
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+        if "://" in path:
+            # A link is followed only to where we came from: never send a token elsewhere.
+            if not path.startswith(f"{self._endpoint}/"):
+                message = "Microsoft Graph gave a link to another host."
+                raise Defect(message)
+            return path
+        return relative(f"{self._endpoint}{path}", query)
+
+
+def relative(path: str, query: Mapping[str, str] | None = None) -> str:
+    """A path with its query, percent-encoded as Graph wants it (blanks as %20)."""
+    if not query:
+        return path
+    return f"{path}?{urlencode(query, quote_via=quote, safe='$,()/:')}"
+
+
+def required(answer: Answer) -> Answer:
+    """The answer if it is a success, else `Refused` (or, without permission, `NeedsAdmin`)."""
+    if answer.ok:
+        return answer
+    if answer.status == 403:
+        raise NeedsAdmin(Reason.CONSENT_MISSING, f"Graph answered 403 {answer.code}.")
+    raise Refused(answer.status, answer.code)

@@ -1,0 +1,118 @@
+"""Who calls: validation of Entra ID access tokens for our API.
+
+Entra's signing keys are shared by all tenants, so a signature and an audience alone would let any
+company in (microsoft/Agents-for-python#423): the issuer must be that of the token's own tenant.
+Docs: access-tokens (validate tokens), access-token-claims-reference.
+"""
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import jwt
+
+from shared.domain.errors import Unauthenticated, Unavailable
+
+_KEYS_LIVE: Final = 24 * 3600.0
+_REFETCH_AFTER: Final = 60.0
+_LEEWAY: Final = 60
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
+_REQUIRED: Final = ["exp", "nbf", "iat", "iss", "aud", "tid", "oid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A signed-in admin or app: its tenant, object id, display name and app roles."""
+
+    tenant: str
+    oid: str
+    name: str
+    roles: frozenset[str]
+
+
+class AccessTokens:
+    """Validates access tokens with Entra's published keys, which are fetched when needed."""
+
+    def __init__(self, http: httpx.AsyncClient, authority: str, client_id: str) -> None:
+        """Trust tokens of `authority` for the application `client_id`."""
+        self._http = http
+        self._authority = authority.rstrip("/")
+        self._audiences = [client_id, f"api://{client_id}"]
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """Who the Authorization header names.
+
+        Raises `Unauthenticated` (what is wrong, never the token itself), or `Unavailable` when
+        Entra's keys cannot be read.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("Send an access token: 'Authorization: Bearer …'.")
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") != "RS256":
+                raise Unauthenticated("The access token is not signed with RS256.")
+            key = await self._key(str(header.get("kid", "")))
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=["RS256"],
+                audience=self._audiences,
+                leeway=_LEEWAY,
+                options={"require": _REQUIRED},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise Unauthenticated("The access token has expired: sign in again.") from error
+        except jwt.InvalidAudienceError as error:
+            raise Unauthenticated("The access token is meant for another application.") from error
+        except jwt.PyJWTError as error:
+            message = f"The access token is not valid ({type(error).__name__})."
+            raise Unauthenticated(message) from error
+        return self._trusted(claims)
+
+    def _trusted(self, claims: dict[str, Any]) -> Caller:
+        tenant, oid = str(claims["tid"]), str(claims["oid"])
+        if not (_ID.fullmatch(tenant) and _ID.fullmatch(oid)):
+            raise Unauthenticated("The access token names no tenant or no user.")
+        if claims.get("ver") != "2.0" or claims["iss"] != f"{self._authority}/{tenant}/v2.0":
+            raise Unauthenticated("The access token was not issued by its tenant's Entra ID.")
+        roles = claims.get("roles")
+        return Caller(
+            tenant=tenant,
+            oid=oid,
+            name=str(claims.get("name") or "")[:200],
+            roles=frozenset(map(str, roles)) if isinstance(roles, list) else frozenset(),
+        )
+
+    async def _key(self, kid: str) -> jwt.PyJWK:
+        async with self._fetching:
+            age = time.monotonic() - self._fetched
+            if age > _KEYS_LIVE or (kid not in self._keys and age > _REFETCH_AFTER):
+                await self._fetch()
+        if kid not in self._keys:
+            raise Unauthenticated("The access token is signed with a key that Entra ID has not.")
+        return self._keys[kid]
+
+    async def _fetch(self) -> None:
+        """Read the keys where the OpenID metadata says they are (docs: v2-protocols-oidc)."""
+        try:
+            metadata = await self._json(
+                f"{self._authority}/organizations/v2.0/.well-known/openid-configuration"
+            )
+            keys = await self._json(str(metadata["jwks_uri"]))
+            found = jwt.PyJWKSet.from_dict(keys)
+        except (httpx.HTTPError, KeyError, ValueError, jwt.PyJWTError) as error:
+            raise Unavailable("Entra ID's signing keys cannot be read.", 5.0) from error
+        self._keys = {key.key_id: key for key in found.keys if key.key_id}
+        self._fetched = time.monotonic()
+
+    async def _json(self, url: str) -> dict[str, Any]:
+        response = await self._http.get(url)
+        response.raise_for_status()
+        return dict(response.json())

@@ -1,0 +1,71 @@
+"""Storage queues: sending messages, base64 as the Functions host expects them.
+
+Queues are made on first use. Output bindings are not used: they send one by one, and only after
+the function succeeded.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from itertools import batched
+from typing import Final
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.storage.queue import TextBase64EncodePolicy
+from azure.storage.queue.aio import QueueClient, QueueServiceClient
+
+from shared.domain.errors import Unavailable
+from shared.domain.messages import RunMessage
+
+_AT_ONCE: Final = 32
+LONGEST_DELAY: Final = 7 * 24 * 3600 - 1
+"""Seconds; a message may stay invisible for at most seven days (docs: put-message)."""
+
+
+class Queues:
+    """All queues of the app. Sending raises `Unavailable` when storage does not answer."""
+
+    def __init__(self, service: QueueServiceClient) -> None:
+        """Use a service client, which belongs to the running event loop and is closed with us."""
+        self._service = service
+        self._clients: dict[str, QueueClient] = {}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._service.close()
+
+    async def send(self, queue: str, message: RunMessage, delay: float = 0) -> None:
+        """Send a message that is seen after `delay` seconds."""
+        text = message.model_dump_json(by_alias=True)
+        client = self._client(queue)
+        seconds = min(round(delay), LONGEST_DELAY)
+        try:
+            try:
+                await client.send_message(text, visibility_timeout=seconds)
+            except ResourceNotFoundError:
+                await self._create(queue)
+                await client.send_message(text, visibility_timeout=seconds)
+        except AzureError as error:
+            note = "Queue storage does not answer."
+            raise Unavailable(note, 5.0) from error
+
+    async def send_many(self, queue: str, messages: Iterable[RunMessage]) -> None:
+        """Send many messages, 32 at a time; if one fails, some may have been sent."""
+        for chunk in batched(messages, _AT_ONCE, strict=False):
+            await self.send(queue, chunk[0])
+            async with asyncio.TaskGroup() as group:
+                for message in chunk[1:]:
+                    group.create_task(self.send(queue, message))
+
+    def _client(self, queue: str) -> QueueClient:
+        if queue not in self._clients:
+            self._clients[queue] = self._service.get_queue_client(
+                queue, message_encode_policy=TextBase64EncodePolicy()
+            )
+        return self._clients[queue]
+
+    async def _create(self, queue: str) -> None:
+        try:
+            await self._service.create_queue(queue)
+        except AzureError as error:
+            if getattr(error, "error_code", "") != "QueueAlreadyExists":
+                raise

@@ -1,0 +1,204 @@
+"""Where each thing is kept: one `Records` per table, turning models into rows and back.
+
+A model is stored as JSON in text columns of at most 30,000 characters each (`body00`, `body01`,
+…), with the few values beside it that an engineer looking at the table wants to see or filter by.
+Every partition begins with the tenant, so that no read or write can cross the wall between
+tenants; only `ShareIndex` is keyed by the share id, which is what a partner is given.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from shared.adapters.tables import Row, Tables
+from shared.domain.models import (
+    Import,
+    LedgerEntry,
+    Model,
+    Result,
+    Run,
+    Seat,
+    Share,
+    Tenant,
+)
+
+_CHARACTERS_PER_COLUMN: Final = 30_000
+
+
+class ShareLocation(Model):
+    """The way from a share id to its publisher; `withdrawn` stays as proof that it once was."""
+
+    publisher: str
+    withdrawn: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored[T]:
+    """A model as read from its table, with the ETag by which it may be changed."""
+
+    value: T
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing[T]:
+    """A page of models, and the token for the next page."""
+
+    items: tuple[Stored[T], ...]
+    token: str | None
+
+
+class Records[T: BaseModel]:
+    """One kind of model in one table; `columns` gives what stands beside the JSON."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        table: str,
+        model: type[T],
+        columns: Callable[[T], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
+        """Keep models of this type in this table."""
+        self.table = table
+        self._tables = tables
+        self._model = model
+        self._columns = columns
+
+    async def get(self, partition: str, row: str) -> Stored[T] | None:
+        """Read one, or None."""
+        found = await self._tables.get(self.table, partition, row)
+        return self._stored(found) if found is not None else None
+
+    async def insert(self, partition: str, row: str, value: T) -> Stored[T]:
+        """Write a new one; `Conflict` if the key is taken."""
+        etag = await self._tables.insert(self.table, partition, row, self._row(value))
+        return Stored(value, etag)
+
+    async def upsert(self, partition: str, row: str, value: T) -> Stored[T]:
+        """Write one, whether it is there or not."""
+        etag = await self._tables.upsert(self.table, partition, row, self._row(value))
+        return Stored(value, etag)
+
+    async def replace(self, partition: str, row: str, value: T, etag: str) -> Stored[T]:
+        """Change the one of this ETag; `PreconditionFailed` if somebody else was quicker."""
+        etag = await self._tables.replace(self.table, partition, row, self._row(value), etag)
+        return Stored(value, etag)
+
+    async def delete(self, partition: str, row: str, etag: str | None = None) -> None:
+        """Delete one; with an ETag only that version (`PreconditionFailed`)."""
+        await self._tables.delete(self.table, partition, row, etag)
+
+    async def write_many(self, partition: str, values: Mapping[str, T | None]) -> None:
+        """Write (or, for None, delete) many of one partition, 100 at a time."""
+        await self._tables.write_many(
+            self.table,
+            partition,
+            {row: self._row(v) if v is not None else None for row, v in values.items()},
+        )
+
+    async def page(
+        self,
+        partition: str,
+        *,
+        size: int,
+        token: str | None = None,
+        where: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Listing[T]:
+        """Read up to `size` of a partition in row order, those for which `where` holds.
+
+        `where` is an OData condition on the columns; its values come as `parameters`.
+        """
+        query = "PartitionKey eq @partition" + (f" and ({where})" if where else "")
+        items: list[Stored[T]] = []
+        while True:
+            page = await self._tables.page(
+                self.table,
+                query,
+                {"partition": partition, **(parameters or {})},
+                size=size - len(items),
+                token=token,
+            )
+            items += [self._stored(row) for row in page.rows]
+            token = page.token
+            # A filtered page may come back short, or empty, with more to follow.
+            if token is None or len(items) >= size:
+                return Listing(tuple(items), token)
+
+    async def all(self, partition: str) -> AsyncIterator[Stored[T]]:
+        """Read all of a partition."""
+        async for row in self._tables.partition(self.table, partition):
+            yield self._stored(row)
+
+    async def everywhere(self) -> AsyncIterator[tuple[str, Stored[T]]]:
+        """Read all of the table with their partitions; for timers only, never for a caller."""
+        async for row in self._tables.rows(self.table, "PartitionKey ge @p", {"p": ""}):
+            yield row.partition, self._stored(row)
+
+    async def delete_all(self, partition: str) -> int:
+        """Delete a whole partition and answer how many there were."""
+        return await self._tables.delete_partition(self.table, partition)
+
+    def _row(self, value: T) -> dict[str, Any]:
+        text = value.model_dump_json(by_alias=True)
+        body = {
+            f"body{index:02d}": text[start : start + _CHARACTERS_PER_COLUMN]
+            for index, start in enumerate(range(0, len(text), _CHARACTERS_PER_COLUMN))
+        }
+        return {**self._columns(value), **body}
+
+    def _stored(self, row: Row) -> Stored[T]:
+        names = sorted(name for name in row.columns if name.startswith("body"))
+        text = "".join(row.columns[name] for name in names)
+        # Lax: what we wrote ourselves may have been written by an older version of us.
+        value = self._model.model_validate_json(text, strict=False, extra="ignore")
+        return Stored(value, row.etag)
+
+
+class Store:
+    """All records of the app, one attribute a table."""
+
+    def __init__(self, tables: Tables) -> None:
+        """Keep everything in these tables."""
+        self.tables = tables
+        self.tenants = Records(
+            tables, "Tenants", Tenant, lambda t: {"plan": str(t.plan), "booked": t.booked}
+        )
+        self.shares = Records(tables, "Shares", Share, lambda s: {"name": s.name})
+        self.share_index = Records(
+            tables, "ShareIndex", ShareLocation, lambda s: {"publisher": s.publisher}
+        )
+        self.imports = Records(
+            tables,
+            "Imports",
+            Import,
+            lambda i: {"shareId": i.share_id, "active": i.active, "removing": i.removing},
+        )
+        self.seats = Records(tables, "Seats", Seat, lambda s: {"since": s.since})
+        self.ledger = Records(
+            tables, "Ledger", LedgerEntry, lambda e: {"action": e.action, "subject": e.subject}
+        )
+        self.runs = Records(
+            tables,
+            "Runs",
+            Run,
+            lambda r: {"importId": r.import_id, "status": str(r.status), "trigger": str(r.trigger)},
+        )
+        self.results = Records(
+            tables,
+            "Results",
+            Result,
+            lambda r: {"outcome": str(r.outcome), "reason": str(r.reason or "")},
+        )
+
+
+def results_of(tenant: str, run: str) -> str:
+    """The partition of a run's results."""
+    return f"{tenant}|{run}"
+
+
+TENANT_ROW: Final = "tenant"
+OWNER_ROW: Final = "owner"

@@ -1,0 +1,1 @@
+"""The rules of Contact Sync, pure: no I/O, no clock, no environment, no randomness."""

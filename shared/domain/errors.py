@@ -1,0 +1,167 @@
+"""Every error of Contact Sync, in one tree.
+
+    ContactSyncError
+    ├── CallerError              the caller did something wrong: HTTP 4xx, nothing changed
+    │   ├── InvalidInput         400, names each field
+    │   ├── Unauthenticated      401
+    │   ├── Forbidden            403
+    │   ├── NotFound             404, the same for what is foreign and what does not exist
+    │   ├── MethodNotAllowed     405
+    │   ├── Conflict             409
+    │   ├── PreconditionFailed   412, somebody else changed it meanwhile
+    │   └── PayloadTooLarge      413
+    ├── PassingError             wait and try again: HTTP 503, or the message goes back to the queue
+    │   ├── Throttled            Microsoft asked us to slow down
+    │   ├── Unavailable          a service did not answer, or answered 5xx
+    │   └── Busy                 another worker holds the lease
+    ├── NeedsAdmin               an admin has to act: ends as a run or result with its reason
+    │   └── Refused              Microsoft Graph said no for good (4xx)
+    └── Defect                   ours to mend: HTTP 500, or the message becomes poison
+        └── UnknownMessage       a queue message that our own code did not write
+
+A trigger maps the tree once: `triggers/http.py` to problem+json, `triggers/queues.py` to the queue.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shared.domain.reasons import Reason
+
+
+class ContactSyncError(Exception):
+    """The root: `str()` of it says what happened, to what, and what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One bad field of an input; `field` is its JSON path, such as `sources.groups.0.id`."""
+
+    field: str
+    message: str
+
+
+class CallerError(ContactSyncError):
+    """What a caller did wrong; `status` is its HTTP status, `title` its short name."""
+
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "Bad request"
+    kind: ClassVar[str] = "bad-request"
+
+    def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
+        """Say what was wrong in `detail`, and in `errors` for each field."""
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+
+
+class InvalidInput(CallerError):
+    """The input is malformed, too large in some part, or contradicts itself."""
+
+    title = "The input is not valid"
+    kind = "invalid-input"
+
+
+class Unauthenticated(CallerError):
+    """No access token, or one that is not valid for this API."""
+
+    status = 401
+    title = "Sign-in needed"
+    kind = "unauthenticated"
+
+
+class Forbidden(CallerError):
+    """The caller is known but may not do this."""
+
+    status = 403
+    title = "Not allowed"
+    kind = "forbidden"
+
+
+class NotFound(CallerError):
+    """No such thing in the caller's tenant; says nothing of other tenants."""
+
+    status = 404
+    title = "Not found"
+    kind = "not-found"
+
+
+class MethodNotAllowed(CallerError):
+    """The route exists, with other methods."""
+
+    status = 405
+    title = "Method not allowed"
+    kind = "method-not-allowed"
+
+
+class Conflict(CallerError):
+    """The state of things does not allow it."""
+
+    status = 409
+    title = "Conflict"
+    kind = "conflict"
+
+
+class PreconditionFailed(CallerError):
+    """The object was changed since the caller read it: its ETag is another one now."""
+
+    status = 412
+    title = "Changed by somebody else"
+    kind = "precondition-failed"
+
+
+class PayloadTooLarge(CallerError):
+    """The body is larger than this API takes."""
+
+    status = 413
+    title = "The body is too large"
+    kind = "payload-too-large"
+
+
+class PassingError(ContactSyncError):
+    """Something that passes; `retry_after` is how long to wait, in seconds."""
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        """Say what happened in `detail` and how many seconds to wait in `retry_after`."""
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class Throttled(PassingError):
+    """Microsoft Graph answered 429, or 503 with a Retry-After."""
+
+
+class Unavailable(PassingError):
+    """A service did not answer, or failed on its side."""
+
+
+class Busy(PassingError):
+    """Another worker holds the lease on what this one wants to change."""
+
+
+class NeedsAdmin(ContactSyncError):
+    """What only an admin can mend; `reason` is the code that run and result carry."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        """Give the `reason` code and in `detail` what exactly it concerns (ids, never names)."""
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Refused(NeedsAdmin):
+    """Microsoft Graph refused for good; `status` and `code` are its answer."""
+
+    def __init__(self, status: int, code: str, reason: Reason = Reason.GAVE_UP) -> None:
+        """Keep Graph's `status` and error `code`."""
+        super().__init__(reason, f"Microsoft Graph answered {status} {code}.")
+        self.status = status
+        self.code = code
+
+
+class Defect(ContactSyncError):
+    """A fault of our own; shown to nobody, logged whole."""
+
+
+class UnknownMessage(Defect):
+    """A queue message that is not of our making; its content is never logged."""

@@ -1,0 +1,62 @@
+"""The queue messages: ids only, so that no personal data waits in a queue.
+
+`attempt` counts how often a message was given back with a delay, which is no failure;
+`parse` refuses what our own code did not write.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from pydantic import ValidationError
+
+from shared.domain.errors import UnknownMessage
+from shared.domain.models import Model, ObjectId, RunId
+
+IMPORT_RUNS: Final = "import-runs"
+MAILBOX_SYNCS: Final = "mailbox-syncs"
+RUN_CLOSINGS: Final = "run-closings"
+
+
+class Task(StrEnum):
+    """What is to be done with a mailbox."""
+
+    SYNC = "sync"
+    REMOVE = "remove"
+
+
+class RunMessage(Model):
+    """What every message carries: whose run of which import."""
+
+    tenant: ObjectId
+    import_id: ObjectId
+    run: RunId
+    attempt: int = 0
+
+
+class StartRun(RunMessage):
+    """On `import-runs`: resolve the share and fan out."""
+
+
+class SyncMailbox(RunMessage):
+    """On `mailbox-syncs`: bring one mailbox to the run's snapshot, or remove our contacts.
+
+    `fingerprint` stands for the snapshot and the destination: a mailbox that has it already and
+    whose folder did not change needs nothing else.
+    """
+
+    mailbox: ObjectId
+    task: Task = Task.SYNC
+    fingerprint: str = ""
+
+
+class CloseRun(RunMessage):
+    """On `run-closings`: sum up the results once all are in."""
+
+
+def parse[T: RunMessage](kind: type[T], body: bytes) -> T:
+    """Read a message; raises `UnknownMessage`, which says nothing of its content."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        message = f"A message of {len(body)} bytes is not a {kind.__name__} of ours."
+        raise UnknownMessage(message) from error

@@ -1,0 +1,118 @@
+"""Why a mailbox, a contact or a run did not end well, and what an admin can do about it.
+
+The codes are part of the API (`reason` of a result, a run or an omission) and never change their
+meaning; the remedy beside each is what the API and the portal show.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A machine-readable cause; `remedy` says in words what to do next."""
+
+    # a mailbox
+    NO_MAILBOX = "no_mailbox"
+    NO_SEAT = "no_seat"
+    USER_NOT_FOUND = "user_not_found"
+    TOO_MANY_DELETES = "too_many_deletes"
+    ACCESS_DENIED = "access_denied"
+    CONTACTS_REJECTED = "contacts_rejected"
+    GAVE_UP = "gave_up"
+    FOLDER_NAME_TAKEN = "folder_name_taken"
+    # a run
+    CONSENT_MISSING = "consent_missing"
+    PUBLISHER_CONSENT_MISSING = "publisher_consent_missing"
+    SHARE_NOT_FOUND = "share_not_found"
+    SHARE_WITHDRAWN = "share_withdrawn"
+    SHARE_EMPTY = "share_empty"
+    SHARE_TOO_LARGE = "share_too_large"
+    TARGETS_EMPTY = "targets_empty"
+    GROUP_NOT_FOUND = "group_not_found"
+    IMPORT_PAUSED = "import_paused"
+    IMPORT_DELETED = "import_deleted"
+    MAILBOXES_FAILED = "mailboxes_failed"
+    # a person who is not among a share's contacts
+    DISABLED = "disabled"
+    EXCLUDED = "excluded"
+    FILTERED = "filtered"
+    HIDDEN = "hidden"
+    NO_EMAIL = "no_email"
+    NOT_FOUND = "not_found"
+    SHORTENED = "shortened"
+
+    @property
+    def remedy(self) -> str:
+        """What an admin does about it, in one or two sentences."""
+        return _REMEDIES[self]
+
+
+_REMEDIES: dict[Reason, str] = {
+    Reason.NO_MAILBOX: (
+        "This user has no Exchange Online mailbox. Assign one, or take the user out of the targets."
+    ),
+    Reason.NO_SEAT: "All booked seats are in use. Book more seats under licenses.",
+    Reason.USER_NOT_FOUND: (
+        "No such user is in your directory. Take the id out of the import's targets."
+    ),
+    Reason.TOO_MANY_DELETES: (
+        "More contacts would be removed than the import's guard allows, so nothing was changed. "
+        "Check the share; if the removal is right, raise the import's guard limits and the next "
+        "run goes on."
+    ),
+    Reason.ACCESS_DENIED: (
+        "Exchange refused access to this mailbox. Check the app's consent and any application "
+        "access policy or RBAC scope that leaves this mailbox out."
+    ),
+    Reason.CONTACTS_REJECTED: (
+        "Exchange refused some contacts; the others were written. Correct the listed people in "
+        "the source directory."
+    ),
+    Reason.GAVE_UP: (
+        "The mailbox could not be synced after several tries. The next run tries it again; if it "
+        "stays so, look at the service health of Exchange Online."
+    ),
+    Reason.FOLDER_NAME_TAKEN: (
+        "The mailbox already has folders of this name. Choose another folder name in the import."
+    ),
+    Reason.CONSENT_MISSING: (
+        "Contact Sync has no admin consent in your tenant. Grant it; the next run goes on."
+    ),
+    Reason.PUBLISHER_CONSENT_MISSING: (
+        "The publisher of this share has withdrawn Contact Sync's consent. No contact was "
+        "removed. Ask the publisher to grant it again, or delete the import."
+    ),
+    Reason.SHARE_NOT_FOUND: "Check the share id with its publisher, or delete the import.",
+    Reason.SHARE_WITHDRAWN: (
+        "The publisher withdrew the share or your access to it, so its contacts are removed. "
+        "Delete the import, or ask the publisher for a new share id."
+    ),
+    Reason.SHARE_EMPTY: (
+        "The share suddenly holds nobody, so nothing was changed. If that is meant, delete the "
+        "import; otherwise check the share's sources."
+    ),
+    Reason.SHARE_TOO_LARGE: "Split the share into several smaller ones.",
+    Reason.TARGETS_EMPTY: (
+        "The import's target groups suddenly hold nobody, so nothing was changed. If that is "
+        "meant, delete the import; otherwise check the groups' members."
+    ),
+    Reason.GROUP_NOT_FOUND: (
+        "A group named in the share or in the import does not exist any more, so nothing was "
+        "changed. Take it out of the share or the import."
+    ),
+    Reason.IMPORT_PAUSED: "The import is paused. Set it active to go on.",
+    Reason.IMPORT_DELETED: "The import was deleted; its contacts are being removed.",
+    Reason.MAILBOXES_FAILED: "Look at the run's results: each failed mailbox has its reason.",
+    Reason.DISABLED: "The account is disabled in the directory.",
+    Reason.EXCLUDED: "The share excludes this person.",
+    Reason.FILTERED: "The share's filter leaves this person out.",
+    Reason.HIDDEN: (
+        "The person is hidden from address lists. Name the user in the share's sources to "
+        "publish the contact all the same."
+    ),
+    Reason.NO_EMAIL: "The person has no mail address in the directory.",
+    Reason.NOT_FOUND: "The directory has nobody of this id. Take it out of the share.",
+    Reason.SHORTENED: (
+        "Exchange takes at most 2 business phones, 2 home phones and 3 mail addresses; the rest "
+        "was left out."
+    ),
+}

@@ -1,0 +1,123 @@
+"""Runs as an admin sees them: what happened, mailbox by mailbox, and starting one on demand."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from shared.adapters.identity import Caller
+from shared.adapters.records import Listing, Store, Stored, results_of
+from shared.domain.errors import ContactSyncError, Forbidden
+from shared.domain.models import LicensePlan, Outcome, Result, Run, RunStatus, RunTrigger
+from shared.services.changes import found_in
+from shared.services.imports import Imports, QueueRun
+from shared.services.licenses import Licenses
+
+_log = logging.getLogger(__name__)
+type Addresses = Callable[[str, Sequence[str]], Awaitable[dict[str, str]]]
+
+
+class PremiumNeeded(Forbidden):
+    """What only the premium plan allows."""
+
+    title: ClassVar[str] = "The premium plan is needed"
+    kind: ClassVar[str] = "premium-needed"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPage:
+    """Some results of a run, with the mail address of each mailbox as the directory has it now."""
+
+    listing: Listing[Result]
+    addresses: dict[str, str]
+
+
+class Runs:
+    """The runs of the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        imports: Imports,
+        licenses: Licenses,
+        queue_run: QueueRun,
+        addresses: Addresses,
+    ) -> None:
+        """`addresses` asks the directory: results hold ids only."""
+        self._store = store
+        self._clock = clock
+        self._imports = imports
+        self._licenses = licenses
+        self._queue_run = queue_run
+        self._addresses = addresses
+
+    async def page(
+        self,
+        caller: Caller,
+        size: int,
+        token: str | None,
+        import_id: str | None = None,
+        status: RunStatus | None = None,
+    ) -> Listing[Run]:
+        """Some of the tenant's runs, newest first."""
+        wanted = {"importId": import_id, "status": str(status) if status else None}
+        given = {name: value for name, value in wanted.items() if value}
+        return await self._store.runs.page(
+            caller.tenant,
+            size=size,
+            token=token,
+            where=" and ".join(f"{name} eq @{name}" for name in given),
+            parameters=given,
+        )
+
+    async def of_import(
+        self, caller: Caller, import_id: str, size: int, token: str | None
+    ) -> Listing[Run]:
+        """Some runs of one import, newest first; `NotFound` if there is no such import."""
+        await self._imports.read(caller, import_id)
+        return await self.page(caller, size, token, import_id)
+
+    async def read(self, caller: Caller, id_: str) -> Stored[Run]:
+        """One run; `NotFound` if the tenant has none of this id."""
+        return found_in(await self._store.runs.get(caller.tenant, id_), "run", id_)
+
+    async def results(
+        self, caller: Caller, id_: str, size: int, token: str | None, outcome: Outcome | None
+    ) -> ResultPage:
+        """Some results of a run, by mailbox."""
+        await self.read(caller, id_)
+        listing = await self._store.results.page(
+            results_of(caller.tenant, id_),
+            size=size,
+            token=token,
+            where="outcome eq @outcome" if outcome else "",
+            parameters={"outcome": str(outcome)} if outcome else None,
+        )
+        mailboxes = [stored.value.mailbox for stored in listing.items]
+        try:
+            addresses = await self._addresses(caller.tenant, mailboxes) if mailboxes else {}
+        except ContactSyncError as error:
+            _log.warning("addresses for run %s cannot be read: %s", id_, error)
+            addresses = {}
+        return ResultPage(listing, addresses)
+
+    async def request(self, caller: Caller, import_id: str) -> tuple[Stored[Run], bool]:
+        """Start a run now; answers it, and whether it is new (else one was under way).
+
+        Raises `PremiumNeeded` for the standard plan.
+        """
+        await self._imports.read(caller, import_id)
+        if await self._licenses.plan(caller) is LicensePlan.STANDARD:
+            raise PremiumNeeded(
+                "Runs on demand belong to the premium plan; book it, or wait for the daily run."
+            )
+        latest = await self._store.runs.page(
+            caller.tenant, size=1, where="importId eq @i", parameters={"i": import_id}
+        )
+        for stored in latest.items:
+            if not stored.value.status.ended:
+                return stored, False
+        run = await self._queue_run(caller.tenant, import_id, RunTrigger.REQUEST, self._clock())
+        return await self.read(caller, run), True

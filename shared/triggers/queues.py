@@ -1,0 +1,108 @@
+"""The queue triggers, and the one place that maps our errors to queues.
+
+What passes is given back: a copy with a delay takes the message's place, which does not count as
+a failed try. Anything else raises, so that the host shows the message again and, after five
+tries, moves it to the poison queue; from there its end is recorded and the run can close.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import azure.functions as func
+
+from shared.domain.errors import PassingError, UnknownMessage
+from shared.domain.messages import (
+    IMPORT_RUNS,
+    MAILBOX_SYNCS,
+    RUN_CLOSINGS,
+    CloseRun,
+    RunMessage,
+    StartRun,
+    SyncMailbox,
+    parse,
+)
+from shared.wiring import App, app
+
+bp = func.Blueprint()
+_log = logging.getLogger(__name__)
+_CONNECTION: Final = "AzureWebJobsStorage"
+_PATIENCE: Final = 60
+_LONGEST_BACKOFF: Final = 300.0
+
+
+@bp.queue_trigger("message", IMPORT_RUNS, _CONNECTION)
+async def start_run(message: func.QueueMessage) -> None:
+    """Resolve a run's share and fan it out over the mailboxes."""
+    await _handle(message, IMPORT_RUNS, StartRun, lambda a, m: a.fan_out.start(m))
+
+
+@bp.queue_trigger("message", MAILBOX_SYNCS, _CONNECTION)
+async def sync_mailbox(message: func.QueueMessage) -> None:
+    """Bring one mailbox to its run's snapshot."""
+    await _handle(message, MAILBOX_SYNCS, SyncMailbox, lambda a, m: a.mailbox_sync.run(m))
+
+
+@bp.queue_trigger("message", RUN_CLOSINGS, _CONNECTION)
+async def close_run(message: func.QueueMessage) -> None:
+    """Sum up a run once all its results are in."""
+    await _handle(
+        message, RUN_CLOSINGS, CloseRun, lambda a, m: a.run_closing.close(m), patience=None
+    )
+
+
+@bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION)
+async def record_poison_run(message: func.QueueMessage) -> None:
+    """End a run that could not start in many tries."""
+    await _bury(message, IMPORT_RUNS, StartRun, lambda a, m: a.run_closing.give_up_run(m))
+
+
+@bp.queue_trigger("message", f"{MAILBOX_SYNCS}-poison", _CONNECTION)
+async def record_poison_mailbox(message: func.QueueMessage) -> None:
+    """Record the failure of a mailbox that could not be done in many tries."""
+    await _bury(message, MAILBOX_SYNCS, SyncMailbox, lambda a, m: a.run_closing.give_up_mailbox(m))
+
+
+@bp.queue_trigger("message", f"{RUN_CLOSINGS}-poison", _CONNECTION)
+async def record_poison_closing(message: func.QueueMessage) -> None:
+    """Queue a run's closing anew: a run must always end."""
+    await _bury(
+        message, RUN_CLOSINGS, CloseRun, lambda a, m: a.queues.send(RUN_CLOSINGS, m, delay=600)
+    )
+
+
+async def _handle[T: RunMessage](
+    raw: func.QueueMessage,
+    queue: str,
+    kind: type[T],
+    work: Callable[[App, T], Awaitable[None]],
+    patience: int | None = _PATIENCE,
+) -> None:
+    """Do the work of a message; `patience` is how often it may be given back (None: always)."""
+    message = parse(kind, raw.get_body())
+    services = app()
+    try:
+        await work(services, message)
+    except PassingError as error:
+        if patience is not None and message.attempt >= patience:
+            raise
+        delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), _LONGEST_BACKOFF))
+        _log.info("%s: run %s again in %.0f s: %s", queue, message.run, delay, error.detail)
+        again = message.model_copy(update={"attempt": message.attempt + 1})
+        await services.queues.send(queue, again, delay)
+
+
+async def _bury[T: RunMessage](
+    raw: func.QueueMessage,
+    queue: str,
+    kind: type[T],
+    work: Callable[[App, T], Awaitable[None]],
+) -> None:
+    services = app()
+    try:
+        message = parse(kind, raw.get_body())
+    except UnknownMessage:
+        await services.run_closing.record_foreign(queue, str(raw.id or ""), raw.get_body())
+        return
+    _log.error("%s: run %s: given up after many tries", queue, message.run)
+    await work(services, message)

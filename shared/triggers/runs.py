@@ -1,0 +1,68 @@
+"""HTTP: what runs did, mailbox by mailbox."""
+
+from typing import Any
+
+import azure.functions as func
+
+from shared.adapters.records import Stored
+from shared.domain.models import Outcome, Result, Run, RunStatus
+from shared.triggers.http import READERS, Answer, Call, api, shown
+
+bp = func.Blueprint()
+
+
+@bp.route("api/runs", methods=["GET"])
+@api(READERS)
+async def list_runs(call: Call) -> Answer:
+    """List the tenant's runs, newest first."""
+    size, token, given = call.paging("importId", "status")
+    listing = await call.app.runs.page(
+        call.caller,
+        size,
+        token,
+        import_id=given.get("importId"),
+        status=call.choice(RunStatus, "status", given),
+    )
+    return Answer({"items": [summary(item) for item in listing.items], "next": listing.token})
+
+
+@bp.route("api/runs/{id}", methods=["GET"])
+@api(READERS)
+async def get_run(call: Call) -> Answer:
+    """Read a run, and who of the share was left out, with the reasons."""
+    stored = await call.app.runs.read(call.caller, call.id)
+    omissions = [
+        {"id": o.id, "reason": o.reason, "remedy": o.reason.remedy} for o in stored.value.omissions
+    ]
+    body = {**summary(stored), "omissions": omissions}
+    return Answer(body, headers={"ETag": stored.etag})
+
+
+@bp.route("api/runs/{id}/results", methods=["GET"])
+@api(READERS)
+async def list_run_results(call: Call) -> Answer:
+    """List what a run did in each mailbox."""
+    size, token, given = call.paging("outcome")
+    outcome = call.choice(Outcome, "outcome", given)
+    found = await call.app.runs.results(call.caller, call.id, size, token, outcome)
+    items = [_result(stored, found.addresses) for stored in found.listing.items]
+    return Answer({"items": items, "next": found.listing.token})
+
+
+def summary(stored: Stored[Run]) -> dict[str, Any]:
+    """A run as lists show it: without the omissions, of which there may be many."""
+    body = shown(stored)
+    del body["omissions"]
+    reason = stored.value.reason
+    return {**body, "remedy": reason.remedy if reason else None}
+
+
+def _result(stored: Stored[Result], addresses: dict[str, str]) -> dict[str, Any]:
+    reason = stored.value.reason
+    return shown(
+        stored,
+        id=stored.value.mailbox,
+        address=addresses.get(stored.value.mailbox),
+        remedy=reason.remedy if reason else None,
+        **stored.value.contacts.model_dump(),
+    )

@@ -1,0 +1,179 @@
+"""Where the parts are put together, once per process and event loop, at first use.
+
+Clients of Azure and Graph belong to the event loop in which they were made, and the worker runs
+all `async def` functions in one; nothing is opened when the module is imported.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from azure.data.tables.aio import TableServiceClient
+from azure.identity.aio import ManagedIdentityCredential
+from azure.storage.queue.aio import QueueServiceClient
+
+from shared.adapters.credentials import AppCredentials
+from shared.adapters.graph import directory
+from shared.adapters.graph.transport import Graph, Meter
+from shared.adapters.identity import AccessTokens
+from shared.adapters.mailbox_state import MailboxStates
+from shared.adapters.queues import Queues
+from shared.adapters.records import Store
+from shared.adapters.snapshots import Snapshots
+from shared.adapters.tables import Tables
+from shared.domain.errors import ContactSyncError
+from shared.domain.models import Targets
+from shared.services.fan_out import FanOut
+from shared.services.imports import Imports
+from shared.services.ledger import Ledger
+from shared.services.licenses import Licenses
+from shared.services.mailbox_sync import MailboxSync
+from shared.services.run_closing import RunClosing
+from shared.services.runs import Runs
+from shared.services.seats import SeatBook
+from shared.services.shares import Shares
+from shared.services.tenants import Tenants
+from shared.settings import Settings
+
+type Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time; the only place that asks the machine."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A new id of 128 random bits, as 32 hexadecimal digits: unguessable, and fit for a key."""
+    return secrets.token_hex(16)
+
+
+@dataclass(slots=True)
+class App:
+    """Everything a trigger may call."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    queues: Queues
+    graph: Graph
+    credentials: AppCredentials
+    http: httpx.AsyncClient
+    tokens: AccessTokens
+    tenants: Tenants
+    ledger: Ledger
+    shares: Shares
+    imports: Imports
+    licenses: Licenses
+    runs: Runs
+    fan_out: FanOut
+    mailbox_sync: MailboxSync
+    run_closing: RunClosing
+    identity: ManagedIdentityCredential | None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.graph.close()
+        await self.credentials.close()
+        await self.queues.close()
+        await self.store.tables.close()
+        await self.http.aclose()
+        if self.identity is not None:
+            await self.identity.close()
+
+
+_clock: Clock = utc_now
+_apps: dict[asyncio.AbstractEventLoop, App] = {}
+
+
+def app() -> App:
+    """The app of the running event loop, built from the environment at first use."""
+    loop = asyncio.get_running_loop()
+    found = _apps.get(loop)
+    if found is None:
+        settings = Settings.from_environment(os.environ)
+        found = _apps[loop] = build(settings, lambda: _clock(), new_id)
+    return found
+
+
+def use_clock(clock: Clock) -> None:
+    """Give the app another clock (aware, UTC), such as one that a test moves."""
+    global _clock  # noqa: PLW0603 - one clock per process, like the machine's own
+    _clock = clock
+
+
+async def close() -> None:
+    """Close the app of the running event loop, if there is one."""
+    found = _apps.pop(asyncio.get_running_loop(), None)
+    if found is not None:
+        await found.close()
+
+
+def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
+    """Put the parts together."""
+    tables, queues, identity = _storage(settings)
+    store = Store(tables)
+    credentials = AppCredentials(settings)
+    graph = Graph(settings.graph_endpoint, credentials)
+    http = httpx.AsyncClient(timeout=10.0)
+    states, snapshots = MailboxStates(tables), Snapshots(tables)
+    seats = SeatBook(store, clock, settings.trial)
+    fan_out = FanOut(store, queues, graph, states, snapshots, seats, clock)
+    ledger = Ledger(store, clock, ids)
+
+    async def count_mailboxes(tenant: str, targets: Targets) -> int | None:
+        try:
+            found = await fan_out.resolve_targets(tenant, targets, Meter())
+        except ContactSyncError:
+            return None
+        return len(found.mailboxes)
+
+    async def addresses(tenant: str, mailboxes: Sequence[str]) -> dict[str, str]:
+        users = await directory.mailboxes_by_id(graph.session(tenant), mailboxes)
+        return {id_: str(user["mail"]) for id_, user in users.items() if user.get("mail")}
+
+    imports = Imports(store, clock, ids, ledger, fan_out.queue_run, count_mailboxes)
+    licenses = Licenses(store, clock, ledger, settings.trial)
+    return App(
+        settings=settings,
+        clock=clock,
+        store=store,
+        queues=queues,
+        graph=graph,
+        credentials=credentials,
+        http=http,
+        tokens=AccessTokens(http, settings.entra_authority, settings.client_id),
+        tenants=Tenants(store, credentials.prove, clock, ledger),
+        ledger=ledger,
+        shares=Shares(store, clock, ids, ledger),
+        imports=imports,
+        licenses=licenses,
+        runs=Runs(store, clock, imports, licenses, fan_out.queue_run, addresses),
+        fan_out=fan_out,
+        mailbox_sync=MailboxSync(store, graph, states, snapshots, clock, ids),
+        run_closing=RunClosing(store, snapshots, clock),
+        identity=identity,
+    )
+
+
+def _storage(settings: Settings) -> tuple[Tables, Queues, ManagedIdentityCredential | None]:
+    retries: dict[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.5}
+    if settings.storage_connection_string:
+        text = settings.storage_connection_string
+        return (
+            Tables(TableServiceClient.from_connection_string(text, **retries)),
+            Queues(QueueServiceClient.from_connection_string(text, **retries)),
+            None,
+        )
+    identity = ManagedIdentityCredential(client_id=settings.managed_identity_client_id)
+    table_url, queue_url = str(settings.table_endpoint), str(settings.queue_endpoint)
+    return (
+        Tables(TableServiceClient(table_url, credential=identity, **retries)),
+        Queues(QueueServiceClient(queue_url, credential=identity, **retries)),
+        identity,
+    )

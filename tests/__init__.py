@@ -1,0 +1,1 @@
+"""Tests of Contact Sync, and the local cloud they run in."""
