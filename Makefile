@@ -19,7 +19,7 @@ demo: $(READY) $(NODE) ## the whole job on this machine: two companies, three ru
 serve: $(READY) $(NODE) ## keep the local cloud up with the demo's data, until Ctrl-C
 	$(BIN)/python -m tests.local serve --demo
 
-test: $(READY) $(NODE) ## all tests, with coverage
+test: $(READY) $(NODE) ## all tests, with coverage; ARGS="-k word" for some of them
 	@mkdir -p build/coverage
 	@rm -f build/coverage/data*
 	$(BIN)/coverage run -m pytest $(ARGS)
@@ -39,9 +39,9 @@ format: $(READY) ## bring the code into form
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance
 
-lock: $(READY) ## pin the dependencies of pyproject.toml anew
-	$(BIN)/uv pip compile -q --universal --python-version 3.13 --generate-hashes --no-annotate --no-header -o requirements.txt pyproject.toml
-	$(BIN)/uv pip compile -q --universal --python-version 3.13 --generate-hashes --no-annotate --no-header --extra tests -c requirements.txt -o tests/requirements.txt pyproject.toml
+lock: $(READY) ## pin what pyproject.toml names; ARGS=--upgrade takes the newest versions
+	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header -o requirements.txt pyproject.toml
+	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header --extra tests -c requirements.txt -o tests/requirements.txt pyproject.toml
 
 clean: ## remove all that was made here
 	rm -rf .venv build tests/local/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

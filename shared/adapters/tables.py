@@ -226,7 +226,11 @@ async def _translated[T](call: Awaitable[T]) -> T:
 
 
 def _code(error: HttpResponseError) -> str:
-    return str(getattr(error, "error_code", "") or "")
+    code = getattr(error, "error_code", None) or ""
+    if not code and TableErrorCode.TABLE_NOT_FOUND.value in str(error):
+        # create_entity does not take the code out of the body (seen with 12.7.0).
+        code = TableErrorCode.TABLE_NOT_FOUND
+    return str(getattr(code, "value", code))
 
 
 def _etag(answer: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 _CONNECTION: Final = "AzureWebJobsStorage"
 _PATIENCE: Final = 60
 _LONGEST_BACKOFF: Final = 300.0
+_BETWEEN_LOOKS: Final = 15.0
 
 
 @bp.queue_trigger("message", IMPORT_RUNS, _CONNECTION)
@@ -47,7 +48,12 @@ async def sync_mailbox(message: func.QueueMessage) -> None:
 async def close_run(message: func.QueueMessage) -> None:
     """Sum up a run once all its results are in."""
     await _handle(
-        message, RUN_CLOSINGS, CloseRun, lambda a, m: a.run_closing.close(m), patience=None
+        message,
+        RUN_CLOSINGS,
+        CloseRun,
+        lambda a, m: a.run_closing.close(m),
+        patience=None,
+        longest=_BETWEEN_LOOKS,
     )
 
 
@@ -77,8 +83,13 @@ async def _handle[T: RunMessage](
     kind: type[T],
     work: Callable[[App, T], Awaitable[None]],
     patience: int | None = _PATIENCE,
+    longest: float = _LONGEST_BACKOFF,
 ) -> None:
-    """Do the work of a message; `patience` is how often it may be given back (None: always)."""
+    """Do the work of a message.
+
+    `patience` is how often it may be given back (None: always), `longest` the most seconds for
+    which, unless Microsoft asks for more.
+    """
     message = parse(kind, raw.get_body())
     services = app()
     try:
@@ -86,7 +97,7 @@ async def _handle[T: RunMessage](
     except PassingError as error:
         if patience is not None and message.attempt >= patience:
             raise
-        delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), _LONGEST_BACKOFF))
+        delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), longest))
         _log.info("%s: run %s again in %.0f s: %s", queue, message.run, delay, error.detail)
         again = message.model_copy(update={"attempt": message.attempt + 1})
         await services.queues.send(queue, again, delay)

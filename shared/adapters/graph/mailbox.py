@@ -18,7 +18,6 @@ from shared.domain.reasons import Reason
 
 _DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}
 _NAMES_TRIED: Final = 5
-_MARKED: Final = f"singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq '{{}}')"
 _WITH_MARK: Final = f"singleValueExtendedProperties($filter=id eq '{MARK}')"
 _NO_MAILBOX: Final = ("MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI")
 
@@ -61,7 +60,7 @@ class Mailbox:
         answer = self._checked(
             await self._session.read(
                 f"{self._root}/contactFolders",
-                query={"$filter": _MARKED.format(mark_of(self._import)), "$select": "id"},
+                query={"$filter": _marked(mark_of(self._import)), "$select": "id"},
             )
         )
         folders = answer.body["value"]
@@ -158,7 +157,7 @@ class Mailbox:
                 BatchItem(
                     "GET",
                     self._contacts,
-                    {"$filter": _MARKED.format(mark_of(self._import, key)), "$select": "id"},
+                    {"$filter": _marked(mark_of(self._import, key)), "$select": "id"},
                 )
                 for key in chunk
             ]
@@ -232,6 +231,11 @@ class Mailbox:
         if folder and answer.status == 404:
             raise FolderGoneError
         raise Refused(answer.status, answer.code)
+
+
+def _marked(value: str) -> str:
+    """The filter for what bears our mark with this value."""
+    return f"singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq '{value}')"
 
 
 def missing_mailbox(answer: Answer) -> NeedsAdmin | None:

@@ -1,0 +1,1 @@
+"""The local cloud: everything Azure and Microsoft 365 give the app, on one machine."""

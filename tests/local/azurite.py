@@ -1,0 +1,97 @@
+"""Azurite, Microsoft's storage emulator: the real engine behind tables and queues here."""
+
+import asyncio
+import os
+import shutil
+import signal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.local.ports import free_port
+
+_FOLDER = Path(__file__).parent
+_ACCOUNT = "devstoreaccount1"
+# Published by Microsoft for the emulator (docs: storage-use-azurite).
+_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+class Azurite:
+    """One emulator; with a folder it keeps its data over a stop, else in memory."""
+
+    def __init__(self, log: Path, folder: Path | None = None) -> None:
+        self._log = log
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self._ports = {service: free_port() for service in ("blob", "queue", "table")}
+
+    @property
+    def connection_string(self) -> str:
+        """How a client reaches it."""
+        endpoints = "".join(
+            f"{service.capitalize()}Endpoint=http://127.0.0.1:{port}/{_ACCOUNT};"
+            for service, port in self._ports.items()
+        )
+        return f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY};{endpoints}"
+
+    async def start(self) -> None:
+        """Start it and wait until it answers."""
+        program = _FOLDER / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+        node = shutil.which("node")
+        if node is None or not program.exists():
+            message = "Azurite is not installed: run `make test` or `make serve`, which do it."
+            raise RuntimeError(message)
+        place = ["--location", str(self._folder)] if self._folder else ["--inMemoryPersistence"]
+        ports = [
+            part
+            for service, port in self._ports.items()
+            for part in (f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port))
+        ]
+        options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                node, str(program), *options, *place, *ports,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        for port in self._ports.values():
+            await self._wait_for(port)
+
+    async def stop(self) -> None:
+        """Stop it, and wait until it is gone."""
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def _wait_for(self, port: int) -> None:
+        for _ in range(300):
+            if self._process is not None and self._process.returncode is not None:
+                message = f"Azurite ended at its start: see {self._log}."
+                raise RuntimeError(message)
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.1)
+                continue
+            writer.close()
+            await writer.wait_closed()
+            return
+        message = f"Azurite does not answer: see {self._log}."
+        raise RuntimeError(message)

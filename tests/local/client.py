@@ -1,0 +1,236 @@
+"""Talking to the local cloud: our API as an admin, and the control interface of the simulators."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+type Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer: status, JSON body (or None) and headers."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def expect(self, *statuses: int) -> "Reply":
+        """This reply, if it has one of these statuses; else an error that shows it."""
+        if self.status not in (statuses or (200, 201, 202, 204)):
+            message = f"unexpected answer {self.status}: {self.body}"
+            raise AssertionError(message)
+        return self
+
+
+class Client:
+    """One HTTP session for all servers of a local cloud, whose addresses are as in local.json."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self.addresses = dict(addresses)
+        self.host = addresses["api"].removesuffix("/api")
+        self.graph = addresses["graph"].removesuffix("/v1.0")
+        self.entra = addresses["entra"]
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Reply:
+        """Send one request."""
+        if self._session is None:
+            message = "use the client with 'async with'"
+            raise RuntimeError(message)
+        given = dict(headers or {})
+        if body is not None:
+            raw = orjson.dumps(body)
+            given.setdefault("Content-Type", "application/json")
+        async with self._session.request(method, url, data=raw, headers=given) as response:
+            content = await response.read()
+            is_json = "json" in response.headers.get("Content-Type", "")
+            return Reply(
+                response.status,
+                orjson.loads(content) if content and is_json else content or None,
+                dict(response.headers),
+            )
+
+    async def token(
+        self,
+        tenant: str,
+        oid: str = "00000000-0000-0000-0000-00000000ad01",
+        name: str = "Ada Admin",
+        roles: tuple[str, ...] = ("Admin",),
+        **more: Any,
+    ) -> str:
+        """An access token as a sign-in would give it; `claims=` and `key=` spoil it."""
+        body = {"tenant": tenant, "oid": oid, "name": name, "roles": list(roles), **more}
+        reply = (await self.send("POST", f"{self.entra}/_sim/token", body)).expect(200)
+        return str(reply.body["access_token"])
+
+    async def api(self, tenant: str, **more: Any) -> "Api":
+        """Our API, signed in as an admin of a tenant."""
+        return Api(self, await self.token(tenant, **more))
+
+    async def consent(self, tenant: str, *, granted: bool = True) -> None:
+        body = {"tenant": tenant, "granted": granted}
+        (await self.send("POST", f"{self.entra}/_sim/consent", body)).expect(200)
+
+    async def create_tenant(self, tenant: str, **directory: Any) -> None:
+        """Create a tenant's directory and grant the app's consent."""
+        body = {"tenant": tenant, **directory}
+        (await self.send("POST", f"{self.graph}/_sim/tenants", body)).expect(200)
+        await self.consent(tenant)
+
+    async def change_tenant(self, tenant: str, **directory: Any) -> None:
+        body = {"tenant": tenant, **directory}
+        (await self.send("PATCH", f"{self.graph}/_sim/tenants", body)).expect(200)
+
+    async def delete_user(self, tenant: str, user: str) -> None:
+        url = f"{self.graph}/_sim/tenants/{tenant}/users/{user}"
+        (await self.send("DELETE", url)).expect(200)
+
+    async def fault(
+        self, path: str, effect: Json, *, after: int = 0, times: int = 1, **match: Any
+    ) -> None:
+        """Make Graph fail where the method and path (a regular expression) match."""
+        body = {
+            "match": {"path": path, **match},
+            "after": after,
+            "times": times,
+            "effect": effect,
+        }
+        (await self.send("POST", f"{self.graph}/_sim/faults", body)).expect(200)
+
+    async def clear_faults(self) -> None:
+        (await self.send("DELETE", f"{self.graph}/_sim/faults")).expect(200)
+
+    async def requests(self) -> Json:
+        return dict((await self.send("GET", f"{self.graph}/_sim/requests")).expect(200).body)
+
+    async def reset_requests(self) -> None:
+        (await self.send("DELETE", f"{self.graph}/_sim/requests")).expect(200)
+
+    async def latency(self, milliseconds: float) -> None:
+        body = {"item_ms": milliseconds}
+        (await self.send("POST", f"{self.graph}/_sim/latency", body)).expect(200)
+
+    async def expire_delta(self, tenant: str) -> None:
+        url = f"{self.graph}/_sim/expire-delta"
+        (await self.send("POST", url, {"tenant": tenant})).expect(200)
+
+    async def mailbox(self, tenant: str, user: str) -> Json:
+        return dict((await self.send("GET", self._box(tenant, user))).expect(200).body)
+
+    async def folder(self, tenant: str, user: str, name: str = "Contact Sync") -> list[Json]:
+        """The contacts of a folder by its name; none if there is no such folder."""
+        for folder in (await self.mailbox(tenant, user))["folders"]:
+            if folder["displayName"] == name:
+                return list(folder["contacts"])
+        return []
+
+    async def add_contact(self, tenant: str, user: str, **contact: Any) -> Json:
+        url = f"{self._box(tenant, user)}/contacts"
+        return dict((await self.send("POST", url, contact)).expect(200).body)
+
+    async def change_contact(self, tenant: str, user: str, contact: str, **values: Any) -> None:
+        url = f"{self._box(tenant, user)}/contacts/{contact}"
+        (await self.send("PATCH", url, values)).expect(200)
+
+    async def delete_contact(self, tenant: str, user: str, contact: str) -> None:
+        url = f"{self._box(tenant, user)}/contacts/{contact}"
+        (await self.send("DELETE", url)).expect(200)
+
+    async def rename_folder(self, tenant: str, user: str, folder: str, name: str) -> None:
+        url = f"{self._box(tenant, user)}/folders/{folder}"
+        (await self.send("PATCH", url, {"displayName": name})).expect(200)
+
+    async def delete_folder(self, tenant: str, user: str, folder: str) -> None:
+        (await self.send("DELETE", f"{self._box(tenant, user)}/folders/{folder}")).expect(200)
+
+    async def fire(self, timer: str = "start_daily_runs") -> None:
+        """Fire a timer now."""
+        reply = (await self.send("POST", f"{self.host}/_sim/timer/{timer}")).expect(200)
+        if not reply.body["ok"]:
+            message = f"timer {timer} failed"
+            raise AssertionError(message)
+
+    async def clock(self, now: str | None) -> None:
+        (await self.send("POST", f"{self.host}/_sim/clock", {"now": now})).expect(200)
+
+    async def queues(self) -> Json:
+        return dict((await self.send("GET", f"{self.host}/_sim/queues")).expect(200).body)
+
+    async def settle(self, timeout: float = 60.0) -> None:  # noqa: ASYNC109 - of a loop of looks
+        """Wait until no queue holds a message and none is being worked on."""
+        until = time.monotonic() + timeout
+        while True:
+            left = await self.queues()
+            if not any(c["waiting"] + c["invisible"] for c in left.values()):
+                return
+            if time.monotonic() > until:
+                message = f"the queues did not run dry: {left}"
+                raise AssertionError(message)
+            await asyncio.sleep(0.1)
+
+    def _box(self, tenant: str, user: str) -> str:
+        return f"{self.graph}/_sim/mailboxes/{tenant}/{user}"
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Our API, as the holder of a token sees it; paths begin after /api."""
+
+    client: Client
+    token: str
+
+    async def send(self, method: str, path: str, body: object = None, **headers: str) -> Reply:
+        """Send one request; `if_match` and other headers as keywords."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        url = f"{self.client.addresses['api']}{path}"
+        return await self.client.send(
+            method, url, body, {"Authorization": f"Bearer {self.token}", **given}
+        )
+
+    async def get(self, path: str, *statuses: int) -> Any:
+        return (await self.send("GET", path)).expect(*statuses or (200,)).body
+
+    async def post(self, path: str, body: object, *statuses: int) -> Any:
+        return (await self.send("POST", path, body)).expect(*statuses).body
+
+    async def patch(self, path: str, body: object, *statuses: int) -> Any:
+        return (await self.send("PATCH", path, body)).expect(*statuses).body
+
+    async def put(self, path: str, body: object, *statuses: int) -> Any:
+        return (await self.send("PUT", path, body)).expect(*statuses).body
+
+    async def delete(self, path: str, *statuses: int) -> Any:
+        return (await self.send("DELETE", path)).expect(*statuses).body
+
+    async def all(self, path: str) -> list[Json]:
+        """All items of a list, page by page."""
+        items: list[Json] = []
+        token = None
+        joiner = "&" if "?" in path else "?"
+        while True:
+            page = await self.get(path if token is None else f"{path}{joiner}next={token}")
+            items += page["items"]
+            token = page["next"]
+            if token is None:
+                return items

@@ -1,0 +1,5 @@
+"""A simulator of Microsoft Entra ID: metadata, keys, sign-in, tokens for users and apps, consent."""
+
+from tests.local.entra.server import EntraServer, EntraSettings, create_app
+
+__all__ = ["EntraServer", "EntraSettings", "create_app"]

@@ -1,0 +1,65 @@
+"""Signing and checking tokens as Entra ID does (docs: access-token-claims-reference)."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+GRAPH = "https://graph.microsoft.com"
+GRAPH_PERMISSIONS = (
+    "User.Read.All",
+    "GroupMember.Read.All",
+    "OrgContact.Read.All",
+    "Contacts.ReadWrite",
+)
+"""The application permissions that the app's registration asks for."""
+
+LIFETIME = 3599
+
+
+class Keys:
+    """Entra's signing keys: one that is published, and a foreign one that is not."""
+
+    def __init__(self) -> None:
+        self._own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._foreign = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.kid = secrets.token_urlsafe(20)
+
+    def published(self) -> dict[str, Any]:
+        """The JSON Web Key Set; the same for all tenants."""
+        key = RSAAlgorithm.to_jwk(self._own.public_key(), as_dict=True)
+        return {"keys": [{**key, "kid": self.kid, "x5t": self.kid, "use": "sig", "alg": "RS256"}]}
+
+    def sign(self, claims: Mapping[str, Any], key: str | None = None) -> str:
+        """Sign with the published key, with one that nobody knows ('foreign'), or not at all."""
+        if key == "none":
+            return jwt.encode(dict(claims), "", algorithm="none")
+        if key == "foreign":
+            headers = {"kid": "foreign-key"}
+            return jwt.encode(dict(claims), self._foreign, algorithm="RS256", headers=headers)
+        return jwt.encode(
+            dict(claims), self._own, algorithm="RS256", headers={"kid": self.kid, "x5t": self.kid}
+        )
+
+    def verify(self, token: str, audience: str | None = None) -> dict[str, Any]:
+        """The claims of a token of ours; raises `PermissionError`."""
+        try:
+            return jwt.decode(
+                token,
+                self._own.public_key(),
+                algorithms=["RS256"],
+                audience=audience,
+                options={"verify_aud": audience is not None, "require": ["exp", "tid"]},
+            )
+        except jwt.PyJWTError as error:
+            raise PermissionError(str(error)) from error
+
+
+def times() -> dict[str, int]:
+    """The times of a token issued now."""
+    now = int(time.time())
+    return {"iat": now, "nbf": now, "exp": now + LIFETIME}

@@ -1,0 +1,217 @@
+"""The control interface `/_sim`: filling tenants, acting as a mailbox's user, faults, counts."""
+
+import base64
+import copy
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from tests.local.graph.directory import Directory
+from tests.local.graph.mailbox import Folder, Mailbox, shown_contact, shown_id
+from tests.local.graph.protocol import GraphError
+from tests.local.graph.server import GraphServer, Tenant
+
+
+class Control:
+    """Handlers of the control interface."""
+
+    def __init__(self, server: GraphServer) -> None:
+        self._server = server
+
+    async def put_tenant(self, http: web.Request) -> web.Response:
+        """Create a tenant's directory, or replace it; mailboxes of users that stay are kept."""
+        body = await _json(http)
+        tenant = self._server.tenant(str(body["tenant"]))
+        tenant.directory = Directory()
+        self._fill(tenant, body)
+        for user in set(tenant.mailboxes) - set(tenant.directory.users):
+            del tenant.mailboxes[user]
+        return _answer({"tenant": body["tenant"], "users": len(tenant.directory.users)})
+
+    async def patch_tenant(self, http: web.Request) -> web.Response:
+        """Add or change users, groups and contacts by id."""
+        body = await _json(http)
+        tenant = self._server.tenant(str(body["tenant"]))
+        self._fill(tenant, body)
+        return _answer({"tenant": body["tenant"], "users": len(tenant.directory.users)})
+
+    def _fill(self, tenant: Tenant, body: dict[str, Any]) -> None:
+        directory = tenant.directory
+        for kind in ("users", "groups", "contacts"):
+            known = getattr(directory, kind)
+            for item in body.get(kind) or ():
+                known[item["id"]] = {**known.get(item["id"], {}), **copy.deepcopy(item)}
+        for user, photo in (body.get("photos") or {}).items():
+            directory.photos[user] = base64.b64decode(photo)
+        for user in directory.users.values():
+            wanted = user.get(
+                "mailbox", bool(user.get("mail")) and user.get("accountEnabled", True)
+            )
+            if wanted:
+                tenant.mailboxes.setdefault(user["id"], Mailbox())
+            elif user.get("mailbox") is False:
+                tenant.mailboxes.pop(user["id"], None)
+
+    async def delete_user(self, http: web.Request) -> web.Response:
+        """Remove a user with its mailbox and memberships."""
+        tenant = self._server.tenant(http.match_info["tenant"])
+        user = http.match_info["user"]
+        if tenant.directory.users.pop(user, None) is None:
+            raise web.HTTPNotFound
+        tenant.mailboxes.pop(user, None)
+        for group in tenant.directory.groups.values():
+            group["members"] = [m for m in group.get("members", ()) if m != user]
+        return _answer({"deleted": user})
+
+    async def add_fault(self, http: web.Request) -> web.Response:
+        return _answer({"id": self._server.faults.add(await _json(http))})
+
+    async def clear_faults(self, http: web.Request) -> web.Response:
+        del http
+        self._server.faults.clear()
+        return _answer({})
+
+    async def requests(self, http: web.Request) -> web.Response:
+        del http
+        return _answer(self._server.meter.as_json())
+
+    async def reset_requests(self, http: web.Request) -> web.Response:
+        del http
+        self._server.meter.reset()
+        return _answer({})
+
+    async def set_latency(self, http: web.Request) -> web.Response:
+        self._server.item_seconds = float((await _json(http))["item_ms"]) / 1000
+        return _answer({})
+
+    async def expire_delta(self, http: web.Request) -> web.Response:
+        body = await _json(http)
+        self._server.outlook.expire_delta(body.get("tenant"))
+        return _answer({})
+
+    async def mailbox(self, http: web.Request) -> web.Response:
+        """All that is in a mailbox, marks included."""
+        mailbox = self._mailbox(http)
+        folders = sorted(mailbox.folders.values(), key=lambda f: not f.default)
+        body = {"folders": [_shown_folder(f) for f in folders], "categories": mailbox.categories}
+        return _answer(body)
+
+    async def add_contact(self, http: web.Request) -> web.Response:
+        mailbox, body = self._mailbox(http), await _json(http)
+        folder = self._folder(mailbox, body.pop("folder", None))
+        contact = mailbox.add_contact(folder, body)
+        return _answer(shown_contact(folder, contact, None, immutable=True))
+
+    async def change_contact(self, http: web.Request) -> web.Response:
+        mailbox, body = self._mailbox(http), await _json(http)
+        folder, contact = mailbox.contact(http.match_info["contact"])
+        mailbox.change_contact(folder, contact, body)
+        return _answer(shown_contact(folder, contact, None, immutable=True))
+
+    async def delete_contact(self, http: web.Request) -> web.Response:
+        mailbox = self._mailbox(http)
+        mailbox.remove_contact(*mailbox.contact(http.match_info["contact"]))
+        return _answer({})
+
+    async def rename_folder(self, http: web.Request) -> web.Response:
+        mailbox, body = self._mailbox(http), await _json(http)
+        mailbox.rename_folder(self._folder(mailbox, http.match_info["folder"]), body["displayName"])
+        return _answer({})
+
+    async def delete_folder(self, http: web.Request) -> web.Response:
+        mailbox = self._mailbox(http)
+        mailbox.remove_folder(self._folder(mailbox, http.match_info["folder"]))
+        return _answer({})
+
+    def _mailbox(self, http: web.Request) -> Mailbox:
+        tenant = self._server.tenants.get(http.match_info["tenant"])
+        found = tenant.mailboxes.get(http.match_info["user"]) if tenant else None
+        if found is None:
+            raise web.HTTPNotFound(text="no such mailbox")
+        return found
+
+    def _folder(self, mailbox: Mailbox, wanted: str | None) -> Folder:
+        if wanted is None:
+            return mailbox.default
+        for folder in mailbox.folders.values():
+            if folder.name == wanted:
+                return folder
+        return mailbox.folder(wanted)
+
+
+def _shown_folder(folder: Folder) -> dict[str, Any]:
+    contacts = []
+    for contact in folder.contacts.values():
+        shown = shown_contact(folder, contact, None, immutable=True)
+        shown["singleValueExtendedProperties"] = [
+            {"id": id_, "value": value} for id_, value in contact.extended.items()
+        ]
+        contacts.append(shown)
+    return {
+        "id": shown_id(folder.core, immutable=True),
+        "displayName": folder.name,
+        "default": folder.default,
+        "singleValueExtendedProperties": [
+            {"id": id_, "value": value} for id_, value in folder.extended.items()
+        ],
+        "contacts": contacts,
+    }
+
+
+async def _json(http: web.Request) -> dict[str, Any]:
+    raw = await http.read()
+    try:
+        body = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError as error:
+        raise web.HTTPBadRequest(text="not JSON") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="not a JSON object")
+    return body
+
+
+def _answer(body: Any) -> web.Response:
+    return web.Response(body=orjson.dumps(body), content_type="application/json")
+
+
+@web.middleware
+async def _refusals(
+    http: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        response = await handler(http)
+    except GraphError as error:
+        body = orjson.dumps(error.answer().body)
+        return web.Response(status=error.status, body=body, content_type="application/json")
+    except (KeyError, TypeError, ValueError) as error:
+        if not http.path.startswith("/_sim"):
+            raise
+        return web.Response(status=400, text=f"bad control request: {error!r}")
+    return response
+
+
+def add_control(app: web.Application, server: GraphServer) -> None:
+    """Add the control interface of a simulator to its application."""
+    control = Control(server)
+    app.middlewares.append(_refusals)
+    box = "/_sim/mailboxes/{tenant}/{user}"
+    app.add_routes(
+        [
+            web.post("/_sim/tenants", control.put_tenant),
+            web.patch("/_sim/tenants", control.patch_tenant),
+            web.delete("/_sim/tenants/{tenant}/users/{user}", control.delete_user),
+            web.post("/_sim/faults", control.add_fault),
+            web.delete("/_sim/faults", control.clear_faults),
+            web.get("/_sim/requests", control.requests),
+            web.delete("/_sim/requests", control.reset_requests),
+            web.post("/_sim/latency", control.set_latency),
+            web.post("/_sim/expire-delta", control.expire_delta),
+            web.get(box, control.mailbox),
+            web.post(f"{box}/contacts", control.add_contact),
+            web.patch(f"{box}/contacts/{{contact}}", control.change_contact),
+            web.delete(f"{box}/contacts/{{contact}}", control.delete_contact),
+            web.patch(f"{box}/folders/{{folder}}", control.rename_folder),
+            web.delete(f"{box}/folders/{{folder}}", control.delete_folder),
+        ]
+    )

@@ -1,0 +1,223 @@
+"""The directory of a tenant: users, groups, organisational contacts, and how they are read.
+
+Docs: user-list, group-list-transitivemembers, orgcontact-list, directoryobject-getbyids.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.local.graph.odata import Object, advanced, collection, selected, unsupported
+from tests.local.graph.protocol import Answer, GraphError, Request, not_found
+
+USER_FIELDS = ["businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage", "surname", "userPrincipalName"]
+GROUP_FIELDS = ["id", "createdDateTime", "description", "displayName", "groupTypes", "mail", "mailEnabled", "mailNickname", "proxyAddresses", "securityEnabled", "visibility"]
+ORG_CONTACT_FIELDS = ["id", "addresses", "companyName", "department", "displayName", "givenName", "jobTitle", "mail", "mailNickname", "phones", "proxyAddresses", "surname"]
+USER_ROLES = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
+GROUP_ROLES = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
+ORG_CONTACT_ROLES = ("OrgContact.Read.All", "Directory.Read.All")
+TYPES = {
+    "microsoft.graph.user": "users",
+    "microsoft.graph.group": "groups",
+    "microsoft.graph.orgcontact": "contacts",
+}
+DENIED = "Authorization_RequestDenied"
+
+
+@dataclass(slots=True)
+class Directory:
+    """The objects of one tenant by id."""
+
+    users: dict[str, Object] = field(default_factory=dict)
+    groups: dict[str, Object] = field(default_factory=dict)
+    contacts: dict[str, Object] = field(default_factory=dict)
+    photos: dict[str, bytes] = field(default_factory=dict)
+
+    def kind_of(self, id_: str) -> str | None:
+        """In which collection an id is."""
+        return next((kind for kind in TYPES.values() if id_ in getattr(self, kind)), None)
+
+    def user(self, id_: str) -> Object | None:
+        """A user by id or userPrincipalName."""
+        if id_ in self.users:
+            return self.users[id_]
+        folded = id_.casefold()
+        return next(
+            (
+                u
+                for u in self.users.values()
+                if folded in {u["id"].casefold(), str(u.get("userPrincipalName", "")).casefold()}
+            ),
+            None,
+        )
+
+    def members(self, group: str, *, nested: bool) -> list[tuple[str, Object]]:
+        """The members of a group with their collection, each once, cycles or not."""
+        found: dict[str, tuple[str, Object]] = {}
+        waiting = [group]
+        seen = {group}
+        while waiting:
+            for member in self.groups[waiting.pop()].get("members", ()):
+                kind = self.kind_of(member)
+                if kind is None or member in found:
+                    continue
+                found[member] = (kind, getattr(self, kind)[member])
+                if nested and kind == "groups" and member not in seen:
+                    seen.add(member)
+                    waiting.append(member)
+        found.pop(group, None)
+        return list(found.values())
+
+
+class DirectoryApi:
+    """Answers requests for directory objects."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    def list_users(self, directory: Directory, request: Request) -> Answer:
+        request.require(DENIED, *USER_ROLES)
+        if "$expand" in request.query and advanced(request):
+            raise unsupported("Expect simple name=value query, but observe property 'Expand'.")
+        return Answer(200, self._list(directory, request, "users", USER_FIELDS))
+
+    def list_groups(self, directory: Directory, request: Request) -> Answer:
+        request.require(DENIED, *GROUP_ROLES)
+        return Answer(200, self._list(directory, request, "groups", GROUP_FIELDS))
+
+    def list_org_contacts(self, directory: Directory, request: Request) -> Answer:
+        request.require(DENIED, *ORG_CONTACT_ROLES)
+        return Answer(200, self._list(directory, request, "contacts", ORG_CONTACT_FIELDS))
+
+    def get_user(self, directory: Directory, request: Request, id_: str) -> Answer:
+        request.require(DENIED, *USER_ROLES)
+        user = directory.user(id_)
+        if user is None:
+            raise not_found(id_)
+        return Answer(200, self._show(directory, request, user, selected(request, USER_FIELDS)))
+
+    def get_manager(self, directory: Directory, request: Request, id_: str) -> Answer:
+        request.require(DENIED, *USER_ROLES)
+        user = directory.user(id_)
+        manager = directory.users.get(_id(user.get("manager"))) if user else None
+        if manager is None:
+            raise not_found("manager")
+        chosen = selected(request, USER_FIELDS)
+        shown = self._show(directory, request, manager, chosen)
+        return Answer(200, {"@odata.type": "#microsoft.graph.user", **shown})
+
+    def get_group(self, directory: Directory, request: Request, id_: str) -> Answer:
+        request.require(DENIED, *GROUP_ROLES)
+        if id_ not in directory.groups:
+            raise not_found(id_)
+        chosen = selected(request, GROUP_FIELDS)
+        return Answer(200, self._show(directory, request, directory.groups[id_], chosen))
+
+    def get_org_contact(self, directory: Directory, request: Request, id_: str) -> Answer:
+        request.require(DENIED, *ORG_CONTACT_ROLES)
+        if id_ not in directory.contacts:
+            raise not_found(id_)
+        chosen = selected(request, ORG_CONTACT_FIELDS)
+        return Answer(200, self._show(directory, request, directory.contacts[id_], chosen))
+
+    def list_members(
+        self, directory: Directory, request: Request, id_: str, which: str, cast: str | None = None
+    ) -> Answer:
+        request.require(DENIED, *GROUP_ROLES)
+        if id_ not in directory.groups:
+            raise not_found(id_)
+        kind = TYPES.get(cast.lower()) if cast else None
+        if cast and kind is None:
+            raise GraphError(400, "BadRequest", f"Resource not found for the segment '{cast}'.")
+        if cast and not advanced(request):
+            raise unsupported(
+                "OData cast needs header ConsistencyLevel: eventual and query $count=true."
+            )
+        if "$expand" in request.query and advanced(request):
+            raise unsupported("Expect simple name=value query, but observe property 'Expand'.")
+        if kind == "contacts":
+            request.require(DENIED, *ORG_CONTACT_ROLES)
+        members = directory.members(id_, nested=which.lower() == "transitivemembers")
+        names = {collection_: name for name, collection_ in TYPES.items()}
+        objects = [
+            {"@odata.type": f"#{names[k].replace('orgcontact', 'orgContact')}", **o}
+            for k, o in members
+            if kind is None or k == kind
+        ]
+
+        def show(item: Object, chosen: list[str]) -> Object:
+            typed = {} if cast else {"@odata.type": item["@odata.type"]}
+            return {**typed, **self._show(directory, request, item, chosen)}
+
+        fields = {"groups": GROUP_FIELDS, "contacts": ORG_CONTACT_FIELDS}
+        default = fields.get(kind or "", USER_FIELDS)
+        body = collection(request, objects, default, self.base, show, empty_page=True)
+        return Answer(200, body)
+
+    def get_by_ids(self, directory: Directory, request: Request) -> Answer:
+        body = request.body if isinstance(request.body, dict) else {}
+        ids = body.get("ids")
+        if not isinstance(ids, list) or not ids:
+            raise GraphError(400, "Request_BadRequest", "Invalid value specified for 'ids'.")
+        if len(ids) > 1000:
+            raise GraphError(
+                400, "Request_BadRequest", "The number of ids may not exceed the limit of 1000."
+            )
+        types = {str(t).lower() for t in body.get("types") or ("directoryObject",)}
+        if types == {"user"}:
+            request.require(DENIED, *USER_ROLES)
+        else:
+            request.require(DENIED, "Directory.Read.All")
+        chosen = {"users": USER_FIELDS, "groups": GROUP_FIELDS, "contacts": ORG_CONTACT_FIELDS}
+        lower = {id_.lower(): id_ for id_ in (*directory.users, *directory.groups)}
+        found: list[Object] = []
+        for id_ in dict.fromkeys(ids):
+            known = lower.get(str(id_).lower(), str(id_))
+            kind = directory.kind_of(known)
+            singular = {"users": "user", "groups": "group", "contacts": "orgcontact"}
+            if kind is None or not types & {singular[kind], "directoryobject"}:
+                continue
+            fields = selected(request, chosen[kind])
+            item = getattr(directory, kind)[known]
+            shown = self._show(directory, request, item, fields)
+            found.append({"@odata.type": f"#microsoft.graph.{singular[kind]}", **shown})
+        return Answer(200, {"value": found})
+
+    def _list(self, directory: Directory, request: Request, kind: str, fields: list[str]) -> Object:
+        objects = list(getattr(directory, kind).values())
+
+        def show(item: Object, chosen: list[str]) -> Object:
+            return self._show(directory, request, item, chosen)
+
+        return collection(request, objects, fields, self.base, show)
+
+    def _show(
+        self, directory: Directory, request: Request, item: Object, chosen: list[str]
+    ) -> Object:
+        shown = {"id": item["id"], **{name: _value(item, name) for name in chosen}}
+        expand = request.query.get("$expand")
+        if expand:
+            match = re.fullmatch(r"manager(?:\((.*)\))?", expand)
+            if match is None:
+                raise GraphError(400, "BadRequest", f"Could not expand '{expand}'.")
+            manager = directory.users.get(_id(item.get("manager")))
+            if manager is not None:
+                inner = re.search(r"\$select=([\w,]+)", match[1] or "")
+                names = inner[1].split(",") if inner else USER_FIELDS
+                shown["manager"] = {
+                    "@odata.type": "#microsoft.graph.user",
+                    "id": manager["id"],
+                    **{name: _value(manager, name) for name in names},
+                }
+        return shown
+
+
+def _value(item: Object, name: str) -> Any:
+    lists = {"businessPhones", "proxyAddresses", "phones", "addresses", "otherMails"}
+    if name == "accountEnabled":
+        return item.get(name, True)
+    return item.get(name, [] if name in lists else None)
+
+
+def _id(manager: Any) -> str:
+    return str(manager.get("id", "")) if isinstance(manager, dict) else str(manager or "")

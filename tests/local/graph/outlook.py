@@ -1,0 +1,303 @@
+"""Requests for mailboxes: contact folders, contacts, delta, photos and categories.
+
+Docs: contact-delta, delta-query-overview, singlevaluelegacyextendedproperty-get, profilephoto.
+"""
+
+import base64
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tests.local.graph.mailbox import (
+    PROPERTIES,
+    Contact,
+    Folder,
+    Json,
+    Mailbox,
+    extended_id,
+    shown_contact,
+    shown_id,
+)
+from tests.local.graph.protocol import Answer, GraphError, Request
+
+_BY_MARK = re.compile(
+    r"singleValueExtendedProperties/any\(\s*(\w+)\s*:\s*\1/id eq '((?:[^']|'')*)' "
+    r"and \1/value eq '((?:[^']|'')*)'\s*\)",
+    re.IGNORECASE,
+)
+_BY_MAIL = re.compile(r"emailAddresses/any\(\s*(\w+)\s*:\s*\1/address eq '([^']*)'\s*\)", re.IGNORECASE)
+_EXPAND = re.compile(r"singleValueExtendedProperties\(\$filter=(.*)\)", re.IGNORECASE)
+_PROPERTY_ID = re.compile(r"id eq '([^']*)'", re.IGNORECASE)
+READ = ("Contacts.Read", "Contacts.ReadWrite")
+WRITE = ("Contacts.ReadWrite",)
+DENIED = "ErrorAccessDenied"
+LARGEST_PHOTO = 4 * 1024 * 1024
+_LARGEST_DELTA_PAGE = 200
+
+
+@dataclass(slots=True)
+class _Round:
+    """Where a delta round stands: which contacts are still to be shown, and up to which change."""
+
+    folder: Folder
+    select: tuple[str, ...] | None
+    waiting: list[str]
+    upto: int
+    first: bool
+
+
+class OutlookApi:
+    """Answers requests for mailboxes."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self._rounds: dict[str, tuple[str, _Round]] = {}
+
+    def expire_delta(self, tenant: str | None) -> None:
+        """Make all delta tokens issued so far invalid."""
+        self._rounds = {
+            token: known
+            for token, known in self._rounds.items()
+            if tenant is not None and known[0] != tenant
+        }
+
+    def list_folders(self, mailbox: Mailbox, request: Request, parent: str | None) -> Answer:
+        request.require(DENIED, *READ)
+        place = mailbox.root if parent is None else mailbox.folder(parent).core
+        folders = mailbox.children(place)
+        if text := request.query.get("$filter"):
+            key, value = _mark_filter(text)
+            folders = [f for f in folders if f.extended.get(key, "\0").casefold() == value]
+        return self._page(request, [self._folder(f, request) for f in folders])
+
+    def create_folder(self, mailbox: Mailbox, request: Request, parent: str | None) -> Answer:
+        request.require(DENIED, *WRITE)
+        place = mailbox.root if parent is None else mailbox.folder(parent).core
+        folder = mailbox.add_folder(_body(request), place)
+        return Answer(201, self._folder(folder, request))
+
+    def get_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
+        request.require(DENIED, *READ)
+        found = mailbox.folder(folder)
+        shown = self._folder(found, request)
+        if ids := _expanded(request):
+            shown["singleValueExtendedProperties"] = _shown_extended(found.extended, ids)
+        return Answer(200, shown)
+
+    def change_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
+        request.require(DENIED, *WRITE)
+        found = mailbox.folder(folder)
+        name = _body(request).get("displayName")
+        if isinstance(name, str):
+            mailbox.rename_folder(found, name)
+        return Answer(200, self._folder(found, request))
+
+    def delete_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
+        request.require(DENIED, *WRITE)
+        mailbox.remove_folder(mailbox.folder(folder))
+        return Answer(204)
+
+    def list_contacts(self, mailbox: Mailbox, request: Request, folder: str | None) -> Answer:
+        request.require(DENIED, *READ)
+        place = mailbox.folder(folder) if folder else mailbox.default
+        found = list(place.contacts.values())
+        if text := request.query.get("$filter"):
+            if match := _BY_MAIL.fullmatch(text.strip()):
+                wanted = match[2].casefold()
+                found = [c for c in found if wanted in _mails(c)]
+            else:
+                cores = place.marks.get(_mark_filter(text), {})
+                found = [place.contacts[core] for core in cores]
+        return self._page(request, [self._contact(place, c, request) for c in found])
+
+    def create_contact(self, mailbox: Mailbox, request: Request, folder: str | None) -> Answer:
+        request.require(DENIED, *WRITE)
+        place = mailbox.folder(folder) if folder else mailbox.default
+        contact = mailbox.add_contact(place, _body(request))
+        return Answer(201, self._contact(place, contact, request))
+
+    def get_contact(
+        self, mailbox: Mailbox, request: Request, folder: str | None, contact: str
+    ) -> Answer:
+        request.require(DENIED, *READ)
+        place, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
+        shown = self._contact(place, found, request)
+        if ids := _expanded(request):
+            shown["singleValueExtendedProperties"] = _shown_extended(found.extended, ids)
+        return Answer(200, shown)
+
+    def change_contact(
+        self, mailbox: Mailbox, request: Request, folder: str | None, contact: str
+    ) -> Answer:
+        request.require(DENIED, *WRITE)
+        place, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
+        mailbox.change_contact(place, found, _body(request))
+        return Answer(200, self._contact(place, found, request))
+
+    def delete_contact(
+        self, mailbox: Mailbox, request: Request, folder: str | None, contact: str
+    ) -> Answer:
+        request.require(DENIED, *WRITE)
+        mailbox.remove_contact(
+            *mailbox.contact(contact, mailbox.folder(folder) if folder else None)
+        )
+        return Answer(204)
+
+    def delta(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
+        request.require(DENIED, *READ)
+        if "$expand" in request.query:
+            # As reported: microsoft-graph-docs#2270, #1993.
+            raise GraphError(500, "ErrorInternalServerError", "An internal server error occurred.")
+        place = mailbox.folder(folder)
+        token = request.query.get("$deltatoken") or request.query.get("$skiptoken")
+        round_ = self._round(place, request, token)
+        size = request.preferences.get("odata.maxpagesize", "")
+        most = min(int(size), _LARGEST_DELTA_PAGE) if size.isdigit() and int(size) else 10
+        part, rest = round_.waiting[:most], round_.waiting[most:]
+        value: list[Json] = []
+        for core in part:
+            contact = place.contacts.get(core)
+            if contact is not None:
+                value.append(
+                    shown_contact(place, contact, round_.select, immutable=request.immutable)
+                )
+            elif not round_.first:
+                gone = shown_id(core, immutable=request.immutable)
+                value.append({"@removed": {"reason": "deleted"}, "id": gone})
+        body: Json = {"@odata.context": f"{self.base}/$metadata#Collection(contact)"}
+        following = _Round(place, round_.select, rest, round_.upto, round_.first)
+        name = "$skiptoken" if rest else "$deltatoken"
+        issued = secrets.token_urlsafe(64)
+        self._rounds[issued] = (request.tenant, following)
+        link = f"{self.base}{quote(request.path)}?{urlencode({name: issued})}"
+        body["@odata.nextLink" if rest else "@odata.deltaLink"] = link
+        body["value"] = value
+        return Answer(200, body)
+
+    def get_photo(
+        self, mailbox: Mailbox, request: Request, folder: str | None, contact: str
+    ) -> Answer:
+        request.require(DENIED, *READ)
+        _, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
+        if found.photo is None:
+            raise GraphError(404, "ErrorItemNotFound", "The photo wasn't found.")
+        return Answer(200, found.photo, {"Content-Type": "image/jpeg"})
+
+    def put_photo(
+        self, mailbox: Mailbox, request: Request, folder: str | None, contact: str
+    ) -> Answer:
+        request.require(DENIED, *WRITE)
+        place, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
+        raw = request.body
+        if isinstance(raw, str):
+            raw = base64.b64decode(raw)
+        if not request.headers.get("content-type", "").startswith("image/"):
+            raise GraphError(400, "ErrorInvalidImage", "The content type must be an image's.")
+        if not isinstance(raw, bytes) or not raw or len(raw) > LARGEST_PHOTO:
+            raise GraphError(413, "ErrorInvalidImage", "The photo has no bytes, or over 4 MB.")
+        found.photo = raw
+        found.touch()
+        place.log.append(found.core)
+        return Answer(200)
+
+    def list_categories(self, mailbox: Mailbox, request: Request) -> Answer:
+        request.require(DENIED, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
+        return Answer(200, {"value": mailbox.categories})
+
+    def create_category(self, mailbox: Mailbox, request: Request) -> Answer:
+        request.require(DENIED, "MailboxSettings.ReadWrite")
+        body = _body(request)
+        name = str(body.get("displayName", ""))
+        if any(c["displayName"].casefold() == name.casefold() for c in mailbox.categories):
+            raise GraphError(409, "ErrorCategoryExists", "The category exists already.")
+        category = {
+            "id": shown_id(secrets.token_hex(8), immutable=True),
+            "displayName": name,
+            "color": body.get("color", "none"),
+        }
+        mailbox.categories.append(category)
+        return Answer(201, category)
+
+    def _round(self, place: Folder, request: Request, token: str | None) -> _Round:
+        if token is None:
+            select = _selected(request)
+            return _Round(place, select, list(place.contacts), len(place.log), first=True)
+        known = self._rounds.get(token)
+        if known is None or known[1].folder is not place:
+            raise GraphError(410, "SyncStateNotFound", "The sync state generation is not found.")
+        round_ = known[1]
+        if "$skiptoken" in request.query:
+            return round_
+        changed = list(dict.fromkeys(place.log[round_.upto :]))
+        return _Round(place, round_.select, changed, len(place.log), first=False)
+
+    def _page(self, request: Request, items: list[Json]) -> Answer:
+        top, skip = request.query.get("$top", "10"), request.query.get("$skip", "0")
+        if not (top.isdigit() and skip.isdigit() and 1 <= int(top) <= 1000):
+            raise GraphError(400, "ErrorInvalidUrlQuery", "$top or $skip is not valid.")
+        start, size = int(skip), int(top)
+        body: Json = {"@odata.context": f"{self.base}/$metadata"}
+        if start + size < len(items):
+            rest = {**request.query, "$skip": str(start + size)}
+            query = urlencode(rest, quote_via=quote)
+            body["@odata.nextLink"] = f"{self.base}{quote(request.path)}?{query}"
+        body["value"] = items[start : start + size]
+        return Answer(200, body)
+
+    def _folder(self, folder: Folder, request: Request) -> Json:
+        shown = {
+            "id": shown_id(folder.core, immutable=True),
+            "parentFolderId": shown_id(folder.parent, immutable=True),
+            "displayName": folder.name,
+        }
+        chosen = request.query.get("$select") if request.method == "GET" else None
+        return {k: v for k, v in shown.items() if not chosen or k == "id" or k in chosen}
+
+    def _contact(self, folder: Folder, contact: Contact, request: Request) -> Json:
+        select = _selected(request) if request.method == "GET" else None
+        return shown_contact(folder, contact, select, immutable=request.immutable)
+
+
+def _selected(request: Request) -> tuple[str, ...] | None:
+    text = request.query.get("$select")
+    if not text:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    if unknown := set(names) - set(PROPERTIES):
+        message = f"Could not find a property named '{sorted(unknown)[0]}' on type 'contact'."
+        raise GraphError(400, "RequestBroker--ParseUri", message)
+    return names
+
+
+def _mark_filter(text: str) -> tuple[str, str]:
+    match = _BY_MARK.fullmatch(text.strip())
+    if match is None:
+        raise GraphError(400, "ErrorInvalidUrlQueryFilter", "The query filter is not supported.")
+    return extended_id(match[2].replace("''", "'")), match[3].replace("''", "'").casefold()
+
+
+def _expanded(request: Request) -> list[str]:
+    text = request.query.get("$expand")
+    if not text:
+        return []
+    match = _EXPAND.fullmatch(text.strip())
+    if match is None:
+        raise GraphError(400, "RequestBroker--ParseUri", "The expand clause is not supported.")
+    return _PROPERTY_ID.findall(match[1])
+
+
+def _shown_extended(extended: dict[str, str], ids: list[str]) -> list[Json]:
+    wanted = {extended_id(id_) for id_ in ids}
+    return [{"id": id_, "value": value} for id_, value in extended.items() if id_ in wanted]
+
+
+def _mails(contact: Contact) -> set[str]:
+    return {str(m.get("address", "")).casefold() for m in contact.values.get("emailAddresses", ())}
+
+
+def _body(request: Request) -> dict[str, Any]:
+    if not isinstance(request.body, dict):
+        raise GraphError(400, "BadRequest", "A JSON object is needed as the body.")
+    return request.body

@@ -1,0 +1,114 @@
+"""What one Graph request and answer are, whether they came alone or in a batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
+
+ADVANCED_QUERY = "eventual"
+
+
+@dataclass(slots=True)
+class Request:
+    """One request; `path` is below /v1.0, header names are lower-case."""
+
+    tenant: str
+    roles: frozenset[str]
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    body: Any = None
+
+    @classmethod
+    def parse(
+        cls,
+        tenant: str,
+        roles: frozenset[str],
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Any,
+    ) -> "Request":
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        path = "/".join(unquote(part) for part in parts.path.split("/"))
+        return cls(tenant, roles, method.upper(), path, query, headers, body)
+
+    @property
+    def url(self) -> str:
+        """Path and query, decoded, as faults match them."""
+        query = "&".join(f"{name}={value}" for name, value in self.query.items())
+        return f"{self.path}?{query}" if query else self.path
+
+    @property
+    def preferences(self) -> dict[str, str]:
+        """The Prefer header, taken apart."""
+        found: dict[str, str] = {}
+        for part in self.headers.get("prefer", "").split(","):
+            name, _, value = part.strip().partition("=")
+            found[name.lower()] = value.strip('"')
+        return found
+
+    @property
+    def immutable(self) -> bool:
+        """Whether immutable ids are asked for."""
+        return self.preferences.get("idtype", "").lower() == "immutableid"
+
+    @property
+    def advanced(self) -> bool:
+        """Whether this is an advanced query (docs: aad-advanced-queries)."""
+        return self.headers.get("consistencylevel", "").lower() == ADVANCED_QUERY
+
+    def require(self, code: str, *roles: str) -> None:
+        """Refuse a token without one of these application permissions."""
+        if not self.roles & set(roles):
+            raise GraphError(403, code, "Insufficient privileges to complete the operation.")
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer; a body of bytes is sent as it is."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class GraphError(Exception):
+    """A refusal as Graph words it."""
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+    def answer(self) -> Answer:
+        """The error body (docs: errors)."""
+        inner = {
+            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+            "request-id": str(uuid4()),
+        }
+        error = {"code": self.code, "message": self.message, "innerError": inner}
+        return Answer(self.status, {"error": error}, self.headers)
+
+
+class DropConnection(Exception):
+    """Cut the connection instead of answering."""
+
+
+def not_found(what: str) -> GraphError:
+    """A directory object that does not exist."""
+    message = f"Resource '{what}' does not exist or one of its queried references is not present."
+    return GraphError(404, "Request_ResourceNotFound", message)
+
+
+def now_text() -> str:
+    """The time as Graph writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,407 @@
+"""The simulator's server: sign-in, counting, limits, faults, routing, batches.
+
+One request goes the same way whether it came alone or in a batch: it is counted, may be struck by
+a fault, takes its place among the mailbox's four, takes its time, and is answered.
+"""
+
+import asyncio
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from aiohttp import web
+
+from tests.local.graph.directory import Directory, DirectoryApi
+from tests.local.graph.limits import Faults, Meter, resource_units
+from tests.local.graph.mailbox import Mailbox
+from tests.local.graph.outlook import OutlookApi
+from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
+
+GRAPH_AUDIENCES = {"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"}
+MOST_IN_BATCH = 20
+AT_ONCE_IN_BATCH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSettings:
+    """What the simulator needs to know of the world: `verify` checks a bearer token's signature
+    and answers its claims (or raises `PermissionError`), `base_url` ends in /v1.0.
+    """
+
+    verify: Callable[[str], Mapping[str, Any]]
+    base_url: str
+
+
+@dataclass(slots=True)
+class Tenant:
+    """One tenant's directory and mailboxes."""
+
+    directory: Directory = field(default_factory=Directory)
+    mailboxes: dict[str, Mailbox] = field(default_factory=dict)
+
+
+type Handler = Callable[..., Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route: its template as counted, its pattern, and who answers it."""
+
+    method: str
+    template: str
+    pattern: re.Pattern[str]
+    handler: Handler
+    mailbox: bool
+    takes: tuple[str, ...]
+
+    def counted(self, values: Mapping[str, str]) -> str:
+        """The template as counts name it: ids left open, other parts as they are."""
+        template = self.template
+        for name in ("which", "cast"):
+            if name in values:
+                template = template.replace(f"{{{name}}}", values[name])
+        return f"{self.method} {template}"
+
+
+class GraphServer:
+    """The whole simulator."""
+
+    def __init__(self, settings: GraphSettings) -> None:
+        self.settings = settings
+        self.tenants: dict[str, Tenant] = {}
+        self.meter = Meter()
+        self.faults = Faults()
+        self.item_seconds = 0.0
+        self.directory = DirectoryApi(settings.base_url)
+        self.outlook = OutlookApi(settings.base_url)
+        self._routes = [_route(*row) for row in self._table()]
+
+    def tenant(self, id_: str) -> Tenant:
+        return self.tenants.setdefault(id_, Tenant())
+
+    async def serve(self, http: web.Request) -> web.StreamResponse:
+        """Answer one HTTP request below /v1.0."""
+        request_id = {"request-id": str(uuid4())}
+        if client_id := http.headers.get("client-request-id"):
+            request_id["client-request-id"] = client_id
+        try:
+            answer = await self._http(http)
+        except GraphError as error:
+            answer = error.answer()
+        except DropConnection:
+            if http.transport is not None:
+                http.transport.abort()
+            raise asyncio.CancelledError from None
+        return _response(answer, request_id)
+
+    async def _http(self, http: web.Request) -> Answer:
+        claims = self._claims(http.headers.get("Authorization", ""))
+        tenant = str(claims["tid"])
+        raw = await http.read()
+        headers = {k.lower(): v for k, v in http.headers.items()}
+        body: Any = None
+        if raw:
+            is_json = "json" in headers.get("content-type", "")
+            try:
+                body = orjson.loads(raw) if is_json else raw
+            except orjson.JSONDecodeError as error:
+                raise GraphError(
+                    400, "BadRequest", "Unable to read JSON request payload."
+                ) from error
+        url = http.rel_url.raw_path_qs.removeprefix("/v1.0")
+        roles = frozenset(map(str, claims.get("roles") or ()))
+        request = Request.parse(tenant, roles, http.method, url, headers, body)
+        if request.path.lower() == "/$batch" and request.method == "POST":
+            return await self._batch(request)
+        return await self.one(request, batch_item=False)
+
+    def _claims(self, authorization: str) -> Mapping[str, Any]:
+        scheme, _, token = authorization.partition(" ")
+        refusal = GraphError(
+            401,
+            "InvalidAuthenticationToken",
+            "Access token is empty or not valid.",
+            {"WWW-Authenticate": 'Bearer realm="", authorization_uri="authorize"'},
+        )
+        if scheme.lower() != "bearer" or not token:
+            raise refusal
+        try:
+            claims = self.settings.verify(token)
+        except PermissionError:
+            raise refusal from None
+        if claims.get("aud") not in GRAPH_AUDIENCES or not claims.get("tid"):
+            raise GraphError(
+                401,
+                "InvalidAuthenticationToken",
+                "Access token validation failure. Invalid audience.",
+            )
+        return claims
+
+    async def one(self, request: Request, *, batch_item: bool) -> Answer:
+        """Answer one request, alone or as an item of a batch."""
+        route, values = self._find(request)
+        user = self._user_of(request, route, values)
+        counted = route.counted(values) if route else f"{request.method} ?"
+        self.meter.count(request.tenant, user, counted, batch_item=batch_item)
+        effect = self.faults.strike(request)
+        if effect is not None:
+            if "status" in effect:
+                return self._forced(request, user, effect)
+            if effect.get("drop") == "before":
+                raise DropConnection
+            await asyncio.sleep(float(effect.get("delay_ms") or 0) / 1000)
+        try:
+            answer = await self._limited(request, route, values, user)
+        except GraphError as error:
+            if error.status == 429:
+                self.meter.throttled(request.tenant, user)
+            answer = error.answer()
+        if effect is not None and effect.get("drop") == "after":
+            raise DropConnection
+        return answer
+
+    async def _limited(
+        self, request: Request, route: Route | None, values: dict[str, str], user: str | None
+    ) -> Answer:
+        if route is None:
+            raise GraphError(400, "BadRequest", "Resource not found for the segment.")
+        tenant = self.tenant(request.tenant)
+        if not route.mailbox:
+            units = resource_units(route.counted(values), request)
+            self.meter.charge(request.tenant, len(tenant.directory.users), units)
+            if self.item_seconds:
+                await asyncio.sleep(self.item_seconds)
+            answer = route.handler(tenant.directory, request, *values.values())
+            answer.headers["x-ms-resource-unit"] = str(units)
+            return answer
+        if user is None:
+            raise GraphError(404, "ErrorInvalidUser", "The requested user is invalid.")
+        use = self.meter.enter_mailbox(request.tenant, user)
+        try:
+            if self.item_seconds:
+                await asyncio.sleep(self.item_seconds)
+            mailbox = tenant.mailboxes.get(user)
+            if mailbox is None:
+                raise GraphError(
+                    404,
+                    "MailboxNotEnabledForRESTAPI",
+                    "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+                )
+            given = {k: v for k, v in values.items() if k != "user"}
+            return route.handler(mailbox, request, *(given.get(name) for name in route.takes))
+        finally:
+            use.at_once -= 1
+
+    async def _batch(self, request: Request) -> Answer:
+        """Run a batch (docs: json-batching): at most 20, four at once unless ordered."""
+        items = request.body.get("requests") if isinstance(request.body, dict) else None
+        if not isinstance(items, list) or not items:
+            raise GraphError(400, "BadRequest", "Invalid batch payload format.")
+        if len(items) > MOST_IN_BATCH:
+            raise GraphError(400, "BadRequest", "Number of batch request steps exceeds max of 20.")
+        ids = [str(item.get("id") or "") for item in items]
+        if len(set(ids)) != len(ids) or "" in ids:
+            raise GraphError(400, "BadRequest", "Batch request ids must be given and unique.")
+        parsed = [self._item(request, item) for item in items]
+        users = {
+            self._user_of(p, *self._find(p)) if isinstance(p, Request) else None for p in parsed
+        }
+        only = users.pop() if len(users) == 1 else None
+        self.meter.count(request.tenant, only, "POST /$batch", batch_item=False)
+        effect = self.faults.strike(request)
+        if effect is not None:
+            if "status" in effect:
+                return self._forced(request, only, effect)
+            if effect.get("drop") == "before":
+                raise DropConnection
+            await asyncio.sleep(float(effect.get("delay_ms") or 0) / 1000)
+        if any(item.get("dependsOn") for item in items):
+            answers = await self._ordered(items, ids, parsed)
+        else:
+            answers = await self._unordered(parsed)
+        if effect is not None and effect.get("drop") == "after":
+            raise DropConnection
+        responses = [_batch_part(id_, answer) for id_, answer in zip(ids, answers, strict=True)]
+        # Answers come in any order; every second one first is an order nobody expects.
+        return Answer(200, {"responses": responses[1::2] + responses[::2]})
+
+    async def _unordered(self, parsed: list[Request | GraphError]) -> list[Answer]:
+        places = asyncio.Semaphore(AT_ONCE_IN_BATCH)
+
+        async def run(item: Request | GraphError) -> Answer:
+            async with places:
+                return await self._step(item)
+
+        found = await asyncio.gather(*map(run, parsed), return_exceptions=True)
+        for answer in found:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in found if isinstance(answer, Answer)]
+
+    async def _ordered(
+        self, items: list[Mapping[str, Any]], ids: list[str], parsed: list[Request | GraphError]
+    ) -> list[Answer]:
+        done: dict[str, Answer] = {}
+        for item, id_, request in zip(items, ids, parsed, strict=True):
+            before = [done.get(str(other)) for other in item.get("dependsOn") or ()]
+            if all(answer is not None and answer.status < 400 for answer in before):
+                done[id_] = await self._step(request)
+            else:
+                done[id_] = GraphError(
+                    424, "FailedDependency", "Failed Dependency on previous request."
+                ).answer()
+        return list(done.values())
+
+    async def _step(self, item: Request | GraphError) -> Answer:
+        if isinstance(item, GraphError):
+            return item.answer()
+        return await self.one(item, batch_item=True)
+
+    def _item(self, request: Request, item: Mapping[str, Any]) -> Request | GraphError:
+        url, method = str(item.get("url") or ""), str(item.get("method") or "")
+        headers = {str(k).lower(): str(v) for k, v in (item.get("headers") or {}).items()}
+        if not url or "://" in url or not method:
+            return GraphError(400, "BadRequest", "A batch item needs a method and a relative url.")
+        if url.lower().lstrip("/").startswith("$batch"):
+            return GraphError(400, "BadRequest", "A batch cannot hold a batch.")
+        body = item.get("body")
+        if body is not None and "content-type" not in headers:
+            return GraphError(400, "BadRequest", "A body needs a Content-Type header.")
+        url = url if url.startswith("/") else f"/{url}"
+        return Request.parse(request.tenant, request.roles, method, url, headers, body)
+
+    def _find(self, request: Request) -> tuple[Route | None, dict[str, str]]:
+        for route in self._routes:
+            if route.method == request.method and (match := route.pattern.fullmatch(request.path)):
+                return route, match.groupdict()
+        return None, {}
+
+    def _user_of(
+        self, request: Request, route: Route | None, values: Mapping[str, str]
+    ) -> str | None:
+        if route is None or not route.mailbox:
+            return None
+        user = self.tenant(request.tenant).directory.user(values["user"])
+        return str(user["id"]) if user else None
+
+    def _forced(self, request: Request, user: str | None, effect: Mapping[str, Any]) -> Answer:
+        status = int(effect["status"])
+        if status == 429:
+            self.meter.throttled(request.tenant, user)
+        headers = {str(k): str(v) for k, v in (effect.get("headers") or {}).items()}
+        body = effect.get("body")
+        if body is None and status >= 400:
+            body = GraphError(status, _CODES.get(status, "UnknownError"), "Forced.").answer().body
+        return Answer(status, body, headers)
+
+    def _table(self) -> list[tuple[str, str, Handler, bool, tuple[str, ...]]]:
+        d, o = self.directory, self.outlook
+        folder = "/users/{user}/contactFolders/{folder}"
+        rows: list[tuple[str, str, Handler, bool, tuple[str, ...]]] = [
+            ("GET", "/users", d.list_users, False, ()),
+            ("GET", "/users/{user}", d.get_user, False, ()),
+            ("GET", "/users/{user}/manager", d.get_manager, False, ()),
+            ("GET", "/groups", d.list_groups, False, ()),
+            ("GET", "/groups/{id}", d.get_group, False, ()),
+            ("GET", "/groups/{id}/{which:members|transitiveMembers}", d.list_members, False, ()),
+            (
+                "GET",
+                r"/groups/{id}/{which:members|transitiveMembers}/{cast:microsoft\.graph\.\w+}",
+                d.list_members,
+                False,
+                (),
+            ),
+            ("GET", "/contacts", d.list_org_contacts, False, ()),
+            ("GET", "/contacts/{id}", d.get_org_contact, False, ()),
+            ("POST", "/directoryObjects/getByIds", d.get_by_ids, False, ()),
+            ("GET", f"{folder}/contacts/delta", o.delta, True, ("folder",)),
+            ("GET", "/users/{user}/contactFolders", o.list_folders, True, ("folder",)),
+            ("POST", "/users/{user}/contactFolders", o.create_folder, True, ("folder",)),
+            ("GET", folder, o.get_folder, True, ("folder",)),
+            ("PATCH", folder, o.change_folder, True, ("folder",)),
+            ("DELETE", folder, o.delete_folder, True, ("folder",)),
+            ("GET", f"{folder}/childFolders", o.list_folders, True, ("folder",)),
+            ("POST", f"{folder}/childFolders", o.create_folder, True, ("folder",)),
+            ("GET", "/users/{user}/outlook/masterCategories", o.list_categories, True, ()),
+            ("POST", "/users/{user}/outlook/masterCategories", o.create_category, True, ()),
+        ]
+        for place in ("/users/{user}", folder):
+            one, both = f"{place}/contacts/{{contact}}", ("folder", "contact")
+            rows += [
+                ("GET", f"{place}/contacts", o.list_contacts, True, ("folder",)),
+                ("POST", f"{place}/contacts", o.create_contact, True, ("folder",)),
+                ("GET", one, o.get_contact, True, both),
+                ("PATCH", one, o.change_contact, True, both),
+                ("DELETE", one, o.delete_contact, True, both),
+                ("POST", f"{one}/permanentDelete", o.delete_contact, True, both),
+                ("GET", f"{one}/photo/$value", o.get_photo, True, both),
+                ("PUT", f"{one}/photo/$value", o.put_photo, True, both),
+            ]
+        return rows
+
+
+_CODES = {
+    401: "InvalidAuthenticationToken",
+    403: "ErrorAccessDenied",
+    404: "ErrorItemNotFound",
+    410: "SyncStateNotFound",
+    429: "ApplicationThrottled",
+    500: "ErrorInternalServerError",
+    503: "ServiceUnavailable",
+    504: "GatewayTimeout",
+}
+
+
+def _route(
+    method: str, template: str, handler: Handler, mailbox: bool, takes: tuple[str, ...]
+) -> Route:
+    def group(match: re.Match[str]) -> str:
+        return f"(?P<{match[1]}>{match[2] or '[^/]+'})"
+
+    parts = re.split(r"(\{\w+(?::[^{}]+)?\})", template)
+    pattern = "".join(
+        re.sub(r"\{(\w+)(?::([^{}]+))?\}", group, part) if part.startswith("{") else re.escape(part)
+        for part in parts
+    )
+    shown = re.sub(r"\{(\w+):[^{}]+\}", r"{\1}", template)
+    shown = re.sub(r"\{(?:user|folder|contact)\}", "{id}", shown)
+    return Route(method, shown, re.compile(pattern, re.IGNORECASE), handler, mailbox, takes)
+
+
+def _batch_part(id_: str, answer: Answer) -> dict[str, Any]:
+    part: dict[str, Any] = {"id": id_, "status": answer.status, "headers": dict(answer.headers)}
+    if isinstance(answer.body, bytes):
+        part["body"] = base64.b64encode(answer.body).decode()
+    elif answer.body is not None:
+        part["headers"].setdefault("Content-Type", "application/json")
+        part["body"] = answer.body
+    return part
+
+
+def _response(answer: Answer, more: Mapping[str, str]) -> web.Response:
+    headers = {**more, **answer.headers}
+    if isinstance(answer.body, bytes):
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
+    if answer.body is None:
+        return web.Response(status=answer.status, headers=headers)
+    return web.Response(
+        status=answer.status,
+        body=orjson.dumps(answer.body),
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+def create_app(settings: GraphSettings) -> web.Application:
+    """The simulator as an application: `/v1.0/…` for the app, `/_sim/…` to control it."""
+    from tests.local.graph.control import add_control  # noqa: PLC0415 - it builds on this module
+
+    server = GraphServer(settings)
+    app = web.Application(client_max_size=8 * 1024 * 1024)
+    add_control(app, server)
+    app.router.add_route("*", "/v1.0/{path:.*}", server.serve)
+    return app

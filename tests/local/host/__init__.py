@@ -1,0 +1,1 @@
+"""A functions host: runs function_app.py through its decorators, as Azure's host and worker do."""

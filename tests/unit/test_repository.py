@@ -1,0 +1,91 @@
+"""What the repository promises of itself: pins that agree, and modules of a size to read.
+
+Nothing here looks at behaviour; the other tests do.
+"""
+
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+LOCKS = ("requirements.txt", "tests/requirements.txt")
+LONGEST_MODULE = 400
+
+
+def pins(lock: str) -> dict[str, Requirement]:
+    lines = (ROOT / lock).read_text("utf-8").replace("\\\n", " ").splitlines()
+    found = [Requirement(line.split("--hash", maxsplit=1)[0]) for line in lines if line.strip()]
+    return {requirement.name: requirement for requirement in found}
+
+
+def modules() -> list[Path]:
+    return [
+        ROOT / "function_app.py",
+        *sorted((ROOT / "shared").rglob("*.py")),
+        *(
+            path
+            for path in sorted((ROOT / "tests").rglob("*.py"))
+            if "node_modules" not in path.parts
+        ),
+    ]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_is_pinned_by_version_and_hash(lock: str) -> None:
+    entries = (ROOT / lock).read_text("utf-8").replace("\\\n", " ").splitlines()
+
+    assert entries
+    assert [entry for entry in entries if not re.search(r"==.*--hash=sha256:", entry)] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_pin_depends_on_where_it_was_made(lock: str) -> None:
+    assert re.findall(r"https?:|file:|--index|--find-links", (ROOT / lock).read_text("utf-8")) == []
+
+
+def test_what_is_tested_is_what_azure_installs() -> None:
+    tested = pins("tests/requirements.txt")
+
+    assert {name: str(tested.get(name)) for name in pins("requirements.txt")} == {
+        name: str(pin) for name, pin in pins("requirements.txt").items()
+    }
+
+
+def test_the_pins_are_up_to_date_with_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    app = [Requirement(text) for text in project["dependencies"]]
+    tests = [Requirement(text) for text in project["optional-dependencies"]["tests"]]
+
+    def unmet(wanted: list[Requirement], lock: str) -> list[str]:
+        pinned = {name: next(iter(pin.specifier)).version for name, pin in pins(lock).items()}
+        return [
+            str(requirement)
+            for requirement in wanted
+            if not requirement.specifier.contains(pinned.get(requirement.name.lower(), "0"))
+        ]
+
+    assert unmet(app, "requirements.txt") == []
+    assert unmet(tests, "tests/requirements.txt") == []
+
+
+def test_a_failed_message_waits_and_is_tried_again_before_it_is_poison() -> None:
+    queues = json.loads((ROOT / "host.json").read_text("utf-8"))["extensions"]["queues"]
+
+    assert queues["messageEncoding"] == "base64"
+    assert queues["maxDequeueCount"] > 1
+    assert queues["visibilityTimeout"] > "00:00:00"
+    assert 1 <= queues["batchSize"] <= 32
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_belongs_in_it_and_is_short_enough_to_read(module: Path) -> None:
+    text = module.read_text("utf-8")
+
+    assert len(text.splitlines()) <= LONGEST_MODULE
+    if module.name != "__init__.py" or text.strip():
+        assert ast.get_docstring(ast.parse(text))
