@@ -110,9 +110,10 @@ class Records[T: BaseModel]:
     ) -> Listing[T]:
         """Read up to `size` of a partition in row order, those for which `where` holds.
 
-        `where` is an OData condition on the columns; its values come as `parameters`.
+        `where` is OData conditions on the columns joined by `and` (without parentheses, which the
+        SDK does not take with parameters); its values come as `parameters`.
         """
-        query = "PartitionKey eq @partition" + (f" and ({where})" if where else "")
+        query = "PartitionKey eq @partition" + (f" and {where}" if where else "")
         items: list[Stored[T]] = []
         while True:
             page = await self._tables.page(
