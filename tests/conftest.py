@@ -1,14 +1,54 @@
-"""What every test shares: bounded, repeatable property tests without wall-clock deadlines."""
+"""What every test shares: one local cloud for all of them, and bounded property tests."""
 
 import os
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
 
+import aiohttp.connector
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.local.client import Client
+from tests.local.cloud import LocalCloud
+from tests.world import World
 
 settings.register_profile(
     "bounded",
     deadline=None,
     max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "100")),
     derandomize=bool(os.environ.get("CI")),
-    suppress_health_check=[HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("bounded")
+
+
+@pytest.fixture(scope="session")
+async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCloud]:
+    """Azurite, both simulators and the functions host; each test brings tenants of its own."""
+    build_folder: Path = tmp_path_factory.mktemp("build")
+    async with LocalCloud(build=build_folder) as running:
+        # aiohttp made its context when it was imported: here it learns to trust our Entra too.
+        trusted: ssl.SSLContext = aiohttp.connector._SSL_CONTEXT_VERIFIED
+        trusted.load_verify_locations(running.environment["SSL_CERT_FILE"])
+        yield running
+
+
+@pytest.fixture
+async def client(cloud: LocalCloud) -> AsyncIterator[Client]:
+    """The control interface; faults and the clock are as new afterwards."""
+    yield cloud.client
+    await cloud.client.clear_faults()
+    await cloud.client.clock(None)
+
+
+@pytest.fixture
+async def world(client: Client) -> World:
+    """A tenant of its own with a few people, and its admin."""
+    return await World.create(client)
+
+
+@pytest.fixture
+async def partner(client: Client) -> World:
+    """Another tenant."""
+    return await World.create(client)

@@ -1,7 +1,8 @@
 """Who calls: validation of Entra ID access tokens for our API.
 
 Entra's signing keys are shared by all tenants, so a signature and an audience alone would let any
-company in (microsoft/Agents-for-python#423): the issuer must be that of the token's own tenant.
+company in (microsoft/Agents-for-python#423): the issuer must be that of the token's own tenant,
+and the signing key must be one that serves this issuer.
 Docs: access-tokens (validate tokens), access-token-claims-reference.
 """
 
@@ -18,6 +19,7 @@ from shared.domain.errors import Unauthenticated, Unavailable
 
 _KEYS_LIVE: Final = 24 * 3600.0
 _REFETCH_AFTER: Final = 60.0
+_FAILED_WAIT: Final = 5.0
 _LEEWAY: Final = 60
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 _REQUIRED: Final = ["exp", "nbf", "iat", "iss", "aud", "tid", "oid"]
@@ -33,6 +35,14 @@ class Caller:
     roles: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A published key, and the issuer that signs with it (with `{tenantid}` for any tenant)."""
+
+    public: jwt.PyJWK
+    issuer: str
+
+
 class AccessTokens:
     """Validates access tokens with Entra's published keys, which are fetched when needed."""
 
@@ -41,8 +51,9 @@ class AccessTokens:
         self._http = http
         self._authority = authority.rstrip("/")
         self._audiences = [client_id, f"api://{client_id}"]
-        self._keys: dict[str, jwt.PyJWK] = {}
+        self._keys: dict[str, _Key] = {}
         self._fetched = float("-inf")
+        self._failed = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def caller(self, authorization: str | None) -> Caller:
@@ -61,7 +72,7 @@ class AccessTokens:
             key = await self._key(str(header.get("kid", "")))
             claims: dict[str, Any] = jwt.decode(
                 token,
-                key,
+                key.public,
                 algorithms=["RS256"],
                 audience=self._audiences,
                 leeway=_LEEWAY,
@@ -74,13 +85,16 @@ class AccessTokens:
         except jwt.PyJWTError as error:
             message = f"The access token is not valid ({type(error).__name__})."
             raise Unauthenticated(message) from error
-        return self._trusted(claims)
+        return self._trusted(claims, key.issuer)
 
-    def _trusted(self, claims: dict[str, Any]) -> Caller:
+    def _trusted(self, claims: dict[str, Any], key_issuer: str) -> Caller:
+        """The caller, if tenant, issuer and key belong together (access-tokens: recap)."""
         tenant, oid = str(claims["tid"]), str(claims["oid"])
         if not (_ID.fullmatch(tenant) and _ID.fullmatch(oid)):
             raise Unauthenticated("The access token names no tenant or no user.")
-        if claims.get("ver") != "2.0" or claims["iss"] != f"{self._authority}/{tenant}/v2.0":
+        issuer = f"{self._authority}/{tenant}/v2.0"
+        own = claims["iss"] == issuer == key_issuer.replace("{tenantid}", tenant)
+        if claims.get("ver") != "2.0" or not own:
             raise Unauthenticated("The access token was not issued by its tenant's Entra ID.")
         roles = claims.get("roles")
         return Caller(
@@ -90,26 +104,49 @@ class AccessTokens:
             roles=frozenset(map(str, roles)) if isinstance(roles, list) else frozenset(),
         )
 
-    async def _key(self, kid: str) -> jwt.PyJWK:
+    async def _key(self, kid: str) -> _Key:
+        if kid in self._keys and not self._due(kid):
+            return self._keys[kid]
         async with self._fetching:
-            age = time.monotonic() - self._fetched
-            if age > _KEYS_LIVE or (kid not in self._keys and age > _REFETCH_AFTER):
-                await self._fetch()
+            if self._due(kid):
+                try:
+                    await self._fetch()
+                except Unavailable:
+                    # Entra announces new keys long before it drops the old ones.
+                    if kid not in self._keys or self._age() > 2 * _KEYS_LIVE:
+                        raise
         if kid not in self._keys:
             raise Unauthenticated("The access token is signed with a key that Entra ID has not.")
         return self._keys[kid]
 
+    def _due(self, kid: str) -> bool:
+        return self._age() > (_KEYS_LIVE if kid in self._keys else _REFETCH_AFTER)
+
+    def _age(self) -> float:
+        return time.monotonic() - self._fetched
+
     async def _fetch(self) -> None:
-        """Read the keys where the OpenID metadata says they are (docs: v2-protocols-oidc)."""
+        """Read the keys where the OpenID metadata says they are (docs: v2-protocols-oidc).
+
+        After a failure nobody asks again for some seconds: calls do not queue up for a timeout.
+        """
+        now = time.monotonic()
+        if now - self._failed < _FAILED_WAIT:
+            raise Unavailable("Entra ID's signing keys could not be read.", _FAILED_WAIT)
         try:
             metadata = await self._json(
                 f"{self._authority}/organizations/v2.0/.well-known/openid-configuration"
             )
-            keys = await self._json(str(metadata["jwks_uri"]))
-            found = jwt.PyJWKSet.from_dict(keys)
-        except (httpx.HTTPError, KeyError, ValueError, jwt.PyJWTError) as error:
-            raise Unavailable("Entra ID's signing keys cannot be read.", 5.0) from error
-        self._keys = {key.key_id: key for key in found.keys if key.key_id}
+            document = await self._json(str(metadata["jwks_uri"]))
+            template = str(metadata["issuer"])
+            issuers = {key["kid"]: str(key.get("issuer", template)) for key in document["keys"]}
+            found = jwt.PyJWKSet.from_dict(document)
+        except (httpx.HTTPError, KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
+            self._failed = time.monotonic()
+            raise Unavailable("Entra ID's signing keys cannot be read.", _FAILED_WAIT) from error
+        self._keys = {
+            key.key_id: _Key(key, issuers[key.key_id]) for key in found.keys if key.key_id
+        }
         self._fetched = time.monotonic()
 
     async def _json(self, url: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Where each thing is kept: one `Records` per table, turning models into rows and back.
 
-A model is stored as JSON in text columns of at most 30,000 characters each (`body00`, `body01`,
+A model is stored as JSON in text columns of at most 16,000 characters each (`body00`, `body01`,
 …), with the few values beside it that an engineer looking at the table wants to see or filter by.
 Every partition begins with the tenant, so that no read or write can cross the wall between
 tenants; only `ShareIndex` is keyed by the share id, which is what a partner is given.
@@ -25,7 +25,7 @@ from shared.domain.models import (
     Tenant,
 )
 
-_CHARACTERS_PER_COLUMN: Final = 30_000
+_CHARACTERS_PER_COLUMN: Final = 16_000
 
 
 class ShareLocation(Model):

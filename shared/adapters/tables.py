@@ -6,8 +6,10 @@ on first use.
 """
 
 import base64
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Final, cast
 
 from azure.core import MatchConditions
@@ -254,7 +256,7 @@ def _size(value: object) -> int:
         case bytes():
             size = len(value)
         case str():
-            size = 2 * len(value)
+            size = len(value.encode("utf-16-le"))
         case _:
             return 16
     if size > 65_536:
@@ -298,29 +300,39 @@ async def _page(
         select=list(select) if select is not None else None,
     )
     # The SDK's tokens are pairs of keys, though its annotation says text.
-    pages = found.by_page(continuation_token=cast("str | None", _decode(token)))
+    mark = _mark(query, parameters)
+    pages = found.by_page(continuation_token=cast("str | None", _decode(token, mark)))
     rows: list[Row] = []
     async for page in pages:
         rows = [_row(entity) async for entity in page]
         break
-    return Page(tuple(rows), _encode(getattr(pages, "continuation_token", None)))
+    return Page(tuple(rows), _encode(getattr(pages, "continuation_token", None), mark))
 
 
-def _encode(token: object) -> str | None:
-    """A continuation token is a pair of keys; carry it as one opaque text."""
+def _mark(query: str, parameters: Mapping[str, Any]) -> str:
+    """What tells the tokens of one list from those of another."""
+    text = json.dumps([query, sorted(parameters.items())], default=str)
+    return blake2b(text.encode(), digest_size=9).hexdigest()
+
+
+def _encode(token: object, mark: str) -> str | None:
+    """A continuation token is a pair of keys, of which one may be absent; made one opaque text."""
     match token:
         case {"PartitionKey": partition, "RowKey": row}:
-            return base64.urlsafe_b64encode(f"{partition}\n{row}".encode()).decode()
+            text = json.dumps([mark, partition, row])
+            return base64.urlsafe_b64encode(text.encode()).decode()
         case _:
             return None
 
 
-def _decode(token: str | None) -> dict[str, str] | None:
+def _decode(token: str | None, mark: str) -> dict[str, str | None] | None:
     if token is None:
         return None
     try:
-        partition, _, row = base64.urlsafe_b64decode(token).decode().partition("\n")
-    except ValueError as error:
-        message = "The continuation token is not one of ours. Start the list again without it."
-        raise InvalidInput(message) from error
-    return {"PartitionKey": partition, "RowKey": row}
+        match json.loads(base64.urlsafe_b64decode(token)):
+            case [str(given), str() | None as partition, str() | None as row] if given == mark:
+                return {"PartitionKey": partition, "RowKey": row}
+    except (ValueError, RecursionError):
+        pass
+    message = "The continuation token is not one of this list. Start the list again without it."
+    raise InvalidInput(message)

@@ -1,29 +1,62 @@
-"""What changing an object has in common: merge patches, ETags, and one 404 for all."""
+"""What changing an object has in common: merge patches, ETags, lost races, one 404 for all."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from pydantic import BaseModel
 
-from shared.adapters.records import Stored
-from shared.domain.errors import NotFound, PreconditionFailed
+from shared.adapters.records import Records, Stored
+from shared.domain.errors import NotFound, PayloadTooLarge, PreconditionFailed
+
+MAX_STORED_BYTES: Final = 980_000
+_TRIES: Final = 5
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
     """Apply a JSON merge patch (RFC 7396): objects merge, all else replaces.
 
-    null removes a list; elsewhere it stays null, since it is a value of its own for some fields
-    (a destination's folder: the default one).
+    null removes an object or a list, so that the default holds again; elsewhere it stays null,
+    since it is a value of its own for some fields (a destination's folder: the default one).
     """
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
     for name, value in patch.items():
-        if value is None and isinstance(merged.get(name), list):
+        if value is None and isinstance(merged.get(name), (list, Mapping)):
             del merged[name]
         else:
             merged[name] = merge_patch(merged.get(name), value)
     return merged
+
+
+async def change[T: BaseModel](
+    records: Records[T],
+    tenant: str,
+    row: str,
+    apply: Callable[[T], T],
+    *,
+    kind: str,
+    if_match: str | None = None,
+) -> Stored[T]:
+    """Replace a row by what `apply` makes of it; the same object again means no write.
+
+    Raises `NotFound`, `PayloadTooLarge`, and `PreconditionFailed` if it is not the version that
+    If-Match names. Without If-Match a lost race (a run notes itself in its import, say) is read
+    and applied again.
+    """
+    for left in reversed(range(_TRIES)):
+        stored = found_in(await records.get(tenant, row), kind, row)
+        require_match(stored.etag, if_match)
+        value = apply(stored.value)
+        if value is stored.value:
+            return stored
+        require_storable(value)
+        try:
+            return await records.replace(tenant, row, value, stored.etag)
+        except PreconditionFailed:
+            if if_match is not None or not left:
+                raise
+    raise AssertionError
 
 
 def found_in[T: BaseModel](stored: Stored[T] | None, kind: str, id_: str) -> Stored[T]:
@@ -34,9 +67,21 @@ def found_in[T: BaseModel](stored: Stored[T] | None, kind: str, id_: str) -> Sto
 
 
 def require_match(etag: str, if_match: str | None) -> None:
-    """Raise `PreconditionFailed` unless If-Match is absent, '*' or names this ETag."""
+    """Raise `PreconditionFailed` unless If-Match is absent, '*' or names this ETag.
+
+    Table storage's ETags are weak (`W/"…"`); the prefix is not compared.
+    """
     if if_match is None or if_match.strip() == "*":
         return
     wanted = {part.strip().removeprefix("W/") for part in if_match.split(",")}
     if etag.removeprefix("W/") not in wanted:
         raise PreconditionFailed("It was changed since you read it: read it again and repeat.")
+
+
+def require_storable(value: BaseModel) -> None:
+    """Raise `PayloadTooLarge` if an object does not fit a row (1 MiB, counted in UTF-16)."""
+    size = len(value.model_dump_json(by_alias=True).encode("utf-16-le"))
+    if size > MAX_STORED_BYTES:
+        raise PayloadTooLarge(
+            f"It would take {size // 1024} KiB, of at most {MAX_STORED_BYTES // 1024}: split it."
+        )

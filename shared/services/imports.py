@@ -6,9 +6,10 @@ from datetime import datetime
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import OWNER_ROW, TENANT_ROW, Listing, Store, Stored
-from shared.domain.errors import FieldError, InvalidInput, NotFound, PreconditionFailed
-from shared.domain.models import Import, ImportInput, RunTrigger, Targets
-from shared.services.changes import found_in, require_match
+from shared.domain.errors import Conflict, FieldError, InvalidInput
+from shared.domain.models import Import, ImportInput, RunTrigger, Targets, Tenant
+from shared.services.changes import change, found_in, require_storable
+from shared.services.idempotency import Idempotency
 from shared.services.ledger import Ledger
 
 type QueueRun = Callable[[str, str, RunTrigger, datetime], Awaitable[str]]
@@ -39,14 +40,17 @@ class Imports:
         """`queue_run` records and queues a run; `count_mailboxes` asks the directory."""
         self._store = store
         self._clock = clock
-        self._new_id = new_id
+        self._ids = Idempotency(store, clock, new_id)
         self._ledger = ledger
         self._queue_run = queue_run
         self._count_mailboxes = count_mailboxes
 
-    async def create(self, caller: Caller, wanted: ImportInput) -> CreatedImport:
+    async def create(
+        self, caller: Caller, wanted: ImportInput, key: str | None = None
+    ) -> CreatedImport:
         """Create an import and queue its first run; the first import starts the trial.
 
+        The same idempotency `key` again answers the same import and run.
         Once its row is written the import runs: should the worker die before its first run is
         queued, the daily timer starts it.
         """
@@ -55,14 +59,15 @@ class Imports:
         now = self._clock()
         import_ = Import(
             **{name: getattr(wanted, name) for name in ImportInput.model_fields},
-            id=self._new_id(),
+            id=await self._ids.id_for(caller.tenant, "import", key, wanted),
             created=now,
             changed=now,
         )
+        require_storable(import_)
         await self._start_trial(caller, now)
-        stored = await self._store.imports.insert(caller.tenant, import_.id, import_)
-        await self._ledger.record(caller, "import.created", import_.id, share=wanted.share_id)
-        run = await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, now)
+        stored = await self._insert(caller, import_)
+        created = stored.value.created
+        run = await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, created)
         return CreatedImport(stored, run, seats_needed)
 
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Import]:
@@ -86,19 +91,16 @@ class Imports:
         if_match: str | None,
     ) -> Stored[Import]:
         """Change an import; it takes effect with its next run."""
-        stored = await self.read(caller, id_)
-        require_match(stored.etag, if_match)
-        wanted = patch(stored.value)
-        if wanted.share_id != stored.value.share_id:
-            message = "an import names one share for its whole life; create another import"
-            raise InvalidInput("The share cannot be changed.", (FieldError("shareId", message),))
-        import_ = stored.value.model_copy(
-            update={
-                **{name: getattr(wanted, name) for name in ImportInput.model_fields},
-                "changed": self._clock(),
-            }
-        )
-        changed = await self._store.imports.replace(caller.tenant, id_, import_, stored.etag)
+
+        def changed_by(import_: Import) -> Import:
+            wanted = patch(import_)
+            if wanted.share_id != import_.share_id:
+                words = "an import names one share for its whole life; create another import"
+                raise InvalidInput("The share cannot be changed.", (FieldError("shareId", words),))
+            given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
+            return import_.model_copy(update={**given, "changed": self._clock()})
+
+        changed = await self._change(caller, id_, changed_by, if_match)
         await self._ledger.record(caller, "import.changed", id_)
         return changed
 
@@ -107,11 +109,9 @@ class Imports:
 
         It is marked first; should the worker die then, the daily timer starts the removal.
         """
-        stored = await self.read(caller, id_)
-        require_match(stored.etag, if_match)
         now = self._clock()
-        import_ = stored.value.model_copy(update={"removing": True, "changed": now})
-        await self._store.imports.replace(caller.tenant, id_, import_, stored.etag)
+        mark = {"removing": True, "changed": now}
+        await self._change(caller, id_, lambda i: i.model_copy(update=mark), if_match)
         await self._ledger.record(caller, "import.removed", id_)
         return await self._queue_run(caller.tenant, id_, RunTrigger.REMOVAL, now)
 
@@ -127,17 +127,38 @@ class Imports:
         message = "no share of this id is open to your tenant"
         raise InvalidInput("The share cannot be imported.", (FieldError("shareId", message),))
 
+    async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
+        imports = self._store.imports
+        try:
+            stored = await imports.insert(caller.tenant, import_.id, import_)
+        except Conflict:
+            known = await imports.get(caller.tenant, import_.id)
+            if known is None or known.value.removing:
+                message = "The import of this Idempotency-Key was deleted: use a new key."
+                raise Conflict(message) from None
+            return known
+        await self._ledger.record(caller, "import.created", import_.id, share=import_.share_id)
+        return stored
+
+    async def _change(
+        self, caller: Caller, id_: str, apply: Callable[[Import], Import], if_match: str | None
+    ) -> Stored[Import]:
+        def applied(import_: Import) -> Import:
+            if import_.removing:
+                found_in(None, "import", id_)
+            return apply(import_)
+
+        return await change(
+            self._store.imports, caller.tenant, id_, applied, kind="import", if_match=if_match
+        )
+
     async def _start_trial(self, caller: Caller, now: datetime) -> None:
-        while True:
-            stored = await self._store.tenants.get(caller.tenant, TENANT_ROW)
-            if stored is None:
-                raise NotFound("Your tenant is not known any more: sign in again.")
-            if stored.value.trial_started is not None:
-                return
-            tenant = stored.value.model_copy(update={"trial_started": now})
-            try:
-                await self._store.tenants.replace(caller.tenant, TENANT_ROW, tenant, stored.etag)
-            except PreconditionFailed:
-                continue
+        def started(tenant: Tenant) -> Tenant:
+            if tenant.trial_started is not None:
+                return tenant
+            return tenant.model_copy(update={"trial_started": now})
+
+        tenants = self._store.tenants
+        stored = await change(tenants, caller.tenant, TENANT_ROW, started, kind="tenant")
+        if stored.value.trial_started == now:
             await self._ledger.record(caller, "trial.started", caller.tenant)
-            return

@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import TENANT_ROW, Store, Stored
-from shared.domain.errors import NotFound, PreconditionFailed
 from shared.domain.licensing import plan_at, trial_ends
 from shared.domain.models import LicensePlan, Tenant
-from shared.services.changes import require_match
+from shared.services.changes import change, found_in
 from shared.services.ledger import Ledger
 
 
@@ -41,29 +40,23 @@ class Licenses:
         return await self._license(await self._tenant(caller))
 
     async def book(self, caller: Caller, booked: int, if_match: str | None) -> Stored[License]:
-        """Book or cancel seats: from now on there are `booked`. It takes effect with the next run."""
-        while True:
-            stored = await self._tenant(caller)
-            require_match(stored.etag, if_match)
-            if stored.value.booked == booked:
-                return await self._license(stored)
-            tenant = stored.value.model_copy(update={"booked": booked})
-            try:
-                changed = await self._store.tenants.replace(
-                    caller.tenant, TENANT_ROW, tenant, stored.etag
-                )
-            except PreconditionFailed:
-                if if_match is not None:
-                    raise
-                continue
+        """Book or cancel seats: there are `booked` from the next run on."""
+        before = booked
+
+        def book(tenant: Tenant) -> Tenant:
+            nonlocal before
+            before = tenant.booked
+            return tenant if before == booked else tenant.model_copy(update={"booked": booked})
+
+        tenants = self._store.tenants
+        stored = await change(
+            tenants, caller.tenant, TENANT_ROW, book, kind="license", if_match=if_match
+        )
+        if before != booked:
             await self._ledger.record(
-                caller,
-                "license.booked",
-                caller.tenant,
-                before=stored.value.booked,
-                after=booked,
+                caller, "license.booked", caller.tenant, before=before, after=booked
             )
-            return await self._license(changed)
+        return await self._license(stored)
 
     async def plan(self, caller: Caller) -> LicensePlan:
         """The plan in force now."""
@@ -71,9 +64,7 @@ class Licenses:
 
     async def _tenant(self, caller: Caller) -> Stored[Tenant]:
         stored = await self._store.tenants.get(caller.tenant, TENANT_ROW)
-        if stored is None:
-            raise NotFound("Your tenant is not known any more: sign in again.")
-        return stored
+        return found_in(stored, "license", caller.tenant)
 
     async def _license(self, stored: Stored[Tenant]) -> Stored[License]:
         tenant = stored.value

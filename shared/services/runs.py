@@ -3,18 +3,20 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import Listing, Store, Stored, results_of
 from shared.domain.errors import ContactSyncError, Forbidden
 from shared.domain.models import LicensePlan, Outcome, Result, Run, RunStatus, RunTrigger
+from shared.domain.schedule import newest_first
 from shared.services.changes import found_in
 from shared.services.imports import Imports, QueueRun
 from shared.services.licenses import Licenses
 
 _log = logging.getLogger(__name__)
+_UNDER_WAY_FOR: Final = timedelta(days=2)
 type Addresses = Callable[[str, Sequence[str]], Awaitable[dict[str, str]]]
 
 
@@ -113,11 +115,16 @@ class Runs:
             raise PremiumNeeded(
                 "Runs on demand belong to the premium plan; book it, or wait for the daily run."
             )
-        latest = await self._store.runs.page(
-            caller.tenant, size=1, where="importId eq @i", parameters={"i": import_id}
+        now = self._clock()
+        # A scheduled run sorts by its day, so the one under way need not be the first.
+        recent = await self._store.runs.page(
+            caller.tenant,
+            size=100,
+            where="importId eq @i and RowKey lt @r",
+            parameters={"i": import_id, "r": newest_first(now - _UNDER_WAY_FOR)},
         )
-        for stored in latest.items:
+        for stored in recent.items:
             if not stored.value.status.ended:
                 return stored, False
-        run = await self._queue_run(caller.tenant, import_id, RunTrigger.REQUEST, self._clock())
+        run = await self._queue_run(caller.tenant, import_id, RunTrigger.REQUEST, now)
         return await self.read(caller, run), True

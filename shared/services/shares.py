@@ -5,8 +5,10 @@ from datetime import datetime
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import OWNER_ROW, Listing, ShareLocation, Store, Stored
+from shared.domain.errors import Conflict
 from shared.domain.models import Share, ShareInput
-from shared.services.changes import found_in, require_match
+from shared.services.changes import change, found_in, require_match, require_storable
+from shared.services.idempotency import Idempotency
 from shared.services.ledger import Ledger
 
 
@@ -23,11 +25,13 @@ class Shares:
         """Keep them in this store; `new_id` must be unguessable, since the id is the key to it."""
         self._store = store
         self._clock = clock
-        self._new_id = new_id
+        self._ids = Idempotency(store, clock, new_id)
         self._ledger = ledger
 
-    async def create(self, caller: Caller, wanted: ShareInput) -> Stored[Share]:
-        """Publish a share.
+    async def create(
+        self, caller: Caller, wanted: ShareInput, key: str | None = None
+    ) -> Stored[Share]:
+        """Publish a share; the same idempotency `key` again answers the same share.
 
         The way from the id to its owner is written first: a worker that dies in between leaves an
         id that nobody was told.
@@ -35,13 +39,16 @@ class Shares:
         now = self._clock()
         share = Share(
             **{name: getattr(wanted, name) for name in ShareInput.model_fields},
-            id=self._new_id(),
+            id=await self._ids.id_for(caller.tenant, "share", key, wanted),
             created=now,
             changed=now,
         )
-        location = ShareLocation(publisher=caller.tenant)
-        await self._store.share_index.insert(share.id, OWNER_ROW, location)
-        stored = await self._store.shares.insert(caller.tenant, share.id, share)
+        require_storable(share)
+        await self._locate(caller, share.id)
+        try:
+            stored = await self._store.shares.insert(caller.tenant, share.id, share)
+        except Conflict:
+            return await self.read(caller, share.id)
         await self._ledger.record(caller, "share.created", share.id)
         return stored
 
@@ -61,16 +68,16 @@ class Shares:
         if_match: str | None,
     ) -> Stored[Share]:
         """Change a share; `PreconditionFailed` if it is not the version that If-Match names."""
-        stored = await self.read(caller, id_)
-        require_match(stored.etag, if_match)
-        wanted = patch(stored.value)
-        share = stored.value.model_copy(
-            update={
-                **{name: getattr(wanted, name) for name in ShareInput.model_fields},
-                "changed": self._clock(),
-            }
+
+        def changed_by(share: Share) -> Share:
+            wanted = patch(share)
+            given = {name: getattr(wanted, name) for name in ShareInput.model_fields}
+            return share.model_copy(update={**given, "changed": self._clock()})
+
+        shares = self._store.shares
+        changed = await change(
+            shares, caller.tenant, id_, changed_by, kind="share", if_match=if_match
         )
-        changed = await self._store.shares.replace(caller.tenant, id_, share, stored.etag)
         await self._ledger.record(caller, "share.changed", id_)
         return changed
 
@@ -86,3 +93,13 @@ class Shares:
         await self._store.share_index.upsert(id_, OWNER_ROW, location)
         await self._store.shares.delete(caller.tenant, id_)
         await self._ledger.record(caller, "share.withdrawn", id_)
+
+    async def _locate(self, caller: Caller, id_: str) -> None:
+        location = ShareLocation(publisher=caller.tenant)
+        try:
+            await self._store.share_index.insert(id_, OWNER_ROW, location)
+        except Conflict:
+            known = await self._store.share_index.get(id_, OWNER_ROW)
+            if known is None or known.value != location:
+                message = "The share of this Idempotency-Key was withdrawn: use a new key."
+                raise Conflict(message) from None

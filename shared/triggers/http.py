@@ -6,6 +6,7 @@ loads the tenant, calls the handler, and answers RFC 9457 problems for every err
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,6 +23,7 @@ from shared.domain.errors import (
     FieldError,
     Forbidden,
     InvalidInput,
+    NotFound,
     PassingError,
     PayloadTooLarge,
     Unauthenticated,
@@ -32,8 +34,11 @@ from shared.wiring import App, app, new_id
 MAX_BODY: Final = 256 * 1024
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 50
+PAGED: Final = ("top", "next")
 _MAX_DEPTH: Final = 32
-_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_MAX_KEY: Final = 200
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _log = logging.getLogger(__name__)
 
 
@@ -67,8 +72,11 @@ class Call:
 
     @property
     def id(self) -> str:
-        """The id in the route."""
-        return str(self.request.route_params["id"])
+        """The id in the route; `NotFound` if no id of ours looks like it."""
+        id_ = str(self.request.route_params["id"])
+        if not _ID.fullmatch(id_):
+            raise NotFound("There is nothing of this id in your tenant.")
+        return id_
 
     @property
     def if_match(self) -> str | None:
@@ -76,29 +84,34 @@ class Call:
         value = self.request.headers.get("If-Match")
         return str(value) if value else None
 
-    def query(self, *names: str) -> dict[str, str]:
-        """The query parameters; `InvalidInput` if there is one that is not in `names`."""
-        given = {str(k): str(v) for k, v in self.request.params.items()}
-        if unknown := sorted(set(given) - set(names)):
-            errors = tuple(FieldError(name, "no such query parameter") for name in unknown)
-            raise InvalidInput("The query is not valid.", errors)
-        return given
+    @property
+    def idempotency_key(self) -> str | None:
+        """The Idempotency-Key header, if there is one."""
+        key = self.request.headers.get("Idempotency-Key")
+        if key and len(key) > _MAX_KEY:
+            raise InvalidInput(f"An Idempotency-Key has at most {_MAX_KEY} characters.")
+        return str(key) if key else None
 
-    def paging(self, *names: str) -> tuple[int, str | None, dict[str, str]]:
-        """The page size and token of a list call, and its other parameters."""
-        given = self.query("top", "next", *names)
-        text = given.get("top", str(DEFAULT_PAGE))
+    def parameter(self, name: str) -> str | None:
+        """A query parameter, if it is given."""
+        value = self.request.params.get(name)
+        return str(value) if value else None
+
+    def paging(self) -> tuple[int, str | None]:
+        """The page size and token of a list call."""
+        text = self.parameter("top") or str(DEFAULT_PAGE)
         if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_PAGE):
             error = FieldError("top", f"must be a number from 1 to {MAX_PAGE}")
             raise InvalidInput("The query is not valid.", (error,))
-        return int(text), given.get("next") or None, given
+        return int(text), self.parameter("next")
 
-    def choice[E: StrEnum](self, kind: type[E], name: str, given: Mapping[str, str]) -> E | None:
+    def choice[E: StrEnum](self, kind: type[E], name: str) -> E | None:
         """A query parameter that names a value of an enumeration."""
-        if name not in given:
+        value = self.parameter(name)
+        if value is None:
             return None
         try:
-            return kind(given[name])
+            return kind(value)
         except ValueError as error:
             choices = ", ".join(kind)
             raise InvalidInput(
@@ -114,7 +127,7 @@ class Call:
         if content_type not in {"application/json", "application/merge-patch+json"}:
             raise InvalidInput("Send JSON, with Content-Type: application/json.")
         try:
-            body = json.loads(raw, object_pairs_hook=_without_doubles)
+            body = json.loads(raw, object_pairs_hook=_without_doubles, parse_constant=_no_number)
         except RecursionError as error:
             raise InvalidInput("The body is nested too deeply.") from error
         except ValueError as error:
@@ -145,20 +158,24 @@ type Handler = Callable[[Call], Awaitable[Answer]]
 type Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
-def api(roles: tuple[Role, ...]) -> Callable[[Handler], Function]:
-    """Make a handler a function for callers with one of these app roles."""
+def api(roles: tuple[Role, ...], *query: str) -> Callable[[Handler], Function]:
+    """Make a handler a function for callers with one of these app roles.
+
+    `query` names the query parameters it takes; any other is refused.
+    """
 
     def decorate(handler: Handler) -> Function:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
             correlation = new_id()
             try:
-                answer = await _signed_in(req, roles, handler)
+                answer = await _signed_in(req, roles, query, handler)
             except CallerError as error:
+                _log.info("%s %s: %s", handler.__name__, correlation, error.kind)
                 answer = _problem(error, correlation)
             except PassingError as error:
                 _log.warning("%s %s: %s", handler.__name__, correlation, error.detail)
                 answer = _unavailable(error, correlation)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the caller gets an answer whatever happens
                 _log.exception("%s %s failed", handler.__name__, correlation)
                 answer = _failed(correlation)
             return _response(answer, correlation)
@@ -171,12 +188,17 @@ def api(roles: tuple[Role, ...]) -> Callable[[Handler], Function]:
     return decorate
 
 
-async def _signed_in(req: func.HttpRequest, roles: tuple[Role, ...], handler: Handler) -> Answer:
+async def _signed_in(
+    req: func.HttpRequest, roles: tuple[Role, ...], query: tuple[str, ...], handler: Handler
+) -> Answer:
     services = app()
     caller = await services.tokens.caller(req.headers.get("Authorization"))
     if not caller.roles & set(roles):
         raise Forbidden(f"This needs one of the app roles {', '.join(roles)}.")
     await services.tenants.known(caller)
+    if unknown := sorted(set(req.params) - set(query)):
+        errors = tuple(FieldError(name[:100], "no such query parameter") for name in unknown)
+        raise InvalidInput("The query is not valid.", errors[:100])
     return await handler(Call(services, caller, req))
 
 
@@ -215,14 +237,22 @@ def validated[T: BaseModel](model: type[T], body: object) -> T:
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, refused if it names a field twice: which of the two would be meant?"""
+    """A JSON object, refused if it names a field twice, as nobody knows which is meant."""
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            error = FieldError(name[:100], "is given more than once")
+            # Half a surrogate pair is valid in JSON text, but cannot be sent back.
+            shown_name = name[:100].encode(errors="replace").decode()
+            error = FieldError(shown_name, "is given more than once")
             raise InvalidInput("The body names a field more than once.", (error,))
         found[name] = value
     return found
+
+
+def _no_number(name: str) -> None:
+    """Refuse NaN and Infinity, which Python reads although JSON has no such numbers."""
+    message = f"{name} is no JSON number"
+    raise ValueError(message)
 
 
 def _depth(value: object) -> int:
@@ -275,7 +305,7 @@ def _failed(correlation: str) -> Answer:
 
 def _response(answer: Answer, correlation: str) -> func.HttpResponse:
     problem = answer.status >= 400
-    headers = {**_HEADERS, "X-Correlation-Id": correlation, **answer.headers}
+    headers = {**HEADERS, "X-Correlation-Id": correlation, **answer.headers}
     if answer.body is None:
         return func.HttpResponse(status_code=answer.status, headers=headers)
     return func.HttpResponse(

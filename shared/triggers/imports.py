@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from shared.domain.models import ImportInput
-from shared.triggers.http import READERS, WRITERS, Answer, Call, api, one, page
+from shared.triggers.http import PAGED, READERS, WRITERS, Answer, Call, api, one, page
 from shared.triggers.runs import summary
 
 bp = func.Blueprint()
@@ -13,15 +13,16 @@ bp = func.Blueprint()
 @api(WRITERS)
 async def create_import(call: Call) -> Answer:
     """Create an import; its first run is queued at once."""
-    made = await call.app.imports.create(call.caller, call.input(ImportInput))
+    wanted = call.input(ImportInput)
+    made = await call.app.imports.create(call.caller, wanted, call.idempotency_key)
     return one(made.stored, 201, firstRun=made.first_run, seatsNeeded=made.seats_needed)
 
 
 @bp.route("api/imports", methods=["GET"])
-@api(READERS)
+@api(READERS, *PAGED)
 async def list_imports(call: Call) -> Answer:
     """List the tenant's imports."""
-    size, token, _ = call.paging()
+    size, token = call.paging()
     return page(await call.app.imports.page(call.caller, size, token))
 
 
@@ -49,10 +50,10 @@ async def delete_import(call: Call) -> Answer:
 
 
 @bp.route("api/imports/{id}/runs", methods=["GET"])
-@api(READERS)
+@api(READERS, *PAGED)
 async def list_import_runs(call: Call) -> Answer:
     """List an import's runs, newest first."""
-    size, token, _ = call.paging()
+    size, token = call.paging()
     return page(await call.app.runs.of_import(call.caller, call.id, size, token), summary)
 
 

@@ -6,22 +6,22 @@ import azure.functions as func
 
 from shared.adapters.records import Stored
 from shared.domain.models import Outcome, Result, Run, RunStatus
-from shared.triggers.http import READERS, Answer, Call, api, shown
+from shared.triggers.http import PAGED, READERS, Answer, Call, api, shown
 
 bp = func.Blueprint()
 
 
 @bp.route("api/runs", methods=["GET"])
-@api(READERS)
+@api(READERS, *PAGED, "importId", "status")
 async def list_runs(call: Call) -> Answer:
     """List the tenant's runs, newest first."""
-    size, token, given = call.paging("importId", "status")
+    size, token = call.paging()
     listing = await call.app.runs.page(
         call.caller,
         size,
         token,
-        import_id=given.get("importId"),
-        status=call.choice(RunStatus, "status", given),
+        import_id=call.parameter("importId"),
+        status=call.choice(RunStatus, "status"),
     )
     return Answer({"items": [summary(item) for item in listing.items], "next": listing.token})
 
@@ -39,11 +39,11 @@ async def get_run(call: Call) -> Answer:
 
 
 @bp.route("api/runs/{id}/results", methods=["GET"])
-@api(READERS)
+@api(READERS, *PAGED, "outcome")
 async def list_run_results(call: Call) -> Answer:
     """List what a run did in each mailbox."""
-    size, token, given = call.paging("outcome")
-    outcome = call.choice(Outcome, "outcome", given)
+    size, token = call.paging()
+    outcome = call.choice(Outcome, "outcome")
     found = await call.app.runs.results(call.caller, call.id, size, token, outcome)
     items = [_result(stored, found.addresses) for stored in found.listing.items]
     return Answer({"items": items, "next": found.listing.token})

@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from shared.domain.models import ShareInput
-from shared.triggers.http import READERS, WRITERS, Answer, Call, api, one, page
+from shared.triggers.http import PAGED, READERS, WRITERS, Answer, Call, api, one, page
 
 bp = func.Blueprint()
 
@@ -12,14 +12,15 @@ bp = func.Blueprint()
 @api(WRITERS)
 async def create_share(call: Call) -> Answer:
     """Publish a share."""
-    return one(await call.app.shares.create(call.caller, call.input(ShareInput)), 201)
+    wanted = call.input(ShareInput)
+    return one(await call.app.shares.create(call.caller, wanted, call.idempotency_key), 201)
 
 
 @bp.route("api/shares", methods=["GET"])
-@api(READERS)
+@api(READERS, *PAGED)
 async def list_shares(call: Call) -> Answer:
     """List the tenant's shares."""
-    size, token, _ = call.paging()
+    size, token = call.paging()
     return page(await call.app.shares.page(call.caller, size, token))
 
 

@@ -120,7 +120,9 @@ async def _first_day(stage: Stage) -> None:
     run = await stage.contoso_api.get(f"/runs/{stage.imports['Contoso purchasing']['firstRun']}")
     left_out = {o["id"]: o["reason"] for o in run["omissions"]}
     for id_, reason in stage.contoso.left_out.items():
-        stage.check(f"left out of the share with its reason: {reason}", holds=left_out.get(id_) == reason)
+        stage.check(
+            f"left out of the share with its reason: {reason}", holds=left_out.get(id_) == reason
+        )
     await stage.client.add_contact(
         CONTOSO, stage.contoso.buyers[0], displayName="Oma", mobilePhone="+49 30 1234567",
         personalNotes="birthday cake",

@@ -30,6 +30,7 @@ from shared.domain.reasons import Reason
 
 IMMUTABLE_ID: Final = 'IdType="ImmutableId"'
 _TENANTS_KEPT: Final = 500
+_LIMITS: Final = httpx.Limits(max_connections=200, max_keepalive_connections=100)
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 _DEFAULT_WAIT: Final = 1.0
 _READ_TRIES: Final = 3
@@ -87,12 +88,19 @@ class Answer:
 class Graph:
     """Microsoft Graph for all tenants, over one HTTP client of the running event loop."""
 
-    def __init__(self, endpoint: str, credentials: AppCredentials) -> None:
-        """Talk to `endpoint` (such as https://graph.microsoft.com/v1.0)."""
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: AppCredentials,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Talk to `endpoint` (such as https://graph.microsoft.com/v1.0), by `transport` if given."""
+        self._transport = transport
         self._endpoint = endpoint.rstrip("/")
         self._credentials = credentials
         self._adapters: OrderedDict[str, GraphRequestAdapter] = OrderedDict()
         self._client: httpx.AsyncClient | None = None
+        self._opened: httpx.AsyncBaseTransport | None = None
 
     def session(self, tenant: str, meter: Meter | None = None) -> "GraphSession":
         """Talk to one tenant; what it costs is added to `meter`."""
@@ -104,6 +112,10 @@ class Graph:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+        if self._opened is not None:
+            # The SDK's transport does not close the one it wraps.
+            await self._opened.aclose()
+            self._opened = None
 
     def _adapter(self, tenant: str) -> GraphRequestAdapter:
         found = self._adapters.get(tenant)
@@ -126,11 +138,12 @@ class Graph:
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
             option = RetryHandlerOption(max_retries=0)
+            self._opened = self._transport or httpx.AsyncHTTPTransport(limits=_LIMITS)
             self._client = GraphClientFactory.create_with_default_middleware(
                 client=httpx.AsyncClient(
                     base_url=self._endpoint,
+                    transport=self._opened,
                     timeout=_TIMEOUT,
-                    limits=httpx.Limits(max_connections=200, max_keepalive_connections=100),
                 ),
                 options={option.get_key(): option},
             )

@@ -10,9 +10,46 @@ from typing import Any
 from tests.local.graph.odata import Object, advanced, collection, selected, unsupported
 from tests.local.graph.protocol import Answer, GraphError, Request, not_found
 
-USER_FIELDS = ["businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage", "surname", "userPrincipalName"]
-GROUP_FIELDS = ["id", "createdDateTime", "description", "displayName", "groupTypes", "mail", "mailEnabled", "mailNickname", "proxyAddresses", "securityEnabled", "visibility"]
-ORG_CONTACT_FIELDS = ["id", "addresses", "companyName", "department", "displayName", "givenName", "jobTitle", "mail", "mailNickname", "phones", "proxyAddresses", "surname"]
+USER_FIELDS = [
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "id",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+]
+GROUP_FIELDS = [
+    "id",
+    "createdDateTime",
+    "description",
+    "displayName",
+    "groupTypes",
+    "mail",
+    "mailEnabled",
+    "mailNickname",
+    "proxyAddresses",
+    "securityEnabled",
+    "visibility",
+]
+ORG_CONTACT_FIELDS = [
+    "id",
+    "addresses",
+    "companyName",
+    "department",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mail",
+    "mailNickname",
+    "phones",
+    "proxyAddresses",
+    "surname",
+]
 USER_ROLES = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
 GROUP_ROLES = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 ORG_CONTACT_ROLES = ("OrgContact.Read.All", "Directory.Read.All")

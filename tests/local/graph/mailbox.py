@@ -13,7 +13,32 @@ from tests.local.graph.protocol import GraphError, now_text
 
 type Json = dict[str, Any]
 
-TEXTS = ["assistantName", "businessHomePage", "companyName", "department", "displayName", "fileAs", "generation", "givenName", "initials", "jobTitle", "manager", "middleName", "mobilePhone", "nickName", "officeLocation", "personalNotes", "profession", "spouseName", "surname", "title", "yomiCompanyName", "yomiGivenName", "yomiSurname", "birthday"]
+TEXTS = [
+    "assistantName",
+    "businessHomePage",
+    "companyName",
+    "department",
+    "displayName",
+    "fileAs",
+    "generation",
+    "givenName",
+    "initials",
+    "jobTitle",
+    "manager",
+    "middleName",
+    "mobilePhone",
+    "nickName",
+    "officeLocation",
+    "personalNotes",
+    "profession",
+    "spouseName",
+    "surname",
+    "title",
+    "yomiCompanyName",
+    "yomiGivenName",
+    "yomiSurname",
+    "birthday",
+]
 LISTS = ("businessPhones", "homePhones", "imAddresses", "children", "categories", "emailAddresses")
 ADDRESSES = ("businessAddress", "homeAddress", "otherAddress")
 MOST = {"businessPhones": 2, "homePhones": 2, "emailAddresses": 3}

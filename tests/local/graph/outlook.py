@@ -27,7 +27,9 @@ _BY_MARK = re.compile(
     r"and \1/value eq '((?:[^']|'')*)'\s*\)",
     re.IGNORECASE,
 )
-_BY_MAIL = re.compile(r"emailAddresses/any\(\s*(\w+)\s*:\s*\1/address eq '([^']*)'\s*\)", re.IGNORECASE)
+_BY_MAIL = re.compile(
+    r"emailAddresses/any\(\s*(\w+)\s*:\s*\1/address eq '([^']*)'\s*\)", re.IGNORECASE
+)
 _EXPAND = re.compile(r"singleValueExtendedProperties\(\$filter=(.*)\)", re.IGNORECASE)
 _PROPERTY_ID = re.compile(r"id eq '([^']*)'", re.IGNORECASE)
 READ = ("Contacts.Read", "Contacts.ReadWrite")

@@ -1,0 +1,58 @@
+"""Idempotency keys: a POST that is sent again creates nothing twice.
+
+The id of what a key creates is drawn once and kept. It is not derived from the key: a share's id
+is all that a partner needs, so nobody may be able to compute it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import blake2b
+
+from pydantic import BaseModel
+
+from shared.adapters.records import Records, Store
+from shared.domain.errors import Conflict
+from shared.domain.models import Model
+
+
+class _Claim(Model):
+    id: str
+    body: str
+    when: datetime
+
+
+class Idempotency:
+    """Remembers which id belongs to a tenant's key, and to which body."""
+
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], new_id: Callable[[], str]
+    ) -> None:
+        """Keep the keys, hashed, in this store."""
+        self._claims = Records(store.tables, "Idempotency", _Claim)
+        self._clock = clock
+        self._new_id = new_id
+
+    async def id_for(self, tenant: str, kind: str, key: str | None, body: BaseModel) -> str:
+        """The id to create a thing of this `kind` by: a new one, or that of the same key before.
+
+        Raises `Conflict` if the key came with another body before.
+        """
+        if key is None:
+            return self._new_id()
+        row = f"{kind}-{_hash(key)}"
+        claim = _Claim(
+            id=self._new_id(), body=_hash(body.model_dump_json(by_alias=True)), when=self._clock()
+        )
+        try:
+            await self._claims.insert(tenant, row, claim)
+        except Conflict as error:
+            known = await self._claims.get(tenant, row)
+            if known is None or known.value.body != claim.body:
+                message = "This Idempotency-Key was used with another body: use a new key."
+                raise Conflict(message) from error
+            return known.value.id
+        return claim.id
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()

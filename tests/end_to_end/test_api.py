@@ -1,0 +1,402 @@
+"""The API over HTTP: who may call it, what it refuses, and that tenants never see each other.
+
+Everything goes through the functions host and the Entra simulator, as a partner's code would.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.local.client import Api, Client, Json, Reply
+from tests.world import World
+
+UNKNOWN = "0123456789abcdef" * 2
+
+
+async def raw(api: Api, method: str, path: str, content: bytes, **headers: str) -> Reply:
+    """Send bytes as they are."""
+    given = {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json", **headers}
+    url = f"{api.client.addresses['api']}{path}"
+    return await api.client.send(method, url, headers=given, raw=content)
+
+
+def header(reply: Reply, name: str) -> str:
+    """A header, whatever the case of its name."""
+    return next(v for n, v in reply.headers.items() if n.lower() == name.lower())
+
+
+def problem(reply: Reply, status: int, kind: str) -> Json:
+    """The problem of a reply, checked for what every problem has (RFC 9457)."""
+    assert reply.status == status, reply.body
+    assert header(reply, "Content-Type").startswith("application/problem+json")
+    assert reply.body["status"] == status
+    assert reply.body["type"] == f"urn:contact-sync:problem:{kind}"
+    assert reply.body["title"]
+    assert reply.body["detail"]
+    assert reply.body["instance"] == f"urn:uuid:{header(reply, 'X-Correlation-Id')}"
+    return dict(reply.body)
+
+
+def fields(body: Mapping[str, Any]) -> set[str]:
+    return {error["field"] for error in body["errors"]}
+
+
+def an_import(world: World, share: str, **more: Any) -> Json:
+    return {"name": "Import", "shareId": share, "targets": {"users": world.targets}, **more}
+
+
+# Who calls
+
+
+async def test_health_needs_no_token(client: Client) -> None:
+    reply = await client.send("GET", f"{client.addresses['api']}/health")
+
+    assert (reply.status, reply.body) == (200, {"status": "ok"})
+    assert header(reply, "X-Content-Type-Options") == "nosniff"
+
+
+@pytest.mark.parametrize("header", [None, "", "Basic dTpw", "Bearer", "Bearer x", "Bearer a.b.c"])
+async def test_a_call_without_a_token_is_refused(client: Client, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+
+    reply = await client.send("GET", f"{client.addresses['api']}/shares", headers=headers)
+
+    problem(reply, 401, "unauthenticated")
+    assert header(reply, "WWW-Authenticate") == "Bearer"
+    assert header(reply, "Cache-Control") == "no-store"
+
+
+SPOILT = {
+    "expired": {"claims": {"exp": int(time.time()) - 3600}},
+    "not valid yet": {"claims": {"nbf": int(time.time()) + 36_000}},
+    "issued in the future": {"claims": {"iat": int(time.time()) + 36_000}},
+    "for another app": {"claims": {"aud": str(uuid4())}},
+    "for Graph": {"claims": {"aud": "https://graph.microsoft.com"}},
+    "without an audience": {"claims": {"aud": None}},
+    "of a foreign issuer": {"claims": {"iss": "https://evil.example/v2.0"}},
+    "of another tenant's issuer": {"claims": {"tid": str(uuid4())}},
+    "without a tenant": {"claims": {"tid": None}},
+    "without an expiry": {"claims": {"exp": None}},
+    "of version 1": {"claims": {"ver": "1.0"}},
+    "with a tenant that is no key": {"claims": {"tid": "a/b"}},
+    "without an object id": {"claims": {"oid": None}},
+    "signed with an unknown key": {"key": "foreign"},
+    "not signed": {"key": "none"},
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT.keys())
+async def test_a_spoilt_token_is_refused(world: World, spoilt: dict[str, Any]) -> None:
+    spoilt_api = await world.client.api(world.tenant, **spoilt)
+
+    reply = await spoilt_api.send("GET", "/shares")
+
+    detail = problem(reply, 401, "unauthenticated")["detail"]
+    assert spoilt_api.token not in detail
+
+
+async def test_a_token_with_a_changed_payload_is_refused(world: World, partner: World) -> None:
+    own, other = world.api.token.split("."), partner.api.token.split(".")
+    forged = Api(world.client, ".".join((own[0], other[1], own[2])))
+
+    problem(await forged.send("GET", "/shares"), 401, "unauthenticated")
+
+
+async def test_an_audience_as_app_id_uri_is_as_good(world: World) -> None:
+    audience = f"api://{world.client.addresses['clientId']}"
+
+    named = await world.client.api(world.tenant, claims={"aud": audience})
+
+    await named.get("/shares")
+
+
+async def test_a_caller_without_a_role_is_refused(world: World) -> None:
+    for roles in ((), ("Something",)):
+        nobody = await world.client.api(world.tenant, roles=roles)
+        problem(await nobody.send("GET", "/licenses"), 403, "forbidden")
+
+
+async def test_a_reader_reads_and_changes_nothing(world: World) -> None:
+    share = await world.share()
+    reader = await world.client.api(world.tenant, roles=("Reader",))
+
+    await reader.get(f"/shares/{share['id']}")
+    for method, path, body in (
+        ("POST", "/shares", {"name": "x", "sources": {"allUsers": True}}),
+        ("PATCH", f"/shares/{share['id']}", {"name": "x"}),
+        ("DELETE", f"/shares/{share['id']}", None),
+        ("POST", "/imports", an_import(world, share["id"])),
+        ("PUT", "/licenses", {"booked": 5}),
+    ):
+        problem(await reader.send(method, path, body), 403, "forbidden")
+    assert await world.api.get(f"/shares/{share['id']}") == share
+
+
+async def test_a_tenant_without_consent_is_told_how_to_grant_it(client: Client) -> None:
+    tenant = str(uuid4())
+    admin = await client.api(tenant)
+
+    refusal = problem(await admin.send("GET", "/shares"), 403, "consent-missing")
+    await client.consent(tenant)
+
+    assert f"/{tenant}/v2.0/adminconsent" in refusal["detail"]
+    await admin.get("/shares")
+
+
+# The wall between tenants
+
+
+async def test_what_is_foreign_looks_as_if_it_did_not_exist(world: World, partner: World) -> None:
+    share = await world.share()
+    import_ = await world.import_(share["id"])
+    run = import_["firstRun"]
+
+    for method, path, body in (
+        ("GET", "/shares/{}", None),
+        ("PATCH", "/shares/{}", {"name": "Mine"}),
+        ("DELETE", "/shares/{}", None),
+        ("GET", "/imports/{}", None),
+        ("PATCH", "/imports/{}", {"name": "Mine"}),
+        ("DELETE", "/imports/{}", None),
+        ("GET", "/imports/{}/runs", None),
+        ("POST", "/imports/{}/runs", None),
+        ("GET", "/runs/{}", None),
+        ("GET", "/runs/{}/results", None),
+    ):
+        kind = path.split("/")[1]
+        own = {"shares": share["id"], "imports": import_["id"], "runs": run}[kind]
+        unknown = own[:-2] + ("-c" if kind == "runs" else "00")
+        unknown = unknown if unknown != own else f"1{own[1:]}"
+        foreign = await partner.api.send(method, path.format(own), body)
+        missing = await partner.api.send(method, path.format(unknown), body)
+        words = problem(foreign, 404, "not-found")["detail"].replace(own[:64], "…")
+        assert words == problem(missing, 404, "not-found")["detail"].replace(unknown[:64], "…")
+
+    assert await world.api.get(f"/shares/{share['id']}") == share
+    assert (await world.api.get(f"/imports/{import_['id']}"))["name"] == "Import"
+
+
+async def test_lists_hold_ones_own_things_only(world: World, partner: World) -> None:
+    share = await world.share()
+    await world.import_(share["id"])
+
+    assert [s["id"] for s in await world.api.all("/shares")] == [share["id"]]
+    for path in ("/shares", "/imports", "/runs"):
+        assert await partner.api.all(path) == []
+
+
+@pytest.mark.parametrize("id_", ["..", "a%23b", "a%3Fb", "a%5Cb", "%27", "x" * 2000, "%00", "Ä"])
+async def test_an_id_that_cannot_be_ours_is_not_found(world: World, id_: str) -> None:
+    for path in (f"/shares/{id_}", f"/runs/{id_}/results"):
+        assert (await world.api.send("GET", path)).status == 404
+
+
+# Shares
+
+
+async def test_a_share_is_kept_as_it_was_given(world: World) -> None:
+    body = {
+        "name": "Sales ☎",
+        "sources": {
+            "users": world.people[:2],
+            "groups": [{"id": world.group, "as": "both"}],
+            "allUsers": False,
+            "orgContacts": True,
+            "contacts": [{"displayName": "Hotline", "businessPhones": ["+49 30 110"]}],
+            "exclude": [world.people[1]],
+            "filter": {"department": ["Sales"]},
+        },
+        "fields": ["displayName", "emailAddresses"],
+        "access": {"rule": "tenants", "tenants": [str(uuid4())], "expires": "2030-01-01T00:00:00Z"},
+    }
+
+    reply = await world.api.send("POST", "/shares", body)
+
+    share = reply.expect(201).body
+    assert header(reply, "ETag") == share["etag"]
+    assert len(share["id"]) == 32
+    assert share["name"] == "Sales ☎"
+    assert share["sources"]["groups"] == body["sources"]["groups"]  # type: ignore[index]
+    assert share["sources"]["contacts"][0]["businessPhones"] == ["+49 30 110"]
+    assert share["access"] == body["access"]
+    assert await world.api.get(f"/shares/{share['id']}") == share
+
+
+async def test_a_merge_patch_changes_what_it_names(world: World) -> None:
+    share = await world.share(fields=["displayName", "mobilePhone"], access={"rule": "tenant"})
+
+    patch = {"name": "New", "fields": None, "sources": {"exclude": [world.people[0]]}}
+    changed = await world.api.patch(f"/shares/{share['id']}", patch)
+
+    assert changed["name"] == "New"
+    assert changed["fields"] is None
+    assert changed["sources"] == {**share["sources"], "exclude": [world.people[0]]}
+    assert changed["access"] == share["access"]
+    assert changed["created"] == share["created"]
+    assert changed["etag"] != share["etag"]
+
+
+async def test_a_patch_is_checked_as_a_whole(world: World) -> None:
+    share = await world.share()
+
+    reply = await world.api.send("PATCH", f"/shares/{share['id']}", {"sources": {"groups": []}})
+
+    assert fields(problem(reply, 400, "invalid-input")) == {"sources"}
+    assert await world.api.get(f"/shares/{share['id']}") == share
+
+
+async def test_an_etag_guards_against_overwriting(world: World) -> None:
+    share = await world.share()
+    path = f"/shares/{share['id']}"
+
+    first = await world.api.send("PATCH", path, {"name": "First"}, if_match=share["etag"])
+    late = await world.api.send("PATCH", path, {"name": "Late"}, if_match=share["etag"])
+    late_delete = await world.api.send("DELETE", path, if_match=share["etag"])
+    strong = first.expect(200).body["etag"].removeprefix("W/")
+    second = await world.api.send("PATCH", path, {"name": "Second"}, if_match=f'"x", {strong}')
+    third = await world.api.send("PATCH", path, {"name": "Third"}, if_match="*")
+
+    problem(late, 412, "precondition-failed")
+    problem(late_delete, 412, "precondition-failed")
+    assert second.expect(200).body["name"] == "Second"
+    assert third.expect(200).body["name"] == "Third"
+
+
+async def test_a_withdrawn_share_is_gone_for_its_publisher_and_for_partners(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+
+    assert (await world.api.send("DELETE", f"/shares/{share['id']}")).status == 204
+
+    problem(await world.api.send("GET", f"/shares/{share['id']}"), 404, "not-found")
+    problem(await world.api.send("DELETE", f"/shares/{share['id']}"), 404, "not-found")
+    reply = await partner.api.send("POST", "/imports", an_import(partner, share["id"]))
+    assert fields(problem(reply, 400, "invalid-input")) == {"shareId"}
+
+
+async def test_lists_are_paged_to_their_end(world: World) -> None:
+    made = {(await world.share())["id"] for _ in range(5)}
+
+    listed = await world.api.all("/shares?top=2")
+
+    assert {share["id"] for share in listed} == made
+    assert len(listed) == 5
+
+
+@pytest.mark.parametrize("query", ["top=0", "top=101", "top=x", "top=-1", "top=%C2%B2", "skip=5"])
+async def test_a_wrong_query_is_refused(world: World, query: str) -> None:
+    reply = await world.api.send("GET", f"/shares?{query}")
+
+    assert fields(problem(reply, 400, "invalid-input")) == {query.partition("=")[0]}
+
+
+async def test_a_page_token_of_another_list_is_refused(world: World, partner: World) -> None:
+    for _ in range(2):
+        await world.share()
+    token = (await world.api.get("/shares?top=1"))["next"]
+
+    for api, path in ((partner.api, "/shares"), (world.api, "/imports")):
+        problem(await api.send("GET", f"{path}?next={token}"), 400, "invalid-input")
+    for forged in ("x", "e30=", "WyIiLDEsMl0=", "%C3%A4"):
+        problem(await world.api.send("GET", f"/shares?next={forged}"), 400, "invalid-input")
+
+
+# Bodies
+
+
+BAD_BODIES = {
+    "no JSON": b"name=x",
+    "nothing": b"",
+    "no object": b'["x"]',
+    "cut off": b'{"name": "x"',
+    "no UTF-8": b'{"name": "\xff"}',
+    "half a character": b'{"name": "\\ud800", "sources": {"allUsers": true}}',
+    "half a character twice": b'{"\\ud800": 1, "\\ud800": 2}',
+    "NaN": b'{"name": "x", "sources": {"allUsers": true}, "fields": NaN}',
+    "a huge number": b'{"name": ' + b"9" * 5000 + b"}",
+    "deep lists": b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}",
+    "bottomless lists": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "bottomless objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+}
+
+
+@pytest.mark.parametrize("content", BAD_BODIES.values(), ids=BAD_BODIES.keys())
+async def test_a_body_that_is_no_sound_json_is_refused(world: World, content: bytes) -> None:
+    problem(await raw(world.api, "POST", "/shares", content), 400, "invalid-input")
+
+    assert await world.api.all("/shares") == []
+
+
+async def test_a_body_of_two_megabytes_is_refused(world: World) -> None:
+    content = b'{"name": "' + b"x" * 2_000_000 + b'"}'
+
+    problem(await raw(world.api, "POST", "/shares", content), 413, "payload-too-large")
+
+
+async def test_a_body_of_another_type_is_refused(world: World) -> None:
+    content = b'{"name": "x", "sources": {"allUsers": true}}'
+    headers = {"Content-Type": "text/plain"}
+
+    problem(await raw(world.api, "POST", "/shares", content, **headers), 400, "invalid-input")
+
+
+async def test_a_share_that_grows_beyond_a_row_is_refused_and_stays_as_it_was(
+    world: World,
+) -> None:
+    share = await world.share()
+    path = f"/shares/{share['id']}"
+    contacts = [{"displayName": f"Äpfel {n}", "title": "x" * 400} for n in range(500)]
+    ids = [str(uuid4()) for _ in range(5000)]
+
+    await world.api.patch(path, {"sources": {"contacts": contacts}})
+    reply = await world.api.send("PATCH", path, {"sources": {"users": ids}})
+
+    problem(reply, 413, "payload-too-large")
+    kept = (await world.api.get(path))["sources"]
+    assert len(kept["contacts"]) == 500
+    assert kept["users"] == []
+
+
+async def test_names_of_any_script_are_kept(world: World) -> None:
+    contacts = [{"displayName": "\U0001f600" * 200} for _ in range(300)]
+
+    share = await world.api.post("/shares", {"name": "😀", "sources": {"contacts": contacts}}, 201)
+
+    kept = (await world.api.get(f"/shares/{share['id']}"))["sources"]["contacts"]
+    assert [contact["displayName"] for contact in kept] == ["\U0001f600" * 200] * 300
+
+
+WRONG_SHARES: dict[str, tuple[Json, set[str]]] = {
+    "no name": ({"sources": {"allUsers": True}}, {"name"}),
+    "no sources": ({"name": "x"}, {"sources"}),
+    "nobody in it": ({"name": "x", "sources": {}}, {"sources"}),
+    "an unknown field": ({"name": "x", "sources": {"allUsers": True}, "id": "1"}, {"id"}),
+    "text for a boolean": ({"name": "x", "sources": {"allUsers": "yes"}}, {"sources.allUsers"}),
+    "an id that is no key": (
+        {"name": "x", "sources": {"groups": [{"id": "a/b"}]}},
+        {"sources.groups.0.id"},
+    ),
+    "an unknown contact field": (
+        {"name": "x", "sources": {"allUsers": True}, "fields": ["password"]},
+        {"fields"},
+    ),
+    "tenants that the rule does not use": (
+        {"name": "x", "sources": {"allUsers": True}, "access": {"tenants": ["a"]}},
+        {"access"},
+    ),
+    "a filter nobody knows": (
+        {"name": "x", "sources": {"allUsers": True, "filter": {"password": ["x"]}}},
+        {"sources.filter"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "wrong"), WRONG_SHARES.values(), ids=WRONG_SHARES.keys())
+async def test_a_wrong_share_is_refused_by_field(world: World, body: Json, wrong: set[str]) -> None:
+    reply = await world.api.send("POST", "/shares", body)
+
+    assert fields(problem(reply, 400, "invalid-input")) == wrong

@@ -1,0 +1,356 @@
+"""The API over HTTP: imports, their runs, licenses, and posts that are sent twice."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.end_to_end.test_api import UNKNOWN, an_import, fields, problem, raw
+from tests.local.client import Json
+from tests.world import World
+
+
+async def test_an_import_answers_its_first_run_and_the_seats_it_needs(world: World) -> None:
+    share = await world.share()
+
+    made = await world.import_(share["id"])
+
+    assert made["seatsNeeded"] == len(world.targets)
+    run = await world.api.get(f"/runs/{made['firstRun']}")
+    assert (run["importId"], run["trigger"]) == (made["id"], "created")
+    assert run["status"] == "succeeded"
+    kept = await world.api.get(f"/imports/{made['id']}")
+    assert kept["shareId"] == share["id"]
+    assert "removing" not in kept
+
+
+async def test_every_share_that_is_not_open_is_refused_in_the_same_words(
+    world: World, partner: World
+) -> None:
+    elsewhere = {"rule": "tenants", "tenants": [str(uuid4())]}
+    withdrawn = await world.share()
+    await world.api.delete(f"/shares/{withdrawn['id']}")
+    closed = [
+        (await world.share(access=access))["id"]
+        for access in (
+            {"rule": "tenant"},
+            elsewhere,
+            {"rule": "anyone-with-id", "expires": "2020-01-01T00:00:00Z"},
+        )
+    ]
+
+    refusals = []
+    for share in (UNKNOWN, withdrawn["id"], *closed):
+        reply = await partner.api.send("POST", "/imports", an_import(partner, share))
+        body = problem(reply, 400, "invalid-input")
+        refusals.append((body["detail"], body["errors"]))
+
+    assert fields({"errors": refusals[0][1]}) == {"shareId"}
+    assert all(refusal == refusals[0] for refusal in refusals)
+    assert await partner.api.all("/imports") == []
+    assert (await partner.api.get("/licenses"))["trialEnds"] is None
+
+
+async def test_a_share_is_open_to_those_it_names(world: World, partner: World) -> None:
+    share = await world.share(access={"rule": "tenants", "tenants": [partner.tenant]})
+
+    made = await partner.import_(share["id"])
+
+    assert (await partner.last_run(made["id"]))["status"] == "succeeded"
+
+
+WRONG_IMPORTS: dict[str, tuple[Json, set[str]]] = {
+    "no share": ({"shareId": None}, {"shareId"}),
+    "a list of shares": ({"shareId": [UNKNOWN, UNKNOWN]}, {"shareId"}),
+    "no targets": ({"targets": {}}, {"targets"}),
+    "empty targets": ({"targets": {"users": [], "groups": []}}, {"targets"}),
+    "a target that is no id": ({"targets": {"users": ["a b"]}}, {"targets.users.0"}),
+    "an empty folder name": ({"destination": {"folder": " "}}, {"destination.folder"}),
+    "a foreign field": ({"tenant": "x"}, {"tenant"}),
+    "a mark of ours": ({"removing": True}, {"removing"}),
+    "a guard beyond the whole": ({"guard": {"deleteShare": 2}}, {"guard.deleteShare"}),
+}
+
+
+@pytest.mark.parametrize(("spoilt", "wrong"), WRONG_IMPORTS.values(), ids=WRONG_IMPORTS.keys())
+async def test_a_wrong_import_is_refused_by_field(
+    world: World, spoilt: dict[str, Any], wrong: set[str]
+) -> None:
+    reply = await world.api.send("POST", "/imports", {**an_import(world, UNKNOWN), **spoilt})
+
+    assert fields(problem(reply, 400, "invalid-input")) == wrong
+
+
+async def test_an_import_of_two_shares_is_refused(world: World) -> None:
+    one, two = await world.share(), await world.share()
+    content = (
+        f'{{"name": "x", "shareId": "{one["id"]}", "shareId": "{two["id"]}", '
+        f'"targets": {{"users": ["{world.targets[0]}"]}}}}'
+    ).encode()
+
+    reply = await raw(world.api, "POST", "/imports", content)
+
+    assert fields(problem(reply, 400, "invalid-input")) == {"shareId"}
+
+
+async def test_an_import_keeps_its_share_for_life(world: World) -> None:
+    one, two = await world.share(), await world.share()
+    made = await world.import_(one["id"])
+    path = f"/imports/{made['id']}"
+
+    refused = await world.api.send("PATCH", path, {"shareId": two["id"]})
+    same = await world.api.patch(path, {"shareId": one["id"], "active": False})
+
+    assert fields(problem(refused, 400, "invalid-input")) == {"shareId"}
+    assert same["active"] is False
+
+
+async def test_null_means_the_default_folder_and_a_whole_null_the_usual_one(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"], active=False)
+    path = f"/imports/{made['id']}"
+
+    default = await world.api.patch(path, {"destination": {"folder": None, "category": "Work"}})
+    usual = await world.api.patch(path, {"destination": None})
+
+    assert default["destination"] == {"folder": None, "category": "Work"}
+    assert usual["destination"] == made["destination"]
+
+
+async def test_changes_at_the_same_time_are_all_kept(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"], settle=False)
+    path = f"/imports/{made['id']}"
+
+    await asyncio.gather(
+        world.api.patch(path, {"name": "Renamed"}),
+        world.api.patch(path, {"guard": {"deletes": 77}}),
+        world.api.patch(path, {"destination": {"category": "Work"}}),
+    )
+    await world.client.settle()
+
+    kept = await world.api.get(path)
+    assert (kept["name"], kept["guard"]["deletes"]) == ("Renamed", 77)
+    assert kept["destination"]["category"] == "Work"
+
+
+async def test_a_deleted_import_is_gone_at_once_and_its_contacts_soon(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"])
+    path = f"/imports/{made['id']}"
+
+    reply = await world.api.send("DELETE", path)
+    gone = [
+        await world.api.send(method, path, body)
+        for method, body in (("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None))
+    ]
+    listed = await world.api.all("/imports")
+    await world.client.settle()
+
+    run = await world.api.get(f"/runs/{reply.expect(202).body['removalRun']}")
+    assert (run["trigger"], run["status"]) == ("removal", "succeeded")
+    for answer in gone:
+        problem(answer, 404, "not-found")
+    assert listed == []
+    assert [await world.names(mailbox) for mailbox in world.targets] == [[], []]
+
+
+# Posts that are sent twice
+
+
+async def test_a_post_sent_twice_creates_one_thing(world: World) -> None:
+    body = {"name": "People", "sources": {"groups": [{"id": world.group}]}}
+
+    shares = [
+        (await world.api.send("POST", "/shares", body, idempotency_key="1")).expect(201).body
+        for _ in range(3)
+    ]
+    wanted = an_import(world, shares[0]["id"])
+    imports = await asyncio.gather(
+        *(world.api.send("POST", "/imports", wanted, idempotency_key="1") for _ in range(3))
+    )
+    await world.client.settle()
+
+    assert len({share["id"] for share in shares}) == 1
+    assert len(await world.api.all("/shares")) == 1
+    assert len({(i.expect(201).body["id"], i.body["firstRun"]) for i in imports}) == 1
+    assert len(await world.api.all("/imports")) == 1
+    assert len(await world.api.all("/runs")) == 1
+    assert await world.names(world.targets[0]) == world.expected()
+
+
+async def test_a_key_belongs_to_one_body_and_one_tenant(world: World, partner: World) -> None:
+    body = {"name": "People", "sources": {"allUsers": True}}
+    first = await world.api.send("POST", "/shares", body, idempotency_key="k")
+
+    other = await world.api.send("POST", "/shares", {**body, "name": "x"}, idempotency_key="k")
+    theirs = await partner.api.send("POST", "/shares", body, idempotency_key="k")
+
+    problem(other, 409, "conflict")
+    assert theirs.expect(201).body["id"] != first.expect(201).body["id"]
+
+
+async def test_a_key_whose_thing_is_gone_creates_nothing(world: World) -> None:
+    body = {"name": "People", "sources": {"groups": [{"id": world.group}]}}
+    share = await world.share()
+    wanted = an_import(world, share["id"])
+    gone = (await world.api.send("POST", "/shares", body, idempotency_key="k")).expect(201).body
+    made = (await world.api.send("POST", "/imports", wanted, idempotency_key="k")).expect(201).body
+    await world.api.delete(f"/shares/{gone['id']}")
+    await world.api.delete(f"/imports/{made['id']}")
+
+    again = [
+        await world.api.send("POST", path, sent, idempotency_key="k")
+        for path, sent in (("/shares", body), ("/imports", wanted))
+    ]
+    await world.client.settle()
+
+    for reply in again:
+        problem(reply, 409, "conflict")
+
+
+# Runs
+
+
+async def test_results_name_mailboxes_as_the_directory_has_them_now(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"])
+    await world.change(world.targets[0], mail="new.name@example.com")
+
+    results = await world.results(made["firstRun"])
+
+    assert results[world.targets[0]]["address"] == "new.name@example.com"
+    assert results[world.targets[0]]["created"] == len(world.people)
+    assert {r["outcome"] for r in results.values()} == {"succeeded"}
+
+
+async def test_results_are_told_without_addresses_when_the_directory_fails(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"])
+    await world.client.consent(world.tenant, granted=False)
+    await world.client.fault(
+        "getByIds", {"status": 403, "body": {}}, times=100, tenant=world.tenant
+    )
+    await world.client.fault("users", {"status": 403, "body": {}}, times=100, tenant=world.tenant)
+
+    results = await world.results(made["firstRun"])
+
+    assert {r["address"] for r in results.values()} == {None}
+    assert set(results) == set(world.targets)
+
+
+async def test_runs_and_results_are_filtered(world: World) -> None:
+    share = await world.share()
+    one, two = await world.import_(share["id"]), await world.import_(share["id"])
+
+    of_one = await world.api.all(f"/runs?importId={one['id']}")
+    failed = await world.api.all("/runs?status=failed")
+    skipped = await world.api.all(f"/runs/{two['firstRun']}/results?outcome=skipped")
+
+    assert [run["id"] for run in of_one] == [one["firstRun"]]
+    assert (failed, skipped) == ([], [])
+    for query in ("/runs?status=lost", f"/runs/{one['firstRun']}/results?outcome=lost"):
+        reply = await world.api.send("GET", query)
+        assert len(problem(reply, 400, "invalid-input")["errors"]) == 1
+    assert await world.api.all("/runs?importId=%27%20or%20PartitionKey%20ne%20%27") == []
+
+
+async def test_runs_are_listed_newest_first(world: World) -> None:
+    share = await world.share()
+    made = [(await world.import_(share["id"]))["firstRun"] for _ in range(3)]
+
+    assert [run["id"] for run in await world.api.all("/runs?top=2")] == made[::-1]
+
+
+async def test_a_run_tells_who_was_left_out_and_why(world: World) -> None:
+    await world.change(world.people[0], mail=None, businessPhones=[], mobilePhone=None)
+    share = await world.share(
+        sources={"groups": [{"id": world.group}], "exclude": world.people[1:2]}
+    )
+    made = await world.import_(share["id"])
+
+    run = await world.last_run(made["id"])
+
+    reasons = {o["id"]: o["reason"] for o in run["omissions"]}
+    assert reasons[world.people[1]] == "excluded"
+    assert all(o["remedy"] for o in run["omissions"])
+    assert all("omissions" not in listed for listed in await world.api.all("/runs"))
+
+
+async def test_a_run_on_demand_in_the_trial_is_not_started_twice(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"])
+    path = f"/imports/{made['id']}/runs"
+
+    first = await world.api.send("POST", path)
+    second = await world.api.send("POST", path)
+    await world.client.settle()
+    third = await world.api.send("POST", path)
+    await world.client.settle()
+
+    run = first.expect(202).body
+    assert run["trigger"] == "request"
+    if second.status == 200:
+        assert second.body["id"] == run["id"]
+    assert third.expect(202).body["id"] != run["id"]
+    assert {r["status"] for r in await world.api.all(path)} == {"succeeded"}
+
+
+async def test_a_run_on_demand_after_the_trial_needs_premium(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"])
+    await world.api.put("/licenses", {"booked": 10})
+    await world.client.clock("2027-06-01T00:00:00Z")
+
+    refusal = await world.api.send("POST", f"/imports/{made['id']}/runs")
+
+    assert "premium" in problem(refusal, 403, "premium-needed")["detail"]
+    assert (await world.api.get("/licenses"))["plan"] == "standard"
+
+
+# Licenses
+
+
+async def test_licenses_count_seats(world: World) -> None:
+    before = await world.api.get("/licenses")
+    booked = await world.api.put("/licenses", {"booked": 3})
+    share = await world.share()
+    await world.import_(share["id"])
+    await world.import_(share["id"])
+
+    after = await world.api.get("/licenses")
+
+    assert (before["booked"], before["used"], before["free"]) == (0, 0, 0)
+    assert (before["plan"], before["trialEnds"]) == ("trial", None)
+    assert (booked["booked"], booked["free"]) == (3, 3)
+    assert (after["booked"], after["used"], after["free"]) == (3, 2, 1)
+    assert after["trialEnds"] > "2026"
+    assert after["id"] == world.tenant
+
+
+@pytest.mark.parametrize("booked", [-1, 1_000_001, 1.5, "3", None, True])
+async def test_a_wrong_number_of_seats_is_refused(world: World, booked: object) -> None:
+    reply = await world.api.send("PUT", "/licenses", {"booked": booked})
+
+    assert fields(problem(reply, 400, "invalid-input")) == {"booked"}
+
+
+async def test_seats_booked_at_the_same_time_end_with_one_of_the_numbers(world: World) -> None:
+    await world.api.get("/licenses")
+
+    answers = await asyncio.gather(
+        *(world.api.put("/licenses", {"booked": n}) for n in range(1, 5))
+    )
+
+    assert (await world.api.get("/licenses"))["booked"] in {a["booked"] for a in answers}
+
+
+async def test_an_etag_guards_the_licenses_too(world: World) -> None:
+    before = await world.api.get("/licenses")
+
+    await world.api.put("/licenses", {"booked": 3})
+    late = await world.api.send("PUT", "/licenses", {"booked": 4}, if_match=before["etag"])
+
+    problem(late, 412, "precondition-failed")
+    assert (await world.api.get("/licenses"))["booked"] == 3

@@ -1,0 +1,112 @@
+"""A small company for a test: its people, its admin, and how to share and import them."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from tests.local.client import Api, Client, Json
+
+
+@dataclass(slots=True)
+class World:
+    """One tenant: `people` are to be shared, `targets` are to get them."""
+
+    client: Client
+    tenant: str
+    api: Api
+    people: list[str]
+    targets: list[str]
+    group: str
+    users: dict[str, Json] = field(default_factory=dict)
+    days: int = 0
+
+    @classmethod
+    async def create(cls, client: Client, people: int = 5, targets: int = 2) -> "World":
+        """Make a tenant with so many people to share and so many mailboxes to fill."""
+        tenant = str(uuid4())
+        users = [person(n) for n in range(people + targets)]
+        ids = [user["id"] for user in users]
+        group = {"id": str(uuid4()), "displayName": "Shared", "members": ids[:people]}
+        await client.create_tenant(tenant, users=users, groups=[group])
+        return cls(
+            client=client,
+            tenant=tenant,
+            api=await client.api(tenant),
+            people=ids[:people],
+            targets=ids[people:],
+            group=group["id"],
+            users={user["id"]: user for user in users},
+        )
+
+    async def share(self, **more: Any) -> Json:
+        """Publish the people."""
+        body = {"name": "People", "sources": {"groups": [{"id": self.group}]}, **more}
+        return dict(await self.api.post("/shares", body, 201))
+
+    async def import_(self, share: str, *, settle: bool = True, **more: Any) -> Json:
+        """Import a share into the targets, and wait for the first run."""
+        body = {"name": "Import", "shareId": share, "targets": {"users": self.targets}, **more}
+        made = dict(await self.api.post("/imports", body, 201))
+        if settle:
+            await self.client.settle()
+        return made
+
+    async def next_day(self) -> None:
+        """Move the clock by a day, fire the timer, and wait until all is done."""
+        self.days += 1
+        moment = datetime.now(UTC) + timedelta(days=self.days)
+        await self.client.clock(moment.isoformat())
+        await self.client.fire()
+        await self.client.settle()
+
+    async def last_run(self, import_id: str) -> Json:
+        """The latest run of an import."""
+        listed = await self.api.get(f"/imports/{import_id}/runs")
+        return dict(await self.api.get(f"/runs/{listed['items'][0]['id']}"))
+
+    async def results(self, run: str) -> dict[str, Json]:
+        """The results of a run by mailbox."""
+        return {r["mailbox"]: r for r in await self.api.all(f"/runs/{run}/results")}
+
+    async def names(self, mailbox: str, folder: str = "Contact Sync") -> list[str]:
+        """The names in a mailbox's folder, sorted."""
+        contacts = await self.client.folder(self.tenant, mailbox, folder)
+        return sorted(contact["displayName"] for contact in contacts)
+
+    def expected(self) -> list[str]:
+        """The names of the people, sorted."""
+        return sorted(self.users[id_]["displayName"] for id_ in self.people)
+
+    async def change(self, user: str, **values: Any) -> None:
+        """Change a person in the directory."""
+        self.users[user] = {**self.users[user], **values}
+        await self.client.change_tenant(self.tenant, users=[{"id": user, **values}])
+
+    async def members(self, people: list[str]) -> None:
+        """Change who is in the group."""
+        self.people = people
+        group = {"id": self.group, "members": people}
+        await self.client.change_tenant(self.tenant, groups=[group])
+
+
+def person(number: int, **more: Any) -> Json:
+    """A user of the directory with all that a contact may take from it."""
+    name = f"person{number}-{uuid4().hex[:6]}"
+    return {
+        "id": str(uuid4()),
+        "displayName": f"Person {number}",
+        "givenName": "Person",
+        "surname": f"Nº {number}",
+        "userPrincipalName": f"{name}@example.com",
+        "mail": f"{name}@example.com",
+        "accountEnabled": True,
+        "department": "Sales" if number % 2 else "Service",
+        "jobTitle": "Agent",
+        "companyName": "Example",
+        "businessPhones": [f"+49 30 {number:04d}"],
+        "mobilePhone": f"+49 170 {number:04d}",
+        "faxNumber": f"+49 30 9{number:04d}",
+        "city": "Köln",
+        **more,
+    }
