@@ -97,8 +97,12 @@ def app() -> App:
     found = _apps.get(loop)
     if found is None:
         settings = Settings.from_environment(os.environ)
-        found = _apps[loop] = build(settings, lambda: _clock(), new_id)
+        found = _apps[loop] = build(settings, _now, new_id)
     return found
+
+
+def _now() -> datetime:
+    return _clock()
 
 
 def use_clock(clock: Clock) -> None:

@@ -43,12 +43,16 @@ async def client(cloud: LocalCloud) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def world(client: Client) -> World:
+async def world(client: Client) -> AsyncIterator[World]:
     """A tenant of its own with a few people, and its admin."""
-    return await World.create(client)
+    made = await World.create(client)
+    yield made
+    await made.rest()
 
 
 @pytest.fixture
-async def partner(client: Client) -> World:
+async def partner(client: Client) -> AsyncIterator[World]:
     """Another tenant."""
-    return await World.create(client)
+    made = await World.create(client)
+    yield made
+    await made.rest()

@@ -1,5 +1,6 @@
 """A small company for a test: its people, its admin, and how to share and import them."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,7 +28,8 @@ class World:
         tenant = str(uuid4())
         users = [person(n) for n in range(people + targets)]
         ids = [user["id"] for user in users]
-        group = {"id": str(uuid4()), "displayName": "Shared", "members": ids[:people]}
+        group_id = str(uuid4())
+        group = {"id": group_id, "displayName": "Shared", "members": ids[:people]}
         await client.create_tenant(tenant, users=users, groups=[group])
         return cls(
             client=client,
@@ -35,7 +37,7 @@ class World:
             api=await client.api(tenant),
             people=ids[:people],
             targets=ids[people:],
-            group=group["id"],
+            group=group_id,
             users={user["id"]: user for user in users},
         )
 
@@ -54,11 +56,30 @@ class World:
 
     async def next_day(self) -> None:
         """Move the clock by a day, fire the timer, and wait until all is done."""
-        self.days += 1
+        await self.days_pass(1)
+        await self.client.settle()
+
+    async def days_pass(self, days: int) -> None:
+        """Move the clock by some days and fire the timer."""
+        self.days += days
         moment = datetime.now(UTC) + timedelta(days=self.days)
         await self.client.clock(moment.isoformat())
         await self.client.fire()
-        await self.client.settle()
+
+    async def until_closed(self, import_id: str, trigger: str) -> None:
+        """Wait until the latest run of an import, started by `trigger`, has ended."""
+        for _ in range(600):
+            run = await self.last_run(import_id)
+            if run["trigger"] == trigger and run["ended"]:
+                return
+            await asyncio.sleep(0.1)
+        message = f"the run did not end: {run}"
+        raise AssertionError(message)
+
+    async def rest(self) -> None:
+        """Pause what is left, so that the timer of another test does not run it."""
+        for made in await self.api.all("/imports"):
+            await self.api.patch(f"/imports/{made['id']}", {"active": False})
 
     async def last_run(self, import_id: str) -> Json:
         """The latest run of an import."""

@@ -36,7 +36,7 @@ class Head(Model):
     generation: str = ""
     chunks: int = 0
     contacts: int = 0
-    rejected: list[RejectedContact] = []
+    rejected: tuple[RejectedContact, ...] = ()
     lease_owner: str | None = None
     lease_until: datetime | None = None
     last_run: str | None = None

@@ -1,4 +1,4 @@
-"""The brake on mass deletion: may a plan run, or is it held for an admin?"""
+"""The brake on mass deletion: whether a plan may run or is held for an admin."""
 
 from dataclasses import dataclass
 

@@ -355,7 +355,7 @@ class Result(Model):
     graph_requests: int = 0
     throttled: int = 0
     milliseconds: int = 0
-    rejected: list[RejectedContact] = []
+    rejected: tuple[RejectedContact, ...] = ()
     ended: datetime
 
 

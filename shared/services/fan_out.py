@@ -139,9 +139,10 @@ class FanOut:
             return
         found = await self._store.imports.get(message.tenant, message.import_id)
         meter = Meter()
+        if found is None:
+            await self._end(message, stored, Reason.IMPORT_DELETED, meter)
+            return
         try:
-            if found is None:
-                raise NeedsAdmin(Reason.IMPORT_DELETED, f"Import {message.import_id} is gone.")
             stored, job = await self._prepare(message, stored, found.value, meter)
         except NeedsAdmin as error:
             _log.warning("run %s cannot start: %s (%s)", message.run, error.reason, error.detail)

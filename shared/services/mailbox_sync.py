@@ -151,7 +151,7 @@ class MailboxSync:
         if plan.operations or link is None:
             known, settled, link = await self._settle(work, known, link)
             calm = calm and settled
-        work.head = work.head.model_copy(update={"rejected": progress.rejected})
+        work.head = work.head.model_copy(update={"rejected": tuple(progress.rejected)})
         await self._keep(
             work, known, fingerprint=work.message.fingerprint if calm else None, link=link
         )

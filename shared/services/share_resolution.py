@@ -12,7 +12,7 @@ from shared.adapters.graph import directory
 from shared.adapters.graph.transport import GraphSession
 from shared.domain.contact import DEFAULT_FIELDS, Contact, hand_kept_key, map_source
 from shared.domain.errors import NeedsAdmin
-from shared.domain.models import Omission, ShareInput
+from shared.domain.models import GroupSource, HandKeptContact, Omission, ShareInput, Sources
 from shared.domain.reasons import Reason
 
 MAX_CONTACTS: Final = 50_000
@@ -36,41 +36,49 @@ async def resolve(share: ShareInput, session: GraphSession) -> Resolution:
     Raises `PassingError` or `NeedsAdmin` (consent, a group that is gone, too many people).
     """
     resolution = Resolution()
-    sources = share.sources
     names = frozenset(share.fields if share.fields is not None else DEFAULT_FIELDS)
     people = _People(share, names, resolution)
-    named = await directory.users_by_id(session, sources.users) if sources.users else {}
-    for user in named.values():
-        people.add_user(user, named=True)
-    found = {id_.lower() for id_ in named}
-    for id_ in sources.users:
-        if id_.lower() not in found:
-            resolution.omit(id_, Reason.NOT_FOUND)
-    if sources.all_users:
+    await _add_named(share.sources, session, people)
+    if share.sources.all_users:
         async for user in directory.all_users(session):
             people.add_user(user)
-    for source in sources.groups:
-        if source.as_ in {"contact", "both"}:
-            people.add_group(await directory.group(session, source.id))
-        if source.as_ in {"members", "both"}:
-            async for user in _with_managers(
-                session, directory.group_members(session, source.id), wanted="manager" in names
-            ):
-                people.add_user(user)
-            async for contact in directory.group_org_contacts(session, source.id):
-                people.add_org_contact(contact)
-    if sources.org_contacts:
+    for source in share.sources.groups:
+        await _add_group(source, session, people, managers="manager" in names)
+    if share.sources.org_contacts:
         async for contact in directory.org_contacts(session):
             people.add_org_contact(contact)
-    for kept in sources.contacts:
-        key = hand_kept_key(kept.model_dump(by_alias=True))
-        fields = {name: value for name, value in kept.fields().items() if name in names}
-        people.put(key, {"displayName": kept.display_name, **fields})
+    for kept in share.sources.contacts:
+        people.add_hand_kept(kept)
     for id_, reason in list(resolution.omissions):
         # Left out of one source but let in by another: in is in.
         if reason is not Reason.SHORTENED and people.holds(id_):
             del resolution.omissions[id_, reason]
     return resolution
+
+
+async def _add_named(sources: Sources, session: GraphSession, people: "_People") -> None:
+    if not sources.users:
+        return
+    users = await directory.users_by_id(session, sources.users)
+    for user in users.values():
+        people.add_user(user, named=True)
+    found = {id_.lower() for id_ in users}
+    for id_ in sources.users:
+        if id_.lower() not in found:
+            people.miss(id_)
+
+
+async def _add_group(
+    source: GroupSource, session: GraphSession, people: "_People", *, managers: bool
+) -> None:
+    if source.as_ in {"contact", "both"}:
+        people.add_group(await directory.group(session, source.id))
+    if source.as_ in {"members", "both"}:
+        members = directory.group_members(session, source.id)
+        async for user in _with_managers(session, members, wanted=managers):
+            people.add_user(user)
+        async for contact in directory.group_org_contacts(session, source.id):
+            people.add_org_contact(contact)
 
 
 async def _with_managers(
@@ -110,6 +118,14 @@ class _People:
         excluded = group["id"].lower() in self._excluded
         reason = Reason.EXCLUDED if excluded else None if group.get("mail") else Reason.NO_EMAIL
         self._add("g", "group", group, reason)
+
+    def add_hand_kept(self, kept: HandKeptContact) -> None:
+        key = hand_kept_key(kept.model_dump(by_alias=True))
+        fields = {name: value for name, value in kept.fields().items() if name in self._names}
+        self.put(key, {"displayName": kept.display_name, **fields})
+
+    def miss(self, id_: str) -> None:
+        self._resolution.omit(id_, Reason.NOT_FOUND)
 
     def put(self, key: str, fields: dict[str, Any]) -> None:
         contacts = self._resolution.contacts

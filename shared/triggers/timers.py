@@ -4,13 +4,14 @@ import logging
 
 import azure.functions as func
 
+from shared.domain.schedule import DAILY_HOUR
 from shared.wiring import app
 
 bp = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@bp.timer_trigger("timer", "0 0 3 * * *")
+@bp.timer_trigger("timer", f"0 0 {DAILY_HOUR} * * *")
 async def start_daily_runs(timer: func.TimerRequest) -> None:
     """Queue today's run of every active import, of all tenants."""
     started = await app().fan_out.start_all()

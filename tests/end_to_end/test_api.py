@@ -58,9 +58,9 @@ async def test_health_needs_no_token(client: Client) -> None:
     assert header(reply, "X-Content-Type-Options") == "nosniff"
 
 
-@pytest.mark.parametrize("header", [None, "", "Basic dTpw", "Bearer", "Bearer x", "Bearer a.b.c"])
-async def test_a_call_without_a_token_is_refused(client: Client, header: str | None) -> None:
-    headers = {} if header is None else {"Authorization": header}
+@pytest.mark.parametrize("given", [None, "", "Basic dTpw", "Bearer", "Bearer x", "Bearer a.b.c"])
+async def test_a_call_without_a_token_is_refused(client: Client, given: str | None) -> None:
+    headers = {} if given is None else {"Authorization": given}
 
     reply = await client.send("GET", f"{client.addresses['api']}/shares", headers=headers)
 
@@ -320,7 +320,7 @@ BAD_BODIES = {
     "a huge number": b'{"name": ' + b"9" * 5000 + b"}",
     "deep lists": b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}",
     "bottomless lists": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "bottomless objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "bottomless objects": b'{"a":' * 40_000 + b"1" + b"}" * 40_000,
 }
 
 
@@ -331,6 +331,7 @@ async def test_a_body_that_is_no_sound_json_is_refused(world: World, content: by
     assert await world.api.all("/shares") == []
 
 
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # meant to be large
 async def test_a_body_of_two_megabytes_is_refused(world: World) -> None:
     content = b'{"name": "' + b"x" * 2_000_000 + b'"}'
 

@@ -67,7 +67,7 @@ class MortalGraph(httpx.AsyncHTTPTransport):
         return response
 
 
-class MortalStorage(AioHttpTransport):
+class MortalStorage(AioHttpTransport):  # type: ignore[misc]  # azure-core gives it no type
     def __init__(self, life: Life) -> None:
         super().__init__()
         self._life = life

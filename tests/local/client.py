@@ -21,7 +21,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def expect(self, *statuses: int) -> "Reply":
-        """This reply, if it has one of these statuses; else an error that shows it."""
+        """Itself, if it has one of these statuses; else an error that shows it."""
         if self.status not in (statuses or (200, 201, 202, 204)):
             message = f"unexpected answer {self.status}: {self.body}"
             raise AssertionError(message)
@@ -178,10 +178,11 @@ class Client:
         return dict((await self.send("GET", f"{self.host}/_sim/queues")).expect(200).body)
 
     async def settle(self, timeout: float = 60.0) -> None:  # noqa: ASYNC109 - of a loop of looks
-        """Wait until no queue holds a message and none is being worked on."""
+        """Wait until no queue that a function serves holds a message."""
         until = time.monotonic() + timeout
         while True:
-            left = await self.queues()
+            found = await self.queues()
+            left = {q: c for q, c in found.items() if not q.endswith("-poison-poison")}
             if not any(c["waiting"] + c["invisible"] for c in left.values()):
                 return
             if time.monotonic() > until:

@@ -21,12 +21,9 @@ from tests.local import entra, graph
 from tests.local.ports import free_port
 
 
-async def serve(folder: Path) -> None:
-    """Serve until SIGTERM; `folder` takes the file of trusted certificates."""
+async def serve(authority_ca: trustme.CA, trusted: Path) -> None:
+    """Serve until SIGTERM; `trusted` is the file of certificates by which Entra is trusted."""
     graph_port, http_port, https_port = free_port(), free_port(), free_port()
-    authority_ca = trustme.CA()
-    trusted = folder / "trusted.pem"
-    trusted.write_bytes(Path(certifi.where()).read_bytes() + authority_ca.cert_pem.bytes())
     settings = entra.EntraSettings(
         authority=f"https://127.0.0.1:{https_port}",
         client_id=str(uuid4()),
@@ -69,4 +66,6 @@ async def _start(app: web.Application, port: int, tls: ssl.SSLContext | None) ->
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="contact-sync-") as name:
-        asyncio.run(serve(Path(name)))
+        ca, certificates = trustme.CA(), Path(name) / "trusted.pem"
+        certificates.write_bytes(Path(certifi.where()).read_bytes() + ca.cert_pem.bytes())
+        asyncio.run(serve(ca, certificates))

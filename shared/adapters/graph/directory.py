@@ -19,30 +19,10 @@ _PAGE: Final = "999"
 _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
 _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
-_USER_FIELDS: Final = ",".join(
-    (
-        "id",
-        "accountEnabled",
-        "showInAddressList",
-        "userType",
-        "displayName",
-        "givenName",
-        "surname",
-        "companyName",
-        "department",
-        "jobTitle",
-        "officeLocation",
-        "mail",
-        "proxyAddresses",
-        "businessPhones",
-        "mobilePhone",
-        "faxNumber",
-        "streetAddress",
-        "city",
-        "state",
-        "postalCode",
-        "country",
-    )
+_USER_FIELDS: Final = (
+    "id,accountEnabled,showInAddressList,userType,displayName,givenName,surname,companyName,"
+    "department,jobTitle,officeLocation,mail,proxyAddresses,businessPhones,mobilePhone,faxNumber,"
+    "streetAddress,city,state,postalCode,country"
 )
 _ORG_CONTACT_FIELDS: Final = (
     "id,displayName,givenName,surname,companyName,department,jobTitle,mail,proxyAddresses,"

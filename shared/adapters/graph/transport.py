@@ -94,7 +94,7 @@ class Graph:
         credentials: AppCredentials,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Talk to `endpoint` (such as https://graph.microsoft.com/v1.0), by `transport` if given."""
+        """Talk to `endpoint`, which ends in /v1.0, by `transport` if one is given."""
         self._transport = transport
         self._endpoint = endpoint.rstrip("/")
         self._credentials = credentials

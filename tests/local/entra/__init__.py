@@ -1,4 +1,4 @@
-"""A simulator of Microsoft Entra ID: metadata, keys, sign-in, tokens for users and apps, consent."""
+"""A simulator of Microsoft Entra ID: metadata, keys, sign-in, tokens and consent."""
 
 from tests.local.entra.server import EntraServer, EntraSettings, create_app
 

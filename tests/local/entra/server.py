@@ -265,8 +265,8 @@ class EntraServer:
             "id_token": self.keys.sign(identity),
         }
         if "offline_access" in code.scope.split():
-            body["refresh_token"] = secrets.token_urlsafe(60)
-            self._refresh[body["refresh_token"]] = code
+            refresh = body["refresh_token"] = secrets.token_urlsafe(60)
+            self._refresh[refresh] = code
         return _json(body)
 
 
@@ -291,7 +291,8 @@ def _redirect(http: web.Request, values: dict[str, str]) -> web.Response:
             for k, v in values.items()
         )
         page = (
-            f'<!doctype html><title>Working</title><form method=post action="{html.escape(target)}">'
+            "<!doctype html><title>Working</title>"
+            f'<form method=post action="{html.escape(target)}">'
             f"{fields}<button>Continue</button></form>"
         )
         return web.Response(text=page, content_type="text/html")

@@ -2,11 +2,11 @@
 
 import base64
 import copy
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from tests.local.graph.directory import Directory
 from tests.local.graph.mailbox import Folder, Mailbox, shown_contact, shown_id
@@ -176,16 +176,14 @@ def _answer(body: Any) -> web.Response:
 
 
 @web.middleware
-async def _refusals(
-    http: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        response = await handler(http)
+        response = await handler(request)
     except GraphError as error:
         body = orjson.dumps(error.answer().body)
         return web.Response(status=error.status, body=body, content_type="application/json")
     except (KeyError, TypeError, ValueError) as error:
-        if not http.path.startswith("/_sim"):
+        if not request.path.startswith("/_sim"):
             raise
         return web.Response(status=400, text=f"bad control request: {error!r}")
     return response

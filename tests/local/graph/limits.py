@@ -165,8 +165,7 @@ def resource_units(route: str, request: Request) -> int:
     elif "/members" in route:
         units = 3
     elif "getByIds" in route:
-        units = 2 if "$select" in request.query else 5
-        return units
+        return 2 if "$select" in request.query else 5
     else:
         units = 1
     units -= "$select" in request.query

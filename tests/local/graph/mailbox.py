@@ -245,7 +245,7 @@ def _checked_value(name: str, value: Any) -> Any:
             raise GraphError(
                 400,
                 "RequestBodyRead",
-                f"The property '{sorted(unknown)[0]}' does not exist on 'physicalAddress'.",
+                f"The property '{min(unknown)}' does not exist on 'physicalAddress'.",
             )
         return dict(value or {})
     if value is not None and not isinstance(value, list):

@@ -268,7 +268,7 @@ def _selected(request: Request) -> tuple[str, ...] | None:
         return None
     names = tuple(name.strip() for name in text.split(","))
     if unknown := set(names) - set(PROPERTIES):
-        message = f"Could not find a property named '{sorted(unknown)[0]}' on type 'contact'."
+        message = f"Could not find a property named '{min(unknown)}' on type 'contact'."
         raise GraphError(400, "RequestBroker--ParseUri", message)
     return names
 

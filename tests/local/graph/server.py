@@ -6,7 +6,6 @@ a fault, takes its place among the mailbox's four, takes its time, and is answer
 
 import asyncio
 import base64
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from tests.local.graph.limits import Faults, Meter, resource_units
 from tests.local.graph.mailbox import Mailbox
 from tests.local.graph.outlook import OutlookApi
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
+from tests.local.graph.routes import Route, routes
 
 GRAPH_AUDIENCES = {"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"}
 MOST_IN_BATCH = 20
@@ -28,8 +28,10 @@ AT_ONCE_IN_BATCH = 4
 
 @dataclass(frozen=True, slots=True)
 class GraphSettings:
-    """What the simulator needs to know of the world: `verify` checks a bearer token's signature
-    and answers its claims (or raises `PermissionError`), `base_url` ends in /v1.0.
+    """What the simulator needs to know of the world.
+
+    `verify` checks a bearer token's signature and answers its claims, or raises
+    `PermissionError`; `base_url` ends in /v1.0.
     """
 
     verify: Callable[[str], Mapping[str, Any]]
@@ -44,29 +46,6 @@ class Tenant:
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
 
 
-type Handler = Callable[..., Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route: its template as counted, its pattern, and who answers it."""
-
-    method: str
-    template: str
-    pattern: re.Pattern[str]
-    handler: Handler
-    mailbox: bool
-    takes: tuple[str, ...]
-
-    def counted(self, values: Mapping[str, str]) -> str:
-        """The template as counts name it: ids left open, other parts as they are."""
-        template = self.template
-        for name in ("which", "cast"):
-            if name in values:
-                template = template.replace(f"{{{name}}}", values[name])
-        return f"{self.method} {template}"
-
-
 class GraphServer:
     """The whole simulator."""
 
@@ -78,7 +57,7 @@ class GraphServer:
         self.item_seconds = 0.0
         self.directory = DirectoryApi(settings.base_url)
         self.outlook = OutlookApi(settings.base_url)
-        self._routes = [_route(*row) for row in self._table()]
+        self._routes = routes(self.directory, self.outlook)
 
     def tenant(self, id_: str) -> Tenant:
         return self.tenants.setdefault(id_, Tenant())
@@ -298,51 +277,6 @@ class GraphServer:
             body = GraphError(status, _CODES.get(status, "UnknownError"), "Forced.").answer().body
         return Answer(status, body, headers)
 
-    def _table(self) -> list[tuple[str, str, Handler, bool, tuple[str, ...]]]:
-        d, o = self.directory, self.outlook
-        folder = "/users/{user}/contactFolders/{folder}"
-        rows: list[tuple[str, str, Handler, bool, tuple[str, ...]]] = [
-            ("GET", "/users", d.list_users, False, ()),
-            ("GET", "/users/{user}", d.get_user, False, ()),
-            ("GET", "/users/{user}/manager", d.get_manager, False, ()),
-            ("GET", "/groups", d.list_groups, False, ()),
-            ("GET", "/groups/{id}", d.get_group, False, ()),
-            ("GET", "/groups/{id}/{which:members|transitiveMembers}", d.list_members, False, ()),
-            (
-                "GET",
-                r"/groups/{id}/{which:members|transitiveMembers}/{cast:microsoft\.graph\.\w+}",
-                d.list_members,
-                False,
-                (),
-            ),
-            ("GET", "/contacts", d.list_org_contacts, False, ()),
-            ("GET", "/contacts/{id}", d.get_org_contact, False, ()),
-            ("POST", "/directoryObjects/getByIds", d.get_by_ids, False, ()),
-            ("GET", f"{folder}/contacts/delta", o.delta, True, ("folder",)),
-            ("GET", "/users/{user}/contactFolders", o.list_folders, True, ("folder",)),
-            ("POST", "/users/{user}/contactFolders", o.create_folder, True, ("folder",)),
-            ("GET", folder, o.get_folder, True, ("folder",)),
-            ("PATCH", folder, o.change_folder, True, ("folder",)),
-            ("DELETE", folder, o.delete_folder, True, ("folder",)),
-            ("GET", f"{folder}/childFolders", o.list_folders, True, ("folder",)),
-            ("POST", f"{folder}/childFolders", o.create_folder, True, ("folder",)),
-            ("GET", "/users/{user}/outlook/masterCategories", o.list_categories, True, ()),
-            ("POST", "/users/{user}/outlook/masterCategories", o.create_category, True, ()),
-        ]
-        for place in ("/users/{user}", folder):
-            one, both = f"{place}/contacts/{{contact}}", ("folder", "contact")
-            rows += [
-                ("GET", f"{place}/contacts", o.list_contacts, True, ("folder",)),
-                ("POST", f"{place}/contacts", o.create_contact, True, ("folder",)),
-                ("GET", one, o.get_contact, True, both),
-                ("PATCH", one, o.change_contact, True, both),
-                ("DELETE", one, o.delete_contact, True, both),
-                ("POST", f"{one}/permanentDelete", o.delete_contact, True, both),
-                ("GET", f"{one}/photo/$value", o.get_photo, True, both),
-                ("PUT", f"{one}/photo/$value", o.put_photo, True, both),
-            ]
-        return rows
-
 
 _CODES = {
     401: "InvalidAuthenticationToken",
@@ -354,22 +288,6 @@ _CODES = {
     503: "ServiceUnavailable",
     504: "GatewayTimeout",
 }
-
-
-def _route(
-    method: str, template: str, handler: Handler, mailbox: bool, takes: tuple[str, ...]
-) -> Route:
-    def group(match: re.Match[str]) -> str:
-        return f"(?P<{match[1]}>{match[2] or '[^/]+'})"
-
-    parts = re.split(r"(\{\w+(?::[^{}]+)?\})", template)
-    pattern = "".join(
-        re.sub(r"\{(\w+)(?::([^{}]+))?\}", group, part) if part.startswith("{") else re.escape(part)
-        for part in parts
-    )
-    shown = re.sub(r"\{(\w+):[^{}]+\}", r"{\1}", template)
-    shown = re.sub(r"\{(?:user|folder|contact)\}", "{id}", shown)
-    return Route(method, shown, re.compile(pattern, re.IGNORECASE), handler, mailbox, takes)
 
 
 def _batch_part(id_: str, answer: Answer) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class Host:
         self.clock = Clock()
         self.http = HttpTriggers(self.functions, self.settings.route_prefix)
         self._queues = QueueServiceClient.from_connection_string(
-            os.environ["AzureWebJobsStorage"], retry_total=1
+            os.environ["AzureWebJobsStorage"],  # noqa: SIM112 - the name Azure gives it
+            retry_total=1,
         )
         self.triggers = [
             QueueTrigger(f, self._queues, self.settings)
@@ -131,7 +132,7 @@ class Host:
         request = func.TimerRequest(past_due=False)
         try:
             await timer.call(**{parameter: request})
-        except Exception:
+        except Exception:  # noqa: BLE001 - a function may raise anything
             _log.exception("%s failed", timer.name)
             return False
         return True

@@ -72,7 +72,7 @@ class HttpTriggers:
         name = next(iter(inspect.signature(function.call).parameters))
         try:
             answer = await function.call(**{name: request})
-        except Exception:
+        except Exception:  # noqa: BLE001 - a function may raise anything
             _log.exception("%s failed", function.name)
             return web.Response(status=500)
         return _response(answer)

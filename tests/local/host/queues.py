@@ -83,9 +83,16 @@ class QueueTrigger:
         return [message async for message in pages]
 
     async def _handle(self, message: QueueMessage) -> None:
+        try:
+            body = self._body(message)
+        except (binascii.Error, ValueError):
+            # What cannot be decoded is poison at once: no function could ever take it.
+            _log.error("%s: message %s is not base64", self.queue, message.id)
+            await self._poison(message)
+            return
         renewal = asyncio.create_task(self._renew(message))
         try:
-            ran = await self._run(message)
+            ran = await self._run(message, body)
         finally:
             renewal.cancel()
         try:
@@ -100,18 +107,13 @@ class QueueTrigger:
             # It comes back by itself when its visibility ends: delivery is at least once.
             _log.warning("%s: a message is not settled: %s", self.queue, type(error).__name__)
 
-    async def _run(self, message: QueueMessage) -> bool:
-        try:
-            body = self._body(message)
-        except (binascii.Error, ValueError):
-            _log.error("%s: message %s is not base64", self.queue, message.id)
-            return False
+    async def _run(self, message: QueueMessage, body: bytes) -> bool:
         parameter = next(iter(inspect.signature(self.function.call).parameters))
         limit = self._settings.function_timeout
         try:
             async with asyncio.timeout(limit.total_seconds() if limit else None):
                 await self.function.call(**{parameter: _converted(message, body)})
-        except Exception:
+        except Exception:  # noqa: BLE001 - a function may raise anything
             _log.exception("%s failed on message %s", self.function.name, message.id)
             return False
         return True

@@ -1,0 +1,267 @@
+"""Microsoft Graph, the queues and the workers misbehave; nothing is lost, doubled or emptied."""
+
+import asyncio
+import base64
+import signal
+from uuid import uuid4
+
+import pytest
+from azure.storage.queue.aio import QueueServiceClient
+
+from shared.domain.messages import MAILBOX_SYNCS, SyncMailbox
+from tests.local.client import Client, Json
+from tests.local.cloud import LocalCloud
+from tests.world import World
+
+CREATES = r"/contactFolders/[^/]+/contacts$"
+PASSING: list[Json] = [
+    {"status": 429, "headers": {"Retry-After": "1"}},
+    {"status": 429, "headers": {"Retry-After": "0.4"}},
+    {"status": 429},
+    {"status": 500},
+    {"status": 503, "headers": {"Retry-After": "1"}},
+    {"status": 504},
+    {"drop": "before"},
+    {"drop": "after"},
+]
+
+
+def described(effect: Json) -> str:
+    return "-".join(str(part) for part in effect.values())
+
+
+async def holds_everybody_once(world: World) -> None:
+    for mailbox in world.targets:
+        assert await world.names(mailbox) == world.expected()
+
+
+@pytest.mark.parametrize("effect", PASSING, ids=described)
+async def test_a_create_that_fails_for_now_is_done_exactly_once(world: World, effect: Json) -> None:
+    share = await world.share()
+    await world.client.fault(CREATES, effect, method="POST", tenant=world.tenant, after=2, times=3)
+    made = await world.import_(share["id"])
+    await holds_everybody_once(world)
+    run = await world.api.get(f"/runs/{made['firstRun']}")
+    assert run["status"] == "succeeded"
+    assert run["throttled"] == (3 if effect.get("status") == 429 else 0)
+
+
+@pytest.mark.parametrize("effect", PASSING, ids=described)
+async def test_a_batch_that_fails_as_a_whole_is_done_exactly_once(
+    world: World, effect: Json
+) -> None:
+    share = await world.share()
+    await world.client.fault(r"^/\$batch", effect, tenant=world.tenant, after=1, times=2)
+    await world.import_(share["id"])
+    await holds_everybody_once(world)
+
+
+@pytest.mark.parametrize("effect", PASSING, ids=described)
+async def test_a_delta_that_fails_for_now_is_read_again(world: World, effect: Json) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.client.fault("/contacts/delta", effect, tenant=world.tenant, times=5)
+    await world.change(world.people[0], jobTitle="Boss")
+    await world.next_day()
+    await holds_everybody_once(world)
+    assert (await world.last_run(made["id"]))["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("effect", [PASSING[0], PASSING[5], PASSING[7]], ids=described)
+async def test_a_source_page_that_fails_in_the_middle_removes_nobody(
+    client: Client, effect: Json
+) -> None:
+    world = await World.create(client, people=1_010, targets=1)
+    made = await world.import_((await world.share())["id"])
+    await client.fault(
+        "transitiveMembers/microsoft.graph.user", effect, tenant=world.tenant, after=1, times=4
+    )
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert run["status"] == "succeeded"
+    assert run["contacts"] == {"created": 0, "updated": 0, "deleted": 0, "unchanged": 1_010}
+    await client.clear_faults()
+    await world.rest()
+
+
+async def test_a_source_that_stays_unreadable_ends_the_run_and_removes_nobody(
+    world: World,
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.client.fault("transitiveMembers", {"status": 403}, tenant=world.tenant, times=1_000)
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert (run["status"], run["reason"]) == ("failed", "consent_missing")
+    await holds_everybody_once(world)
+
+
+async def test_a_group_that_is_gone_fails_the_run_with_its_reason(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.client.fault("transitiveMembers", {"status": 404}, tenant=world.tenant, times=1_000)
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert (run["status"], run["reason"]) == ("failed", "group_not_found")
+    await holds_everybody_once(world)
+
+
+async def test_an_expired_delta_link_leads_to_a_full_read_and_no_change(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    before = await world.client.mailbox(world.tenant, world.targets[0])
+    await world.client.expire_delta(world.tenant)
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert run["contacts"] == {"created": 0, "updated": 0, "deleted": 0, "unchanged": 10}
+    assert await world.client.mailbox(world.tenant, world.targets[0]) == before
+
+
+async def test_a_mailbox_that_refuses_us_fails_with_its_reason_and_others_go_on(
+    world: World,
+) -> None:
+    share = await world.share()
+    closed, open_ = world.targets
+    await world.client.fault(f"/users/{closed}/", {"status": 403}, tenant=world.tenant, times=1_000)
+    made = await world.import_(share["id"])
+    results = await world.results(made["firstRun"])
+    assert (results[closed]["outcome"], results[closed]["reason"]) == ("failed", "access_denied")
+    assert results[open_]["outcome"] == "succeeded"
+    assert (await world.api.get(f"/runs/{made['firstRun']}"))["status"] == "partial"
+
+
+async def test_a_contact_that_graph_refuses_is_named_and_the_others_are_written(
+    world: World,
+) -> None:
+    share = await world.share()
+    await world.client.fault(
+        CREATES, {"status": 400}, method="POST", tenant=world.tenant, after=1, times=1
+    )
+    made = await world.import_(share["id"])
+    run = await world.api.get(f"/runs/{made['firstRun']}")
+    assert (run["status"], run["reason"]) == ("partial", "contacts_rejected")
+    rejected = [r["rejected"] for r in (await world.results(made["firstRun"])).values()]
+    assert sum(map(len, rejected)) == 1
+    assert run["contacts"]["created"] == 9
+
+
+async def test_a_rejected_token_passes_and_the_run_succeeds(world: World) -> None:
+    share = await world.share()
+    await world.client.fault(
+        "/contactFolders", {"status": 401}, method="GET", tenant=world.tenant, times=3
+    )
+    await world.import_(share["id"])
+    await holds_everybody_once(world)
+
+
+async def test_consent_that_is_withdrawn_ends_the_run_and_removes_nobody(
+    world: World, partner: World, cloud: LocalCloud
+) -> None:
+    share = await world.share()
+    await partner.import_(share["id"])
+    await cloud.client.consent(world.tenant, granted=False)
+    await cloud.stop_host()
+    await cloud.start_host()  # its tokens are forgotten, as they are after an hour
+    await partner.next_day()
+    imports = await partner.api.all("/imports")
+    run = await partner.last_run(imports[0]["id"])
+    assert (run["status"], run["reason"]) == ("failed", "publisher_consent_missing")
+    assert await partner.names(partner.targets[0]) == world.expected()
+
+
+async def test_a_long_retry_after_gives_the_message_back_instead_of_waiting(
+    world: World,
+) -> None:
+    share = await world.share()
+    effect = {"status": 429, "headers": {"Retry-After": "7"}}
+    await world.client.fault(CREATES, effect, method="POST", tenant=world.tenant, after=1)
+    await world.import_(share["id"], settle=False)
+    delayed = 0
+    for _ in range(100):
+        counts = (await world.client.queues()).get(MAILBOX_SYNCS, {})
+        delayed = max(delayed, counts.get("invisible", 0))
+        await asyncio.sleep(0.05)
+    assert delayed >= 1
+    await world.client.settle()
+    await holds_everybody_once(world)
+
+
+async def send(cloud: LocalCloud, queue: str, *texts: str) -> None:
+    service = QueueServiceClient.from_connection_string(cloud.addresses["storage"])
+    async with service:
+        for text in texts:
+            await service.get_queue_client(queue).send_message(text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        base64.b64encode(b"hello").decode(),
+        base64.b64encode(b'{"tenant": "t", "run": 7}').decode(),
+        "not base64 at all",
+    ],
+)
+async def test_a_message_that_is_not_ours_is_recorded_and_disturbs_nobody(
+    cloud: LocalCloud, world: World, content: str
+) -> None:
+    share = await world.share()
+    await send(cloud, MAILBOX_SYNCS, content)
+    await world.import_(share["id"])
+    await holds_everybody_once(world)
+    log = (cloud.logs / "host.log").read_text()
+    assert "is not ours" in log or "is not base64" in log
+
+
+async def test_the_same_message_delivered_twice_and_at_once_changes_nothing_more(
+    cloud: LocalCloud, world: World
+) -> None:
+    made = await world.import_((await world.share())["id"], settle=False)
+    copies = [
+        SyncMailbox(
+            tenant=world.tenant,
+            import_id=made["id"],
+            run=made["firstRun"],
+            mailbox=mailbox,
+            fingerprint="whatever",
+        ).model_dump_json(by_alias=True)
+        for mailbox in world.targets
+        for _ in range(6)
+    ]
+    for _ in range(100):
+        run = await world.api.get(f"/runs/{made['firstRun']}")
+        if run["status"] != "queued":
+            break
+        await asyncio.sleep(0.02)
+    await send(cloud, MAILBOX_SYNCS, *(base64.b64encode(c.encode()).decode() for c in copies))
+    await world.client.settle()
+    await holds_everybody_once(world)
+
+
+async def test_a_host_that_is_killed_in_the_middle_is_made_good_by_the_next_one(
+    cloud: LocalCloud,
+) -> None:
+    world = await World.create(cloud.client, people=60, targets=4)
+    share = await world.share()
+    await cloud.client.latency(30)
+    try:
+        made = await world.import_(share["id"], settle=False)
+        for _ in range(200):
+            if await world.names(world.targets[0]):
+                break
+            await asyncio.sleep(0.02)
+        await cloud.stop_host(signal.SIGKILL)
+    finally:
+        await cloud.client.latency(0)
+    await cloud.start_host()
+    # What the dead host held stays invisible for ten minutes; the next day's run need not wait.
+    await world.days_pass(1)
+    await world.until_closed(made["id"], "schedule")
+    await holds_everybody_once(world)
+    await world.rest()
+
+
+async def test_a_share_that_never_existed_cannot_empty_a_mailbox(world: World) -> None:
+    unknown = uuid4().hex
+    reply = await world.api.send(
+        "POST",
+        "/imports",
+        {"name": "I", "shareId": unknown, "targets": {"users": world.targets}},
+    )
+    assert reply.status == 400
+    assert [e["field"] for e in reply.body["errors"]] == ["shareId"]

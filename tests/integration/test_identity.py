@@ -1,0 +1,237 @@
+"""Access tokens against published keys: caching, rotation, outages, and who may sign for whom.
+
+What single claims do is tested over HTTP in end_to_end/test_api.py.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from shared.adapters import identity
+from shared.adapters.identity import AccessTokens, Caller
+from shared.domain.errors import Unauthenticated, Unavailable
+
+AUTHORITY = "https://login.example"
+TENANT = "11111111-1111-4111-8111-111111111111"
+CLIENT = "c1c1c1c1-0000-4000-8000-000000000000"
+ANY_TENANT = f"{AUTHORITY}/{{tenantid}}/v2.0"
+
+
+@dataclass
+class Time:
+    """A monotonic clock that stands still until it is moved."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@dataclass
+class Entra:
+    """Keys by their id, as the metadata and the keys document publish them."""
+
+    keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
+    issuers: dict[str, str | None] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    answer: Any = None
+
+    def add(self, kid: str, issuer: str | None = ANY_TENANT) -> None:
+        self.keys[kid] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.issuers[kid] = issuer
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        await asyncio.sleep(0)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if self.answer is not None:
+            return httpx.Response(200, json=self.answer)
+        if request.url.path == "/organizations/v2.0/.well-known/openid-configuration":
+            uri = f"{AUTHORITY}/organizations/discovery/v2.0/keys"
+            return httpx.Response(200, json={"issuer": ANY_TENANT, "jwks_uri": uri})
+        assert request.url.path == "/organizations/discovery/v2.0/keys"
+        return httpx.Response(200, json={"keys": [self.published(kid) for kid in self.keys]})
+
+    def published(self, kid: str) -> dict[str, Any]:
+        key = RSAAlgorithm.to_jwk(self.keys[kid].public_key(), as_dict=True)
+        issuer = self.issuers[kid]
+        # Entra's own document names no algorithm.
+        own = {n: v for n, v in key.items() if n not in {"alg", "key_ops"}}
+        return {**own, "kid": kid, "use": "sig", **({"issuer": issuer} if issuer else {})}
+
+    def token(self, kid: str = "one", **claims: Any) -> str:
+        now = int(time.time())
+        usual = {
+            "iss": f"{AUTHORITY}/{TENANT}/v2.0",
+            "aud": CLIENT,
+            "tid": TENANT,
+            "oid": "ada",
+            "name": "Ada",
+            "roles": ["Admin"],
+            "ver": "2.0",
+            "iat": now,
+            "nbf": now,
+            "exp": now + 3600,
+        }
+        given = {n: v for n, v in {**usual, **claims}.items() if v is not None}
+        signed = jwt.encode(given, self.keys[kid], algorithm="RS256", headers={"kid": kid})
+        return f"Bearer {signed}"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    moved = Time()
+    monkeypatch.setattr(identity, "time", moved)
+    return moved
+
+
+@pytest.fixture
+def entra() -> Entra:
+    published = Entra()
+    published.add("one")
+    return published
+
+
+@pytest.fixture
+def tokens(entra: Entra, clock: Time) -> AccessTokens:
+    del clock
+    http = httpx.AsyncClient(transport=httpx.MockTransport(entra))
+    return AccessTokens(http, f"{AUTHORITY}/", CLIENT)
+
+
+async def test_a_caller_is_who_the_token_says(entra: Entra, tokens: AccessTokens) -> None:
+    caller = await tokens.caller(entra.token(roles=["Admin", "Other"]))
+
+    assert caller == Caller(TENANT, "ada", "Ada", frozenset({"Admin", "Other"}))
+
+
+@pytest.mark.parametrize("roles", [None, "Admin", {"Admin": True}, []])
+async def test_only_a_list_of_roles_gives_roles(
+    entra: Entra, tokens: AccessTokens, roles: object
+) -> None:
+    assert (await tokens.caller(entra.token(roles=roles))).roles == frozenset()
+
+
+async def test_a_minute_of_wrong_clocks_is_forgiven(entra: Entra, tokens: AccessTokens) -> None:
+    now = int(time.time())
+
+    await tokens.caller(entra.token(nbf=now + 50, iat=now + 50))
+    await tokens.caller(entra.token(exp=now - 50))
+
+    with pytest.raises(Unauthenticated, match="expired"):
+        await tokens.caller(entra.token(exp=now - 70))
+
+
+async def test_a_token_is_never_repeated_in_an_error(entra: Entra, tokens: AccessTokens) -> None:
+    token = entra.token(aud="another")
+
+    with pytest.raises(Unauthenticated) as caught:
+        await tokens.caller(token)
+
+    assert not any(part in str(caught.value) for part in token.split(" ")[1].split("."))
+
+
+async def test_a_public_key_is_not_taken_for_a_shared_secret(
+    entra: Entra, tokens: AccessTokens
+) -> None:
+    claims = jwt.decode(entra.token().split(" ")[1], options={"verify_signature": False})
+    forged = jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": "one"})
+
+    with pytest.raises(Unauthenticated, match="RS256"):
+        await tokens.caller(f"Bearer {forged}")
+
+
+async def test_a_key_signs_only_for_its_issuer(entra: Entra, tokens: AccessTokens) -> None:
+    entra.add("personal", f"{AUTHORITY}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0")
+    entra.add("own", f"{AUTHORITY}/{TENANT}/v2.0")
+    entra.add("unsaid", None)
+
+    await tokens.caller(entra.token("own"))
+    await tokens.caller(entra.token("unsaid"))
+    with pytest.raises(Unauthenticated, match="not issued by its tenant"):
+        await tokens.caller(entra.token("personal"))
+
+
+async def test_keys_are_read_once_for_many_calls(entra: Entra, tokens: AccessTokens) -> None:
+    await asyncio.gather(*(tokens.caller(entra.token()) for _ in range(20)))
+
+    assert len(entra.asked) == 2
+
+
+async def test_keys_are_read_again_after_a_day(
+    entra: Entra, tokens: AccessTokens, clock: Time
+) -> None:
+    await tokens.caller(entra.token())
+    clock.now += 23 * 3600
+    await tokens.caller(entra.token())
+    assert len(entra.asked) == 2
+
+    clock.now += 2 * 3600
+    await tokens.caller(entra.token())
+    assert len(entra.asked) == 4
+
+
+async def test_a_new_key_is_found_and_unknown_keys_cannot_make_us_ask_for_ever(
+    entra: Entra, tokens: AccessTokens, clock: Time
+) -> None:
+    await tokens.caller(entra.token())
+    stranger = Entra()
+    stranger.add("two")
+    for _ in range(5):
+        with pytest.raises(Unauthenticated, match="key"):
+            await tokens.caller(stranger.token("two"))
+    assert len(entra.asked) == 2
+
+    entra.add("two")
+    clock.now += 61
+    await tokens.caller(entra.token("two"))
+
+    assert len(entra.asked) == 4
+
+
+BROKEN: Mapping[str, Any] = {
+    "a refused connection": httpx.ConnectError("refused"),
+    "a timeout": httpx.ReadTimeout("slow"),
+    "a list": [1, 2],
+    "an empty object": {},
+    "no keys": {"issuer": "x", "jwks_uri": f"{AUTHORITY}/keys", "keys": []},
+    "keys that are none": {"issuer": "x", "jwks_uri": f"{AUTHORITY}/keys", "keys": ["x"]},
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
+async def test_without_keys_nobody_is_let_in_and_nobody_is_blamed(
+    entra: Entra, tokens: AccessTokens, clock: Time, answer: Any
+) -> None:
+    entra.answer = answer
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await tokens.caller(entra.token())
+    assert len(entra.asked) <= 2
+
+    entra.answer = None
+    clock.now += 6
+    await tokens.caller(entra.token())
+
+
+async def test_known_keys_outlive_an_outage_for_a_day(
+    entra: Entra, tokens: AccessTokens, clock: Time
+) -> None:
+    await tokens.caller(entra.token())
+    entra.answer = httpx.ConnectError("refused")
+
+    clock.now += 30 * 3600
+    await tokens.caller(entra.token())
+
+    clock.now += 24 * 3600
+    with pytest.raises(Unavailable):
+        await tokens.caller(entra.token())

@@ -1,0 +1,102 @@
+"""Shares whose worker dies between two writes: a repeat completes what was begun."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from azure.data.tables.aio import TableServiceClient
+
+from shared.adapters.identity import Caller
+from shared.adapters.records import OWNER_ROW, Records, ShareLocation, Store
+from shared.adapters.tables import Tables
+from shared.domain.errors import Conflict, NotFound, Unavailable
+from shared.domain.models import ShareInput, Sources
+from shared.services.ledger import Ledger
+from shared.services.shares import Shares
+from shared.wiring import new_id
+from tests.local.cloud import LocalCloud
+
+WHEN = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WANTED = ShareInput(name="People", sources=Sources(all_users=True))
+
+
+def now() -> datetime:
+    return WHEN
+
+
+@pytest.fixture
+async def store(cloud: LocalCloud) -> AsyncIterator[Store]:
+    text = cloud.environment["AzureWebJobsStorage"]
+    tables = Tables(TableServiceClient.from_connection_string(text))
+    yield Store(tables)
+    await tables.close()
+
+
+@pytest.fixture
+def shares(store: Store) -> Shares:
+    return Shares(store, now, new_id, Ledger(store, now, new_id))
+
+
+@pytest.fixture
+def caller() -> Caller:
+    return Caller(str(uuid4()), "ada", "Ada", frozenset({"Admin"}))
+
+
+async def outage(*_: object) -> None:
+    message = "storage went away"
+    raise Unavailable(message, 5.0)
+
+
+def dying(records: Records[Any], method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, method, outage)
+
+
+async def test_a_creation_cut_short_is_completed_by_its_repeat(
+    store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as cut:
+        dying(store.shares, "insert", cut)
+        with pytest.raises(Unavailable):
+            await shares.create(caller, WANTED, "key")
+    assert (await shares.page(caller, 10, None)).items == ()
+
+    first = await shares.create(caller, WANTED, "key")
+    second = await shares.create(caller, WANTED, "key")
+
+    assert first == second
+    assert len((await shares.page(caller, 10, None)).items) == 1
+    located = await store.share_index.get(first.value.id, OWNER_ROW)
+    assert located is not None
+    assert located.value == ShareLocation(publisher=caller.tenant)
+
+
+async def test_a_withdrawal_cut_short_is_completed_by_its_repeat(
+    store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = await shares.create(caller, WANTED, "key")
+    with monkeypatch.context() as cut:
+        dying(store.shares, "delete", cut)
+        with pytest.raises(Unavailable):
+            await shares.withdraw(caller, share.value.id, None)
+
+    await shares.withdraw(caller, share.value.id, None)
+
+    with pytest.raises(NotFound):
+        await shares.read(caller, share.value.id)
+    located = await store.share_index.get(share.value.id, OWNER_ROW)
+    assert located is not None
+    assert located.value.withdrawn == WHEN
+    with pytest.raises(Conflict):
+        await shares.create(caller, WANTED, "key")
+
+
+async def test_the_ledger_says_who_did_what(store: Store, shares: Shares, caller: Caller) -> None:
+    share = await shares.create(caller, WANTED)
+    await shares.withdraw(caller, share.value.id, None)
+
+    entries = [entry.value async for entry in store.ledger.all(caller.tenant)]
+
+    assert {entry.action for entry in entries} == {"share.created", "share.withdrawn"}
+    assert {(entry.subject, entry.actor_name) for entry in entries} == {(share.value.id, "Ada")}

@@ -1,0 +1,210 @@
+"""Tables against the real engine of the emulator: ETags, pages, sizes, keys, and our errors."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from azure.data.tables.aio import TableServiceClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.adapters.records import OWNER_ROW, Records, ShareLocation, Store
+from shared.adapters.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
+from shared.domain.errors import Conflict, Defect, InvalidInput, PreconditionFailed, Unavailable
+from shared.domain.models import Model, Seat
+from tests.local.cloud import LocalCloud
+from tests.local.ports import free_port
+
+WHEN = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TABLE = "Rows"
+
+
+class Note(Model):
+    text: str
+
+
+@pytest.fixture
+async def tables(cloud: LocalCloud) -> AsyncIterator[Tables]:
+    text = cloud.environment["AzureWebJobsStorage"]
+    opened = Tables(TableServiceClient.from_connection_string(text))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def partition() -> str:
+    """A partition of its own for each test."""
+    return uuid4().hex
+
+
+async def test_a_row_is_read_as_it_was_written(tables: Tables, partition: str) -> None:
+    columns = {"text": "Ä😀\n'", "number": 7, "flag": True, "when": WHEN, "data": b"\x00\xff"}
+
+    etag = await tables.insert(TABLE, partition, "row", columns)
+
+    found = await tables.get(TABLE, partition, "row")
+    assert found is not None
+    assert (dict(found.columns), found.etag) == (columns, etag)
+    assert await tables.get(TABLE, partition, "other") is None
+    assert await tables.get(f"T{partition}", partition, "row") is None
+
+
+async def test_only_the_first_insert_wins(tables: Tables, partition: str) -> None:
+    await tables.insert(TABLE, partition, "row", {"n": 1})
+
+    with pytest.raises(Conflict):
+        await tables.insert(TABLE, partition, "row", {"n": 2})
+
+    found = await tables.get(TABLE, partition, "row")
+    assert found is not None
+    assert found.columns["n"] == 1
+
+
+async def test_only_the_version_that_was_read_is_replaced(tables: Tables, partition: str) -> None:
+    old = await tables.insert(TABLE, partition, "row", {"a": 1, "b": 1})
+    new = await tables.replace(TABLE, partition, "row", {"a": 2}, old)
+
+    with pytest.raises(PreconditionFailed):
+        await tables.replace(TABLE, partition, "row", {"a": 3}, old)
+    with pytest.raises(PreconditionFailed):
+        await tables.delete(TABLE, partition, "row", old)
+    with pytest.raises(PreconditionFailed):
+        await tables.replace(TABLE, partition, "gone", {"a": 3}, old)
+
+    found = await tables.get(TABLE, partition, "row")
+    assert found is not None
+    assert dict(found.columns) == {"a": 2}
+    await tables.delete(TABLE, partition, "row", new)
+    await tables.delete(TABLE, partition, "row")
+    assert await tables.get(TABLE, partition, "row") is None
+
+
+async def test_many_rows_are_written_and_deleted_by_hundreds(
+    tables: Tables, partition: str
+) -> None:
+    await tables.write_many(TABLE, partition, {f"{n:04d}": {"n": n} for n in range(250)})
+
+    read = [row.columns["n"] async for row in tables.partition(TABLE, partition)]
+    deleted = await tables.delete_partition(TABLE, partition)
+
+    assert read == list(range(250))
+    assert deleted == 250
+    assert [row async for row in tables.partition(TABLE, partition)] == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+async def test_pages_of_a_filtered_list_hold_each_row_once(
+    tables: Tables, partition: str, size: int
+) -> None:
+    seats = Records(tables, "SeatsTest", Seat, lambda s: {"odd": int(s.mailbox) % 2 == 1})
+    await seats.write_many(
+        partition, {f"{n:03d}": Seat(mailbox=f"{n:03d}", since=WHEN) for n in range(21)}
+    )
+    token, found, pages = None, list[str](), 0
+    while pages == 0 or token is not None:
+        page = await seats.page(
+            partition, size=size, token=token, where="odd eq @odd", parameters={"odd": True}
+        )
+        found += [stored.value.mailbox for stored in page.items]
+        token, pages = page.token, pages + 1
+        assert len(page.items) <= size
+
+    assert found == [f"{n:03d}" for n in range(1, 21, 2)]
+
+
+async def test_a_token_serves_only_the_list_it_came_from(tables: Tables, partition: str) -> None:
+    query = "PartitionKey eq @p"
+    await tables.write_many(TABLE, partition, {"a": {}, "b": {}})
+    page = await tables.page(TABLE, query, {"p": partition}, size=1)
+    assert page.token is not None
+
+    rest = await tables.page(TABLE, query, {"p": partition}, size=1, token=page.token)
+
+    assert [row.row for row in rest.rows] == ["b"]
+    for wrong in (page.token, "x", "", "e30=", "bnVsbA==", "é"):
+        with pytest.raises(InvalidInput):
+            await tables.page(TABLE, query, {"p": "foreign"}, size=1, token=wrong)
+
+
+@pytest.mark.parametrize("key", ["", "a/b", "a\\b", "a#b", "a?b", "a\nb", "x" * 513])
+async def test_a_key_that_storage_cannot_hold_is_our_defect(tables: Tables, key: str) -> None:
+    with pytest.raises(Defect):
+        await tables.insert(TABLE, key, "row", {})
+    with pytest.raises(Defect):
+        await tables.insert(TABLE, "partition", key, {})
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {f"c{n}": n for n in range(251)},
+        {"text": "x" * 32_769},
+        {"text": "😀" * 16_385},
+        {"data": b"x" * 65_537},
+        {f"c{n}": "x" * 30_000 for n in range(20)},
+    ],
+    ids=["columns", "text", "wide text", "bytes", "whole"],
+)
+async def test_what_azure_would_refuse_for_its_size_is_refused_here_too(
+    tables: Tables, partition: str, columns: dict[str, object]
+) -> None:
+    with pytest.raises(Defect):
+        await tables.insert(TABLE, partition, "row", columns)
+
+
+@given(st.binary(max_size=200_000))
+def test_packed_bytes_come_back(data: bytes) -> None:
+    assert unpack_bytes(Row("p", "r", "", pack_bytes(data))) == data
+
+
+def test_more_bytes_than_a_row_holds_are_refused() -> None:
+    with pytest.raises(Defect):
+        pack_bytes(b"x" * (BYTES_PER_ROW + 1))
+
+
+@pytest.mark.parametrize("letter", ["x", "Ä", "😀", '"'])
+async def test_a_long_model_comes_back_from_as_many_columns_as_it_takes(
+    tables: Tables, partition: str, letter: str
+) -> None:
+    notes = Records(tables, "Notes", Note)
+
+    stored = await notes.insert(partition, "row", Note(text=letter * 60_000))
+
+    assert await notes.get(partition, "row") == stored
+
+
+async def test_a_shorter_version_leaves_nothing_of_the_longer_one(
+    tables: Tables, partition: str
+) -> None:
+    notes = Records(tables, "Notes", Note)
+    await notes.insert(partition, "row", Note(text="x" * 100_000))
+
+    await notes.upsert(partition, "row", Note(text="short"))
+
+    found = await notes.get(partition, "row")
+    assert found is not None
+    assert found.value.text == "short"
+
+
+async def test_a_row_of_a_newer_version_of_the_app_can_still_be_read(
+    tables: Tables, partition: str
+) -> None:
+    body = '{"publisher": "p", "withdrawn": null, "added later": 1}'
+    await tables.insert("ShareIndex", partition, OWNER_ROW, {"body00": body})
+
+    found = await Store(tables).share_index.get(partition, OWNER_ROW)
+
+    assert found is not None
+    assert found.value == ShareLocation(publisher="p")
+
+
+async def test_storage_that_does_not_answer_is_unavailable() -> None:
+    address = f"http://127.0.0.1:{free_port()}/devstoreaccount1"
+    text = f"AccountName=devstoreaccount1;AccountKey=eA==;TableEndpoint={address};"
+    unreachable = Tables(TableServiceClient.from_connection_string(text, retry_total=0))
+
+    with pytest.raises(Unavailable):
+        await unreachable.get(TABLE, "p", "r")
+
+    await unreachable.close()

@@ -1,0 +1,104 @@
+"""The one mapping of errors to HTTP, and the shape of the functions that the worker is given."""
+
+import inspect
+import json
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from shared.adapters.identity import Caller
+from shared.domain.errors import (
+    Conflict,
+    ContactSyncError,
+    Defect,
+    NeedsAdmin,
+    Throttled,
+    Unavailable,
+)
+from shared.domain.reasons import Reason
+from shared.triggers import http
+from shared.triggers.http import READERS, Answer, Call, Function, api
+
+SECRET = "what nobody may see"
+
+
+async def accept(*_: object) -> Caller:
+    return Caller("tenant", "ada", "Ada", frozenset({"Admin"}))
+
+
+@pytest.fixture(autouse=True)
+def signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = SimpleNamespace(
+        tokens=SimpleNamespace(caller=accept), tenants=SimpleNamespace(known=accept)
+    )
+    monkeypatch.setattr(http, "app", lambda: services)
+
+
+def raising(error: Exception) -> Function:
+    @api(READERS)
+    async def read_something(_: Call) -> Answer:
+        """Read something."""
+        raise error
+
+    return read_something
+
+
+async def answer(function: Function, **params: str) -> tuple[func.HttpResponse, Any]:
+    request = func.HttpRequest(method="GET", url="/api/x", params=params, body=b"")
+    response = await function(request)
+    return response, json.loads(response.get_body())
+
+
+def test_a_function_looks_as_the_worker_expects() -> None:
+    function = raising(Conflict("x"))
+
+    assert function.__name__ == "read_something"
+    assert function.__doc__ == "Read something."
+    assert not hasattr(function, "__wrapped__")
+    assert inspect.iscoroutinefunction(function)
+    assert inspect.signature(function).parameters["req"].annotation is func.HttpRequest
+
+
+@pytest.mark.parametrize("error", [Unavailable("No answer.", 6.6), Throttled("Slower.", 0.2)])
+async def test_what_passes_is_503_with_a_time_to_wait(error: ContactSyncError) -> None:
+    response, body = await answer(raising(error))
+
+    assert (response.status_code, body["status"]) == (503, 503)
+    assert response.headers["Retry-After"] == ("7" if isinstance(error, Unavailable) else "1")
+
+
+@pytest.mark.parametrize(
+    "error", [Defect(SECRET), RuntimeError(SECRET), NeedsAdmin(Reason.GAVE_UP, SECRET)]
+)
+async def test_a_defect_is_logged_whole_and_told_to_nobody(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        response, body = await answer(raising(error))
+
+    correlation = response.headers["X-Correlation-Id"]
+    assert response.status_code == 500
+    assert SECRET not in json.dumps(body)
+    assert body["instance"] == f"urn:uuid:{correlation}"
+    assert correlation in caplog.text
+    assert SECRET in caplog.text
+
+
+async def test_a_refusal_is_logged_by_its_kind_and_correlation_id(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        response, body = await answer(raising(Conflict("Not now.")))
+
+    assert (response.status_code, body["detail"]) == (409, "Not now.")
+    assert f"{response.headers['X-Correlation-Id']}: conflict" in caplog.text
+
+
+async def test_a_parameter_that_a_route_does_not_take_is_refused() -> None:
+    response, body = await answer(raising(Conflict("x")), top="5")
+
+    assert response.status_code == 400
+    assert [error["field"] for error in body["errors"]] == ["top"]

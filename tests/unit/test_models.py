@@ -1,0 +1,134 @@
+"""What the API takes and refuses, whom a share admits, and merge patches."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared.domain.errors import PayloadTooLarge, PreconditionFailed
+from shared.domain.models import Access, ImportInput, ShareInput
+from shared.domain.reasons import Reason
+from shared.services.changes import merge_patch, require_match, require_storable
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+SHARE = {"name": "People", "sources": {"allUsers": True}}
+IMPORT = {"name": "Import", "shareId": "a" * 32, "targets": {"users": ["u1"]}}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=10,
+)
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_nulls(v) for name, v in value.items() if v is not None}
+    return value
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        {"rule": "tenants"},
+        {"rule": "anyone-with-id", "tenants": ["t"]},
+        {"rule": "everybody"},
+        {"expires": "2026-11-23T00:00:00"},
+    ],
+)
+def test_an_access_rule_that_contradicts_itself_is_refused(access: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ShareInput.model_validate({**SHARE, "access": access})
+
+
+@pytest.mark.parametrize("share_id", ["", "A" * 32, "a/b" * 10, "a" * 65, "ä" * 32, 7])
+def test_a_share_id_that_is_none_is_refused(share_id: object) -> None:
+    with pytest.raises(ValidationError):
+        ImportInput.model_validate({**IMPORT, "shareId": share_id})
+
+
+def test_an_import_has_an_own_folder_and_a_guard_unless_told_otherwise() -> None:
+    wanted = ImportInput.model_validate(IMPORT)
+
+    assert wanted.destination.folder == "Contact Sync"
+    assert (wanted.guard.deletes, wanted.guard.delete_share) == (10, 0.2)
+    assert wanted.active
+
+
+@given(
+    rule=st.sampled_from(["tenant", "anyone-with-id", "tenants"]),
+    tenant=st.sampled_from(["friend", "somebody"]),
+    days=st.none() | st.integers(-3, 3),
+)
+def test_a_share_admits_its_publisher_always_and_others_by_its_rule(
+    rule: Any, tenant: str, days: int | None
+) -> None:
+    tenants = [tenant] if rule == "tenants" else []
+    expires = None if days is None else NOW + timedelta(days=days)
+    access = Access(rule=rule, tenants=tenants, expires=expires)
+
+    open_still = expires is None or expires > NOW
+    open_to_friend = rule == "anyone-with-id" or "friend" in tenants
+
+    assert access.admits("publisher", "publisher", NOW)
+    assert access.admits("friend", "publisher", NOW) == (open_still and open_to_friend)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_remedy(reason: Reason) -> None:
+    assert reason.remedy.endswith(".")
+
+
+@given(st.dictionaries(st.text(max_size=3), JSON), st.dictionaries(st.text(max_size=3), JSON))
+def test_a_merge_patch_leaves_the_rest_alone_and_changes_nothing_twice(
+    target: dict[str, Any], patch: dict[str, Any]
+) -> None:
+    patch = without_nulls(patch)
+
+    merged = merge_patch(target, patch)
+
+    assert merge_patch(merged, patch) == merged
+    assert {n: v for n, v in merged.items() if n not in patch} == {
+        n: v for n, v in target.items() if n not in patch
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "expected"),
+    [
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+        ({"a": [1, 2], "b": 1}, {"a": None}, {"b": 1}),
+        ({"a": {"b": 1}, "c": 1}, {"a": None}, {"c": 1}),
+        ({"folder": "x"}, {"folder": None}, {"folder": None}),
+        ({"a": 1}, {"a": {"b": 2}}, {"a": {"b": 2}}),
+    ],
+)
+def test_null_resets_what_has_parts_and_is_a_value_elsewhere(
+    target: Any, patch: Any, expected: Any
+) -> None:
+    assert merge_patch(target, patch) == expected
+
+
+@pytest.mark.parametrize("if_match", [None, "*", " * ", 'W/"1"', '"1"', '"0", W/"1"'])
+def test_an_etag_matches_weak_or_strong(if_match: str | None) -> None:
+    require_match('W/"1"', if_match)
+
+
+@pytest.mark.parametrize("if_match", ['W/"2"', "1", '"', '"0", "2"'])
+def test_another_etag_does_not_match(if_match: str) -> None:
+    with pytest.raises(PreconditionFailed):
+        require_match('W/"1"', if_match)
+
+
+def test_what_storage_would_refuse_is_refused_before() -> None:
+    users = [f"{n:036d}" for n in range(5000)]
+    contacts = [{"displayName": "😀" * 200, "title": "x" * 500} for _ in range(500)]
+
+    require_storable(ShareInput.model_validate({"name": "x", "sources": {"users": users}}))
+    with pytest.raises(PayloadTooLarge):
+        require_storable(
+            ShareInput.model_validate({"name": "x", "sources": {"contacts": contacts}})
+        )
