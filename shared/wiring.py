@@ -159,7 +159,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         licenses=licenses,
         runs=Runs(store, clock, imports, licenses, fan_out.queue_run, addresses),
         fan_out=fan_out,
-        mailbox_sync=MailboxSync(store, graph, states, snapshots, clock, ids),
+        mailbox_sync=MailboxSync(store, graph, states, snapshots, seats.release, clock, ids),
         run_closing=RunClosing(store, snapshots, clock),
         identity=identity,
     )

@@ -184,8 +184,9 @@ class FanOut:
         if share is None:
             await self._seats.serve(message.tenant, import_.id, ())
             job = _Job(frozenset(), here, {}, "")
-            stored = await self._running(message, stored, job, Resolution(), meter)
-            return stored, job
+            withdrawn = run.model_copy(update={"reason": Reason.SHARE_WITHDRAWN})
+            stored = Stored(withdrawn, stored.etag)
+            return await self._running(message, stored, job, Resolution(), meter), job
         resolution = await self._resolve(share, publisher, message.tenant, meter)
         contacts = list(resolution.contacts.values())
         if not contacts and here:

@@ -5,7 +5,7 @@ so that one worker at a time writes to a mailbox; whatever a worker that died le
 the folder's delta and is told by its mark.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +15,7 @@ from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.mailbox_state import Head, MailboxStates
 from shared.adapters.records import Store, Stored, results_of
 from shared.adapters.snapshots import Desired, Snapshots, snapshot_id
-from shared.domain.errors import Busy, Defect, NeedsAdmin, NotFound
+from shared.domain.errors import Busy, Defect, NeedsAdmin
 from shared.domain.guard import Guard
 from shared.domain.messages import SyncMailbox, Task
 from shared.domain.models import ContactCounts, Import, Outcome, Result
@@ -33,7 +33,8 @@ from shared.services.applying import Progress, apply_plan
 
 _LEASE: Final = timedelta(minutes=5)
 _RENEW_BEFORE: Final = timedelta(minutes=3)
-_SKIPPED: Final = frozenset({Reason.NO_MAILBOX, Reason.USER_NOT_FOUND, Reason.NO_SEAT})
+_NOBODY_THERE: Final = frozenset({Reason.NO_MAILBOX, Reason.USER_NOT_FOUND})
+_SKIPPED: Final = _NOBODY_THERE | {Reason.IMPORT_DELETED}
 
 
 @dataclass(slots=True)
@@ -58,10 +59,12 @@ class MailboxSync:
         graph: Graph,
         states: MailboxStates,
         snapshots: Snapshots,
+        free_seat: Callable[[str, str], Awaitable[None]],
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
-        """Work on these."""
+        """Work on these; `free_seat` gives back the seat of a mailbox that does not exist."""
+        self._free_seat = free_seat
         self._store = store
         self._graph = graph
         self._clock = clock
@@ -88,7 +91,13 @@ class MailboxSync:
             else:
                 await self._sync(work)
         except NeedsAdmin as error:
+            if error.reason in _NOBODY_THERE:
+                await self._free_seat(message.tenant, message.mailbox)
             await self._finish(work, self._refusal(work, error))
+        except (FolderGoneError, LinkExpiredError) as error:
+            work.head = work.head.model_copy(update={"link": None})
+            await self._release(work)
+            raise Busy("The folder changed under our hands.", 1.0) from error
         except BaseException:
             await self._release(work)
             raise
@@ -110,16 +119,16 @@ class MailboxSync:
         delta = await self._since_last_time(work)
         if delta and not delta.changes and work.head.fingerprint == work.message.fingerprint:
             work.head = work.head.model_copy(update={"link": delta.link})
-            unchanged = work.head.contacts - len(work.head.rejected)
-            await self._finish(work, self._success(work, ContactCounts(unchanged=unchanged)))
+            counts = ContactCounts(unchanged=work.head.contacts)
+            await self._finish(work, self._success(work, counts))
             return
         await self._lease(work)
         import_ = await self._import(work.message)
         desired = await self._desired(work.message)
+        if await self._leave_old_place(work, import_):
+            delta = None
         known = await self._known(work)
         folder_is_new = await self._open_folder(work, import_)
-        if work.head.folder is None or folder_is_new:
-            known = {}
         complete = delta is None
         if delta is None and work.head.folder is not None and not folder_is_new:
             delta = await work.mailbox.delta(work.head.folder)
@@ -129,7 +138,8 @@ class MailboxSync:
         guard = Guard(import_.guard.deletes, import_.guard.delete_share)
         link = delta.link if delta else None
         if guard.holds(plan, len(known)):
-            await self._keep(work, known, fingerprint=None, link=link)
+            # A surplus contact is in no state: without a link the next run finds it again.
+            await self._keep(work, known, fingerprint=None, link=None if surplus else link)
             await self._finish(work, self._held(work))
             return
         progress = Progress()
@@ -209,14 +219,20 @@ class MailboxSync:
             work.head = head.model_copy(update={"folder": None, "link": None, "chunks": 0})
         return None
 
+    async def _leave_old_place(self, work: _Work, import_: Import) -> bool:
+        """Take our contacts out if the import now goes to another kind of folder."""
+        head, to_own = work.head, import_.destination.folder is not None
+        if head.folder is None or head.own_folder == to_own:
+            return False
+        await self._take_out(work)
+        head = work.head
+        work.head = Head(lease_owner=head.lease_owner, lease_until=head.lease_until)
+        return True
+
     async def _open_folder(self, work: _Work, import_: Import) -> bool:
         """Find or make the folder the import names; say whether it is new (and so empty)."""
         wanted = import_.destination.folder
-        head = work.head
-        if head.folder is not None and head.own_folder != (wanted is not None):
-            await self._take_out(work)
-            head = Head(lease_owner=head.lease_owner, lease_until=head.lease_until)
-        new = False
+        head, new = work.head, False
         folder = head.folder
         if folder is None and wanted is not None:
             folder = await work.mailbox.find_folder()
@@ -266,8 +282,9 @@ class MailboxSync:
 
     async def _import(self, message: SyncMailbox) -> Import:
         found = await self._store.imports.get(message.tenant, message.import_id)
-        if found is None:
-            raise NotFound("The import was deleted meanwhile.")
+        if found is None or found.value.removing:
+            # A message that came late must not bring back what was removed.
+            raise NeedsAdmin(Reason.IMPORT_DELETED, f"Import {message.import_id} was deleted.")
         return found.value
 
     async def _desired(self, message: SyncMailbox) -> Desired:
@@ -306,7 +323,7 @@ class MailboxSync:
                 "link": link,
                 "generation": generation,
                 "chunks": chunks,
-                "contacts": len(known) + len(work.head.rejected),
+                "contacts": len(known),
             }
         )
 

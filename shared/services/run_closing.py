@@ -158,7 +158,7 @@ def _closed(run: Run, results: Iterable[Result], now: datetime) -> Run:
     return run.model_copy(
         update={
             "status": status,
-            "reason": reason,
+            "reason": reason or run.reason,
             "ended": now,
             "mailboxes": mailboxes,
             "contacts": contacts,

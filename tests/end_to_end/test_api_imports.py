@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.end_to_end.test_api import UNKNOWN, an_import, fields, problem, raw
+from tests.end_to_end.checks import UNKNOWN, an_import, fields, problem, raw
 from tests.local.client import Json
 from tests.world import World
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import signal
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -234,26 +235,24 @@ async def test_the_same_message_delivered_twice_and_at_once_changes_nothing_more
 
 
 async def test_a_host_that_is_killed_in_the_middle_is_made_good_by_the_next_one(
-    cloud: LocalCloud,
+    tmp_path: Path,
 ) -> None:
-    world = await World.create(cloud.client, people=60, targets=4)
-    share = await world.share()
-    await cloud.client.latency(30)
-    try:
+    # A cloud of its own: what the dead host held stays invisible for ten minutes.
+    async with LocalCloud(build=tmp_path) as cloud:
+        world = await World.create(cloud.client, people=60, targets=4)
+        share = await world.share()
+        await cloud.client.latency(30)
         made = await world.import_(share["id"], settle=False)
         for _ in range(200):
             if await world.names(world.targets[0]):
                 break
             await asyncio.sleep(0.02)
         await cloud.stop_host(signal.SIGKILL)
-    finally:
         await cloud.client.latency(0)
-    await cloud.start_host()
-    # What the dead host held stays invisible for ten minutes; the next day's run need not wait.
-    await world.days_pass(1)
-    await world.until_closed(made["id"], "schedule")
-    await holds_everybody_once(world)
-    await world.rest()
+        await cloud.start_host()
+        await world.days_pass(1)
+        await world.until_closed(made["id"], "schedule")
+        await holds_everybody_once(world)
 
 
 async def test_a_share_that_never_existed_cannot_empty_a_mailbox(world: World) -> None:

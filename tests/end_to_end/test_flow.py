@@ -134,7 +134,8 @@ async def test_a_partner_imports_by_the_id_and_loses_it_when_withdrawn(
     await world.api.delete(f"/shares/{share['id']}", 204)
     await partner.next_day()
     run = await partner.last_run(made["id"])
-    assert (run["status"], run["contacts"]["deleted"]) == ("succeeded", 10)
+    assert (run["status"], run["reason"]) == ("succeeded", "share_withdrawn")
+    assert run["contacts"]["deleted"] == 10
     assert await partner.names(partner.targets[0]) == []
     folders = (await partner.client.mailbox(partner.tenant, partner.targets[0]))["folders"]
     assert [f["displayName"] for f in folders] == ["Contacts"]

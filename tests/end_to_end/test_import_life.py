@@ -29,9 +29,12 @@ async def test_the_default_folder_holds_our_contacts_beside_the_users_own(world:
 
 async def test_moving_an_import_to_another_destination_moves_its_contacts(world: World) -> None:
     made = await world.import_((await world.share())["id"])
+    await world.client.add_contact(world.tenant, world.targets[1], displayName="Oma")
     await world.api.patch(f"/imports/{made['id']}", {"destination": {"folder": None}}, 200)
     await world.next_day()
+    assert (await world.last_run(made["id"]))["contacts"]["created"] == 10
     assert await world.names(world.targets[0], "Contacts") == world.expected()
+    assert await world.names(world.targets[1], "Contacts") == sorted([*world.expected(), "Oma"])
     assert await world.names(world.targets[0]) == []
     await world.api.patch(f"/imports/{made['id']}", {"destination": {"folder": "Firma"}}, 200)
     await world.next_day()
@@ -78,6 +81,7 @@ async def test_targets_without_a_mailbox_are_reported_and_the_others_go_on(world
     assert all(results[m]["remedy"] for m in (missing, no_mail["id"], no_mailbox["id"]))
     run = await world.api.get(f"/runs/{made['firstRun']}")
     assert (run["mailboxes"]["skipped"], run["mailboxes"]["total"]) == (3, 5)
+    assert (await world.api.get("/licenses"))["used"] == 2
 
 
 async def test_after_the_trial_only_mailboxes_with_a_seat_go_on(world: World) -> None:

@@ -24,6 +24,7 @@ from shared.domain.contact import Contact, fingerprint
 from shared.domain.messages import SyncMailbox, Task
 from shared.domain.models import Destination, GuardLimits, Import, Targets
 from shared.services.mailbox_sync import MailboxSync
+from shared.services.seats import SeatBook
 from shared.settings import Settings
 from shared.wiring import new_id
 from tests.local.client import Json
@@ -124,6 +125,7 @@ class Workers:
             graph,
             MailboxStates(tables),
             Snapshots(tables),
+            SeatBook(Store(tables), lambda: self._now, timedelta()).release,
             clock=lambda: self._now,
             new_id=new_id,
         )

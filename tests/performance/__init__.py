@@ -1,1 +1,1 @@
-"""Performance tests."""
+"""Benchmarks: Graph requests counted exactly, times as ratios within one run."""

@@ -33,7 +33,7 @@ class Function:
         return str(self.trigger["type"])
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, **self.trigger}
+        return {"function": self.name, "trigger": dict(self.trigger)}
 
 
 def load(folder: Path, script: str = "function_app.py") -> list[Function]:

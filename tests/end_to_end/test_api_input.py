@@ -1,0 +1,103 @@
+"""What the API refuses of a share's body, field by field, before anything is changed."""
+
+from uuid import uuid4
+
+import pytest
+
+from tests.end_to_end.checks import fields, problem, raw
+from tests.local.client import Json
+from tests.world import World
+
+BAD_BODIES = {
+    "no JSON": b"name=x",
+    "nothing": b"",
+    "no object": b'["x"]',
+    "cut off": b'{"name": "x"',
+    "no UTF-8": b'{"name": "\xff"}',
+    "half a character": b'{"name": "\\ud800", "sources": {"allUsers": true}}',
+    "half a character twice": b'{"\\ud800": 1, "\\ud800": 2}',
+    "NaN": b'{"name": "x", "sources": {"allUsers": true}, "fields": NaN}',
+    "a huge number": b'{"name": ' + b"9" * 5000 + b"}",
+    "deep lists": b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}",
+    "bottomless lists": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "bottomless objects": b'{"a":' * 40_000 + b"1" + b"}" * 40_000,
+}
+
+
+@pytest.mark.parametrize("content", BAD_BODIES.values(), ids=BAD_BODIES.keys())
+async def test_a_body_that_is_no_sound_json_is_refused(world: World, content: bytes) -> None:
+    problem(await raw(world.api, "POST", "/shares", content), 400, "invalid-input")
+
+    assert await world.api.all("/shares") == []
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # meant to be large
+async def test_a_body_of_two_megabytes_is_refused(world: World) -> None:
+    content = b'{"name": "' + b"x" * 2_000_000 + b'"}'
+
+    problem(await raw(world.api, "POST", "/shares", content), 413, "payload-too-large")
+
+
+async def test_a_body_of_another_type_is_refused(world: World) -> None:
+    content = b'{"name": "x", "sources": {"allUsers": true}}'
+    headers = {"Content-Type": "text/plain"}
+
+    problem(await raw(world.api, "POST", "/shares", content, **headers), 400, "invalid-input")
+
+
+async def test_a_share_that_grows_beyond_a_row_is_refused_and_stays_as_it_was(
+    world: World,
+) -> None:
+    share = await world.share()
+    path = f"/shares/{share['id']}"
+    contacts = [{"displayName": f"Äpfel {n}", "title": "x" * 400} for n in range(500)]
+    ids = [str(uuid4()) for _ in range(5000)]
+
+    await world.api.patch(path, {"sources": {"contacts": contacts}})
+    reply = await world.api.send("PATCH", path, {"sources": {"users": ids}})
+
+    problem(reply, 413, "payload-too-large")
+    kept = (await world.api.get(path))["sources"]
+    assert len(kept["contacts"]) == 500
+    assert kept["users"] == []
+
+
+async def test_names_of_any_script_are_kept(world: World) -> None:
+    contacts = [{"displayName": "\U0001f600" * 200} for _ in range(300)]
+
+    share = await world.api.post("/shares", {"name": "😀", "sources": {"contacts": contacts}}, 201)
+
+    kept = (await world.api.get(f"/shares/{share['id']}"))["sources"]["contacts"]
+    assert [contact["displayName"] for contact in kept] == ["\U0001f600" * 200] * 300
+
+
+WRONG_SHARES: dict[str, tuple[Json, set[str]]] = {
+    "no name": ({"sources": {"allUsers": True}}, {"name"}),
+    "no sources": ({"name": "x"}, {"sources"}),
+    "nobody in it": ({"name": "x", "sources": {}}, {"sources"}),
+    "an unknown field": ({"name": "x", "sources": {"allUsers": True}, "id": "1"}, {"id"}),
+    "text for a boolean": ({"name": "x", "sources": {"allUsers": "yes"}}, {"sources.allUsers"}),
+    "an id that is no key": (
+        {"name": "x", "sources": {"groups": [{"id": "a/b"}]}},
+        {"sources.groups.0.id"},
+    ),
+    "an unknown contact field": (
+        {"name": "x", "sources": {"allUsers": True}, "fields": ["password"]},
+        {"fields"},
+    ),
+    "tenants that the rule does not use": (
+        {"name": "x", "sources": {"allUsers": True}, "access": {"tenants": ["a"]}},
+        {"access"},
+    ),
+    "a filter nobody knows": (
+        {"name": "x", "sources": {"allUsers": True, "filter": {"password": ["x"]}}},
+        {"sources.filter"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "wrong"), WRONG_SHARES.values(), ids=WRONG_SHARES.keys())
+async def test_a_wrong_share_is_refused_by_field(world: World, body: Json, wrong: set[str]) -> None:
+    reply = await world.api.send("POST", "/shares", body)
+
+    assert fields(problem(reply, 400, "invalid-input")) == wrong

@@ -1,0 +1,120 @@
+"""The functions host and the whole local cloud behave as Azure's do."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from azure.storage.queue.aio import QueueServiceClient
+
+from tests.local.client import Client
+from tests.local.cloud import ROOT, LocalCloud
+from tests.world import World
+
+INDEX = """
+import json
+from azure_functions_runtime.loader import index_function_app
+print(json.dumps({
+    f.get_function_name(): next(
+        b for b in map(json.loads, f.get_raw_bindings()) if b["type"].endswith("Trigger")
+    )
+    for f in index_function_app("function_app.py")
+}))
+"""
+
+
+async def test_the_host_serves_exactly_what_microsofts_worker_indexes(client: Client) -> None:
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", INDEX, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await worker.communicate()
+    indexed: dict[str, Any] = json.loads(out)
+    served = (await client.send("GET", f"{client.host}/_sim/functions")).expect(200).body
+    by_name = {f["function"]: f["trigger"] for f in served}
+    assert by_name == indexed
+    text = (ROOT / "function_app.py").read_text("utf-8").split('"""')[1]
+    assert not [name for name in indexed if name not in text], "function_app.py names every trigger"
+
+
+async def test_what_no_function_serves_is_not_found(client: Client) -> None:
+    for method, path in (("GET", "/"), ("GET", "/api/nothing"), ("DELETE", "/api/shares")):
+        assert (await client.send(method, f"{client.host}{path}")).status == 404
+
+
+async def test_a_timer_that_does_not_exist_is_named(client: Client) -> None:
+    reply = await client.send("POST", f"{client.host}/_sim/timer/nothing")
+    assert reply.status == 404
+    assert reply.body["timers"] == ["start_daily_runs", "sweep_leftovers"]
+
+
+async def test_a_message_that_always_fails_is_tried_five_times_and_then_poison(
+    cloud: LocalCloud, client: Client
+) -> None:
+    service = QueueServiceClient.from_connection_string(cloud.addresses["storage"])
+    text = base64.b64encode(b'{"nobody": "wrote this"}').decode()
+    log = cloud.logs / "host.log"
+    before = log.read_text().count("start_run failed on message")
+    async with service:
+        await service.get_queue_client("import-runs").send_message(text)
+        await client.settle()
+    after = log.read_text().count("start_run failed on message")
+    assert after - before == 5
+    assert "is not ours" in log.read_text()
+
+
+async def test_the_apps_clock_is_set_and_goes_on(client: Client) -> None:
+    url = f"{client.host}/_sim/clock"
+    first = (await client.send("POST", url, {"now": "2030-05-01T00:00:00Z"})).body["now"]
+    assert first.startswith("2030-05-01T00:00:00")
+    assert (await client.send("POST", url, {"now": None})).body["now"].startswith("20")
+
+
+async def test_storage_that_is_away_for_a_while_loses_no_run(tmp_path: Path) -> None:
+    async with LocalCloud(build=tmp_path / "build", durable=tmp_path / "storage") as cloud:
+        world = await World.create(cloud.client, people=40, targets=3)
+        share = await world.share()
+        made = await world.import_(share["id"], settle=False)
+        await cloud.azurite.stop()
+        await asyncio.sleep(2)
+        await cloud.azurite.start()
+        await world.until_closed(made["id"], "created")
+        for mailbox in world.targets:
+            assert await world.names(mailbox) == world.expected()
+
+
+async def test_serve_writes_its_addresses_and_stops_all_it_started_on_sigterm() -> None:
+    serve = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.local", "serve",
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    assert serve.stdout is not None
+    lines = [(await asyncio.wait_for(serve.stdout.readline(), 60)).decode() for _ in range(5)]
+    assert "Ctrl-C" in lines[-1]
+    addresses = json.loads((ROOT / "build" / "local.json").read_text())
+    assert set(addresses) == {
+        "api",
+        "portal",
+        "graph",
+        "entra",
+        "storage",
+        "clientId",
+        "clientSecret",
+    }
+    ports = [addresses[name].split(":")[2].split("/")[0] for name in ("api", "graph", "entra")]
+    os.kill(serve.pid, signal.SIGTERM)
+    assert await asyncio.wait_for(serve.wait(), 30) == 0
+    for port in ports:
+        assert await _closed(int(port))
+
+
+async def _closed(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return True
+    writer.close()
+    return False
