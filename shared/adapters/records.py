@@ -139,10 +139,6 @@ class Records[T: BaseModel]:
         async for row in self._tables.rows(self.table, "PartitionKey ge @p", {"p": ""}):
             yield row.partition, self._stored(row)
 
-    async def delete_all(self, partition: str) -> int:
-        """Delete a whole partition and answer how many there were."""
-        return await self._tables.delete_partition(self.table, partition)
-
     def _row(self, value: T) -> dict[str, Any]:
         text = value.model_dump_json(by_alias=True)
         body = {

@@ -6,7 +6,6 @@
     │   ├── Unauthenticated      401
     │   ├── Forbidden            403
     │   ├── NotFound             404, the same for what is foreign and what does not exist
-    │   ├── MethodNotAllowed     405
     │   ├── Conflict             409
     │   ├── PreconditionFailed   412, somebody else changed it meanwhile
     │   └── PayloadTooLarge      413
@@ -83,14 +82,6 @@ class NotFound(CallerError):
     status = 404
     title = "Not found"
     kind = "not-found"
-
-
-class MethodNotAllowed(CallerError):
-    """The route exists, with other methods."""
-
-    status = 405
-    title = "Method not allowed"
-    kind = "method-not-allowed"
 
 
 class Conflict(CallerError):

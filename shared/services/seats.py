@@ -1,7 +1,7 @@
-"""The seats of a tenant: who holds one, decided by the domain and written under a lock.
+"""The seats of a tenant: who holds one, decided by the domain and written under a lease.
 
-Two runs of one tenant may want seats at the same moment; the tenant's row of its seats' lock is
-leased by ETag, so that they are never counted against the booking twice.
+Two runs of one tenant may want seats at the same moment; the lease sees to it that a booked seat
+is never given twice.
 """
 
 import asyncio
@@ -9,18 +9,15 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.adapters.records import TENANT_ROW, Records, Store
-from shared.domain.errors import Busy, Conflict, PreconditionFailed
+from shared.adapters.leases import Lease, Leases
+from shared.adapters.records import TENANT_ROW, Store
+from shared.domain.errors import Busy
 from shared.domain.licensing import Assignment, assign
-from shared.domain.models import Model, Tenant
+from shared.domain.models import Tenant
 
-_LOCK_ROW: Final = "seats-lock"
-_LOCKED_FOR: Final = timedelta(minutes=2)
+_LEASED: Final = "seats"
+_LEASE: Final = timedelta(minutes=2)
 _TRIES: Final = 5
-
-
-class _Lock(Model):
-    until: datetime | None = None
 
 
 class SeatBook:
@@ -31,18 +28,18 @@ class SeatBook:
         self._store = store
         self._clock = clock
         self._trial = trial
-        self._locks = Records(store.tables, "Tenants", _Lock)
+        self._leases = Leases(store.tables)
 
     async def serve(self, tenant: str, import_id: str, wanted: Iterable[str]) -> Assignment:
         """Give an import the seats of the mailboxes it wants, and take back those it had.
 
         Raises `Busy` while another run of the tenant is at it.
         """
-        etag = await self._acquire(tenant)
+        lease = await self._lease(tenant)
         try:
             return await self._assign(tenant, import_id, frozenset(wanted))
         finally:
-            await self._locks.replace(tenant, _LOCK_ROW, _Lock(), etag)
+            await self._leases.give_back(lease)
 
     async def release(self, tenant: str, mailbox: str) -> None:
         """Free the seat of a mailbox that turned out not to exist."""
@@ -62,18 +59,10 @@ class SeatBook:
         await self._store.seats.write_many(tenant, changed)
         return decided
 
-    async def _acquire(self, tenant: str) -> str:
-        for attempt in range(_TRIES):
-            now = self._clock()
-            lock = _Lock(until=now + _LOCKED_FOR)
+    async def _lease(self, tenant: str) -> Lease:
+        for attempt in range(1, _TRIES):
             try:
-                found = await self._locks.get(tenant, _LOCK_ROW)
-                if found is None:
-                    return (await self._locks.insert(tenant, _LOCK_ROW, lock)).etag
-                if found.value.until is None or found.value.until <= now:
-                    return (await self._locks.replace(tenant, _LOCK_ROW, lock, found.etag)).etag
-            except (Conflict, PreconditionFailed):
-                pass
-            await asyncio.sleep(0.2 * (attempt + 1))
-        message = "Another run is assigning the tenant's seats."
-        raise Busy(message, 5.0)
+                return await self._leases.take(tenant, _LEASED, self._clock(), _LEASE)
+            except Busy:
+                await asyncio.sleep(0.2 * attempt)
+        return await self._leases.take(tenant, _LEASED, self._clock(), _LEASE)

@@ -309,7 +309,7 @@ def _response(answer: Answer, correlation: str) -> func.HttpResponse:
     if answer.body is None:
         return func.HttpResponse(status_code=answer.status, headers=headers)
     return func.HttpResponse(
-        orjson.dumps(answer.body),
+        orjson.dumps(answer.body, option=orjson.OPT_UTC_Z),
         status_code=answer.status,
         headers=headers,
         mimetype="application/problem+json" if problem else "application/json",

@@ -182,3 +182,23 @@ async def test_on_demand_runs_need_the_trial_or_premium(world: World) -> None:
     refused = await world.api.send("POST", f"/imports/{made['id']}/runs", {})
     assert refused.status == 403
     assert "premium" in refused.body["detail"]
+
+
+async def test_two_imports_of_one_mailbox_never_have_more_than_four_requests_at_once(
+    client: Client,
+) -> None:
+    world = await World.create(client, people=60, targets=2)
+    first, second = await world.share(), await world.share(name="Other")
+    await client.reset_requests()
+    await client.latency(20)
+    try:
+        await world.import_(first["id"], settle=False)
+        await world.import_(second["id"], destination={"folder": "Other"})
+    finally:
+        await client.latency(0)
+    for mailbox in world.targets:
+        use = (await client.requests())["tenants"][world.tenant]["mailboxes"][mailbox]
+        assert (use["maxConcurrent"], use["throttled"]) == (4, 0)
+        assert await world.names(mailbox) == world.expected()
+        assert await world.names(mailbox, "Other") == world.expected()
+    await world.rest()
