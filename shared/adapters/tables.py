@@ -9,7 +9,9 @@ import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
+from itertools import batched
 from typing import Any, Final, cast
 
 from azure.core import MatchConditions
@@ -156,9 +158,8 @@ class Tables:
             )
             for row, columns in rows.items()
         ]
-        for start in range(0, len(operations), MAX_TRANSACTION):
-            chunk = operations[start : start + MAX_TRANSACTION]
-            await self._try(table, lambda t, chunk=chunk: t.submit_transaction(chunk))  # type: ignore[misc]
+        for chunk in batched(operations, MAX_TRANSACTION, strict=False):
+            await self._try(table, partial(_submit, chunk))
 
     async def delete_partition(self, table: str, partition: str) -> int:
         """Delete all rows of a partition and answer how many there were."""
@@ -283,6 +284,10 @@ async def _get(table: TableClient, partition: str, row: str) -> Row | None:
         if _code(error) == TableErrorCode.TABLE_NOT_FOUND:
             raise
         return None
+
+
+async def _submit(operations: Iterable[Any], table: TableClient) -> None:
+    await table.submit_transaction(operations)
 
 
 async def _page(

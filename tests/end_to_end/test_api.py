@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.end_to_end.checks import an_import, fields, header, problem
-from tests.local.client import Api, Client
+from tests.local.client import Api, Client, Json
 from tests.world import World
 
 
@@ -161,7 +161,7 @@ async def test_an_id_that_cannot_be_ours_is_not_found(world: World, id_: str) ->
 
 
 async def test_a_share_is_kept_as_it_was_given(world: World) -> None:
-    body = {
+    body: Json = {
         "name": "Sales ☎",
         "sources": {
             "users": world.people[:2],
@@ -182,7 +182,7 @@ async def test_a_share_is_kept_as_it_was_given(world: World) -> None:
     assert header(reply, "ETag") == share["etag"]
     assert len(share["id"]) == 32
     assert share["name"] == "Sales ☎"
-    assert share["sources"]["groups"] == body["sources"]["groups"]  # type: ignore[index]
+    assert share["sources"]["groups"] == body["sources"]["groups"]
     assert share["sources"]["contacts"][0]["businessPhones"] == ["+49 30 110"]
     assert share["access"] == body["access"]
     assert await world.api.get(f"/shares/{share['id']}") == share
