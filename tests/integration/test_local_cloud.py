@@ -4,14 +4,18 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from azure.storage.queue.aio import QueueServiceClient
 
-from tests.local.client import Client
+from tests.local import azurite
+from tests.local.client import Client, Json
 from tests.local.cloud import ROOT, LocalCloud
 from tests.world import World
 
@@ -41,7 +45,7 @@ async def test_the_host_serves_exactly_what_microsofts_worker_indexes(client: Cl
 
 
 async def test_what_no_function_serves_is_not_found(client: Client) -> None:
-    for method, path in (("GET", "/"), ("GET", "/api/nothing"), ("DELETE", "/api/shares")):
+    for method, path in (("GET", "/api/nothing"), ("DELETE", "/api/shares")):
         assert (await client.send(method, f"{client.host}{path}")).status == 404
 
 
@@ -57,11 +61,11 @@ async def test_a_message_that_always_fails_is_tried_five_times_and_then_poison(
     service = QueueServiceClient.from_connection_string(cloud.addresses["storage"])
     text = base64.b64encode(b'{"nobody": "wrote this"}').decode()
     log = cloud.logs / "host.log"
-    before = log.read_text().count("start_run failed on message")
+    before = log.read_text().count("start_run failed (")
     async with service:
         await service.get_queue_client("import-runs").send_message(text)
         await client.settle()
-    after = log.read_text().count("start_run failed on message")
+    after = log.read_text().count("start_run failed (")
     assert after - before == 5
     assert "is not ours" in log.read_text()
 
@@ -86,35 +90,74 @@ async def test_storage_that_is_away_for_a_while_loses_no_run(tmp_path: Path) -> 
             assert await world.names(mailbox) == world.expected()
 
 
-async def test_serve_writes_its_addresses_and_stops_all_it_started_on_sigterm() -> None:
-    serve = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.local", "serve",
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, start_new_session=True,
+async def test_a_missing_azurite_is_named_with_the_way_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(azurite, "_PROGRAM", tmp_path / "azurite.js")
+    with pytest.raises(RuntimeError, match="make serve"):
+        async with LocalCloud(build=tmp_path):
+            pass
+
+    assert not (tmp_path / "local.json").exists()
+
+
+async def test_a_host_that_does_not_start_is_an_error_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    cloud = LocalCloud(build=tmp_path, app=tmp_path)
+    with pytest.raises(RuntimeError, match=r"host\.log"):
+        async with cloud:
+            pass
+
+    assert not (tmp_path / "local.json").exists()
+    assert open_ports(cloud.addresses) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_serve_tells_its_addresses_and_stops_all_it_started(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    serving = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.local", "serve", "--build", str(tmp_path),
+        cwd=ROOT, env=dict(os.environ), stdout=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
-    assert serve.stdout is not None
-    lines = [(await asyncio.wait_for(serve.stdout.readline(), 60)).decode() for _ in range(5)]
-    assert "Ctrl-C" in lines[-1]
-    addresses = json.loads((ROOT / "build" / "local.json").read_text())
-    assert set(addresses) == {
-        "api",
-        "portal",
-        "graph",
-        "entra",
-        "storage",
-        "clientId",
-        "clientSecret",
-    }
-    ports = [addresses[name].split(":")[2].split("/")[0] for name in ("api", "graph", "entra")]
-    os.kill(serve.pid, signal.SIGTERM)
-    assert await asyncio.wait_for(serve.wait(), 30) == 0
-    for port in ports:
-        assert await _closed(int(port))
-
-
-async def _closed(port: int) -> bool:
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return True
-    writer.close()
-    return False
+        lines = await until_ready(serving)
+        addresses = json.loads((tmp_path / "local.json").read_text("utf-8"))
+        opened = open_ports(addresses)
+    finally:
+        serving.send_signal(number)
+        await serving.communicate()
+
+    assert serving.returncode == 0
+    assert set(addresses) == {
+        "api", "portal", "graph", "entra", "storage", "clientId", "clientSecret",
+    }  # fmt: skip
+    assert addresses["graph"].endswith("/v1.0")
+    assert addresses["api"].endswith("/api")
+    assert any(addresses["portal"] in line for line in lines)
+    assert len(opened) == 6
+    assert open_ports(addresses) == []
+    assert not (tmp_path / "local.json").exists()
+
+
+async def until_ready(serving: asyncio.subprocess.Process) -> list[str]:
+    """What it says until all is up."""
+    lines: list[str] = []
+    while serving.stdout is not None and not any("Ctrl-C" in line for line in lines):
+        line = await asyncio.wait_for(serving.stdout.readline(), 60)
+        assert line, "it ended at its start"
+        lines.append(line.decode())
+    return lines
+
+
+def open_ports(addresses: Json) -> list[int]:
+    """Which ports of a local cloud accept connections."""
+    text = " ".join(str(addresses[name]) for name in ("portal", "graph", "entra", "storage"))
+    ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
+    found = []
+    for port in sorted(ports):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                found.append(port)
+    return found

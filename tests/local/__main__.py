@@ -1,36 +1,54 @@
-"""`python -m tests.local serve [--demo]` keeps the local cloud up; `… demo` plays the demo."""
+"""`python -m tests.local serve [--demo]` keeps the local cloud up; `… demo` plays the demo.
+
+Both end on SIGTERM or Ctrl-C with every process that they started.
+"""
 
 import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
+from pathlib import Path
 
 from tests.local.cloud import BUILD, LocalCloud
 
 
-async def serve(*, with_demo: bool) -> int:
-    """Serve until SIGTERM or Ctrl-C; with the demo's data if wanted."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with LocalCloud() as cloud:
+async def serve(build: Path, *, with_demo: bool) -> int:
+    """Serve until it is cancelled; with the demo's data if wanted."""
+    async with LocalCloud(build=build) as cloud:
         if with_demo:
             from tests.local.demo import seed  # noqa: PLC0415 - only the demo needs Faker
 
             await seed(cloud.client)
         for name in ("portal", "api", "graph", "entra"):
             print(f"{name:8} {cloud.addresses[name]}")
-        print(f"All addresses: {BUILD / 'local.json'}. Ctrl-C stops everything.", flush=True)
-        await stopped.wait()
+        print(f"All addresses: {build / 'local.json'}. Ctrl-C stops everything.", flush=True)
+        await asyncio.Event().wait()
     return 0
 
 
-async def play() -> int:
+async def play(build: Path) -> int:
     """Play the demo."""
     from tests.local.demo import demo  # noqa: PLC0415 - only the demo needs Faker
 
-    async with LocalCloud() as cloud:
+    async with LocalCloud(build=build) as cloud:
         return await demo(cloud.client)
+
+
+async def until_signal(work: Coroutine[None, None, int], interrupted: int) -> int:
+    """Do the work; the first signal cancels it, so that it cleans up, and gives this result."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(
+            number, lambda: None if task.cancelling() else task.cancel()
+        )
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return interrupted
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def main() -> int:
@@ -39,11 +57,13 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="keep the local cloud up")
     serving.add_argument("--demo", action="store_true", help="with the demo's data")
-    commands.add_parser("demo", help="play the demo and check it")
+    playing = commands.add_parser("demo", help="play the demo and check it")
+    for command in (serving, playing):
+        command.add_argument("--build", type=Path, default=BUILD, help="for local.json and logs")
     given = parser.parse_args()
     if given.command == "serve":
-        return asyncio.run(serve(with_demo=given.demo))
-    return asyncio.run(play())
+        return asyncio.run(until_signal(serve(given.build, with_demo=given.demo), 0))
+    return asyncio.run(until_signal(play(given.build), 1))
 
 
 if __name__ == "__main__":

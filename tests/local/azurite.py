@@ -10,7 +10,7 @@ from typing import Self
 
 from tests.local.ports import free_port
 
-_FOLDER = Path(__file__).parent
+_PROGRAM = Path(__file__).parent / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 _ACCOUNT = "devstoreaccount1"
 # Published by Microsoft for the emulator (docs: storage-use-azurite).
 _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -34,13 +34,20 @@ class Azurite:
         )
         return f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY};{endpoints}"
 
+    @staticmethod
+    def node() -> str:
+        """The Node.js that runs it; raises `RuntimeError` if it or Azurite is not installed."""
+        node = shutil.which("node")
+        if node is None or not _PROGRAM.exists():
+            raise RuntimeError(
+                "Azurite is not installed: run `make test`, `make demo` or `make serve`, which do "
+                "it, once Node.js 20 or newer is there."
+            )
+        return node
+
     async def start(self) -> None:
         """Start it and wait until it answers."""
-        program = _FOLDER / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
-        node = shutil.which("node")
-        if node is None or not program.exists():
-            message = "Azurite is not installed: run `make test` or `make serve`, which do it."
-            raise RuntimeError(message)
+        node = self.node()
         place = ["--location", str(self._folder)] if self._folder else ["--inMemoryPersistence"]
         ports = [
             part
@@ -50,7 +57,7 @@ class Azurite:
         options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                node, str(program), *options, *place, *ports,
+                node, str(_PROGRAM), *options, *place, *ports,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         for port in self._ports.values():

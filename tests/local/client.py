@@ -178,12 +178,17 @@ class Client:
         return dict((await self.send("GET", f"{self.host}/_sim/queues")).expect(200).body)
 
     async def settle(self, timeout: float = 60.0) -> None:  # noqa: ASYNC109 - of a loop of looks
-        """Wait until no queue that a function serves holds a message."""
+        """Wait until no queue that a function serves holds a message.
+
+        What no function could take from a poison queue stays there, invisible: it is ignored.
+        """
         until = time.monotonic() + timeout
         while True:
-            found = await self.queues()
-            left = {q: c for q, c in found.items() if not q.endswith("-poison-poison")}
-            if not any(c["waiting"] + c["invisible"] for c in left.values()):
+            left = await self.queues()
+            if not any(
+                count["waiting"] + count["running" if name.endswith("-poison") else "invisible"]
+                for name, count in left.items()
+            ):
                 return
             if time.monotonic() > until:
                 message = f"the queues did not run dry: {left}"

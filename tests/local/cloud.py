@@ -6,12 +6,16 @@ import json
 import os
 import signal
 import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+from uuid import uuid4
 
 from tests.local.azurite import Azurite
+from tests.local.certificates import make_certificates
 from tests.local.client import Client
 from tests.local.ports import free_port
 
@@ -21,29 +25,65 @@ _QUICK_RETRY = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": 
 """A failed message comes back after a second here: nobody waits for half a minute in a test."""
 
 
+_PATIENCE = 600
+
+
 class LocalCloud:
     """Azurite, the simulators and (unless `host` is False) the functions host.
 
-    `environment` are the app's settings, for running its code in this process too.
+    `addresses` are those of local.json; `environment` are the app's settings, for running its code
+    in this process too. With APP_CREDENTIAL=managed-identity a managed identity vouches for it.
     """
 
     def __init__(
         self,
         *,
         host: bool = True,
+        app: Path = ROOT,
         build: Path = BUILD,
         settings: Mapping[str, str] | None = None,
         durable: Path | None = None,
     ) -> None:
+        """Run the app of a folder, with more `settings`; Azurite keeps its data in `durable`."""
         self._with_host = host
+        self._app = app
         self._build = build
-        self._settings = dict(settings or {})
         self.logs = build / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.azurite = Azurite(self.logs / "azurite.log", durable)
-        self.addresses: dict[str, str] = {}
-        self.environment: dict[str, str] = {}
-        self.client = Client({"api": "", "graph": "", "entra": ""})
+        portal = f"http://127.0.0.1:{free_port()}"
+        self._known = {
+            "graph": f"http://127.0.0.1:{free_port()}/v1.0",
+            "entra": f"http://127.0.0.1:{free_port()}",
+            "authority": f"https://127.0.0.1:{free_port()}",
+            "clientId": str(uuid4()),
+            "clientSecret": uuid4().hex,
+            "identity": str(uuid4()),
+            "identityHeader": uuid4().hex,
+        }
+        shown = ("graph", "entra", "clientId", "clientSecret")
+        self.addresses = {
+            "api": f"{portal}/api",
+            "portal": portal,
+            "storage": self.azurite.connection_string,
+            **{name: self._known[name] for name in shown},
+        }
+        self.environment = {
+            "AzureWebJobsStorage": self.azurite.connection_string,
+            "AzureWebJobsDisableHomepage": "true",
+            "ENTRA_AUTHORITY": self._known["authority"],
+            "GRAPH_ENDPOINT": self._known["graph"],
+            "APP_CLIENT_ID": self._known["clientId"],
+            "APP_CREDENTIAL": "client-secret",
+            "APP_CLIENT_SECRET": self._known["clientSecret"],
+            "IDENTITY_ENDPOINT": f"{self._known['entra']}/msi/token",
+            "IDENTITY_HEADER": self._known["identityHeader"],
+            "MANAGED_IDENTITY_CLIENT_ID": self._known["identity"],
+            **_QUICK_RETRY,
+            **(settings or {}),
+        }
+        self.client = Client(self.addresses)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._simulators: asyncio.subprocess.Process | None = None
         self._host: asyncio.subprocess.Process | None = None
 
@@ -65,22 +105,24 @@ class LocalCloud:
 
     async def stop(self) -> None:
         """Stop every process that was started."""
+        if self._file.exists() and json.loads(self._file.read_text("utf-8")) == self.addresses:
+            self._file.unlink()
         await self.client.__aexit__()
-        (self._build / "local.json").unlink(missing_ok=True)
         await self.stop_host()
-        await _stop(self._simulators)
-        await self.azurite.stop()
+        await asyncio.gather(_stop(self._simulators), self.azurite.stop())
+        if self._folder is not None:
+            self._folder.cleanup()
 
     async def start_host(self) -> None:
         """Start the functions host and wait until the app answers."""
-        port = int(self.addresses["portal"].rsplit(":", 1)[1])
+        port = self.addresses["portal"].rsplit(":", 1)[1]
         with (self.logs / "host.log").open("ab") as log:
             self._host = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.local.host", str(port),
-                cwd=ROOT, env={**os.environ, **self.environment}, stdout=log, stderr=log,
-                start_new_session=True,
+                sys.executable, "-m", "tests.local.host", port, str(self._app),
+                cwd=ROOT, env={**os.environ, **self.environment}, stdin=DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        for _ in range(600):
+        for _ in range(_PATIENCE):
             if self._host.returncode is not None:
                 break
             with contextlib.suppress(OSError):
@@ -88,61 +130,45 @@ class LocalCloud:
                 if (await self.client.send("GET", url)).status == 200:
                     return
             await asyncio.sleep(0.05)
-        message = f"The functions host does not answer: see {self.logs / 'host.log'}."
-        raise RuntimeError(message)
+        raise RuntimeError(f"The functions host does not answer: see {self.logs / 'host.log'}.")
 
     async def stop_host(self, number: int = signal.SIGTERM) -> None:
         """Stop the functions host; with SIGKILL it dies as it is."""
         process, self._host = self._host, None
         await _stop(process, number)
 
+    @property
+    def _file(self) -> Path:
+        return self._build / "local.json"
+
     async def _start(self) -> None:
+        self.azurite.node()
+        self._folder = tempfile.TemporaryDirectory(prefix="contact-sync-")
+        made = make_certificates(Path(self._folder.name))
+        self._known["certificate"] = str(made.server)
+        self.environment["SSL_CERT_FILE"] = str(made.trusted)
+        await self.client.__aenter__()
+        parts = [self._start_simulators(), self.azurite.start()]
+        if self._with_host:
+            parts.append(self.start_host())
+        # All of them end before an error is raised: none is left that starts a process later.
+        for ended in await asyncio.gather(*parts, return_exceptions=True):
+            if isinstance(ended, BaseException):
+                raise ended
+        part = self._file.with_suffix(".part")
+        part.write_text(json.dumps(self.addresses, indent=2), "utf-8")
+        part.replace(self._file)
+
+    async def _start_simulators(self) -> None:
         with (self.logs / "simulators.log").open("ab") as log:
             self._simulators = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.local.simulators",
-                cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
+                sys.executable, "-m", "tests.local.simulators", json.dumps(self._known),
+                cwd=ROOT, stdin=DEVNULL, stdout=PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
-        known, _ = await asyncio.gather(self._simulator_addresses(), self.azurite.start())
-        portal = f"http://127.0.0.1:{free_port()}"
-        self.addresses = {
-            "api": f"{portal}/api",
-            "portal": portal,
-            "graph": known["graph"],
-            "entra": known["entra"],
-            "storage": self.azurite.connection_string,
-            "clientId": known["clientId"],
-            "clientSecret": known["clientSecret"],
-        }
-        self.environment = {
-            "AzureWebJobsStorage": self.azurite.connection_string,
-            "AzureWebJobsDisableHomepage": "true",
-            "ENTRA_AUTHORITY": known["authority"],
-            "GRAPH_ENDPOINT": known["graph"],
-            "APP_CLIENT_ID": known["clientId"],
-            "APP_CREDENTIAL": "client-secret",
-            "APP_CLIENT_SECRET": known["clientSecret"],
-            "SSL_CERT_FILE": known["trusted"],
-            **_QUICK_RETRY,
-            **self._settings,
-        }
-        self.client = Client(self.addresses)
-        await self.client.__aenter__()
-        if self._with_host:
-            await self.start_host()
-        part = self._build / "local.json.part"
-        part.write_text(json.dumps(self.addresses, indent=2))
-        part.rename(self._build / "local.json")
-
-    async def _simulator_addresses(self) -> dict[str, Any]:
-        process = self._simulators
-        if process is None or process.stdout is None:
-            message = "The simulators were not started."
-            raise RuntimeError(message)
-        line = await asyncio.wait_for(process.stdout.readline(), 60)
-        if not line:
-            message = f"The simulators ended at their start: see {self.logs / 'simulators.log'}."
-            raise RuntimeError(message)
-        return dict(json.loads(line))
+        lines = self._simulators.stdout
+        if lines is None or not await asyncio.wait_for(lines.readline(), 60):
+            log_file = self.logs / "simulators.log"
+            raise RuntimeError(f"The simulators ended at their start: see {log_file}.")
 
 
 async def _stop(process: asyncio.subprocess.Process | None, number: int = signal.SIGTERM) -> None:

@@ -18,7 +18,11 @@ GRAPH_PERMISSIONS = (
 )
 """The application permissions that the app's registration asks for."""
 
+EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
+"""The audience of a token that vouches for an app (docs: workload-identity-federation)."""
+
 LIFETIME = 3599
+_LEEWAY = 5
 
 
 class Keys:
@@ -29,10 +33,11 @@ class Keys:
         self._foreign = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.kid = secrets.token_urlsafe(20)
 
-    def published(self) -> dict[str, Any]:
-        """The JSON Web Key Set; the same for all tenants."""
+    def published(self, issuer: str) -> dict[str, Any]:
+        """The JSON Web Key Set; the keys are the same for all tenants, each names its issuer."""
         key = RSAAlgorithm.to_jwk(self._own.public_key(), as_dict=True)
-        return {"keys": [{**key, "kid": self.kid, "x5t": self.kid, "use": "sig", "alg": "RS256"}]}
+        more = {"kid": self.kid, "x5t": self.kid, "use": "sig", "issuer": issuer}
+        return {"keys": [{**key, **more}]}
 
     def sign(self, claims: Mapping[str, Any], key: str | None = None) -> str:
         """Sign with the published key, with one that nobody knows ('foreign'), or not at all."""
@@ -41,9 +46,8 @@ class Keys:
         if key == "foreign":
             headers = {"kid": "foreign-key"}
             return jwt.encode(dict(claims), self._foreign, algorithm="RS256", headers=headers)
-        return jwt.encode(
-            dict(claims), self._own, algorithm="RS256", headers={"kid": self.kid, "x5t": self.kid}
-        )
+        headers = {"kid": self.kid, "x5t": self.kid}
+        return jwt.encode(dict(claims), self._own, algorithm="RS256", headers=headers)
 
     def verify(self, token: str, audience: str | None = None) -> dict[str, Any]:
         """The claims of a token of ours; raises `PermissionError`."""
@@ -53,6 +57,7 @@ class Keys:
                 self._own.public_key(),
                 algorithms=["RS256"],
                 audience=audience,
+                leeway=_LEEWAY,
                 options={"verify_aud": audience is not None, "require": ["exp", "tid"]},
             )
         except jwt.PyJWTError as error:

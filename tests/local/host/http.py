@@ -1,25 +1,35 @@
-"""HTTP triggers: route templates, methods, authorisation levels, real requests and responses."""
+"""HTTP triggers: route templates, methods, authorisation levels, limits.
 
+Requests and responses pass through Microsoft's own converters, so a function is given, and may
+answer, just what it may in Azure (docs: functions-bindings-http-webhook-trigger).
+"""
+
+import asyncio
 import hmac
-import inspect
 import logging
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
-import azure.functions as func
 from aiohttp import web
+from azure.functions import meta
+from azure.functions.http import HttpRequestConverter, HttpResponseConverter
 
-from tests.local.host.functions import Function
+from tests.local.host.functions import Function, InvocationFailed
+from tests.local.host.settings import HostSettings
 
 _log = logging.getLogger("host.http")
 _CONSTRAINTS = {
     "guid": "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "int": r"-?\d+",
+    "long": r"-?\d+",
+    "bool": "true|false",
     "alpha": "[A-Za-z]+",
 }
+_LITERAL, _CONSTRAINED, _PARAMETER, _REST = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,85 +37,135 @@ class _Route:
     function: Function
     methods: frozenset[str]
     pattern: re.Pattern[str]
-    literals: int
+    order: tuple[int, ...]
 
 
 class HttpTriggers:
-    """Serves the HTTP functions of an app."""
+    """Serves the HTTP functions of an app; `keys` are the host's keys by name."""
 
-    def __init__(self, functions: list[Function], prefix: str) -> None:
-        self.key = secrets.token_urlsafe(32)
+    def __init__(self, functions: list[Function], settings: HostSettings) -> None:
+        self.keys = {name: secrets.token_urlsafe(32) for name in ("default", "master")}
+        self._settings = settings
         self._routes = sorted(
-            (_route(f, prefix) for f in functions if f.kind.lower() == "httptrigger"),
-            key=lambda r: -r.literals,
+            (_route(f, settings.route_prefix) for f in functions if f.kind == "httptrigger"),
+            key=lambda route: route.order,
         )
+        self._outstanding = 0
+        at_once = settings.max_concurrent_requests
+        self._places = asyncio.Semaphore(at_once) if at_once else None
 
     async def serve(self, http: web.Request) -> web.StreamResponse:
-        """Answer one request; what no route takes is 404, as the host does."""
-        path = http.path.strip("/")
+        """Answer one request; what no route takes, by path and method, is 404 as in Azure."""
+        path = http.rel_url.raw_path.strip("/")
         for route in self._routes:
             match = route.pattern.fullmatch(path)
             if match is None or http.method not in route.methods:
                 continue
             if not self._allowed(route.function, http):
                 return web.Response(status=401)
-            return await self._call(route.function, http, match.groupdict())
+            values = {k: _decoded(v) for k, v in match.groupdict().items() if v is not None}
+            return await self._admit(route.function, http, values)
+        if not path:
+            return self._homepage()
         return web.Response(status=404)
 
+    def _homepage(self) -> web.Response:
+        """The root answers 204 where AzureWebJobsDisableHomepage is set (host's middleware)."""
+        if not self._settings.homepage:
+            return web.Response(status=204)
+        return web.Response(text="Your function app is up and running.", content_type="text/html")
+
     def _allowed(self, function: Function, http: web.Request) -> bool:
-        if str(function.trigger.get("authLevel", "function")).lower() == "anonymous":
+        level = str(function.trigger.get("authLevel", "function")).lower()
+        if level == "anonymous":
             return True
         given = http.headers.get("x-functions-key") or http.query.get("code") or ""
-        return hmac.compare_digest(given, self.key)
+        accepted = ["master"] if level == "admin" else ["default", "master"]
+        return any(hmac.compare_digest(given.encode(), self.keys[n].encode()) for n in accepted)
+
+    async def _admit(
+        self, function: Function, http: web.Request, route: Mapping[str, str]
+    ) -> web.StreamResponse:
+        most = self._settings.max_outstanding_requests
+        if most is not None and self._outstanding >= most:
+            return web.Response(status=429)
+        self._outstanding += 1
+        try:
+            if self._places is None:
+                return await self._call(function, http, route)
+            async with self._places:
+                return await self._call(function, http, route)
+        finally:
+            self._outstanding -= 1
 
     async def _call(
-        self, function: Function, http: web.Request, route: Mapping[str, str | None]
+        self, function: Function, http: web.Request, route: Mapping[str, str]
     ) -> web.StreamResponse:
-        request = func.HttpRequest(
-            method=http.method,
-            url=str(http.url),
-            headers=dict(http.headers),
-            params=dict(http.query),
-            route_params={k: v for k, v in route.items() if v is not None},
-            body=await http.read(),
+        request = HttpRequestConverter.decode(
+            meta.Datum(
+                {
+                    "method": _text(http.method),
+                    "url": _text(str(http.url)),
+                    "headers": _texts({n: ",".join(http.headers.getall(n)) for n in http.headers}),
+                    "query": _texts({n: ",".join(http.query.getall(n)) for n in http.query}),
+                    "params": _texts(route),
+                    "body": meta.Datum(await http.read(), "bytes"),
+                },
+                "http",
+            ),
+            trigger_metadata=None,
         )
-        name = next(iter(inspect.signature(function.call).parameters))
         try:
-            answer = await function.call(**{name: request})
-        except Exception:  # noqa: BLE001 - a function may raise anything
-            _log.exception("%s failed", function.name)
+            answer = await function.invoke(request, self._settings.function_timeout)
+            encoded = HttpResponseConverter.encode(answer, expected_type=None)
+        except InvocationFailed:
             return web.Response(status=500)
-        return _response(answer)
+        except NotImplementedError:
+            _log.exception("%s: its answer is no HTTP response", function.name)
+            return web.Response(status=500)
+        return _response(encoded)
 
 
 def _route(function: Function, prefix: str) -> _Route:
-    template = str(function.trigger.get("route") or function.name)
-    whole = "/".join(part for part in (prefix, template) if part).strip("/")
-    pattern, literals = "", 0
-    for part in whole.split("/"):
+    template = str(function.trigger.get("route") or function.name).strip("/")
+    pattern, order = "", []
+    for part in "/".join(p for p in (prefix, template) if p).split("/"):
         slash = "/" if pattern else ""
         match = re.fullmatch(r"\{(\*?)(\w+)(?::(\w+))?(\?)?\}", part)
         if match is None:
             pattern += slash + re.escape(part)
-            literals += 1
+            order.append(_LITERAL)
             continue
-        kind = ".*" if match[1] else _CONSTRAINTS.get(match[3] or "", "[^/]+")
-        group = f"(?P<{match[2]}>{kind})"
-        pattern += f"(?:{slash}{group})?" if match[4] else f"{slash}{group}"
+        rest, name, constraint, optional = match.groups()
+        kind = ".*" if rest else _CONSTRAINTS[constraint] if constraint else "[^/]+"
+        pattern += f"(?:{slash}(?P<{name}>{kind})){'?' if optional else ''}"
+        order.append(_REST if rest else _CONSTRAINED if constraint else _PARAMETER)
     methods = [str(m).upper() for m in function.trigger.get("methods") or ("GET", "POST")]
-    return _Route(function, frozenset(methods), re.compile(pattern, re.IGNORECASE), literals)
+    compiled = re.compile(pattern, re.IGNORECASE)
+    return _Route(function, frozenset(methods), compiled, tuple(order))
 
 
-def _response(answer: Any) -> web.StreamResponse:
-    if isinstance(answer, str):
-        return web.Response(text=answer)
-    response = web.Response(status=answer.status_code, body=answer.get_body())
-    response.content_type = answer.mimetype
-    if answer.mimetype.startswith("text/"):
-        response.charset = answer.charset
-    for name, value in answer.headers.items():
-        if name.lower() == "content-type":
-            response.headers[name] = value
-        else:
-            response.headers.add(name, value)
+def _decoded(value: str) -> str:
+    """Decode a part of the path; an encoded slash stays encoded, as ASP.NET Core leaves it."""
+    return "%2F".join(unquote(part) for part in re.split("%2[fF]", value))
+
+
+def _text(value: str) -> meta.Datum:
+    return meta.Datum(value, "string")
+
+
+def _texts(values: Mapping[str, str]) -> dict[str, meta.Datum]:
+    return {name: _text(value) for name, value in values.items()}
+
+
+def _response(encoded: meta.Datum) -> web.Response:
+    if encoded.type == "string":
+        return web.Response(text=encoded.value)
+    parts: dict[str, Any] = encoded.value
+    response = web.Response(status=int(parts["status_code"].value), body=parts["body"].value)
+    for name, value in parts["headers"].items():
+        response.headers[name] = value.value
+    for cookie in parts["cookies"] or ():
+        for morsel in cookie.values():
+            response.headers.add("Set-Cookie", morsel.OutputString())
     return response

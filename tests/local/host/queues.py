@@ -1,28 +1,32 @@
 """Queue triggers: polling, parallel runs, visibility, dequeue count and the poison queue.
 
-Docs: functions-bindings-storage-queue (trigger), functions-host-json (queues).
+Docs: functions-bindings-storage-queue-trigger, functions-host-json (queues); where they are
+silent, what the storage extension does (its QueueProcessor and QueueServiceClientProvider).
 """
 
 import asyncio
 import base64
-import binascii
-import inspect
+import contextlib
 import logging
+from datetime import datetime
 from typing import Any
 
-import azure.functions as func
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.functions import meta
 from azure.functions.queue import QueueMessageInConverter
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from tests.local.host.functions import Function, HostSettings
+from tests.local.host.functions import Function, InvocationFailed
+from tests.local.host.settings import HostSettings
 
 _log = logging.getLogger("host.queues")
+_POISON = "-poison"
 _HELD_FOR = 600
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 """Seconds between looks at an empty queue; shorter than Azure's, so that local runs are quick."""
+_DRAIN = 5.0
+_MOST_PEEKED = 32
 
 
 class QueueTrigger:
@@ -33,152 +37,198 @@ class QueueTrigger:
     ) -> None:
         self.function = function
         self.queue = str(function.trigger["queueName"])
-        self._service = service
+        self.completed = 0
         self._settings = settings
         self._client = service.get_queue_client(self.queue)
+        # A poison queue has no poison queue of its own.
+        self._poison = (
+            None
+            if self.queue.endswith(_POISON)
+            else service.get_queue_client(f"{self.queue}{_POISON}")
+        )
         self._running: set[asyncio.Task[None]] = set()
+        self._away = False
 
     @property
     def running(self) -> int:
         """How many messages are being worked on."""
         return len(self._running)
 
-    async def poll(self) -> None:
-        """Fetch and run messages for ever."""
-        await _create(self._client)
+    async def poll(self, stopped: asyncio.Event) -> None:
+        """Fetch and run messages until `stopped`; storage that is away is asked again."""
         longest = min(_LONGEST_PAUSE, self._settings.max_polling_interval.total_seconds())
         pause = _FIRST_PAUSE
-        while True:
+        while not stopped.is_set():
             if len(self._running) > self._settings.new_batch_threshold:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            try:
-                messages = await self._fetch()
-            except ResourceNotFoundError:
-                await _create(self._client)
-                continue
-            except AzureError as error:
-                _log.warning("%s cannot be read: %s", self.queue, type(error).__name__)
-                messages = []
+            messages = await self._fetch()
             for message in messages:
                 task = asyncio.create_task(self._handle(message))
                 self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                task.add_done_callback(self._done)
             pause = _FIRST_PAUSE if messages else min(pause * 2, longest)
             if not messages:
-                await asyncio.sleep(pause)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), pause)
 
-    async def stop(self) -> None:
-        """Cancel what is running: its messages come back when their visibility ends."""
+    async def drain(self) -> None:
+        """Give what runs a little time to end.
+
+        What is cut off comes back when its visibility ends, as after a crash.
+        """
+        if self._running:
+            await asyncio.wait(self._running, timeout=_DRAIN)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self.completed += 1
+
     async def _fetch(self) -> list[QueueMessage]:
-        pages = self._client.receive_messages(
-            messages_per_page=self._settings.batch_size,
-            max_messages=self._settings.batch_size,
-            visibility_timeout=_HELD_FOR,
-        )
-        return [message async for message in pages]
+        try:
+            pages = self._client.receive_messages(
+                messages_per_page=self._settings.batch_size,
+                max_messages=self._settings.batch_size,
+                visibility_timeout=_HELD_FOR,
+                retry_total=0,  # the next poll is the retry
+            )
+            messages = [message async for message in pages]
+        except ResourceNotFoundError:
+            await _create(self._client)
+        except AzureError as error:
+            if not self._away:
+                _log.warning("%s cannot be read for now: %s", self.queue, type(error).__name__)
+            self._away = True
+        else:
+            self._away = False
+            return messages
+        return []
 
     async def _handle(self, message: QueueMessage) -> None:
         try:
-            body = self._body(message)
-        except (binascii.Error, ValueError):
-            # What cannot be decoded is poison at once: no function could ever take it.
-            _log.error("%s: message %s is not base64", self.queue, message.id)
-            await self._poison(message)
-            return
-        renewal = asyncio.create_task(self._renew(message))
-        try:
-            ran = await self._run(message, body)
-        finally:
-            renewal.cancel()
-        try:
-            if ran:
-                await self._client.delete_message(message)
-            elif (message.dequeue_count or 0) >= self._settings.max_dequeue_count:
-                await self._poison(message)
-            else:
-                seconds = int(self._settings.visibility_timeout.total_seconds())
-                await self._client.update_message(message, visibility_timeout=seconds)
+            await self._process(message)
         except AzureError as error:
             # It comes back by itself when its visibility ends: delivery is at least once.
             _log.warning("%s: a message is not settled: %s", self.queue, type(error).__name__)
 
-    async def _run(self, message: QueueMessage, body: bytes) -> bool:
-        parameter = next(iter(inspect.signature(self.function.call).parameters))
-        limit = self._settings.function_timeout
+    async def _process(self, message: QueueMessage) -> None:
+        most, count = self._settings.max_dequeue_count, message.dequeue_count or 0
         try:
-            async with asyncio.timeout(limit.total_seconds() if limit else None):
-                await self.function.call(**{parameter: _converted(message, body)})
-        except Exception:  # noqa: BLE001 - a function may raise anything
-            _log.exception("%s failed on message %s", self.function.name, message.id)
+            body = self._body(message)
+        except ValueError:
+            _log.error("%s: message %s is not base64", self.queue, message.id)
+            await self._bury(message)
+            return
+        if count > most and self._poison is not None:
+            await self._bury(message)
+        elif await self._run(message, body):
+            await self._client.delete_message(message)
+        elif self._poison is None:
+            _log.error("%s: message %s stays invisible after a failure", self.queue, message.id)
+        elif count >= most:
+            await self._bury(message)
+        else:
+            seconds = int(self._settings.visibility_timeout.total_seconds())
+            await self._client.update_message(message, visibility_timeout=seconds)
+
+    async def _run(self, message: QueueMessage, body: bytes) -> bool:
+        renewal = asyncio.create_task(self._renew(message))
+        try:
+            await self.function.invoke(_converted(message, body), self._settings.function_timeout)
+        except InvocationFailed:
             return False
+        finally:
+            renewal.cancel()
         return True
 
     def _body(self, message: QueueMessage) -> bytes:
+        """The message's bytes; raises `ValueError` if it is not base64 though it must be."""
         text = str(message.content)
         return base64.b64decode(text, validate=True) if self._settings.base64 else text.encode()
 
     async def _renew(self, message: QueueMessage) -> None:
         while True:
             await asyncio.sleep(_HELD_FOR / 2)
-            held = await self._client.update_message(message, visibility_timeout=_HELD_FOR)
+            try:
+                held = await self._client.update_message(message, visibility_timeout=_HELD_FOR)
+            except AzureError as error:
+                _log.warning("%s: not renewed: %s", self.queue, type(error).__name__)
+                continue
             message.pop_receipt = held.pop_receipt
 
-    async def _poison(self, message: QueueMessage) -> None:
+    async def _bury(self, message: QueueMessage) -> None:
         """A new message in the poison queue takes the place of the one that failed."""
-        poison = self._service.get_queue_client(f"{self.queue}-poison")
-        await _create(poison)
-        await poison.send_message(message.content)
+        if self._poison is None:
+            return
+        await _create(self._poison)
+        await self._poison.send_message(message.content)
         await self._client.delete_message(message)
+        _log.error("%s: message %s moved to %s", self.queue, message.id, self._poison.queue_name)
 
 
-async def counts(service: QueueServiceClient, triggers: list[QueueTrigger]) -> dict[str, Any]:
-    """How many messages wait, are invisible, and are poison, queue by queue."""
-    running = {trigger.queue: trigger.running for trigger in triggers}
+async def counts(
+    service: QueueServiceClient, triggers: list[QueueTrigger]
+) -> dict[str, dict[str, int]]:
+    """How many messages wait, are invisible (some of these running), and are poison, by queue.
+
+    A poison queue is listed by itself only if a function drains it. Nothing is reported idle
+    while a message moved from one queue to another during the count.
+    """
+    while True:
+        before = sum(trigger.completed for trigger in triggers)
+        found = await _count(service, triggers)
+        idle = not any(c["waiting"] or c["invisible"] for c in found.values())
+        if not idle or before == sum(trigger.completed for trigger in triggers):
+            return found
+
+
+async def _count(
+    service: QueueServiceClient, triggers: list[QueueTrigger]
+) -> dict[str, dict[str, int]]:
+    running = {trigger.queue: trigger for trigger in triggers}
     found: dict[str, dict[str, int]] = {}
     async for properties in service.list_queues():
         name = str(properties.name)
         client = service.get_queue_client(name)
         total = int((await client.get_queue_properties()).approximate_message_count or 0)
-        visible = len(await client.peek_messages(max_messages=32))
-        if visible == 32:
-            visible = max(visible, total - running.get(name, 0))
-        found[name] = {"waiting": visible, "invisible": max(0, total - visible)}
-    return {
-        name: {
-            **count,
-            "poison": sum(found.get(f"{name}-poison", {}).get(k, 0) for k in count),
-        }
-        for name, count in found.items()
-    }
+        visible = len(await client.peek_messages(max_messages=_MOST_PEEKED)) if total else 0
+        held = running[name].running if name in running else 0
+        if visible == _MOST_PEEKED:
+            visible = max(visible, total - held)
+        invisible = max(total - visible, held)
+        found[name] = {"waiting": visible, "invisible": invisible, "running": held}
+    for name, count in found.items():
+        poison = found.get(f"{name}{_POISON}", {})
+        count["poison"] = poison.get("waiting", 0) + poison.get("invisible", 0)
+    return {n: c for n, c in found.items() if n in running or not n.endswith(_POISON)}
 
 
-def _converted(message: QueueMessage, body: bytes) -> func.QueueMessage:
+def _converted(message: QueueMessage, body: bytes) -> Any:
     """The message as the worker hands it over, by the library's own converter."""
     metadata = {
         "Id": meta.Datum(message.id, "string"),
         "DequeueCount": meta.Datum(str(message.dequeue_count or 0), "string"),
         "PopReceipt": meta.Datum(message.pop_receipt, "string"),
-        "InsertionTime": meta.Datum(f'"{_time(message.inserted_on)}"', "json"),
-        "ExpirationTime": meta.Datum(f'"{_time(message.expires_on)}"', "json"),
-        "NextVisibleTime": meta.Datum(f'"{_time(message.next_visible_on)}"', "json"),
+        "InsertionTime": _time(message.inserted_on),
+        "ExpirationTime": _time(message.expires_on),
+        "NextVisibleTime": _time(message.next_visible_on),
     }
     data = meta.Datum(body, "bytes")
-    converted: func.QueueMessage = QueueMessageInConverter.decode(data, trigger_metadata=metadata)
-    return converted
+    return QueueMessageInConverter.decode(data, trigger_metadata=metadata)
 
 
-def _time(value: Any) -> str:
-    return value.strftime("%Y-%m-%dT%H:%M:%S+00:00") if value is not None else ""
+def _time(value: datetime | None) -> meta.Datum:
+    text = value.strftime("%Y-%m-%dT%H:%M:%S+00:00") if value is not None else ""
+    return meta.Datum(f'"{text}"', "json")
 
 
 async def _create(client: QueueClient) -> None:
     try:
         await client.create_queue()
-    except HttpResponseError as error:
-        if getattr(error, "error_code", "") != "QueueAlreadyExists":
-            raise
+    except ResourceExistsError:
+        return
+    except AzureError as error:
+        _log.warning("%s cannot be created: %s", client.queue_name, type(error).__name__)

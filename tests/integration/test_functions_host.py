@@ -1,0 +1,313 @@
+"""The functions host does with an app what Azure's host and worker do with it."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from azure.storage.queue.aio import QueueServiceClient
+
+from tests.local.client import Client, Json
+from tests.local.cloud import LocalCloud
+from tests.local.host.settings import host_settings
+from tests.local.host.timers import next_tick
+
+FIXTURE = Path(__file__).parent / "fixture_app"
+
+
+@pytest.fixture(scope="module")
+async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCloud]:
+    """A cloud that runs the fixture app, and whose storage outlives a stop."""
+    folder = tmp_path_factory.mktemp("small")
+    async with LocalCloud(
+        app=FIXTURE,
+        build=folder / "build",
+        durable=folder / "storage",
+        settings={
+            "WORK_QUEUE": "work",
+            "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:00",
+        },
+    ) as running:
+        yield running
+
+
+async def get(cloud: LocalCloud, path: str, **headers: str) -> Any:
+    return await cloud.client.send("GET", f"{cloud.addresses['api']}{path}", headers=headers)
+
+
+async def seen(cloud: LocalCloud, what: str) -> list[Any]:
+    return list((await get(cloud, f"/seen/{what}")).expect(200).body)
+
+
+async def send(cloud: LocalCloud, queue: str, *texts: str, encoded: bool = True) -> None:
+    service = QueueServiceClient.from_connection_string(cloud.addresses["storage"])
+    async with service:
+        for text in texts:
+            content = base64.b64encode(text.encode()).decode() if encoded else text
+            await service.get_queue_client(queue).send_message(content)
+
+
+async def peek(cloud: LocalCloud, queue: str) -> list[str]:
+    service = QueueServiceClient.from_connection_string(cloud.addresses["storage"])
+    async with service:
+        found = await service.get_queue_client(queue).peek_messages(32)
+    return [message.content for message in found]
+
+
+async def until(holds: Callable[[Json], bool], client: Client) -> Json:
+    """Wait until the counts of the queues are as they should be."""
+    counts: Json = {}
+    for _ in range(200):
+        counts = await client.queues()
+        if holds(counts):
+            return counts
+        await asyncio.sleep(0.05)
+    message = f"the queues did not get there: {counts}"
+    raise AssertionError(message)
+
+
+async def test_a_request_reaches_its_function_as_it_was_sent(small: LocalCloud) -> None:
+    id_ = str(uuid4())
+    url = f"{small.addresses['api']}/Echo/{id_}/a%20b%2Fc?x=1&x=2&y="
+    answer = await small.client.send("POST", url, headers={"X-Custom": "yes"}, raw=b"body")
+    got = answer.expect(200).body
+
+    assert got["method"] == "POST"
+    assert got["headers"]["x-custom"] == "yes"
+    assert got["params"] == {"x": "1,2", "y": ""}
+    assert got["route"] == {"id": id_, "extra": "a b%2Fc"}
+    assert got["body"] == "body"
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/echo/{uuid4()}", 200),
+        (f"/echo/{uuid4()}/", 200),
+        ("/echo/not-a-guid", 404),
+        ("/echo", 404),
+        ("/nowhere", 404),
+        ("/cookies", 202),
+    ],
+)
+async def test_a_path_leads_to_a_function_or_to_404(
+    small: LocalCloud, path: str, status: int
+) -> None:
+    assert (await get(small, path)).status == status
+
+
+async def test_a_method_that_no_function_takes_is_404(small: LocalCloud) -> None:
+    url = f"{small.addresses['api']}/health"
+    assert (await small.client.send("DELETE", url)).status == 404
+
+
+async def test_a_literal_path_comes_before_one_with_a_parameter(small: LocalCloud) -> None:
+    assert (await get(small, "/things/special")).body == {"special": "GET"}
+    assert (await get(small, "/things/other")).body == {"thing": "other"}
+
+
+async def test_a_disabled_homepage_answers_no_content(small: LocalCloud) -> None:
+    assert (await small.client.send("GET", f"{small.addresses['portal']}/")).status == 204
+
+
+async def test_every_cookie_of_an_answer_is_set(small: LocalCloud) -> None:
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", int(small.addresses["portal"].rsplit(":", 1)[1])
+    )
+    writer.write(b"GET /api/cookies HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+
+    assert "Set-Cookie: one=1; HttpOnly; Path=/" in answer
+    assert "Set-Cookie: two=2; SameSite=Strict" in answer
+    assert "content-type: text/html; charset=utf-8" in answer.lower()
+
+
+async def test_a_function_that_raises_answers_500_and_is_logged_by_name(
+    small: LocalCloud,
+) -> None:
+    assert (await get(small, "/broken")).status == 500
+    assert (await get(small, "/health")).status == 200
+    assert "broken failed (invocation " in (small.logs / "host.log").read_text("utf-8")
+
+
+async def test_a_function_that_takes_too_long_is_ended(small: LocalCloud) -> None:
+    assert (await get(small, "/endless")).status == 500
+
+
+async def test_a_function_that_is_not_async_runs_in_a_thread_and_gets_its_context(
+    small: LocalCloud,
+) -> None:
+    got = (await get(small, "/blocking")).body
+
+    assert got["function"] == "blocking"
+    assert got["invocation"]
+    assert not got["main thread"]
+
+
+async def test_a_function_with_a_key_asks_for_it(small: LocalCloud) -> None:
+    keys = (await small.client.send("GET", f"{small.client.host}/_sim/keys")).body
+
+    assert (await get(small, "/keyed")).status == 401
+    assert (await get(small, "/keyed", **{"x-functions-key": "wrong"})).status == 401
+    assert (await get(small, "/keyed", **{"x-functions-key": keys["default"]})).status == 200
+    assert (await get(small, f"/keyed?code={keys['master']}")).status == 200
+    assert (await get(small, f"/admin-only?code={keys['default']}")).status == 401
+    assert (await get(small, f"/admin-only?code={keys['master']}")).status == 200
+
+
+async def test_requests_over_the_limit_wait_or_are_refused(small: LocalCloud) -> None:
+    answers = await asyncio.gather(*(get(small, "/slow") for _ in range(12)))
+    statuses = sorted(answer.status for answer in answers)
+
+    assert statuses == [200] * 8 + [429] * 4
+    assert max(await seen(small, "slow")) == 4
+
+
+async def test_a_message_is_decoded_handed_over_and_deleted(small: LocalCloud) -> None:
+    await send(small, "work", "hello")
+    await small.client.settle()
+
+    (message,) = await seen(small, "hello")
+    assert message["dequeue_count"] == 1
+    assert message["id"]
+
+
+async def test_messages_run_side_by_side_up_to_batch_size_and_threshold(
+    small: LocalCloud,
+) -> None:
+    await send(small, "work", *(f"linger {n}" for n in range(9)))
+    await small.client.settle()
+
+    # batchSize 2 are fetched while at most newBatchThreshold 1 runs.
+    assert 1 < max(await seen(small, "work")) <= 3
+
+
+async def test_a_message_that_fails_to_the_end_becomes_a_new_one_in_the_poison_queue(
+    small: LocalCloud,
+) -> None:
+    await send(small, "work", "fail me")
+    counts = await until(lambda c: bool(c["work"]["poison"]), small.client)
+
+    assert [m["dequeue_count"] for m in await seen(small, "fail%20me")] == [1, 2]
+    assert base64.b64encode(b"fail me").decode() in await peek(small, "work-poison")
+    assert (counts["work"]["waiting"], counts["work"]["invisible"]) == (0, 0)
+
+
+async def test_a_message_that_is_not_base64_goes_straight_to_the_poison_queue(
+    small: LocalCloud,
+) -> None:
+    before = (await small.client.queues())["work"]["poison"]
+    await send(small, "work", "not base64!", encoded=False)
+    await until(lambda c: c["work"]["poison"] == before + 1, small.client)
+
+    assert "not base64!" in await peek(small, "work-poison")
+
+
+async def test_a_function_may_drain_a_poison_queue_but_what_fails_there_stays(
+    small: LocalCloud,
+) -> None:
+    await send(small, "sour", "once", "fail again")
+    await until(lambda c: c["sour-poison"]["invisible"] == 1, small.client)
+    await small.client.settle()
+
+    assert sorted(await seen(small, "buried")) == ["fail again", "once"]
+    counts = (await small.client.queues())["sour-poison"]
+    assert (counts["waiting"], counts["invisible"]) == (0, 1)
+
+
+async def test_a_delayed_message_counts_as_invisible(small: LocalCloud) -> None:
+    service = QueueServiceClient.from_connection_string(small.addresses["storage"])
+    async with service:
+        await service.get_queue_client("work").send_message("aGk=", visibility_timeout=1)
+    counts = (await small.client.queues())["work"]
+    await small.client.settle()
+
+    assert (counts["waiting"], counts["invisible"], counts["running"]) == (0, 1, 0)
+    assert len(await seen(small, "hi")) == 1
+
+
+async def test_the_host_goes_on_when_storage_comes_back(small: LocalCloud) -> None:
+    await small.stop_host()
+    await send(small, "work", "patience")
+    await small.azurite.stop()
+    await small.start_host()
+    await asyncio.sleep(0.3)
+    await small.azurite.start()
+    for _ in range(100):
+        if await seen(small, "patience"):
+            break
+        await asyncio.sleep(0.05)
+
+    assert len(await seen(small, "patience")) == 1
+
+
+async def test_a_timer_fires_when_asked_and_tells_how_it_went(small: LocalCloud) -> None:
+    fire = f"{small.client.host}/_sim/timer"
+
+    good = (await small.client.send("POST", f"{fire}/nightly")).body
+    bad = (await small.client.send("POST", f"{fire}/failing")).body
+
+    assert good == {"function": "nightly", "ok": True}
+    assert bad == {"function": "failing", "ok": False}
+    assert (await small.client.send("POST", f"{fire}/nowhere")).status == 404
+    assert (await seen(small, "nightly"))[-1]["past_due"] is False
+
+
+async def test_a_timer_fires_by_itself_when_the_apps_clock_gets_there(small: LocalCloud) -> None:
+    before = len(await seen(small, "nightly"))
+    await small.client.clock("2031-05-06T02:59:59.500Z")
+    for _ in range(60):
+        fired = (await seen(small, "nightly"))[before:]
+        if fired:
+            break
+        await asyncio.sleep(0.1)
+    await small.client.clock("2031-05-09T12:00:00Z")
+    await asyncio.sleep(0.7)
+    await small.client.clock(None)
+
+    assert [moment["now"][:19] for moment in fired] == ["2031-05-06T03:00:00"]
+    assert len(await seen(small, "nightly")) == before + 1, "setting the clock fires nothing"
+
+
+async def test_a_clock_that_is_no_time_is_refused(small: LocalCloud) -> None:
+    url = f"{small.client.host}/_sim/clock"
+    assert (await small.client.send("POST", url, {"now": "soon"})).status == 400
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("0 0 3 * * *", "2026-03-02T03:00:00"),
+        ("*/15 * * * * *", "2026-03-01T12:00:15"),
+        ("30 5 * * * *", "2026-03-01T12:05:30"),
+        ("0 0 0 13 * 5", "2026-03-13T00:00:00"),  # a Friday the 13th, not any Friday
+    ],
+)
+def test_schedules_have_seconds_and_are_in_utc(schedule: str, expected: str) -> None:
+    after = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
+    assert next_tick(schedule, after).isoformat() == f"{expected}+00:00"
+
+
+def test_host_json_has_defaults_and_can_be_overridden(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text(
+        '{"version": "2.0", "extensions": {"queues": {"visibilityTimeout": "1.02:03:04.5"}}}'
+    )
+    settings = host_settings(
+        tmp_path, {"AzureFunctionsJobHost__extensions__queues__batchSize": "99"}
+    )
+
+    assert settings.route_prefix == "api"
+    assert settings.batch_size == 32
+    assert settings.max_dequeue_count == 5
+    assert settings.base64
+    assert settings.homepage
+    assert settings.visibility_timeout.total_seconds() == 86400 + 2 * 3600 + 3 * 60 + 4.5
+    assert settings.function_timeout is not None
+    assert settings.function_timeout.total_seconds() == 1800

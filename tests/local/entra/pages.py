@@ -1,0 +1,150 @@
+"""The pages that a person sees: signing in, an admin's consent, signing out.
+
+Docs: v2-oauth2-auth-code-flow, v2-admin-consent, v2-protocols-oidc (sign-out).
+"""
+
+import html
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import web
+
+from tests.local.entra.state import SHARED, Refused, State
+from tests.local.entra.token_endpoint import SignIn, TokenEndpoint, no_consent
+from tests.local.entra.tokens import GRAPH
+
+
+class Pages:
+    """The pages; whoever is picked on them is signed in, without a password."""
+
+    def __init__(self, state: State, tokens: TokenEndpoint) -> None:
+        self._state = state
+        self._tokens = tokens
+
+    async def authorize(self, http: web.Request) -> web.Response:
+        """Sign a known user in: `login_hint` (id or user name) picks one, else a page asks."""
+        query, wanted = http.query, http.match_info["tenant"]
+        self._check_client(http)
+        if query.get("response_type") != "code":
+            text = "The response_type must be 'code'."
+            return _back(http, _error(Refused(400, "unsupported_response_type", 900144, text)))
+        accounts = [
+            (tenant, user)
+            for tenant, entry in self._state.tenants.items()
+            if wanted in SHARED or wanted == tenant
+            for user in entry.users.values()
+        ]
+        hint = query.get("login_hint")
+        chosen = next((a for a in accounts if hint in {a[1].get("username"), a[1]["oid"]}), None)
+        silent = query.get("prompt") == "none"
+        if chosen is None:
+            if silent:
+                text = "A silent sign-in request was sent but no user is signed in."
+                return _back(http, _error(Refused(400, "login_required", 50058, text)))
+            return self._picker(http, accounts)
+        if silent and not self._state.tenants[chosen[0]].principal:
+            refusal = no_consent("interaction_required", self._state.settings.client_id)
+            return _back(http, _error(refusal))
+        # Signing in at the page, the user consents to it: the app gets its service principal.
+        self._state.tenants[chosen[0]].principal = True
+        sign_in = SignIn(
+            tenant=chosen[0],
+            user=chosen[1],
+            redirect_uri=query["redirect_uri"],
+            challenge=query.get("code_challenge"),
+            plain_challenge=query.get("code_challenge_method", "plain") != "S256",
+            nonce=query.get("nonce"),
+            scope=query.get("scope", ""),
+        )
+        return _back(http, {"code": self._tokens.code(sign_in)})
+
+    async def admin_consent(self, http: web.Request) -> web.Response:
+        """Ask an admin; the page's links come back with `answer`, and `chosen` tenant."""
+        self._check_client(http)
+        path, query = http.match_info["tenant"], http.query
+        tenants = [path] if path not in SHARED else list(self._state.tenants)
+        chosen = query.get("chosen", tenants[0] if len(tenants) == 1 else "")
+        # An answer carries admin_consent=True even if it is an error.
+        values = {"admin_consent": "True", "tenant": chosen}
+        if query.get("answer") == "accept" and chosen in tenants:
+            self._state.know(chosen).grant()
+            return _back(http, {**values, "scope": query.get("scope") or f"{GRAPH}/.default"})
+        if query.get("answer") == "cancel":
+            text = "The user declined to consent to access the app."
+            refusal = _error(Refused(400, "access_denied", 65004, text))
+            return _back(http, {**refusal, "error_subcode": "cancel", **values})
+        links = {f"Accept for {self._named(t)}": {"answer": "accept", "chosen": t} for t in tenants}
+        return _page("Permissions requested", http, {**links, "Cancel": {"answer": "cancel"}})
+
+    async def logout(self, http: web.Request) -> web.Response:
+        """Sign out, and go where the app wants."""
+        target = http.query.get("post_logout_redirect_uri")
+        if target:
+            raise web.HTTPFound(target)
+        return _page("You signed out of your account.", http, {})
+
+    def _check_client(self, http: web.Request) -> None:
+        """What cannot be told to the app by a redirect is shown to the person."""
+        query, tenant = http.query, http.match_info["tenant"]
+        self._state.require(tenant)
+        client = query.get("client_id", "")
+        if client != self._state.settings.client_id:
+            text = f"Application with identifier '{client}' was not found in '{tenant}'."
+            raise Refused(400, "unauthorized_client", 700016, text)
+        if not urlsplit(query.get("redirect_uri", "")).netloc:
+            text = "The redirect URI specified in the request does not match the registered one."
+            raise Refused(400, "invalid_request", 50011, text)
+
+    def _named(self, tenant: str) -> str:
+        entry = self._state.tenants.get(tenant)
+        return entry.name if entry and entry.name else tenant
+
+    def _picker(
+        self, http: web.Request, accounts: list[tuple[str, dict[str, Any]]]
+    ) -> web.Response:
+        links = {
+            f"{user.get('name') or user['oid']} ({user.get('username') or self._named(tenant)})": {
+                "login_hint": str(user["oid"])
+            }
+            for tenant, user in accounts
+        }
+        return _page("Pick an account", http, links)
+
+
+def _error(refusal: Refused) -> dict[str, str]:
+    return {"error": refusal.error, "error_description": refusal.description}
+
+
+def _page(title: str, http: web.Request, links: Mapping[str, Mapping[str, str]]) -> web.Response:
+    """A page whose links lead back to itself, with more parameters."""
+    items = "".join(
+        f'<li><a href="{html.escape(str(http.rel_url.update_query(more)))}">'
+        f"{html.escape(text)}</a></li>"
+        for text, more in links.items()
+    )
+    page = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<h1>{html.escape(title)}</h1><ul>{items}</ul></html>"
+    )
+    return web.Response(text=page, content_type="text/html")
+
+
+def _back(http: web.Request, values: Mapping[str, str]) -> web.Response:
+    """Take the person back to the app, by redirect or as a posted form."""
+    target = http.query["redirect_uri"]
+    if "state" in http.query:
+        values = {**values, "state": http.query["state"]}
+    if http.query.get("response_mode") == "form_post":
+        fields = "".join(
+            f'<input type="hidden" name="{html.escape(k)}" value="{html.escape(v)}">'
+            for k, v in values.items()
+        )
+        page = (
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Working</title>'
+            f'<form method="post" action="{html.escape(target)}">{fields}'
+            "<button>Continue</button></form><script>document.forms[0].submit()</script></html>"
+        )
+        return web.Response(text=page, content_type="text/html")
+    joiner = "&" if "?" in target else "?"
+    raise web.HTTPFound(f"{target}{joiner}{urlencode(values)}")

@@ -1,0 +1,180 @@
+"""The token endpoint: what a client gets for a code, a refresh token, or its own credential.
+
+Docs: v2-oauth2-auth-code-flow, v2-oauth2-client-creds-grant-flow, workload-identity-federation.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from tests.local.entra.state import SHARED, Refused, State, json_answer
+from tests.local.entra.tokens import GRAPH, LIFETIME
+
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_CODE_LIVES = 600.0
+_IDENTITY_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A sign-in that a code or a refresh token stands for."""
+
+    tenant: str
+    user: Mapping[str, Any]
+    redirect_uri: str
+    challenge: str | None
+    plain_challenge: bool
+    nonce: str | None
+    scope: str
+
+
+class TokenEndpoint:
+    """Issues tokens."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._codes: dict[str, tuple[SignIn, float]] = {}
+        self._redeemed: set[str] = set()
+        self._refresh: dict[str, SignIn] = {}
+
+    def code(self, sign_in: SignIn) -> str:
+        """An authorization code."""
+        code = secrets.token_urlsafe(40)
+        self._codes[code] = sign_in, time.monotonic()
+        return code
+
+    async def token(self, http: web.Request) -> web.Response:
+        """Answer a token request; refusals are raised as `Refused`."""
+        given = {str(k): str(v) for k, v in (await http.post()).items()}
+        tenant = http.match_info["tenant"]
+        self._state.require(tenant)
+        self._authenticate(tenant, given)
+        match given.get("grant_type"):
+            case "client_credentials":
+                return self._app_token(tenant, given)
+            case "authorization_code":
+                return self._redeem(given)
+            case "refresh_token":
+                return self._renew(given)
+            case _:
+                text = "The app requested an unsupported grant type."
+                raise Refused(400, "unsupported_grant_type", 70003, text)
+
+    def _authenticate(self, tenant: str, given: Mapping[str, str]) -> None:
+        settings, client = self._state.settings, given.get("client_id", "")
+        if client != settings.client_id:
+            raise _not_in_directory(client, tenant)
+        if "client_assertion" in given:
+            known = given.get("client_assertion_type") == _ASSERTION
+            if not known or not self._state.vouches(given["client_assertion"]):
+                text = "No matching federated identity record found for presented assertion."
+                raise Refused(401, "invalid_client", 700213, text)
+        elif "client_secret" not in given:
+            text = "The request body must contain: 'client_assertion' or 'client_secret'."
+            raise Refused(401, "invalid_client", 7000218, text)
+        elif not hmac.compare_digest(
+            given["client_secret"].encode(), settings.client_secret.encode()
+        ):
+            text = f"Invalid client secret provided for app '{client}'."
+            raise Refused(401, "invalid_client", 7000215, text)
+
+    def _app_token(self, tenant: str, given: Mapping[str, str]) -> web.Response:
+        if tenant in SHARED:
+            text = "No tenant-identifying information found in the request."
+            raise Refused(400, "invalid_request", 50059, text)
+        scope = given.get("scope", "")
+        if not scope.endswith("/.default"):
+            text = f"The provided value for scope {scope} is not valid: it must end in /.default."
+            raise Refused(400, "invalid_scope", 1002012, text)
+        if scope != f"{GRAPH}/.default":
+            text = f"The resource principal named {scope.removesuffix('/.default')} was not found."
+            raise Refused(400, "invalid_resource", 500011, text)
+        if not self._state.tenants[tenant].principal:
+            raise _not_in_directory(given["client_id"], tenant)
+        token = self._state.keys.sign(self._state.app_claims(tenant))
+        return json_answer(
+            {
+                "token_type": "Bearer",
+                "expires_in": LIFETIME,
+                "ext_expires_in": LIFETIME,
+                "access_token": token,
+            }
+        )
+
+    def _redeem(self, given: Mapping[str, str]) -> web.Response:
+        code = given.get("code", "")
+        if code in self._redeemed:
+            raise Refused(400, "invalid_grant", 54005, "The code was already redeemed.")
+        sign_in, issued = self._codes.pop(code, (None, 0.0))
+        if sign_in is None:
+            raise Refused(400, "invalid_grant", 70000, "The provided code is not valid.")
+        self._redeemed.add(code)
+        if time.monotonic() - issued > _CODE_LIVES:
+            raise Refused(400, "invalid_grant", 70008, "The provided code has expired.")
+        if sign_in.redirect_uri != given.get("redirect_uri"):
+            raise Refused(400, "invalid_grant", 500112, "The redirect uri does not match.")
+        if sign_in.challenge is not None and not _proves(given.get("code_verifier", ""), sign_in):
+            text = "The Code_Verifier does not match the code_challenge of the authorization."
+            raise Refused(400, "invalid_grant", 501481, text)
+        return self._tokens(sign_in)
+
+    def _renew(self, given: Mapping[str, str]) -> web.Response:
+        # A refresh token that was used goes on to work: Entra ID does not revoke it.
+        sign_in = self._refresh.get(given.get("refresh_token", ""))
+        if sign_in is None:
+            raise Refused(400, "invalid_grant", 9002313, "The refresh token is not valid.")
+        if not self._state.tenants[sign_in.tenant].principal:
+            raise no_consent("invalid_grant", given["client_id"])
+        return self._tokens(sign_in)
+
+    def _tokens(self, sign_in: SignIn) -> web.Response:
+        state, client = self._state, self._state.settings.client_id
+        scopes = sign_in.scope.split()
+        ours = any(scope.startswith((f"{client}/", f"api://{client}/")) for scope in scopes)
+        identity = state.user_claims(sign_in.tenant, sign_in.user, client)
+        if ours:
+            access = state.api_claims(sign_in.tenant, sign_in.user)
+        else:
+            delegated = " ".join(s for s in scopes if s not in _IDENTITY_SCOPES) or "User.Read"
+            access = {**identity, "aud": GRAPH, "scp": delegated}
+        body: dict[str, Any] = {
+            "token_type": "Bearer",
+            "scope": sign_in.scope,
+            "expires_in": LIFETIME,
+            "ext_expires_in": LIFETIME,
+            "access_token": state.keys.sign(access),
+        }
+        if "openid" in scopes:
+            identity["roles"] = list(sign_in.user.get("roles") or ())
+            if sign_in.nonce is not None:
+                identity["nonce"] = sign_in.nonce
+            body["id_token"] = state.keys.sign(identity)
+        if "offline_access" in scopes:
+            body["refresh_token"] = secrets.token_urlsafe(60)
+            self._refresh[body["refresh_token"]] = sign_in
+        return json_answer(body)
+
+
+def no_consent(error: str, client: str) -> Refused:
+    """The user or an admin has not consented to the app."""
+    text = f"The user or administrator has not consented to use the application '{client}'."
+    return Refused(400, error, 65001, text, "consent_required")
+
+
+def _not_in_directory(client: str, tenant: str) -> Refused:
+    text = f"Application with identifier '{client}' was not found in the directory '{tenant}'."
+    return Refused(400, "unauthorized_client", 700016, text)
+
+
+def _proves(verifier: str, sign_in: SignIn) -> bool:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    hashed = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    shown = verifier if sign_in.plain_challenge else hashed
+    return hmac.compare_digest(shown.encode(), str(sign_in.challenge).encode())
