@@ -4,7 +4,8 @@ HTTP (API Management publishes it; each call needs an Entra access token, but he
     shares.py     create_share, list_shares, get_share, change_share, delete_share
     imports.py    create_import, list_imports, get_import, change_import, delete_import,
                   list_import_runs, start_import_run
-    runs.py       list_runs, get_run, list_run_results
+    runs.py       list_runs, get_run, list_run_results,
+                  approve_run, discard_run, retry_run
     licenses.py   get_licenses, book_licenses
     health.py     health
 Timers

@@ -19,7 +19,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from shared.adapters.credentials import AppCredentials
 from shared.adapters.graph import directory
-from shared.adapters.graph.transport import Graph, Meter
+from shared.adapters.graph.transport import Graph
 from shared.adapters.identity import AccessTokens
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
@@ -28,15 +28,18 @@ from shared.adapters.snapshots import Snapshots
 from shared.adapters.tables import Tables
 from shared.domain.errors import ContactSyncError
 from shared.domain.models import Targets
+from shared.services.decisions import Decisions
 from shared.services.fan_out import FanOut
 from shared.services.imports import Imports
 from shared.services.ledger import Ledger
 from shared.services.licenses import Licenses
 from shared.services.mailbox_sync import MailboxSync
+from shared.services.publications import Publications
 from shared.services.run_closing import RunClosing
 from shared.services.runs import Runs
 from shared.services.seats import SeatBook
 from shared.services.shares import Shares
+from shared.services.targets import resolve_targets
 from shared.services.tenants import Tenants
 from shared.settings import Settings
 
@@ -71,6 +74,7 @@ class App:
     imports: Imports
     licenses: Licenses
     runs: Runs
+    decisions: Decisions
     fan_out: FanOut
     mailbox_sync: MailboxSync
     run_closing: RunClosing
@@ -127,12 +131,13 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     http = httpx.AsyncClient(timeout=10.0)
     states, snapshots = MailboxStates(tables), Snapshots(tables)
     seats = SeatBook(store, clock, settings.trial)
-    fan_out = FanOut(store, queues, graph, states, snapshots, seats, clock)
+    publications = Publications(store, graph, clock)
+    fan_out = FanOut(store, queues, graph, states, snapshots, publications, seats, clock)
     ledger = Ledger(store, clock, ids)
 
     async def count_mailboxes(tenant: str, targets: Targets) -> int | None:
         try:
-            found = await fan_out.resolve_targets(tenant, targets, Meter())
+            found = await resolve_targets(graph.session(tenant), targets)
         except ContactSyncError:
             return None
         return len(found.mailboxes)
@@ -141,6 +146,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         users = await directory.mailboxes_by_id(graph.session(tenant), mailboxes)
         return {id_: str(user["mail"]) for id_, user in users.items() if user.get("mail")}
 
+    decisions = Decisions(store, ledger, fan_out.send_run, fan_out.queue_run)
     imports = Imports(store, clock, ids, ledger, fan_out.queue_run, count_mailboxes)
     licenses = Licenses(store, clock, ledger, settings.trial)
     return App(
@@ -158,6 +164,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         imports=imports,
         licenses=licenses,
         runs=Runs(store, clock, imports, licenses, fan_out.queue_run, addresses),
+        decisions=decisions,
         fan_out=fan_out,
         mailbox_sync=MailboxSync(store, graph, states, snapshots, seats.release, clock, ids),
         run_closing=RunClosing(store, snapshots, clock),

@@ -1,10 +1,10 @@
 """Leases: one worker at a time at something, for a limited time, by ETag.
 
 Taken before what several workers must not do at once; a worker that dies leaves its lease to
-expire.
+expire. The lease on a mailbox also keeps how fast its holders may go on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,21 +12,28 @@ from shared.adapters.records import Records
 from shared.adapters.tables import Tables
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
 from shared.domain.models import Model
+from shared.domain.pacing import Pace
 
 _TRY_AGAIN: Final = 2.0
 
 
 class _Row(Model):
     until: datetime | None = None
+    pace: Pace = Pace()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
-    """A lease that is held: on what, in which tenant, and by which ETag."""
+    """A lease that is held: on what, in which tenant, until when, and by which ETag.
+
+    `pace` is changed by who holds it, and written when it is renewed or given back.
+    """
 
     tenant: str
     what: str
+    until: datetime
     etag: str
+    pace: Pace
 
 
 class Leases:
@@ -38,14 +45,17 @@ class Leases:
 
     async def take(self, tenant: str, what: str, now: datetime, length: timedelta) -> Lease:
         """Take the lease on `what`; raises `Busy` while another worker holds it."""
-        row = _Row(until=now + length)
+        until = now + length
         try:
             found = await self._rows.get(tenant, what)
             if found is None:
-                return Lease(tenant, what, (await self._rows.insert(tenant, what, row)).etag)
+                stored = await self._rows.insert(tenant, what, _Row(until=until))
+                return Lease(tenant, what, until, stored.etag, Pace())
             if found.value.until is None or found.value.until <= now:
+                pace = found.value.pace
+                row = _Row(until=until, pace=pace)
                 stored = await self._rows.replace(tenant, what, row, found.etag)
-                return Lease(tenant, what, stored.etag)
+                return Lease(tenant, what, until, stored.etag, pace)
         except (Conflict, PreconditionFailed):
             pass
         raise Busy(f"Another worker holds the lease on {what}.", _TRY_AGAIN)
@@ -53,15 +63,16 @@ class Leases:
     async def renew(self, lease: Lease, now: datetime, length: timedelta) -> Lease:
         """Hold a lease for longer; raises `Busy` if it was lost meanwhile."""
         try:
-            row = _Row(until=now + length)
+            row = _Row(until=now + length, pace=lease.pace)
             stored = await self._rows.replace(lease.tenant, lease.what, row, lease.etag)
         except PreconditionFailed as error:
             raise Busy(f"The lease on {lease.what} was lost.", _TRY_AGAIN) from error
-        return Lease(lease.tenant, lease.what, stored.etag)
+        return replace(lease, until=now + length, etag=stored.etag)
 
     async def give_back(self, lease: Lease) -> None:
         """Give a lease back; if it was lost, it is another's and stays so."""
         try:
-            await self._rows.replace(lease.tenant, lease.what, _Row(), lease.etag)
+            row = _Row(pace=lease.pace)
+            await self._rows.replace(lease.tenant, lease.what, row, lease.etag)
         except PreconditionFailed:
             return

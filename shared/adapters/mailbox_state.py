@@ -5,8 +5,8 @@ time under a new generation, and counts only once the head names that generation
 die between any two writes.
 """
 
+import asyncio
 import zlib
-from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -16,16 +16,27 @@ from shared.adapters.tables import BYTES_PER_ROW, Tables, pack_bytes, unpack_byt
 from shared.domain.errors import Busy, Conflict, Defect, PreconditionFailed
 from shared.domain.models import Model, RejectedContact, Result
 from shared.domain.plan import Known, KnownContacts
+from shared.domain.reasons import Reason
 
 _TABLE: Final = "MailboxState"
+
+
+class HeldPlan(Model):
+    """A plan that waits for an admin: its digest (`Plan.risk`) and the run that asks."""
+
+    risk: str
+    run: str
 
 
 class Head(Model):
     """The state of one import in one mailbox.
 
     `fingerprint` is of the snapshot and destination last applied (None: plan again), `link` the
-    folder's delta link, `own_folder` whether the folder is ours. `lease_until` and `lease_owner`
-    say who is at work; `last_run` and `result` what the last finished run did.
+    folder's delta link, `own_folder` whether the folder is ours. `last_run` and `result` say what
+    the last finished run did, `held` which plan waits for an admin. `category` is the one our
+    contacts have, `category_id` its entry in the user's list if we made it (with `color`).
+    `keep_edits` says whether the state can tell which field a user edited, `notice` what could not
+    be done although all contacts are as they should be.
     """
 
     fingerprint: str | None = None
@@ -37,14 +48,14 @@ class Head(Model):
     chunks: int = 0
     contacts: int = 0
     rejected: tuple[RejectedContact, ...] = ()
-    lease_owner: str | None = None
-    lease_until: datetime | None = None
     last_run: str | None = None
     result: Result | None = None
-
-    def leased(self, now: datetime) -> bool:
-        """Whether a worker is at it."""
-        return self.lease_until is not None and now < self.lease_until
+    held: HeldPlan | None = None
+    category: str | None = None
+    category_id: str | None = None
+    color: str | None = None
+    keep_edits: bool = False
+    notice: Reason | None = None
 
 
 class MailboxStates:
@@ -87,15 +98,13 @@ class MailboxStates:
                 message = "A part of a mailbox's state is missing."
                 raise Defect(message)
             parts.append(unpack_bytes(row))
-        packed: list[list[Any]] = orjson.loads(zlib.decompress(b"".join(parts)))
-        return {key: Known(*rest) for key, *rest in packed}
+        return await asyncio.to_thread(_unpacked, b"".join(parts))
 
     async def write_contacts(
         self, tenant: str, import_id: str, mailbox: str, generation: str, known: KnownContacts
     ) -> int:
         """Write a generation of contacts and answer in how many rows; the head must name it."""
-        packed = [[key, k.id, k.written, k.seen, k.mask] for key, k in known.items()]
-        raw = zlib.compress(orjson.dumps(packed), level=1)
+        raw = await asyncio.to_thread(_packed, known)
         chunks = [raw[i : i + BYTES_PER_ROW] for i in range(0, len(raw), BYTES_PER_ROW)]
         partition = _partition(tenant, import_id)
         for number, chunk in enumerate(chunks):
@@ -138,6 +147,22 @@ class MailboxStates:
                 ["PartitionKey", "RowKey"],
             )
         ]
+
+
+def _packed(known: KnownContacts) -> bytes:
+    """Pack contacts; most have nothing but the first four values."""
+    rows: list[list[Any]] = []
+    for key, k in known.items():
+        row: list[Any] = [key, k.id, k.written, k.seen, k.mask]
+        if k.kept or k.checks or k.photo:
+            row += [k.kept, k.checks, k.photo]
+        rows.append(row)
+    return zlib.compress(orjson.dumps(rows), level=1)
+
+
+def _unpacked(raw: bytes) -> KnownContacts:
+    rows: list[list[Any]] = orjson.loads(zlib.decompress(raw))
+    return {key: Known(*rest) for key, *rest in rows}
 
 
 def _partition(tenant: str, import_id: str) -> str:

@@ -5,7 +5,7 @@ the function succeeded.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import batched
 from typing import Final
 
@@ -48,13 +48,17 @@ class Queues:
             note = "Queue storage does not answer."
             raise Unavailable(note, 5.0) from error
 
-    async def send_many(self, queue: str, messages: Iterable[RunMessage]) -> None:
-        """Send many messages, 32 at a time; if one fails, some may have been sent."""
-        for chunk in batched(messages, _AT_ONCE, strict=False):
-            await self.send(queue, chunk[0])
+    async def send_many(self, queue: str, messages: Sequence[RunMessage], per_second: int) -> None:
+        """Send many messages, of which `per_second` are seen each second.
+
+        So the messages of whoever sends few come in between. If one fails, some may have been sent.
+        """
+        for chunk in batched(enumerate(messages), _AT_ONCE, strict=False):
+            number, first = chunk[0]
+            await self.send(queue, first, number // per_second)
             async with asyncio.TaskGroup() as group:
-                for message in chunk[1:]:
-                    group.create_task(self.send(queue, message))
+                for number, message in chunk[1:]:
+                    group.create_task(self.send(queue, message, number // per_second))
 
     def _client(self, queue: str) -> QueueClient:
         if queue not in self._clients:

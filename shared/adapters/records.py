@@ -21,9 +21,9 @@ from shared.domain.models import (
     Result,
     Run,
     Seat,
-    Share,
     Tenant,
 )
+from shared.domain.sharing import Share
 
 _CHARACTERS_PER_COLUMN: Final = 16_000
 

@@ -19,6 +19,7 @@ from shared.domain.contact import Contact
 _TABLE: Final = "Snapshots"
 _META: Final = "meta"
 _KEPT_IN_MEMORY: Final = 4
+_PHOTOS_IN_MEMORY: Final = 1_000
 
 type Desired = dict[str, Contact]
 
@@ -30,10 +31,11 @@ class Snapshots:
         """Keep them in these tables."""
         self._tables = tables
         self._cache: OrderedDict[str, asyncio.Task[Desired | None]] = OrderedDict()
+        self._photos: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     async def write(self, snapshot: str, contacts: Sequence[Contact], now: datetime) -> None:
         """Write a snapshot, whole or not at all: it counts only once its last row is there."""
-        raw = zlib.compress(orjson.dumps([[c.key, c.fields] for c in contacts]), level=6)
+        raw = await asyncio.to_thread(_packed, contacts)
         chunks = [raw[i : i + BYTES_PER_ROW] for i in range(0, len(raw), BYTES_PER_ROW)]
         for number, chunk in enumerate(chunks):
             await self._tables.upsert(_TABLE, snapshot, f"{number:04d}", pack_bytes(chunk))
@@ -60,9 +62,28 @@ class Snapshots:
             self._cache.pop(snapshot, None)
         return found
 
+    async def write_photo(self, snapshot: str, digest: str, image: bytes) -> None:
+        """Write a photo of the snapshot that is being made."""
+        await self._tables.upsert(_TABLE, snapshot, f"photo|{digest}", pack_bytes(image))
+
+    async def photo(self, snapshot: str, digest: str) -> bytes | None:
+        """A photo of a snapshot, or None; those used last stay in memory."""
+        found = self._photos.pop((snapshot, digest), None)
+        if found is None:
+            row = await self._tables.get(_TABLE, snapshot, f"photo|{digest}")
+            if row is None:
+                return None
+            found = unpack_bytes(row)
+        self._photos[snapshot, digest] = found
+        while len(self._photos) > _PHOTOS_IN_MEMORY:
+            self._photos.popitem(last=False)
+        return found
+
     async def erase(self, snapshot: str) -> None:
         """Erase a snapshot from storage and memory."""
         self._cache.pop(snapshot, None)
+        for known in [key for key in self._photos if key[0] == snapshot]:
+            del self._photos[known]
         await self._tables.delete(_TABLE, snapshot, _META)
         await self._tables.delete_partition(_TABLE, snapshot)
 
@@ -89,8 +110,17 @@ class Snapshots:
             if row is None:
                 return None
             parts.append(unpack_bytes(row))
-        packed: list[list[Any]] = orjson.loads(zlib.decompress(b"".join(parts)))
-        return {key: Contact(key, fields) for key, fields in packed}
+        return await asyncio.to_thread(_unpacked, b"".join(parts))
+
+
+def _packed(contacts: Sequence[Contact]) -> bytes:
+    rows = [[c.key, c.packed.decode(), c.hash, c.seen, c.mask, c.photo] for c in contacts]
+    return zlib.compress(orjson.dumps(rows), level=1)
+
+
+def _unpacked(raw: bytes) -> Desired:
+    rows: list[list[Any]] = orjson.loads(zlib.decompress(raw))
+    return {key: Contact(key, packed.encode(), *rest) for key, packed, *rest in rows}
 
 
 def snapshot_id(tenant: str, run: str) -> str:

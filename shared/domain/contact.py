@@ -7,7 +7,7 @@ for which Graph v1.0 has no property and which goes as the MAPI property `String
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -170,7 +170,10 @@ FIELDS: Final[tuple[Field, ...]] = (
 )
 
 FIELD_NAMES: Final = tuple(row.name for row in FIELDS)
-DEFAULT_FIELDS: Final = tuple(row.name for row in FIELDS if row.by_default)
+PHOTO: Final = "photo"
+"""The name of a person's photo in a share's field policy; Graph keeps it beside the fields."""
+PUBLISHABLE: Final = (*FIELD_NAMES, PHOTO)
+DEFAULT_FIELDS: Final = (*(row.name for row in FIELDS if row.by_default), PHOTO)
 GRAPH_FIELDS: Final = tuple(name for name in FIELD_NAMES if name != "fax")
 """The fields a contact read from Graph shows (`$select` of delta); fax is no property there."""
 
@@ -178,30 +181,48 @@ _ROWS: Final = {row.name: row for row in FIELDS}
 _BITS: Final = {name: 1 << position for position, name in enumerate(FIELD_NAMES)}
 
 
+_NAME_PARTS: Final = sum(
+    _BITS[name] for name in ("displayName", "givenName", "middleName", "surname", "title")
+)
+_CHECK_DIGITS: Final = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One desired contact: `key` names its source for ever, `fields` holds only what has a value.
+    """One desired contact: `key` names its source for ever, `packed` is its fields as JSON.
 
-    `hash` stands for all its fields, `seen` for those that a later read of it can show.
+    Packed, because a run holds up to 50,000 of them and writes few. `hash` stands for all fields,
+    `seen` for those that a later read can show, `mask` says which they are (a bit for each row of
+    `FIELDS`). `photo` is the photo's digest; '' says that there is none, None that we do not know.
     """
 
     key: str
-    fields: Fields
-    hash: str = field(init=False)
+    packed: bytes
+    hash: str
+    seen: str
+    mask: int
+    photo: str | None = None
 
-    def __post_init__(self) -> None:
-        """Compute the hash once; it is compared for each contact of each mailbox."""
-        object.__setattr__(self, "hash", _hash(self.fields))
+    @classmethod
+    def of(cls, key: str, fields: Fields, photo: str | None = None) -> "Contact":
+        """Pack a contact's fields, which hold only what has a value (see `clean`)."""
+        packed = _packed(fields)
+        digest = _digest(packed)
+        seen = digest if "fax" not in fields else _hash(_shown(fields))
+        mask = sum(_BITS[name] for name in fields)
+        return cls(key, packed, digest, seen, mask, photo)
 
     @property
-    def mask(self) -> int:
-        """Which fields it writes, a bit for each row of `FIELDS`."""
-        return sum(_BITS[name] for name in self.fields)
+    def fields(self) -> Fields:
+        """The fields by name, unpacked anew each time."""
+        return dict(orjson.loads(self.packed))
 
-    @property
-    def seen(self) -> str:
-        """What `seen_hash` of the contact will be once Graph holds exactly these fields."""
-        return _hash({name: value for name, value in self.fields.items() if name != "fax"})
+    def without(self, kept: int) -> "Contact":
+        """The contact less the fields of this mask, which the mailbox's user keeps as they are."""
+        if not kept & self.mask:
+            return self
+        left = {n: value for n, value in self.fields.items() if not kept & _BITS[n]}
+        return Contact.of(self.key, left, self.photo)
 
 
 def map_source(kind: str, source: Directory, names: Iterable[str]) -> tuple[Fields, bool]:
@@ -212,8 +233,8 @@ def map_source(kind: str, source: Directory, names: Iterable[str]) -> tuple[Fiel
     """
     values = {
         row.name: getter(source)
-        for row in map(_ROWS.__getitem__, names)
-        if (getter := getattr(row, kind)) is not None
+        for row in map(_ROWS.get, names)
+        if row is not None and (getter := getattr(row, kind)) is not None
     }
     return clean(values)
 
@@ -250,6 +271,29 @@ def seen_hash(observed: Mapping[str, Any], mask: int) -> str:
     )
 
 
+def checks(observed: Mapping[str, Any], mask: int) -> str:
+    """A short check of each field of `mask` that a read shows, to tell later which was edited."""
+    found = []
+    for name in GRAPH_FIELDS:
+        if mask & _BITS[name]:
+            value = _ROWS[name].clean(observed.get(name))
+            found.append(_digest(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))[:_CHECK_DIGITS])
+    return "".join(found)
+
+
+def edited(before: str, now: str, mask: int) -> int:
+    """The mask of fields whose checks differ; a name is one thing, whichever part was edited.
+
+    Outlook computes the display name of the other parts (graph-facts.md), so they stand together.
+    """
+    changed = 0
+    visible = (name for name in GRAPH_FIELDS if mask & _BITS[name])
+    for start, name in zip(range(0, len(now), _CHECK_DIGITS), visible, strict=True):
+        if before[start : start + _CHECK_DIGITS] != now[start : start + _CHECK_DIGITS]:
+            changed |= _BITS[name]
+    return changed | (_NAME_PARTS if changed & _NAME_PARTS else 0)
+
+
 def graph_body(contact: Contact, before: int = 0) -> Fields:
     """The JSON by which Graph creates or updates the contact.
 
@@ -261,11 +305,10 @@ def graph_body(contact: Contact, before: int = 0) -> Fields:
     for name in ("emailAddresses", "businessPhones", "homePhones"):
         if name in body:
             body[name] = []
-    body |= {name: value for name, value in contact.fields.items() if name != "fax"}
-    if "fax" in contact.fields or "fax" in gone:
-        body["singleValueExtendedProperties"] = [
-            {"id": FAX, "value": contact.fields.get("fax", "")}
-        ]
+    fields = contact.fields
+    body |= _shown(fields)
+    if "fax" in fields or "fax" in gone:
+        body["singleValueExtendedProperties"] = [{"id": FAX, "value": fields.get("fax", "")}]
     return body
 
 
@@ -300,10 +343,21 @@ def fingerprint(contacts: Iterable[Contact]) -> str:
     """One hash over all contacts of a share, independent of their order."""
     digest = hashlib.blake2b(digest_size=16)
     for contact in sorted(contacts, key=lambda c: c.key):
-        digest.update(f"{contact.key}\0{contact.hash}\n".encode())
+        digest.update(f"{contact.key}\0{contact.hash}\0{contact.photo or ''}\n".encode())
     return digest.hexdigest()
 
 
+def _shown(fields: Fields) -> Fields:
+    return {name: value for name, value in fields.items() if name != "fax"}
+
+
+def _packed(fields: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+
+
+def _digest(packed: bytes) -> str:
+    return hashlib.blake2b(packed, digest_size=8).hexdigest()
+
+
 def _hash(fields: Mapping[str, Any]) -> str:
-    raw = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(raw, digest_size=8).hexdigest()
+    return _digest(_packed(fields))

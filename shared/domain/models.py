@@ -10,33 +10,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-from shared.domain.contact import FIELD_NAMES, clean
 from shared.domain.reasons import Reason
 
 MAX_IDS: Final = 5_000
 MAX_GROUPS: Final = 200
-MAX_HAND_KEPT: Final = 500
-FILTER_ATTRIBUTES: Final = (
-    "city",
-    "companyName",
-    "country",
-    "department",
-    "jobTitle",
-    "officeLocation",
-    "state",
-    "userType",
-)
 
 type ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
 type RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
@@ -60,144 +40,6 @@ class Model(BaseModel):
     )
 
 
-class GroupSource(Model):
-    """A group as a source: its members (nested ones too), itself as a contact, or both."""
-
-    id: ObjectId
-    as_: Annotated[Literal["members", "contact", "both"], Field(alias="as")] = "members"
-
-
-class MailAddress(Model):
-    """A mail address and the name shown for it."""
-
-    address: Annotated[Text, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)]
-    name: Text | None = None
-
-
-class PostalAddress(Model):
-    """A postal address; every part may be absent."""
-
-    street: Text | None = None
-    city: Text | None = None
-    state: Text | None = None
-    postal_code: Text | None = None
-    country_or_region: Text | None = None
-
-
-type Phones = Annotated[list[Text], Field(max_length=2)]
-
-
-class HandKeptContact(Model):
-    """A contact that is in no directory, such as a hotline; kept in the share itself.
-
-    `id` keeps it the same contact when its name or address changes; without it, the two are it.
-    """
-
-    id: ObjectId | None = None
-    display_name: Name
-    given_name: Text | None = None
-    middle_name: Text | None = None
-    surname: Text | None = None
-    title: Text | None = None
-    company_name: Text | None = None
-    department: Text | None = None
-    job_title: Text | None = None
-    office_location: Text | None = None
-    email_addresses: Annotated[list[MailAddress], Field(max_length=3)] = []
-    business_phones: Phones = []
-    mobile_phone: Text | None = None
-    home_phones: Phones = []
-    fax: Text | None = None
-    business_address: PostalAddress | None = None
-    home_address: PostalAddress | None = None
-    other_address: PostalAddress | None = None
-    manager: Text | None = None
-    assistant_name: Text | None = None
-    business_home_page: Text | None = None
-    yomi_given_name: Text | None = None
-    yomi_surname: Text | None = None
-    yomi_company_name: Text | None = None
-
-    def fields(self) -> dict[str, Any]:
-        """The contact's fields under Graph's names, without empty ones."""
-        return clean(self.model_dump(by_alias=True, exclude={"id"}))[0]
-
-
-class Sources(Model):
-    """Whom a share holds."""
-
-    users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
-    groups: Annotated[list[GroupSource], Field(max_length=MAX_GROUPS)] = []
-    all_users: bool = False
-    org_contacts: bool = False
-    contacts: Annotated[list[HandKeptContact], Field(max_length=MAX_HAND_KEPT)] = []
-    exclude: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
-    filter: dict[str, Annotated[list[Text], Field(min_length=1, max_length=100)]] = {}
-
-    @field_validator("filter")
-    @classmethod
-    def _known_attributes(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        if unknown := sorted(set(value) - set(FILTER_ATTRIBUTES)):
-            message = f"cannot filter by {', '.join(unknown)}; use {', '.join(FILTER_ATTRIBUTES)}"
-            raise ValueError(message)
-        return value
-
-    @model_validator(mode="after")
-    def _somebody(self) -> Self:
-        if not (self.users or self.groups or self.all_users or self.org_contacts or self.contacts):
-            message = "name at least one source: users, groups, allUsers, orgContacts or contacts"
-            raise ValueError(message)
-        return self
-
-
-class Access(Model):
-    """Who may import a share by its id."""
-
-    rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
-    tenants: Annotated[list[ObjectId], Field(max_length=500)] = []
-    expires: Annotated[AwareDatetime | None, Field(strict=False)] = None
-
-    @model_validator(mode="after")
-    def _tenants_named(self) -> Self:
-        if (self.rule == "tenants") != bool(self.tenants):
-            message = "name tenants with the rule 'tenants', and only with it"
-            raise ValueError(message)
-        return self
-
-    def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
-        """Whether a tenant may read the share at this time; its publisher always may."""
-        if subscriber == publisher:
-            return True
-        if self.expires is not None and now >= self.expires:
-            return False
-        return self.rule == "anyone-with-id" or subscriber in self.tenants
-
-
-class ShareInput(Model):
-    """What a publisher sets of a share."""
-
-    name: Name
-    sources: Sources
-    fields: list[str] | None = None
-    access: Access = Access()
-
-    @field_validator("fields")
-    @classmethod
-    def _known_fields(cls, value: list[str] | None) -> list[str] | None:
-        if value is not None and (unknown := sorted(set(value) - set(FIELD_NAMES))):
-            message = f"no such field: {', '.join(unknown)}; choose of {', '.join(FIELD_NAMES)}"
-            raise ValueError(message)
-        return value
-
-
-class Share(ShareInput):
-    """A published set of people and groups."""
-
-    id: str
-    created: datetime
-    changed: datetime
-
-
 class Targets(Model):
     """Whose mailboxes an import fills: users and the members of groups."""
 
@@ -213,17 +55,44 @@ class Targets(Model):
 
 
 class Destination(Model):
-    """Where in a mailbox the contacts go: an own folder, or (null) the default Contacts folder."""
+    """Where in a mailbox the contacts go: an own folder, or (null) the default Contacts folder.
+
+    Each contact gets the `category`, if one is named; `color` is one of Outlook's 25 presets
+    (docs: outlookcategory), and needs the permission MailboxSettings.ReadWrite.
+    """
 
     folder: ShortName | None = "Contact Sync"
     category: ShortName | None = None
+    color: Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")] | None = None
+
+    @model_validator(mode="after")
+    def _color_of_a_category(self) -> Self:
+        if self.color is not None and self.category is None:
+            message = "a color is that of a category: name one"
+            raise ValueError(message)
+        return self
 
 
 class GuardLimits(Model):
-    """What one run may remove from a mailbox without asking: the larger of the two."""
+    """What one run may do to a mailbox without asking: of each pair the larger counts."""
 
     deletes: Annotated[int, Field(ge=0, le=100_000)] = 10
     delete_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.2
+    changes: Annotated[int, Field(ge=0, le=100_000)] = 100
+    change_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+
+
+class Conflicts(Model):
+    """What counts when a mailbox's user deletes one of our contacts, or edits a field of it."""
+
+    deleted: Literal["restore", "respect"] = "restore"
+    edited: Literal["overwrite", "keep"] = "overwrite"
+
+
+class Photos(Model):
+    """People's photos in their contacts; `edge` is the longer side in pixels."""
+
+    edge: Annotated[int, Field(ge=48, le=648)] = 240
 
 
 class ImportInput(Model):
@@ -234,6 +103,8 @@ class ImportInput(Model):
     targets: Targets
     destination: Destination = Destination()
     guard: GuardLimits = GuardLimits()
+    conflicts: Conflicts = Conflicts()
+    photos: Photos | None = None
     active: bool = True
 
 
@@ -244,6 +115,7 @@ class Import(ImportInput):
     created: datetime
     changed: datetime
     last_run: str | None = None
+    held_run: str | None = None
     removing: bool = False
 
 
@@ -266,6 +138,7 @@ class RunStatus(StrEnum):
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"
     FAILED = "failed"
+    DISCARDED = "discarded"
 
     @property
     def ended(self) -> bool:
@@ -290,6 +163,7 @@ class ContactCounts(Model):
     updated: int = 0
     deleted: int = 0
     unchanged: int = 0
+    photos: int = 0
 
     def __add__(self, other: Self) -> "ContactCounts":
         """Sum, count by count."""
@@ -298,6 +172,7 @@ class ContactCounts(Model):
             updated=self.updated + other.updated,
             deleted=self.deleted + other.deleted,
             unchanged=self.unchanged + other.unchanged,
+            photos=self.photos + other.photos,
         )
 
 
@@ -309,7 +184,11 @@ class Omission(Model):
 
 
 class Run(Model):
-    """One execution of an import."""
+    """One execution of an import.
+
+    `approved` says that an admin let go on what was held; `retries` names the run whose failed
+    mailboxes this one does again.
+    """
 
     id: str
     import_id: str
@@ -327,6 +206,8 @@ class Run(Model):
     omissions: list[Omission] = []
     omitted: dict[Reason, int] = {}
     fingerprint: str | None = None
+    approved: bool = False
+    retries: str | None = None
 
 
 class Outcome(StrEnum):
@@ -346,12 +227,17 @@ class RejectedContact(Model):
 
 
 class Result(Model):
-    """What happened to one mailbox in a run; ids and counts only."""
+    """What happened to one mailbox in a run; ids and counts only.
+
+    `planned` is what would happen if a held plan were approved, `held_run` the run that asks.
+    """
 
     mailbox: str
     outcome: Outcome
     reason: Reason | None = None
     contacts: ContactCounts = ContactCounts()
+    planned: ContactCounts | None = None
+    held_run: str | None = None
     graph_requests: int = 0
     throttled: int = 0
     milliseconds: int = 0

@@ -15,6 +15,10 @@ class Reason(StrEnum):
     NO_SEAT = "no_seat"
     USER_NOT_FOUND = "user_not_found"
     TOO_MANY_DELETES = "too_many_deletes"
+    TOO_MANY_CHANGES = "too_many_changes"
+    APPROVAL_PENDING = "approval_pending"
+    PLAN_DISCARDED = "plan_discarded"
+    CATEGORY_COLOR_REFUSED = "category_color_refused"
     ACCESS_DENIED = "access_denied"
     CONTACTS_REJECTED = "contacts_rejected"
     GAVE_UP = "gave_up"
@@ -39,6 +43,12 @@ class Reason(StrEnum):
     NO_EMAIL = "no_email"
     NOT_FOUND = "not_found"
     SHORTENED = "shortened"
+    PHOTO_REFUSED = "photo_refused"
+    # a person who is not among a mailbox's contacts
+    NOT_A_TARGET = "not_a_target"
+    NOT_IN_SHARE = "not_in_share"
+    NOT_YET_SYNCED = "not_yet_synced"
+    DELETED_BY_USER = "deleted_by_user"
 
     @property
     def remedy(self) -> str:
@@ -56,8 +66,24 @@ _REMEDIES: dict[Reason, str] = {
     ),
     Reason.TOO_MANY_DELETES: (
         "More contacts would be removed than the import's guard allows, so nothing was changed. "
-        "Check the share; if the removal is right, raise the import's guard limits and the next "
-        "run goes on."
+        "Check the share; if the removal is right, approve the run, otherwise discard it."
+    ),
+    Reason.TOO_MANY_CHANGES: (
+        "More contacts would be changed than the import's guard allows, so nothing was changed. "
+        "Check the share; if the changes are right, approve the run, otherwise discard it."
+    ),
+    Reason.APPROVAL_PENDING: (
+        "An earlier run of this import was held for the same reason and still waits for you: "
+        "approve or discard that run."
+    ),
+    Reason.PLAN_DISCARDED: (
+        "The same changes were discarded in an earlier run, so nothing was changed. Approve that "
+        "run if they are right after all, or correct the share."
+    ),
+    Reason.CATEGORY_COLOR_REFUSED: (
+        "The contacts were written, but the category has no color, because the app may not change "
+        "mailbox settings. Consent to MailboxSettings.ReadWrite, or take the color out of the "
+        "import."
     ),
     Reason.ACCESS_DENIED: (
         "Exchange refused access to this mailbox. Check the app's consent and any application "
@@ -87,13 +113,13 @@ _REMEDIES: dict[Reason, str] = {
         "Delete the import, or ask the publisher for a new share id."
     ),
     Reason.SHARE_EMPTY: (
-        "The share suddenly holds nobody, so nothing was changed. If that is meant, delete the "
-        "import; otherwise check the share's sources."
+        "The share suddenly holds nobody, so nothing was changed. If that is meant, approve the "
+        "run and the contacts are removed; otherwise check the share's sources."
     ),
     Reason.SHARE_TOO_LARGE: "Split the share into several smaller ones.",
     Reason.TARGETS_EMPTY: (
         "The import's target groups suddenly hold nobody, so nothing was changed. If that is "
-        "meant, delete the import; otherwise check the groups' members."
+        "meant, approve the run and the contacts are removed; otherwise check the groups' members."
     ),
     Reason.GROUP_NOT_FOUND: (
         "A group named in the share or in the import does not exist any more, so nothing was "
@@ -114,5 +140,20 @@ _REMEDIES: dict[Reason, str] = {
     Reason.SHORTENED: (
         "Exchange takes at most 2 business phones, 2 home phones and 3 mail addresses; the rest "
         "was left out."
+    ),
+    Reason.PHOTO_REFUSED: (
+        "The person's photo cannot be read, or is no picture; the contact goes without a new one."
+    ),
+    Reason.NOT_A_TARGET: (
+        "The import does not aim at this mailbox. Add the user, or a group the user is in, to its "
+        "targets."
+    ),
+    Reason.NOT_IN_SHARE: (
+        "None of the share's sources names this person. Ask its publisher to add the person."
+    ),
+    Reason.NOT_YET_SYNCED: "The contact is due: the import's next run writes it.",
+    Reason.DELETED_BY_USER: (
+        "The mailbox's user deleted the contact, and the import respects that. Set the import's "
+        "conflicts.deleted to 'restore' to bring it back."
     ),
 }

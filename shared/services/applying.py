@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.adapters.graph.batch import BATCH_SIZE, longest_wait
-from shared.adapters.graph.mailbox import Mailbox, missing_mailbox
+from shared.adapters.graph.mailbox import FolderGoneError, Mailbox, missing_mailbox
 from shared.adapters.graph.transport import LONGEST_WAIT, Answer
 from shared.domain.errors import PassingError, Throttled, Unavailable
 from shared.domain.models import ContactCounts, RejectedContact
-from shared.domain.plan import Create, Delete, Operation, Update
+from shared.domain.pacing import weight
+from shared.domain.plan import Create, Delete, Operation, SetPhoto, Update
 
 _FRUITLESS_ROUNDS: Final = 4
 
@@ -31,12 +32,13 @@ class Progress:
 
     @property
     def counts(self) -> ContactCounts:
-        """The contacts created, updated and deleted."""
+        """The contacts created, updated and deleted, and the photos sent."""
         operations = [operation for operation, _ in self.done]
         return ContactCounts(
             created=sum(isinstance(o, Create) for o in operations),
             updated=sum(isinstance(o, Update) for o in operations),
             deleted=sum(isinstance(o, Delete) for o in operations),
+            photos=sum(isinstance(o, SetPhoto) for o in operations),
         )
 
 
@@ -45,19 +47,22 @@ async def apply_plan(
     operations: Sequence[Operation],
     progress: Progress,
     category: str | None,
-    still_ours: Callable[[], Awaitable[None]],
+    may_send: Callable[[float, float], Awaitable[None]],
 ) -> None:
     """Carry out the operations; `progress` grows as they take effect.
 
-    `still_ours` is awaited before each batch and raises if the lease on the mailbox is lost.
+    `may_send` is awaited before each batch, with the requests in it and those to come in all; it
+    raises if the lease on the mailbox is lost, or if the mailbox can take no more for now.
     Raises `Throttled` or `Unavailable` when Graph wants a longer pause than we wait in place, or
-    when several rounds brought nothing.
+    when several rounds brought nothing, `FolderGoneError` when contacts have no place any more.
     """
     waiting = deque(operations)
     fruitless = 0
     while waiting:
-        await still_ours()
-        batch = [waiting.popleft() for _ in range(min(BATCH_SIZE, len(waiting)))]
+        size = min(BATCH_SIZE, len(waiting))
+        requests = sum(_requests(waiting[number]) for number in range(size))
+        await may_send(requests, max(requests, len(waiting)))
+        batch = [waiting.popleft() for _ in range(size)]
         before = len(progress.done) + len(progress.rejected)
         again, pause, doubtful = await _one_round(mailbox, batch, progress, category)
         if not again:
@@ -71,6 +76,10 @@ async def apply_plan(
         await asyncio.sleep(pause * max(1, fruitless))
         again = await _without_those_done(mailbox, again, doubtful, progress)
         waiting.extendleft(reversed(again))
+
+
+def _requests(operation: Operation) -> float:
+    return weight(len(operation.image)) if isinstance(operation, SetPhoto) else 1.0
 
 
 async def _one_round(
@@ -107,7 +116,9 @@ def _settled(operation: Operation, answer: Answer, progress: Progress) -> bool:
         raise mailbox_error
     elif answer.status == 404 and isinstance(operation, Delete):
         progress.done.append((operation, operation.id))
-    elif answer.status == 404 and isinstance(operation, Update):
+    elif answer.status == 404 and isinstance(operation, Create):
+        raise FolderGoneError
+    elif answer.status == 404:
         progress.vanished.append(operation.key)
     elif answer.passing:
         return False

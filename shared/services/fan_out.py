@@ -5,21 +5,21 @@ target mailboxes and their seats, and sends one message for each. Every step may
 mailboxes that have their result already are not asked again.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.graph import directory
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
-from shared.adapters.records import OWNER_ROW, Store, Stored, results_of
+from shared.adapters.records import Store, Stored, results_of
 from shared.adapters.snapshots import Snapshots, snapshot_id
-from shared.domain.contact import fingerprint
+from shared.domain.contact import Contact, fingerprint
 from shared.domain.errors import Conflict, NeedsAdmin
 from shared.domain.licensing import Assignment
 from shared.domain.messages import (
@@ -39,35 +39,33 @@ from shared.domain.models import (
     Run,
     RunStatus,
     RunTrigger,
-    Share,
-    Targets,
 )
 from shared.domain.reasons import Reason
 from shared.domain.schedule import run_id
+from shared.services.changes import change
+from shared.services.publications import Publications
 from shared.services.seats import SeatBook
-from shared.services.share_resolution import Resolution, resolve
+from shared.services.share_resolution import Resolution
+from shared.services.targets import TargetMailboxes, resolve_targets
 
 _log = logging.getLogger(__name__)
-_OMISSIONS_KEPT: Final = 1_000
+OMISSIONS_KEPT: Final = 1_000
+MAILBOXES_PER_SECOND: Final = 100
+"""Of one run; so a small tenant's run need not wait until a large one's is through."""
+
+_HELD: Final = frozenset({Reason.SHARE_EMPTY, Reason.TARGETS_EMPTY})
 _FIRST_LOOK_AFTER: Final = 1.0
-
-
-@dataclass(slots=True)
-class TargetMailboxes:
-    """The users an import aims at: those with mail, and those left out with the reason."""
-
-    mailboxes: set[str] = field(default_factory=set)
-    left_out: dict[str, Reason] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     """What a run has to do: whom to sync, whom to clear, whom to skip and why."""
 
-    sync: frozenset[str]
-    remove: frozenset[str]
-    skip: dict[str, Reason]
-    fingerprint: str
+    sync: frozenset[str] = frozenset()
+    remove: frozenset[str] = frozenset()
+    skip: dict[str, Reason] = field(default_factory=dict)
+    fingerprint: str = ""
+    reason: Reason | None = None
 
 
 class FanOut:
@@ -80,6 +78,7 @@ class FanOut:
         graph: Graph,
         states: MailboxStates,
         snapshots: Snapshots,
+        publications: Publications,
         seats: SeatBook,
         clock: Callable[[], datetime],
     ) -> None:
@@ -91,6 +90,7 @@ class FanOut:
         self._clock = clock
         self._states = states
         self._snapshots = snapshots
+        self._publications = publications
 
     async def start_all(self) -> int:
         """Queue today's run of every active import and answer how many; harmless to repeat."""
@@ -107,7 +107,12 @@ class FanOut:
         return started
 
     async def queue_run(
-        self, tenant: str, import_id: str, trigger: RunTrigger, when: datetime
+        self,
+        tenant: str,
+        import_id: str,
+        trigger: RunTrigger,
+        when: datetime,
+        retries: str | None = None,
     ) -> str:
         """Record a run and queue its message; the same trigger and time mean the same run."""
         run = Run(
@@ -115,6 +120,7 @@ class FanOut:
             import_id=import_id,
             trigger=trigger,
             queued=self._clock(),
+            retries=retries,
         )
         try:
             await self._store.runs.insert(tenant, run.id, run)
@@ -138,94 +144,86 @@ class FanOut:
         if stored is None or stored.value.status.ended:
             return
         found = await self._store.imports.get(message.tenant, message.import_id)
-        meter = Meter()
         if found is None:
-            await self._end(message, stored, Reason.IMPORT_DELETED, meter)
+            await self._end(message, stored, None, Reason.IMPORT_DELETED, Meter())
             return
+        import_, meter = found.value, Meter()
         try:
-            stored, job = await self._prepare(message, stored, found.value, meter)
+            job, resolution = await self._prepare(message, stored.value, import_, meter)
         except NeedsAdmin as error:
             _log.warning("run %s cannot start: %s (%s)", message.run, error.reason, error.detail)
-            await self._end(message, stored, error.reason, meter)
+            await self._end(message, stored, import_, error.reason, meter)
             return
-        await self._spread(message, stored.value, job)
-
-    async def resolve_targets(self, tenant: str, targets: Targets, meter: Meter) -> TargetMailboxes:
-        """The mailboxes that targets mean today. Raises when any part cannot be read."""
-        session = self._graph.session(tenant, meter)
-        found = TargetMailboxes()
-        users = await directory.mailboxes_by_id(session, targets.users) if targets.users else {}
-        by_lower = {id_.lower() for id_ in users}
-        for id_ in targets.users:
-            if id_.lower() not in by_lower:
-                found.left_out[id_] = Reason.USER_NOT_FOUND
-        members = list(users.values())
-        for group in targets.groups:
-            members += [user async for user in directory.group_mailboxes(session, group)]
-        for user in members:
-            if user.get("mail"):
-                found.mailboxes.add(user["id"])
-            else:
-                found.left_out[user["id"]] = Reason.NO_MAILBOX
-        return found
+        if import_.held_run is not None:
+            await self._note_held(message, None)
+        done = await self._done(message, stored.value)
+        job = await self._limited(message, stored.value, job)
+        await self._running(message, stored, job, resolution, done, meter)
+        await self._spread(message, job, done)
 
     async def _prepare(
-        self, message: StartRun, stored: Stored[Run], import_: Import, meter: Meter
-    ) -> tuple[Stored[Run], _Job]:
-        here = frozenset(await self._states.mailboxes(message.tenant, message.import_id))
-        run = stored.value
+        self, message: StartRun, run: Run, import_: Import, meter: Meter
+    ) -> tuple[_Job, Resolution]:
+        """Decide whom to sync and whom to clear, and write the snapshot if anybody is synced."""
+        tenant, here = message.tenant, await self._here(message)
         if import_.removing or run.trigger is RunTrigger.REMOVAL:
-            await self._seats.serve(message.tenant, import_.id, ())
-            job = _Job(frozenset(), here, {}, "")
-            return await self._running(message, stored, job, Resolution(), meter), job
+            return await self._removal(message, here), Resolution()
         if not import_.active:
             raise NeedsAdmin(Reason.IMPORT_PAUSED, f"Import {import_.id} is paused.")
-        share, publisher = await self._share(message.tenant, import_.share_id)
+        share, publisher = await self._publications.find(tenant, import_.share_id)
         if share is None:
-            await self._seats.serve(message.tenant, import_.id, ())
-            job = _Job(frozenset(), here, {}, "")
-            withdrawn = run.model_copy(update={"reason": Reason.SHARE_WITHDRAWN})
-            stored = Stored(withdrawn, stored.etag)
-            return await self._running(message, stored, job, Resolution(), meter), job
-        resolution = await self._resolve(share, publisher, message.tenant, meter)
-        contacts = list(resolution.contacts.values())
-        if not contacts and here:
-            raise NeedsAdmin(Reason.SHARE_EMPTY, f"Share {share.id} holds nobody.")
-        targets = await self.resolve_targets(message.tenant, import_.targets, meter)
-        if not targets.mailboxes and here:
-            raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} aims at nobody.")
-        seats = await self._seats.serve(message.tenant, import_.id, targets.mailboxes)
-        print_ = _combined(fingerprint(contacts), import_)
-        job = _job(targets, seats, here, print_)
-        await self._snapshots.write(
-            snapshot_id(message.tenant, message.run), contacts, self._clock()
+            return await self._removal(message, here, Reason.SHARE_WITHDRAWN), Resolution()
+        snapshot = snapshot_id(tenant, run.id)
+
+        async def keep_photo(digest: str, image: bytes) -> None:
+            await self._snapshots.write_photo(snapshot, digest, image)
+
+        edge = import_.photos.edge if import_.photos is not None else None
+        resolution = await self._publications.resolve(
+            tenant, share, publisher, meter, edge, keep_photo
         )
-        return await self._running(message, stored, job, resolution, meter), job
+        contacts = list(resolution.contacts.values())
+        targets = await resolve_targets(self._graph.session(tenant, meter), import_.targets)
+        if here and not run.approved:
+            if not contacts:
+                raise NeedsAdmin(Reason.SHARE_EMPTY, f"Share {share.id} holds nobody.")
+            if not targets.mailboxes:
+                raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} aims at nobody.")
+        seats = await self._seats.serve(tenant, import_.id, targets.mailboxes)
+        if not contacts and here:
+            return _Job(remove=here, reason=Reason.SHARE_EMPTY), resolution
+        print_ = await asyncio.to_thread(_combined, contacts, import_)
+        await self._snapshots.write(snapshot, contacts, self._clock())
+        return _job(targets, seats, here, print_), resolution
 
-    async def _share(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
-        """The share and its publisher; no share if it was withdrawn from this tenant for sure."""
-        location = await self._store.share_index.get(share_id, OWNER_ROW)
-        if location is None:
-            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, f"Share {share_id} is not known.")
-        publisher = location.value.publisher
-        if location.value.withdrawn is not None:
-            return None, publisher
-        found = await self._store.shares.get(publisher, share_id)
-        if found is None:
-            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, f"Share {share_id} is not there.")
-        if not found.value.access.admits(tenant, publisher, self._clock()):
-            return None, publisher
-        return found.value, publisher
+    async def _here(self, message: StartRun) -> frozenset[str]:
+        return frozenset(await self._states.mailboxes(message.tenant, message.import_id))
 
-    async def _resolve(
-        self, share: Share, publisher: str, subscriber: str, meter: Meter
-    ) -> Resolution:
-        try:
-            return await resolve(share, self._graph.session(publisher, meter))
-        except NeedsAdmin as error:
-            if error.reason is Reason.CONSENT_MISSING and publisher != subscriber:
-                raise NeedsAdmin(Reason.PUBLISHER_CONSENT_MISSING, error.detail) from error
-            raise
+    async def _removal(
+        self, message: StartRun, here: frozenset[str], reason: Reason | None = None
+    ) -> _Job:
+        await self._seats.serve(message.tenant, message.import_id, ())
+        return _Job(remove=here, reason=reason)
+
+    async def _limited(self, message: StartRun, run: Run, job: _Job) -> _Job:
+        """The job, of a retry only the mailboxes that failed (all, if the run never started)."""
+        if run.retries is None:
+            return job
+        partition = results_of(message.tenant, run.retries)
+        results = [stored.value async for stored in self._store.results.all(partition)]
+        if not results:
+            return job
+        only = {result.mailbox for result in results if result.outcome is Outcome.FAILED}
+        skip = {mailbox: reason for mailbox, reason in job.skip.items() if mailbox in only}
+        return replace(job, sync=job.sync & only, remove=job.remove & only, skip=skip)
+
+    async def _done(self, message: StartRun, run: Run) -> set[str]:
+        """The mailboxes that have their result; those held go again once the run is approved."""
+        partition = results_of(message.tenant, message.run)
+        results = [stored.value async for stored in self._store.results.all(partition)]
+        again = {r.mailbox for r in results if run.approved and r.outcome is Outcome.HELD}
+        await self._store.results.write_many(partition, dict.fromkeys(again))
+        return {result.mailbox for result in results} - again
 
     async def _running(
         self,
@@ -233,39 +231,41 @@ class FanOut:
         stored: Stored[Run],
         job: _Job,
         resolution: Resolution,
+        done: set[str],
         meter: Meter,
-    ) -> Stored[Run]:
+    ) -> None:
         """Write down what the run is about to do, before the first mailbox is told."""
         omissions = list(resolution.omissions.values())
+        mailboxes = job.sync | job.remove | job.skip.keys() | done
         run = stored.value.model_copy(
             update={
                 "status": RunStatus.RUNNING,
                 "started": stored.value.started or self._clock(),
-                "mailboxes": MailboxCounts(total=len(job.sync | job.remove) + len(job.skip)),
+                "reason": job.reason,
+                "mailboxes": MailboxCounts(total=len(mailboxes)),
                 "share_contacts": len(resolution.contacts),
-                "omissions": omissions[:_OMISSIONS_KEPT],
+                "omissions": omissions[:OMISSIONS_KEPT],
                 "omitted": dict(Counter(omission.reason for omission in omissions)),
                 "fingerprint": job.fingerprint,
                 "graph_requests": meter.requests,
                 "throttled": meter.throttled,
             }
         )
-        return await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
+        await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
 
-    async def _spread(self, message: StartRun, run: Run, job: _Job) -> None:
-        partition = results_of(message.tenant, message.run)
+    async def _spread(self, message: StartRun, job: _Job, done: set[str]) -> None:
         now = self._clock()
         skipped = {
             mailbox: Result(mailbox=mailbox, outcome=Outcome.SKIPPED, reason=reason, ended=now)
             for mailbox, reason in job.skip.items()
+            if mailbox not in done
         }
-        await self._store.results.write_many(partition, skipped)
-        done = {stored.value.mailbox async for stored in self._store.results.all(partition)}
+        await self._store.results.write_many(results_of(message.tenant, message.run), skipped)
         messages = [
             SyncMailbox(
                 tenant=message.tenant,
                 import_id=message.import_id,
-                run=run.id,
+                run=message.run,
                 mailbox=mailbox,
                 task=task,
                 fingerprint=job.fingerprint,
@@ -273,19 +273,31 @@ class FanOut:
             for task, mailboxes in ((Task.SYNC, job.sync), (Task.REMOVE, job.remove))
             for mailbox in sorted(mailboxes - done)
         ]
-        await self._queues.send_many(MAILBOX_SYNCS, messages)
-        closing = CloseRun(tenant=message.tenant, import_id=message.import_id, run=run.id)
+        await self._queues.send_many(MAILBOX_SYNCS, messages, MAILBOXES_PER_SECOND)
+        closing = CloseRun(tenant=message.tenant, import_id=message.import_id, run=message.run)
         await self._queues.send(RUN_CLOSINGS, closing, delay=_FIRST_LOOK_AFTER)
 
     async def _end(
-        self, message: StartRun, stored: Stored[Run], reason: Reason, meter: Meter
+        self,
+        message: StartRun,
+        stored: Stored[Run],
+        import_: Import | None,
+        reason: Reason,
+        meter: Meter,
     ) -> None:
         """End a run that could not start; nothing was changed in any mailbox."""
-        held = reason in {Reason.SHARE_EMPTY, Reason.TARGETS_EMPTY}
+        status = RunStatus.FAILED
+        if reason in _HELD and import_ is not None:
+            asked = await self._asked_before(message, import_, reason)
+            if asked is None:
+                status = RunStatus.HELD
+                await self._note_held(message, message.run)
+            else:
+                reason = asked
         now = self._clock()
         run = stored.value.model_copy(
             update={
-                "status": RunStatus.HELD if held else RunStatus.FAILED,
+                "status": status,
                 "reason": reason,
                 "started": stored.value.started or now,
                 "ended": now,
@@ -295,6 +307,27 @@ class FanOut:
         )
         await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         await self._snapshots.erase(snapshot_id(message.tenant, message.run))
+
+    async def _asked_before(
+        self, message: StartRun, import_: Import, reason: Reason
+    ) -> Reason | None:
+        """What to say instead of asking, if an earlier run was held for the same reason."""
+        if import_.held_run in {None, message.run}:
+            return None
+        earlier = await self._store.runs.get(message.tenant, str(import_.held_run))
+        if earlier is None or earlier.value.reason is not reason:
+            return None
+        discarded = earlier.value.status is RunStatus.DISCARDED
+        return Reason.PLAN_DISCARDED if discarded else Reason.APPROVAL_PENDING
+
+    async def _note_held(self, message: StartRun, run: str | None) -> None:
+        await change(
+            self._store.imports,
+            message.tenant,
+            message.import_id,
+            lambda i: i.model_copy(update={"held_run": run}),
+            kind="import",
+        )
 
 
 def _job(targets: TargetMailboxes, seats: Assignment, here: frozenset[str], print_: str) -> _Job:
@@ -307,7 +340,8 @@ def _job(targets: TargetMailboxes, seats: Assignment, here: frozenset[str], prin
     return _Job(seats.served, remove | gone, skip, print_)
 
 
-def _combined(contacts: str, import_: Import) -> str:
-    """One fingerprint over what the mailboxes shall hold and where."""
-    place = import_.destination.model_dump_json()
-    return hashlib.blake2b(f"{contacts}\n{place}".encode(), digest_size=16).hexdigest()
+def _combined(contacts: Sequence[Contact], import_: Import) -> str:
+    """One fingerprint over what the mailboxes shall hold, where and how."""
+    wanted = import_.model_dump_json(include={"destination", "conflicts", "photos"})
+    text = f"{fingerprint(contacts)}\n{wanted}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,24 +1,26 @@
-"""One mailbox while a worker is at it: its leases, its head and contacts, and its result.
+"""One mailbox while a worker is at it: its lease, its head and contacts, and its result.
 
 The rules of writing are here: the head is written by its ETag only, contacts count once the head
 names their generation, and the result is in the head before it is anywhere else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.graph.mailbox import Mailbox
-from shared.adapters.graph.transport import Meter
+from shared.adapters.graph.transport import LONGEST_WAIT, Meter
 from shared.adapters.leases import Lease, Leases
 from shared.adapters.mailbox_state import Head, MailboxStates
 from shared.adapters.records import Store, results_of
-from shared.domain.errors import NeedsAdmin
+from shared.domain.contact import Contact
+from shared.domain.errors import Busy, NeedsAdmin, Throttled
 from shared.domain.messages import SyncMailbox
 from shared.domain.models import ContactCounts, Outcome, Result
-from shared.domain.plan import KnownContacts
+from shared.domain.plan import Change, KnownContacts, Plan, Policy, observe, unknown_ids
 from shared.domain.reasons import Reason
+from shared.services.background import aside
 
 LEASE: Final = timedelta(minutes=5)
 NOBODY_THERE: Final = frozenset({Reason.NO_MAILBOX, Reason.USER_NOT_FOUND})
@@ -40,42 +42,43 @@ class MailboxWork:
     leases: Leases
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
-    owner: str = field(init=False)
     started: datetime = field(init=False)
     lease: Lease | None = None
 
     def __post_init__(self) -> None:
         """Start the watch."""
-        self.owner = self.new_id()
         self.started = self.clock()
 
     async def take_lease(self) -> None:
-        """Lease the mailbox, which other imports may aim at too, and then our head in it.
+        """Lease the mailbox, which other imports may aim at too.
 
         Four requests at once in a mailbox are the limit, and one batch uses them all. Raises
-        `Busy` while another worker is at it, or if ours was lost.
+        `Busy` while another worker is at it, or if one was since our head was read.
         """
-        now = self.clock()
+        what = f"mailbox|{self.message.mailbox}"
+        self.lease = await self.leases.take(self.message.tenant, what, self.clock(), LEASE)
+        now = await self.states.read(*self._place)
+        if (now.etag if now else None) != self.etag:
+            raise Busy("Another worker was at this mailbox.", 1.0)
+
+    async def may_send(self, requests: float, to_come: float) -> None:
+        """Let so many requests pass if the lease is still ours and the mailbox can take them.
+
+        Raises `Busy` if the lease was lost, `Throttled` if the mailbox's limit asks for a pause
+        (of `to_come` requests in all) before Exchange has to.
+        """
         if self.lease is None:
-            what = f"mailbox|{self.message.mailbox}"
-            self.lease = await self.leases.take(self.message.tenant, what, now, LEASE)
-        else:
+            return
+        now = self.clock()
+        if self.lease.until - now < _RENEW_BEFORE:
             self.lease = await self.leases.renew(self.lease, now, LEASE)
-        await self._write(lease_owner=self.owner, lease_until=now + LEASE)
+        self.lease.pace = self.lease.pace.refilled(now)
+        if wait := self.lease.pace.wait(requests, to_come):
+            raise Throttled("The mailbox's limit is near.", max(wait, LONGEST_WAIT))
+        self.lease.pace = self.lease.pace.spent(requests)
 
-    async def renew_lease(self) -> None:
-        """Hold the leases for longer when their end comes near."""
-        until = self.head.lease_until
-        if until is None or until - self.clock() < _RENEW_BEFORE:
-            await self.take_lease()
-
-    async def release_head(self) -> None:
-        """Give our lease on the head back, so that the next try need not wait for its end."""
-        if self.head.lease_owner == self.owner:
-            await self._write(lease_owner=None, lease_until=None)
-
-    async def release_mailbox(self) -> None:
-        """Give the mailbox back to other imports."""
+    async def release(self) -> None:
+        """Give the mailbox back."""
         if self.lease is not None:
             await self.leases.give_back(self.lease)
             self.lease = None
@@ -83,6 +86,22 @@ class MailboxWork:
     async def known(self) -> KnownContacts:
         """Our contacts, as the head's generation lists them."""
         return await self.states.contacts(*self._place, self.head)
+
+    async def observe(
+        self,
+        known: KnownContacts,
+        changes: tuple[Change, ...],
+        desired: Mapping[str, Contact],
+        policy: Policy,
+        *,
+        complete: bool,
+    ) -> tuple[KnownContacts, tuple[str, ...]]:
+        """Bring what we know up to date with the folder's delta, marks and all."""
+        marks = await self.mailbox.marks(unknown_ids(known, changes))
+        size = len(changes) + len(known)
+        return await aside(
+            size, observe, known, changes, marks, desired, complete=complete, policy=policy
+        )
 
     async def keep(
         self, known: KnownContacts, *, fingerprint: str | None, link: str | None
@@ -95,21 +114,24 @@ class MailboxWork:
             link=link,
             generation=generation,
             chunks=chunks,
-            contacts=len(known),
+            contacts=count_of(known),
         )
 
     def learn(self, **news: object) -> None:
         """Take note of something for the head; nothing is written yet."""
         self.head = self.head.model_copy(update=news)
 
+    async def save(self) -> None:
+        """Write the head as it is, before the work is finished."""
+        stored = await self.states.write(*self._place, self.head, self.etag)
+        self.etag = stored.etag
+
     async def finish(self, result: Result) -> None:
         """Record the result in the head first, so that a repeated message tells the same."""
-        leased = self.head.lease_owner == self.owner
-        await self._write(
-            lease_owner=None, lease_until=None, last_run=self.message.run, result=result
-        )
+        self.learn(last_run=self.message.run, result=result)
+        await self.save()
         await self.record(result)
-        if leased:
+        if self.lease is not None:
             await self.states.drop_contacts(*self._place, keep=self.head.generation)
 
     async def record(self, result: Result) -> None:
@@ -122,16 +144,21 @@ class MailboxWork:
         await self.states.erase(*self._place, self.etag)
 
     def success(self, counts: ContactCounts) -> Result:
-        """The result of work that was done, contacts that Graph refused set aside."""
+        """The result of work that was done, with what could not be done of it."""
         rejected = self.head.rejected
-        reason = Reason.CONTACTS_REJECTED if rejected else None
+        reason = Reason.CONTACTS_REJECTED if rejected else self.head.notice
         return self._result(Outcome.SUCCEEDED, reason).model_copy(
             update={"contacts": counts, "rejected": rejected}
         )
 
-    def held(self) -> Result:
+    def held(self, reason: Reason, plan: Plan) -> Result:
         """The result of a plan that waits for an admin."""
-        return self._result(Outcome.HELD, Reason.TOO_MANY_DELETES)
+        update = {"planned": counts_of(plan), "held_run": self.message.run}
+        return self._result(Outcome.HELD, reason).model_copy(update=update)
+
+    def left_alone(self, reason: Reason, run: str) -> Result:
+        """The result of a plan that an earlier `run` has asked about already."""
+        return self._result(Outcome.SKIPPED, reason).model_copy(update={"held_run": run})
 
     def refusal(self, error: NeedsAdmin) -> Result:
         """The result of work that only an admin can make possible."""
@@ -141,11 +168,6 @@ class MailboxWork:
     @property
     def _place(self) -> tuple[str, str, str]:
         return self.message.tenant, self.message.import_id, self.message.mailbox
-
-    async def _write(self, **news: object) -> None:
-        head = self.head.model_copy(update=news)
-        stored = await self.states.write(*self._place, head, self.etag)
-        self.head, self.etag = stored.value, stored.etag
 
     def _result(self, outcome: Outcome, reason: Reason | None) -> Result:
         now = self.clock()
@@ -158,3 +180,18 @@ class MailboxWork:
             milliseconds=int((now - self.started).total_seconds() * 1000),
             ended=now,
         )
+
+
+def count_of(known: KnownContacts) -> int:
+    """How many contacts we have in a mailbox, those its user deleted not counted."""
+    return sum(1 for entry in known.values() if entry.id)
+
+
+def counts_of(plan: Plan) -> ContactCounts:
+    """What a plan would do."""
+    return ContactCounts(
+        created=len(plan.creates),
+        updated=len(plan.updates),
+        deleted=len(plan.deletes),
+        unchanged=plan.unchanged,
+    )

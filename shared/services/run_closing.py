@@ -22,7 +22,6 @@ from shared.domain.models import (
     Result,
     Run,
     RunStatus,
-    RunTrigger,
 )
 from shared.domain.reasons import Reason
 from shared.domain.runs import status_of
@@ -124,7 +123,7 @@ class RunClosing:
         found = await self._store.imports.get(message.tenant, message.import_id)
         if found is None:
             return
-        if run.trigger is RunTrigger.REMOVAL:
+        if found.value.removing:
             if run.mailboxes.failed == 0:
                 await self._store.imports.delete(message.tenant, message.import_id)
             return
@@ -139,7 +138,9 @@ def _closed(run: Run, results: Iterable[Result], now: datetime) -> Run:
     by_outcome = dict.fromkeys(Outcome, 0)
     contacts = ContactCounts()
     requests, throttled, rejected, count = run.graph_requests, run.throttled, 0, 0
+    reasons: set[Reason | None] = set()
     for result in results:
+        reasons.add(result.reason)
         by_outcome[result.outcome] += 1
         contacts += result.contacts
         requests += result.graph_requests
@@ -154,7 +155,7 @@ def _closed(run: Run, results: Iterable[Result], now: datetime) -> Run:
         failed=by_outcome[Outcome.FAILED] + lost,
         held=by_outcome[Outcome.HELD],
     )
-    status, reason = status_of(mailboxes, rejected)
+    status, reason = status_of(mailboxes, rejected, reasons)
     return run.model_copy(
         update={
             "status": status,

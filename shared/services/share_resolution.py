@@ -12,8 +12,9 @@ from shared.adapters.graph import directory
 from shared.adapters.graph.transport import GraphSession
 from shared.domain.contact import DEFAULT_FIELDS, Contact, hand_kept_key, map_source
 from shared.domain.errors import NeedsAdmin
-from shared.domain.models import GroupSource, HandKeptContact, Omission, ShareInput, Sources
+from shared.domain.models import Omission
 from shared.domain.reasons import Reason
+from shared.domain.sharing import GroupSource, HandKeptContact, ShareInput, Sources
 
 MAX_CONTACTS: Final = 50_000
 
@@ -133,7 +134,7 @@ class _People:
             raise NeedsAdmin(
                 Reason.SHARE_TOO_LARGE, f"The share holds more than {MAX_CONTACTS} contacts."
             )
-        contacts.setdefault(key, Contact(key, fields))
+        contacts.setdefault(key, Contact.of(key, fields))
 
     def holds(self, id_: str) -> bool:
         return any(f"{kind}-{id_.lower()}" in self._resolution.contacts for kind in "ugo")

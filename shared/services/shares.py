@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.adapters.identity import Caller
 from shared.adapters.records import OWNER_ROW, Listing, ShareLocation, Store, Stored
 from shared.domain.errors import Conflict
-from shared.domain.models import Share, ShareInput
+from shared.domain.sharing import Share, ShareInput
 from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.idempotency import Idempotency
 from shared.services.ledger import Ledger

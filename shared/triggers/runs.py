@@ -6,7 +6,7 @@ import azure.functions as func
 
 from shared.adapters.records import Stored
 from shared.domain.models import Outcome, Result, Run, RunStatus
-from shared.triggers.http import PAGED, READERS, Answer, Call, api, shown
+from shared.triggers.http import PAGED, READERS, WRITERS, Answer, Call, api, shown
 
 bp = func.Blueprint()
 
@@ -47,6 +47,28 @@ async def list_run_results(call: Call) -> Answer:
     found = await call.app.runs.results(call.caller, call.id, size, token, outcome)
     items = [_result(stored, found.addresses) for stored in found.listing.items]
     return Answer({"items": items, "next": found.listing.token})
+
+
+@bp.route("api/runs/{id}/approve", methods=["POST"])
+@api(WRITERS)
+async def approve_run(call: Call) -> Answer:
+    """Let a held run go on."""
+    return Answer(summary(await call.app.decisions.approve(call.caller, call.id)), 202)
+
+
+@bp.route("api/runs/{id}/discard", methods=["POST"])
+@api(WRITERS)
+async def discard_run(call: Call) -> Answer:
+    """Leave the mailboxes of a held run as they are."""
+    return Answer(summary(await call.app.decisions.discard(call.caller, call.id)))
+
+
+@bp.route("api/runs/{id}/retry", methods=["POST"])
+@api(WRITERS)
+async def retry_run(call: Call) -> Answer:
+    """Run the mailboxes that failed again."""
+    stored, new = await call.app.decisions.retry(call.caller, call.id)
+    return Answer(summary(stored), 202 if new else 200)
 
 
 def summary(stored: Stored[Run]) -> dict[str, Any]:

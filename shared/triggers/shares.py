@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from shared.domain.models import ShareInput
+from shared.domain.sharing import ShareInput
 from shared.triggers.http import PAGED, READERS, WRITERS, Answer, Call, api, one, page
 
 bp = func.Blueprint()

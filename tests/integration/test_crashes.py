@@ -167,7 +167,7 @@ async def make_import(cloud: LocalCloud, world: World) -> Workers:
 
 def contacts_of(count: int, phone: Callable[[int], str] = str) -> list[Contact]:
     return [
-        Contact(
+        Contact.of(
             f"u-{number:02d}",
             {
                 "displayName": f"Person {number:02d}",
@@ -183,8 +183,8 @@ def contacts_of(count: int, phone: Callable[[int], str] = str) -> list[Contact]:
 FIRST = contacts_of(25)
 CHANGED = [
     *contacts_of(25, lambda n: f"new {n}" if n < 4 else str(n))[2:],
-    Contact("u-90", {"displayName": "Joined 90"}),
-    Contact("u-91", {"displayName": "Joined 91"}),
+    Contact.of("u-90", {"displayName": "Joined 90"}),
+    Contact.of("u-91", {"displayName": "Joined 91"}),
 ]
 
 

@@ -12,7 +12,7 @@ from shared.adapters.identity import Caller
 from shared.adapters.records import OWNER_ROW, Records, ShareLocation, Store
 from shared.adapters.tables import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
-from shared.domain.models import ShareInput, Sources
+from shared.domain.sharing import ShareInput, Sources
 from shared.services.ledger import Ledger
 from shared.services.shares import Shares
 from shared.wiring import new_id

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.domain.errors import PayloadTooLarge, PreconditionFailed
-from shared.domain.models import Access, ImportInput, ShareInput
+from shared.domain.models import ImportInput
 from shared.domain.reasons import Reason
+from shared.domain.sharing import Access, ShareInput
 from shared.services.changes import merge_patch, require_match, require_storable
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

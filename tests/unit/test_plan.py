@@ -24,6 +24,7 @@ from shared.domain.plan import (
     settle,
     unknown_ids,
 )
+from shared.domain.reasons import Reason
 
 IMPORT = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -47,7 +48,7 @@ raw_fields = st.fixed_dictionaries(
     },
 )
 shares = st.dictionaries(keys, raw_fields, max_size=10).map(
-    lambda share: {key: Contact(key, clean(fields)[0]) for key, fields in share.items()}
+    lambda share: {key: Contact.of(key, clean(fields)[0]) for key, fields in share.items()}
 )
 
 
@@ -271,7 +272,9 @@ def test_what_the_source_no_longer_has_is_cleared_where_we_wrote_it(
 ) -> None:
     folder = Folder()
     _, known, since, _ = sync(folder, share, {}, None)
-    bare = {key: Contact(key, {"displayName": c.fields["displayName"]}) for key, c in share.items()}
+    bare = {
+        key: Contact.of(key, {"displayName": c.fields["displayName"]}) for key, c in share.items()
+    }
     sync(folder, bare, known, since)
     for contact in folder.contacts.values():
         left = {name for name, value in contact.items() if value}
@@ -285,9 +288,30 @@ def test_the_guard_holds_a_plan_that_removes_more_than_it_allows(
     known = {f"k{n}": Known(f"id{n}", "h", "s", 1) for n in range(15)}
     plan = make_plan(share, known)
     allowed = max(deletes, share_of_known * len(known))
-    assert Guard(deletes, share_of_known).holds(plan, len(known)) == (allowed < 15)
+    held = Guard(deletes, share_of_known).objection(plan, len(known))
+    assert (held is Reason.TOO_MANY_DELETES) == (allowed < 15)
+
+
+@given(st.integers(0, 20), st.floats(0, 1), st.integers(0, 15))
+def test_the_guard_holds_a_plan_that_changes_more_than_it_allows(
+    changes: int, share_of_known: float, changed: int
+) -> None:
+    share = {f"k{n}": Contact.of(f"k{n}", {"displayName": str(n)}) for n in range(15)}
+    known = {
+        key: Known(f"id-{key}", "old" if n < changed else contact.hash, "s", 1)
+        for n, (key, contact) in enumerate(share.items())
+    }
+    plan = make_plan(share, known)
+    held = Guard(0, 0, changes, share_of_known).objection(plan, len(known))
+    assert (held is Reason.TOO_MANY_CHANGES) == (changed > max(changes, share_of_known * 15))
+
+
+def test_mending_contacts_never_trips_the_guard() -> None:
+    share = {f"k{n}": Contact.of(f"k{n}", {"displayName": str(n)}) for n in range(15)}
+    known = {key: Known(f"id-{key}", None, None, 1) for key in share}
+    assert Guard(0, 0, 0, 0).objection(make_plan(share, known), len(known)) is None
 
 
 def test_surplus_contacts_of_one_source_never_trip_the_guard() -> None:
     plan = Plan((), (), tuple(Delete("", f"id{n}") for n in range(50)), 0)
-    assert not Guard(0, 0).holds(plan, 0)
+    assert Guard(0, 0).objection(plan, 0) is None

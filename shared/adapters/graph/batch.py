@@ -5,6 +5,7 @@ therefore just what the limit of four allows. The SDK's own batch classes cannot
 installed (graph-facts.md: msgraph-sdk-python-core#1030, kiota-python#737).
 """
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,12 +24,16 @@ BATCH_SIZE: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One request of a batch; `path` is relative to the endpoint."""
+    """One request of a batch; `path` is relative to the endpoint.
+
+    A body that is no JSON goes as base64 (docs: json-batching).
+    """
 
     method: str
     path: str
     query: Mapping[str, str] | None = None
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | bytes | None = None
+    content_type: str = "application/json"
 
     def as_json(self, number: int) -> dict[str, Any]:
         """The item as it stands in the batch's body."""
@@ -40,8 +45,10 @@ class BatchItem:
             "headers": headers,
         }
         if self.body is not None:
-            headers["Content-Type"] = "application/json"
-            item["body"] = self.body
+            headers["Content-Type"] = self.content_type
+            item["body"] = (
+                b64encode(self.body).decode() if isinstance(self.body, bytes) else self.body
+            )
         return item
 
 

@@ -4,12 +4,14 @@ Every function reads all pages or fails: a part is never taken for the whole. Do
 group-list-transitivemembers, orgcontact-list, directoryobject-getbyids, aad-advanced-queries.
 """
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import batched
 from typing import Any, Final
+from urllib.parse import quote
 
 from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
-from shared.adapters.graph.transport import GraphSession, required
+from shared.adapters.graph.transport import Answer, GraphSession, required
 from shared.domain.errors import NeedsAdmin, Refused, Unavailable
 from shared.domain.reasons import Reason
 
@@ -127,6 +129,24 @@ async def mailboxes_by_id(session: GraphSession, ids: Sequence[str]) -> dict[str
     return found
 
 
+async def photos(session: GraphSession, ids: Sequence[str]) -> dict[str, bytes | None]:
+    """The largest photos of at most 20 users: None for who has none (404).
+
+    Who is not in the answer has a photo that we may not read. Raises `Unavailable` if any answer
+    is missing for now.
+    """
+    items = [BatchItem("GET", f"/users/{quote(id_, safe='')}/photo/$value") for id_ in ids]
+    answers = await send_batch(session, items)
+    _all_there(answers)
+    found: dict[str, bytes | None] = {}
+    for id_, answer in zip(ids, answers, strict=True):
+        if answer.status == 404:
+            found[id_] = None
+        elif answer.ok and isinstance(answer.body, str):
+            found[id_] = b64decode(answer.body)
+    return found
+
+
 async def _members(
     session: GraphSession, group_id: str, kind: str, fields: str
 ) -> AsyncIterator[Object]:
@@ -148,10 +168,14 @@ def _group_error(error: Refused, group_id: str) -> NeedsAdmin:
 
 async def _read_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[Any]:
     answers = await send_batch(session, items)
+    _all_there(answers)
+    return [required(answer).body for answer in answers]
+
+
+def _all_there(answers: Sequence[Answer]) -> None:
     if passing := [answer for answer in answers if answer.passing]:
         message = "Microsoft Graph did not answer all of a batch."
         raise Unavailable(message, longest_wait(passing))
-    return [required(answer).body for answer in answers]
 
 
 def _quoted(text: str) -> str:

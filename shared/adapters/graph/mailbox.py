@@ -13,7 +13,7 @@ from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, sen
 from shared.adapters.graph.transport import Answer, GraphSession
 from shared.domain.contact import GRAPH_FIELDS, MARK, graph_body, key_of_mark, mark_of
 from shared.domain.errors import NeedsAdmin, Refused, Unavailable
-from shared.domain.plan import Change, Create, Delete, Operation, Update
+from shared.domain.plan import Adopt, Change, Create, Delete, Operation, SetPhoto, Update
 from shared.domain.reasons import Reason
 
 _DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}
@@ -113,7 +113,7 @@ class Mailbox:
         Raises `FolderGoneError` or `LinkExpiredError` (docs: delta-query-overview; 410, or a 4xx
         with syncStateNotFound).
         """
-        query = None if link else {"$select": ",".join(GRAPH_FIELDS)}
+        query = None if link else {"$select": ",".join((*GRAPH_FIELDS, "categories"))}
         path = link or f"{self._folder(folder)}/contacts/delta"
         changes: dict[str, Change] = {}
         while True:
@@ -187,6 +187,27 @@ class Mailbox:
             self._checked(answer)
         return True
 
+    async def make_category(self, name: str, color: str) -> str | None:
+        """Put a category with its color into the user's list, and answer its id.
+
+        None if the user has one of that name: it keeps its color. Raises `NeedsAdmin` (access
+        denied) without the permission MailboxSettings.ReadWrite.
+        """
+        answer = await self._session.request(
+            "POST", self._categories, body={"displayName": name, "color": color}
+        )
+        return None if answer.status == 409 else str(self._checked(answer).body["id"])
+
+    async def remove_category(self, id_: str) -> None:
+        """Take a category that we made out of the user's list, if it is still there."""
+        answer = await self._session.request("DELETE", f"{self._categories}/{quote(id_, safe='')}")
+        if answer.status not in {403, 404}:
+            self._checked(answer)
+
+    @property
+    def _categories(self) -> str:
+        return f"{self._root}/outlook/masterCategories"
+
     def _folder(self, folder: str) -> str:
         return f"{self._root}/contactFolders/{quote(folder, safe='')}"
 
@@ -214,6 +235,13 @@ class Mailbox:
                 return BatchItem("PATCH", self._contact(operation.id), body=operation.body)
             case Delete():
                 return BatchItem("DELETE", self._contact(operation.id))
+            case SetPhoto():
+                path = f"{self._contact(operation.id)}/photo/$value"
+                return BatchItem("PUT", path, body=operation.image, content_type="image/jpeg")
+            case Adopt(key, contact_id):
+                mark = {"id": MARK, "value": mark_of(self._import, key)}
+                body = {"singleValueExtendedProperties": [mark]}
+                return BatchItem("PATCH", self._contact(contact_id), body=body)
 
     async def _read(self, items: Sequence[BatchItem]) -> list[Answer]:
         """Read a batch; items that fail for now fail all of it, to be read again later."""

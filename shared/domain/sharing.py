@@ -1,0 +1,164 @@
+"""Shares as the API shows them and their table keeps them: sources, field policy, access rule."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
+
+from shared.domain.contact import PHOTO, PUBLISHABLE, clean
+from shared.domain.models import MAX_GROUPS, MAX_IDS, Model, Name, ObjectId, Text
+
+MAX_HAND_KEPT: Final = 500
+FILTER_ATTRIBUTES: Final = (
+    "city",
+    "companyName",
+    "country",
+    "department",
+    "jobTitle",
+    "officeLocation",
+    "state",
+    "userType",
+)
+
+
+class GroupSource(Model):
+    """A group as a source: its members (nested ones too), itself as a contact, or both."""
+
+    id: ObjectId
+    as_: Annotated[Literal["members", "contact", "both"], Field(alias="as")] = "members"
+
+
+class MailAddress(Model):
+    """A mail address and the name shown for it."""
+
+    address: Annotated[Text, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)]
+    name: Text | None = None
+
+
+class PostalAddress(Model):
+    """A postal address; every part may be absent."""
+
+    street: Text | None = None
+    city: Text | None = None
+    state: Text | None = None
+    postal_code: Text | None = None
+    country_or_region: Text | None = None
+
+
+type Phones = Annotated[list[Text], Field(max_length=2)]
+
+
+class HandKeptContact(Model):
+    """A contact that is in no directory, such as a hotline; kept in the share itself.
+
+    `id` keeps it the same contact when its name or address changes; without it, the two are it.
+    """
+
+    id: ObjectId | None = None
+    display_name: Name
+    given_name: Text | None = None
+    middle_name: Text | None = None
+    surname: Text | None = None
+    title: Text | None = None
+    company_name: Text | None = None
+    department: Text | None = None
+    job_title: Text | None = None
+    office_location: Text | None = None
+    email_addresses: Annotated[list[MailAddress], Field(max_length=3)] = []
+    business_phones: Phones = []
+    mobile_phone: Text | None = None
+    home_phones: Phones = []
+    fax: Text | None = None
+    business_address: PostalAddress | None = None
+    home_address: PostalAddress | None = None
+    other_address: PostalAddress | None = None
+    manager: Text | None = None
+    assistant_name: Text | None = None
+    business_home_page: Text | None = None
+    yomi_given_name: Text | None = None
+    yomi_surname: Text | None = None
+    yomi_company_name: Text | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The contact's fields under Graph's names, without empty ones."""
+        return clean(self.model_dump(by_alias=True, exclude={"id"}))[0]
+
+
+class Sources(Model):
+    """Whom a share holds."""
+
+    users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
+    groups: Annotated[list[GroupSource], Field(max_length=MAX_GROUPS)] = []
+    all_users: bool = False
+    org_contacts: bool = False
+    contacts: Annotated[list[HandKeptContact], Field(max_length=MAX_HAND_KEPT)] = []
+    exclude: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
+    filter: dict[str, Annotated[list[Text], Field(min_length=1, max_length=100)]] = {}
+
+    @field_validator("filter")
+    @classmethod
+    def _known_attributes(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        if unknown := sorted(set(value) - set(FILTER_ATTRIBUTES)):
+            message = f"cannot filter by {', '.join(unknown)}; use {', '.join(FILTER_ATTRIBUTES)}"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not (self.users or self.groups or self.all_users or self.org_contacts or self.contacts):
+            message = "name at least one source: users, groups, allUsers, orgContacts or contacts"
+            raise ValueError(message)
+        return self
+
+
+class Access(Model):
+    """Who may import a share by its id."""
+
+    rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
+    tenants: Annotated[list[ObjectId], Field(max_length=500)] = []
+    expires: Annotated[AwareDatetime | None, Field(strict=False)] = None
+
+    @model_validator(mode="after")
+    def _tenants_named(self) -> Self:
+        if (self.rule == "tenants") != bool(self.tenants):
+            message = "name tenants with the rule 'tenants', and only with it"
+            raise ValueError(message)
+        return self
+
+    def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
+        """Whether a tenant may read the share at this time; its publisher always may."""
+        if subscriber == publisher:
+            return True
+        if self.expires is not None and now >= self.expires:
+            return False
+        return self.rule == "anyone-with-id" or subscriber in self.tenants
+
+
+class ShareInput(Model):
+    """What a publisher sets of a share."""
+
+    name: Name
+    sources: Sources
+    fields: list[str] | None = None
+    access: Access = Access()
+
+    @property
+    def publishes_photos(self) -> bool:
+        """Whether the field policy lets photos go out."""
+        return self.fields is None or PHOTO in self.fields
+
+    @field_validator("fields")
+    @classmethod
+    def _known_fields(cls, value: list[str] | None) -> list[str] | None:
+        if value is not None and (unknown := sorted(set(value) - set(PUBLISHABLE))):
+            message = f"no such field: {', '.join(unknown)}; choose of {', '.join(PUBLISHABLE)}"
+            raise ValueError(message)
+        return value
+
+
+class Share(ShareInput):
+    """A published set of people and groups."""
+
+    id: str
+    created: datetime
+    changed: datetime
