@@ -57,20 +57,15 @@ class Targets(Model):
 class Destination(Model):
     """Where in a mailbox the contacts go: an own folder, or (null) the default Contacts folder.
 
-    Each contact gets the `category`, if one is named; `color` is one of Outlook's 25 presets
-    (docs: outlookcategory), and needs the permission MailboxSettings.ReadWrite.
+    Each contact gets the `category`, if one is named. `color` is one of Outlook's 25 presets
+    (docs: outlookcategory); null leaves the user's list of categories alone.
     """
 
     folder: ShortName | None = "Contact Sync"
     category: ShortName | None = None
-    color: Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")] | None = None
-
-    @model_validator(mode="after")
-    def _color_of_a_category(self) -> Self:
-        if self.color is not None and self.category is None:
-            message = "a color is that of a category: name one"
-            raise ValueError(message)
-        return self
+    color: Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")] | None = (
+        "preset7"
+    )
 
 
 class GuardLimits(Model):

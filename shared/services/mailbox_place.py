@@ -65,24 +65,23 @@ async def take_out(work: MailboxWork) -> ContactCounts:
 
 
 async def color_category(work: MailboxWork, destination: Destination) -> None:
-    """Give our category its color in the user's list of categories, once.
+    """Put our category with its color into the user's list of categories, once.
 
     Without the permission the contacts still go: the head's notice tells the admin.
     """
     head = work.head
-    wanted = (destination.category, destination.color)
-    if (head.category, head.color) == wanted and head.notice is None:
+    color = destination.color if destination.category is not None else None
+    if (head.category, head.color) == (destination.category, color) and head.notice is None:
         return
-    work.learn(notice=None)
     if head.category_id is not None:
         await work.mailbox.remove_category(head.category_id)
-        work.learn(category_id=None)
-    made = None
-    if destination.category is not None and destination.color is not None:
-        try:
-            made = await work.mailbox.make_category(destination.category, destination.color)
-        except NeedsAdmin as error:
-            if error.reason is not Reason.ACCESS_DENIED:
-                raise
-            work.learn(notice=Reason.CATEGORY_COLOR_REFUSED)
-    work.learn(category_id=made, color=destination.color)
+    work.learn(notice=None, category_id=None, color=color)
+    if destination.category is None or color is None:
+        return
+    try:
+        made = await work.mailbox.make_category(destination.category, color)
+        work.learn(category_id=made)
+    except NeedsAdmin as error:
+        if error.reason is not Reason.ACCESS_DENIED:
+            raise
+        work.learn(notice=Reason.CATEGORY_COLOR_REFUSED)

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from azure.data.tables.aio import TableServiceClient
 
+from tests.end_to_end.test_photos import picture
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
 from tests.world import World, person
@@ -144,7 +145,10 @@ async def test_mass_deletion_is_held_until_the_guard_is_raised(client: Client) -
 
 
 async def test_the_snapshot_is_erased_when_the_run_closes(world: World, cloud: LocalCloud) -> None:
-    made = await world.import_((await world.share())["id"])
+    photos = {world.people[0]: picture("red")}
+    await world.client.change_tenant(world.tenant, photos=photos)
+    made = await world.import_((await world.share())["id"], photos={})
+    assert (await world.api.get(f"/runs/{made['firstRun']}"))["contacts"]["photos"] == 2
     async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
         snapshots = tables.get_table_client("Snapshots")
         partition = f"{world.tenant}|{made['firstRun']}"

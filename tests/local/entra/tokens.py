@@ -15,6 +15,7 @@ GRAPH_PERMISSIONS = (
     "GroupMember.Read.All",
     "OrgContact.Read.All",
     "Contacts.ReadWrite",
+    "MailboxSettings.ReadWrite",
 )
 """The application permissions that the app's registration asks for."""
 

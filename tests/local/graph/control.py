@@ -43,8 +43,6 @@ class Control:
             known = getattr(directory, kind)
             for item in body.get(kind) or ():
                 known[item["id"]] = {**known.get(item["id"], {}), **copy.deepcopy(item)}
-        for user, photo in (body.get("photos") or {}).items():
-            directory.photos[user] = base64.b64decode(photo)
         for user in directory.users.values():
             wanted = user.get(
                 "mailbox", bool(user.get("mail")) and user.get("accountEnabled", True)
@@ -53,6 +51,9 @@ class Control:
                 tenant.mailboxes.setdefault(user["id"], Mailbox())
             elif user.get("mailbox") is False:
                 tenant.mailboxes.pop(user["id"], None)
+        for user, photo in (body.get("photos") or {}).items():
+            if user in tenant.mailboxes:
+                tenant.mailboxes[user].photo = base64.b64decode(photo) if photo else None
 
     async def delete_user(self, http: web.Request) -> web.Response:
         """Remove a user with its mailbox and memberships."""
@@ -148,6 +149,8 @@ def _shown_folder(folder: Folder) -> dict[str, Any]:
         shown["singleValueExtendedProperties"] = [
             {"id": id_, "value": value} for id_, value in contact.extended.items()
         ]
+        if contact.photo is not None:
+            shown["photo"] = base64.b64encode(contact.photo).decode()
         contacts.append(shown)
     return {
         "id": shown_id(folder.core, immutable=True),

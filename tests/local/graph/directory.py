@@ -68,7 +68,6 @@ class Directory:
     users: dict[str, Object] = field(default_factory=dict)
     groups: dict[str, Object] = field(default_factory=dict)
     contacts: dict[str, Object] = field(default_factory=dict)
-    photos: dict[str, bytes] = field(default_factory=dict)
 
     def kind_of(self, id_: str) -> str | None:
         """In which collection an id is."""

@@ -127,6 +127,7 @@ class Mailbox:
         self.folders: dict[str, Folder] = {self.default.core: self.default}
         self.where: dict[str, Folder] = {}
         self.categories: list[Json] = []
+        self.photo: bytes | None = None
 
     def folder(self, id_: str) -> Folder:
         """A folder by id (its well-known default has none in v1.0)."""

@@ -32,6 +32,7 @@ _BY_MAIL = re.compile(
 )
 _EXPAND = re.compile(r"singleValueExtendedProperties\(\$filter=(.*)\)", re.IGNORECASE)
 _PROPERTY_ID = re.compile(r"id eq '([^']*)'", re.IGNORECASE)
+_COLOR = re.compile(r"none|preset([0-9]|1[0-9]|2[0-4])")
 READ = ("Contacts.Read", "Contacts.ReadWrite")
 WRITE = ("Contacts.ReadWrite",)
 DENIED = "ErrorAccessDenied"
@@ -194,7 +195,8 @@ class OutlookApi:
         place, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
         raw = request.body
         if isinstance(raw, str):
-            raw = base64.b64decode(raw)
+            # In a batch: base64, of either alphabet (docs: json-batching).
+            raw = base64.b64decode(raw.replace("-", "+").replace("_", "/"))
         if not request.headers.get("content-type", "").startswith("image/"):
             raise GraphError(400, "ErrorInvalidImage", "The content type must be an image's.")
         if not isinstance(raw, bytes) or not raw or len(raw) > LARGEST_PHOTO:
@@ -204,6 +206,13 @@ class OutlookApi:
         place.log.append(found.core)
         return Answer(200)
 
+    def get_user_photo(self, mailbox: Mailbox, request: Request) -> Answer:
+        """The largest photo of the mailbox's owner (docs: profilephoto-get)."""
+        request.require(DENIED, "User.Read.All", "User.ReadWrite.All", "ProfilePhoto.Read.All")
+        if mailbox.photo is None:
+            raise GraphError(404, "ImageNotFound", "Exception of type 'ImageNotFound' was thrown.")
+        return Answer(200, mailbox.photo, {"Content-Type": "image/jpeg"})
+
     def list_categories(self, mailbox: Mailbox, request: Request) -> Answer:
         request.require(DENIED, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
         return Answer(200, {"value": mailbox.categories})
@@ -211,16 +220,27 @@ class OutlookApi:
     def create_category(self, mailbox: Mailbox, request: Request) -> Answer:
         request.require(DENIED, "MailboxSettings.ReadWrite")
         body = _body(request)
-        name = str(body.get("displayName", ""))
+        name = str(body.get("displayName") or "")
+        color = str(body.get("color") or "none").lower()
+        if not name or not _COLOR.fullmatch(color):
+            raise GraphError(400, "RequestBodyRead", "A displayName and a valid color are needed.")
         if any(c["displayName"].casefold() == name.casefold() for c in mailbox.categories):
             raise GraphError(409, "ErrorCategoryExists", "The category exists already.")
         category = {
             "id": shown_id(secrets.token_hex(8), immutable=True),
             "displayName": name,
-            "color": body.get("color", "none"),
+            "color": color,
         }
         mailbox.categories.append(category)
         return Answer(201, category)
+
+    def delete_category(self, mailbox: Mailbox, request: Request, category: str) -> Answer:
+        request.require(DENIED, "MailboxSettings.ReadWrite")
+        left = [c for c in mailbox.categories if c["id"] != category]
+        if len(left) == len(mailbox.categories):
+            raise GraphError(404, "ErrorItemNotFound", "The category was not found.")
+        mailbox.categories[:] = left
+        return Answer(204)
 
     def _round(self, place: Folder, request: Request, token: str | None) -> _Round:
         if token is None:

@@ -62,6 +62,14 @@ def routes(d: DirectoryApi, o: OutlookApi) -> list[Route]:
         ("DELETE", folder, o.delete_folder, True, ("folder",)),
         ("GET", f"{folder}/childFolders", o.list_folders, True, ("folder",)),
         ("POST", f"{folder}/childFolders", o.create_folder, True, ("folder",)),
+        ("GET", "/users/{user}/photo/$value", o.get_user_photo, True, ()),
+        (
+            "DELETE",
+            "/users/{user}/outlook/masterCategories/{category}",
+            o.delete_category,
+            True,
+            ("category",),
+        ),
         ("GET", "/users/{user}/outlook/masterCategories", o.list_categories, True, ()),
         ("POST", "/users/{user}/outlook/masterCategories", o.create_category, True, ()),
     ]
@@ -96,5 +104,5 @@ def _route(
         for part in parts
     )
     shown = re.sub(r"\{(\w+):[^{}]+\}", r"{\1}", template)
-    shown = re.sub(r"\{(?:user|folder|contact)\}", "{id}", shown)
+    shown = re.sub(r"\{(?:user|folder|contact|category)\}", "{id}", shown)
     return Route(method, shown, re.compile(pattern, re.IGNORECASE), handler, mailbox, takes)
