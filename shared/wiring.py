@@ -34,6 +34,7 @@ from shared.services.imports import Imports
 from shared.services.ledger import Ledger
 from shared.services.licenses import Licenses
 from shared.services.mailbox_sync import MailboxSync
+from shared.services.mailboxes import Mailboxes
 from shared.services.publications import Publications
 from shared.services.run_closing import RunClosing
 from shared.services.runs import Runs
@@ -131,6 +132,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     http = httpx.AsyncClient(timeout=10.0)
     states, snapshots = MailboxStates(tables), Snapshots(tables)
     seats = SeatBook(store, clock, settings.trial)
+    mailboxes = Mailboxes(store, graph, states, clock, ids)
     publications = Publications(store, graph, clock)
     fan_out = FanOut(store, queues, graph, states, snapshots, publications, seats, clock)
     ledger = Ledger(store, clock, ids)
@@ -166,7 +168,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         runs=Runs(store, clock, imports, licenses, fan_out.queue_run, addresses),
         decisions=decisions,
         fan_out=fan_out,
-        mailbox_sync=MailboxSync(store, graph, states, snapshots, seats.release, clock, ids),
+        mailbox_sync=MailboxSync(store, mailboxes, snapshots, seats.release),
         run_closing=RunClosing(store, snapshots, clock),
         identity=identity,
     )

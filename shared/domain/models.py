@@ -158,7 +158,6 @@ class ContactCounts(Model):
     updated: int = 0
     deleted: int = 0
     unchanged: int = 0
-    photos: int = 0
 
     def __add__(self, other: Self) -> "ContactCounts":
         """Sum, count by count."""
@@ -167,7 +166,6 @@ class ContactCounts(Model):
             updated=self.updated + other.updated,
             deleted=self.deleted + other.deleted,
             unchanged=self.unchanged + other.unchanged,
-            photos=self.photos + other.photos,
         )
 
 
@@ -195,6 +193,7 @@ class Run(Model):
     reason: Reason | None = None
     mailboxes: MailboxCounts = MailboxCounts()
     contacts: ContactCounts = ContactCounts()
+    photos: int = 0
     graph_requests: int = 0
     throttled: int = 0
     share_contacts: int = 0
@@ -224,13 +223,14 @@ class RejectedContact(Model):
 class Result(Model):
     """What happened to one mailbox in a run; ids and counts only.
 
-    `planned` is what would happen if a held plan were approved, `held_run` the run that asks.
+    `photos` counts those sent. `planned` is what would happen if a held plan were approved, `held_run` the run that asks.
     """
 
     mailbox: str
     outcome: Outcome
     reason: Reason | None = None
     contacts: ContactCounts = ContactCounts()
+    photos: int = 0
     planned: ContactCounts | None = None
     held_run: str | None = None
     graph_requests: int = 0

@@ -32,14 +32,18 @@ class Progress:
 
     @property
     def counts(self) -> ContactCounts:
-        """The contacts created, updated and deleted, and the photos sent."""
+        """The contacts created, updated and deleted."""
         operations = [operation for operation, _ in self.done]
         return ContactCounts(
             created=sum(isinstance(o, Create) for o in operations),
             updated=sum(isinstance(o, Update) for o in operations),
             deleted=sum(isinstance(o, Delete) for o in operations),
-            photos=sum(isinstance(o, SetPhoto) for o in operations),
         )
+
+    @property
+    def photos(self) -> int:
+        """The photos sent."""
+        return sum(isinstance(operation, SetPhoto) for operation, _ in self.done)
 
 
 async def apply_plan(

@@ -7,30 +7,23 @@ in the folder's delta and is told by its mark.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
 from itertools import batched
 
 from shared.adapters.graph.batch import BATCH_SIZE
-from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError, Mailbox
-from shared.adapters.graph.transport import Graph, Meter
-from shared.adapters.leases import Leases
-from shared.adapters.mailbox_state import Head, HeldPlan, MailboxStates
-from shared.adapters.records import Store, Stored, results_of
+from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError
+from shared.adapters.mailbox_state import HeldPlan
+from shared.adapters.records import Store, results_of
 from shared.adapters.snapshots import Desired, Snapshots, snapshot_id
 from shared.domain.errors import Busy, Defect, NeedsAdmin
-from shared.domain.guard import Guard
 from shared.domain.messages import SyncMailbox, Task
 from shared.domain.models import ContactCounts, Import, Outcome, Result, RunStatus
 from shared.domain.plan import (
     DELETED_BY_USER,
     KnownContacts,
-    Plan,
     Policy,
     SetPhoto,
     applied,
-    make_plan,
     photos_due,
-    relabelled,
     settle,
     unknown_ids,
 )
@@ -38,7 +31,9 @@ from shared.domain.reasons import Reason
 from shared.services.applying import Progress, apply_plan
 from shared.services.background import aside
 from shared.services.mailbox_place import color_category, leave_old_place, open_folder, take_out
-from shared.services.mailbox_work import NOBODY_THERE, MailboxWork, count_of
+from shared.services.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
+from shared.services.mailbox_work import NOBODY_THERE, MailboxWork
+from shared.services.mailboxes import Mailboxes
 
 
 class MailboxSync:
@@ -47,22 +42,15 @@ class MailboxSync:
     def __init__(
         self,
         store: Store,
-        graph: Graph,
-        states: MailboxStates,
+        mailboxes: Mailboxes,
         snapshots: Snapshots,
         free_seat: Callable[[str, str], Awaitable[None]],
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         """Work on these; `free_seat` gives back the seat of a mailbox that does not exist."""
-        self._free_seat = free_seat
         self._store = store
-        self._graph = graph
-        self._leases = Leases(store.tables)
-        self._clock = clock
-        self._new_id = new_id
-        self._states = states
+        self._mailboxes = mailboxes
         self._snapshots = snapshots
+        self._free_seat = free_seat
 
     async def run(self, message: SyncMailbox) -> None:
         """Do what the message asks and record the result; safe to repeat at any point.
@@ -70,8 +58,7 @@ class MailboxSync:
         Raises `PassingError` for what goes again later (progress is kept), `Defect` for what is
         ours to mend; everything else ends as the mailbox's result.
         """
-        stored = await self._states.read(message.tenant, message.import_id, message.mailbox)
-        work = self._work(message, stored)
+        work = await self._mailboxes.open(message)
         done = work.head.result if work.head.last_run == message.run else None
         if done is not None and done.outcome is not Outcome.HELD:
             await work.record(done)
@@ -104,24 +91,8 @@ class MailboxSync:
         else:
             await work.finish(work.refusal(error))
 
-    def _work(self, message: SyncMailbox, stored: Stored[Head] | None) -> MailboxWork:
-        meter = Meter()
-        session = self._graph.session(message.tenant, meter)
-        return MailboxWork(
-            message=message,
-            mailbox=Mailbox(session, message.mailbox, message.import_id),
-            meter=meter,
-            head=stored.value if stored else Head(),
-            etag=stored.etag if stored else None,
-            store=self._store,
-            states=self._states,
-            leases=self._leases,
-            clock=self._clock,
-            new_id=self._new_id,
-        )
-
     async def _sync(self, work: MailboxWork) -> None:
-        delta = await self._since_last_time(work)
+        delta = await since_last_time(work)
         if delta and not delta.changes and work.head.fingerprint == work.message.fingerprint:
             work.learn(link=delta.link)
             await work.finish(work.success(ContactCounts(unchanged=work.head.contacts)))
@@ -136,43 +107,21 @@ class MailboxSync:
     async def _bring_up_to_date(
         self, work: MailboxWork, import_: Import, desired: Desired, delta: Delta | None
     ) -> None:
-        destination, policy = import_.destination, policy_of(import_)
-        known = await work.known()
-        folder_is_new = await open_folder(work, destination)
-        if needs_whole_folder(work.head, import_):
-            delta = None
-        complete = delta is None
-        if delta is None and work.head.folder is not None and not folder_is_new:
-            delta = await work.mailbox.delta(work.head.folder)
-        changes = delta.changes if delta else ()
-        link = delta.link if delta else None
-        known, surplus = await work.observe(known, changes, desired, policy, complete=complete)
-        labels = (
-            relabelled(known, changes, work.head.category, destination.category)
-            if work.head.category != destination.category
-            else None
-        )
-        plan = await aside(len(desired), make_plan, desired, known, surplus, policy, labels)
-        waiting = await self._waiting(work, import_, plan, count_of(known))
+        folder_is_new = await open_folder(work, import_.destination)
+        planned = await plan_mailbox(work, import_, desired, delta, empty=folder_is_new)
+        waiting = await self._waiting(work, planned)
         if waiting is not None:
-            # A surplus contact is in no state: without a link the next run finds it again.
-            await work.keep(known, fingerprint=None, link=None if surplus else link)
+            await work.keep(planned.known, fingerprint=None, link=planned.link)
             await work.finish(waiting)
             return
-        await color_category(work, destination)
-        await self._carry_out(work, import_, plan, known, desired, link)
+        await color_category(work, import_.destination)
+        await self._carry_out(work, import_, planned, desired)
 
     async def _carry_out(
-        self,
-        work: MailboxWork,
-        import_: Import,
-        plan: Plan,
-        known: KnownContacts,
-        desired: Desired,
-        link: str | None,
+        self, work: MailboxWork, import_: Import, planned: Planned, desired: Desired
     ) -> None:
         progress, category = Progress(), import_.destination.category
-        before = known
+        plan, before, link = planned.plan, planned.known, planned.link
         try:
             await apply_plan(work.mailbox, plan.operations, progress, category, work.may_send)
             if import_.photos is not None:
@@ -197,7 +146,7 @@ class MailboxSync:
         )
         await work.keep(known, fingerprint=work.message.fingerprint if calm else None, link=link)
         counts = progress.counts + ContactCounts(unchanged=plan.unchanged)
-        await work.finish(work.success(counts))
+        await work.finish(work.success(counts, progress.photos))
 
     async def _send_photos(
         self, work: MailboxWork, photos: tuple[SetPhoto, ...], progress: Progress
@@ -213,16 +162,12 @@ class MailboxSync:
                 loaded.append(replace(photo, image=image))
             await apply_plan(work.mailbox, loaded, progress, None, work.may_send)
 
-    async def _waiting(
-        self, work: MailboxWork, import_: Import, plan: Plan, known: int
-    ) -> Result | None:
+    async def _waiting(self, work: MailboxWork, planned: Planned) -> Result | None:
         """The result of a plan that has to wait for an admin, or None if it may run.
 
         A plan that an earlier run asked about is not asked about again.
         """
-        limits = import_.guard
-        guard = Guard(limits.deletes, limits.delete_share, limits.changes, limits.change_share)
-        objection = guard.objection(plan, known)
+        plan, objection = planned.plan, planned.objection
         if objection is None:
             return None
         run, held = work.message.run, work.head.held
@@ -247,20 +192,6 @@ class MailboxSync:
         result = work.success(counts)
         await work.record(result)
         await work.forget()
-
-    async def _since_last_time(self, work: MailboxWork) -> Delta | None:
-        """The folder's delta; None if there is no folder or link yet, or not any more."""
-        head = work.head
-        if head.folder is None or head.link is None:
-            return None
-        work.mailbox.in_folder(head.folder if head.own_folder else None)
-        try:
-            return await work.mailbox.delta(head.folder, head.link)
-        except LinkExpiredError:
-            work.learn(link=None)
-        except FolderGoneError:
-            work.learn(folder=None, link=None, chunks=0)
-        return None
 
     async def _settle(
         self, work: MailboxWork, known: KnownContacts, link: str | None, policy: Policy
@@ -289,21 +220,6 @@ class MailboxSync:
             note = "The run's snapshot is not there."
             raise Defect(note)
         return desired
-
-
-def policy_of(import_: Import) -> Policy:
-    """How the import meets what a mailbox's user does to our contacts."""
-    conflicts = import_.conflicts
-    return Policy(conflicts.deleted == "restore", conflicts.edited == "keep")
-
-
-def needs_whole_folder(head: Head, import_: Import) -> bool:
-    """Whether each contact has to be looked at: its category changes, or edits are kept from now.
-
-    Neither shows in what changed since the last time.
-    """
-    starts_to_keep = policy_of(import_).keep_edits and not head.keep_edits
-    return head.category != import_.destination.category or starts_to_keep
 
 
 def _after(known: KnownContacts, progress: Progress) -> KnownContacts:

@@ -143,12 +143,12 @@ class MailboxWork:
         """Erase all that we know of the mailbox."""
         await self.states.erase(*self._place, self.etag)
 
-    def success(self, counts: ContactCounts) -> Result:
+    def success(self, counts: ContactCounts, photos: int = 0) -> Result:
         """The result of work that was done, with what could not be done of it."""
         rejected = self.head.rejected
         reason = Reason.CONTACTS_REJECTED if rejected else self.head.notice
         return self._result(Outcome.SUCCEEDED, reason).model_copy(
-            update={"contacts": counts, "rejected": rejected}
+            update={"contacts": counts, "photos": photos, "rejected": rejected}
         )
 
     def held(self, reason: Reason, plan: Plan) -> Result:

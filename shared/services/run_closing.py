@@ -139,10 +139,12 @@ def _closed(run: Run, results: Iterable[Result], now: datetime) -> Run:
     contacts = ContactCounts()
     requests, throttled, rejected, count = run.graph_requests, run.throttled, 0, 0
     reasons: set[Reason | None] = set()
+    photos = 0
     for result in results:
         reasons.add(result.reason)
         by_outcome[result.outcome] += 1
         contacts += result.contacts
+        photos += result.photos
         requests += result.graph_requests
         throttled += result.throttled
         rejected += len(result.rejected)
@@ -163,6 +165,7 @@ def _closed(run: Run, results: Iterable[Result], now: datetime) -> Run:
             "ended": now,
             "mailboxes": mailboxes,
             "contacts": contacts,
+            "photos": photos,
             "graph_requests": requests,
             "throttled": throttled,
         }

@@ -148,7 +148,7 @@ async def test_the_snapshot_is_erased_when_the_run_closes(world: World, cloud: L
     photos = {world.people[0]: picture("red")}
     await world.client.change_tenant(world.tenant, photos=photos)
     made = await world.import_((await world.share())["id"], photos={})
-    assert (await world.api.get(f"/runs/{made['firstRun']}"))["contacts"]["photos"] == 2
+    assert (await world.api.get(f"/runs/{made['firstRun']}"))["photos"] == 2
     async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
         snapshots = tables.get_table_client("Snapshots")
         partition = f"{world.tenant}|{made['firstRun']}"

@@ -47,7 +47,7 @@ async def test_a_photo_is_read_once_a_run_and_sent_to_each_mailbox_at_the_wanted
             world.users[two]["displayName"]: (24, 96),
         }
     run = await world.api.get(f"/runs/{made['firstRun']}")
-    assert (run["status"], run["contacts"]["photos"]) == ("succeeded", 4)
+    assert (run["status"], run["photos"]) == ("succeeded", 4)
 
 
 async def test_only_a_photo_that_changed_is_sent_again_and_the_day_after_costs_one_request(

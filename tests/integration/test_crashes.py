@@ -24,6 +24,7 @@ from shared.domain.contact import Contact, fingerprint
 from shared.domain.messages import SyncMailbox, Task
 from shared.domain.models import Destination, GuardLimits, Import, Targets
 from shared.services.mailbox_sync import MailboxSync
+from shared.services.mailboxes import Mailboxes
 from shared.services.seats import SeatBook
 from shared.settings import Settings
 from shared.wiring import new_id
@@ -120,14 +121,12 @@ class Workers:
         tables = self._tables(life)
         credentials = AppCredentials(self._settings)
         graph = Graph(self._settings.graph_endpoint, credentials, MortalGraph(life))
+        store, states = Store(tables), MailboxStates(tables)
         sync = MailboxSync(
-            Store(tables),
-            graph,
-            MailboxStates(tables),
+            store,
+            Mailboxes(store, graph, states, lambda: self._now, new_id),
             Snapshots(tables),
-            SeatBook(Store(tables), lambda: self._now, timedelta()).release,
-            clock=lambda: self._now,
-            new_id=new_id,
+            SeatBook(store, lambda: self._now, timedelta()).release,
         )
         try:
             await sync.run(message)
