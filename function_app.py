@@ -2,6 +2,8 @@
 
 HTTP (API Management publishes it; each call needs an Entra access token, but health)
     shares.py     create_share, list_shares, get_share, change_share, delete_share
+    previews.py   preview_share, preview_import, explain_import
+    adoptions.py  adopt_contacts
     imports.py    create_import, list_imports, get_import, change_import, delete_import,
                   list_import_runs, start_import_run
     runs.py       list_runs, get_run, list_run_results,
@@ -19,8 +21,18 @@ Each trigger calls one service of `shared/services`, wired in `shared/wiring.py`
 
 import azure.functions as func
 
-from shared.triggers import health, imports, licenses, queues, runs, shares, timers
+from shared.triggers import (
+    adoptions,
+    health,
+    imports,
+    licenses,
+    previews,
+    queues,
+    runs,
+    shares,
+    timers,
+)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-for module in (shares, imports, runs, licenses, health, timers, queues):
+for module in (shares, previews, imports, adoptions, runs, licenses, health, timers, queues):
     app.register_functions(module.bp)

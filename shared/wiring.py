@@ -28,6 +28,7 @@ from shared.adapters.snapshots import Snapshots
 from shared.adapters.tables import Tables
 from shared.domain.errors import ContactSyncError
 from shared.domain.models import Targets
+from shared.services.adoptions import Adoptions
 from shared.services.decisions import Decisions
 from shared.services.fan_out import FanOut
 from shared.services.imports import Imports
@@ -35,6 +36,7 @@ from shared.services.ledger import Ledger
 from shared.services.licenses import Licenses
 from shared.services.mailbox_sync import MailboxSync
 from shared.services.mailboxes import Mailboxes
+from shared.services.previews import Previews
 from shared.services.publications import Publications
 from shared.services.run_closing import RunClosing
 from shared.services.runs import Runs
@@ -76,6 +78,8 @@ class App:
     licenses: Licenses
     runs: Runs
     decisions: Decisions
+    previews: Previews
+    adoptions: Adoptions
     fan_out: FanOut
     mailbox_sync: MailboxSync
     run_closing: RunClosing
@@ -149,6 +153,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         return {id_: str(user["mail"]) for id_, user in users.items() if user.get("mail")}
 
     decisions = Decisions(store, ledger, fan_out.send_run, fan_out.queue_run)
+    shares = Shares(store, clock, ids, ledger)
     imports = Imports(store, clock, ids, ledger, fan_out.queue_run, count_mailboxes)
     licenses = Licenses(store, clock, ledger, settings.trial)
     return App(
@@ -162,11 +167,13 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         tokens=AccessTokens(http, settings.entra_authority, settings.client_id),
         tenants=Tenants(store, credentials.prove, clock, ledger),
         ledger=ledger,
-        shares=Shares(store, clock, ids, ledger),
+        shares=shares,
         imports=imports,
         licenses=licenses,
         runs=Runs(store, clock, imports, licenses, fan_out.queue_run, addresses),
         decisions=decisions,
+        previews=Previews(store, graph, shares, imports, publications, mailboxes),
+        adoptions=Adoptions(imports, publications, mailboxes, ledger),
         fan_out=fan_out,
         mailbox_sync=MailboxSync(store, mailboxes, snapshots, seats.release),
         run_closing=RunClosing(store, snapshots, clock),

@@ -114,6 +114,22 @@ class Import(ImportInput):
     removing: bool = False
 
 
+class MailboxInput(Model):
+    """Which of an import's mailboxes a call is about."""
+
+    mailbox: ObjectId
+
+
+class AdoptionInput(MailboxInput):
+    """Where another tool's contacts are: a folder by its name, or (null) the default one.
+
+    `confirm` is the digest of a preview whose matches shall be marked.
+    """
+
+    folder: ShortName | None = None
+    confirm: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")] | None = None
+
+
 class RunTrigger(StrEnum):
     """What started a run."""
 
@@ -223,7 +239,8 @@ class RejectedContact(Model):
 class Result(Model):
     """What happened to one mailbox in a run; ids and counts only.
 
-    `photos` counts those sent. `planned` is what would happen if a held plan were approved, `held_run` the run that asks.
+    `photos` counts those sent. `planned` is what would happen if a held plan were approved,
+    `held_run` the run that asks.
     """
 
     mailbox: str

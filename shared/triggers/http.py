@@ -23,11 +23,13 @@ from shared.domain.errors import (
     FieldError,
     Forbidden,
     InvalidInput,
+    NeedsAdmin,
     NotFound,
     PassingError,
     PayloadTooLarge,
     Unauthenticated,
 )
+from shared.domain.models import Omission
 from shared.services.changes import merge_patch
 from shared.wiring import App, app, new_id
 
@@ -172,6 +174,9 @@ def api(roles: tuple[Role, ...], *query: str) -> Callable[[Handler], Function]:
             except CallerError as error:
                 _log.info("%s %s: %s", handler.__name__, correlation, error.kind)
                 answer = _problem(error, correlation)
+            except NeedsAdmin as error:
+                _log.info("%s %s: %s", handler.__name__, correlation, error.reason)
+                answer = _needs_admin(error, correlation)
             except PassingError as error:
                 _log.warning("%s %s: %s", handler.__name__, correlation, error.detail)
                 answer = _unavailable(error, correlation)
@@ -200,6 +205,11 @@ async def _signed_in(
         errors = tuple(FieldError(name[:100], "no such query parameter") for name in unknown)
         raise InvalidInput("The query is not valid.", errors[:100])
     return await handler(Call(services, caller, req))
+
+
+def omission(left_out: Omission) -> dict[str, Any]:
+    """Somebody left out of a share, with what to do about it."""
+    return {"id": left_out.id, "reason": left_out.reason, "remedy": left_out.reason.remedy}
 
 
 def shown(stored: Stored[Any], **more: Any) -> dict[str, Any]:
@@ -279,6 +289,18 @@ def _problem(error: CallerError, correlation: str) -> Answer:
         body["errors"] = [{"field": e.field, "message": e.message} for e in error.errors]
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
     return Answer(body, error.status, headers)
+
+
+def _needs_admin(error: NeedsAdmin, correlation: str) -> Answer:
+    body = {
+        "type": "urn:contact-sync:problem:needs-admin",
+        "title": "An admin has to act first",
+        "status": 409,
+        "detail": error.reason.remedy,
+        "reason": error.reason,
+        "instance": f"urn:uuid:{correlation}",
+    }
+    return Answer(body, 409)
 
 
 def _unavailable(error: PassingError, correlation: str) -> Answer:

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from shared.adapters.records import Stored
 from shared.domain.models import Outcome, Result, Run, RunStatus
-from shared.triggers.http import PAGED, READERS, WRITERS, Answer, Call, api, shown
+from shared.triggers.http import PAGED, READERS, WRITERS, Answer, Call, api, omission, shown
 
 bp = func.Blueprint()
 
@@ -31,10 +31,7 @@ async def list_runs(call: Call) -> Answer:
 async def get_run(call: Call) -> Answer:
     """Read a run, and who of the share was left out, with the reasons."""
     stored = await call.app.runs.read(call.caller, call.id)
-    omissions = [
-        {"id": o.id, "reason": o.reason, "remedy": o.reason.remedy} for o in stored.value.omissions
-    ]
-    body = {**summary(stored), "omissions": omissions}
+    body = {**summary(stored), "omissions": [omission(o) for o in stored.value.omissions]}
     return Answer(body, headers={"ETag": stored.etag})
 
 

@@ -157,6 +157,10 @@ class Client:
         url = f"{self._box(tenant, user)}/contacts/{contact}"
         (await self.send("DELETE", url)).expect(200)
 
+    async def add_folder(self, tenant: str, user: str, name: str) -> None:
+        url = f"{self._box(tenant, user)}/folders"
+        (await self.send("POST", url, {"displayName": name})).expect(200)
+
     async def rename_folder(self, tenant: str, user: str, folder: str, name: str) -> None:
         url = f"{self._box(tenant, user)}/folders/{folder}"
         (await self.send("PATCH", url, {"displayName": name})).expect(200)

@@ -70,9 +70,15 @@ async def test_what_passes_is_503_with_a_time_to_wait(error: ContactSyncError) -
     assert response.headers["Retry-After"] == ("7" if isinstance(error, Unavailable) else "1")
 
 
-@pytest.mark.parametrize(
-    "error", [Defect(SECRET), RuntimeError(SECRET), NeedsAdmin(Reason.GAVE_UP, SECRET)]
-)
+async def test_what_an_admin_has_to_do_first_is_409_with_its_reason_and_remedy() -> None:
+    response, body = await answer(raising(NeedsAdmin(Reason.CONSENT_MISSING, SECRET)))
+
+    assert (response.status_code, body["reason"]) == (409, "consent_missing")
+    assert body["detail"] == Reason.CONSENT_MISSING.remedy
+    assert SECRET not in json.dumps(body)
+
+
+@pytest.mark.parametrize("error", [Defect(SECRET), RuntimeError(SECRET)])
 async def test_a_defect_is_logged_whole_and_told_to_nobody(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -66,6 +66,22 @@ class Mailbox:
         folders = answer.body["value"]
         return str(folders[0]["id"]) if folders else None
 
+    async def folder_named(self, name: str) -> str | None:
+        """The id of the folder of this name beside the default one, whoever made it."""
+        query = {"$select": "id,displayName", "$top": "100"}
+        async for page in self._session.pages(f"{self._root}/contactFolders", query=query):
+            for folder in page["value"]:
+                if str(folder["displayName"]).casefold() == name.casefold():
+                    return str(folder["id"])
+        return None
+
+    async def mark_folder(self, folder: str) -> None:
+        """Make somebody else's folder this import's own."""
+        mark = {"id": MARK, "value": mark_of(self._import)}
+        body = {"singleValueExtendedProperties": [mark]}
+        answer = await self._session.request("PATCH", self._folder(folder), body=body)
+        self._checked(answer, folder=True)
+
     async def create_folder(self, name: str) -> str:
         """Make this import's own folder and answer its id.
 
@@ -135,7 +151,11 @@ class Mailbox:
         Read one contact each, 20 in a batch: expanding the property is documented for a single
         item only.
         """
-        found: dict[str, str] = {}
+        return {id_: key for id_, key in (await self.all_marks(ids)).items() if key is not None}
+
+    async def all_marks(self, ids: Sequence[str]) -> dict[str, str | None]:
+        """Those of the contacts that bear a mark: the source key, None if another import's."""
+        found: dict[str, str | None] = {}
         for chunk in batched(ids, BATCH_SIZE, strict=False):
             items = [
                 BatchItem("GET", self._contact(i), {"$select": "id", "$expand": _WITH_MARK})
@@ -144,8 +164,7 @@ class Mailbox:
             for contact, answer in zip(chunk, await self._read(items), strict=True):
                 if answer.status == 404:
                     continue
-                key = self._key(self._checked(answer).body)
-                if key is not None:
+                for key in self._keys(self._checked(answer).body):
                     found[contact] = key
         return found
 
@@ -214,11 +233,13 @@ class Mailbox:
     def _contact(self, contact: str) -> str:
         return f"{self._contacts}/{quote(contact, safe='')}"
 
-    def _key(self, contact: Mapping[str, Any]) -> str | None:
-        for extended in contact.get("singleValueExtendedProperties") or ():
-            if extended.get("id", "").lower() == MARK.lower():
-                return key_of_mark(str(extended.get("value", "")), self._import)
-        return None
+    def _keys(self, contact: Mapping[str, Any]) -> list[str | None]:
+        """What a contact's mark says: one key (None: of another import), or nothing."""
+        return [
+            key_of_mark(str(extended.get("value", "")), self._import)
+            for extended in contact.get("singleValueExtendedProperties") or ()
+            if extended.get("id", "").lower() == MARK.lower()
+        ]
 
     def _item(self, operation: Operation, category: str | None) -> BatchItem:
         match operation:

@@ -105,6 +105,11 @@ class Control:
         contact = mailbox.add_contact(folder, body)
         return _answer(shown_contact(folder, contact, None, immutable=True))
 
+    async def add_folder(self, http: web.Request) -> web.Response:
+        mailbox, body = self._mailbox(http), await _json(http)
+        folder = mailbox.add_folder(body, mailbox.root)
+        return _answer({"id": shown_id(folder.core, immutable=True)})
+
     async def change_contact(self, http: web.Request) -> web.Response:
         mailbox, body = self._mailbox(http), await _json(http)
         folder, contact = mailbox.contact(http.match_info["contact"])
@@ -210,6 +215,7 @@ def add_control(app: web.Application, server: GraphServer) -> None:
             web.post("/_sim/expire-delta", control.expire_delta),
             web.get(box, control.mailbox),
             web.post(f"{box}/contacts", control.add_contact),
+            web.post(f"{box}/folders", control.add_folder),
             web.patch(f"{box}/contacts/{{contact}}", control.change_contact),
             web.delete(f"{box}/contacts/{{contact}}", control.delete_contact),
             web.patch(f"{box}/folders/{{folder}}", control.rename_folder),

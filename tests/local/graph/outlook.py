@@ -17,6 +17,7 @@ from tests.local.graph.mailbox import (
     Json,
     Mailbox,
     extended_id,
+    extended_of,
     shown_contact,
     shown_id,
 )
@@ -95,6 +96,7 @@ class OutlookApi:
         name = _body(request).get("displayName")
         if isinstance(name, str):
             mailbox.rename_folder(found, name)
+        found.extended.update(extended_of(_body(request)))
         return Answer(200, self._folder(found, request))
 
     def delete_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:

@@ -1,0 +1,42 @@
+"""Why a person is, or is not, among the contacts of a mailbox: the first cause that holds."""
+
+from dataclasses import dataclass
+
+from shared.domain.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a person, a share and a mailbox.
+
+    `omission` says why the share leaves the person out, `left_out` why the directory leaves the
+    mailbox out, `result` how the last run ended there if not well, `rejected` whether Graph
+    refused the contact, `deleted_by_user` whether the mailbox's user deleted it.
+    """
+
+    withdrawn: bool
+    published: bool
+    omission: Reason | None
+    present: bool
+    target: bool
+    left_out: Reason | None
+    result: Reason | None
+    rejected: bool
+    deleted_by_user: bool
+
+
+def why_absent(facts: Facts) -> Reason | None:
+    """The reason for which a person is missing, or is there though not published; None if neither.
+
+    A person who is there and published needs no reason.
+    """
+    causes = (
+        (facts.withdrawn, Reason.SHARE_WITHDRAWN),
+        (not facts.published, facts.omission or Reason.NOT_IN_SHARE),
+        (facts.present, None),
+        (not facts.target, facts.left_out or Reason.NOT_A_TARGET),
+        (facts.rejected, Reason.CONTACTS_REJECTED),
+        (facts.deleted_by_user, Reason.DELETED_BY_USER),
+        (True, facts.result or Reason.NOT_YET_SYNCED),
+    )
+    return next(reason for holds, reason in causes if holds)

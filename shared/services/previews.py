@@ -1,0 +1,245 @@
+"""Looking before leaping: whom a share holds, what an import would do, why somebody is not there.
+
+Nothing is written, but for the lease on a mailbox that is looked into, since looking counts against
+its limits too.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared.adapters.graph.transport import Graph, Meter
+from shared.adapters.identity import Caller
+from shared.adapters.records import Store, results_of
+from shared.domain.contact import Contact
+from shared.domain.errors import FieldError, InvalidInput, NeedsAdmin
+from shared.domain.explanation import Facts, why_absent
+from shared.domain.models import ContactCounts, Import, Omission, Outcome, Result
+from shared.domain.plan import Create, Delete, Update
+from shared.domain.reasons import Reason
+from shared.services.imports import Imports
+from shared.services.mailbox_planning import plan_mailbox, since_last_time
+from shared.services.mailbox_work import MailboxWork, counts_of
+from shared.services.mailboxes import Mailboxes
+from shared.services.publications import Publications
+from shared.services.share_resolution import Resolution
+from shared.services.shares import Shares
+from shared.services.targets import TargetMailboxes, resolve_targets
+
+SAMPLE: Final = 50
+_KINDS: Final = ("u", "o", "g", "c")
+
+
+@dataclass(frozen=True, slots=True)
+class SharePreview:
+    """How many contacts a share holds now, the first by name, and everybody left out."""
+
+    count: int
+    sample: tuple[Contact, ...]
+    omissions: tuple[Omission, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One change of a preview; the name is the share's, and null for who is no longer in it."""
+
+    action: str
+    key: str
+    display_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPreview:
+    """What the next run would do in a mailbox; `held` is why it would ask first."""
+
+    mailbox: str
+    planned: ContactCounts
+    held: Reason | None
+    changes: tuple[PlannedChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether a person is published and in a mailbox; `reason` if not both."""
+
+    person: str
+    mailbox: str
+    published: bool
+    present: bool
+    reason: Reason | None
+    last_run: str | None = None
+    rejected: str | None = None
+
+
+class Previews:
+    """Previews for the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        graph: Graph,
+        shares: Shares,
+        imports: Imports,
+        publications: Publications,
+        mailboxes: Mailboxes,
+    ) -> None:
+        """Look at these."""
+        self._store = store
+        self._graph = graph
+        self._shares = shares
+        self._imports = imports
+        self._publications = publications
+        self._mailboxes = mailboxes
+
+    async def share(self, caller: Caller, id_: str) -> SharePreview:
+        """Resolve a share of the tenant's own as a run would.
+
+        Raises `NeedsAdmin` or `PassingError` if a run could not read it either.
+        """
+        share = (await self._shares.read(caller, id_)).value
+        found = await self._publications.resolve(caller.tenant, share, caller.tenant, Meter())
+        by_name = sorted(found.contacts.values(), key=lambda c: (_name(c).casefold(), c.key))
+        return SharePreview(
+            len(found.contacts), tuple(by_name[:SAMPLE]), tuple(found.omissions.values())
+        )
+
+    async def plan(self, caller: Caller, import_id: str, mailbox: str) -> ImportPreview:
+        """Plan what the next run would do in one of the import's mailboxes.
+
+        Raises `InvalidInput` if the import does not aim at it, `Busy` while a run is at it.
+        """
+        import_ = (await self._imports.read(caller, import_id)).value
+        found = await self._resolved(caller, import_)
+        targets = await self._targets(caller, import_)
+        if mailbox not in targets.mailboxes:
+            reason = targets.left_out.get(mailbox, Reason.NOT_A_TARGET)
+            raise InvalidInput(
+                "The mailbox cannot be previewed.", (FieldError("mailbox", reason.remedy),)
+            )
+        desired = found.contacts if found is not None else {}
+        work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
+        try:
+            await work.take_lease()
+            delta = await since_last_time(work)
+            there = await _find_place(work, import_)
+            planned = await plan_mailbox(work, import_, desired, delta, empty=not there)
+        finally:
+            await work.release()
+        return ImportPreview(
+            mailbox,
+            counts_of(planned.plan),
+            planned.objection,
+            tuple(
+                PlannedChange(_action(operation), operation.key, _named(desired, operation.key))
+                for operation in planned.plan.operations[:SAMPLE]
+            ),
+        )
+
+    async def explain(
+        self, caller: Caller, import_id: str, mailbox: str, person: str
+    ) -> Explanation:
+        """Say whether a person (an object id, or a key of a result) is in a mailbox, and why not.
+
+        Raises `Busy` while a run is at the mailbox.
+        """
+        import_ = (await self._imports.read(caller, import_id)).value
+        resolution = await self._resolved(caller, import_)
+        targets = await self._targets(caller, import_)
+        keys = _keys(person)
+        key = next((k for k in keys if resolution and k in resolution.contacts), keys[0])
+        work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
+        present, refused = False, None
+        if mailbox in targets.mailboxes or work.etag is not None:
+            try:
+                present = await self._present(work, keys)
+            except NeedsAdmin as error:
+                refused = error.reason
+        known = (await work.known()).get(key)
+        result = work.head.result
+        if import_.last_run is not None:
+            run = results_of(caller.tenant, import_.last_run)
+            stored = await self._store.results.get(run, mailbox)
+            result = stored.value if stored is not None else result
+        rejected = next((r.code for r in work.head.rejected if r.key == key), None)
+        facts = Facts(
+            withdrawn=resolution is None,
+            published=resolution is not None and key in resolution.contacts,
+            omission=_omission(resolution, person),
+            present=present,
+            target=mailbox in targets.mailboxes,
+            left_out=targets.left_out.get(mailbox),
+            result=refused or _ill(result),
+            rejected=rejected is not None,
+            deleted_by_user=known is not None and not known.id,
+        )
+        return Explanation(
+            person,
+            mailbox,
+            facts.published,
+            present,
+            why_absent(facts),
+            import_.last_run,
+            rejected,
+        )
+
+    async def _present(self, work: MailboxWork, keys: tuple[str, ...]) -> bool:
+        head = work.head
+        try:
+            await work.take_lease()
+            folder = head.folder or (await work.mailbox.find_folder() if head.own_folder else None)
+            if folder is None and head.own_folder:
+                return False
+            work.mailbox.in_folder(folder if head.own_folder else None)
+            return bool(await work.mailbox.find(keys))
+        finally:
+            await work.release()
+
+    async def _resolved(self, caller: Caller, import_: Import) -> Resolution | None:
+        share, publisher = await self._publications.find(caller.tenant, import_.share_id)
+        if share is None:
+            return None
+        return await self._publications.resolve(caller.tenant, share, publisher, Meter())
+
+    async def _targets(self, caller: Caller, import_: Import) -> TargetMailboxes:
+        return await resolve_targets(self._graph.session(caller.tenant), import_.targets)
+
+
+async def _find_place(work: MailboxWork, import_: Import) -> bool:
+    """Point at the import's folder in a mailbox without making it; say whether it is there."""
+    own = import_.destination.folder is not None
+    if work.head.folder is not None and work.head.own_folder != own:
+        # The import moves: all it has is in another place.
+        work.learn(folder=None, chunks=0)
+    folder = work.head.folder or (
+        await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
+    )
+    work.learn(folder=folder, own_folder=own)
+    work.mailbox.in_folder(folder if own else None)
+    return folder is not None
+
+
+def _keys(person: str) -> tuple[str, ...]:
+    if person[:2] in {f"{kind}-" for kind in _KINDS}:
+        return (person.lower(),)
+    return tuple(f"{kind}-{person.lower()}" for kind in _KINDS)
+
+
+def _omission(resolution: Resolution | None, person: str) -> Reason | None:
+    id_ = person[2:] if person[:2] in {f"{kind}-" for kind in _KINDS} else person
+    found = resolution.omissions.values() if resolution is not None else ()
+    return next((o.reason for o in found if o.id.lower() == id_.lower()), None)
+
+
+def _ill(result: Result | None) -> Reason | None:
+    return result.reason if result and result.outcome is not Outcome.SUCCEEDED else None
+
+
+def _action(operation: Create | Update | Delete) -> str:
+    return type(operation).__name__.lower()
+
+
+def _name(contact: Contact) -> str:
+    return str(contact.fields.get("displayName", ""))
+
+
+def _named(desired: dict[str, Contact], key: str) -> str | None:
+    return _name(desired[key]) if key in desired else None
