@@ -1,6 +1,7 @@
 """Reading Entra ID: users, groups with their nested members, organisational contacts.
 
-Every function reads all pages or fails: a part is never taken for the whole. Docs: user-list,
+Every function reads all pages or fails: a part is never taken for the whole. Each takes what it
+costs of the tenant's resource units first. Docs: user-list,
 group-list-transitivemembers, orgcontact-list, directoryobject-getbyids, aad-advanced-queries.
 """
 
@@ -18,6 +19,9 @@ from shared.domain.reasons import Reason
 type Object = dict[str, Any]
 
 _PAGE: Final = "999"
+_USERS, _MEMBERS, _BY_IDS, _OTHERS = 2, 4, 2, 1
+"""Resource units of a request as made here, with $select (docs: throttling-limits)."""
+
 _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
 _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
@@ -38,7 +42,7 @@ _MANAGER: Final = "manager($select=id,displayName)"
 async def all_users(session: GraphSession) -> AsyncIterator[Object]:
     """Every user of the tenant, 999 a page, each with its manager's name."""
     query = {"$select": _USER_FIELDS, "$expand": _MANAGER, "$top": _PAGE}
-    async for page in session.pages("/users", query=query):
+    async for page in session.pages("/users", query=query, units=_USERS):
         for user in page["value"]:
             yield user
 
@@ -71,6 +75,7 @@ async def users_by_id(
             )
             for ids in chunk
         ]
+        await session.directory.take(_USERS * len(items))
         for answer in await _read_batch(session, items):
             found.update({user["id"]: user for user in answer["value"]})
     return found
@@ -78,6 +83,7 @@ async def users_by_id(
 
 async def group(session: GraphSession, group_id: str) -> Object:
     """One group; raises `NeedsAdmin` (group not found) if it does not exist."""
+    await session.directory.take(_OTHERS)
     try:
         answer = required(
             await session.read(f"/groups/{group_id}", query={"$select": _GROUP_FIELDS})
@@ -109,7 +115,7 @@ async def group_mailboxes(session: GraphSession, group_id: str) -> AsyncIterator
 async def org_contacts(session: GraphSession) -> AsyncIterator[Object]:
     """Every organisational contact of the tenant."""
     query = {"$select": _ORG_CONTACT_FIELDS, "$top": _PAGE}
-    async for page in session.pages("/contacts", query=query):
+    async for page in session.pages("/contacts", query=query, units=_OTHERS):
         for contact in page["value"]:
             yield contact
 
@@ -118,6 +124,7 @@ async def mailboxes_by_id(session: GraphSession, ids: Sequence[str]) -> dict[str
     """Those of the users that exist, with `mail`, by id; 1,000 per request."""
     found: dict[str, Object] = {}
     for chunk in batched(sorted(set(ids)), _IDS_PER_LOOKUP, strict=False):
+        await session.directory.take(_BY_IDS)
         answer = required(
             await session.request(
                 "POST",
@@ -153,7 +160,7 @@ async def _members(
     path = f"/groups/{group_id}/transitiveMembers/{kind}"
     query = {"$select": fields, "$top": _PAGE, "$count": "true"}
     try:
-        async for page in session.pages(path, query=query, headers=_ADVANCED):
+        async for page in session.pages(path, query=query, headers=_ADVANCED, units=_MEMBERS):
             for member in page["value"]:
                 yield member
     except Refused as error:

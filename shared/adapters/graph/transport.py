@@ -25,6 +25,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
 
 from shared.adapters.credentials import GRAPH_SCOPE, AppCredentials, refused
+from shared.adapters.graph.pacing import Units
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, Unavailable
 from shared.domain.reasons import Reason
 
@@ -99,12 +100,14 @@ class Graph:
         self._endpoint = endpoint.rstrip("/")
         self._credentials = credentials
         self._adapters: OrderedDict[str, GraphRequestAdapter] = OrderedDict()
+        self._units: dict[str, Units] = {}
         self._client: httpx.AsyncClient | None = None
         self._opened: httpx.AsyncBaseTransport | None = None
 
     def session(self, tenant: str, meter: Meter | None = None) -> "GraphSession":
         """Talk to one tenant; what it costs is added to `meter`."""
-        return GraphSession(self._adapter(tenant), self._endpoint, meter or Meter())
+        adapter = self._adapter(tenant)
+        return GraphSession(adapter, self._endpoint, meter or Meter(), self._units[tenant])
 
     async def close(self) -> None:
         """Close the connections."""
@@ -129,9 +132,10 @@ class Graph:
                 client=self._http(),
             )
             found.base_url = self._endpoint
-            self._adapters[tenant] = found
+            self._adapters[tenant], self._units[tenant] = found, Units()
             if len(self._adapters) > _TENANTS_KEPT:
-                self._adapters.popitem(last=False)
+                oldest, _ = self._adapters.popitem(last=False)
+                del self._units[oldest]
         self._adapters.move_to_end(tenant)
         return found
 
@@ -153,11 +157,14 @@ class Graph:
 class GraphSession:
     """Microsoft Graph for one tenant and one piece of work."""
 
-    def __init__(self, adapter: GraphRequestAdapter, endpoint: str, meter: Meter) -> None:
-        """Use `Graph.session`."""
+    def __init__(
+        self, adapter: GraphRequestAdapter, endpoint: str, meter: Meter, directory: Units
+    ) -> None:
+        """Use `Graph.session`; `directory` is what the tenant's directory may still be asked."""
         self._adapter = adapter
         self._endpoint = endpoint
         self.meter = meter
+        self.directory = directory
 
     async def request(
         self,
@@ -211,19 +218,22 @@ class GraphSession:
         *,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        units: float = 0,
     ) -> AsyncIterator[dict[str, Any]]:
         """Read a collection page by page, empty pages and all; each answer must be a success.
 
         The same headers go with every page: advanced queries need theirs again on next links
         (docs: aad-advanced-queries). Raises `Refused` for a 4xx, so that a part is never taken
-        for the whole.
+        for the whole. Each page takes `units` of the directory's.
         """
+        await self.directory.take(units)
         answer = required(await self.read(path, query=query, headers=headers))
         while True:
             yield answer.body
             link = answer.body.get("@odata.nextLink")
             if not link:
                 return
+            await self.directory.take(units)
             answer = required(await self.read(link, headers=headers))
 
     async def _send(self, info: RequestInformation) -> httpx.Response:
