@@ -1,0 +1,76 @@
+"""Going no faster than Microsoft allows, and fairly."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+from azure.data.tables.aio import TableServiceClient
+
+from shared.adapters.graph.pacing import Units
+from tests.local.client import Client
+from tests.local.cloud import LocalCloud
+from tests.world import World
+
+
+async def nearly_used_up(cloud: LocalCloud, world: World, left: int) -> None:
+    """Leave so many requests of what the first target's mailbox may take."""
+    pace = {"left": left, "since": datetime.now(UTC).isoformat()}
+    row = {
+        "PartitionKey": world.tenant,
+        "RowKey": f"mailbox|{world.targets[0]}",
+        "body00": json.dumps({"until": None, "pace": pace}),
+    }
+    async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
+        table = await tables.create_table_if_not_exists("Leases")
+        await table.upsert_entity(row)
+
+
+async def test_a_mailbox_near_its_limit_waits_in_the_queue_and_never_sees_a_429(
+    cloud: LocalCloud, client: Client
+) -> None:
+    world = await World.create(client, people=60, targets=1)
+    await nearly_used_up(cloud, world, 25)
+    await client.reset_requests()
+    made = await world.import_((await world.share())["id"])
+    run = await world.api.get(f"/runs/{made['firstRun']}")
+    assert (run["status"], run["throttled"]) == ("succeeded", 0)
+    assert await world.names(world.targets[0]) == world.expected()
+    use = (await client.requests())["tenants"][world.tenant]["mailboxes"][world.targets[0]]
+    # Twice: it went back into the queue, and found its folder and contacts again.
+    assert use["routes"]["POST /$batch"]["http"] == 3
+    assert use["routes"]["GET /users/{id}/contactFolders/{id}/contacts/delta"]["http"] >= 2
+
+
+async def test_a_small_tenants_run_need_not_wait_for_a_large_ones(client: Client) -> None:
+    large = await World.create(client, people=1, targets=250)
+    small = await World.create(client, people=1, targets=2)
+    shares = [(await world.share())["id"] for world in (large, small)]
+    first = await large.import_(shares[0], settle=False)
+    second = await small.import_(shares[1], settle=False)
+    await client.settle(120)
+    runs = [
+        await world.api.get(f"/runs/{made['firstRun']}")
+        for world, made in ((large, first), (small, second))
+    ]
+    assert [run["mailboxes"]["succeeded"] for run in runs] == [250, 2]
+    assert runs[1]["ended"] < runs[0]["ended"]
+    await large.rest()
+    await small.rest()
+
+
+async def test_a_directory_is_asked_for_no_more_than_its_share_of_units(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    units = Units()
+    for _ in range(100):
+        await units.take(10)
+    # 500 at once; what goes beyond waits its turn at 50 in a second.
+    assert len(pauses) in {49, 50}
+    assert 9 < max(pauses) <= 10
