@@ -1,7 +1,9 @@
 """One request to Microsoft Graph: sent by the SDK's adapter, counted, its refusals in our terms.
 
-All tenants share one HTTP client. The SDK's own retries are off, since they also repeat POST,
-which can create a contact twice (graph-facts.md); waiting is decided here and in the services.
+All tenants share one HTTP client; aiohttp carries it, since httpcore's pool and its search for
+other event loops cost most of a request's CPU (`make bench`). The SDK's own retries are off, since
+they also repeat POST, which can create a contact twice (graph-facts.md); waiting is decided here
+and in the services.
 """
 
 import asyncio
@@ -11,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
+import aiohttp
 import httpx
 import orjson
 from azure.core.exceptions import AzureError, ClientAuthenticationError
+from httpx_aiohttp import AiohttpTransport
 from kiota_abstractions.method import Method
 from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
@@ -142,7 +146,7 @@ class Graph:
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
             option = RetryHandlerOption(max_retries=0)
-            self._opened = self._transport or httpx.AsyncHTTPTransport(limits=_LIMITS)
+            self._opened = self._transport or AiohttpTransport(limits=_LIMITS)
             self._client = GraphClientFactory.create_with_default_middleware(
                 client=httpx.AsyncClient(
                     base_url=self._endpoint,
@@ -242,7 +246,7 @@ class GraphSession:
             answer = await self._adapter.send_primitive_async(info, "bytes", None)
         except ClientAuthenticationError as error:
             raise refused(error) from error
-        except (httpx.HTTPError, AzureError) as error:
+        except (httpx.HTTPError, aiohttp.ClientError, AzureError) as error:
             message = f"Microsoft Graph did not answer ({type(error).__name__})."
             raise Unavailable(message, _DEFAULT_WAIT) from error
         if not isinstance(answer, httpx.Response):
