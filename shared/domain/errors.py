@@ -11,6 +11,7 @@
     │   └── PayloadTooLarge      413
     ├── PassingError             wait and try again: HTTP 503, or the message goes back to the queue
     │   ├── Throttled            Microsoft asked us to slow down
+    │   │   └── Paced            or would have to, if we went on
     │   ├── Unavailable          a service did not answer, or answered 5xx
     │   └── Busy                 another worker holds the lease
     ├── NeedsAdmin               an admin has to act: ends as a run or result with its reason
@@ -120,6 +121,10 @@ class PassingError(ContactSyncError):
 
 class Throttled(PassingError):
     """Microsoft Graph answered 429, or 503 with a Retry-After."""
+
+
+class Paced(Throttled):
+    """We slow down ourselves, before Microsoft has to ask."""
 
 
 class Unavailable(PassingError):

@@ -1,45 +1,61 @@
-"""How fast we may go, so that a healthy run is never throttled (docs: throttling-limits).
+"""How fast we may go in a mailbox, so that a healthy run is never throttled.
 
-Outlook allows one app 10,000 requests in 10 minutes and 150 MB in 5 minutes per mailbox. A bucket
-of 4,500 requests, refilled by 9 in a second, lets at most 4,500 + 9 · 600 = 9,900 through in any
-10 minutes, however Exchange lays its window. 150 MB in 5 minutes are 300 MB in 10, or 30 KB for
-each of 10,000 requests: a larger one counts as several.
+Outlook allows an app 10,000 requests to a mailbox in 10 minutes and 150 MB in 5 minutes (docs:
+throttling-limits). We remember when we sent how many, and let at most 9,700 through in any 10
+minutes, however Exchange lays its window; what is left is for reading on after a pause. 150 MB in
+5 minutes are 300 MB in 10, or 30 KB for each of 10,000 requests: a larger one counts as several.
 """
 
+import math
 from datetime import datetime
 from typing import Final
 
 from shared.domain.models import Model
 
-CAPACITY: Final = 4_500.0
-PER_SECOND: Final = 9.0
+LIMIT: Final = 9_700
+_WINDOW: Final = 600
+_STEP: Final = 20
+"""Seconds that are remembered as one moment, their last."""
 _BYTES_PER_REQUEST: Final = 30_000
-_WORTH_WAITING_FOR: Final = 2_000.0
+_WORTH_WAITING_FOR: Final = 2_000
 
 
 class Pace(Model):
-    """What is left of a mailbox's bucket since a moment; kept with the lease on the mailbox."""
+    """What was sent to a mailbox in the last ten minutes: moments (POSIX seconds) and requests."""
 
-    left: float = CAPACITY
-    since: datetime | None = None
+    sent: tuple[tuple[int, int], ...] = ()
 
-    def refilled(self, now: datetime) -> "Pace":
-        """The bucket as it is now; a clock that went back refills nothing."""
-        passed = max((now - self.since).total_seconds(), 0.0) if self.since else 0.0
-        return Pace(left=min(CAPACITY, self.left + passed * PER_SECOND), since=now)
+    def at(self, now: datetime) -> "Pace":
+        """Only what still counts; after a clock went back, the future counts as now."""
+        latest = _step(now)
+        moments: dict[int, int] = {}
+        for moment, requests in self.sent:
+            if min(moment, latest) > now.timestamp() - _WINDOW:
+                moments[min(moment, latest)] = moments.get(min(moment, latest), 0) + requests
+        return Pace(sent=tuple(sorted(moments.items())))
 
-    def spent(self, requests: float) -> "Pace":
-        """The bucket after so many requests."""
-        return self.model_copy(update={"left": self.left - requests})
+    def spent(self, now: datetime, requests: int) -> "Pace":
+        """The pace after so many requests now."""
+        return Pace(sent=(*self.sent, (_step(now), requests))).at(now)
 
-    def wait(self, requests: float, to_come: float) -> float:
+    def wait(self, now: datetime, requests: int, to_come: int) -> float:
         """Seconds until `requests` fit, and enough of the `to_come` that waiting was worth it."""
-        if requests <= self.left:
+        counted = self.at(now).sent
+        used = sum(number for _, number in counted)
+        if used + requests <= LIMIT:
             return 0.0
         worth = max(requests, min(to_come, _WORTH_WAITING_FOR))
-        return (worth - self.left) / PER_SECOND
+        for moment, number in counted:
+            used -= number
+            if used + worth <= LIMIT:
+                return moment + _WINDOW - now.timestamp()
+        return float(_WINDOW)
 
 
-def weight(size: int) -> float:
+def weight(size: int) -> int:
     """How many requests one of `size` bytes counts for."""
-    return max(1.0, size / _BYTES_PER_REQUEST)
+    return max(1, math.ceil(size / _BYTES_PER_REQUEST))
+
+
+def _step(now: datetime) -> int:
+    return (int(now.timestamp()) // _STEP + 1) * _STEP

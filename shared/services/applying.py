@@ -51,21 +51,20 @@ async def apply_plan(
     operations: Sequence[Operation],
     progress: Progress,
     category: str | None,
-    may_send: Callable[[float, float], Awaitable[None]],
+    may_send: Callable[[int, int, int], Awaitable[None]],
 ) -> None:
     """Carry out the operations; `progress` grows as they take effect.
 
-    `may_send` is awaited before each batch, with the requests in it and those to come in all; it
-    raises if the lease on the mailbox is lost, or if the mailbox can take no more for now.
-    Raises `Throttled` or `Unavailable` when Graph wants a longer pause than we wait in place, or
+    `may_send` is awaited before each batch, with the requests in it, what they weigh, and those to
+    come in all; it raises if the lease on the mailbox is lost, or if the mailbox can take no more
+    for now. Raises `Throttled` or `Unavailable` when Graph wants a longer pause than we wait in place, or
     when several rounds brought nothing, `FolderGoneError` when contacts have no place any more.
     """
     waiting = deque(operations)
     fruitless = 0
     while waiting:
         size = min(BATCH_SIZE, len(waiting))
-        requests = sum(_requests(waiting[number]) for number in range(size))
-        await may_send(requests, max(requests, len(waiting)))
+        await may_send(size, sum(_weight(waiting[n]) for n in range(size)), len(waiting))
         batch = [waiting.popleft() for _ in range(size)]
         before = len(progress.done) + len(progress.rejected)
         again, pause, doubtful = await _one_round(mailbox, batch, progress, category)
@@ -82,8 +81,8 @@ async def apply_plan(
         waiting.extendleft(reversed(again))
 
 
-def _requests(operation: Operation) -> float:
-    return weight(len(operation.image)) if isinstance(operation, SetPhoto) else 1.0
+def _weight(operation: Operation) -> int:
+    return weight(len(operation.image)) if isinstance(operation, SetPhoto) else 1
 
 
 async def _one_round(

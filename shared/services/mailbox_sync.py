@@ -14,7 +14,7 @@ from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredErr
 from shared.adapters.mailbox_state import HeldPlan
 from shared.adapters.records import Store, results_of
 from shared.adapters.snapshots import Desired, Snapshots, snapshot_id
-from shared.domain.errors import Busy, Defect, NeedsAdmin
+from shared.domain.errors import Busy, Defect, NeedsAdmin, Paced
 from shared.domain.messages import SyncMailbox, Task
 from shared.domain.models import ContactCounts, Import, Outcome, Result, RunStatus
 from shared.domain.plan import (
@@ -127,6 +127,14 @@ class MailboxSync:
             if import_.photos is not None:
                 known = _after(before, progress)
                 await self._send_photos(work, photos_due(desired, known), progress)
+        except Paced:
+            # There is time: with the echo read now, the next try goes on where this one ends.
+            known, _, link = await self._settle(
+                work, _after(before, progress), link, policy_of(import_)
+            )
+            await work.keep(known, fingerprint=None, link=link)
+            await work.save()
+            raise
         except BaseException:
             # The link stays the old one: the next delta shows again what took effect just now.
             await work.keep(_after(before, progress), fingerprint=None, link=work.head.link)

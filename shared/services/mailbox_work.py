@@ -15,7 +15,7 @@ from shared.adapters.leases import Lease, Leases
 from shared.adapters.mailbox_state import Head, MailboxStates
 from shared.adapters.records import Store, results_of
 from shared.domain.contact import Contact
-from shared.domain.errors import Busy, NeedsAdmin, Throttled
+from shared.domain.errors import Busy, NeedsAdmin, Paced
 from shared.domain.messages import SyncMailbox
 from shared.domain.models import ContactCounts, Outcome, Result
 from shared.domain.plan import Change, KnownContacts, Plan, Policy, observe, unknown_ids
@@ -44,6 +44,7 @@ class MailboxWork:
     new_id: Callable[[], str]
     started: datetime = field(init=False)
     lease: Lease | None = None
+    counted: int = 0
 
     def __post_init__(self) -> None:
         """Start the watch."""
@@ -61,25 +62,31 @@ class MailboxWork:
         if (now.etag if now else None) != self.etag:
             raise Busy("Another worker was at this mailbox.", 1.0)
 
-    async def may_send(self, requests: float, to_come: float) -> None:
+    async def may_send(self, requests: int, weighing: int, to_come: int) -> None:
         """Let so many requests pass if the lease is still ours and the mailbox can take them.
 
-        Raises `Busy` if the lease was lost, `Throttled` if the mailbox's limit asks for a pause
-        (of `to_come` requests in all) before Exchange has to.
+        `weighing` is what they count for (`pacing.weight`). Raises `Busy` if the lease was lost,
+        `Paced` if the mailbox needs a pause (for `to_come` requests in all).
         """
         if self.lease is None:
             return
         now = self.clock()
         if self.lease.until - now < _RENEW_BEFORE:
             self.lease = await self.leases.renew(self.lease, now, LEASE)
-        self.lease.pace = self.lease.pace.refilled(now)
-        if wait := self.lease.pace.wait(requests, to_come):
-            raise Throttled("The mailbox's limit is near.", max(wait, LONGEST_WAIT))
-        self.lease.pace = self.lease.pace.spent(requests)
+        self._count(self.lease, now)
+        if wait := self.lease.pace.wait(now, weighing, to_come):
+            raise Paced("The mailbox's limit is near.", max(wait, LONGEST_WAIT))
+        self.lease.pace = self.lease.pace.spent(now, weighing - requests)
+
+    def _count(self, lease: Lease, now: datetime) -> None:
+        """Take what was sent since the last time into the pace."""
+        lease.pace = lease.pace.spent(now, self.meter.items - self.counted)
+        self.counted = self.meter.items
 
     async def release(self) -> None:
         """Give the mailbox back."""
         if self.lease is not None:
+            self._count(self.lease, self.clock())
             await self.leases.give_back(self.lease)
             self.lease = None
 

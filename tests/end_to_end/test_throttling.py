@@ -8,14 +8,16 @@ import pytest
 from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.graph.pacing import Units
+from shared.domain.pacing import LIMIT
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
 from tests.world import World
 
 
 async def nearly_used_up(cloud: LocalCloud, world: World, left: int) -> None:
-    """Leave so many requests of what the first target's mailbox may take."""
-    pace = {"left": left, "since": datetime.now(UTC).isoformat()}
+    """Leave so many requests of what the first target's mailbox may take, for some seconds."""
+    moment = int(datetime.now(UTC).timestamp()) - 592
+    pace = {"sent": [[moment, LIMIT - left]]}
     row = {
         "PartitionKey": world.tenant,
         "RowKey": f"mailbox|{world.targets[0]}",

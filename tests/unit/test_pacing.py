@@ -5,48 +5,50 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.pacing import CAPACITY, Pace, weight
+from shared.domain.pacing import LIMIT, Pace, weight
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@given(st.lists(st.tuples(st.floats(1, 200), st.floats(0, 30), st.floats(0, 5_000)), max_size=400))
-def test_no_ten_minutes_ever_see_ten_thousand_requests(
-    steps: list[tuple[float, float, float]],
+@given(
+    st.lists(st.tuples(st.integers(1, 900), st.floats(0, 90), st.integers(0, 5_000)), max_size=200)
+)
+def test_no_ten_minutes_ever_see_more_than_the_limit(
+    steps: list[tuple[int, float, int]],
 ) -> None:
     pace, now = Pace(), START
-    sent: list[tuple[datetime, float]] = []
+    sent: list[tuple[datetime, int]] = []
     for requests, idle, to_come in steps:
         now += timedelta(seconds=idle)
-        pace = pace.refilled(now)
-        if wait := pace.wait(requests, to_come):
+        if wait := pace.wait(now, requests, to_come):
             now += timedelta(seconds=wait)
-            pace = pace.refilled(now)
-            assert pace.left >= requests - 0.01
-        pace = pace.spent(requests)
+            assert pace.wait(now, requests, 0) == 0
+        pace = pace.spent(now, requests)
         sent.append((now, requests))
     for moment, _ in sent:
         window = sum(n for when, n in sent if moment <= when < moment + timedelta(minutes=10))
-        assert window < 10_000
+        assert window <= LIMIT
+    assert len(pace.sent) <= 31
 
 
-def test_a_fill_of_many_contacts_waits_seldom_and_long_rather_than_often() -> None:
+def test_a_fill_of_many_contacts_waits_seldom_and_loses_no_time() -> None:
     pace, now, waits = Pace(), START, 0
-    for left in range(20_000, 0, -20):
-        pace = pace.refilled(now)
-        if wait := pace.wait(20, left):
+    for left in range(50_000, 0, -20):
+        if wait := pace.wait(now, 20, left):
             now += timedelta(seconds=wait)
-            pace, waits = pace.refilled(now), waits + 1
-        pace = pace.spent(20)
+            waits += 1
+        pace = pace.spent(now, 20)
         now += timedelta(seconds=0.4)
-    assert waits <= 12
+    assert waits <= 20
+    assert now - START < timedelta(minutes=60)
 
 
-def test_a_clock_that_goes_back_neither_refills_nor_blocks_for_ever() -> None:
-    empty = Pace(left=0, since=START)
-    back = empty.refilled(START - timedelta(days=3))
-    assert back.left == 0
-    assert back.refilled(START - timedelta(days=3) + timedelta(minutes=10)).left == CAPACITY
+@given(st.integers(0, 20_000), st.timedeltas(timedelta(0), timedelta(days=30)))
+def test_a_clock_that_goes_back_blocks_for_no_longer_than_ten_minutes(
+    requests: int, back: timedelta
+) -> None:
+    now = START - back
+    assert Pace().spent(START, requests).wait(now, 20, 20) <= 620
 
 
 @given(st.integers(0, 4_000_000))

@@ -59,6 +59,8 @@ async def send_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[
     whole did not come through: the fate of each of its writes is then unknown.
     """
     body = {"requests": [item.as_json(number) for number, item in enumerate(items)]}
+    # The batch itself is none of the requests that are counted.
+    session.meter.items += len(items) - 1
     answer = required(await session.request("POST", "/$batch", body=body))
     answers = {str(part.get("id")): _answer(part) for part in answer.body.get("responses", ())}
     if missing := [n for n in range(len(items)) if str(n) not in answers]:

@@ -45,9 +45,13 @@ LONGEST_WAIT: Final = 5.0
 
 @dataclass(slots=True)
 class Meter:
-    """What one piece of work cost: HTTP requests to Graph and how often Graph said 429."""
+    """What one piece of work cost: HTTP requests to Graph and how often Graph said 429.
+
+    `items` counts what Graph counts: each request of a batch by itself.
+    """
 
     requests: int = 0
+    items: int = 0
     throttled: int = 0
 
 
@@ -242,6 +246,7 @@ class GraphSession:
 
     async def _send(self, info: RequestInformation) -> httpx.Response:
         self.meter.requests += 1
+        self.meter.items += 1
         try:
             answer = await self._adapter.send_primitive_async(info, "bytes", None)
         except ClientAuthenticationError as error:
