@@ -37,7 +37,7 @@ format: $(READY) ## bring the code into form
 	$(BIN)/ruff format .
 
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
-	$(BIN)/python -m tests.performance
+	$(BIN)/python -m tests.performance $(ARGS)
 
 lock: $(READY) ## pin what pyproject.toml names; ARGS=--upgrade takes the newest versions
 	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header -o requirements.txt pyproject.toml

@@ -1,14 +1,13 @@
 """What every test shares: one local cloud for all of them, and bounded property tests."""
 
 import os
-import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp.connector
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.local.certificates import trust
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
 from tests.world import World
@@ -28,9 +27,7 @@ async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
     """Azurite, both simulators and the functions host; each test brings tenants of its own."""
     build_folder: Path = tmp_path_factory.mktemp("build")
     async with LocalCloud(build=build_folder) as running:
-        # aiohttp made its context when it was imported: here it learns to trust our Entra too.
-        trusted: ssl.SSLContext = aiohttp.connector._SSL_CONTEXT_VERIFIED
-        trusted.load_verify_locations(running.environment["SSL_CERT_FILE"])
+        trust(running.environment["SSL_CERT_FILE"])
         yield running
 
 

@@ -57,8 +57,9 @@ async def apply_plan(
 
     `may_send` is awaited before each batch, with the requests in it, what they weigh, and those to
     come in all; it raises if the lease on the mailbox is lost, or if the mailbox can take no more
-    for now. Raises `Throttled` or `Unavailable` when Graph wants a longer pause than we wait in place, or
-    when several rounds brought nothing, `FolderGoneError` when contacts have no place any more.
+    for now. Raises `Throttled` or `Unavailable` when Graph wants a longer pause than we wait in
+    place, or when several rounds brought nothing, `FolderGoneError` when contacts have no place
+    any more.
     """
     waiting = deque(operations)
     fruitless = 0

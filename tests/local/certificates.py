@@ -1,8 +1,10 @@
 """Certificates of a throw-away authority: azure-identity insists on https for Entra ID."""
 
+import ssl
 from pathlib import Path
 from typing import NamedTuple
 
+import aiohttp.connector
 import certifi
 import trustme
 
@@ -12,6 +14,16 @@ class Certificates(NamedTuple):
 
     trusted: Path
     server: Path
+
+
+def trust(authorities: str) -> None:
+    """Let this process trust the authorities of a file.
+
+    aiohttp, under Azure's SDK, made its context when it was imported, so the environment's
+    SSL_CERT_FILE comes too late for it.
+    """
+    context: ssl.SSLContext = aiohttp.connector._SSL_CONTEXT_VERIFIED
+    context.load_verify_locations(authorities)
 
 
 def make_certificates(folder: Path) -> Certificates:

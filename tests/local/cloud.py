@@ -132,6 +132,11 @@ class LocalCloud:
             await asyncio.sleep(0.05)
         raise RuntimeError(f"The functions host does not answer: see {self.logs / 'host.log'}.")
 
+    @property
+    def host_process(self) -> int | None:
+        """The process id of the functions host, if it runs."""
+        return self._host.pid if self._host is not None else None
+
     async def stop_host(self, number: int = signal.SIGTERM) -> None:
         """Stop the functions host; with SIGKILL it dies as it is."""
         process, self._host = self._host, None

@@ -1,73 +1,99 @@
-"""`make bench`: what a mailbox costs at several sizes, into build/bench.json and a table.
+"""`make bench`: what the engine costs and how fast it is, into build/bench.json, a table and plots.
 
-Each size is a share of so many people in one mailbox, filled, left alone for a day, and changed
-by 1 %. Requests are those that the Graph simulator counted for the mailbox.
+Requests are those that the Graph simulator counted; times are ratios within one run. Parts can be
+named (`make bench ARGS="counts naive"`), the rest of bench.json then stays; `--mailboxes` says how
+large the company of the part `run` is.
 """
 
+import argparse
 import asyncio
 import json
-import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from tests.local.cloud import BUILD, LocalCloud
-from tests.world import World
+from tests.performance import counts, fleet, naive, report, speed
+from tests.performance.engine import Engine, engine
 
-SIZES = (10, 100, 1_000, 3_000)
-
-
-async def main() -> None:
-    """Measure every size in one local cloud."""
-    measured: dict[str, dict[str, Any]] = {"fill": {}, "idle": {}, "change": {}}
-    async with LocalCloud() as cloud:
-        for size in SIZES:
-            world = await World.create(cloud.client, people=size, targets=1)
-            share = await world.share()
-            measured["fill"][str(size)] = await _cost(world, world.import_(share["id"]))
-            measured["idle"][str(size)] = await _cost(world, world.next_day())
-            changed = max(1, size // 100)
-            for person in world.people[:changed]:
-                await world.change(person, jobTitle="Changed")
-            measured["change"][f"{changed} of {size}"] = await _cost(world, world.next_day())
-            await world.rest()
-    written = {
-        f"{kind}_requests": {size: cost["requests"] for size, cost in costs.items()}
-        for kind, costs in measured.items()
-    }
-    idle = measured["idle"][str(SIZES[-1])]["seconds"]
-    written["fill_to_idle_ratio"] = {
-        "value": round(measured["fill"][str(SIZES[-1])]["seconds"] / idle, 2)
-    }
-    (BUILD / "bench.json").write_text(json.dumps(written, indent=2))
-    _show(measured)
+type Part = Callable[[LocalCloud, Engine, int], Awaitable[dict[str, Any]]]
 
 
-async def _cost(world: World, work: Awaitable[Any]) -> dict[str, float]:
-    await world.client.reset_requests()
-    started = time.perf_counter()
-    await work
-    seconds = time.perf_counter() - started
-    counted = (await world.client.requests())["tenants"][world.tenant]["mailboxes"]
-    use = counted[world.targets[0]]
-    if use["throttled"]:
-        message = "a healthy run was throttled"
-        raise AssertionError(message)
-    return {"requests": use["http"], "seconds": seconds}
+async def _counts(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    return {**await counts.mailboxes(made), **await counts.directories(cloud)}
 
 
-def _show(measured: dict[str, dict[str, Any]]) -> None:
-    table = Table(title="Graph requests for one mailbox", title_justify="left")
-    table.add_column("what")
-    table.add_column("contacts", justify="right")
-    table.add_column("requests", justify="right")
-    for kind, costs in measured.items():
-        for size, cost in costs.items():
-            table.add_row(kind, size, str(cost["requests"]))
-    Console().print(table)
+async def _fill(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    del cloud
+    return await speed.fill_limit(made)
+
+
+async def _decisions(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    del cloud, made
+    return speed.per_contact()
+
+
+async def _loop(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    del cloud
+    return await speed.event_loop(made)
+
+
+async def _naive(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    del cloud
+    return await naive.against_ours(made)
+
+
+async def _memory(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    return await speed.memory(made, cloud.addresses["storage"])
+
+
+async def _cold(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    return await speed.cold_start(made, cloud.environment)
+
+
+async def _libraries(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    del cloud, made
+    return {"libraries": {**speed.libraries(), **await speed.transports()}}
+
+
+async def _run(cloud: LocalCloud, made: Engine, mailboxes: int) -> dict[str, Any]:
+    del made
+    return await fleet.whole_run(cloud, mailboxes)
+
+
+PARTS: dict[str, Part] = {
+    "decisions": _decisions,
+    "libraries": _libraries,
+    "cold": _cold,
+    "memory": _memory,
+    "fill": _fill,
+    "loop": _loop,
+    "naive": _naive,
+    "counts": _counts,
+    "run": _run,
+}
+
+
+async def main(parts: list[str], mailboxes: int) -> None:
+    """Measure these parts, each in a cloud of its own."""
+    path = BUILD / "bench.json"
+    measured = json.loads(path.read_text("utf-8")) if path.exists() and parts else {}
+    for name in parts or PARTS:
+        async with LocalCloud() as cloud, engine(cloud) as made:
+            measured |= await PARTS[name](cloud, made, mailboxes)
+            if made.worst.at_once:
+                for total, value in (
+                    ("throttled", made.worst.throttled),
+                    ("most_at_once", made.worst.at_once),
+                ):
+                    measured[total] = max(measured.get(total, 0), value)
+        path.write_text(json.dumps(measured, indent=2), "utf-8")
+        print(f"{name}: done", flush=True)
+    report.write(measured, BUILD)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all if none is named")
+    parser.add_argument("--mailboxes", type=int, default=10_000)
+    given = parser.parse_args()
+    asyncio.run(main(given.parts, given.mailboxes))
