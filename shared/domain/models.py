@@ -37,6 +37,8 @@ class Model(BaseModel):
         extra="forbid",
         frozen=True,
         strict=True,
+        # At first use: building all of them would be a third of the import of function_app.
+        defer_build=True,
     )
 
 

@@ -45,6 +45,7 @@ class MailboxWork:
     started: datetime = field(init=False)
     lease: Lease | None = None
     counted: int = 0
+    superseded: bool = False
 
     def __post_init__(self) -> None:
         """Start the watch."""
@@ -114,6 +115,7 @@ class MailboxWork:
         self, known: KnownContacts, *, fingerprint: str | None, link: str | None
     ) -> None:
         """Write the contacts under a new generation; the head that names it is written next."""
+        self.superseded = self.superseded or bool(self.head.generation)
         generation = self.new_id()[:12]
         chunks = await self.states.write_contacts(*self._place, generation, known)
         self.learn(
@@ -138,7 +140,7 @@ class MailboxWork:
         self.learn(last_run=self.message.run, result=result)
         await self.save()
         await self.record(result)
-        if self.lease is not None:
+        if self.superseded:
             await self.states.drop_contacts(*self._place, keep=self.head.generation)
 
     async def record(self, result: Result) -> None:

@@ -3,6 +3,13 @@
 What passes is given back: a copy with a delay takes the message's place, which does not count as
 a failed try. Anything else raises, so that the host shows the message again and, after five
 tries, moves it to the poison queue; from there its end is recorded and the run can close.
+
+How many at once (host.json, queues): batchSize 16 and newBatchThreshold 8 mean up to 24 messages of
+a queue in one instance. Each holds one mailbox and one batch, of which Outlook runs four at a time;
+at 80 ms each that is 24 · 4 / 0.08 = 1,200 requests in a second, or 12,000 in ten. An app may send
+130,000 in ten seconds over all tenants (docs: throttling-limits), so ten instances stay below it:
+that is the cap. A mailbox's and a directory's own limits are kept by `domain/pacing.py` and
+`adapters/graph/pacing.py`, whatever the number of instances.
 """
 
 import logging
