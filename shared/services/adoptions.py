@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.graph.transport import Meter
 from shared.adapters.identity import Caller
 from shared.domain.adoption import Match, match
@@ -64,6 +65,8 @@ class Adoptions:
             if wanted.confirm != found.digest:
                 raise Conflict("The contacts are not those of the preview any more: look again.")
             adopted = await _mark(work, folder, import_.destination.folder, found.matches)
+        except FolderGoneError as error:
+            raise NotFound("The folder is not in the mailbox any more.") from error
         finally:
             await work.release()
         await self._ledger.record(

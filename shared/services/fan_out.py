@@ -99,12 +99,18 @@ class FanOut:
         async for tenant, stored in self._store.imports.everywhere():
             import_ = stored.value
             if import_.removing:
-                # Its removal run may have been lost; asking again is harmless.
-                await self.queue_run(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
+                await self._remove_at_last(tenant, import_)
             elif import_.active:
                 await self.queue_run(tenant, import_.id, RunTrigger.SCHEDULE, now)
                 started += 1
         return started
+
+    async def _remove_at_last(self, tenant: str, import_: Import) -> None:
+        """Ask again for a removal run that may have been lost; for a new one if it failed."""
+        run = await self.queue_run(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
+        stored = await self._store.runs.get(tenant, run)
+        if stored is not None and stored.value.status.ended:
+            await self.queue_run(tenant, import_.id, RunTrigger.SCHEDULE, self._clock())
 
     async def queue_run(
         self,

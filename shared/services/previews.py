@@ -7,11 +7,12 @@ its limits too.
 from dataclasses import dataclass
 from typing import Final
 
+from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.identity import Caller
 from shared.adapters.records import Store, results_of
 from shared.domain.contact import Contact
-from shared.domain.errors import FieldError, InvalidInput, NeedsAdmin
+from shared.domain.errors import FieldError, InvalidInput, NeedsAdmin, Refused
 from shared.domain.explanation import Facts, why_absent
 from shared.domain.models import ContactCounts, Import, Omission, Outcome, Result
 from shared.domain.plan import Create, Delete, Update
@@ -122,6 +123,9 @@ class Previews:
             delta = await since_last_time(work)
             there = await _find_place(work, import_)
             planned = await plan_mailbox(work, import_, desired, delta, empty=not there)
+        except FolderGoneError:
+            work.learn(folder=None, chunks=0)
+            planned = await plan_mailbox(work, import_, desired, None, empty=True)
         finally:
             await work.release()
         return ImportPreview(
@@ -190,6 +194,10 @@ class Previews:
                 return False
             work.mailbox.in_folder(folder if head.own_folder else None)
             return bool(await work.mailbox.find(keys))
+        except Refused as error:
+            if error.status == 404:
+                return False
+            raise
         finally:
             await work.release()
 

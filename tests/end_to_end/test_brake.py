@@ -223,3 +223,16 @@ async def test_a_removal_that_failed_somewhere_can_be_retried(world: World) -> N
     await world.client.settle()
     assert (await world.api.get(f"/runs/{retry['id']}"))["status"] == "succeeded"
     assert await world.names(world.targets[0]) == []
+
+
+async def test_a_removal_that_failed_somewhere_is_tried_again_every_day(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.client.fault(f"/users/{world.targets[0]}/", {"status": 403}, times=1)
+    await world.api.delete(f"/imports/{made['id']}", 202)
+    await world.client.settle()
+    assert await world.names(world.targets[0]) == world.expected()
+    await world.next_day()
+    assert await world.names(world.targets[0]) == []
+    before = await world.api.all("/runs")
+    await world.next_day()
+    assert await world.api.all("/runs") == before

@@ -145,3 +145,13 @@ async def test_an_explanation_needs_both_ids(world: World) -> None:
         refused = await world.api.send("GET", f"/imports/{made['id']}/explain{query}")
         problem(refused, 400, "invalid-input")
     await world.client.settle()
+
+
+async def test_a_folder_that_is_gone_is_no_obstacle_to_looking(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    box = world.targets[0]
+    await world.client.delete_folder(world.tenant, box, "Contact Sync")
+    assert await explain(world, made, box, world.people[0]) == (True, False, "not_yet_synced")
+    assert (await preview(world, made, box))["planned"]["created"] == 5
+    await world.client.expire_delta(world.tenant)
+    assert (await preview(world, made, box))["planned"]["created"] == 5
