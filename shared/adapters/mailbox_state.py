@@ -13,7 +13,7 @@ import orjson
 
 from shared.adapters.records import Records, Stored
 from shared.adapters.tables import BYTES_PER_ROW, Tables, pack_bytes, unpack_bytes
-from shared.domain.errors import Busy, Conflict, Defect, PreconditionFailed
+from shared.domain.errors import Busy, Conflict, PreconditionFailed
 from shared.domain.models import Model, RejectedContact, Result
 from shared.domain.plan import Known, KnownContacts
 from shared.domain.reasons import Reason
@@ -85,8 +85,8 @@ class MailboxStates:
 
     async def contacts(
         self, tenant: str, import_id: str, mailbox: str, head: Head
-    ) -> KnownContacts:
-        """The contacts that the head's generation lists."""
+    ) -> KnownContacts | None:
+        """The contacts that the head's generation lists; None if a part of them is lost."""
         if not head.chunks:
             return {}
         parts: list[bytes] = []
@@ -95,8 +95,7 @@ class MailboxStates:
             name = _chunk_row(mailbox, head.generation, number)
             row = await self._tables.get(_TABLE, partition, name)
             if row is None:
-                message = "A part of a mailbox's state is missing."
-                raise Defect(message)
+                return None
             parts.append(unpack_bytes(row))
         return await asyncio.to_thread(_unpacked, b"".join(parts))
 

@@ -271,6 +271,14 @@ def seen_hash(observed: Mapping[str, Any], mask: int) -> str:
     )
 
 
+def holds_any(observed: Mapping[str, Any], mask: int) -> bool:
+    """Whether a contact as read from Graph has a value in any of these fields, or may have one.
+
+    The fax is out of sight.
+    """
+    return bool(mask & _BITS["fax"]) or seen_hash(observed, mask) != seen_hash({}, mask)
+
+
 def checks(observed: Mapping[str, Any], mask: int) -> str:
     """A short check of each field of `mask` that a read shows, to tell later which was edited."""
     found = []

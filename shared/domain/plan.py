@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from shared.domain.contact import Contact, Fields, checks, edited, graph_body, seen_hash
+from shared.domain.contact import Contact, Fields, checks, edited, graph_body, holds_any, seen_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +178,14 @@ def observe(
     complete: bool,
     duplicates: Iterable[str] = (),
     policy: Policy = DEFAULT_POLICY,
+    begun: int = 0,
 ) -> tuple[KnownContacts, tuple[str, ...]]:
     """Bring what we know up to date with a folder's delta.
 
     `marks` maps contact ids that we did not know to the source key their mark names (of this
     import only); `complete` says that the delta lists the whole folder, so that what it does not
-    show is gone. Answers what is known now, and the ids of surplus contacts of one source.
+    show is gone; `begun` is the mask of what a worker that died may have written. Answers what is
+    known now, and the ids of surplus contacts of one source.
     """
     current = dict(known)
     by_id = {entry.id: key for key, entry in current.items() if entry.id}
@@ -199,13 +201,13 @@ def observe(
             continue
         shown.add(change.id)
         if key is not None:
-            current[key] = _looked_at(current[key], change.fields, desired.get(key), policy)
+            current[key] = _looked_at(current[key], change.fields, desired.get(key), policy, begun)
         elif (key := marks.get(change.id)) is None:
             continue
         elif key in current and current[key].id:
             surplus[change.id] = None
         else:
-            current[key] = _found(change, desired.get(key), policy)
+            current[key] = _found(change, desired.get(key), policy, begun)
             by_id[change.id] = key
     if complete:
         for key, entry in current.items():
@@ -217,21 +219,26 @@ def observe(
 
 
 def _looked_at(
-    entry: Known, fields: Mapping[str, Any], contact: Contact | None, policy: Policy
+    entry: Known,
+    fields: Mapping[str, Any],
+    contact: Contact | None,
+    policy: Policy,
+    begun: int = 0,
 ) -> Known:
     now = seen_hash(fields, entry.mask)
-    if entry.seen == now:
+    if entry.seen == now and not holds_any(fields, begun & ~(entry.mask | entry.kept)):
         return _seen(entry, now, fields, policy)
     as_written = contact.without(entry.kept) if contact is not None else None
     in_step = as_written is not None and entry.written == as_written.hash
     if entry.seen is None and in_step and as_written is not None and now == as_written.seen:
         return _seen(entry, now, fields, policy)
-    if policy.keep_edits and entry.seen is not None and entry.checks:
+    if policy.keep_edits and entry.seen is not None and entry.checks and not begun:
         kept = entry.kept | edited(entry.checks, checks(fields, entry.mask), entry.mask)
         written = contact.without(kept).hash if contact and in_step else entry.written
         return _seen(replace(entry, kept=kept, written=written), now, fields, policy)
     # Edited, or we never saw how Graph took our last write: write it once more.
-    return replace(entry, written=None, seen=None, checks="")
+    mask = entry.mask | begun
+    return replace(entry, written=None, seen=None, mask=mask, checks="")
 
 
 def _seen(entry: Known, now: str, fields: Mapping[str, Any], policy: Policy) -> Known:
@@ -239,16 +246,16 @@ def _seen(entry: Known, now: str, fields: Mapping[str, Any], policy: Policy) -> 
     return replace(entry, seen=now, checks=found)
 
 
-def _found(change: Change, contact: Contact | None, policy: Policy) -> Known:
+def _found(change: Change, contact: Contact | None, policy: Policy, begun: int) -> Known:
     """A contact that bears our mark and that we have no record of: a worker died after creating."""
     if contact is None or change.fields is None:
         return Known(change.id, None, None, 0)
     now = seen_hash(change.fields, contact.mask)
     # The fax is out of sight: a contact that should have one is written once more.
-    if now == contact.seen and contact.hash == contact.seen:
+    if now == contact.seen and contact.hash == contact.seen and not begun & ~contact.mask:
         entry = Known(change.id, contact.hash, now, contact.mask)
         return _seen(entry, now, change.fields, policy)
-    return Known(change.id, None, None, contact.mask)
+    return Known(change.id, None, None, contact.mask | begun)
 
 
 def _without_gaps(

@@ -49,7 +49,7 @@ async def plan_mailbox(
     `empty` says that the folder was made just now.
     """
     known = await work.known()
-    if needs_whole_folder(work.head, import_):
+    if work.head.link is None or needs_whole_folder(work.head, import_):
         delta = None
     complete = delta is None
     if delta is None and work.head.folder is not None and not empty:

@@ -5,6 +5,8 @@ worker at a time writes to it, of whatever import; whatever a worker that died l
 in the folder's delta and is told by its mark.
 """
 
+import functools
+import operator
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import batched
@@ -97,9 +99,9 @@ class MailboxSync:
             work.learn(link=delta.link)
             await work.finish(work.success(ContactCounts(unchanged=work.head.contacts)))
             return
-        await work.take_lease()
         import_ = await self._import(work.message)
         desired = await self._desired(work.message)
+        await work.take_lease(functools.reduce(operator.or_, (c.mask for c in desired.values()), 0))
         if await leave_old_place(work, import_.destination):
             delta = None
         await self._bring_up_to_date(work, import_, desired, delta)

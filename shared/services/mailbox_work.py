@@ -46,21 +46,25 @@ class MailboxWork:
     lease: Lease | None = None
     counted: int = 0
     superseded: bool = False
+    ended: bool = False
 
     def __post_init__(self) -> None:
         """Start the watch."""
         self.started = self.clock()
 
-    async def take_lease(self) -> None:
+    async def take_lease(self, writes: int = 0) -> None:
         """Lease the mailbox, which other imports may aim at too.
 
-        Four requests at once in a mailbox are the limit, and one batch uses them all. Raises
+        Four requests at once in a mailbox are the limit, and one batch uses them all. `writes` is
+        the mask of fields that may be written: should this worker die, the next one knows. Raises
         `Busy` while another worker is at it, or if one was since our head was read.
         """
-        what = f"mailbox|{self.message.mailbox}"
-        self.lease = await self.leases.take(self.message.tenant, what, self.clock(), LEASE)
-        now = await self.states.read(*self._place)
-        if (now.etag if now else None) != self.etag:
+        message, now = self.message, self.clock()
+        begin = {message.import_id: writes} if writes else None
+        what = f"mailbox|{message.mailbox}"
+        self.lease = await self.leases.take(message.tenant, what, now, LEASE, begin)
+        stored = await self.states.read(*self._place)
+        if (stored.etag if stored else None) != self.etag:
             raise Busy("Another worker was at this mailbox.", 1.0)
 
     async def may_send(self, requests: int, weighing: int, to_come: int) -> None:
@@ -88,12 +92,20 @@ class MailboxWork:
         """Give the mailbox back."""
         if self.lease is not None:
             self._count(self.lease, self.clock())
+            if self.ended:
+                self.lease.begun.pop(self.message.import_id, None)
             await self.leases.give_back(self.lease)
             self.lease = None
 
     async def known(self) -> KnownContacts:
-        """Our contacts, as the head's generation lists them."""
-        return await self.states.contacts(*self._place, self.head)
+        """Our contacts, as the head's generation lists them.
+
+        If a part of the list is lost, all of it is: the whole folder tells what is there.
+        """
+        found = await self.states.contacts(*self._place, self.head)
+        if found is None:
+            self.learn(link=None, chunks=0)
+        return found or {}
 
     async def observe(
         self,
@@ -106,9 +118,17 @@ class MailboxWork:
     ) -> tuple[KnownContacts, tuple[str, ...]]:
         """Bring what we know up to date with the folder's delta, marks and all."""
         marks = await self.mailbox.marks(unknown_ids(known, changes))
-        size = len(changes) + len(known)
+        begun = self.lease.before.get(self.message.import_id, 0) if self.lease else 0
         return await aside(
-            size, observe, known, changes, marks, desired, complete=complete, policy=policy
+            len(changes) + len(known),
+            observe,
+            known,
+            changes,
+            marks,
+            desired,
+            complete=complete,
+            policy=policy,
+            begun=begun,
         )
 
     async def keep(
@@ -137,6 +157,7 @@ class MailboxWork:
 
     async def finish(self, result: Result) -> None:
         """Record the result in the head first, so that a repeated message tells the same."""
+        self.ended = result.outcome in {Outcome.SUCCEEDED, Outcome.HELD}
         self.learn(last_run=self.message.run, result=result)
         await self.save()
         await self.record(result)
@@ -150,6 +171,7 @@ class MailboxWork:
 
     async def forget(self) -> None:
         """Erase all that we know of the mailbox."""
+        self.ended = True
         await self.states.erase(*self._place, self.etag)
 
     def success(self, counts: ContactCounts, photos: int = 0) -> Result:

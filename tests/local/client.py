@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -115,6 +115,18 @@ class Client:
             "after": after,
             "times": times,
             "effect": effect,
+        }
+        (await self.send("POST", f"{self.graph}/_sim/faults", body)).expect(200)
+
+    async def random_faults(
+        self, chance: float, seed: int, effects: Sequence[Json], path: str = "", **match: Any
+    ) -> None:
+        """Make Graph fail by lot, so many of the requests that match, until faults are cleared."""
+        body = {
+            "match": {"path": path, **match},
+            "chance": chance,
+            "seed": seed,
+            "effects": list(effects),
         }
         (await self.send("POST", f"{self.graph}/_sim/faults", body)).expect(200)
 

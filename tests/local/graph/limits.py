@@ -6,10 +6,11 @@ identity: resource units per app and tenant in 10 seconds).
 
 import itertools
 import math
+import random
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,15 +178,20 @@ def resource_units(route: str, request: Request) -> int:
 
 @dataclass(slots=True)
 class Fault:
-    """A fault asked for: which requests it hits, how many it lets pass, how often it strikes."""
+    """A fault asked for: which requests it hits, how many it lets pass, how often it strikes.
+
+    With a `chance` it strikes so many of them by lot, each time with one of its `effects`.
+    """
 
     id: int
     method: str | None
     path: re.Pattern[str]
     tenant: str | None
     after: int
-    times: int
-    effect: Mapping[str, Any]
+    times: float
+    chance: float
+    lots: random.Random
+    effects: Sequence[Mapping[str, Any]]
 
     def hits(self, request: Request) -> bool:
         """Whether it strikes this request; counts as it goes."""
@@ -198,8 +204,14 @@ class Fault:
         if self.after > 0:
             self.after -= 1
             return False
+        if self.chance < 1 and self.lots.random() >= self.chance:
+            return False
         self.times -= 1
         return True
+
+    def effect(self) -> Mapping[str, Any]:
+        """What happens to a request that it strikes."""
+        return self.effects[0] if len(self.effects) == 1 else self.lots.choice(self.effects)
 
 
 class Faults:
@@ -210,6 +222,12 @@ class Faults:
         self._ids = itertools.count(1)
 
     def add(self, wanted: Mapping[str, Any]) -> int:
+        """Take a fault as asked for by POST /_sim/faults.
+
+        `{"match", "after": n, "times": n, "effect"}` strikes n times and then is over;
+        `{"match", "chance": 0.05, "seed": 7, "effects": [...]}` strikes 5 % of the requests, until
+        the faults are cleared (or n `times`), by lots that the seed decides.
+        """
         match = wanted.get("match") or {}
         method = match.get("method")
         fault = Fault(
@@ -218,8 +236,10 @@ class Faults:
             path=re.compile(str(match.get("path") or "")),
             tenant=match.get("tenant"),
             after=int(wanted.get("after") or 0),
-            times=int(wanted.get("times") or 1),
-            effect=wanted["effect"],
+            times=float(wanted.get("times") or (math.inf if "chance" in wanted else 1)),
+            chance=float(wanted.get("chance", 1)),
+            lots=random.Random(wanted.get("seed")),
+            effects=list(wanted["effects"]) if "effects" in wanted else [wanted["effect"]],
         )
         self._faults.append(fault)
         return fault.id
@@ -233,5 +253,5 @@ class Faults:
             if fault.hits(request):
                 if fault.times <= 0:
                     self._faults.remove(fault)
-                return fault.effect
+                return fault.effect()
         return None

@@ -22,7 +22,6 @@ from tests.local.host.settings import HostSettings
 
 _log = logging.getLogger("host.queues")
 _POISON = "-poison"
-_HELD_FOR = 600
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 """Seconds between looks at an empty queue; shorter than Azure's, so that local runs are quick."""
 _DRAIN = 5.0
@@ -92,7 +91,7 @@ class QueueTrigger:
             pages = self._client.receive_messages(
                 messages_per_page=self._settings.batch_size,
                 max_messages=self._settings.batch_size,
-                visibility_timeout=_HELD_FOR,
+                visibility_timeout=self._settings.held_for,
                 retry_total=0,  # the next poll is the retry
             )
             messages = [message async for message in pages]
@@ -151,9 +150,11 @@ class QueueTrigger:
 
     async def _renew(self, message: QueueMessage) -> None:
         while True:
-            await asyncio.sleep(_HELD_FOR / 2)
+            await asyncio.sleep(self._settings.held_for / 2)
             try:
-                held = await self._client.update_message(message, visibility_timeout=_HELD_FOR)
+                held = await self._client.update_message(
+                    message, visibility_timeout=self._settings.held_for
+                )
             except AzureError as error:
                 _log.warning("%s: not renewed: %s", self.queue, type(error).__name__)
                 continue

@@ -15,13 +15,18 @@ from typing import Any
 
 _OVERRIDE = "AzureFunctionsJobHost__"
 _UNLIMITED = -1
+_HELD_FOR = "LOCAL_HOST_HELD_FOR"
 _LARGEST_BATCH = 32
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """Settings of the host; a limit of None is no limit (docs: functions-host-json)."""
+    """Settings of the host; a limit of None is no limit (docs: functions-host-json).
+
+    `held_for` is for how many seconds a message is invisible while it is worked on, unless it is
+    renewed: ten minutes in Azure; a test that waits for it may set LOCAL_HOST_HELD_FOR.
+    """
 
     route_prefix: str
     max_outstanding_requests: int | None
@@ -34,6 +39,7 @@ class HostSettings:
     base64: bool
     function_timeout: timedelta | None
     homepage: bool
+    held_for: int
 
 
 def host_settings(folder: Path, environment: Mapping[str, str]) -> HostSettings:
@@ -60,6 +66,7 @@ def host_settings(folder: Path, environment: Mapping[str, str]) -> HostSettings:
         base64=str(queues.get("messageEncoding", "base64")).lower() == "base64",
         function_timeout=None if timeout == str(_UNLIMITED) else _span(timeout),
         homepage=environment.get("AzureWebJobsDisableHomepage", "").lower() != "true",
+        held_for=int(environment.get(_HELD_FOR, "600")),
     )
 
 

@@ -1,0 +1,100 @@
+"""Two thousand mailboxes while Microsoft Graph fails at random: none is lost, none is doubled."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.local.client import Client, Json
+from tests.world import World
+
+MAILBOXES = 2_000
+LONGEST = 300
+_LOOKS_AT_ONCE = 20
+PASSING: list[Json] = [
+    {"status": 429, "headers": {"Retry-After": "0.2"}},
+    {"status": 429, "headers": {"Retry-After": "0.05"}},
+    {"status": 408},
+    {"status": 500},
+    {"status": 503, "headers": {"Retry-After": "0.1"}},
+    {"status": 504},
+    {"drop": "before"},
+    {"drop": "after"},
+    {"delay_ms": 50},
+]
+REFUSALS: list[Json] = [
+    {"status": 401},
+    {"status": 403},
+    {"status": 410},
+    {"status": 400},
+]
+
+
+@pytest.fixture
+async def company(client: Client) -> AsyncIterator[World]:
+    made = await World.create(client, people=3, targets=MAILBOXES)
+    yield made
+    await client.clear_faults()
+    await made.rest()
+
+
+async def mailboxes(world: World) -> dict[str, list[str]]:
+    """The names in each target's folder."""
+    places = asyncio.Semaphore(_LOOKS_AT_ONCE)
+
+    async def look(mailbox: str) -> list[str]:
+        async with places:
+            return await world.names(mailbox)
+
+    return dict(zip(world.targets, await asyncio.gather(*map(look, world.targets)), strict=True))
+
+
+async def ended(world: World, import_id: str) -> Json:
+    """The latest run, once it has ended."""
+    for _ in range(LONGEST):
+        run = await world.last_run(import_id)
+        if run["ended"]:
+            return run
+        await asyncio.sleep(1)
+    pytest.fail(f"the run did not end: {run}")
+
+
+@pytest.mark.timeout(3 * LONGEST)
+async def test_every_mailbox_is_right_or_failed_with_a_reason_and_then_made_good(
+    company: World,
+) -> None:
+    client, tenant = company.client, company.tenant
+    share = await company.share()
+    await client.random_faults(0.045, 7, PASSING, tenant=tenant)
+    # Not while the share and the targets are read: the run itself would end with a reason.
+    await client.random_faults(
+        0.005, 8, REFUSALS, path="^/users/[^/]+/contact|batch", tenant=tenant
+    )
+    made = await company.import_(share["id"], settle=False)
+
+    run = await ended(company, made["id"])
+
+    results = await company.results(run["id"])
+    assert set(results) == set(company.targets)
+    found = await mailboxes(company)
+    for mailbox, result in results.items():
+        names = found[mailbox]
+        assert len(set(names)) == len(names), f"doubled: {result}"
+        if result["outcome"] == "succeeded" and result["reason"] is None:
+            assert names == company.expected(), result
+        else:
+            assert result["reason"] is not None
+            assert set(names) <= set(company.expected())
+    bad = sum(r["outcome"] == "failed" for r in results.values())
+    assert run["mailboxes"] | {"total": MAILBOXES, "failed": bad} == run["mailboxes"]
+    assert run["throttled"] > 0
+    assert bad < MAILBOXES / 10
+
+    await client.clear_faults()
+    await company.days_pass(1)
+    await company.until_closed(made["id"], "schedule")
+
+    run = await company.last_run(made["id"])
+    assert (run["status"], run["mailboxes"]["succeeded"]) == ("succeeded", MAILBOXES)
+    assert run["contacts"]["deleted"] == 0
+    assert set(map(tuple, (await mailboxes(company)).values())) == {tuple(company.expected())}
