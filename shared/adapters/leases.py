@@ -63,17 +63,17 @@ class Leases:
         """Take the lease on `what`, to `begin` work on it; raises `Busy` while another holds it."""
         until = now + length
         try:
-            found = await self._rows.get(tenant, what)
+            found = await self._rows.get(*_key(tenant, what))
             if found is None:
                 row = _Row(until=until, begun=dict(begin or {}))
-                stored = await self._rows.insert(tenant, what, row)
+                stored = await self._rows.insert(*_key(tenant, what), row)
                 return Lease(tenant, what, until, stored.etag, row.pace, row.begun, {})
             held = found.value.until
             if held is None or held <= now or held > until + _SKEW:
                 before = found.value.begun
                 begun = {n: before.get(n, 0) | mask for n, mask in (begin or {}).items()}
                 row = _Row(until=until, pace=found.value.pace, begun={**before, **begun})
-                stored = await self._rows.replace(tenant, what, row, found.etag)
+                stored = await self._rows.replace(*_key(tenant, what), row, found.etag)
                 return Lease(tenant, what, until, stored.etag, row.pace, row.begun, before)
         except (Conflict, PreconditionFailed):
             pass
@@ -83,7 +83,7 @@ class Leases:
         """Hold a lease for longer; raises `Busy` if it was lost meanwhile."""
         try:
             row = _Row(until=now + length, pace=lease.pace, begun=lease.begun)
-            stored = await self._rows.replace(lease.tenant, lease.what, row, lease.etag)
+            stored = await self._rows.replace(*_key(lease.tenant, lease.what), row, lease.etag)
         except PreconditionFailed as error:
             raise Busy(f"The lease on {lease.what} was lost.", _TRY_AGAIN) from error
         return replace(lease, until=now + length, etag=stored.etag)
@@ -92,6 +92,11 @@ class Leases:
         """Give a lease back; if it was lost, it is another's and stays so."""
         try:
             row = _Row(pace=lease.pace, begun=lease.begun)
-            await self._rows.replace(lease.tenant, lease.what, row, lease.etag)
+            await self._rows.replace(*_key(lease.tenant, lease.what), row, lease.etag)
         except PreconditionFailed:
             return
+
+
+def _key(tenant: str, what: str) -> tuple[str, str]:
+    """A partition for each lease, since one takes at most 2,000 entities in a second."""
+    return f"{tenant}|{what}", "lease"

@@ -19,8 +19,8 @@ async def nearly_used_up(cloud: LocalCloud, world: World, left: int) -> None:
     moment = int(datetime.now(UTC).timestamp()) - 592
     pace = {"sent": [[moment, LIMIT - left]]}
     row = {
-        "PartitionKey": world.tenant,
-        "RowKey": f"mailbox|{world.targets[0]}",
+        "PartitionKey": f"{world.tenant}|mailbox|{world.targets[0]}",
+        "RowKey": "lease",
         "body00": json.dumps({"until": None, "pace": pace}),
     }
     async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:

@@ -184,10 +184,12 @@ class Engine:
 
         `rows` is how the rows begin: 'h' are the heads, 'k' the lists of contacts.
         """
-        partition = f"{tenant}|{import_id}"
-        found = [row.row async for row in self._tables.partition(_STATE, partition)]
-        lost = [row for row in found if row.startswith(rows)]
-        await self._tables.write_many(_STATE, partition, dict.fromkeys(lost))
+        first, last = f"{tenant}|{import_id}|", f"{tenant}|{import_id}}}"
+        query = "PartitionKey ge @first and PartitionKey lt @last"
+        found = self._tables.rows(_STATE, query, {"first": first, "last": last})
+        lost = [row async for row in found if row.row.startswith(rows)]
+        for row in lost:
+            await self._tables.delete(_STATE, row.partition, row.row)
         return len(lost)
 
     def _open_tables(self, life: Life) -> Tables:
