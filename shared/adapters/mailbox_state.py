@@ -15,7 +15,7 @@ import orjson
 from shared.adapters.records import Records, Stored
 from shared.adapters.tables import BYTES_PER_ROW, Tables, pack_bytes, unpack_bytes
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
-from shared.domain.models import Model, RejectedContact, Result
+from shared.domain.models import ContactCounts, Model, RejectedContact, Result
 from shared.domain.plan import Known, KnownContacts
 from shared.domain.reasons import Reason
 
@@ -31,12 +31,23 @@ class HeldPlan(Model):
     run: str
 
 
+class Partial(Model):
+    """What earlier tries of a run did in a mailbox before they were given back."""
+
+    run: str
+    contacts: ContactCounts = ContactCounts()
+    photos: int = 0
+    graph_requests: int = 0
+    throttled: int = 0
+
+
 class Head(Model):
     """The state of one import in one mailbox.
 
     `fingerprint` is of the snapshot and destination last applied (None: plan again), `link` the
     folder's delta link, `own_folder` whether the folder is ours. `last_run` and `result` say what
-    the last finished run did, `held` which plan waits for an admin. `category` is the one our
+    the last finished run did, `partial` what one did that is not finished, `held` which plan waits
+    for an admin. `category` is the one our
     contacts have, `category_id` its entry in the user's list if we made it (with `color`).
     `keep_edits` says whether the state can tell which field a user edited, `notice` what could not
     be done although all contacts are as they should be.
@@ -53,6 +64,7 @@ class Head(Model):
     rejected: tuple[RejectedContact, ...] = ()
     last_run: str | None = None
     result: Result | None = None
+    partial: Partial | None = None
     held: HeldPlan | None = None
     category: str | None = None
     category_id: str | None = None

@@ -134,13 +134,12 @@ class MailboxSync:
             known, _, link = await self._settle(
                 work, _after(before, progress), link, policy_of(import_)
             )
-            await work.keep(known, fingerprint=None, link=link)
-            await work.save()
+            await work.give_back(known, link, progress.counts, progress.photos)
             raise
         except BaseException:
             # The link stays the old one: the next delta shows again what took effect just now.
-            await work.keep(_after(before, progress), fingerprint=None, link=work.head.link)
-            await work.save()
+            known, link = _after(before, progress), work.head.link
+            await work.give_back(known, link, progress.counts, progress.photos)
             raise
         known = _after(before, progress)
         calm = not (progress.vanished or progress.rejected or work.head.notice)

@@ -12,7 +12,7 @@ from typing import Final
 from shared.adapters.graph.mailbox import Mailbox
 from shared.adapters.graph.transport import LONGEST_WAIT, Meter
 from shared.adapters.leases import Lease, Leases
-from shared.adapters.mailbox_state import Head, MailboxStates
+from shared.adapters.mailbox_state import Head, MailboxStates, Partial
 from shared.adapters.records import Store, results_of
 from shared.domain.contact import Contact
 from shared.domain.errors import Busy, NeedsAdmin, Paced
@@ -155,10 +155,32 @@ class MailboxWork:
         stored = await self.states.write(*self._place, self.head, self.etag)
         self.etag = stored.etag
 
+    def done_before(self) -> Partial:
+        """What earlier tries of this run did."""
+        partial, run = self.head.partial, self.message.run
+        return partial if partial is not None and partial.run == run else Partial(run=run)
+
+    async def give_back(
+        self, known: KnownContacts, link: str | None, counts: ContactCounts, photos: int
+    ) -> None:
+        """Keep what was done so far, for the try that goes on with it."""
+        before = self.done_before()
+        self.learn(
+            partial=Partial(
+                run=before.run,
+                contacts=before.contacts + counts,
+                photos=before.photos + photos,
+                graph_requests=before.graph_requests + self.meter.requests,
+                throttled=before.throttled + self.meter.throttled,
+            )
+        )
+        await self.keep(known, fingerprint=None, link=link)
+        await self.save()
+
     async def finish(self, result: Result) -> None:
         """Record the result in the head first, so that a repeated message tells the same."""
         self.ended = result.outcome in {Outcome.SUCCEEDED, Outcome.HELD}
-        self.learn(last_run=self.message.run, result=result)
+        self.learn(last_run=self.message.run, result=result, partial=None)
         await self.save()
         await self.record(result)
         if self.superseded:
@@ -175,8 +197,12 @@ class MailboxWork:
         await self.states.erase(*self._place, self.etag)
 
     def success(self, counts: ContactCounts, photos: int = 0) -> Result:
-        """The result of work that was done, with what could not be done of it."""
-        rejected = self.head.rejected
+        """The result of work that was done, in all tries, with what could not be done of it."""
+        rejected, before = self.head.rejected, self.done_before()
+        written = before.contacts.created + before.contacts.updated
+        counts += before.contacts
+        counts = counts.model_copy(update={"unchanged": max(0, counts.unchanged - written)})
+        photos += before.photos
         reason = Reason.CONTACTS_REJECTED if rejected else self.head.notice
         return self._result(Outcome.SUCCEEDED, reason).model_copy(
             update={"contacts": counts, "photos": photos, "rejected": rejected}
@@ -201,13 +227,13 @@ class MailboxWork:
         return self.message.tenant, self.message.import_id, self.message.mailbox
 
     def _result(self, outcome: Outcome, reason: Reason | None) -> Result:
-        now = self.clock()
+        now, before = self.clock(), self.done_before()
         return Result(
             mailbox=self.message.mailbox,
             outcome=outcome,
             reason=reason,
-            graph_requests=self.meter.requests,
-            throttled=self.meter.throttled,
+            graph_requests=before.graph_requests + self.meter.requests,
+            throttled=before.throttled + self.meter.throttled,
             milliseconds=int((now - self.started).total_seconds() * 1000),
             ended=now,
         )

@@ -37,10 +37,13 @@ async def test_a_mailbox_near_its_limit_waits_in_the_queue_and_never_sees_a_429(
     made = await world.import_((await world.share())["id"])
     run = await world.api.get(f"/runs/{made['firstRun']}")
     assert (run["status"], run["throttled"]) == ("succeeded", 0)
+    assert (run["contacts"]["created"], run["contacts"]["unchanged"]) == (60, 0)
     assert await world.names(world.targets[0]) == world.expected()
     use = (await client.requests())["tenants"][world.tenant]["mailboxes"][world.targets[0]]
     # Twice: it went back into the queue, and found its folder and contacts again.
     assert use["routes"]["POST /$batch"]["http"] == 3
+    result = (await world.results(run["id"]))[world.targets[0]]
+    assert result["graphRequests"] == use["http"]
     assert use["routes"]["GET /users/{id}/contactFolders/{id}/contacts/delta"]["http"] >= 2
 
 
