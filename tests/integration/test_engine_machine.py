@@ -101,6 +101,7 @@ class Side:
 
     id: str
     share: dict[str, int]
+    lost: bool = False
     sent: list[tuple[SyncMailbox, dict[str, Contact]]] = field(default_factory=list)
 
     def desired(self) -> dict[str, Contact]:
@@ -216,7 +217,9 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @rule(which=imports, rows=st.sampled_from(["", "h"]))
     def state_is_lost(self, which: int, rows: str) -> None:
-        self.lab.do(self.lab.engine.lose_state(self.lab.tenant, self.sides[which].id, rows))
+        side = self.sides[which]
+        self.lab.do(self.lab.engine.lose_state(self.lab.tenant, side.id, rows))
+        side.lost = True
 
     @rule(which=imports)
     def an_import_is_left_in_peace(self, which: int) -> None:
@@ -250,7 +253,7 @@ class MailboxMachine(RuleBasedStateMachine):
         self.broken = True
         assert result is not None
         assert (result.outcome, result.reason) == (Outcome.SUCCEEDED, None)
-        holds_exactly(self.look(), side.id, desired)
+        holds_exactly(self.look(), side.id, desired, leftovers=side.lost)
         self.broken = False
         return result
 
