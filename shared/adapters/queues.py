@@ -5,6 +5,7 @@ the function succeeded.
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from itertools import batched
 from typing import Final
@@ -37,7 +38,7 @@ class Queues:
         """Send a message that is seen after `delay` seconds."""
         text = message.model_dump_json(by_alias=True)
         client = self._client(queue)
-        seconds = min(round(delay), LONGEST_DELAY)
+        seconds = min(math.ceil(delay), LONGEST_DELAY)
         try:
             try:
                 await client.send_message(text, visibility_timeout=seconds)

@@ -78,6 +78,8 @@ def _text(value: object) -> str | None:
     """Text without control characters and surrounding blanks, or nothing."""
     if not isinstance(value, str):
         return None
+    if value.isprintable():
+        return value.strip() or None
     return "".join(c for c in value if c.isprintable() or c == "\n").strip() or None
 
 

@@ -193,7 +193,8 @@ def _python(code: str, *arguments: str, environment: dict[str, str] | None = Non
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, **(environment or {})},
+        # Compiled files are kept, as they are in Azure.
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
     )
     return done.stdout.strip()
 
