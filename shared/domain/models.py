@@ -24,6 +24,7 @@ type Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1
 type ShortName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)
 ]
+type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")]
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 
 
@@ -59,15 +60,11 @@ class Targets(Model):
 class Destination(Model):
     """Where in a mailbox the contacts go: an own folder, or (null) the default Contacts folder.
 
-    Each contact gets the `category`, if one is named. `color` is one of Outlook's 25 presets
-    (docs: outlookcategory); null leaves the user's list of categories alone.
+    Each contact gets the `category`, if one is named.
     """
 
     folder: ShortName | None = "Contact Sync"
     category: ShortName | None = None
-    color: Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")] | None = (
-        "preset7"
-    )
 
 
 class GuardLimits(Model):
@@ -93,12 +90,17 @@ class Photos(Model):
 
 
 class ImportInput(Model):
-    """What a subscriber sets of an import; the share stays the same for its whole life."""
+    """What a subscriber sets of an import; the share stays the same for its whole life.
+
+    `category_color` is one of Outlook's 25 presets (docs: outlookcategory), for the destination's
+    category; null leaves the user's list of categories alone.
+    """
 
     name: Name
     share_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{8,64}$")]
     targets: Targets
     destination: Destination = Destination()
+    category_color: Color | None = "preset7"
     guard: GuardLimits = GuardLimits()
     conflicts: Conflicts = Conflicts()
     photos: Photos | None = None

@@ -348,6 +348,8 @@ def _job(targets: TargetMailboxes, seats: Assignment, here: frozenset[str], prin
 
 def _combined(contacts: Sequence[Contact], import_: Import) -> str:
     """One fingerprint over what the mailboxes shall hold, where and how."""
-    wanted = import_.model_dump_json(include={"destination", "conflicts", "photos"})
+    wanted = import_.model_dump_json(
+        include={"destination", "category_color", "conflicts", "photos"}
+    )
     text = f"{fingerprint(contacts)}\n{wanted}"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

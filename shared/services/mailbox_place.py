@@ -3,7 +3,7 @@
 from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.mailbox_state import Head
 from shared.domain.errors import NeedsAdmin
-from shared.domain.models import ContactCounts, Destination
+from shared.domain.models import ContactCounts, Destination, Import
 from shared.domain.plan import DEFAULT_POLICY, make_plan
 from shared.domain.reasons import Reason
 from shared.services.applying import Progress, apply_plan
@@ -64,22 +64,23 @@ async def take_out(work: MailboxWork) -> ContactCounts:
     return progress.counts
 
 
-async def color_category(work: MailboxWork, destination: Destination) -> None:
+async def color_category(work: MailboxWork, import_: Import) -> None:
     """Put our category with its color into the user's list of categories, once.
 
     Without the permission the contacts still go: the head's notice tells the admin.
     """
     head = work.head
-    color = destination.color if destination.category is not None else None
-    if (head.category, head.color) == (destination.category, color) and head.notice is None:
+    category = import_.destination.category
+    color = import_.category_color if category is not None else None
+    if (head.category, head.color) == (category, color) and head.notice is None:
         return
     if head.category_id is not None:
         await work.mailbox.remove_category(head.category_id)
     work.learn(notice=None, category_id=None, color=color)
-    if destination.category is None or color is None:
+    if category is None or color is None:
         return
     try:
-        made = await work.mailbox.make_category(destination.category, color)
+        made = await work.mailbox.make_category(category, color)
         work.learn(category_id=made)
     except NeedsAdmin as error:
         if error.reason is not Reason.ACCESS_DENIED:

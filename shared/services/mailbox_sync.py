@@ -116,7 +116,7 @@ class MailboxSync:
             await work.keep(planned.known, fingerprint=None, link=planned.link)
             await work.finish(waiting)
             return
-        await color_category(work, import_.destination)
+        await color_category(work, import_)
         await self._carry_out(work, import_, planned, desired)
 
     async def _carry_out(

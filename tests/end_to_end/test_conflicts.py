@@ -122,7 +122,7 @@ async def test_a_folder_deleted_while_contacts_are_written_is_made_anew(world: W
 
 async def test_a_category_comes_with_its_color_and_leaves_with_the_import(world: World) -> None:
     made = await world.import_(
-        (await world.share())["id"], destination={"category": "Firma", "color": "preset4"}
+        (await world.share())["id"], destination={"category": "Firma"}, categoryColor="preset4"
     )
     box = world.targets[0]
     found = await world.client.mailbox(world.tenant, box)
@@ -181,9 +181,9 @@ async def test_without_the_permission_for_colors_the_contacts_go_and_the_admin_i
 
 async def test_a_category_that_the_user_has_already_stays_the_users(world: World) -> None:
     share = (await world.share())["id"]
-    await world.import_(share, destination={"category": "Firma", "color": "preset1"})
+    await world.import_(share, destination={"category": "Firma"}, categoryColor="preset1")
     second = await world.import_(
-        share, destination={"folder": "Other", "category": "Firma", "color": "preset9"}
+        share, destination={"folder": "Other", "category": "Firma"}, categoryColor="preset9"
     )
     await world.api.delete(f"/imports/{second['id']}", 202)
     await world.client.settle()
