@@ -11,10 +11,10 @@ HTTP (API Management publishes it; each call needs an Entra access token, but he
     licenses.py   get_licenses, book_licenses
     health.py     health
 Timers
-    timers.py     start_daily_runs, sweep_leftovers
+    timers.py     start_daily_runs, start_hourly_runs, sweep_leftovers
 Queues
-    queues.py     start_run, sync_mailbox, close_run,
-                  record_poison_run, record_poison_mailbox, record_poison_closing
+    queues.py     start_run, sync_mailbox, close_run, leave_tenant, record_poison_run,
+                  record_poison_mailbox, record_poison_closing, record_poison_leaving
 
 Each trigger calls one service of `shared/services`, wired in `shared/wiring.py`.
 """

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.domain.errors import Defect
+from shared.domain.licensing import Terms
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -43,7 +44,12 @@ class Settings(BaseModel):
     managed_identity_client_id: Annotated[str | None, Field(alias="MANAGED_IDENTITY_CLIENT_ID")] = (
         None
     )
+    home_tenant: Annotated[str | None, Field(alias="HOME_TENANT_ID")] = None
+    data_region: Annotated[str, Field(alias="DATA_REGION", min_length=1)] = "westeurope"
     trial_days: Annotated[int, Field(alias="TRIAL_DAYS", ge=0, le=365)] = 30
+    grace_days: Annotated[int, Field(alias="GRACE_DAYS", ge=0, le=365)] = 14
+    ledger_days: Annotated[int, Field(alias="LEDGER_DAYS", ge=30, le=3650)] = 365
+    calls_per_minute: Annotated[int, Field(alias="CALLS_PER_MINUTE", ge=10)] = 600
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -76,6 +82,11 @@ class Settings(BaseModel):
         return self
 
     @property
-    def trial(self) -> timedelta:
-        """How long the trial lasts from the first import."""
-        return timedelta(days=self.trial_days)
+    def terms(self) -> Terms:
+        """How long the trial lasts, and the grace time without a seat."""
+        return Terms(timedelta(days=self.trial_days), timedelta(days=self.grace_days))
+
+    @property
+    def ledger_kept(self) -> timedelta:
+        """How long the ledger's entries are kept."""
+        return timedelta(days=self.ledger_days)

@@ -21,6 +21,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from shared.adapters.credentials import AppCredentials
 from shared.adapters.graph import directory
 from shared.adapters.graph.transport import Graph
+from shared.adapters.holdings import Holdings
 from shared.adapters.identity import AccessTokens
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
@@ -30,21 +31,28 @@ from shared.adapters.tables import Tables
 from shared.domain.errors import ContactSyncError
 from shared.domain.models import Targets
 from shared.services.adoptions import Adoptions
+from shared.services.consumers import Consumers
 from shared.services.decisions import Decisions
 from shared.services.fan_out import FanOut
 from shared.services.imports import Imports
+from shared.services.kept_out import KeptOutPeople
+from shared.services.leaving import Leaving
 from shared.services.ledger import Ledger
 from shared.services.licenses import Licenses
+from shared.services.limits import Limiter
 from shared.services.mailbox_sync import MailboxSync
 from shared.services.mailboxes import Mailboxes
+from shared.services.people import People
 from shared.services.previews import Previews
 from shared.services.publications import Publications
 from shared.services.run_closing import RunClosing
+from shared.services.run_queue import RunQueue
 from shared.services.runs import Runs
 from shared.services.seats import SeatBook
 from shared.services.shares import Shares
 from shared.services.targets import resolve_targets
 from shared.services.tenants import Tenants
+from shared.services.timetable import Timetable
 from shared.settings import Settings
 
 type Clock = Callable[[], datetime]
@@ -72,15 +80,21 @@ class App:
     credentials: AppCredentials
     http: httpx.AsyncClient
     tokens: AccessTokens
+    limiter: Limiter
     tenants: Tenants
     ledger: Ledger
+    holdings: Holdings
     shares: Shares
     imports: Imports
+    publications: Publications
     licenses: Licenses
     runs: Runs
     decisions: Decisions
     previews: Previews
     adoptions: Adoptions
+    people: People
+    leaving: Leaving
+    timetable: Timetable
     fan_out: FanOut
     mailbox_sync: MailboxSync
     run_closing: RunClosing
@@ -136,27 +150,44 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     graph = Graph(settings.graph_endpoint, credentials)
     http = httpx.AsyncClient(timeout=10.0)
     states, snapshots = MailboxStates(tables), Snapshots(tables)
-    seats = SeatBook(store, clock, settings.trial)
-    mailboxes = Mailboxes(store, graph, states, clock, ids)
-    publications = Publications(store, graph, clock)
-    fan_out = FanOut(store, queues, graph, states, snapshots, publications, seats, clock)
-    ledger = Ledger(store, clock, ids)
 
-    async def count_mailboxes(tenant: str, targets: Targets) -> int | None:
+    async def find_mailboxes(tenant: str, targets: Targets) -> frozenset[str] | None:
         try:
             found = await resolve_targets(graph.session(tenant), targets)
         except ContactSyncError:
             return None
-        return len(found.mailboxes)
+        return frozenset(found.mailboxes)
 
     async def addresses(tenant: str, mailboxes: Sequence[str]) -> dict[str, str]:
         users = await directory.mailboxes_by_id(graph.session(tenant), mailboxes)
         return {id_: str(user["mail"]) for id_, user in users.items() if user.get("mail")}
 
-    decisions = Decisions(store, ledger, fan_out.send_run, fan_out.queue_run)
-    shares = Shares(store, clock, ids, ledger)
-    imports = Imports(store, clock, ids, ledger, fan_out.queue_run, count_mailboxes)
-    licenses = Licenses(store, clock, ledger, settings.trial)
+    async def find_domain(tenant: str, user: str) -> str:
+        return await directory.domain_of(graph.session(tenant), user)
+
+    ledger = Ledger(store, clock, ids)
+    seats = SeatBook(store, clock, settings.terms)
+    licenses = Licenses(store, clock, ledger, seats, settings.terms)
+    tenants = Tenants(store, credentials, find_domain, settings.data_region, clock, ledger)
+    limiter = Limiter(settings.calls_per_minute)
+    kept_out = KeptOutPeople(store, clock)
+    consumers = Consumers(store, clock)
+    publications = Publications(store, graph, clock, limiter, kept_out)
+    run_queue = RunQueue(store, queues, clock)
+    mailboxes = Mailboxes(store, graph, states, clock, ids)
+    shares = Shares(store, clock, ids, ledger, consumers)
+    imports = Imports(
+        store,
+        clock,
+        ids,
+        ledger,
+        publications,
+        consumers,
+        licenses,
+        run_queue.queue,
+        find_mailboxes,
+    )
+    holdings = Holdings(tables)
     return App(
         settings=settings,
         clock=clock,
@@ -166,18 +197,37 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         credentials=credentials,
         http=http,
         tokens=AccessTokens(http, settings.entra_authority, settings.client_id),
-        tenants=Tenants(store, credentials.prove, clock, ledger),
+        limiter=limiter,
+        tenants=tenants,
         ledger=ledger,
+        holdings=holdings,
         shares=shares,
         imports=imports,
+        publications=publications,
         licenses=licenses,
-        runs=Runs(store, clock, imports, licenses, fan_out.queue_run, addresses),
-        decisions=decisions,
+        runs=Runs(store, clock, imports, licenses, run_queue.queue, addresses),
+        decisions=Decisions(store, ledger, run_queue.send, run_queue.queue),
         previews=Previews(store, graph, shares, imports, publications, mailboxes),
         adoptions=Adoptions(imports, publications, mailboxes, ledger),
-        fan_out=fan_out,
-        mailbox_sync=MailboxSync(store, mailboxes, snapshots, seats.release),
-        run_closing=RunClosing(store, snapshots, clock),
+        people=People(store, states, publications, consumers, kept_out, run_queue, ledger, clock),
+        leaving=Leaving(store, holdings, states, queues, run_queue, consumers, ledger, clock),
+        timetable=Timetable(store, run_queue, tenants, settings.terms, clock),
+        fan_out=FanOut(
+            store,
+            queues,
+            graph,
+            states,
+            snapshots,
+            publications,
+            consumers,
+            seats,
+            tenants,
+            clock,
+        ),
+        mailbox_sync=MailboxSync(
+            store, mailboxes, snapshots, seats.release, tenants.consent_doubted
+        ),
+        run_closing=RunClosing(store, snapshots, consumers, clock),
         identity=identity,
     )
 

@@ -53,15 +53,23 @@ class AppCredentials:
         self._tenants.move_to_end(tenant)
         return found
 
-    async def prove(self, tenant: str) -> None:
-        """Prove that a tenant consented: its token for us carries application permissions.
+    async def prove(self, tenant: str) -> frozenset[str]:
+        """Prove that a tenant consented: answers the application permissions of its token for us.
 
         Raises `NeedsAdmin` (consent missing), `Unavailable`, or `Defect` if our own credential
         is at fault.
         """
         token = await acquire(self.of(tenant))
-        if not _roles(token.token):
+        roles = frozenset(_roles(token.token))
+        if not roles:
             raise NeedsAdmin(Reason.CONSENT_MISSING, f"The app has no permission in {tenant}.")
+        return roles
+
+    async def forget(self, tenant: str) -> None:
+        """Drop a tenant's kept tokens, so that the next proof asks Entra ID anew."""
+        credential = self._tenants.pop(tenant, None)
+        if credential is not None:
+            await credential.close()
 
     async def close(self) -> None:
         """Close what was opened."""

@@ -27,12 +27,17 @@ _REQUIRED: Final = ["exp", "nbf", "iat", "iss", "aud", "tid", "oid"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A signed-in admin or app: its tenant, object id, display name and app roles."""
+    """A signed-in admin or app: its tenant, object id, display name and app roles.
+
+    `origin` says how it came (api, portal), `network` from where, cut so that it names nobody.
+    """
 
     tenant: str
     oid: str
     name: str
     roles: frozenset[str]
+    origin: str = "api"
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)

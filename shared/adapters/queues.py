@@ -15,7 +15,7 @@ from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from shared.domain.errors import Unavailable
-from shared.domain.messages import RunMessage
+from shared.domain.messages import Message
 
 _AT_ONCE: Final = 32
 LONGEST_DELAY: Final = 7 * 24 * 3600 - 1
@@ -34,7 +34,7 @@ class Queues:
         """Close the connections."""
         await self._service.close()
 
-    async def send(self, queue: str, message: RunMessage, delay: float = 0) -> None:
+    async def send(self, queue: str, message: Message, delay: float = 0) -> None:
         """Send a message that is seen after `delay` seconds."""
         text = message.model_dump_json(by_alias=True)
         client = self._client(queue)
@@ -49,7 +49,7 @@ class Queues:
             note = "Queue storage does not answer."
             raise Unavailable(note, 5.0) from error
 
-    async def send_many(self, queue: str, messages: Sequence[RunMessage], per_second: int) -> None:
+    async def send_many(self, queue: str, messages: Sequence[Message], per_second: int) -> None:
         """Send many messages, of which `per_second` are seen each second.
 
         So the messages of whoever sends few come in between. If one fails, some may have been sent.

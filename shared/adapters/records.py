@@ -29,10 +29,42 @@ _CHARACTERS_PER_COLUMN: Final = 16_000
 
 
 class ShareLocation(Model):
-    """The way from a share id to its publisher; `withdrawn` stays as proof that it once was."""
+    """The way from a share id to its publisher.
+
+    `withdrawn` stays as proof that it once was. After a rotation `moved_to` names the share's new
+    id, which only the tenants in `keep` (and the publisher) may follow.
+    """
 
     publisher: str
     withdrawn: datetime | None = None
+    moved_to: str | None = None
+    keep: list[str] = []
+
+
+class ShareFacts(Model):
+    """What a share held when it was last resolved; apart from it, so that its ETag is the admin's.
+
+    Counts only.
+    """
+
+    contacts: int
+    when: datetime
+
+
+class Consumption(Model):
+    """One import of a share, for its publisher to see: whose, since when, how many mailboxes."""
+
+    tenant: str
+    import_id: str
+    since: datetime
+    mailboxes: int = 0
+
+
+class KeptOut(Model):
+    """A person (an object id or a contact's key) that a tenant keeps out everywhere."""
+
+    person: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +161,36 @@ class Records[T: BaseModel]:
             if token is None or len(items) >= size:
                 return Listing(tuple(items), token)
 
+    async def count(self, partition: str, where: str = "") -> int:
+        """How many rows a partition has."""
+        query = "PartitionKey eq @p" + (f" and {where}" if where else "")
+        rows = self._tables.rows(self.table, query, {"p": partition}, ["RowKey"])
+        return sum([1 async for _ in rows])
+
     async def all(self, partition: str) -> AsyncIterator[Stored[T]]:
         """Read all of a partition."""
         async for row in self._tables.partition(self.table, partition):
             yield self._stored(row)
 
-    async def everywhere(self) -> AsyncIterator[tuple[str, Stored[T]]]:
+    async def everywhere(
+        self, where: str = "", parameters: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[tuple[str, Stored[T]]]:
         """Read all of the table with their partitions; for timers only, never for a caller."""
-        async for row in self._tables.rows(self.table, "PartitionKey ge @p", {"p": ""}):
+        query = "PartitionKey ge @p" + (f" and {where}" if where else "")
+        async for row in self._tables.rows(self.table, query, {"p": "", **(parameters or {})}):
             yield row.partition, self._stored(row)
+
+    async def erase_where(self, where: str, parameters: Mapping[str, Any]) -> int:
+        """Erase the rows of all tenants for which `where` holds; for timers only. Answer the count.
+
+        It reads the whole table, a page at a time.
+        """
+        keys = ["PartitionKey", "RowKey"]
+        count = 0
+        async for row in self._tables.rows(self.table, where, parameters, keys):
+            await self._tables.delete(self.table, row.partition, row.row)
+            count += 1
+        return count
 
     def _row(self, value: T) -> dict[str, Any]:
         text = value.model_dump_json(by_alias=True)
@@ -162,22 +215,39 @@ class Store:
         """Keep everything in these tables."""
         self.tables = tables
         self.tenants = Records(
-            tables, "Tenants", Tenant, lambda t: {"plan": str(t.plan), "booked": t.booked}
+            tables,
+            "Tenants",
+            Tenant,
+            lambda t: {"plan": str(t.plan), "booked": t.booked, "status": str(t.status)},
         )
         self.shares = Records(tables, "Shares", Share, lambda s: {"name": s.name})
         self.share_index = Records(
-            tables, "ShareIndex", ShareLocation, lambda s: {"publisher": s.publisher}
+            tables,
+            "ShareIndex",
+            ShareLocation,
+            lambda s: {"publisher": s.publisher, **({"gone": s.withdrawn} if s.withdrawn else {})},
         )
         self.imports = Records(
             tables,
             "Imports",
             Import,
-            lambda i: {"shareId": i.share_id, "active": i.active, "removing": i.removing},
+            lambda i: {
+                "shareId": i.share_id,
+                "active": i.active,
+                "removing": i.removing,
+                "everyHours": i.schedule.every_hours,
+            },
         )
         self.seats = Records(tables, "Seats", Seat, lambda s: {"since": s.since})
         self.ledger = Records(
-            tables, "Ledger", LedgerEntry, lambda e: {"action": e.action, "subject": e.subject}
+            tables,
+            "Ledger",
+            LedgerEntry,
+            lambda e: {"action": e.action, "subject": e.subject, "actor": e.actor},
         )
+        self.share_facts = Records(tables, "ShareFacts", ShareFacts)
+        self.consumers = Records(tables, "Consumers", Consumption, lambda c: {"tenant": c.tenant})
+        self.kept_out = Records(tables, "KeptOut", KeptOut)
         self.runs = Records(
             tables,
             "Runs",
@@ -190,6 +260,11 @@ class Store:
             Result,
             lambda r: {"outcome": str(r.outcome), "reason": str(r.reason or "")},
         )
+
+
+def consumers_of(publisher: str, share: str) -> str:
+    """The partition of a share's consumers."""
+    return f"{publisher}|{share}"
 
 
 def results_of(tenant: str, run: str) -> str:

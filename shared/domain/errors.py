@@ -8,7 +8,8 @@
     │   ├── NotFound             404, the same for what is foreign and what does not exist
     │   ├── Conflict             409
     │   ├── PreconditionFailed   412, somebody else changed it meanwhile
-    │   └── PayloadTooLarge      413
+    │   ├── PayloadTooLarge      413
+    │   └── TooManyRequests      429, says after how many seconds to go on
     ├── PassingError             wait and try again: HTTP 503, or the message goes back to the queue
     │   ├── Throttled            Microsoft asked us to slow down
     │   │   └── Paced            or would have to, if we went on
@@ -107,6 +108,19 @@ class PayloadTooLarge(CallerError):
     status = 413
     title = "The body is too large"
     kind = "payload-too-large"
+
+
+class TooManyRequests(CallerError):
+    """The tenant asks more often than it may; `retry_after` is how long to wait, in seconds."""
+
+    status = 429
+    title = "Too many requests"
+    kind = "too-many-requests"
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        """Say what is limited in `detail` and how many seconds to wait in `retry_after`."""
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class PassingError(ContactSyncError):

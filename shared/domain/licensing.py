@@ -1,7 +1,8 @@
 """Seats, trial and plans: which mailboxes may be served.
 
-One seat per distinct mailbox of a tenant, however many imports name it. Who has a seat keeps it:
-the choice goes by since when a seat is held, so it never flickers.
+One seat per distinct mailbox of a tenant, however many imports name it. Who has a seat keeps it;
+when there are too few, the last that came lose theirs and wait. So the choice never flickers: the
+mailboxes served change only for those that must.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,23 +14,59 @@ from shared.domain.models import LicensePlan, Seat, Tenant
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Who is served: `served` may be synced, `refused` has no seat, `seats` is the new whole."""
+    """Who is served: `served` may be synced, `refused` waits for a seat, `seats` is the new whole.
+
+    `seats` holds those who wait too (`Seat.waiting`).
+    """
 
     served: frozenset[str]
     refused: frozenset[str]
     seats: Mapping[str, Seat]
 
 
-def trial_ends(tenant: Tenant, trial: timedelta) -> datetime | None:
-    """When the trial ends, or None if no import has started it."""
-    return tenant.trial_started + trial if tenant.trial_started else None
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long the trial lasts from the first import, and how long contacts stay without a seat."""
+
+    trial: timedelta
+    grace: timedelta
 
 
-def plan_at(tenant: Tenant, now: datetime, trial: timedelta) -> LicensePlan:
+def trial_ends(tenant: Tenant, terms: Terms) -> datetime | None:
+    """When the trial ends, or None if no import has started it; the service may set another end."""
+    if tenant.trial_started is None:
+        return None
+    return tenant.trial_until or tenant.trial_started + terms.trial
+
+
+def in_trial(tenant: Tenant, now: datetime, terms: Terms) -> bool:
+    """Whether every mailbox is served, whatever is booked."""
+    ends = trial_ends(tenant, terms)
+    return ends is None or now < ends
+
+
+def plan_at(tenant: Tenant, now: datetime, terms: Terms) -> LicensePlan:
     """The plan in force: the trial until it ends, unless premium is booked."""
-    ends = trial_ends(tenant, trial)
-    in_trial = ends is None or now < ends
-    return LicensePlan.TRIAL if in_trial and tenant.plan is not LicensePlan.PREMIUM else tenant.plan
+    if tenant.plan is not LicensePlan.PREMIUM and in_trial(tenant, now, terms):
+        return LicensePlan.TRIAL
+    return tenant.plan
+
+
+def settled(
+    tenant: Tenant, seats: Iterable[Seat], now: datetime, terms: Terms
+) -> Mapping[str, Seat]:
+    """Give the seats booked to those who want one: first those who have one, then by age.
+
+    Within the trial nobody waits.
+    """
+    order = sorted(seats, key=lambda s: (s.waiting is not None, s.since, s.mailbox))
+    most = len(order) if in_trial(tenant, now, terms) else tenant.booked
+    found: dict[str, Seat] = {}
+    for place, seat in enumerate(order):
+        waiting = (seat.waiting or now) if place >= most else None
+        same = waiting == seat.waiting
+        found[seat.mailbox] = seat if same else seat.model_copy(update={"waiting": waiting})
+    return found
 
 
 def assign(
@@ -38,13 +75,12 @@ def assign(
     import_id: str,
     wanted: Iterable[str],
     now: datetime,
-    trial: timedelta,
+    terms: Terms,
 ) -> Assignment:
     """Decide the seats of a tenant when `import_id` wants to serve the `wanted` mailboxes.
 
     An import gives back the seats of mailboxes that it no longer wants; a seat that no import
-    wants falls free. In the trial every mailbox is served, afterwards the first that came, up to
-    the number of seats booked.
+    wants falls free.
     """
     wanted_now = frozenset(wanted)
     held: dict[str, Seat] = {}
@@ -52,13 +88,16 @@ def assign(
         others = [i for i in seat.imports if i != import_id]
         imports = [*others, import_id] if seat.mailbox in wanted_now else others
         if imports:
-            held[seat.mailbox] = Seat(mailbox=seat.mailbox, since=seat.since, imports=imports)
-    for mailbox in sorted(wanted_now - held.keys()):
-        held[mailbox] = Seat(mailbox=mailbox, since=now, imports=[import_id])
-    order = sorted(held.values(), key=lambda seat: (seat.since, seat.mailbox))
-    ends = trial_ends(tenant, trial)
-    in_trial = ends is None or now < ends
-    kept = order if in_trial else order[: tenant.booked]
-    granted = {seat.mailbox: seat for seat in kept}
-    served = wanted_now & granted.keys()
-    return Assignment(served, wanted_now - served, granted)
+            held[seat.mailbox] = seat.model_copy(update={"imports": imports})
+    for mailbox in wanted_now - held.keys():
+        held[mailbox] = Seat(mailbox=mailbox, since=now, imports=[import_id], waiting=now)
+    decided = settled(tenant, held.values(), now, terms)
+    served = frozenset(m for m in wanted_now if decided[m].waiting is None)
+    return Assignment(served, wanted_now - served, decided)
+
+
+def outwaited(seats: Iterable[Seat], now: datetime, terms: Terms) -> frozenset[str]:
+    """The mailboxes that have waited longer than the grace time: their contacts go."""
+    return frozenset(
+        s.mailbox for s in seats if s.waiting is not None and now >= s.waiting + terms.grace
+    )

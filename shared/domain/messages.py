@@ -15,6 +15,7 @@ from shared.domain.models import Model, ObjectId, RunId
 IMPORT_RUNS: Final = "import-runs"
 MAILBOX_SYNCS: Final = "mailbox-syncs"
 RUN_CLOSINGS: Final = "run-closings"
+TENANT_LEAVINGS: Final = "tenant-leavings"
 
 
 class Task(StrEnum):
@@ -24,13 +25,32 @@ class Task(StrEnum):
     REMOVE = "remove"
 
 
-class RunMessage(Model):
-    """What every message carries: whose run of which import."""
+class Message(Model):
+    """What every message carries: whose it is, and how often it was given back."""
 
     tenant: ObjectId
+    attempt: int = 0
+
+    @property
+    def about(self) -> str:
+        """What to name in a log."""
+        return f"tenant {self.tenant}"
+
+
+class LeaveTenant(Message):
+    """On `tenant-leavings`: take the tenant out, step by step."""
+
+
+class RunMessage(Message):
+    """A message of a run: which import's."""
+
     import_id: ObjectId
     run: RunId
-    attempt: int = 0
+
+    @property
+    def about(self) -> str:
+        """What to name in a log."""
+        return f"run {self.run}"
 
 
 class StartRun(RunMessage):
@@ -53,7 +73,7 @@ class CloseRun(RunMessage):
     """On `run-closings`: sum up the results once all are in."""
 
 
-def parse[T: RunMessage](kind: type[T], body: bytes) -> T:
+def parse[T: Message](kind: type[T], body: bytes) -> T:
     """Read a message; raises `UnknownMessage`, which says nothing of its content."""
     try:
         return kind.model_validate_json(body)

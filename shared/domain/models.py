@@ -83,6 +83,12 @@ class Conflicts(Model):
     edited: Literal["overwrite", "keep"] = "overwrite"
 
 
+class Schedule(Model):
+    """How often an import runs: once a day, or (premium) every so many hours."""
+
+    every_hours: Annotated[int, Field(ge=1, le=24)] = 24
+
+
 class Photos(Model):
     """People's photos in their contacts; `edge` is the longer side in pixels."""
 
@@ -104,6 +110,7 @@ class ImportInput(Model):
     guard: GuardLimits = GuardLimits()
     conflicts: Conflicts = Conflicts()
     photos: Photos | None = None
+    schedule: Schedule = Schedule()
     active: bool = True
 
 
@@ -269,30 +276,64 @@ class LicensePlan(StrEnum):
     PREMIUM = "premium"
 
 
+class TenantStatus(StrEnum):
+    """How a tenant stands to us; one that left is known by the ledger's closing line only."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    LEAVING = "leaving"
+
+
 class Tenant(Model):
-    """A customer: its consent, its license and since when we know it."""
+    """A customer: its consent, its license, since when we know it and where its data is.
+
+    `domain` is a verified one (that of an admin's user name), `name` what its admins call it.
+    `trial_until` is an end of the trial that the service set itself.
+    """
 
     id: str
     joined: datetime
+    name: str = ""
+    domain: str = ""
+    region: str = ""
+    status: TenantStatus = TenantStatus.CONNECTED
+    since: datetime | None = None
+    permissions: list[str] = []
     plan: LicensePlan = LicensePlan.STANDARD
     booked: int = 0
     trial_started: datetime | None = None
+    trial_until: datetime | None = None
+
+    @property
+    def called(self) -> str:
+        """What others are shown: its name, else its domain, else its id."""
+        return self.name or self.domain or self.id
 
 
 class Seat(Model):
-    """The right to sync into one mailbox, and since when it is taken."""
+    """The right to sync into one mailbox, and since when it is wanted.
+
+    `waiting` tells since when there is no seat for it, although imports want one.
+    """
 
     mailbox: str
     since: datetime
     imports: list[str] = []
+    waiting: datetime | None = None
 
 
 class LedgerEntry(Model):
-    """One change: who (object id and name of the acting admin), what, when."""
+    """One change: who (object id and name of the acting admin), what, when, from where.
+
+    It is written before the change is made and `done` after it, so that no change goes without.
+    """
 
     when: datetime
     actor: str
     actor_name: str = ""
+    origin: str = ""
+    network: str = ""
     action: str
     subject: str
+    done: bool = True
     detail: dict[str, Any] = {}

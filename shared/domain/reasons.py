@@ -43,6 +43,7 @@ class Reason(StrEnum):
     NO_EMAIL = "no_email"
     NOT_FOUND = "not_found"
     SHORTENED = "shortened"
+    KEPT_OUT = "kept_out"
     PHOTO_REFUSED = "photo_refused"
     # a person who is not among a mailbox's contacts
     NOT_A_TARGET = "not_a_target"
@@ -60,7 +61,10 @@ _REMEDIES: dict[Reason, str] = {
     Reason.NO_MAILBOX: (
         "This user has no Exchange Online mailbox. Assign one, or take the user out of the targets."
     ),
-    Reason.NO_SEAT: "All booked seats are in use. Book more seats under licenses.",
+    Reason.NO_SEAT: (
+        "All booked seats are in use, so the mailbox is not synced; after the grace time its "
+        "contacts are removed. Book more seats under licenses."
+    ),
     Reason.USER_NOT_FOUND: (
         "No such user is in your directory. Take the id out of the import's targets."
     ),
@@ -104,8 +108,8 @@ _REMEDIES: dict[Reason, str] = {
         "Contact Sync has no admin consent in your tenant. Grant it; the next run goes on."
     ),
     Reason.PUBLISHER_CONSENT_MISSING: (
-        "The publisher of this share has withdrawn Contact Sync's consent. No contact was "
-        "removed. Ask the publisher to grant it again, or delete the import."
+        "The publisher of this share is disconnected: it has withdrawn Contact Sync's consent. No "
+        "contact was removed. Ask the publisher to grant it again, or delete the import."
     ),
     Reason.SHARE_NOT_FOUND: "Check the share id with its publisher, or delete the import.",
     Reason.SHARE_WITHDRAWN: (
@@ -140,6 +144,10 @@ _REMEDIES: dict[Reason, str] = {
     Reason.SHORTENED: (
         "Exchange takes at most 2 business phones, 2 home phones and 3 mail addresses; the rest "
         "was left out."
+    ),
+    Reason.KEPT_OUT: (
+        "The person was removed and is kept out everywhere, as asked for. Readmit the person if "
+        "that has changed."
     ),
     Reason.PHOTO_REFUSED: (
         "The person's photo cannot be read, or is no picture; the contact goes without a new one."

@@ -1,6 +1,6 @@
 """When runs are, as their ids tell: newest first in a table, and the same for the same occasion."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shared.domain.models import RunTrigger
@@ -24,13 +24,25 @@ _LETTERS: Final = {
 }
 
 
-def run_id(import_id: str, trigger: RunTrigger, when: datetime) -> str:
+def run_id(import_id: str, trigger: RunTrigger, when: datetime, every_hours: int = 24) -> str:
     """The id of an import's run, which is also its row: later runs sort first.
 
-    A scheduled run has the daily hour of its UTC day for a time, so that a timer that fires twice
-    means one run.
+    A scheduled run has the time it was due, so that a timer that fires twice means one run.
     """
     moment = when.astimezone(UTC)
     if trigger is RunTrigger.SCHEDULE:
-        moment = moment.replace(hour=DAILY_HOUR, minute=0, second=0, microsecond=0)
+        moment = due(moment, every_hours)
     return f"{newest_first(moment)}-{import_id}-{_LETTERS[trigger]}"
+
+
+def due(now: datetime, every_hours: int) -> datetime:
+    """When the scheduled run of now was due.
+
+    That is the daily hour of the UTC day, or the latest of a series that begins with each of them.
+    """
+    day = now.replace(hour=DAILY_HOUR, minute=0, second=0, microsecond=0)
+    if every_hours >= 24:
+        return day
+    start = day if now >= day else day - timedelta(days=1)
+    passed = (now - start) // timedelta(hours=every_hours)
+    return start + passed * timedelta(hours=every_hours)

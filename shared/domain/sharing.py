@@ -112,7 +112,7 @@ class Sources(Model):
 
 
 class Access(Model):
-    """Who may import a share by its id."""
+    """Who may import a share by its id; its own tenant always may."""
 
     rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
     tenants: Annotated[list[ObjectId], Field(max_length=500)] = []
@@ -135,12 +135,13 @@ class Access(Model):
 
 
 class ShareInput(Model):
-    """What a publisher sets of a share."""
+    """What a publisher sets of a share; tenants that are `blocked` may not import it."""
 
     name: Name
     sources: Sources
     fields: list[str] | None = None
     access: Access = Access()
+    blocked: Annotated[list[ObjectId], Field(max_length=500)] = []
 
     @property
     def publishes_photos(self) -> bool:
@@ -162,3 +163,8 @@ class Share(ShareInput):
     id: str
     created: datetime
     changed: datetime
+
+    def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
+        """Whether a tenant may import it at this time; its publisher always may."""
+        blocked = subscriber in self.blocked and subscriber != publisher
+        return not blocked and self.access.admits(subscriber, publisher, now)

@@ -64,14 +64,15 @@ class Adoptions:
                 return found
             if wanted.confirm != found.digest:
                 raise Conflict("The contacts are not those of the preview any more: look again.")
-            adopted = await _mark(work, folder, import_.destination.folder, found.matches)
+            async with self._ledger.change(
+                caller, "import.adopted", import_id, mailbox=wanted.mailbox
+            ) as entry:
+                adopted = await _mark(work, folder, import_.destination.folder, found.matches)
+                entry.detail["contacts"] = adopted
         except FolderGoneError as error:
             raise NotFound("The folder is not in the mailbox any more.") from error
         finally:
             await work.release()
-        await self._ledger.record(
-            caller, "import.adopted", import_id, mailbox=wanted.mailbox, contacts=adopted
-        )
         return Adoption(found.matches, found.names, found.left, found.digest, adopted)
 
     async def _desired(self, caller: Caller, import_: Import) -> dict[str, Contact]:

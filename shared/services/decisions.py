@@ -54,11 +54,11 @@ class Decisions:
                 update={"status": RunStatus.QUEUED, "approved": True, "ended": None}
             )
 
-        stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")
-        run = stored.value
-        if run.status is RunStatus.QUEUED:
-            await self._ledger.record(caller, "run.approved", id_)
-            await self._send_run(caller.tenant, run.import_id, id_)
+        async with self._ledger.change(caller, "run.approved", id_) as entry:
+            stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")
+            entry.changed = stored.value.status is RunStatus.QUEUED
+            if entry.changed:
+                await self._send_run(caller.tenant, stored.value.import_id, id_)
         return stored
 
     async def discard(self, caller: Caller, id_: str) -> Stored[Run]:
@@ -74,9 +74,8 @@ class Decisions:
                 raise Conflict(f"The run is {run.status}: it holds nothing to discard.")
             return run.model_copy(update={"status": RunStatus.DISCARDED, "approved": False})
 
-        stored = await change(self._store.runs, caller.tenant, id_, discarded, kind="run")
-        await self._ledger.record(caller, "run.discarded", id_)
-        return stored
+        async with self._ledger.change(caller, "run.discarded", id_):
+            return await change(self._store.runs, caller.tenant, id_, discarded, kind="run")
 
     async def retry(self, caller: Caller, id_: str) -> tuple[Stored[Run], bool]:
         """Run the mailboxes that failed again; answers the new run, and whether it is new.
@@ -89,11 +88,11 @@ class Decisions:
             raise Conflict(f"The run is {run.status}: wait until it has ended.")
         if not run.mailboxes.failed and run.status is not RunStatus.FAILED:
             raise Conflict(f"The run {run.status}: no mailbox of it failed.")
-        retry = await self._queue_retry(
-            caller.tenant, run.import_id, RunTrigger.RETRY, run.ended, id_
-        )
-        stored = found_in(await self._store.runs.get(caller.tenant, retry), "run", retry)
-        new = stored.value.status is RunStatus.QUEUED
-        if new:
-            await self._ledger.record(caller, "run.retried", id_, retry=retry)
-        return stored, new
+        async with self._ledger.change(caller, "run.retried", id_) as entry:
+            retry = await self._queue_retry(
+                caller.tenant, run.import_id, RunTrigger.RETRY, run.ended, id_
+            )
+            stored = found_in(await self._store.runs.get(caller.tenant, retry), "run", retry)
+            entry.changed = stored.value.status is RunStatus.QUEUED
+            entry.detail["retry"] = retry
+        return stored, entry.changed

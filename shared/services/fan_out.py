@@ -1,4 +1,4 @@
-"""Starting runs: one message per import from the timer, one message per mailbox from a run.
+"""Starting a run: one message for each mailbox.
 
 A run resolves its share once, with the publisher's consent, writes the snapshot, resolves the
 target mailboxes and their seats, and sends one message for each. Every step may be repeated: the
@@ -20,10 +20,9 @@ from shared.adapters.queues import Queues
 from shared.adapters.records import Store, Stored, results_of
 from shared.adapters.snapshots import Snapshots, snapshot_id
 from shared.domain.contact import Contact, fingerprint
-from shared.domain.errors import Conflict, NeedsAdmin
+from shared.domain.errors import NeedsAdmin
 from shared.domain.licensing import Assignment
 from shared.domain.messages import (
-    IMPORT_RUNS,
     MAILBOX_SYNCS,
     RUN_CLOSINGS,
     CloseRun,
@@ -41,12 +40,13 @@ from shared.domain.models import (
     RunTrigger,
 )
 from shared.domain.reasons import Reason
-from shared.domain.schedule import run_id
 from shared.services.changes import change
+from shared.services.consumers import Consumers
 from shared.services.publications import Publications
 from shared.services.seats import SeatBook
 from shared.services.share_resolution import Resolution
 from shared.services.targets import TargetMailboxes, resolve_targets
+from shared.services.tenants import Tenants
 
 _log = logging.getLogger(__name__)
 OMISSIONS_KEPT: Final = 1_000
@@ -79,7 +79,9 @@ class FanOut:
         states: MailboxStates,
         snapshots: Snapshots,
         publications: Publications,
+        consumers: Consumers,
         seats: SeatBook,
+        tenants: Tenants,
         clock: Callable[[], datetime],
     ) -> None:
         """Work on these."""
@@ -91,55 +93,8 @@ class FanOut:
         self._states = states
         self._snapshots = snapshots
         self._publications = publications
-
-    async def start_all(self) -> int:
-        """Queue today's run of every active import and answer how many; harmless to repeat."""
-        started = 0
-        now = self._clock()
-        async for tenant, stored in self._store.imports.everywhere():
-            import_ = stored.value
-            if import_.removing:
-                await self._remove_at_last(tenant, import_)
-            elif import_.active:
-                await self.queue_run(tenant, import_.id, RunTrigger.SCHEDULE, now)
-                started += 1
-        return started
-
-    async def _remove_at_last(self, tenant: str, import_: Import) -> None:
-        """Ask again for a removal run that may have been lost; for a new one if it failed."""
-        run = await self.queue_run(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
-        stored = await self._store.runs.get(tenant, run)
-        if stored is not None and stored.value.status.ended:
-            await self.queue_run(tenant, import_.id, RunTrigger.SCHEDULE, self._clock())
-
-    async def queue_run(
-        self,
-        tenant: str,
-        import_id: str,
-        trigger: RunTrigger,
-        when: datetime,
-        retries: str | None = None,
-    ) -> str:
-        """Record a run and queue its message; the same trigger and time mean the same run."""
-        run = Run(
-            id=run_id(import_id, trigger, when),
-            import_id=import_id,
-            trigger=trigger,
-            queued=self._clock(),
-            retries=retries,
-        )
-        try:
-            await self._store.runs.insert(tenant, run.id, run)
-        except Conflict:
-            known = await self._store.runs.get(tenant, run.id)
-            if known is not None and known.value.status is not RunStatus.QUEUED:
-                return run.id
-        await self.send_run(tenant, import_id, run.id)
-        return run.id
-
-    async def send_run(self, tenant: str, import_id: str, run: str) -> None:
-        """Queue the message of a run that is recorded already."""
-        await self._queues.send(IMPORT_RUNS, StartRun(tenant=tenant, import_id=import_id, run=run))
+        self._consumers = consumers
+        self._tenants = tenants
 
     async def start(self, message: StartRun) -> None:
         """Resolve a run and fan it out; safe to repeat at any point.
@@ -158,6 +113,7 @@ class FanOut:
             job, resolution = await self._prepare(message, stored.value, import_, meter)
         except NeedsAdmin as error:
             _log.warning("run %s cannot start: %s (%s)", message.run, error.reason, error.detail)
+            await self._doubt_consent(message.tenant, import_, error.reason)
             await self._end(message, stored, import_, error.reason, meter)
             return
         if import_.held_run is not None:
@@ -178,6 +134,7 @@ class FanOut:
             raise NeedsAdmin(Reason.IMPORT_PAUSED, f"Import {import_.id} is paused.")
         share, publisher = await self._publications.find(tenant, import_.share_id)
         if share is None:
+            await self._consumers.drop(tenant, import_.id, import_.share_id)
             return await self._removal(message, here, Reason.SHARE_WITHDRAWN), Resolution()
         snapshot = snapshot_id(tenant, run.id)
 
@@ -196,11 +153,22 @@ class FanOut:
             if not targets.mailboxes:
                 raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} aims at nobody.")
         seats = await self._seats.serve(tenant, import_.id, targets.mailboxes)
+        await self._tenants.works(tenant)
+        await self._consumers.note(publisher, share.id, tenant, import_.id, len(seats.served))
         if not contacts and here:
             return _Job(remove=here, reason=Reason.SHARE_EMPTY), resolution
         print_ = await asyncio.to_thread(_combined, contacts, import_)
         await self._snapshots.write(snapshot, contacts, self._clock())
-        return _job(targets, seats, here, print_), resolution
+        outwaited = self._seats.outwaited(seats)
+        return _job(targets, seats, outwaited, here, print_), resolution
+
+    async def _doubt_consent(self, tenant: str, import_: Import, reason: Reason) -> None:
+        """Look into a consent that seems to be gone, the tenant's own or its publisher's."""
+        if reason is Reason.CONSENT_MISSING:
+            await self._tenants.consent_doubted(tenant)
+        elif reason is Reason.PUBLISHER_CONSENT_MISSING:
+            _, publisher = await self._publications.find(tenant, import_.share_id)
+            await self._tenants.consent_doubted(publisher)
 
     async def _here(self, message: StartRun) -> frozenset[str]:
         return frozenset(await self._states.mailboxes(message.tenant, message.import_id))
@@ -336,11 +304,17 @@ class FanOut:
         )
 
 
-def _job(targets: TargetMailboxes, seats: Assignment, here: frozenset[str], print_: str) -> _Job:
+def _job(
+    targets: TargetMailboxes,
+    seats: Assignment,
+    outwaited: frozenset[str],
+    here: frozenset[str],
+    print_: str,
+) -> _Job:
     skip = {**targets.left_out, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
-    # Whoever has no seat keeps what is there; whoever is no target any more does not.
+    # Whoever has no seat keeps for a time what is there; whoever is no target any more does not.
     remove = here - targets.mailboxes - skip.keys()
-    gone = here & targets.left_out.keys()
+    gone = here & (targets.left_out.keys() | outwaited)
     for mailbox in gone:
         del skip[mailbox]
     return _Job(seats.served, remove | gone, skip, print_)

@@ -5,14 +5,17 @@ is all that a partner needs, so nobody may be able to compute it.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Final
 
 from pydantic import BaseModel
 
 from shared.adapters.records import Records, Store
 from shared.domain.errors import Conflict
 from shared.domain.models import Model
+
+_KEPT: Final = timedelta(days=30)
 
 
 class _Claim(Model):
@@ -28,9 +31,13 @@ class Idempotency:
         self, store: Store, clock: Callable[[], datetime], new_id: Callable[[], str]
     ) -> None:
         """Keep the keys, hashed, in this store."""
-        self._claims = Records(store.tables, "Idempotency", _Claim)
+        self._claims = Records(store.tables, "Idempotency", _Claim, lambda c: {"when": c.when})
         self._clock = clock
         self._new_id = new_id
+
+    async def sweep(self) -> int:
+        """Erase the keys that are too old to be sent again, of all tenants."""
+        return await self._claims.erase_where("when lt @old", {"old": self._clock() - _KEPT})
 
     async def id_for(self, tenant: str, kind: str, key: str | None, body: BaseModel) -> str:
         """The id to create a thing of this `kind` by: a new one, or that of the same key before.

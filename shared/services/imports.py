@@ -5,24 +5,30 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.adapters.identity import Caller
-from shared.adapters.records import OWNER_ROW, TENANT_ROW, Listing, Store, Stored
-from shared.domain.errors import Conflict, FieldError, InvalidInput
-from shared.domain.models import Import, ImportInput, RunTrigger, Targets, Tenant
+from shared.adapters.records import TENANT_ROW, Listing, Store, Stored
+from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
+from shared.domain.models import Import, ImportInput, LicensePlan, RunTrigger, Targets, Tenant
 from shared.services.changes import change, found_in, require_storable
+from shared.services.consumers import Consumers
 from shared.services.idempotency import Idempotency
 from shared.services.ledger import Ledger
+from shared.services.licenses import Licenses, PremiumNeeded, SeatsOutlook
+from shared.services.limits import MAX_IMPORTS, require_room
+from shared.services.publications import NOT_OPEN, Publications
 
 type QueueRun = Callable[[str, str, RunTrigger, datetime], Awaitable[str]]
-type CountMailboxes = Callable[[str, Targets], Awaitable[int | None]]
+type FindMailboxes = Callable[[str, Targets], Awaitable[frozenset[str] | None]]
+
+_NOT_REMOVING = "removing eq false"
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedImport:
-    """A new import, its first run, and how many seats it will need (None: not known now)."""
+    """A new import, its first run, and the seats it will need (None: not known now)."""
 
     stored: Stored[Import]
     first_run: str
-    seats_needed: int | None
+    seats: SeatsOutlook | None
 
 
 class Imports:
@@ -34,16 +40,22 @@ class Imports:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         ledger: Ledger,
+        publications: Publications,
+        consumers: Consumers,
+        licenses: Licenses,
         queue_run: QueueRun,
-        count_mailboxes: CountMailboxes,
+        find_mailboxes: FindMailboxes,
     ) -> None:
-        """`queue_run` records and queues a run; `count_mailboxes` asks the directory."""
+        """`queue_run` records and queues a run; `find_mailboxes` asks the directory."""
         self._store = store
         self._clock = clock
         self._ids = Idempotency(store, clock, new_id)
         self._ledger = ledger
+        self._publications = publications
+        self._consumers = consumers
+        self._licenses = licenses
         self._queue_run = queue_run
-        self._count_mailboxes = count_mailboxes
+        self._find_mailboxes = find_mailboxes
 
     async def create(
         self, caller: Caller, wanted: ImportInput, key: str | None = None
@@ -52,10 +64,12 @@ class Imports:
 
         The same idempotency `key` again answers the same import and run.
         Once its row is written the import runs: should the worker die before its first run is
-        queued, the daily timer starts it.
+        queued, the daily timer starts it. Raises `InvalidInput` if the share is not open to the
+        tenant, `PremiumNeeded` for its schedule, `Conflict` if there are too many imports.
         """
-        await self._admitted(caller, wanted.share_id)
-        seats_needed = await self._count_mailboxes(caller.tenant, wanted.targets)
+        share, publisher = await self._open(caller, wanted.share_id)
+        await self._require_plan(caller, wanted)
+        seats = await self.outlook(caller, wanted.targets)
         now = self._clock()
         import_ = Import(
             **{name: getattr(wanted, name) for name in ImportInput.model_fields},
@@ -64,16 +78,22 @@ class Imports:
             changed=now,
         )
         require_storable(import_)
-        await self._start_trial(caller, now)
         stored = await self._insert(caller, import_)
+        expected = seats.mailboxes if seats is not None else 0
+        await self._consumers.note(publisher, share, caller.tenant, import_.id, expected)
         created = stored.value.created
         run = await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, created)
-        return CreatedImport(stored, run, seats_needed)
+        return CreatedImport(stored, run, seats)
+
+    async def outlook(self, caller: Caller, targets: Targets) -> SeatsOutlook | None:
+        """How many seats an import of these targets takes; None if the directory cannot tell."""
+        mailboxes = await self._find_mailboxes(caller.tenant, targets)
+        return await self._licenses.outlook(caller, mailboxes) if mailboxes is not None else None
 
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Import]:
         """Some of the tenant's imports, by id; not those whose removal is under way."""
         return await self._store.imports.page(
-            caller.tenant, size=size, token=token, where="removing eq false"
+            caller.tenant, size=size, token=token, where=_NOT_REMOVING
         )
 
     async def read(self, caller: Caller, id_: str) -> Stored[Import]:
@@ -91,18 +111,20 @@ class Imports:
         if_match: str | None,
     ) -> Stored[Import]:
         """Change an import; it takes effect with its next run."""
+        plan = await self._licenses.plan(caller)
 
         def changed_by(import_: Import) -> Import:
             wanted = patch(import_)
             if wanted.share_id != import_.share_id:
                 words = "an import names one share for its whole life; create another import"
                 raise InvalidInput("The share cannot be changed.", (FieldError("shareId", words),))
+            if wanted.schedule != import_.schedule:
+                _require_premium(plan, wanted)
             given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
             return import_.model_copy(update={**given, "changed": self._clock()})
 
-        changed = await self._change(caller, id_, changed_by, if_match)
-        await self._ledger.record(caller, "import.changed", id_)
-        return changed
+        async with self._ledger.change(caller, "import.changed", id_):
+            return await self._change(caller, id_, changed_by, if_match)
 
     async def remove(self, caller: Caller, id_: str, if_match: str | None) -> str:
         """Delete an import and answer the run that removes its contacts.
@@ -111,34 +133,43 @@ class Imports:
         """
         now = self._clock()
         mark = {"removing": True, "changed": now}
-        await self._change(caller, id_, lambda i: i.model_copy(update=mark), if_match)
-        await self._ledger.record(caller, "import.removed", id_)
+        async with self._ledger.change(caller, "import.removed", id_):
+            await self._change(caller, id_, lambda i: i.model_copy(update=mark), if_match)
         return await self._queue_run(caller.tenant, id_, RunTrigger.REMOVAL, now)
 
-    async def _admitted(self, caller: Caller, share_id: str) -> None:
-        """Raise `InvalidInput` unless the share may be imported; all refusals sound the same."""
-        location = await self._store.share_index.get(share_id, OWNER_ROW)
-        if location is not None and location.value.withdrawn is None:
-            publisher = location.value.publisher
-            share = await self._store.shares.get(publisher, share_id)
-            now = self._clock()
-            if share is not None and share.value.access.admits(caller.tenant, publisher, now):
-                return
-        message = "no share of this id is open to your tenant"
-        raise InvalidInput("The share cannot be imported.", (FieldError("shareId", message),))
+    async def _open(self, caller: Caller, share_id: str) -> tuple[str, str]:
+        """The share's present id and its publisher; all refusals sound the same."""
+        try:
+            share, publisher = await self._publications.open_to(caller, share_id)
+        except NotFound as error:
+            raise InvalidInput(
+                "The share cannot be imported.", (FieldError("shareId", NOT_OPEN),)
+            ) from error
+        return share.id, publisher
+
+    async def _require_plan(self, caller: Caller, wanted: ImportInput) -> None:
+        _require_premium(await self._licenses.plan(caller), wanted)
 
     async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
         imports = self._store.imports
-        try:
-            stored = await imports.insert(caller.tenant, import_.id, import_)
-        except Conflict:
+        known = await imports.get(caller.tenant, import_.id)
+        if known is None:
+            count = await imports.count(caller.tenant, _NOT_REMOVING)
+            require_room(count, MAX_IMPORTS, "import")
+            await self._start_trial(caller, import_.created)
+            share = import_.share_id
+            async with self._ledger.change(
+                caller, "import.created", import_.id, share=share
+            ) as entry:
+                try:
+                    return await imports.insert(caller.tenant, import_.id, import_)
+                except Conflict:
+                    entry.changed = False
             known = await imports.get(caller.tenant, import_.id)
-            if known is None or known.value.removing:
-                message = "The import of this Idempotency-Key was deleted: use a new key."
-                raise Conflict(message) from None
-            return known
-        await self._ledger.record(caller, "import.created", import_.id, share=import_.share_id)
-        return stored
+        if known is None or known.value.removing:
+            message = "The import of this Idempotency-Key was deleted: use a new key."
+            raise Conflict(message)
+        return known
 
     async def _change(
         self, caller: Caller, id_: str, apply: Callable[[Import], Import], if_match: str | None
@@ -155,10 +186,17 @@ class Imports:
     async def _start_trial(self, caller: Caller, now: datetime) -> None:
         def started(tenant: Tenant) -> Tenant:
             if tenant.trial_started is not None:
+                entry.changed = False
                 return tenant
             return tenant.model_copy(update={"trial_started": now})
 
-        tenants = self._store.tenants
-        stored = await change(tenants, caller.tenant, TENANT_ROW, started, kind="tenant")
-        if stored.value.trial_started == now:
-            await self._ledger.record(caller, "trial.started", caller.tenant)
+        known = await self._store.tenants.get(caller.tenant, TENANT_ROW)
+        if known is not None and known.value.trial_started is not None:
+            return
+        async with self._ledger.change(caller, "trial.started", caller.tenant) as entry:
+            await change(self._store.tenants, caller.tenant, TENANT_ROW, started, kind="tenant")
+
+
+def _require_premium(plan: LicensePlan, wanted: ImportInput) -> None:
+    if plan is LicensePlan.STANDARD and wanted.schedule.every_hours < 24:
+        raise PremiumNeeded("An import that runs more than once a day")

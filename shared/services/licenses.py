@@ -1,15 +1,32 @@
 """Licenses: the seats a tenant has booked, uses and has free, its trial and plan."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import ClassVar
 
 from shared.adapters.identity import Caller
-from shared.adapters.records import TENANT_ROW, Store, Stored
-from shared.domain.licensing import plan_at, trial_ends
-from shared.domain.models import LicensePlan, Tenant
-from shared.services.changes import change, found_in
+from shared.adapters.records import TENANT_ROW, Listing, Store, Stored
+from shared.domain.errors import Forbidden
+from shared.domain.licensing import Terms, plan_at, settled, trial_ends
+from shared.domain.models import LicensePlan, Seat, Tenant
+from shared.services.changes import change, found_in, require_match
 from shared.services.ledger import Ledger
+from shared.services.seats import SeatBook
+
+
+class PremiumNeeded(Forbidden):
+    """What only the premium plan allows."""
+
+    title: ClassVar[str] = "The premium plan is needed"
+    kind: ClassVar[str] = "premium-needed"
+
+    def __init__(self, what: str) -> None:
+        """Name `what` needs it, as the beginning of a sentence."""
+        super().__init__(
+            f"{what} belongs to the premium plan. Ask the service to set your tenant's plan to "
+            "premium, or wait for the daily run."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,64 +35,176 @@ class License:
 
     booked: int
     used: int
+    waiting: int
     free: int
     plan: LicensePlan
     trial_ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatsOutlook:
+    """What some mailboxes would take: `needed` new seats, of which `missing` are not there.
+
+    Within the trial nothing is missing until it ends: `missing` counts what will be then.
+    """
+
+    mailboxes: int
+    needed: int
+    free: int
+    missing: int
+    trial_ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BookingEffect:
+    """What booking so many seats changes: who gets a seat, who loses it.
+
+    `removal` is when the contacts of those who lose their seat would be removed; `missing` how many
+    of the mailboxes wanted now would have no seat without the trial.
+    """
+
+    license: License
+    gaining: tuple[str, ...]
+    losing: tuple[str, ...]
+    removal: datetime | None
+    missing: int
 
 
 class Licenses:
     """The license of the caller's tenant."""
 
     def __init__(
-        self, store: Store, clock: Callable[[], datetime], ledger: Ledger, trial: timedelta
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        ledger: Ledger,
+        seats: SeatBook,
+        terms: Terms,
     ) -> None:
-        """Keep it in this store; `trial` is how long the trial lasts."""
+        """Keep it in this store."""
         self._store = store
         self._clock = clock
         self._ledger = ledger
-        self._trial = trial
+        self._seats = seats
+        self._terms = terms
 
     async def read(self, caller: Caller) -> Stored[License]:
         """The license as it is now."""
-        return await self._license(await self._tenant(caller))
+        return await self.of(caller.tenant)
+
+    async def of(self, tenant: str) -> Stored[License]:
+        """The license of any tenant; for operators, and for the tenant itself."""
+        stored = await self._tenant(tenant)
+        return Stored(await self._license(stored.value), stored.etag)
+
+    async def seats(self, caller: Caller, size: int, token: str | None) -> Listing[Seat]:
+        """Who holds which seat, and who waits for one, by mailbox."""
+        return await self._store.seats.page(caller.tenant, size=size, token=token)
 
     async def book(self, caller: Caller, booked: int, if_match: str | None) -> Stored[License]:
-        """Book or cancel seats: there are `booked` from the next run on."""
-        before = booked
+        """Book or cancel seats; who gets or loses one is settled at once, and written down."""
+        return await self.book_for(caller.tenant, caller, booked, if_match)
 
-        def book(tenant: Tenant) -> Tenant:
-            nonlocal before
-            before = tenant.booked
-            return tenant if before == booked else tenant.model_copy(update={"booked": booked})
+    async def book_for(
+        self, tenant: str, caller: Caller, booked: int, if_match: str | None
+    ) -> Stored[License]:
+        """Book or cancel seats of any tenant; for operators, and for the tenant itself."""
 
-        tenants = self._store.tenants
-        stored = await change(
-            tenants, caller.tenant, TENANT_ROW, book, kind="license", if_match=if_match
-        )
-        if before != booked:
-            await self._ledger.record(
-                caller, "license.booked", caller.tenant, before=before, after=booked
+        def book(found: Tenant) -> Tenant:
+            entry.detail["before"] = found.booked
+            entry.changed = found.booked != booked
+            return found.model_copy(update={"booked": booked}) if entry.changed else found
+
+        async with self._ledger.change_of(
+            tenant, caller, "license.booked", tenant, after=booked
+        ) as entry:
+            await change(
+                self._store.tenants, tenant, TENANT_ROW, book, kind="license", if_match=if_match
             )
-        return await self._license(stored)
+        await self._seats.settle(tenant)
+        return await self.of(tenant)
+
+    async def effect(self, caller: Caller, booked: int) -> BookingEffect:
+        """What booking so many seats would change; nothing is booked."""
+        stored = await self._tenant(caller.tenant)
+        then = stored.value.model_copy(update={"booked": booked})
+        now, seats = self._clock(), await self._all(caller.tenant)
+        before = {m for m, s in settled(stored.value, seats, now, self._terms).items() if _has(s)}
+        after = {m for m, s in settled(then, seats, now, self._terms).items() if _has(s)}
+        return BookingEffect(
+            await self._license(then),
+            tuple(sorted(after - before)),
+            tuple(sorted(before - after)),
+            now + self._terms.grace if before - after else None,
+            max(0, len(seats) - booked),
+        )
+
+    async def outlook(self, caller: Caller, mailboxes: Collection[str]) -> SeatsOutlook:
+        """How many seats these mailboxes would take beside those that are in use."""
+        stored = await self._tenant(caller.tenant)
+        license_ = await self._license(stored.value)
+        holding = {s.mailbox for s in await self._all(caller.tenant)}
+        needed = len(set(mailboxes) - holding)
+        short = needed + license_.used + license_.waiting - license_.booked
+        return SeatsOutlook(
+            len(mailboxes), needed, license_.free, max(0, short), license_.trial_ends
+        )
 
     async def plan(self, caller: Caller) -> LicensePlan:
         """The plan in force now."""
-        return plan_at((await self._tenant(caller)).value, self._clock(), self._trial)
+        tenant = (await self._tenant(caller.tenant)).value
+        return plan_at(tenant, self._clock(), self._terms)
 
-    async def _tenant(self, caller: Caller) -> Stored[Tenant]:
-        stored = await self._store.tenants.get(caller.tenant, TENANT_ROW)
-        return found_in(stored, "license", caller.tenant)
+    async def set_terms(
+        self,
+        tenant: str,
+        caller: Caller,
+        plan: LicensePlan | None,
+        trial_until: datetime | None,
+        if_match: str | None,
+    ) -> Stored[License]:
+        """Set the plan and the end of the trial of a tenant; None leaves either as it is."""
+        require_match((await self._tenant(tenant)).etag, if_match)
+        detail = {"plan": plan, "trialEnds": trial_until.isoformat() if trial_until else None}
+        news = {"plan": plan, "trial_until": trial_until}
+        given = {name: value for name, value in news.items() if value is not None}
 
-    async def _license(self, stored: Stored[Tenant]) -> Stored[License]:
-        tenant = stored.value
-        used = 0
-        async for _ in self._store.tables.partition("Seats", tenant.id, ["RowKey"]):
-            used += 1
-        license_ = License(
+        def set_(found: Tenant) -> Tenant:
+            return found.model_copy(update=given)
+
+        async with self._ledger.change_of(tenant, caller, "license.terms", tenant, **detail):
+            await change(
+                self._store.tenants, tenant, TENANT_ROW, set_, kind="tenant", if_match=if_match
+            )
+        await self._seats.settle(tenant)
+        return await self.of(tenant)
+
+    async def tenants(self) -> AsyncIterator[tuple[Tenant, License]]:
+        """Every tenant with its license; for operators."""
+        async for tenant, stored in self._store.tenants.everywhere():
+            if tenant == stored.value.id:
+                yield stored.value, await self._license(stored.value)
+
+    async def _tenant(self, tenant: str) -> Stored[Tenant]:
+        return found_in(await self._store.tenants.get(tenant, TENANT_ROW), "license", tenant)
+
+    async def _all(self, tenant: str) -> list[Seat]:
+        return [stored.value async for stored in self._store.seats.all(tenant)]
+
+    async def _license(self, tenant: Tenant) -> License:
+        """As it is now: the trial may have ended since the last run."""
+        now = self._clock()
+        seats = settled(tenant, await self._all(tenant.id), now, self._terms).values()
+        used = sum(map(_has, seats))
+        return License(
             booked=tenant.booked,
             used=used,
+            waiting=len(seats) - used,
             free=max(tenant.booked - used, 0),
-            plan=plan_at(tenant, self._clock(), self._trial),
-            trial_ends=trial_ends(tenant, self._trial),
+            plan=plan_at(tenant, now, self._terms),
+            trial_ends=trial_ends(tenant, self._terms),
         )
-        return Stored(license_, stored.etag)
+
+
+def _has(seat: Seat) -> bool:
+    return seat.waiting is None

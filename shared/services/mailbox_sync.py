@@ -47,12 +47,17 @@ class MailboxSync:
         mailboxes: Mailboxes,
         snapshots: Snapshots,
         free_seat: Callable[[str, str], Awaitable[None]],
+        doubt_consent: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Work on these; `free_seat` gives back the seat of a mailbox that does not exist."""
+        """Work on these; `free_seat` gives back the seat of a mailbox that does not exist.
+
+        `doubt_consent` is told of a tenant whose consent seems to be gone.
+        """
         self._store = store
         self._mailboxes = mailboxes
         self._snapshots = snapshots
         self._free_seat = free_seat
+        self._doubt_consent = doubt_consent
 
     async def run(self, message: SyncMailbox) -> None:
         """Do what the message asks and record the result; safe to repeat at any point.
@@ -86,6 +91,13 @@ class MailboxSync:
         nobody = error.reason in NOBODY_THERE
         if nobody:
             await self._free_seat(message.tenant, message.mailbox)
+        if error.reason is Reason.CONSENT_MISSING:
+            await self._doubt_consent(message.tenant)
+        if error.reason is Reason.IMPORT_DELETED:
+            run = await self._store.runs.get(message.tenant, message.run)
+            if run is None:
+                # The tenant left meanwhile: nothing is to be known of it any more.
+                return
         if nobody and message.task is Task.REMOVE:
             # Our contacts went with the mailbox.
             await work.record(work.refusal(error))

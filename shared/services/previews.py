@@ -18,6 +18,7 @@ from shared.domain.models import ContactCounts, Import, Omission, Outcome, Resul
 from shared.domain.plan import Create, Delete, Update
 from shared.domain.reasons import Reason
 from shared.services.imports import Imports
+from shared.services.kept_out import KINDS, keys_of
 from shared.services.mailbox_planning import plan_mailbox, since_last_time
 from shared.services.mailbox_work import MailboxWork, counts_of
 from shared.services.mailboxes import Mailboxes
@@ -27,7 +28,6 @@ from shared.services.shares import Shares
 from shared.services.targets import TargetMailboxes, resolve_targets
 
 SAMPLE: Final = 50
-_KINDS: Final = ("u", "o", "g", "c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Previews:
         import_ = (await self._imports.read(caller, import_id)).value
         resolution = await self._resolved(caller, import_)
         targets = await self._targets(caller, import_)
-        keys = _keys(person)
+        keys = keys_of(person)
         key = next((k for k in keys if resolution and k in resolution.contacts), keys[0])
         work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
         present, refused = False, None
@@ -225,14 +225,8 @@ async def _find_place(work: MailboxWork, import_: Import) -> bool:
     return folder is not None
 
 
-def _keys(person: str) -> tuple[str, ...]:
-    if person[:2] in {f"{kind}-" for kind in _KINDS}:
-        return (person.lower(),)
-    return tuple(f"{kind}-{person.lower()}" for kind in _KINDS)
-
-
 def _omission(resolution: Resolution | None, person: str) -> Reason | None:
-    id_ = person[2:] if person[:2] in {f"{kind}-" for kind in _KINDS} else person
+    id_ = person[2:] if person[:2] in {f"{kind}-" for kind in KINDS} else person
     found = resolution.omissions.values() if resolution is not None else ()
     return next((o.reason for o in found if o.id.lower() == id_.lower()), None)
 

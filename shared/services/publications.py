@@ -5,40 +5,105 @@ the publisher's field policy, for tenants that its access rule admits.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from shared.adapters.graph.transport import Graph, Meter
-from shared.adapters.records import OWNER_ROW, Store
-from shared.domain.errors import NeedsAdmin
+from shared.adapters.identity import Caller
+from shared.adapters.records import OWNER_ROW, TENANT_ROW, ShareFacts, Store
+from shared.domain.contact import DEFAULT_FIELDS
+from shared.domain.errors import NeedsAdmin, NotFound
+from shared.domain.models import Tenant, TenantStatus
 from shared.domain.reasons import Reason
 from shared.domain.sharing import Share
+from shared.services.consumers import MAX_MOVES
+from shared.services.kept_out import KeptOutPeople
+from shared.services.limits import Limiter
 from shared.services.photos import KeepPhoto, add_photos
 from shared.services.share_resolution import Resolution, resolve
+
+NOT_OPEN: Final = "no share of this id is open to your tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A share as a subscriber sees it: who publishes, what fields, and how many contacts.
+
+    `contacts` is None if the share cannot be counted at the moment.
+    """
+
+    share: Share
+    publisher: Tenant
+    fields: tuple[str, ...]
+    contacts: int | None
 
 
 class Publications:
     """The shares that are open to a tenant."""
 
-    def __init__(self, store: Store, graph: Graph, clock: Callable[[], datetime]) -> None:
-        """Work on these."""
+    def __init__(
+        self,
+        store: Store,
+        graph: Graph,
+        clock: Callable[[], datetime],
+        limiter: Limiter,
+        kept_out: KeptOutPeople,
+    ) -> None:
+        """Work on these; `limiter` slows down who asks for ids that are none."""
         self._store = store
         self._graph = graph
         self._clock = clock
+        self._limiter = limiter
+        self._kept_out = kept_out
 
     async def find(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
-        """The share and its publisher; no share if it was withdrawn from this tenant for sure."""
-        location = await self._store.share_index.get(share_id, OWNER_ROW)
-        if location is None:
-            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, f"Share {share_id} is not known.")
-        publisher = location.value.publisher
-        if location.value.withdrawn is not None:
-            return None, publisher
-        found = await self._store.shares.get(publisher, share_id)
-        if found is None:
-            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, f"Share {share_id} is not there.")
-        if not found.value.access.admits(tenant, publisher, self._clock()):
-            return None, publisher
-        return found.value, publisher
+        """The share and its publisher; no share if it was withdrawn from this tenant for sure.
+
+        An id that was rotated away leads on for the tenants that may stay.
+        """
+        for _ in range(MAX_MOVES):
+            location = await self._store.share_index.get(share_id, OWNER_ROW)
+            if location is None:
+                raise NeedsAdmin(Reason.SHARE_NOT_FOUND, f"Share {share_id} is not known.")
+            publisher, moved_to = location.value.publisher, location.value.moved_to
+            if location.value.withdrawn is not None:
+                return None, publisher
+            if moved_to is None:
+                return await self._open(tenant, publisher, share_id), publisher
+            if tenant != publisher and tenant not in location.value.keep:
+                return None, publisher
+            share_id = moved_to
+        raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share's id was rotated too often since.")
+
+    async def open_to(self, caller: Caller, share_id: str) -> tuple[Share, str]:
+        """The share and its publisher, for a caller who names an id.
+
+        All refusals are the same `NotFound`; after too many of them `TooManyRequests`, so that
+        nobody gets far by guessing.
+        """
+        self._limiter.require_guesses_left(caller.tenant)
+        try:
+            share, publisher = await self.find(caller.tenant, share_id)
+        except NeedsAdmin:
+            share, publisher = None, ""
+        if share is None:
+            self._limiter.guessed(caller.tenant)
+            raise NotFound(f"There is {NOT_OPEN}.")
+        return share, publisher
+
+    async def describe(self, caller: Caller, share_id: str) -> Publication:
+        """What a share offers to the caller's tenant; `NotFound` if it is not open to it."""
+        share, publisher = await self.open_to(caller, share_id)
+        stored = await self._store.tenants.get(publisher, TENANT_ROW)
+        if stored is None:
+            raise NotFound(f"There is {NOT_OPEN}.")
+        return Publication(
+            share,
+            stored.value,
+            tuple(share.fields if share.fields is not None else DEFAULT_FIELDS),
+            await self._counted(caller.tenant, share, publisher),
+        )
 
     async def resolve(
         self,
@@ -51,15 +116,41 @@ class Publications:
     ) -> Resolution:
         """The share's contacts, with photos of `photo_edge` pixels if `keep_photo` takes them.
 
-        Raises `PassingError` if any part cannot be read for now, `NeedsAdmin` with its reason.
+        Who is kept out, by the publisher or by the tenant itself, is not among them. Raises
+        `PassingError` if any part cannot be read for now, `NeedsAdmin` with its reason.
         """
         try:
             session = self._graph.session(publisher, meter)
             resolution = await resolve(share, session)
+            await self._kept_out.leave_out(publisher, resolution)
+            facts = ShareFacts(contacts=len(resolution.contacts), when=self._clock())
+            if publisher != tenant:
+                await self._kept_out.leave_out(tenant, resolution)
             if photo_edge is not None and keep_photo is not None and share.publishes_photos:
                 await add_photos(resolution, session, photo_edge, keep_photo)
         except NeedsAdmin as error:
             if error.reason is Reason.CONSENT_MISSING and publisher != tenant:
                 raise NeedsAdmin(Reason.PUBLISHER_CONSENT_MISSING, error.detail) from error
             raise
+        await self._store.share_facts.upsert(publisher, share.id, facts)
         return resolution
+
+    async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:
+        found = await self._store.shares.get(publisher, share_id)
+        if found is None:
+            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, f"Share {share_id} is not there.")
+        admitted = found.value.admits(tenant, publisher, self._clock())
+        return found.value if admitted else None
+
+    async def _counted(self, tenant: str, share: Share, publisher: str) -> int | None:
+        """As at the share's last resolution; it is resolved now if it never was."""
+        facts = await self._store.share_facts.get(publisher, share.id)
+        if facts is not None:
+            return facts.value.contacts
+        stored = await self._store.tenants.get(publisher, TENANT_ROW)
+        if stored is None or stored.value.status is not TenantStatus.CONNECTED:
+            return None
+        try:
+            return len((await self.resolve(tenant, share, publisher, Meter())).contacts)
+        except NeedsAdmin:
+            return None

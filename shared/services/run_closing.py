@@ -26,19 +26,26 @@ from shared.domain.models import (
 from shared.domain.reasons import Reason
 from shared.domain.runs import status_of
 from shared.domain.schedule import newest_first
+from shared.services.consumers import Consumers
+from shared.services.ledger import SERVICE
 
 _log = logging.getLogger(__name__)
 _PATIENCE: Final = timedelta(hours=24)
 _SNAPSHOT_AGE: Final = timedelta(hours=48)
-SERVICE: Final = "service"
-"""The partition of the ledger for what belongs to no tenant, such as foreign messages."""
 
 
 class RunClosing:
     """Closes runs; each call is one message of the queue `run-closings`."""
 
-    def __init__(self, store: Store, snapshots: Snapshots, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        snapshots: Snapshots,
+        consumers: Consumers,
+        clock: Callable[[], datetime],
+    ) -> None:
         """Work on these."""
+        self._consumers = consumers
         self._store = store
         self._snapshots = snapshots
         self._clock = clock
@@ -125,6 +132,8 @@ class RunClosing:
             return
         if found.value.removing:
             if run.mailboxes.failed == 0:
+                share_id = found.value.share_id
+                await self._consumers.drop(message.tenant, message.import_id, share_id)
                 await self._store.imports.delete(message.tenant, message.import_id)
             return
         if found.value.last_run != run.id:

@@ -4,27 +4,20 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar, Final
+from typing import Final
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import Listing, Store, Stored, results_of
-from shared.domain.errors import ContactSyncError, Forbidden
+from shared.domain.errors import ContactSyncError
 from shared.domain.models import LicensePlan, Outcome, Result, Run, RunStatus, RunTrigger
 from shared.domain.schedule import newest_first
 from shared.services.changes import found_in
 from shared.services.imports import Imports, QueueRun
-from shared.services.licenses import Licenses
+from shared.services.licenses import Licenses, PremiumNeeded
 
 _log = logging.getLogger(__name__)
 _UNDER_WAY_FOR: Final = timedelta(days=2)
 type Addresses = Callable[[str, Sequence[str]], Awaitable[dict[str, str]]]
-
-
-class PremiumNeeded(Forbidden):
-    """What only the premium plan allows."""
-
-    title: ClassVar[str] = "The premium plan is needed"
-    kind: ClassVar[str] = "premium-needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +105,7 @@ class Runs:
         """
         await self._imports.read(caller, import_id)
         if await self._licenses.plan(caller) is LicensePlan.STANDARD:
-            raise PremiumNeeded(
-                "Runs on demand belong to the premium plan; book it, or wait for the daily run."
-            )
+            raise PremiumNeeded("A run on demand")
         now = self._clock()
         # A scheduled run sorts by its day, so the one under way need not be the first.
         recent = await self._store.runs.page(

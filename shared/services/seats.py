@@ -5,15 +5,15 @@ is never given twice.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.leases import Lease, Leases
 from shared.adapters.records import TENANT_ROW, Store
 from shared.domain.errors import Busy
-from shared.domain.licensing import Assignment, assign
-from shared.domain.models import Tenant
+from shared.domain.licensing import Assignment, Terms, assign, outwaited, settled
+from shared.domain.models import Seat, Tenant
 
 _LEASED: Final = "seats"
 _LEASE: Final = timedelta(minutes=2)
@@ -23,11 +23,11 @@ _TRIES: Final = 5
 class SeatBook:
     """Assigns seats, one import at a time per tenant."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], trial: timedelta) -> None:
-        """Keep seats in this store; `trial` is how long the trial lasts."""
+    def __init__(self, store: Store, clock: Callable[[], datetime], terms: Terms) -> None:
+        """Keep seats in this store."""
         self._store = store
         self._clock = clock
-        self._trial = trial
+        self._terms = terms
         self._leases = Leases(store.tables)
 
     async def serve(self, tenant: str, import_id: str, wanted: Iterable[str]) -> Assignment:
@@ -37,27 +37,47 @@ class SeatBook:
         """
         lease = await self._lease(tenant)
         try:
-            return await self._assign(tenant, import_id, frozenset(wanted))
+            owner, before, now = await self._owner(tenant), await self._seats(tenant), self._clock()
+            decided = assign(owner, before.values(), import_id, frozenset(wanted), now, self._terms)
+            await self._write(tenant, before, decided.seats)
         finally:
             await self._leases.give_back(lease)
+        return decided
+
+    async def settle(self, tenant: str) -> None:
+        """Give and take seats as the license is now; raises `Busy` while a run is at it."""
+        lease = await self._lease(tenant)
+        try:
+            owner, before = await self._owner(tenant), await self._seats(tenant)
+            decided = settled(owner, before.values(), self._clock(), self._terms)
+            await self._write(tenant, before, decided)
+        finally:
+            await self._leases.give_back(lease)
+
+    def outwaited(self, assignment: Assignment) -> frozenset[str]:
+        """Which of the refused mailboxes lose their contacts too, as the grace time is over."""
+        return assignment.refused & outwaited(assignment.seats.values(), self._clock(), self._terms)
 
     async def release(self, tenant: str, mailbox: str) -> None:
         """Free the seat of a mailbox that turned out not to exist."""
         await self._store.seats.delete(tenant, mailbox)
 
-    async def _assign(self, tenant: str, import_id: str, wanted: frozenset[str]) -> Assignment:
+    async def _owner(self, tenant: str) -> Tenant:
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
-        now = self._clock()
-        owner = stored.value if stored else Tenant(id=tenant, joined=now)
-        before = {s.value.mailbox: s.value async for s in self._store.seats.all(tenant)}
-        decided = assign(owner, before.values(), import_id, wanted, now, self._trial)
+        return stored.value if stored else Tenant(id=tenant, joined=self._clock())
+
+    async def _seats(self, tenant: str) -> dict[str, Seat]:
+        return {s.value.mailbox: s.value async for s in self._store.seats.all(tenant)}
+
+    async def _write(
+        self, tenant: str, before: Mapping[str, Seat], after: Mapping[str, Seat]
+    ) -> None:
         changed = {
-            mailbox: decided.seats.get(mailbox)
-            for mailbox in before.keys() | decided.seats.keys()
-            if before.get(mailbox) != decided.seats.get(mailbox)
+            mailbox: after.get(mailbox)
+            for mailbox in before.keys() | after.keys()
+            if before.get(mailbox) != after.get(mailbox)
         }
         await self._store.seats.write_many(tenant, changed)
-        return decided
 
     async def _lease(self, tenant: str) -> Lease:
         for attempt in range(1, _TRIES):

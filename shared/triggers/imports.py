@@ -15,7 +15,12 @@ async def create_import(call: Call) -> Answer:
     """Create an import; its first run is queued at once."""
     wanted = call.input(ImportInput)
     made = await call.app.imports.create(call.caller, wanted, call.idempotency_key)
-    return one(made.stored, 201, firstRun=made.first_run, seatsNeeded=made.seats_needed)
+    return one(
+        made.stored,
+        201,
+        firstRun=made.first_run,
+        seatsNeeded=made.seats.mailboxes if made.seats else None,
+    )
 
 
 @bp.route("api/imports", methods=["GET"])

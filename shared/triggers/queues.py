@@ -23,8 +23,10 @@ from shared.domain.messages import (
     IMPORT_RUNS,
     MAILBOX_SYNCS,
     RUN_CLOSINGS,
+    TENANT_LEAVINGS,
     CloseRun,
-    RunMessage,
+    LeaveTenant,
+    Message,
     StartRun,
     SyncMailbox,
     parse,
@@ -64,6 +66,19 @@ async def close_run(message: func.QueueMessage) -> None:
     )
 
 
+@bp.queue_trigger("message", TENANT_LEAVINGS, _CONNECTION)
+async def leave_tenant(message: func.QueueMessage) -> None:
+    """Take a tenant out: its contacts, its shares, and then every row."""
+    await _handle(
+        message,
+        TENANT_LEAVINGS,
+        LeaveTenant,
+        lambda a, m: a.leaving.go_on(m),
+        patience=None,
+        longest=_BETWEEN_LOOKS,
+    )
+
+
 @bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION)
 async def record_poison_run(message: func.QueueMessage) -> None:
     """End a run that could not start in many tries."""
@@ -84,7 +99,15 @@ async def record_poison_closing(message: func.QueueMessage) -> None:
     )
 
 
-async def _handle[T: RunMessage](
+@bp.queue_trigger("message", f"{TENANT_LEAVINGS}-poison", _CONNECTION)
+async def record_poison_leaving(message: func.QueueMessage) -> None:
+    """Queue a tenant's leaving anew: it must always end."""
+    await _bury(
+        message, TENANT_LEAVINGS, LeaveTenant, lambda a, m: a.queues.send(TENANT_LEAVINGS, m, 600)
+    )
+
+
+async def _handle[T: Message](
     raw: func.QueueMessage,
     queue: str,
     kind: type[T],
@@ -105,12 +128,12 @@ async def _handle[T: RunMessage](
         if patience is not None and message.attempt >= patience:
             raise
         delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), longest))
-        _log.info("%s: run %s again in %.0f s: %s", queue, message.run, delay, error.detail)
+        _log.info("%s: %s again in %.0f s: %s", queue, message.about, delay, error.detail)
         again = message.model_copy(update={"attempt": message.attempt + 1})
         await services.queues.send(queue, again, delay)
 
 
-async def _bury[T: RunMessage](
+async def _bury[T: Message](
     raw: func.QueueMessage,
     queue: str,
     kind: type[T],
@@ -122,5 +145,5 @@ async def _bury[T: RunMessage](
     except UnknownMessage:
         await services.run_closing.record_foreign(queue, str(raw.id or ""), raw.get_body())
         return
-    _log.error("%s: run %s: given up after many tries", queue, message.run)
+    _log.error("%s: %s: given up after many tries", queue, message.about)
     await work(services, message)

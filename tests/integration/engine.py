@@ -25,6 +25,7 @@ from shared.adapters.records import Store, results_of
 from shared.adapters.snapshots import Snapshots, snapshot_id
 from shared.adapters.tables import Tables
 from shared.domain.contact import MARK, Contact, Fields, fingerprint, mark_of
+from shared.domain.licensing import Terms
 from shared.domain.messages import SyncMailbox, Task
 from shared.domain.models import Destination, GuardLimits, Import, Result, Targets
 from shared.services.mailbox_sync import MailboxSync
@@ -35,6 +36,13 @@ from shared.wiring import new_id
 
 IMMORTAL = 10**9
 _STATE = "MailboxState"
+
+
+NO_TERMS = Terms(timedelta(), timedelta())
+
+
+async def believe(_tenant: str) -> None:
+    """Leave a tenant's consent undoubted: there is no tenant here."""
 
 
 class WorkerDied(BaseException):
@@ -162,7 +170,8 @@ class Engine:
             store,
             Mailboxes(store, graph, states, lambda: self.now, new_id),
             Snapshots(tables),
-            SeatBook(store, lambda: self.now, timedelta()).release,
+            SeatBook(store, lambda: self.now, NO_TERMS).release,
+            believe,
         )
         try:
             await sync.run(message)

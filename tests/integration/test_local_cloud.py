@@ -52,7 +52,7 @@ async def test_what_no_function_serves_is_not_found(client: Client) -> None:
 async def test_a_timer_that_does_not_exist_is_named(client: Client) -> None:
     reply = await client.send("POST", f"{client.host}/_sim/timer/nothing")
     assert reply.status == 404
-    assert reply.body["timers"] == ["start_daily_runs", "sweep_leftovers"]
+    assert reply.body["timers"] == ["start_daily_runs", "start_hourly_runs", "sweep_leftovers"]
 
 
 async def test_a_message_that_always_fails_is_tried_five_times_and_then_poison(

@@ -13,6 +13,7 @@ from shared.adapters.records import OWNER_ROW, Records, ShareLocation, Store
 from shared.adapters.tables import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing import ShareInput, Sources
+from shared.services.consumers import Consumers
 from shared.services.ledger import Ledger
 from shared.services.shares import Shares
 from shared.wiring import new_id
@@ -36,7 +37,7 @@ async def store(cloud: LocalCloud) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def shares(store: Store) -> Shares:
-    return Shares(store, now, new_id, Ledger(store, now, new_id))
+    return Shares(store, now, new_id, Ledger(store, now, new_id), Consumers(store, now))
 
 
 @pytest.fixture

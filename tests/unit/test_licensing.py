@@ -1,15 +1,18 @@
 """Seats: who is served, who is not, and that the choice does not flicker."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.licensing import assign, plan_at, trial_ends
+from shared.domain.licensing import Terms, assign, outwaited, plan_at, settled, trial_ends
 from shared.domain.models import LicensePlan, Seat, Tenant
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
-TRIAL = timedelta(days=30)
+GRACE = timedelta(days=14)
+TERMS = Terms(timedelta(days=30), GRACE)
 MAILBOXES = st.frozensets(st.sampled_from([f"m{n}" for n in range(12)]))
 
 
@@ -26,73 +29,123 @@ def seat(mailbox: str, days_ago: int, *imports: str) -> Seat:
 
 def test_the_trial_ends_to_the_second() -> None:
     owner = tenant(trial=True)
-    ends = trial_ends(owner, TRIAL)
+    ends = trial_ends(owner, TERMS)
     assert ends is not None
 
-    assert plan_at(owner, ends - timedelta(seconds=1), TRIAL) is LicensePlan.TRIAL
-    assert plan_at(owner, ends, TRIAL) is LicensePlan.STANDARD
+    assert plan_at(owner, ends - timedelta(seconds=1), TERMS) is LicensePlan.TRIAL
+    assert plan_at(owner, ends, TERMS) is LicensePlan.STANDARD
 
 
 def test_the_trial_waits_for_the_first_import() -> None:
     owner = Tenant(id="t", joined=NOW - timedelta(days=1000))
 
-    assert trial_ends(owner, TRIAL) is None
-    assert plan_at(owner, NOW, TRIAL) is LicensePlan.TRIAL
+    assert trial_ends(owner, TERMS) is None
+    assert plan_at(owner, NOW, TERMS) is LicensePlan.TRIAL
 
 
 def test_premium_is_premium_in_the_trial_too() -> None:
-    assert plan_at(tenant(trial=True, plan="premium"), NOW, TRIAL) is LicensePlan.PREMIUM
+    assert plan_at(tenant(trial=True, plan="premium"), NOW, TERMS) is LicensePlan.PREMIUM
 
 
 def test_a_mailbox_of_two_imports_takes_one_seat() -> None:
-    decided = assign(tenant(1), [seat("m1", 5, "a")], "b", ["m1"], NOW, TRIAL)
+    decided = assign(tenant(1), [seat("m1", 5, "a")], "b", ["m1"], NOW, TERMS)
 
     assert decided.served == {"m1"}
     assert decided.seats["m1"].imports == ["a", "b"]
     assert decided.seats["m1"].since == NOW - timedelta(days=5)
 
 
-def test_after_the_trial_who_came_first_is_kept() -> None:
+def test_after_the_trial_who_came_first_is_kept_and_the_others_wait() -> None:
     held = [seat("m1", 1, "a"), seat("m2", 3, "a"), seat("m3", 2, "b")]
 
-    decided = assign(tenant(2), held, "a", ["m1", "m2"], NOW, TRIAL)
+    decided = assign(tenant(2), held, "a", ["m1", "m2"], NOW, TERMS)
 
     assert decided.served == {"m2"}
     assert decided.refused == {"m1"}
-    assert set(decided.seats) == {"m2", "m3"}
+    assert {m for m, s in decided.seats.items() if s.waiting is None} == {"m2", "m3"}
+    assert decided.seats["m1"].waiting == NOW
 
 
 def test_a_seat_that_no_import_wants_any_more_falls_free() -> None:
-    decided = assign(tenant(1), [seat("m1", 5, "a")], "a", ["m2"], NOW, TRIAL)
+    decided = assign(tenant(1), [seat("m1", 5, "a")], "a", ["m2"], NOW, TERMS)
 
     assert decided.served == {"m2"}
     assert set(decided.seats) == {"m2"}
 
 
-@given(first=MAILBOXES, second=MAILBOXES, wanted=MAILBOXES, booked=st.integers(0, 12))
-def test_no_more_seats_than_booked_and_the_same_choice_again(
-    first: frozenset[str], second: frozenset[str], wanted: frozenset[str], booked: int
+def test_contacts_outlive_a_lost_seat_by_the_grace_time_to_the_second() -> None:
+    lost = assign(tenant(0), [seat("m1", 5, "a")], "a", ["m1"], NOW, TERMS).seats.values()
+
+    assert not outwaited(lost, NOW + GRACE - timedelta(seconds=1), TERMS)
+    assert outwaited(lost, NOW + GRACE, TERMS) == {"m1"}
+
+
+def test_the_time_of_waiting_is_not_begun_anew_by_another_run() -> None:
+    once = assign(tenant(0), [seat("m1", 5, "a")], "a", ["m1"], NOW, TERMS)
+
+    later = assign(tenant(0), once.seats.values(), "a", ["m1"], NOW + timedelta(days=9), TERMS)
+
+    assert later.seats["m1"].waiting == NOW
+
+
+def test_an_end_of_the_trial_set_by_the_service_counts() -> None:
+    owner = tenant().model_copy(update={"trial_until": NOW + timedelta(days=3)})
+
+    assert trial_ends(owner, TERMS) == NOW + timedelta(days=3)
+    assert plan_at(owner, NOW, TERMS) is LicensePlan.TRIAL
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("run"), st.sampled_from(["a", "b", "c"]), MAILBOXES),
+        st.tuples(st.just("book"), st.integers(0, 12)),
+        st.tuples(st.just("pass"), st.integers(0, 20)),
+    ),
+    max_size=12,
+)
+
+
+@given(steps=STEPS)
+def test_seats_used_never_exceed_those_booked_and_only_who_must_loses_or_gains(
+    steps: list[Any],
 ) -> None:
-    owner = tenant(booked)
-    held = assign(tenant(trial=True), [], "a", first, NOW - timedelta(days=40), TRIAL).seats
-    later = NOW - timedelta(days=39)
-    held = assign(tenant(trial=True), held.values(), "b", second, later, TRIAL).seats
-
-    once = assign(owner, held.values(), "b", wanted, NOW, TRIAL)
-    again = assign(owner, once.seats.values(), "b", wanted, NOW + timedelta(days=1), TRIAL)
-
-    assert len(once.seats) <= booked
-    assert once.served | once.refused == wanted
-    assert not once.served & once.refused
-    assert again.served == once.served
-    assert again.seats == once.seats
+    owner, now = tenant(5), NOW
+    seats: dict[str, Seat] = {}
+    for step in steps:
+        before = served(seats)
+        wanting = dict(seats)
+        match step:
+            case "pass", int(days):
+                now += timedelta(days=days)
+                continue
+            case "book", int(booked):
+                owner = owner.model_copy(update={"booked": booked})
+                seats = dict(settled(owner, seats.values(), now, TERMS))
+            case "run", str(import_id), wanted:
+                decided = assign(owner, seats.values(), import_id, wanted, now, TERMS)
+                seats = dict(decided.seats)
+                assert decided.served == wanted & served(seats)
+                assert decided.refused == wanted - served(seats)
+        after = served(seats)
+        assert len(after) <= owner.booked
+        # No seat is idle while somebody waits for it.
+        assert len(after) == min(owner.booked, len(seats))
+        # Who had one and is still wanted loses it only if there are too few, the youngest first.
+        lost, kept = (before & seats.keys()) - after, before & after
+        assert not lost or len(after) == owner.booked
+        assert not lost or not after - before
+        assert all((wanting[k].since, k) < (wanting[m].since, m) for k in kept for m in lost)
 
 
 @given(held=MAILBOXES, wanted=MAILBOXES)
 def test_in_the_trial_every_mailbox_is_served(held: frozenset[str], wanted: frozenset[str]) -> None:
     seats = [seat(mailbox, 1, "a") for mailbox in held]
 
-    decided = assign(tenant(trial=True), seats, "b", wanted, NOW, TRIAL)
+    decided = assign(tenant(trial=True), seats, "b", wanted, NOW, TERMS)
 
     assert decided.served == wanted
-    assert set(decided.seats) == held | wanted
+    assert served(decided.seats) == held | wanted
+
+
+def served(seats: Mapping[str, Seat]) -> frozenset[str]:
+    return frozenset(mailbox for mailbox, seat in seats.items() if seat.waiting is None)

@@ -136,6 +136,16 @@ async def mailboxes_by_id(session: GraphSession, ids: Sequence[str]) -> dict[str
     return found
 
 
+async def domain_of(session: GraphSession, user: str) -> str:
+    """A verified domain of the tenant: that of a user's name; '' if there is no such user.
+
+    A guest's name ends in the tenant's own domain too (docs: user resource, userPrincipalName).
+    """
+    users = await users_by_id(session, [user], "id,userPrincipalName")
+    name = next((str(u.get("userPrincipalName") or "") for u in users.values()), "")
+    return name.rpartition("@")[2]
+
+
 async def photos(session: GraphSession, ids: Sequence[str]) -> dict[str, bytes | None]:
     """The largest photos of at most 20 users: None for who has none (404).
 

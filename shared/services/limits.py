@@ -1,0 +1,53 @@
+"""What a tenant may do how often, and how much it may have; kept in each instance by itself.
+
+API Management limits calls before they reach the app; what is here holds without it too, and for
+each instance, so that the truth is at most the number of instances times as much.
+"""
+
+import time
+from typing import Final
+
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from shared.domain.errors import Conflict, TooManyRequests
+
+MAX_SHARES: Final = 500
+MAX_IMPORTS: Final = 500
+_GUESSES: Final = RateLimitItemPerHour(100)
+
+
+class Limiter:
+    """Counts the calls of each tenant, and the share ids it named that are none."""
+
+    def __init__(self, calls_per_minute: int) -> None:
+        """Let each tenant call the API so often; nothing is counted yet."""
+        self._calls = RateLimitItemPerMinute(calls_per_minute)
+        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    def count_call(self, tenant: str) -> None:
+        """Count a call of the API; `TooManyRequests` if the tenant makes too many."""
+        if not self._windows.hit(self._calls, "calls", tenant):
+            wait = self._wait(self._calls, "calls", tenant)
+            words = f"A tenant may call the API {self._calls.amount} times a minute."
+            raise TooManyRequests(words, wait)
+
+    def require_guesses_left(self, tenant: str) -> None:
+        """Raise `TooManyRequests` for a tenant that named too many ids that are no share's."""
+        if not self._windows.test(_GUESSES, "guesses", tenant):
+            wait = self._wait(_GUESSES, "guesses", tenant)
+            raise TooManyRequests("Too many share ids were not right. Check the id first.", wait)
+
+    def guessed(self, tenant: str) -> None:
+        """Count an id that is no share's, or of one that is not open to the tenant."""
+        self._windows.hit(_GUESSES, "guesses", tenant)
+
+    def _wait(self, limit: RateLimitItemPerMinute | RateLimitItemPerHour, *key: str) -> float:
+        return max(1.0, self._windows.get_window_stats(limit, *key).reset_time - time.time())
+
+
+def require_room(count: int, most: int, kind: str) -> None:
+    """Raise `Conflict` if a tenant has as many things of a kind as it may."""
+    if count >= most:
+        raise Conflict(f"A tenant may have {most} {kind}s: delete one first, or combine some.")
