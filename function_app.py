@@ -1,14 +1,20 @@
 """Contact Sync's table of contents: every function that Azure runs, by what starts it.
 
 HTTP (API Management publishes it; each call needs an Entra access token, but health)
-    shares.py     create_share, list_shares, get_share, change_share, delete_share
+    tenant.py     get_tenant, change_tenant, prove_consent, leave_service, export_tenant
+    shares.py     create_share, list_shares, get_share, change_share, delete_share,
+                  list_consumers, block_consumer, rotate_share
+    publications.py  get_publication
     previews.py   preview_share, preview_import, explain_import
     adoptions.py  adopt_contacts
     imports.py    create_import, list_imports, get_import, change_import, delete_import,
-                  list_import_runs, start_import_run
+                  estimate_import, list_import_runs, start_import_run
     runs.py       list_runs, get_run, list_run_results,
                   approve_run, discard_run, retry_run
-    licenses.py   get_licenses, book_licenses
+    licenses.py   get_licenses, book_licenses, preview_booking, list_seats
+    people.py     find_person, remove_person, readmit_person
+    ledger.py     list_ledger
+    operator.py   list_tenants, get_customer, change_customer
     health.py     health
 Timers
     timers.py     start_daily_runs, start_hourly_runs, sweep_leftovers
@@ -25,14 +31,34 @@ from shared.triggers import (
     adoptions,
     health,
     imports,
+    ledger,
     licenses,
+    operator,
+    people,
     previews,
+    publications,
     queues,
     runs,
     shares,
+    tenant,
     timers,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-for module in (shares, previews, imports, adoptions, runs, licenses, health, timers, queues):
+for module in (
+    tenant,
+    shares,
+    publications,
+    previews,
+    imports,
+    adoptions,
+    runs,
+    licenses,
+    people,
+    ledger,
+    operator,
+    health,
+    timers,
+    queues,
+):
     app.register_functions(module.bp)

@@ -76,6 +76,17 @@ class World:
         message = f"the run did not end: {run}"
         raise AssertionError(message)
 
+    async def hours_pass(self, hours: float) -> None:
+        """Move the clock to so many hours after the last day, and fire the timer of the hour."""
+        moment = datetime.now(UTC) + timedelta(days=self.days, hours=hours)
+        await self.client.clock(moment.isoformat())
+        await self.client.fire("start_hourly_runs")
+        await self.client.settle()
+
+    async def reads(self) -> Api:
+        """Our API for a reader of the tenant."""
+        return await self.client.api(self.tenant, roles=("Reader",), name="Rita Reader")
+
     async def rest(self) -> None:
         """Pause what is left, so that the timer of another test does not run it."""
         for made in await self.api.all("/imports"):

@@ -161,6 +161,18 @@ class Records[T: BaseModel]:
             if token is None or len(items) >= size:
                 return Listing(tuple(items), token)
 
+    async def page_everywhere(self, row: str, *, size: int, token: str | None = None) -> Listing[T]:
+        """Read up to `size` of all partitions that have this row; for operators only."""
+        items: list[Stored[T]] = []
+        while True:
+            page = await self._tables.page(
+                self.table, "RowKey eq @row", {"row": row}, size=size - len(items), token=token
+            )
+            items += [self._stored(found) for found in page.rows]
+            token = page.token
+            if token is None or len(items) >= size:
+                return Listing(tuple(items), token)
+
     async def count(self, partition: str, where: str = "") -> int:
         """How many rows a partition has."""
         query = "PartitionKey eq @p" + (f" and {where}" if where else "")

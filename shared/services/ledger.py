@@ -54,7 +54,7 @@ class Ledger:
 
     @asynccontextmanager
     async def change(
-        self, caller: Caller, action: str, subject: str, **detail: Any
+        self, caller: Caller, action: str, subject: str, /, **detail: Any
     ) -> AsyncIterator[Pending]:
         """Record a change that the body of this context makes to `subject` (an id).
 
@@ -65,7 +65,7 @@ class Ledger:
 
     @asynccontextmanager
     async def change_of(
-        self, tenant: str, caller: Caller, action: str, subject: str, **detail: Any
+        self, tenant: str, caller: Caller, action: str, subject: str, /, **detail: Any
     ) -> AsyncIterator[Pending]:
         """Record a change in a tenant that need not be the caller's own: an operator's."""
         now, pending = self._clock(), Pending(subject, detail)
@@ -95,7 +95,7 @@ class Ledger:
         else:
             await self._store.ledger.delete(tenant, row)
 
-    async def note(self, tenant: str, action: str, subject: str, **detail: Any) -> None:
+    async def note(self, tenant: str, action: str, subject: str, /, **detail: Any) -> None:
         """Record what the service did by itself."""
         now = self._clock()
         entry = LedgerEntry(

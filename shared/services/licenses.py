@@ -1,6 +1,6 @@
 """Licenses: the seats a tenant has booked, uses and has free, its trial and plan."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -68,6 +68,14 @@ class BookingEffect:
     losing: tuple[str, ...]
     removal: datetime | None
     missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """Some tenants, each with its license and its ETag, and the token for the next ones."""
+
+    items: list[tuple[Tenant, License, str]]
+    token: str | None
 
 
 class Licenses:
@@ -179,11 +187,11 @@ class Licenses:
         await self._seats.settle(tenant)
         return await self.of(tenant)
 
-    async def tenants(self) -> AsyncIterator[tuple[Tenant, License]]:
-        """Every tenant with its license; for operators."""
-        async for tenant, stored in self._store.tenants.everywhere():
-            if tenant == stored.value.id:
-                yield stored.value, await self._license(stored.value)
+    async def tenants(self, size: int, token: str | None) -> Customers:
+        """Some of all tenants with their licenses; for operators."""
+        listing = await self._store.tenants.page_everywhere(TENANT_ROW, size=size, token=token)
+        items = [(s.value, await self._license(s.value), s.etag) for s in listing.items]
+        return Customers(items, listing.token)
 
     async def _tenant(self, tenant: str) -> Stored[Tenant]:
         return found_in(await self._store.tenants.get(tenant, TENANT_ROW), "license", tenant)

@@ -88,6 +88,11 @@ class Client:
         """Our API, signed in as an admin of a tenant."""
         return Api(self, await self.token(tenant, **more))
 
+    async def operator(self) -> "Api":
+        """Our API, signed in as an operator of the service's home tenant."""
+        home = self.addresses["homeTenant"]
+        return await self.api(home, oid="sales-1", name="Otto Operator", roles=("Operator",))
+
     async def consent(self, tenant: str, *, granted: bool = True) -> None:
         body = {"tenant": tenant, "granted": granted}
         (await self.send("POST", f"{self.entra}/_sim/consent", body)).expect(200)

@@ -60,8 +60,9 @@ class LocalCloud:
             "clientSecret": uuid4().hex,
             "identity": str(uuid4()),
             "identityHeader": uuid4().hex,
+            "homeTenant": str(uuid4()),
         }
-        shown = ("graph", "entra", "clientId", "clientSecret")
+        shown = ("graph", "entra", "clientId", "clientSecret", "homeTenant")
         self.addresses = {
             "api": f"{portal}/api",
             "portal": portal,
@@ -73,6 +74,8 @@ class LocalCloud:
             "AzureWebJobsDisableHomepage": "true",
             "ENTRA_AUTHORITY": self._known["authority"],
             "GRAPH_ENDPOINT": self._known["graph"],
+            "HOME_TENANT_ID": self._known["homeTenant"],
+            "CALLS_PER_MINUTE": "1000000",
             "APP_CLIENT_ID": self._known["clientId"],
             "APP_CREDENTIAL": "client-secret",
             "APP_CLIENT_SECRET": self._known["clientSecret"],

@@ -30,6 +30,7 @@ async def serve(addresses: Mapping[str, str]) -> None:
             client_secret=addresses["clientSecret"],
             identity=addresses["identity"],
             identity_header=addresses["identityHeader"],
+            home_tenant=addresses["homeTenant"],
         )
     )
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -3,6 +3,9 @@
 import inspect
 import json
 import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +13,7 @@ import azure.functions as func
 import pytest
 
 from shared.adapters.identity import Caller
+from shared.adapters.records import Stored
 from shared.domain.errors import (
     Conflict,
     ContactSyncError,
@@ -18,9 +22,13 @@ from shared.domain.errors import (
     Throttled,
     Unavailable,
 )
+from shared.domain.models import Tenant
 from shared.domain.reasons import Reason
+from shared.services.limits import Limiter
 from shared.triggers import http
-from shared.triggers.http import READERS, Answer, Call, Function, api
+from shared.triggers.http import Call, Function, signed_in
+from shared.triggers.operations import READERS, Answer, Operation
+from shared.triggers.views import Page
 
 SECRET = "what nobody may see"
 
@@ -29,21 +37,38 @@ async def accept(*_: object) -> Caller:
     return Caller("tenant", "ada", "Ada", frozenset({"Admin"}))
 
 
+async def known(tenant: Tenant, _: Caller) -> Stored[Tenant]:
+    return Stored(tenant, "1")
+
+
 @pytest.fixture(autouse=True)
-def signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant = Tenant(id="tenant", joined=datetime.now(UTC))
     services = SimpleNamespace(
-        tokens=SimpleNamespace(caller=accept), tenants=SimpleNamespace(known=accept)
+        tokens=SimpleNamespace(caller=accept),
+        tenants=SimpleNamespace(known=partial(known, tenant)),
+        limiter=Limiter(1000),
+        settings=SimpleNamespace(home_tenant=None),
     )
     monkeypatch.setattr(http, "app", lambda: services)
 
 
+OPERATION = Operation(
+    name="read_something",
+    method="GET",
+    path="api/x",
+    doc="Read something.",
+    tag="test",
+    roles=READERS,
+    answers={200: Page[str]},
+)
+
+
 def raising(error: Exception) -> Function:
-    @api(READERS)
     async def read_something(_: Call) -> Answer:
-        """Read something."""
         raise error
 
-    return read_something
+    return signed_in(OPERATION, read_something)
 
 
 async def answer(function: Function, **params: str) -> tuple[func.HttpResponse, Any]:
@@ -108,3 +133,38 @@ async def test_a_parameter_that_a_route_does_not_take_is_refused() -> None:
 
     assert response.status_code == 400
     assert [error["field"] for error in body["errors"]] == ["top"]
+
+
+@pytest.mark.parametrize(
+    "undeclared",
+    [
+        Answer(),
+        Answer(Page[int](items=[1], next=None)),
+        Answer(Page[str](items=[], next=None), 201),
+    ],
+    ids=["no body", "another model", "another status"],
+)
+async def test_an_answer_that_an_operation_does_not_declare_is_a_defect(undeclared: Answer) -> None:
+    async def read_something(_: Call) -> Answer:
+        return undeclared
+
+    response, _ = await answer(signed_in(OPERATION, read_something))
+
+    assert response.status_code == 500
+
+
+async def test_what_an_operation_does_not_declare_cannot_be_read() -> None:
+    async def read_something(call: Call) -> Answer:
+        return Answer(Page[str](items=[str(call.if_match)], next=None))
+
+    response, _ = await answer(signed_in(OPERATION, read_something))
+
+    assert response.status_code == 500
+
+
+@pytest.mark.parametrize(("doc", "answers"), [("", {200: None}), ("Read something.", {})])
+def test_an_operation_without_docstring_or_answers_is_refused(
+    doc: str, answers: dict[int, None]
+) -> None:
+    with pytest.raises(ValueError, match="read_something"):
+        replace(OPERATION, doc=doc, answers=answers)

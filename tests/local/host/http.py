@@ -106,7 +106,7 @@ class HttpTriggers:
                 {
                     "method": _text(http.method),
                     "url": _text(str(http.url)),
-                    "headers": _texts({n: ",".join(http.headers.getall(n)) for n in http.headers}),
+                    "headers": _texts(_headers(http)),
                     "query": _texts({n: ",".join(http.query.getall(n)) for n in http.query}),
                     "params": _texts(route),
                     "body": meta.Datum(await http.read(), "bytes"),
@@ -143,6 +143,17 @@ def _route(function: Function, prefix: str) -> _Route:
     methods = [str(m).upper() for m in function.trigger.get("methods") or ("GET", "POST")]
     compiled = re.compile(pattern, re.IGNORECASE)
     return _Route(function, frozenset(methods), compiled, tuple(order))
+
+
+def _headers(http: web.Request) -> dict[str, str]:
+    """The headers, with the caller's address as App Service's front end appends it."""
+    headers = {name: ",".join(http.headers.getall(name)) for name in http.headers}
+    peer = http.transport.get_extra_info("peername") if http.transport else None
+    if peer:
+        before = headers.get("X-Forwarded-For")
+        address = f"{peer[0]}:{peer[1]}"
+        headers["X-Forwarded-For"] = f"{before}, {address}" if before else address
+    return headers
 
 
 def _decoded(value: str) -> str:

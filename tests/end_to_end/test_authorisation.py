@@ -1,0 +1,206 @@
+"""Who may call what: every route, by every kind of caller.
+
+The table is written by hand, apart from the code: a route that is new, or that opens to somebody
+else, fails here until it is entered.
+"""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from function_app import app
+from tests.end_to_end.checks import UNKNOWN, problem
+from tests.local.client import Api, Client
+from tests.world import World
+
+ADMIN, READER, OPERATOR, ANYBODY = "Admin", "Reader", "Operator", ""
+
+MAY: dict[str, frozenset[str]] = {
+    **dict.fromkeys(
+        [
+            "GET api/health",
+        ],
+        frozenset({ANYBODY}),
+    ),
+    **dict.fromkeys(
+        [
+            "GET api/shares",
+            "GET api/shares/{id}",
+            "GET api/shares/{id}/preview",
+            "GET api/shares/{id}/consumers",
+            "GET api/publications/{id}",
+            "GET api/imports",
+            "GET api/imports/{id}",
+            "GET api/imports/{id}/runs",
+            "GET api/imports/{id}/explain",
+            "POST api/imports/estimate",
+            "GET api/runs",
+            "GET api/runs/{id}",
+            "GET api/runs/{id}/results",
+            "GET api/licenses",
+            "GET api/licenses/seats",
+            "POST api/licenses/effect",
+            "GET api/people/{id}",
+            "GET api/ledger",
+            "GET api/tenant",
+        ],
+        frozenset({ADMIN, READER}),
+    ),
+    **dict.fromkeys(
+        [
+            "POST api/shares",
+            "PATCH api/shares/{id}",
+            "DELETE api/shares/{id}",
+            "POST api/shares/{id}/rotate",
+            "DELETE api/shares/{id}/consumers/{tenant}",
+            "POST api/imports",
+            "PATCH api/imports/{id}",
+            "DELETE api/imports/{id}",
+            "POST api/imports/{id}/runs",
+            "POST api/imports/{id}/preview",
+            "POST api/imports/{id}/adoptions",
+            "POST api/runs/{id}/approve",
+            "POST api/runs/{id}/discard",
+            "POST api/runs/{id}/retry",
+            "PUT api/licenses",
+            "DELETE api/people/{id}",
+            "POST api/people/{id}/readmit",
+            "PATCH api/tenant",
+            "DELETE api/tenant",
+            "POST api/tenant/consent",
+            "GET api/tenant/export",
+        ],
+        frozenset({ADMIN}),
+    ),
+    **dict.fromkeys(
+        [
+            "GET api/operator/tenants",
+            "GET api/operator/tenants/{id}",
+            "PATCH api/operator/tenants/{id}",
+        ],
+        frozenset({OPERATOR}),
+    ),
+}
+
+
+def routes() -> list[str]:
+    found = []
+    for function in app.get_functions():
+        bound = function.get_trigger()
+        assert bound is not None
+        trigger = bound.get_dict_repr()
+        if trigger["type"] == "httpTrigger" and trigger["route"].startswith("api/"):
+            found += [f"{m.value!s} {trigger['route']}" for m in trigger["methods"]]
+    return sorted(found)
+
+
+ROUTES = routes()
+
+
+def test_every_route_is_in_the_table_and_nothing_else() -> None:
+    assert sorted(MAY) == ROUTES
+
+
+async def refused(api: Api, route: str) -> str | None:
+    """The kind of problem with which a caller is turned away before anything is looked at."""
+    method, path = route.split()
+    filled = re.sub(r"\{\w+\}", UNKNOWN, path.removeprefix("api"))
+    reply = await api.send(method, filled)
+    assert reply.status < 500, (route, reply.body)
+    if reply.status == 401:
+        return str(problem(reply, 401, "unauthenticated")["type"].rpartition(":")[2])
+    if reply.status == 403:
+        return str(reply.body["type"].rpartition(":")[2])
+    return None
+
+
+CALLERS = [
+    ("no token", None, None),
+    ("a token signed by nobody known", "foreign", (ADMIN,)),
+    ("no role", "own", ()),
+    ("a made-up role", "own", ("admin", "Owner", "Administrator")),
+    ("Reader", "own", (READER,)),
+    ("Admin", "own", (ADMIN,)),
+    ("Operator at home", "home", (OPERATOR,)),
+    ("Operator of another tenant", "own", (OPERATOR,)),
+    ("Admin at home", "home", (ADMIN,)),
+    ("all roles, another tenant", "own", (ADMIN, READER, OPERATOR)),
+]
+
+
+@pytest.mark.parametrize(("tenant", "roles"), [c[1:] for c in CALLERS], ids=[c[0] for c in CALLERS])
+async def test_each_route_takes_only_who_may(
+    client: Client, world: World, tenant: str | None, roles: tuple[str, ...] | None
+) -> None:
+    home = client.addresses["homeTenant"]
+    await client.consent(home)
+    match tenant, roles:
+        case None, _:
+            api = Api(client, "")
+        case "foreign", tuple():
+            api = await client.api(world.tenant, roles=roles, key="foreign")
+        case _, tuple():
+            api = await client.api(home if tenant == "home" else world.tenant, roles=roles)
+    held = set(roles or ()) - (set() if tenant == "home" else {OPERATOR})
+    for route in ROUTES:
+        got = await refused(api, route)
+        if MAY[route] == {ANYBODY}:
+            want = None
+        elif tenant in {None, "foreign"}:
+            want = "unauthenticated"
+        else:
+            want = None if MAY[route] & held else "forbidden"
+        assert got == want, route
+
+
+async def test_what_belongs_to_another_tenant_is_not_there_on_any_route(
+    world: World, partner: World
+) -> None:
+    share = await world.share(access={"rule": "tenant"})
+    made = await world.import_(share["id"])
+    run = made["firstRun"]
+    ids = {"shares": share["id"], "imports": made["id"], "runs": run, "publications": share["id"]}
+    bodies = {
+        "preview": {"mailbox": world.targets[0]},
+        "adoptions": {"mailbox": world.targets[0]},
+        "rotate": {},
+    }
+    for route in ROUTES:
+        method, path = route.split()
+        kind = path.split("/")[1]
+        if "{id}" not in path or kind not in ids:
+            continue
+        filled = path.removeprefix("api").replace("{id}", ids[kind])
+        filled = filled.replace("{tenant}", partner.tenant)
+        if filled.endswith("explain"):
+            filled += f"?mailbox={world.targets[0]}&person={world.people[0]}"
+        body = bodies.get(path.rpartition("/")[2], {"name": "Mine"} if method == "PATCH" else None)
+        reply = await partner.api.send(method, filled, body)
+        problem(reply, 404, "not-found")
+        assert world.tenant not in str(reply.body), route
+    assert (await world.api.get(f"/shares/{share['id']}"))["etag"] == share["etag"]
+    assert (await world.api.get(f"/imports/{made['id']}"))["name"] == "Import"
+
+
+async def test_an_operator_sees_no_contacts_and_changes_nothing_else(
+    client: Client, world: World
+) -> None:
+    await world.share()
+    operator = await client.operator()
+
+    seen = await operator.get(f"/operator/tenants/{world.tenant}")
+    more = await operator.send(
+        "PATCH", f"/operator/tenants/{world.tenant}", {"name": "Theirs", "booked": 9}
+    )
+
+    assert not any(user["mail"] in str(seen) for user in world.users.values())
+    problem(more, 400, "invalid-input")
+    assert (await world.api.get("/licenses"))["booked"] == 0
+
+
+async def test_an_app_of_another_tenant_that_never_consented_gets_nowhere(client: Client) -> None:
+    stranger = await client.api(str(uuid4()))
+
+    for route in ("/shares", "/imports", "/licenses", "/ledger"):
+        problem(await stranger.send("GET", route), 403, "consent-missing")

@@ -1,0 +1,117 @@
+"""A consent that is gone: the tenant is disconnected, nothing is removed, and it comes back."""
+
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.checks import problem
+from tests.local.client import Json
+from tests.world import World
+
+
+async def withdraw(world: World, how: str) -> None:
+    """Take the consent away: the app is removed, or its permissions are."""
+    body: Json = {"tenant": world.tenant, "granted": how != "removed"}
+    if how == "no roles":
+        body["roles"] = []
+    reply = await world.client.send("POST", f"{world.client.entra}/_sim/consent", body)
+    reply.expect(200)
+
+
+async def status(world: World) -> Any:
+    return (await world.api.get("/tenant"))["status"]
+
+
+@pytest.mark.parametrize("how", ["removed", "no roles"])
+async def test_a_tenant_whose_consent_is_gone_is_disconnected_and_loses_nothing(
+    world: World, how: str
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    await withdraw(world, how)
+    # A kept token would go on to work until it expires, as in reality.
+    await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
+    await world.next_day()
+    failed = await world.last_run(made["id"])
+    await world.client.clear_faults()
+
+    seen = await world.api.get("/tenant")
+
+    assert (failed["status"], failed["reason"]) == ("failed", "consent_missing")
+    assert seen["status"] == "disconnected"
+    assert seen["remedy"]
+    for mailbox in world.targets:
+        assert await world.names(mailbox) == world.expected()
+    entry = (await world.api.all("/ledger?action=tenant.disconnected"))[0]
+    assert entry["actor"] == "service"
+
+
+async def test_the_imports_of_a_disconnected_tenant_rest_with_that_reason(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    await withdraw(world, "removed")
+    await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
+    await world.next_day()
+    await world.client.clear_faults()
+    runs = await world.api.all(f"/imports/{made['id']}/runs")
+
+    await world.next_day()
+
+    assert await world.api.all(f"/imports/{made['id']}/runs") == runs
+    assert (await world.api.get(f"/imports/{made['id']}"))["resting"] == "consent_missing"
+
+
+@pytest.mark.parametrize("by", ["daily", "call"])
+async def test_a_tenant_comes_back_by_consenting_again(world: World, by: str) -> None:
+    made = await world.import_((await world.share())["id"])
+    await withdraw(world, "removed")
+    await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
+    await world.next_day()
+    await world.client.clear_faults()
+    assert await status(world) == "disconnected"
+    still = await world.api.send("POST", "/tenant/consent")
+
+    await world.client.consent(world.tenant)
+    await world.change(world.people[0], displayName="Newly Named")
+    if by == "call":
+        assert (await world.api.post("/tenant/consent", None, 200))["status"] == "connected"
+    await world.next_day()
+
+    problem(still, 403, "consent-missing")
+    assert await status(world) == "connected"
+    assert (await world.last_run(made["id"]))["status"] == "succeeded"
+    assert "Newly Named" in await world.names(world.targets[0])
+    assert (await world.api.get(f"/imports/{made['id']}"))["resting"] is None
+
+
+async def test_a_403_of_one_mailbox_is_not_taken_for_a_lost_consent(world: World) -> None:
+    await world.client.fault(
+        f"/users/{world.targets[0]}/", {"status": 403}, times=1000, tenant=world.tenant
+    )
+    made = await world.import_((await world.share())["id"])
+
+    results = await world.results((await world.last_run(made["id"]))["id"])
+
+    assert results[world.targets[0]]["outcome"] == "failed"
+    assert results[world.targets[1]]["outcome"] == "succeeded"
+    assert await status(world) == "connected"
+
+
+async def test_a_publishers_lost_consent_is_told_to_its_partners_and_deletes_nothing(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    made = await partner.import_(share["id"])
+    await withdraw(world, "removed")
+    await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
+    await partner.next_day()
+    failed = await partner.last_run(made["id"])
+
+    assert (failed["status"], failed["reason"]) == ("failed", "publisher_consent_missing")
+    assert "disconnected" in failed["remedy"]
+    assert await partner.names(partner.targets[0]) == world.expected()
+    assert await status(world) == "disconnected"
+    assert await status(partner) == "connected"
+    await world.client.clear_faults()
+    await world.client.consent(world.tenant)
+    await partner.next_day()
+    assert (await partner.last_run(made["id"]))["status"] == "succeeded"
+    assert await status(world) == "connected"

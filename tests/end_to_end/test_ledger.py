@@ -1,0 +1,111 @@
+"""The ledger: every change with who, what, when and from where, and no more."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.checks import fields, problem
+from tests.local.client import Json
+from tests.world import World
+
+
+async def entries(world: World, query: str = "") -> list[Json]:
+    return await world.api.all(f"/ledger{query}")
+
+
+async def test_every_change_is_in_the_ledger_with_who_what_when_and_from_where(
+    world: World,
+) -> None:
+    share = await world.share()
+    await world.api.patch(f"/shares/{share['id']}", {"name": "Other"}, 200)
+    made = await world.import_(share["id"])
+    await world.api.patch(f"/imports/{made['id']}", {"active": False}, 200)
+    await world.api.put("/licenses", {"booked": 2})
+    await world.api.patch("/tenant", {"name": "Contoso"}, 200)
+    await world.api.delete(f"/imports/{made['id']}", 202)
+    await world.api.delete(f"/shares/{share['id']}", 204)
+
+    found = await entries(world)
+
+    assert [entry["action"] for entry in found] == [
+        "share.withdrawn", "import.removed", "tenant.renamed", "license.booked", "import.changed",
+        "import.created", "trial.started", "share.changed", "share.created", "tenant.joined",
+    ]  # fmt: skip
+    for entry in found:
+        assert entry["actorName"] == "Ada Admin"
+        assert entry["done"] is True
+        assert entry["origin"] == "api"
+        assert entry["network"] == "127.0.0.0/24"
+        age = datetime.now(UTC) - datetime.fromisoformat(entry["when"])
+        assert timedelta(0) <= age < timedelta(minutes=5)
+    assert not any(user["mail"] in str(found) for user in world.users.values())
+
+
+async def test_what_was_refused_leaves_no_entry(world: World) -> None:
+    share = await world.share()
+    before = await entries(world)
+
+    await world.api.send("PATCH", f"/shares/{share['id']}", {"name": ""})
+    await world.api.send("PATCH", f"/shares/{share['id']}", {"name": "x"}, if_match='"0"')
+    await world.api.send("DELETE", f"/shares/{'0' * 32}")
+    await world.api.send("PUT", "/licenses", {"booked": -1})
+
+    assert await entries(world) == before
+
+
+async def test_the_ledger_is_filtered_by_action_kind_subject_actor_and_time(
+    world: World,
+) -> None:
+    first = await world.share()
+    second = await world.share()
+    await world.api.patch(f"/shares/{second['id']}", {"name": "Other"}, 200)
+
+    async def subjects(query: str) -> list[Any]:
+        return [entry["subject"] for entry in await entries(world, query)]
+
+    assert await subjects("?action=share") == [second["id"], second["id"], first["id"]]
+    assert await subjects("?action=share.created") == [second["id"], first["id"]]
+    assert await subjects(f"?subject={first['id']}") == [first["id"]]
+    ada = "00000000-0000-0000-0000-00000000ad01"
+    assert len(await entries(world, f"?actor={ada}")) == 4
+    assert await entries(world, "?actor=nobody") == []
+    future = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    past = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert await entries(world, f"?since={future}") == []
+    assert await entries(world, f"?until={past}") == []
+    assert len(await entries(world, f"?since={past}&until={future}")) == 4
+
+
+async def test_the_ledger_comes_in_pages(world: World) -> None:
+    for _ in range(4):
+        await world.share()
+
+    pages = await world.api.get("/ledger?top=2")
+    everything = await world.api.all("/ledger?top=2")
+
+    assert len(pages["items"]) == 2
+    assert pages["next"]
+    assert len(everything) == 5
+
+
+@pytest.mark.parametrize(
+    "query", ["since=yesterday", "until=2026-01-01", "action=DROP TABLE", "actor=a/b", "who=me"]
+)
+async def test_a_bad_filter_is_named(world: World, query: str) -> None:
+    reply = await world.api.send("GET", f"/ledger?{query.replace(' ', '%20')}")
+
+    assert fields(problem(reply, 400, "invalid-input")) == {query.split("=", maxsplit=1)[0]}
+
+
+async def test_entries_are_erased_after_their_time(world: World) -> None:
+    await world.share()
+    await world.client.clock((datetime.now(UTC) + timedelta(days=364)).isoformat())
+    await world.client.fire("sweep_leftovers")
+    kept = await entries(world, "?action=share.created")
+    await world.client.clock((datetime.now(UTC) + timedelta(days=366)).isoformat())
+
+    await world.client.fire("sweep_leftovers")
+
+    assert len(kept) == 1
+    assert await entries(world) == []

@@ -1,0 +1,198 @@
+"""Sharing between tenants: who may, what each side sees, and that both can end it."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from tests.end_to_end.checks import UNKNOWN, fields, problem
+from tests.local.client import Client
+from tests.world import World
+
+
+async def test_a_subscriber_sees_who_publishes_what_fields_and_how_many(
+    world: World, partner: World
+) -> None:
+    await world.api.patch("/tenant", {"name": "Contoso"}, 200)
+    expires = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    share = await world.share(
+        fields=["displayName", "emailAddresses"],
+        access={"rule": "anyone-with-id", "expires": expires},
+    )
+
+    seen = await partner.api.get(f"/publications/{share['id']}")
+
+    assert seen["publisher"]["tenant"] == world.tenant
+    assert seen["publisher"]["name"] == "Contoso"
+    assert seen["fields"] == ["displayName", "emailAddresses"]
+    assert (seen["name"], seen["contacts"], seen["own"]) == ("People", 5, False)
+    assert datetime.fromisoformat(seen["expires"]) == datetime.fromisoformat(expires)
+    assert (await world.api.get(f"/publications/{share['id']}"))["own"] is True
+
+
+async def test_a_publisher_sees_which_tenants_import_and_how_many_mailboxes_never_whose(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    await partner.api.patch("/tenant", {"name": "Fabrikam"}, 200)
+    await partner.import_(share["id"])
+
+    listed = await world.api.get(f"/shares/{share['id']}/consumers")
+
+    (consumer,) = listed["items"]
+    assert consumer["since"] <= datetime.now(UTC).isoformat()
+    del consumer["since"]
+    assert consumer == {
+        "tenant": partner.tenant, "name": "Fabrikam", "domain": consumer["domain"],
+        "imports": 1, "mailboxes": 2,
+    }  # fmt: skip
+    assert not any(mailbox in str(listed) for mailbox in partner.targets)
+    foreign = await partner.api.send("GET", f"/shares/{share['id']}/consumers")
+    problem(foreign, 404, "not-found")
+
+
+async def test_a_consumer_that_deletes_its_import_is_gone_from_the_list(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    made = await partner.import_(share["id"])
+
+    await partner.api.delete(f"/imports/{made['id']}", 202)
+    await partner.client.settle()
+
+    assert (await world.api.get(f"/shares/{share['id']}/consumers"))["items"] == []
+    assert await partner.names(partner.targets[0]) == []
+
+
+async def test_a_blocked_tenants_next_run_removes_the_contacts_and_unblocking_brings_them_back(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    made = await partner.import_(share["id"])
+
+    await world.api.delete(f"/shares/{share['id']}/consumers/{partner.tenant}", 204)
+    await world.api.delete(f"/shares/{share['id']}/consumers/{partner.tenant}", 204)
+    await partner.next_day()
+
+    run = await partner.last_run(made["id"])
+    assert (run["reason"], run["contacts"]["deleted"]) == ("share_withdrawn", 10)
+    assert await partner.names(partner.targets[0]) == []
+    hidden = await partner.api.send("GET", f"/publications/{share['id']}")
+    problem(hidden, 404, "not-found")
+    await world.api.patch(f"/shares/{share['id']}", {"blocked": []}, 200)
+    await partner.next_day()
+    assert await partner.names(partner.targets[0]) == world.expected()
+
+
+async def test_who_imports_nothing_cannot_be_blocked_and_ones_own_tenant_neither(
+    world: World,
+) -> None:
+    share = await world.share()
+    await world.import_(share["id"])
+
+    stranger = await world.api.send("DELETE", f"/shares/{share['id']}/consumers/{uuid4()}")
+    oneself = await world.api.send("DELETE", f"/shares/{share['id']}/consumers/{world.tenant}")
+
+    problem(stranger, 404, "not-found")
+    problem(oneself, 409, "conflict")
+
+
+async def test_rotating_an_id_cuts_off_whom_it_shall_and_does_not_disturb_the_others(
+    client: Client, world: World, partner: World
+) -> None:
+    outsider = await World.create(client)
+    share = await world.share()
+    own = await world.import_(share["id"])
+    stays = await partner.import_(share["id"])
+    goes = await outsider.import_(share["id"])
+
+    rotated = await world.api.post(f"/shares/{share['id']}/rotate", {"keep": [partner.tenant]}, 200)
+    await client.reset_requests()
+    await partner.next_day()
+
+    assert rotated["id"] != share["id"]
+    problem(await world.api.send("GET", f"/shares/{share['id']}"), 404, "not-found")
+    for of, made in ((world, own), (partner, stays)):
+        run = await of.last_run(made["id"])
+        assert (run["status"], run["contacts"]["unchanged"]) == ("succeeded", 10)
+        seen = (await client.requests())["tenants"][of.tenant]["mailboxes"]
+        assert {seen[mailbox]["http"] for mailbox in of.targets} == {1}
+    cut = await outsider.last_run(goes["id"])
+    assert (cut["reason"], cut["contacts"]["deleted"]) == ("share_withdrawn", 10)
+    problem(await outsider.api.send("GET", f"/publications/{share['id']}"), 404, "not-found")
+    assert (await partner.api.get(f"/publications/{share['id']}"))["contacts"] == 5
+    listed = await world.api.get(f"/shares/{rotated['id']}/consumers")
+    assert {c["tenant"] for c in listed["items"]} == {world.tenant, partner.tenant}
+    late = {"name": "Late", "shareId": share["id"], "targets": {"users": outsider.targets}}
+    problem(await outsider.api.send("POST", "/imports", late), 400, "invalid-input")
+    await outsider.rest()
+
+
+async def test_a_rotated_id_may_be_rotated_again_and_withdrawal_still_reaches_everybody(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    made = await partner.import_(share["id"])
+    once = await world.api.post(f"/shares/{share['id']}/rotate", {}, 200)
+    twice = await world.api.post(f"/shares/{once['id']}/rotate", {}, 200)
+    await partner.next_day()
+    assert (await partner.last_run(made["id"]))["status"] == "succeeded"
+
+    await world.api.delete(f"/shares/{twice['id']}", 204)
+    await partner.next_day()
+
+    assert (await partner.last_run(made["id"]))["reason"] == "share_withdrawn"
+    assert await partner.names(partner.targets[0]) == []
+
+
+async def test_an_access_that_expires_ends_with_the_contacts_removed(
+    world: World, partner: World
+) -> None:
+    expires = (datetime.now(UTC) + timedelta(hours=12)).isoformat()
+    share = await world.share(access={"rule": "anyone-with-id", "expires": expires})
+    made = await partner.import_(share["id"])
+
+    await partner.next_day()
+
+    assert (await partner.last_run(made["id"]))["reason"] == "share_withdrawn"
+    assert await partner.names(partner.targets[0]) == []
+
+
+@pytest.mark.parametrize("rule", ["tenant", "tenants"])
+async def test_a_rule_that_leaves_a_tenant_out_looks_like_no_share_at_all(
+    world: World, partner: World, rule: str
+) -> None:
+    named = [str(uuid4())] if rule == "tenants" else []
+    share = await world.share(access={"rule": rule, "tenants": named})
+
+    shut = await partner.api.send("GET", f"/publications/{share['id']}")
+    unknown = await partner.api.send("GET", f"/publications/{UNKNOWN}")
+
+    shown = problem(shut, 404, "not-found"), problem(unknown, 404, "not-found")
+    assert shown[0]["detail"] == shown[1]["detail"]
+
+
+async def test_guessing_ids_is_slowed_and_only_for_who_guesses(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    answers = [await partner.api.send("GET", f"/publications/{uuid4().hex}") for _ in range(101)]
+
+    slowed = problem(answers[-1], 429, "too-many-requests")
+    body = {"name": "I", "shareId": share["id"], "targets": {"users": partner.targets}}
+    refused = await partner.api.send("POST", "/imports", body)
+
+    assert {answer.status for answer in answers[:100]} == {404}
+    assert slowed["detail"]
+    assert int({k.lower(): v for k, v in answers[-1].headers.items()}["retry-after"]) > 0
+    problem(refused, 429, "too-many-requests")
+    assert (await world.api.get(f"/publications/{share['id']}"))["contacts"] == 5
+
+
+async def test_a_bad_list_of_who_may_stay_changes_nothing(world: World) -> None:
+    share = await world.share()
+
+    refused = await world.api.send("POST", f"/shares/{share['id']}/rotate", {"keep": ["a/b"]})
+
+    assert fields(problem(refused, 400, "invalid-input")) == {"keep.0"}
+    assert (await world.api.get(f"/shares/{share['id']}"))["etag"] == share["etag"]

@@ -1,0 +1,108 @@
+"""A data-protection request: where a person's contact is, and taking it out everywhere."""
+
+import pytest
+
+from tests.end_to_end.checks import problem
+from tests.world import World
+
+
+async def test_a_persons_contact_is_found_in_own_mailboxes_and_at_partners_by_name(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"])
+    await partner.api.patch("/tenant", {"name": "Fabrikam"}, 200)
+    await partner.import_(share["id"])
+    person = world.people[0]
+
+    found = await world.api.get(f"/people/{person}")
+
+    assert found["places"] == [{"importId": made["id"], "mailboxes": sorted(world.targets)}]
+    assert found["shares"] == [{"shareId": share["id"], "partners": ["Fabrikam"]}]
+    assert (found["keptOut"], found["unknown"]) == (None, [])
+    assert not any(mailbox in str(found) for mailbox in partner.targets)
+
+
+async def test_who_is_nowhere_is_found_nowhere(world: World) -> None:
+    await world.import_((await world.share())["id"])
+
+    found = await world.api.get(f"/people/{world.targets[0]}")
+
+    assert (found["places"], found["shares"]) == ([], [])
+
+
+async def test_a_removed_person_goes_everywhere_at_once_here_and_with_the_next_run_at_partners(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    await world.import_(share["id"])
+    theirs = await partner.import_(share["id"])
+    person, name = world.people[0], world.users[world.people[0]]["displayName"]
+
+    removal = await world.api.delete(f"/people/{person}", 202)
+    await world.client.settle()
+    here = await world.names(world.targets[0])
+    await partner.next_day()
+
+    assert len(removal["runs"]) == 1
+    assert name not in here
+    assert len(here) == 4
+    assert name not in await partner.names(partner.targets[0])
+    run = await partner.last_run(theirs["id"])
+    assert run["status"] == "succeeded"
+    found = await world.api.get(f"/people/{person}")
+    assert (found["places"], found["shares"]) == ([], [])
+    assert found["keptOut"] == removal["keptOut"]
+
+
+async def test_a_removed_person_stays_out_whatever_names_the_person_until_readmitted(
+    world: World,
+) -> None:
+    person, name = world.people[0], world.users[world.people[0]]["displayName"]
+    await world.api.delete(f"/people/{person}", 202)
+
+    share = await world.share(sources={"users": [person], "groups": [{"id": world.group}]})
+    made = await world.import_(share["id"])
+    out = await world.names(world.targets[0])
+    run = await world.last_run(made["id"])
+    await world.api.post(f"/people/{person}/readmit", None, 204)
+    await world.next_day()
+
+    assert name not in out
+    assert {"id": person, "reason": "kept_out"}.items() <= run["omissions"][0].items()
+    assert name in await world.names(world.targets[0])
+
+
+async def test_a_subscriber_keeps_a_partners_person_out_of_its_own_mailboxes_only(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    await world.import_(share["id"])
+    await partner.import_(share["id"])
+    person, name = world.people[0], world.users[world.people[0]]["displayName"]
+
+    await partner.api.delete(f"/people/{person}", 202)
+    await partner.client.settle()
+    await partner.next_day()
+
+    assert name not in await partner.names(partner.targets[0])
+    assert name in await world.names(world.targets[0])
+
+
+async def test_keeping_out_twice_and_readmitting_twice_are_one_entry_each(world: World) -> None:
+    person = world.people[0]
+    for _ in range(2):
+        await world.api.delete(f"/people/{person}", 202)
+    for _ in range(2):
+        await world.api.post(f"/people/{person}/readmit", None, 204)
+
+    entries = await world.api.all("/ledger?action=person")
+
+    assert [entry["action"] for entry in entries] == ["person.readmitted", "person.kept-out"]
+
+
+@pytest.mark.parametrize("id_", ["a b", "%00", "x" * 200])
+async def test_an_id_that_is_none_is_not_found(world: World, id_: str) -> None:
+    reply = await world.api.send("GET", f"/people/{id_}")
+
+    problem(reply, 404, "not-found")
