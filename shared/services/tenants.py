@@ -23,7 +23,7 @@ class Tenants:
     def __init__(
         self,
         store: Store,
-        prove: Callable[[str], Awaitable[None]],
+        prove: Callable[[str], Awaitable[object]],
         clock: Callable[[], datetime],
         ledger: Ledger,
     ) -> None:
