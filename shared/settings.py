@@ -5,6 +5,7 @@ In Azure the function app's application settings are the environment; locally
 `APP_CLIENT_SECRET` is taken only for an Entra simulator on this machine.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -22,6 +23,7 @@ _VAULT: Final = re.compile(
 )
 _AUTHORITY: Final = "https://login.microsoftonline.com"
 _GRAPH: Final = "https://graph.microsoft.com/v1.0"
+_log = logging.getLogger(__name__)
 
 
 class Settings(BaseModel):
@@ -85,6 +87,24 @@ class Settings(BaseModel):
     def trial(self) -> timedelta:
         """How long the trial lasts from the first import."""
         return timedelta(days=self.trial_days)
+
+
+def check_at_load(environment: Mapping[str, str]) -> None:
+    """Fail while a functions host indexes the app, if its settings cannot work.
+
+    Raises `Defect`, which is logged too. No function is then registered, so no message is taken:
+    it waits in its queue instead of becoming poison, as it would if each call failed. The worker
+    hands the error to the host, which logs it; the host's portal may only say that it found no
+    functions (azure-functions-host#9679). Without WEBSITE_HOSTNAME, which App Service and Core
+    Tools set (azure-functions-core-tools#197), tools only look at the app: nothing is checked.
+    """
+    if not environment.get("WEBSITE_HOSTNAME"):
+        return
+    try:
+        Settings.from_environment(environment)
+    except Defect as error:
+        _log.error("Contact Sync does not start. %s", error)
+        raise
 
 
 def is_loopback(url: str) -> bool:

@@ -1,6 +1,7 @@
 """Settings are checked whole: every wrong one is named, and no value is ever told."""
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import Defect
-from shared.settings import Settings, is_loopback
+from shared.settings import Settings, check_at_load, is_loopback
 
 ROOT = Path(__file__).parents[2]
 LOCAL = "https://127.0.0.1:8443"
@@ -138,6 +139,22 @@ def test_a_secret_is_in_no_text_of_the_settings() -> None:
     given = {**SIMULATED, "APP_CLIENT_SECRET": "hush-1", "AzureWebJobsStorage": "hush-2"}
 
     assert "hush" not in repr(Settings.from_environment(given))
+
+
+def test_tools_that_only_look_at_the_app_need_no_settings() -> None:
+    check_at_load({})
+
+
+def test_under_a_host_a_wrong_setting_stops_the_app_before_it_takes_work(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    check_at_load({**DEPLOYED, "WEBSITE_HOSTNAME": "x.azurewebsites.net"})
+    with pytest.raises(Defect, match="APP_CLIENT_ID"):
+        check_at_load({"WEBSITE_HOSTNAME": "x.azurewebsites.net"})
+
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "APP_CLIENT_ID" in record.getMessage()
 
 
 def test_the_example_of_local_settings_is_valid() -> None:
