@@ -25,8 +25,11 @@ Queues
 Each trigger calls one service of `shared/services`, wired in `shared/wiring.py`.
 """
 
+import os
+
 import azure.functions as func
 
+from shared.settings import check_at_load
 from shared.triggers import (
     adoptions,
     health,
@@ -44,6 +47,7 @@ from shared.triggers import (
     timers,
 )
 
+check_at_load(os.environ)
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 for module in (
     tenant,

@@ -5,45 +5,65 @@ In Azure the function app's application settings are the environment; locally
 `APP_CLIENT_SECRET` is taken only for an Entra simulator on this machine.
 """
 
-from collections.abc import Mapping
+import logging
+import re
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.domain.errors import Defect
 from shared.domain.licensing import Terms
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+# Docs: about-keys-secrets-certificates (vault URLs of each cloud, names of vaults and secrets).
+_VAULT: Final = re.compile(
+    r"[a-z][a-z0-9-]{1,22}[a-z0-9]\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net)"
+)
+_AUTHORITY: Final = "https://login.microsoftonline.com"
+_GRAPH: Final = "https://graph.microsoft.com/v1.0"
+_log = logging.getLogger(__name__)
 
 
 class Settings(BaseModel):
-    """The app's settings; each field's alias is the name of its environment variable."""
+    """The app's settings; each field's alias is the name of its environment variable.
+
+    `credential` chooses how the app proves to Entra ID that it is itself:
+
+    - `managed-identity`: the user-assigned identity vouches for it; nothing is kept secret.
+    - `key-vault-certificate`, `key-vault-secret`: by what the vault keeps under
+      `credential_name`.
+    - `client-secret`: by `client_secret`, to a simulator on this machine only.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    storage_connection_string: Annotated[str | None, Field(alias="AzureWebJobsStorage")] = None
+    storage_connection_string: Annotated[
+        str | None, Field(alias="AzureWebJobsStorage", repr=False)
+    ] = None
     table_endpoint: Annotated[str | None, Field(alias="AzureWebJobsStorage__tableServiceUri")] = (
         None
     )
     queue_endpoint: Annotated[str | None, Field(alias="AzureWebJobsStorage__queueServiceUri")] = (
         None
     )
-    entra_authority: Annotated[str, Field(alias="ENTRA_AUTHORITY")] = (
-        "https://login.microsoftonline.com"
-    )
-    graph_endpoint: Annotated[str, Field(alias="GRAPH_ENDPOINT")] = (
-        "https://graph.microsoft.com/v1.0"
-    )
-    client_id: Annotated[str, Field(alias="APP_CLIENT_ID", min_length=1)]
+    entra_authority: Annotated[str, Field(alias="ENTRA_AUTHORITY")] = _AUTHORITY
+    graph_endpoint: Annotated[str, Field(alias="GRAPH_ENDPOINT")] = _GRAPH
+    client_id: Annotated[str, Field(alias="APP_CLIENT_ID")]
     credential: Annotated[
-        Literal["managed-identity", "client-secret"], Field(alias="APP_CREDENTIAL")
+        Literal["managed-identity", "key-vault-certificate", "key-vault-secret", "client-secret"],
+        Field(alias="APP_CREDENTIAL"),
     ] = "managed-identity"
     client_secret: Annotated[str | None, Field(alias="APP_CLIENT_SECRET", repr=False)] = None
     managed_identity_client_id: Annotated[str | None, Field(alias="MANAGED_IDENTITY_CLIENT_ID")] = (
         None
     )
+    key_vault_uri: Annotated[str | None, Field(alias="KEY_VAULT_URI")] = None
+    credential_name: Annotated[
+        str, Field(alias="APP_KEY_VAULT_SECRET", pattern=r"^[0-9a-zA-Z-]{1,127}$")
+    ] = "contact-sync-app"
     home_tenant: Annotated[str | None, Field(alias="HOME_TENANT_ID")] = None
     data_region: Annotated[str, Field(alias="DATA_REGION", min_length=1)] = "westeurope"
     trial_days: Annotated[int, Field(alias="TRIAL_DAYS", ge=0, le=365)] = 30
@@ -53,33 +73,21 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the settings; raises `Defect` that names each setting that is missing or wrong."""
-        try:
-            return cls.model_validate(dict(environment))
-        except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}"
-                for e in error.errors(include_input=False)
-            )
-            message = f"The application settings are not complete: {wrong}."
-            raise Defect(message) from error
+        """Read the settings, of which an empty one is as good as none.
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if not self.storage_connection_string and not (self.table_endpoint and self.queue_endpoint):
-            message = (
-                "set AzureWebJobsStorage, or AzureWebJobsStorage__tableServiceUri and "
-                "AzureWebJobsStorage__queueServiceUri"
-            )
-            raise ValueError(message)
-        if self.credential == "client-secret":
-            if urlsplit(self.entra_authority).hostname not in _LOOPBACK:
-                message = "APP_CREDENTIAL=client-secret is for a simulator on this machine only"
-                raise ValueError(message)
-            if not self.client_secret:
-                message = "APP_CREDENTIAL=client-secret needs APP_CLIENT_SECRET"
-                raise ValueError(message)
-        return self
+        Raises `Defect` that names each setting that is missing or wrong, never with its value.
+        """
+        given = {name: value for name, value in environment.items() if value}
+        wrong = dict(_wrong(given))
+        try:
+            found = cls.model_validate(given)
+        except ValidationError as error:
+            for e in error.errors(include_input=False, include_url=False, include_context=False):
+                wrong.setdefault(str(e["loc"][0]), e["msg"])
+            raise _defect(wrong) from None
+        if wrong:
+            raise _defect(wrong)
+        return found
 
     @property
     def terms(self) -> Terms:
@@ -90,3 +98,87 @@ class Settings(BaseModel):
     def ledger_kept(self) -> timedelta:
         """How long the ledger's entries are kept."""
         return timedelta(days=self.ledger_days)
+
+
+def check_at_load(environment: Mapping[str, str]) -> None:
+    """Fail while a functions host indexes the app, if its settings cannot work.
+
+    Raises `Defect`, which is logged too. No function is then registered, so no message is taken:
+    it waits in its queue instead of becoming poison, as it would if each call failed. The worker
+    hands the error to the host, which logs it; the host's portal may only say that it found no
+    functions (azure-functions-host#9679). Without WEBSITE_HOSTNAME, which App Service and Core
+    Tools set (azure-functions-core-tools#197), tools only look at the app: nothing is checked.
+    """
+    if not environment.get("WEBSITE_HOSTNAME"):
+        return
+    try:
+        Settings.from_environment(environment)
+    except Defect as error:
+        _log.error("Contact Sync does not start. %s", error)
+        raise
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine, as only a simulator's does."""
+    parts = _split(url)
+    return parts is not None and parts.hostname in _LOOPBACK
+
+
+def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with settings that depend on one another: the names, and what they need."""
+    tables, queues = (f"AzureWebJobsStorage__{kind}ServiceUri" for kind in ("table", "queue"))
+    if "AzureWebJobsStorage" not in given and not (tables in given and queues in given):
+        yield "AzureWebJobsStorage", f"set it, or {tables} and {queues}"
+    for name, default in (("ENTRA_AUTHORITY", _AUTHORITY), ("GRAPH_ENDPOINT", _GRAPH)):
+        if not _safe(given.get(name, default)):
+            yield name, "must be an https URL"
+    authority_is_local = is_loopback(given.get("ENTRA_AUTHORITY", _AUTHORITY))
+    if "APP_CLIENT_SECRET" in given and not authority_is_local:
+        yield "APP_CLIENT_SECRET", "remove it: a secret is kept in Key Vault, not in a setting"
+    if "KEY_VAULT_URI" in given and not _is_vault(given["KEY_VAULT_URI"]):
+        yield "KEY_VAULT_URI", "must be a vault's URI, such as https://NAME.vault.azure.net"
+    choice = given.get("APP_CREDENTIAL", "managed-identity")
+    match choice:
+        case "managed-identity" if "MANAGED_IDENTITY_CLIENT_ID" not in given:
+            # Docs: workload-identity-federation-config-app-trust-managed-identity: no other kind.
+            text = f"APP_CREDENTIAL={choice} needs the client id of the user-assigned identity"
+            yield "MANAGED_IDENTITY_CLIENT_ID", text
+        case "key-vault-certificate" | "key-vault-secret" if "KEY_VAULT_URI" not in given:
+            text = f"APP_CREDENTIAL={choice} needs the URI of the vault"
+            yield "KEY_VAULT_URI", text
+        case "client-secret" if not authority_is_local:
+            yield "APP_CREDENTIAL", "client-secret is for a simulator on this machine only"
+        case "client-secret" if "APP_CLIENT_SECRET" not in given:
+            yield "APP_CLIENT_SECRET", f"APP_CREDENTIAL={choice} needs it"
+
+
+def _defect(wrong: Mapping[str, str]) -> Defect:
+    listed = "; ".join(f"{name}: {text}" for name, text in wrong.items())
+    return Defect(f"The application settings are missing or wrong: {listed}.")
+
+
+def _safe(url: str) -> bool:
+    parts = _split(url)
+    if parts is None or not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def _is_vault(uri: str) -> bool:
+    """Whether a URI is the root of a vault, by https; on this machine the port is free."""
+    parts = _split(uri)
+    if parts is None or parts.scheme != "https" or parts.path not in {"", "/"}:
+        return False
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        return False
+    return parts.hostname in _LOOPBACK or bool(_VAULT.fullmatch(parts.netloc.lower()))
+
+
+def _split(url: str) -> SplitResult | None:
+    """A URL's parts; None if it is none, its port included."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts

@@ -28,6 +28,7 @@ from shared.adapters.queues import Queues
 from shared.adapters.records import Store
 from shared.adapters.snapshots import Snapshots
 from shared.adapters.tables import Tables
+from shared.adapters.vault import Vault
 from shared.domain.errors import ContactSyncError
 from shared.domain.models import Targets
 from shared.services.adoptions import Adoptions
@@ -99,6 +100,7 @@ class App:
     mailbox_sync: MailboxSync
     run_closing: RunClosing
     identity: ManagedIdentityCredential | None
+    vault: Vault | None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -107,6 +109,8 @@ class App:
         await self.queues.close()
         await self.store.tables.close()
         await self.http.aclose()
+        if self.vault is not None:
+            await self.vault.close()
         if self.identity is not None:
             await self.identity.close()
 
@@ -144,9 +148,11 @@ async def close() -> None:
 
 def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     """Put the parts together."""
-    tables, queues, identity = _storage(settings)
+    identity = _identity(settings)
+    vault = _vault(settings, identity, clock)
+    tables, queues = _storage(settings, identity)
     store = Store(tables)
-    credentials = AppCredentials(settings)
+    credentials = AppCredentials(settings, identity, vault)
     graph = Graph(settings.graph_endpoint, credentials)
     http = httpx.AsyncClient(timeout=10.0)
     states, snapshots = MailboxStates(tables), Snapshots(tables)
@@ -229,26 +235,46 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         ),
         run_closing=RunClosing(store, snapshots, consumers, clock),
         identity=identity,
+        vault=vault,
     )
 
 
-def _storage(settings: Settings) -> tuple[Tables, Queues, ManagedIdentityCredential | None]:
+def _identity(settings: Settings) -> ManagedIdentityCredential | None:
+    """The app's managed identity, if anything needs it; it reads IDENTITY_ENDPOINT itself."""
+    needed = (
+        settings.credential == "managed-identity"
+        or settings.key_vault_uri
+        or not settings.storage_connection_string
+    )
+    if not needed:
+        return None
+    return ManagedIdentityCredential(client_id=settings.managed_identity_client_id)
+
+
+def _vault(
+    settings: Settings, identity: ManagedIdentityCredential | None, clock: Clock
+) -> Vault | None:
+    if settings.key_vault_uri is None or identity is None:
+        return None
+    return Vault(settings.key_vault_uri, identity, clock)
+
+
+def _storage(
+    settings: Settings, identity: ManagedIdentityCredential | None
+) -> tuple[Tables, Queues]:
     def options() -> dict[str, Any]:
         # Looking for proxies and .netrc takes a sixth of a request's CPU; Azure has neither.
         transport = AioHttpTransport(use_env_settings=False)
         return {"retry_total": 3, "retry_backoff_factor": 0.5, "transport": transport}
 
-    if settings.storage_connection_string:
-        text = settings.storage_connection_string
+    if settings.storage_connection_string or identity is None:
+        text = str(settings.storage_connection_string)
         return (
             Tables(TableServiceClient.from_connection_string(text, **options())),
             Queues(QueueServiceClient.from_connection_string(text, **options())),
-            None,
         )
-    identity = ManagedIdentityCredential(client_id=settings.managed_identity_client_id)
     table_url, queue_url = str(settings.table_endpoint), str(settings.queue_endpoint)
     return (
         Tables(TableServiceClient(table_url, credential=identity, **options())),
         Queues(QueueServiceClient(queue_url, credential=identity, **options())),
-        identity,
     )

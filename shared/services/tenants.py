@@ -41,7 +41,7 @@ class Proof(Protocol):
     async def prove(self, tenant: str) -> frozenset[str]:
         """The app's permissions in a tenant; raises `NeedsAdmin` if there are none."""
 
-    async def forget(self, tenant: str) -> None:
+    def forget(self, tenant: str) -> None:
         """Drop the tokens kept for a tenant, so that the next proof asks Entra ID anew."""
 
 
@@ -91,7 +91,7 @@ class Tenants:
         A parameter of a redirect is never taken for proof (graph-facts: v2-admin-consent). Raises
         `ConsentMissing`.
         """
-        await self._proof.forget(caller.tenant)
+        self._proof.forget(caller.tenant)
         try:
             permissions = sorted(await self._proof.prove(caller.tenant))
         except NeedsAdmin as error:
@@ -146,7 +146,7 @@ class Tenants:
         if stored is None or stored.value.status is not TenantStatus.CONNECTED:
             return
         try:
-            await self._proof.forget(tenant)
+            self._proof.forget(tenant)
             await self._proof.prove(tenant)
         except NeedsAdmin as error:
             if error.reason is Reason.CONSENT_MISSING:
@@ -163,7 +163,7 @@ class Tenants:
     async def came_back(self, tenant: str) -> bool:
         """Whether a disconnected tenant consents again; it is connected then."""
         try:
-            await self._proof.forget(tenant)
+            self._proof.forget(tenant)
             await self._proof.prove(tenant)
         except ContactSyncError as error:
             _log.info("%s stays disconnected: %s", tenant, error)

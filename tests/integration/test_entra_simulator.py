@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import jwt
 import pytest
+from azure.identity.aio import ManagedIdentityCredential
 
 from shared.adapters.credentials import AppCredentials
 from shared.domain.errors import NeedsAdmin
@@ -200,10 +201,14 @@ async def test_a_managed_identity_vouches_for_the_app_without_a_secret(
     for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
         monkeypatch.setenv(name, cloud.environment[name])
     environment = {**cloud.environment, "APP_CREDENTIAL": "managed-identity"}
-    credentials = AppCredentials(Settings.from_environment(environment))
-    await entra.consent()
-    await credentials.prove(entra.tenant)
-    await credentials.close()
+    settings = Settings.from_environment(environment)
+    async with ManagedIdentityCredential(client_id=settings.managed_identity_client_id) as identity:
+        credentials = AppCredentials(settings, identity)
+        await entra.consent()
+        roles = await credentials.prove(entra.tenant)
+        await credentials.close()
+
+    assert "Contacts.ReadWrite" in roles
 
 
 async def test_a_managed_identity_answers_only_the_app_on_its_own_machine(entra: Entra) -> None:

@@ -113,6 +113,21 @@ async def test_a_host_that_does_not_start_is_an_error_and_leaves_nothing_behind(
     assert open_ports(cloud.addresses) == []
 
 
+async def test_an_app_with_wrong_settings_takes_no_work_and_says_what_is_wrong(
+    tmp_path: Path,
+) -> None:
+    settings = {"APP_CREDENTIAL": "key-vault-secret", "KEY_VAULT_URI": "", "TRIAL_DAYS": "many"}
+    cloud = LocalCloud(build=tmp_path, settings=settings)
+    with pytest.raises(RuntimeError, match=r"host\.log"):
+        async with cloud:
+            pass
+
+    logged = (cloud.logs / "host.log").read_text("utf-8")
+    assert "ERROR shared.settings: Contact Sync does not start." in logged
+    assert "KEY_VAULT_URI: APP_CREDENTIAL=key-vault-secret needs" in logged
+    assert "TRIAL_DAYS: " in logged
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_serve_tells_its_addresses_and_stops_all_it_started(
     tmp_path: Path, number: signal.Signals

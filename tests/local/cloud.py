@@ -32,7 +32,8 @@ class LocalCloud:
     """Azurite, the simulators and (unless `host` is False) the functions host.
 
     `addresses` are those of local.json; `environment` are the app's settings, for running its code
-    in this process too. With APP_CREDENTIAL=managed-identity a managed identity vouches for it.
+    in this process too. With APP_CREDENTIAL=managed-identity a managed identity vouches for it; a
+    vault at KEY_VAULT_URI is there, empty, for the choices that keep the credential in one.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LocalCloud:
             "graph": f"http://127.0.0.1:{free_port()}/v1.0",
             "entra": f"http://127.0.0.1:{free_port()}",
             "authority": f"https://127.0.0.1:{free_port()}",
+            "vault": f"https://127.0.0.1:{free_port()}",
             "clientId": str(uuid4()),
             "clientSecret": uuid4().hex,
             "identity": str(uuid4()),
@@ -82,6 +84,7 @@ class LocalCloud:
             "IDENTITY_ENDPOINT": f"{self._known['entra']}/msi/token",
             "IDENTITY_HEADER": self._known["identityHeader"],
             "MANAGED_IDENTITY_CLIENT_ID": self._known["identity"],
+            "KEY_VAULT_URI": self._known["vault"],
             **_QUICK_RETRY,
             **(settings or {}),
         }

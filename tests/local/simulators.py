@@ -1,4 +1,4 @@
-"""One process with the Graph and Entra simulators; tells when it is ready by a line of JSON.
+"""One process with the simulators of Graph, Entra ID and Key Vault; a line of JSON says when.
 
 `python -m tests.local.simulators SETTINGS` takes, as JSON, the addresses to serve at, the app's
 registration and the server's certificate (`tests/local/cloud.py` makes them). Entra is served
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from tests.local import entra, graph
+from tests.local import entra, graph, vault
 
 
 async def serve(addresses: Mapping[str, str]) -> None:
@@ -36,10 +36,23 @@ async def serve(addresses: Mapping[str, str]) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(addresses["certificate"])
     graph_app = graph.create_app(graph.GraphSettings(issuer.verify_graph_token, addresses["graph"]))
+    state = issuer.state
+    vault_app = vault.create_app(
+        vault.VaultServer(
+            vault.VaultSettings(
+                url=addresses["vault"],
+                verify=state.keys.verify,
+                authority=addresses["authority"],
+                tenant=state.settings.home_tenant,
+                identity=addresses["identity"],
+            )
+        )
+    )
     runners = [
         await _start(graph_app, addresses["graph"], None),
         await _start(entra.create_app(issuer), addresses["entra"], None),
         await _start(entra.create_app(issuer), addresses["authority"], tls),
+        await _start(vault_app, addresses["vault"], tls),
     ]
     print(json.dumps(dict(addresses)), flush=True)
     await stopped.wait()

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import orjson
 from aiohttp import web
+from cryptography import x509
 
 from tests.local.entra.pages import Pages
 from tests.local.entra.state import SHARED, EntraSettings, Refused, State, json_answer
@@ -114,6 +115,22 @@ class EntraServer:
             entry.users[str(user["oid"])] = user
         return json_answer({"tenant": body["tenant"], "users": len(entry.users)})
 
+    async def set_credentials(self, http: web.Request) -> web.Response:
+        """Control: replace the app's `secrets` (texts), its `certificates` (PEM), or both."""
+        body, state = await _body(http), self.state
+        if "secrets" in body:
+            state.secrets = tuple(map(str, body["secrets"]))
+        if "certificates" in body:
+            given = [str(text).encode() for text in body["certificates"]]
+            state.certificates = tuple(map(x509.load_pem_x509_certificate, given))
+        counts = {"secrets": len(state.secrets), "certificates": len(state.certificates)}
+        return json_answer(counts)
+
+    async def count_requests(self, http: web.Request) -> web.Response:
+        """Control: how many token requests came for tenants, and over how many connections."""
+        del http
+        return json_answer({"tokens": self.tokens.requests, "connections": self.tokens.connections})
+
 
 async def _body(http: web.Request) -> dict[str, Any]:
     body = orjson.loads(await http.read())
@@ -144,6 +161,8 @@ def create_app(server: EntraServer) -> web.Application:
             web.post("/_sim/token", server.make_token),
             web.post("/_sim/consent", server.set_consent),
             web.post("/_sim/tenants", server.put_tenant),
+            web.post("/_sim/credentials", server.set_credentials),
+            web.get("/_sim/requests", server.count_requests),
             web.get("/msi/token", server.managed_identity),
             web.get("/{tenant}/v2.0/.well-known/openid-configuration", server.metadata),
             web.get("/{tenant}/discovery/v2.0/keys", server.published_keys),

@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import orjson
 from aiohttp import web
+from cryptography import x509
 
 from tests.local.entra.tokens import (
     EXCHANGE_AUDIENCE,
@@ -71,6 +72,8 @@ class State:
     def __init__(self, settings: EntraSettings) -> None:
         self.settings = settings
         self.keys = Keys()
+        self.secrets: tuple[str, ...] = (settings.client_secret,)
+        self.certificates: tuple[x509.Certificate, ...] = ()
         self.tenants: dict[str, TenantEntry] = {}
 
     def know(self, tenant: str) -> TenantEntry:

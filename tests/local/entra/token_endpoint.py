@@ -1,8 +1,10 @@
 """The token endpoint: what a client gets for a code, a refresh token, or its own credential.
 
 Docs: v2-oauth2-auth-code-flow, v2-oauth2-client-creds-grant-flow, workload-identity-federation.
+An app may have several secrets and certificates at once, as one has to while they are rotated.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -11,9 +13,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 from aiohttp import web
 
+from tests.local.entra import assertions
 from tests.local.entra.state import SHARED, Refused, State, json_answer
 from tests.local.entra.tokens import GRAPH, LIFETIME
 
@@ -40,6 +44,9 @@ class TokenEndpoint:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.requests = 0
+        self.connections = 0
+        self._seen: WeakSet[asyncio.Transport] = WeakSet()
         self._codes: dict[str, tuple[SignIn, float]] = {}
         self._redeemed: set[str] = set()
         self._refresh: dict[str, SignIn] = {}
@@ -54,6 +61,10 @@ class TokenEndpoint:
         """Answer a token request; refusals are raised as `Refused`."""
         given = {str(k): str(v) for k, v in (await http.post()).items()}
         tenant = http.match_info["tenant"]
+        self.requests += 1
+        if http.transport is not None and http.transport not in self._seen:
+            self._seen.add(http.transport)
+            self.connections += 1
         self._state.require(tenant)
         self._authenticate(tenant, given)
         match given.get("grant_type"):
@@ -72,15 +83,21 @@ class TokenEndpoint:
         if client != settings.client_id:
             raise _not_in_directory(client, tenant)
         if "client_assertion" in given:
+            assertion = given["client_assertion"]
             known = given.get("client_assertion_type") == _ASSERTION
-            if not known or not self._state.vouches(given["client_assertion"]):
+            if known and assertions.claims_unchecked(assertion).get("iss") == client:
+                root = f"{settings.authority}/{tenant}"
+                audiences = {f"{root}/oauth2/v2.0/token", f"{root}/v2.0"}
+                assertions.check(assertion, self._state.certificates, client, audiences)
+            elif not known or not self._state.vouches(assertion):
                 text = "No matching federated identity record found for presented assertion."
                 raise Refused(401, "invalid_client", 700213, text)
         elif "client_secret" not in given:
             text = "The request body must contain: 'client_assertion' or 'client_secret'."
             raise Refused(401, "invalid_client", 7000218, text)
-        elif not hmac.compare_digest(
-            given["client_secret"].encode(), settings.client_secret.encode()
+        elif not any(
+            hmac.compare_digest(given["client_secret"].encode(), secret.encode())
+            for secret in self._state.secrets
         ):
             text = f"Invalid client secret provided for app '{client}'."
             raise Refused(401, "invalid_client", 7000215, text)

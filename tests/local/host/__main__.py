@@ -31,9 +31,12 @@ _STORAGE = "AzureWebJobsStorage"
 class Host:
     """One functions host."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         settings = host_settings(folder, os.environ)
+        # As App Service and Core Tools do, so the app knows that a host runs it.
+        os.environ.setdefault("WEBSITE_HOSTNAME", f"localhost:{port}")
         self.functions = load(folder)
+        self._port = port
         self.clock = Clock()
         self.http = HttpTriggers(self.functions, settings)
         # Storage that is away is asked again soon: Azurite may start after this host.
@@ -51,7 +54,7 @@ class Host:
             if f.kind == "timertrigger"
         }
 
-    async def run(self, port: int) -> None:
+    async def run(self) -> None:
         """Serve until a signal comes; what runs then is given a little time to end."""
         wiring.use_clock(self.clock.now)
         stopped = asyncio.Event()
@@ -59,7 +62,7 @@ class Host:
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, "127.0.0.1", self._port).start()
         polls = [asyncio.create_task(trigger.poll(stopped)) for trigger in self.triggers]
         ticks = [asyncio.create_task(timer.tick()) for timer in self._timers.values()]
         await asyncio.wait(
@@ -133,7 +136,7 @@ def _json(body: object, status: int = 200) -> web.Response:
 
 async def _main(port: int, folder: Path) -> None:
     # Clients belong to the running loop, so the host is made inside it.
-    await Host(folder).run(port)
+    await Host(folder, port).run()
 
 
 if __name__ == "__main__":

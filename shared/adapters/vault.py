@@ -1,0 +1,209 @@
+"""Secrets in Azure Key Vault, by Microsoft's SDK: kept in memory for an hour, never written.
+
+The identity needs the role Key Vault Secrets User, which may read secrets and list their versions
+(docs: rbac-guide). Vaults are throttled at 4,000 reads in ten seconds (docs: service-limits), so
+nothing asks for a secret at each use.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.keyvault.secrets import SecretProperties
+from azure.keyvault.secrets.aio import SecretClient
+
+from shared.domain.errors import Defect, Unavailable
+from shared.settings import is_loopback
+
+KEPT: Final = timedelta(hours=1)
+"""How long a secret that was read is used without asking again."""
+
+OUTLIVES: Final = timedelta(hours=24)
+"""How long a secret that was read is used while the vault does not answer."""
+
+ANEW: Final = timedelta(seconds=30)
+"""How often the vault is asked anew for the same secret, at most."""
+
+_WAIT: Final = 10.0
+_REMEDIES: Final = {
+    "ForbiddenByRbac": "give the app's managed identity the role Key Vault Secrets User there",
+    "SecretDisabled": "enable its newest version, or add a new one",
+    "SecretNotFound": "add it, or correct the setting that names it",
+}
+_REMEDY: Final = "see the vault's access and network rules"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One version of a secret."""
+
+    version: str
+    value: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was read, when, when it is due again, and when it was last read anew on demand."""
+
+    found: tuple[Secret, ...] = field(repr=False)
+    read: datetime
+    due: datetime
+    anew: datetime
+
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class Vault:
+    """One vault.
+
+    Every read raises `Unavailable` if the vault does not answer or throttles, and `Defect` if it
+    refuses (401, 403) or has no such secret (404), naming vault and secret. What was read before
+    is used as long as the vault is merely not available, for at most a day.
+    """
+
+    def __init__(
+        self, uri: str, credential: AsyncTokenCredential, clock: Callable[[], datetime]
+    ) -> None:
+        """Ask the vault at `uri` as `credential`, which the caller closes; `clock` is UTC."""
+        self._uri = uri.rstrip("/")
+        self._clock = clock
+        self._kept: dict[tuple[str, int], _Kept] = {}
+        self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._client = SecretClient(
+            self._uri,
+            credential,
+            # A vault elsewhere must not be able to ask for tokens of other services.
+            verify_challenge_resource=not is_loopback(uri),
+            transport=AioHttpTransport(use_env_settings=False),
+            # Waiting for a busy vault is left to the queue: no worker sleeps for it.
+            retry_total=2,
+            retry_status=0,
+            connection_timeout=10,
+            read_timeout=10,
+        )
+
+    async def current(self, name: str, *, anew: bool = False) -> Secret:
+        """The secret's current version; `anew` asks the vault if it was not just asked anew."""
+        found = await self._read((name, 0), lambda: self._current(name), anew=anew)
+        return found[0]
+
+    async def versions(
+        self, name: str, limit: int = 3, *, anew: bool = False
+    ) -> tuple[Secret, ...]:
+        """The newest versions that may be used now (enabled, begun, not expired), newest first.
+
+        At most `limit` of them; at least one, else `Defect`. For what was made with an older
+        version, while the secret is rotated.
+        """
+        return await self._read((name, limit), lambda: self._versions(name, limit), anew=anew)
+
+    async def close(self) -> None:
+        """Close the connections and forget every secret."""
+        self._kept.clear()
+        await self._client.close()
+
+    async def _read(
+        self,
+        key: tuple[str, int],
+        ask: Callable[[], Awaitable[tuple[Secret, ...]]],
+        *,
+        anew: bool,
+    ) -> tuple[Secret, ...]:
+        before = self._kept.get(key)
+        if before is not None and not anew and self._clock() < before.due:
+            return before.found
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            kept, now = self._kept.get(key), self._clock()
+            # Whoever waited for somebody else's answer takes it, rather than ask once more.
+            if kept is not None and (kept is not before or (anew and now - kept.anew < ANEW)):
+                return kept.found
+            try:
+                found = await self._asked(key[0], ask)
+            except Unavailable:
+                if kept is None or anew or now - kept.read > OUTLIVES:
+                    raise
+                _log.warning("%s does not answer: %s is used as read before.", self._uri, key[0])
+                self._kept[key] = _Kept(kept.found, kept.read, now + ANEW, kept.anew)
+                return kept.found
+            self._kept[key] = _Kept(found, now, now + KEPT, now if anew else _NEVER)
+            return found
+
+    async def _asked(
+        self, name: str, ask: Callable[[], Awaitable[tuple[Secret, ...]]]
+    ) -> tuple[Secret, ...]:
+        try:
+            return await ask()
+        except AzureError as error:
+            raise self._refused(name, error) from error
+        except ValueError as error:
+            # The SDK's word for a challenge that names another service than this vault's.
+            message = f"{self._uri} does not answer as a vault does, when asked for {name}."
+            raise Defect(message) from error
+
+    def _refused(self, name: str, error: AzureError) -> Defect | Unavailable:
+        """What the vault's refusal means; the answer's text is left out, its codes are kept."""
+        response: Any = error.response if isinstance(error, HttpResponseError) else None
+        status = response.status_code if response is not None else None
+        passing = status is None or status in {408, 429} or status >= 500
+        if isinstance(error, ClientAuthenticationError):
+            from_vault = status and str(response.request.url).startswith(f"{self._uri}/")
+            if status is None or not (from_vault or passing):
+                message = f"The managed identity got no token for {self._uri} to read {name}."
+                return Defect(message)
+        if passing:
+            wait = _retry_after(error)
+            return Unavailable(f"{self._uri} does not answer for {name} ({status}).", wait)
+        code = _code(error) or "no code"
+        remedy = _REMEDIES.get(code, _REMEDY)
+        return Defect(f"{self._uri} refused to give {name} ({status} {code}): {remedy}.")
+
+    async def _current(self, name: str) -> tuple[Secret, ...]:
+        return (await self._get(name, None),)
+
+    async def _versions(self, name: str, limit: int) -> tuple[Secret, ...]:
+        now = self._clock()
+        listed = self._client.list_properties_of_secret_versions(name)
+        usable = [properties async for properties in listed if _usable(properties, now)]
+        usable.sort(key=lambda properties: properties.created_on or _NEVER, reverse=True)
+        if not usable:
+            message = f"{self._uri} has no version of {name} that may be used now: add one."
+            raise Defect(message)
+        return tuple([await self._get(name, properties.version) for properties in usable[:limit]])
+
+    async def _get(self, name: str, version: str | None) -> Secret:
+        found = await self._client.get_secret(name, version)
+        if not found.value:
+            message = f"{self._uri} has {name} without a value."
+            raise Defect(message)
+        return Secret(found.properties.version or "", found.value)
+
+
+def _usable(properties: SecretProperties, now: datetime) -> bool:
+    begun = properties.not_before is None or properties.not_before <= now
+    ended = properties.expires_on is not None and properties.expires_on <= now
+    return bool(properties.enabled) and begun and not ended
+
+
+def _code(error: AzureError) -> str:
+    """The innermost code of Key Vault's error, such as ForbiddenByRbac."""
+    described: Any = getattr(error, "error", None)
+    # The SDK shows a 403 as its own model, and a 404 in azure-core's form.
+    inner = getattr(described, "inner_error", None) or getattr(described, "innererror", None)
+    code = inner.get("code") if isinstance(inner, Mapping) else None
+    return str(code or getattr(described, "code", None) or "")
+
+
+def _retry_after(error: AzureError) -> float:
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    try:
+        return max(1.0, float(headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return _WAIT

@@ -1,0 +1,163 @@
+"""Settings are checked whole: every wrong one is named, and no value is ever told."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.errors import Defect
+from shared.settings import Settings, check_at_load, is_loopback
+
+ROOT = Path(__file__).parents[2]
+LOCAL = "https://127.0.0.1:8443"
+DEPLOYED = {
+    "AzureWebJobsStorage__tableServiceUri": "https://x.table.core.windows.net",
+    "AzureWebJobsStorage__queueServiceUri": "https://x.queue.core.windows.net",
+    "APP_CLIENT_ID": "app",
+    "MANAGED_IDENTITY_CLIENT_ID": "identity",
+}
+SIMULATED = {**DEPLOYED, "ENTRA_AUTHORITY": LOCAL, "APP_CREDENTIAL": "client-secret"}
+VAULT = "https://contact-sync.vault.azure.net"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"APP_CREDENTIAL": "managed-identity"},
+        {"APP_CREDENTIAL": "key-vault-secret", "KEY_VAULT_URI": VAULT},
+        {"APP_CREDENTIAL": "key-vault-certificate", "KEY_VAULT_URI": f"{VAULT}/"},
+        {"APP_CREDENTIAL": "key-vault-secret", "KEY_VAULT_URI": "https://a-b.vault.azure.cn"},
+        {"APP_CREDENTIAL": "key-vault-secret", "KEY_VAULT_URI": LOCAL},
+        {
+            "APP_CREDENTIAL": "key-vault-secret",
+            "KEY_VAULT_URI": VAULT,
+            "MANAGED_IDENTITY_CLIENT_ID": "",
+        },
+        {
+            "APP_CREDENTIAL": "client-secret",
+            "APP_CLIENT_SECRET": "s",
+            "ENTRA_AUTHORITY": LOCAL,
+            "GRAPH_ENDPOINT": "http://127.0.0.1:80/v1.0",
+        },
+    ],
+)
+def test_each_choice_is_taken_with_what_it_needs(more: Mapping[str, str]) -> None:
+    settings = Settings.from_environment({**DEPLOYED, **more})
+
+    assert settings.credential == more.get("APP_CREDENTIAL", "managed-identity")
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({}, ["AzureWebJobsStorage", "APP_CLIENT_ID", "MANAGED_IDENTITY_CLIENT_ID"]),
+        ({**DEPLOYED, "APP_CLIENT_ID": ""}, ["APP_CLIENT_ID"]),
+        ({**DEPLOYED, "MANAGED_IDENTITY_CLIENT_ID": ""}, ["MANAGED_IDENTITY_CLIENT_ID"]),
+        ({**DEPLOYED, "APP_CREDENTIAL": "password"}, ["APP_CREDENTIAL"]),
+        ({**DEPLOYED, "APP_CREDENTIAL": "key-vault-secret"}, ["KEY_VAULT_URI"]),
+        ({**DEPLOYED, "APP_CREDENTIAL": "key-vault-certificate"}, ["KEY_VAULT_URI"]),
+        ({**DEPLOYED, "APP_CREDENTIAL": "client-secret"}, ["APP_CREDENTIAL"]),
+        (SIMULATED, ["APP_CLIENT_SECRET"]),
+        ({**DEPLOYED, "APP_CLIENT_SECRET": "s"}, ["APP_CLIENT_SECRET"]),
+        ({**DEPLOYED, "ENTRA_AUTHORITY": "http://login.example"}, ["ENTRA_AUTHORITY"]),
+        ({**DEPLOYED, "GRAPH_ENDPOINT": "ftp://127.0.0.1"}, ["GRAPH_ENDPOINT"]),
+        ({**DEPLOYED, "APP_KEY_VAULT_SECRET": "a/b"}, ["APP_KEY_VAULT_SECRET"]),
+        ({**DEPLOYED, "TRIAL_DAYS": "-1"}, ["TRIAL_DAYS"]),
+        (
+            {"APP_CREDENTIAL": "key-vault-secret", "TRIAL_DAYS": "x", "GRAPH_ENDPOINT": "x"},
+            ["AzureWebJobsStorage", "APP_CLIENT_ID", "KEY_VAULT_URI", "TRIAL_DAYS",
+             "GRAPH_ENDPOINT"],
+        ),
+    ],
+)  # fmt: skip
+def test_every_wrong_setting_is_named_at_once(
+    environment: Mapping[str, str], named: list[str]
+) -> None:
+    with pytest.raises(Defect) as caught:
+        Settings.from_environment(environment)
+
+    found = str(caught.value).split(": ", 1)[1].split("; ")
+    assert {part.split(": ")[0] for part in found} == set(named)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://contact-sync.vault.azure.net",
+        "http://127.0.0.1:8443",
+        "https://contact-sync.vault.azure.net.evil.example",
+        "https://vault.azure.net",
+        "https://contact-sync.vault.azure.net:8443",
+        "https://contact-sync.vault.azure.net/secrets/x",
+        "https://contact-sync.vault.azure.net?x=y",
+        "https://contact-sync.vault.azure.net@evil.example",
+        "https://evil.example\\.vault.azure.net",
+        "https://contact-sync.vault.azure.net:port",
+        "https://[::1",
+        "contact-sync.vault.azure.net",
+    ],
+)
+def test_only_a_vault_is_trusted_with_the_apps_token(uri: str) -> None:
+    with pytest.raises(Defect, match="KEY_VAULT_URI"):
+        Settings.from_environment({**DEPLOYED, "KEY_VAULT_URI": uri})
+
+
+NAMES = [
+    "AzureWebJobsStorage", *DEPLOYED, "ENTRA_AUTHORITY", "GRAPH_ENDPOINT", "APP_CREDENTIAL",
+    "APP_CLIENT_SECRET", "KEY_VAULT_URI", "APP_KEY_VAULT_SECRET", "TRIAL_DAYS",
+]  # fmt: skip
+CHOICES = ["managed-identity", "key-vault-certificate", "key-vault-secret", "client-secret"]
+VALUES = st.sampled_from(["", LOCAL, VAULT, "30", *CHOICES]) | st.text("äX7§ /:\\@[", min_size=8)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_settings_are_right_or_refused_without_telling_a_value(
+    environment: dict[str, str],
+) -> None:
+    settings, refusal = None, ""
+    try:
+        settings = Settings.from_environment(environment)
+    except Defect as error:
+        refusal = str(error)
+    odd = [value for value in environment.values() if set(value) & set("ä§X7")]
+    assert not [value for value in odd if value in refusal]
+    if settings is None:
+        return
+    if settings.credential.startswith("key-vault-"):
+        assert settings.key_vault_uri
+    if settings.client_secret:
+        assert is_loopback(settings.entra_authority)
+    assert settings.credential != "client-secret" or settings.client_secret
+
+
+def test_a_secret_is_in_no_text_of_the_settings() -> None:
+    given = {**SIMULATED, "APP_CLIENT_SECRET": "hush-1", "AzureWebJobsStorage": "hush-2"}
+
+    assert "hush" not in repr(Settings.from_environment(given))
+
+
+def test_tools_that_only_look_at_the_app_need_no_settings() -> None:
+    check_at_load({})
+
+
+def test_under_a_host_a_wrong_setting_stops_the_app_before_it_takes_work(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    check_at_load({**DEPLOYED, "WEBSITE_HOSTNAME": "x.azurewebsites.net"})
+    with pytest.raises(Defect, match="APP_CLIENT_ID"):
+        check_at_load({"WEBSITE_HOSTNAME": "x.azurewebsites.net"})
+
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "APP_CLIENT_ID" in record.getMessage()
+
+
+def test_the_example_of_local_settings_is_valid() -> None:
+    example = json.loads((ROOT / "local.settings.example.json").read_text("utf-8"))
+
+    Settings.from_environment(example["Values"])
