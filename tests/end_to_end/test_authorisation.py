@@ -133,7 +133,7 @@ CALLERS = [
 async def test_each_route_takes_only_who_may(
     client: Client, world: World, tenant: str | None, roles: tuple[str, ...] | None
 ) -> None:
-    home = client.addresses["homeTenant"]
+    home = client.home_tenant
     await client.consent(home)
     match tenant, roles:
         case None, _:

@@ -43,7 +43,8 @@ async def test_the_current_version_is_read_and_kept_for_an_hour(keys: Keeper, va
 
     assert (read.version, read.value) == (first, "one")
     assert kept == read
-    assert len([path for path in asked if path.startswith("/secrets/")]) == 2  # with a challenge
+    # One answer; the SDK asks once more if it has not met the vault's challenge in this process.
+    assert len([path for path in asked if path.startswith("/secrets/")]) in {1, 2}
     assert (await vault.current(keys.name)).value == "two"
 
 

@@ -31,7 +31,8 @@ class Reply:
 class Client:
     """One HTTP session for all servers of a local cloud, whose addresses are as in local.json."""
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
+    def __init__(self, addresses: Mapping[str, str], home_tenant: str = "") -> None:
+        self.home_tenant = home_tenant
         self.addresses = dict(addresses)
         self.host = addresses["api"].removesuffix("/api")
         self.graph = addresses["graph"].removesuffix("/v1.0")
@@ -90,8 +91,9 @@ class Client:
 
     async def operator(self) -> "Api":
         """Our API, signed in as an operator of the service's home tenant."""
-        home = self.addresses["homeTenant"]
-        return await self.api(home, oid="sales-1", name="Otto Operator", roles=("Operator",))
+        return await self.api(
+            self.home_tenant, oid="sales-1", name="Otto Operator", roles=("Operator",)
+        )
 
     async def consent(self, tenant: str, *, granted: bool = True) -> None:
         body = {"tenant": tenant, "granted": granted}

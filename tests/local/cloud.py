@@ -64,7 +64,7 @@ class LocalCloud:
             "identityHeader": uuid4().hex,
             "homeTenant": str(uuid4()),
         }
-        shown = ("graph", "entra", "clientId", "clientSecret", "homeTenant")
+        shown = ("graph", "entra", "clientId", "clientSecret")
         self.addresses = {
             "api": f"{portal}/api",
             "portal": portal,
@@ -88,7 +88,7 @@ class LocalCloud:
             **_QUICK_RETRY,
             **(settings or {}),
         }
-        self.client = Client(self.addresses)
+        self.client = Client(self.addresses, self._known["homeTenant"])
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._simulators: asyncio.subprocess.Process | None = None
         self._host: asyncio.subprocess.Process | None = None
