@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.leaks import leaks
 from tests.local.certificates import trust
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
@@ -24,11 +25,18 @@ settings.load_profile("bounded")
 
 @pytest.fixture(scope="session")
 async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCloud]:
-    """Azurite, both simulators and the functions host; each test brings tenants of its own."""
+    """Azurite, both simulators and the functions host; each test brings tenants of its own.
+
+    In the end, all that the tests have made it log is searched for what no log may tell.
+    """
     build_folder: Path = tmp_path_factory.mktemp("build")
     async with LocalCloud(build=build_folder) as running:
         trust(running.environment["SSL_CERT_FILE"])
         yield running
+    secret_settings = ("APP_CLIENT_SECRET", "SESSION_KEY", "IDENTITY_HEADER")
+    secrets = [running.environment.get(name, "") for name in secret_settings]
+    found = list(leaks(running.logs, secrets))
+    assert not found, f"the logs tell what they must not: {found[:20]}"
 
 
 @pytest.fixture
