@@ -4,6 +4,7 @@ What is left is the ledger's closing line: what was removed, and where something
 """
 
 import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,7 +89,7 @@ class Leaving:
             await self._store.tenants.get(caller.tenant, TENANT_ROW), "tenant", caller.tenant
         )
         if stored.value.status is not TenantStatus.LEAVING:
-            if code != (await self.ask(caller)).code:
+            if not hmac.compare_digest(code.encode(), (await self.ask(caller)).code.encode()):
                 raise Conflict("What would be removed has changed: look at it again.")
             await self._begin(caller)
         await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=caller.tenant))

@@ -116,6 +116,9 @@ class Shares:
         kept = (consumers if keep is None else consumers & set(keep)) | {caller.tenant}
         location = ShareLocation(publisher=caller.tenant)
         new = await self._ids.id_for(caller.tenant, "rotation", id_, location)
+        begun = await self._store.share_index.get(id_, OWNER_ROW)
+        if begun is not None and begun.value.moved_to == new:
+            kept |= set(begun.value.keep)
         share = stored.value.model_copy(update={"id": new, "changed": self._clock()})
         async with self._ledger.change(caller, "share.rotated", id_, new=new, kept=len(kept) - 1):
             await self._locate(caller, new)

@@ -13,6 +13,7 @@ from shared.adapters.records import OWNER_ROW, Records, ShareLocation, Store
 from shared.adapters.tables import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing import ShareInput, Sources
+from shared.services import shares as shares_module
 from shared.services.consumers import Consumers
 from shared.services.ledger import Ledger
 from shared.services.shares import Shares
@@ -101,3 +102,45 @@ async def test_the_ledger_says_who_did_what(store: Store, shares: Shares, caller
 
     assert {entry.action for entry in entries} == {"share.created", "share.withdrawn"}
     assert {(entry.subject, entry.actor_name) for entry in entries} == {(share.value.id, "Ada")}
+
+
+async def test_a_tenant_may_have_so_many_shares_and_no_more(
+    shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares_module, "MAX_SHARES", 2)
+    first = await shares.create(caller, WANTED, "key")
+    await shares.create(caller, WANTED)
+
+    with pytest.raises(Conflict, match="may have 2"):
+        await shares.create(caller, WANTED)
+    again = await shares.create(caller, WANTED, "key")
+    await shares.withdraw(caller, first.value.id, None)
+    await shares.create(caller, WANTED)
+
+    assert again.value.id == first.value.id
+
+
+@pytest.mark.parametrize("at", ["consumers.upsert", "shares.delete"])
+async def test_a_rotation_cut_short_is_completed_by_its_repeat_at_the_same_new_id(
+    store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    table, method = at.split(".")
+    old = await shares.create(caller, WANTED)
+    consumers = Consumers(store, now)
+    await consumers.note(caller.tenant, old.value.id, "stays", "i1", 3)
+    await consumers.note(caller.tenant, old.value.id, "goes", "i2", 4)
+    with monkeypatch.context() as cut:
+        dying(getattr(store, table), method, cut)
+        with pytest.raises(Unavailable):
+            await shares.rotate(caller, old.value.id, ["stays"])
+
+    new = await shares.rotate(caller, old.value.id, ["stays"])
+
+    listed = await shares.page(caller, 10, None)
+    assert [stored.value.id for stored in listed.items] == [new.value.id]
+    found = await consumers.of(caller.tenant, new.value.id)
+    assert [(c.tenant, c.mailboxes) for c in found] == [("stays", 3)]
+    assert await consumers.of(caller.tenant, old.value.id) == []
+    location = await store.share_index.get(old.value.id, "owner")
+    assert location is not None
+    assert (location.value.moved_to, location.value.keep) == (new.value.id, ["stays"])

@@ -87,6 +87,19 @@ def test_a_function_looks_as_the_worker_expects() -> None:
     assert inspect.signature(function).parameters["req"].annotation is func.HttpRequest
 
 
+async def test_a_tenant_that_calls_too_often_is_told_how_long_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http.app(), "limiter", Limiter(3))
+
+    answers = [await answer(raising(Conflict("x"))) for _ in range(4)]
+
+    assert [response.status_code for response, _ in answers] == [409, 409, 409, 429]
+    refusal, body = answers[-1]
+    assert 1 <= int(refusal.headers["Retry-After"]) <= 60
+    assert body["type"].endswith(":too-many-requests")
+
+
 @pytest.mark.parametrize("error", [Unavailable("No answer.", 6.6), Throttled("Slower.", 0.2)])
 async def test_what_passes_is_503_with_a_time_to_wait(error: ContactSyncError) -> None:
     response, body = await answer(raising(error))
