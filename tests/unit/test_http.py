@@ -42,7 +42,7 @@ async def known(tenant: Tenant, _: Caller) -> Stored[Tenant]:
 
 
 @pytest.fixture(autouse=True)
-def anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+def services(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     tenant = Tenant(id="tenant", joined=datetime.now(UTC))
     services = SimpleNamespace(
         tokens=SimpleNamespace(caller=accept),
@@ -51,6 +51,7 @@ def anybody(monkeypatch: pytest.MonkeyPatch) -> None:
         settings=SimpleNamespace(home_tenant=None),
     )
     monkeypatch.setattr(http, "app", lambda: services)
+    return services
 
 
 OPERATION = Operation(
@@ -88,9 +89,9 @@ def test_a_function_looks_as_the_worker_expects() -> None:
 
 
 async def test_a_tenant_that_calls_too_often_is_told_how_long_to_wait(
-    monkeypatch: pytest.MonkeyPatch,
+    services: SimpleNamespace,
 ) -> None:
-    monkeypatch.setattr(http.app(), "limiter", Limiter(3))
+    services.limiter = Limiter(3)
 
     answers = [await answer(raising(Conflict("x"))) for _ in range(4)]
 
