@@ -18,6 +18,12 @@ type Directory = Mapping[str, Any]
 MARK: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSync"
 """Our mark, for ever: id of the extended property on contacts and folders (value: `mark_of`)."""
 
+WRITTEN: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSyncFields"
+"""Beside the mark: which fields we wrote (`Contact.mask`, hexadecimal).
+
+So a contact that we have no record of, since its worker died, can still lose a field again.
+"""
+
 FAX: Final = "String 0x3A24"
 """PidTagBusinessFaxNumber, for which Graph v1.0 contacts have no property of their own."""
 
@@ -322,6 +328,14 @@ def graph_body(contact: Contact, before: int = 0) -> Fields:
     return body
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a contact's mark says: its source, and the mask of the fields we wrote."""
+
+    key: str
+    mask: int = 0
+
+
 def mark_of(import_id: str, key: str = "") -> str:
     """The value of our mark on a contact (or, without a key, on a folder) of an import.
 
@@ -329,6 +343,11 @@ def mark_of(import_id: str, key: str = "") -> str:
     so both parts are lower-case by construction.
     """
     return f"{import_id}:{key}" if key else import_id
+
+
+def wrote(mask: int) -> Fields:
+    """What a contact itself says of the fields we wrote."""
+    return {"id": WRITTEN, "value": f"{mask:x}"}
 
 
 def key_of_mark(value: str, import_id: str) -> str | None:

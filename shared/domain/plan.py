@@ -11,7 +11,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from shared.domain.contact import Contact, Fields, checks, edited, graph_body, holds_any, seen_hash
+from shared.domain.contact import (
+    Contact,
+    Fields,
+    Mark,
+    checks,
+    edited,
+    graph_body,
+    holds_any,
+    seen_hash,
+    wrote,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,8 @@ class Update:
     def body(self) -> Fields:
         """What Graph is sent: all that we own, and nothing else."""
         body = graph_body(self.contact, self.known.mask & ~self.known.kept)
+        if self.known.written is None or self.known.mask != self.contact.mask:
+            body.setdefault("singleValueExtendedProperties", []).append(wrote(self.contact.mask))
         if self.categories is not None:
             body["categories"] = list(self.categories)
         return body
@@ -172,7 +184,7 @@ def unknown_ids(
 def observe(
     known: KnownContacts,
     changes: Iterable[Change],
-    marks: Mapping[str, str],
+    marks: Mapping[str, Mark],
     desired: Mapping[str, Contact],
     *,
     complete: bool,
@@ -202,13 +214,13 @@ def observe(
         shown.add(change.id)
         if key is not None:
             current[key] = _looked_at(current[key], change.fields, desired.get(key), policy, begun)
-        elif (key := marks.get(change.id)) is None:
+        elif (mark := marks.get(change.id)) is None:
             continue
-        elif key in current and current[key].id:
+        elif mark.key in current and current[mark.key].id:
             surplus[change.id] = None
         else:
-            current[key] = _found(change, desired.get(key), policy, begun)
-            by_id[change.id] = key
+            current[mark.key] = _found(change, desired.get(mark.key), policy, begun | mark.mask)
+            by_id[change.id] = mark.key
     if complete:
         for key, entry in current.items():
             if entry.id not in shown:
@@ -249,7 +261,7 @@ def _seen(entry: Known, now: str, fields: Mapping[str, Any], policy: Policy) -> 
 def _found(change: Change, contact: Contact | None, policy: Policy, begun: int) -> Known:
     """A contact that bears our mark and that we have no record of: a worker died after creating."""
     if contact is None or change.fields is None:
-        return Known(change.id, None, None, 0)
+        return Known(change.id, None, None, begun)
     now = seen_hash(change.fields, contact.mask)
     # The fax is out of sight: a contact that should have one is written once more.
     if now == contact.seen and contact.hash == contact.seen and not begun & ~contact.mask:
@@ -259,13 +271,13 @@ def _found(change: Change, contact: Contact | None, policy: Policy, begun: int) 
 
 
 def _without_gaps(
-    current: KnownContacts, surplus: dict[str, None], marks: Mapping[str, str]
+    current: KnownContacts, surplus: dict[str, None], marks: Mapping[str, Mark]
 ) -> tuple[KnownContacts, tuple[str, ...]]:
     """Where a source's contact is gone but a surplus one is there, that one takes its place."""
     for id_ in list(surplus):
-        key = marks.get(id_)
-        if key is not None and (key not in current or not current[key].id):
-            current[key] = Known(id_, None, None, 0)
+        mark = marks.get(id_)
+        if mark is not None and (mark.key not in current or not current[mark.key].id):
+            current[mark.key] = Known(id_, None, None, mark.mask)
             del surplus[id_]
     return current, tuple(surplus)
 

@@ -7,7 +7,7 @@ from tests.local.cloud import LocalCloud
 from tests.world import World
 
 
-async def test_a_tenants_whole_life_leaves_nothing_but_the_closing_line(
+async def test_a_tenants_whole_life_leaves_nothing_but_the_closing_line(  # noqa: PLR0915 - a life is long
     cloud: LocalCloud, client: Client
 ) -> None:
     world = await World.create(client, people=3, targets=3)

@@ -172,6 +172,15 @@ async def test_a_field_is_cleared_though_the_worker_that_wrote_it_died(
     await one.sync(share_of(2))
 
 
+async def test_a_field_that_left_the_source_is_cleared_though_the_state_was_lost(
+    engine: Engine, world: World
+) -> None:
+    one = await place(engine, world)
+    await one.sync(share_of(2, companyName="Sold"))
+    await engine.lose_state(world.tenant, one.id)
+    await one.sync(share_of(2))
+
+
 @pytest.mark.parametrize("days", [3, -3])
 async def test_a_clock_that_jumps_between_two_runs_changes_nothing(
     engine: Engine, world: World, days: int

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.domain.contact import MARK, Contact, clean, graph_body, key_of_mark, mark_of
+from shared.domain.contact import FAX, MARK, Contact, Mark, clean, graph_body, key_of_mark, mark_of
 from shared.domain.plan import (
     Change,
     Create,
@@ -68,7 +68,7 @@ class Folder:
         for extended in body.get("singleValueExtendedProperties", ()):
             if extended["id"] == MARK:
                 self.marks[id_] = extended["value"]
-            else:
+            elif extended["id"] == FAX:
                 self.contacts[id_]["fax"] = extended["value"]
         plain = {k: v for k, v in body.items() if k != "singleValueExtendedProperties"}
         self.contacts[id_].update(copy.deepcopy(plain))
@@ -115,7 +115,8 @@ def sync(
     folder: Folder, share: dict[str, Contact], known: KnownContacts, since: int | None
 ) -> tuple[Plan, KnownContacts, int, bool]:
     changes = folder.delta(since)
-    marks = folder.keys(unknown_ids(known, changes))
+    found = folder.keys(unknown_ids(known, changes))
+    marks = {id_: Mark(key) for id_, key in found.items()}
     known, surplus = observe(known, changes, marks, share, complete=since is None)
     plan = make_plan(share, known, surplus)
     before = len(folder.log)

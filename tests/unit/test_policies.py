@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.contact import Contact
+from shared.domain.contact import Contact, Mark
 from shared.domain.plan import (
     KnownContacts,
     Policy,
@@ -21,7 +21,8 @@ def policy_sync(
     folder: Folder, share: dict[str, Contact], known: KnownContacts, since: int | None, how: Policy
 ) -> tuple[KnownContacts, int]:
     changes = folder.delta(since)
-    marks = folder.keys(unknown_ids(known, changes))
+    found = folder.keys(unknown_ids(known, changes))
+    marks = {id_: Mark(key) for id_, key in found.items()}
     known, surplus = observe(known, changes, marks, share, complete=since is None, policy=how)
     plan = make_plan(share, known, surplus, how)
     before = len(folder.log)

@@ -4,6 +4,7 @@ Docs: contact, contactfolder, contact-delta, singlevaluelegacyextendedproperty-g
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Final
@@ -11,14 +12,23 @@ from urllib.parse import quote
 
 from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
 from shared.adapters.graph.transport import Answer, GraphSession
-from shared.domain.contact import GRAPH_FIELDS, MARK, graph_body, key_of_mark, mark_of
+from shared.domain.contact import (
+    GRAPH_FIELDS,
+    MARK,
+    WRITTEN,
+    Mark,
+    graph_body,
+    key_of_mark,
+    mark_of,
+    wrote,
+)
 from shared.domain.errors import NeedsAdmin, Refused, Unavailable
 from shared.domain.plan import Adopt, Change, Create, Delete, Operation, SetPhoto, Update
 from shared.domain.reasons import Reason
 
 _DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}
 _NAMES_TRIED: Final = 5
-_WITH_MARK: Final = f"singleValueExtendedProperties($filter=id eq '{MARK}')"
+_WITH_MARK: Final = f"singleValueExtendedProperties($filter=id eq '{MARK}' or id eq '{WRITTEN}')"
 _NO_MAILBOX: Final = ("MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI")
 
 
@@ -145,27 +155,34 @@ class Mailbox:
                 return Delta(tuple(changes.values()), str(body["@odata.deltaLink"]))
             path = str(body["@odata.nextLink"])
 
-    async def marks(self, ids: Sequence[str]) -> dict[str, str]:
-        """The source keys that the marks of these contacts name, of this import only.
+    async def marks(self, ids: Sequence[str]) -> dict[str, Mark]:
+        """The marks of these contacts, of this import only.
 
         Read one contact each, 20 in a batch: expanding the property is documented for a single
         item only.
         """
-        return {id_: key for id_, key in (await self.all_marks(ids)).items() if key is not None}
+        found: dict[str, Mark] = {}
+        for id_, contact in (await self._with_marks(ids)).items():
+            for key in self._keys(contact):
+                if key is not None:
+                    found[id_] = Mark(key, _mask(contact))
+        return found
 
     async def all_marks(self, ids: Sequence[str]) -> dict[str, str | None]:
         """Those of the contacts that bear a mark: the source key, None if another import's."""
-        found: dict[str, str | None] = {}
+        contacts = await self._with_marks(ids)
+        return {id_: key for id_, contact in contacts.items() for key in self._keys(contact)}
+
+    async def _with_marks(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
         for chunk in batched(ids, BATCH_SIZE, strict=False):
             items = [
                 BatchItem("GET", self._contact(i), {"$select": "id", "$expand": _WITH_MARK})
                 for i in chunk
             ]
             for contact, answer in zip(chunk, await self._read(items), strict=True):
-                if answer.status == 404:
-                    continue
-                for key in self._keys(self._checked(answer).body):
-                    found[contact] = key
+                if answer.status != 404:
+                    found[contact] = self._checked(answer).body
         return found
 
     async def find(self, keys: Sequence[str]) -> dict[str, str]:
@@ -248,6 +265,7 @@ class Mailbox:
                 body["singleValueExtendedProperties"] = [
                     *body.get("singleValueExtendedProperties", ()),
                     {"id": MARK, "value": mark_of(self._import, key)},
+                    wrote(contact.mask),
                 ]
                 if category:
                     body["categories"] = [category]
@@ -280,6 +298,15 @@ class Mailbox:
         if folder and answer.status == 404:
             raise FolderGoneError
         raise Refused(answer.status, answer.code)
+
+
+def _mask(contact: Mapping[str, Any]) -> int:
+    """Which fields we wrote of a contact, by its own account."""
+    for extended in contact.get("singleValueExtendedProperties") or ():
+        if extended.get("id", "").lower() == WRITTEN.lower():
+            with suppress(ValueError):
+                return int(str(extended.get("value")), 16)
+    return 0
 
 
 def _marked(value: str) -> str:
