@@ -1,6 +1,7 @@
 """Contact Sync's table of contents: every function that Azure runs, by what starts it.
 
-HTTP (API Management publishes it; each call needs an Entra access token, but health)
+HTTP (API Management publishes it; each call needs an Entra access token, but the
+last two)
     shares.py     create_share, list_shares, get_share, change_share, delete_share
     previews.py   preview_share, preview_import, explain_import
     adoptions.py  adopt_contacts
@@ -10,6 +11,7 @@ HTTP (API Management publishes it; each call needs an Entra access token, but he
                   approve_run, discard_run, retry_run
     licenses.py   get_licenses, book_licenses
     health.py     health
+    openapi.py    get_openapi
 Timers
     timers.py     start_daily_runs, sweep_leftovers
 Queues
@@ -26,6 +28,7 @@ from shared.triggers import (
     health,
     imports,
     licenses,
+    openapi,
     previews,
     queues,
     runs,
@@ -34,5 +37,6 @@ from shared.triggers import (
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-for module in (shares, previews, imports, adoptions, runs, licenses, health, timers, queues):
+http = (shares, previews, imports, adoptions, runs, licenses, health, openapi)
+for module in (*http, timers, queues):
     app.register_functions(module.bp)

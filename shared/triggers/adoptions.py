@@ -2,34 +2,76 @@
 
 import azure.functions as func
 
-from shared.domain.models import AdoptionInput
-from shared.triggers.http import WRITERS, Answer, Call, api
+from shared.domain.adoption import MatchedBy
+from shared.domain.models import AdoptionInput, Model
+from shared.triggers.http import Call, api
+from shared.triggers.operations import WRITERS, Answer
 
 bp = func.Blueprint()
 
 
-@bp.route("api/imports/{id}/adoptions", methods=["POST"])
-@api(WRITERS)
+class AdoptableView(Model):
+    """A contact of the folder that is a person of the share, and by what it was recognised."""
+
+    contact: str
+    key: str
+    display_name: str
+    by: MatchedBy
+
+
+class DuplicateView(Model):
+    """A contact of a person for whom another one, `of`, stands already."""
+
+    contact: str
+    of: str
+    key: str
+    by: MatchedBy
+
+
+class AdoptionView(Model):
+    """What would be adopted, or was (`adopted`: how many); `left` contacts match nobody.
+
+    Give `digest` back as `confirm` to adopt just these.
+    """
+
+    mailbox: str
+    folder: str | None
+    digest: str
+    adopt: list[AdoptableView]
+    duplicates: list[DuplicateView]
+    left: int
+    adopted: int | None
+
+
+@api(
+    bp,
+    "POST",
+    "api/imports/{id}/adoptions",
+    WRITERS,
+    body=AdoptionInput,
+    conflicts=True,
+    answers={200: AdoptionView},
+)
 async def adopt_contacts(call: Call) -> Answer:
     """Preview which contacts of a mailbox's folder are the share's; mark them once confirmed."""
     wanted = call.input(AdoptionInput)
     found = await call.app.adoptions.adopt(call.caller, call.id, wanted)
-    adopt = [m for m in found.matches if m.duplicate_of is None]
-    duplicates = [m for m in found.matches if m.duplicate_of is not None]
     return Answer(
-        {
-            "mailbox": wanted.mailbox,
-            "folder": wanted.folder,
-            "digest": found.digest,
-            "adopt": [
-                {"contact": m.id, "key": m.key, "displayName": found.names[m.key], "by": m.by}
-                for m in adopt
+        AdoptionView(
+            mailbox=wanted.mailbox,
+            folder=wanted.folder,
+            digest=found.digest,
+            adopt=[
+                AdoptableView(contact=m.id, key=m.key, display_name=found.names[m.key], by=m.by)
+                for m in found.matches
+                if m.duplicate_of is None
             ],
-            "duplicates": [
-                {"contact": m.id, "of": m.duplicate_of, "key": m.key, "by": m.by}
-                for m in duplicates
+            duplicates=[
+                DuplicateView(contact=m.id, of=m.duplicate_of, key=m.key, by=m.by)
+                for m in found.matches
+                if m.duplicate_of is not None
             ],
-            "left": found.left,
-            "adopted": found.adopted,
-        }
+            left=found.left,
+            adopted=found.adopted,
+        )
     )

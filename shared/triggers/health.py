@@ -1,13 +1,23 @@
 """HTTP: whether the app is alive."""
 
+from typing import Literal
+
 import azure.functions as func
 
-from shared.triggers.http import HEADERS
+from shared.domain.models import Model
+from shared.triggers.http import public
+from shared.triggers.operations import Answer
 
 bp = func.Blueprint()
 
 
-@bp.route("api/health", methods=["GET"])
-async def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the worker's signature
+class HealthView(Model):
+    """The app answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+@public(bp, "api/health", answers={200: HealthView})
+async def health() -> Answer:
     """Say that the app answers; asks nobody else."""
-    return func.HttpResponse(b'{"status":"ok"}', mimetype="application/json", headers=HEADERS)
+    return Answer(HealthView())

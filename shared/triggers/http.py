@@ -1,152 +1,93 @@
-"""How HTTP meets the app: sign-in, bodies, pages, and the one mapping of errors to problem+json.
+"""How HTTP meets the app: sign-in, parameters and bodies in, models or problems out.
 
-`api` turns a handler into a native function: it validates the access token, checks the role,
-loads the tenant, calls the handler, and answers RFC 9457 problems for every error of the tree.
+`api` turns a handler into a native function and declares its operation: the access token is
+validated, the role checked, the tenant loaded, the handler called; every error of the tree becomes
+a problem (`problems.py`). `public` does the same for what needs no token.
 """
 
 import json
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict, Unpack
 
 import azure.functions as func
 import orjson
 from pydantic import BaseModel, ValidationError
 
 from shared.adapters.identity import Caller
-from shared.adapters.records import Listing, Stored
 from shared.domain.errors import (
-    CallerError,
+    Defect,
     FieldError,
     Forbidden,
     InvalidInput,
-    NeedsAdmin,
     NotFound,
-    PassingError,
     PayloadTooLarge,
-    Unauthenticated,
 )
-from shared.domain.models import Omission
 from shared.services.changes import merge_patch
+from shared.triggers.operations import Answer, Method, Operation, Query, Role, register
+from shared.triggers.problems import problem
+from shared.triggers.views import Tagged
 from shared.wiring import App, app, new_id
 
 MAX_BODY: Final = 256 * 1024
-MAX_PAGE: Final = 100
-DEFAULT_PAGE: Final = 50
-PAGED: Final = ("top", "next")
+ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+MAX_KEY: Final = 200
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
 _MAX_DEPTH: Final = 32
-_MAX_KEY: Final = 200
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_log = logging.getLogger(__name__)
-
-
-class Role(StrEnum):
-    """An app role of our registration in Entra ID."""
-
-    ADMIN = "Admin"
-    READER = "Reader"
-
-
-WRITERS: Final = (Role.ADMIN,)
-READERS: Final = (Role.ADMIN, Role.READER)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler answers: a JSON body (None: no body), a status and headers."""
-
-    body: object = None
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a signed-in caller."""
+    """One call of a signed-in caller; only what its operation declares can be read of it."""
 
     app: App
     caller: Caller
     request: func.HttpRequest
+    operation: Operation
+    parameters: Query
 
     @property
     def id(self) -> str:
         """The id in the route; `NotFound` if no id of ours looks like it."""
         id_ = str(self.request.route_params["id"])
-        if not _ID.fullmatch(id_):
+        if not re.fullmatch(ID_PATTERN, id_):
             raise NotFound("There is nothing of this id in your tenant.")
         return id_
 
     @property
     def if_match(self) -> str | None:
         """The If-Match header, if there is one."""
+        self._require(self.operation.conditional, "If-Match")
         value = self.request.headers.get("If-Match")
         return str(value) if value else None
 
     @property
     def idempotency_key(self) -> str | None:
         """The Idempotency-Key header, if there is one."""
+        self._require(self.operation.idempotent, "Idempotency-Key")
         key = self.request.headers.get("Idempotency-Key")
-        if key and len(key) > _MAX_KEY:
-            raise InvalidInput(f"An Idempotency-Key has at most {_MAX_KEY} characters.")
+        if key and len(key) > MAX_KEY:
+            raise InvalidInput(f"An Idempotency-Key has at most {MAX_KEY} characters.")
         return str(key) if key else None
 
-    def parameter(self, name: str) -> str | None:
-        """A query parameter, if it is given."""
-        value = self.request.params.get(name)
-        return str(value) if value else None
-
-    def paging(self) -> tuple[int, str | None]:
-        """The page size and token of a list call."""
-        text = self.parameter("top") or str(DEFAULT_PAGE)
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_PAGE):
-            error = FieldError("top", f"must be a number from 1 to {MAX_PAGE}")
-            raise InvalidInput("The query is not valid.", (error,))
-        return int(text), self.parameter("next")
-
-    def choice[E: StrEnum](self, kind: type[E], name: str) -> E | None:
-        """A query parameter that names a value of an enumeration."""
-        value = self.parameter(name)
-        if value is None:
-            return None
-        try:
-            return kind(value)
-        except ValueError as error:
-            choices = ", ".join(kind)
-            raise InvalidInput(
-                "The query is not valid.", (FieldError(name, f"must be one of {choices}"),)
-            ) from error
-
-    def json(self) -> dict[str, Any]:
-        """The body as a JSON object; `InvalidInput` or `PayloadTooLarge` if it is none."""
-        raw = self.request.get_body()
-        if len(raw) > MAX_BODY:
-            raise PayloadTooLarge(f"A body may have at most {MAX_BODY // 1024} KiB.")
-        content_type = self.request.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        if content_type not in {"application/json", "application/merge-patch+json"}:
-            raise InvalidInput("Send JSON, with Content-Type: application/json.")
-        try:
-            body = json.loads(raw, object_pairs_hook=_without_doubles, parse_constant=_no_number)
-        except RecursionError as error:
-            raise InvalidInput("The body is nested too deeply.") from error
-        except ValueError as error:
-            raise InvalidInput(f"The body is not valid JSON: {error}.") from error
-        if not isinstance(body, dict):
-            raise InvalidInput("The body must be a JSON object.")
-        if _depth(body) > _MAX_DEPTH:
-            raise InvalidInput("The body is nested too deeply.")
-        return body
+    def query[T: Query](self, model: type[T]) -> T:
+        """The query parameters."""
+        if not isinstance(self.parameters, model):
+            raise Defect(f"{self.operation.name} reads {model.__name__}, undeclared.")
+        return self.parameters
 
     def input[T: BaseModel](self, model: type[T]) -> T:
         """The body as a model; `InvalidInput` names each bad field."""
-        return validated(model, self.json())
+        self._require(self.operation.body is model, model.__name__)
+        return validated(model, json_object(self.request, JSON))
 
     def patch[T: BaseModel](self, model: type[T]) -> Callable[[T], T]:
         """The body as a merge patch (RFC 7396), to be applied to what is stored."""
-        patch = self.json()
+        self._require(self.operation.patch is model, model.__name__)
+        patch = json_object(self.request, JSON, MERGE_PATCH)
 
         def apply(current: T) -> T:
             settable = {name: getattr(current, name) for name in model.model_fields}
@@ -155,84 +96,81 @@ class Call:
 
         return apply
 
+    def _require(self, declared: bool, what: str) -> None:  # noqa: FBT001 - private
+        if not declared:
+            raise Defect(f"{self.operation.name} reads {what}, undeclared.")
+
 
 type Handler = Callable[[Call], Awaitable[Answer]]
+type PublicHandler = Callable[[], Awaitable[Answer]]
 type Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
-def api(roles: tuple[Role, ...], *query: str) -> Callable[[Handler], Function]:
+class Takes(TypedDict, total=False):
+    """What an operation takes and may refuse: see `Operation`."""
+
+    query: type[Query]
+    body: type[BaseModel]
+    patch: type[BaseModel]
+    conditional: bool
+    idempotent: bool
+    conflicts: bool
+
+
+def api(
+    bp: func.Blueprint,
+    method: Method,
+    path: str,
+    roles: tuple[Role, ...],
+    *,
+    answers: Mapping[int, type[BaseModel] | None],
+    **takes: Unpack[Takes],
+) -> Callable[[Handler], Any]:
     """Make a handler a function for callers with one of these app roles.
 
-    `query` names the query parameters it takes; any other is refused.
+    `answers` and what else it `takes` are as in `Operation`.
     """
 
-    def decorate(handler: Handler) -> Function:
-        async def function(req: func.HttpRequest) -> func.HttpResponse:
-            correlation = new_id()
-            try:
-                answer = await _signed_in(req, roles, query, handler)
-            except CallerError as error:
-                _log.info("%s %s: %s", handler.__name__, correlation, error.kind)
-                answer = _problem(error, correlation)
-            except NeedsAdmin as error:
-                _log.info("%s %s: %s", handler.__name__, correlation, error.reason)
-                answer = _needs_admin(error, correlation)
-            except PassingError as error:
-                _log.warning("%s %s: %s", handler.__name__, correlation, error.detail)
-                answer = _unavailable(error, correlation)
-            except Exception:  # noqa: BLE001 - the caller gets an answer whatever happens
-                _log.exception("%s %s failed", handler.__name__, correlation)
-                answer = _failed(correlation)
-            return _response(answer, correlation)
-
-        # The worker looks at the signature, so the handler's name is all that is taken over.
-        function.__name__ = function.__qualname__ = handler.__name__
-        function.__doc__ = handler.__doc__
-        return function
+    def decorate(handler: Handler) -> Any:
+        operation = _operation(handler, method, path, roles, answers, **takes)
+        return bp.route(path, methods=[method])(signed_in(operation, handler))
 
     return decorate
 
 
-async def _signed_in(
-    req: func.HttpRequest, roles: tuple[Role, ...], query: tuple[str, ...], handler: Handler
-) -> Answer:
-    services = app()
-    caller = await services.tokens.caller(req.headers.get("Authorization"))
-    if not caller.roles & set(roles):
-        raise Forbidden(f"This needs one of the app roles {', '.join(roles)}.")
-    await services.tenants.known(caller)
-    if unknown := sorted(set(req.params) - set(query)):
-        errors = tuple(FieldError(name[:100], "no such query parameter") for name in unknown)
-        raise InvalidInput("The query is not valid.", errors[:100])
-    return await handler(Call(services, caller, req))
+def public(
+    bp: func.Blueprint, path: str, *, answers: Mapping[int, type[BaseModel] | None]
+) -> Callable[[PublicHandler], Any]:
+    """Make a handler a function that anybody may GET, without a token."""
+
+    def decorate(handler: PublicHandler) -> Any:
+        operation = _operation(handler, "GET", path, (), answers)
+        return bp.route(path, methods=["GET"])(_function(operation, lambda _: handler()))
+
+    return decorate
 
 
-def omission(left_out: Omission) -> dict[str, Any]:
-    """Somebody left out of a share, with what to do about it."""
-    return {"id": left_out.id, "reason": left_out.reason, "remedy": left_out.reason.remedy}
+def signed_in(operation: Operation, handler: Handler) -> Function:
+    """The function that calls a handler for callers with one of the operation's roles."""
+
+    async def admit(req: func.HttpRequest) -> Answer:
+        services = app()
+        caller = await services.tokens.caller(req.headers.get("Authorization"))
+        if not caller.roles & set(operation.roles):
+            raise Forbidden(f"This needs one of the app roles {', '.join(operation.roles)}.")
+        await services.tenants.known(caller)
+        parameters = validated(operation.query, dict(req.params), "The query is not valid")
+        return await handler(Call(services, caller, req, operation, parameters))
+
+    return _function(operation, admit)
 
 
-def shown(stored: Stored[Any], **more: Any) -> dict[str, Any]:
-    """An object as the API shows it: its fields, its ETag, and what else is known of it."""
-    hidden = {"removing", "fingerprint"} & set(type(stored.value).model_fields)
-    body = stored.value.model_dump(mode="json", by_alias=True, exclude=hidden)
-    return {**body, "etag": stored.etag, **more}
-
-
-def one(stored: Stored[Any], status: int = 200, **more: Any) -> Answer:
-    """Answer one object, with its ETag as a header too."""
-    return Answer(shown(stored, **more), status, {"ETag": stored.etag})
-
-
-def page(listing: Listing[Any], show: Callable[[Stored[Any]], Any] = shown) -> Answer:
-    """Answer one page of a list."""
-    return Answer({"items": [show(item) for item in listing.items], "next": listing.token})
-
-
-def validated[T: BaseModel](model: type[T], body: object) -> T:
-    """Check a body against a model; `InvalidInput` names each bad field by its JSON path."""
+def validated[T: BaseModel](
+    model: type[T], value: object, refusal: str = "The input is not valid"
+) -> T:
+    """Check JSON against a model; `InvalidInput` names each bad field by its path."""
     try:
-        return model.model_validate_json(orjson.dumps(body))
+        return model.model_validate_json(orjson.dumps(value))
     except (orjson.JSONEncodeError, RecursionError) as error:
         raise InvalidInput("The body holds text or numbers that JSON cannot carry.") from error
     except ValidationError as error:
@@ -243,7 +181,87 @@ def validated[T: BaseModel](model: type[T], body: object) -> T:
             for e in error.errors(include_url=False, include_input=False, include_context=False)
         )
         names = ", ".join(dict.fromkeys(e.field for e in errors))
-        raise InvalidInput(f"The input is not valid: {names}.", errors[:100]) from error
+        raise InvalidInput(f"{refusal}: {names}.", errors[:100]) from error
+
+
+def json_object(req: func.HttpRequest, *content_types: str) -> dict[str, Any]:
+    """The body as a JSON object; `InvalidInput` or `PayloadTooLarge` if it is none."""
+    raw = req.get_body()
+    if len(raw) > MAX_BODY:
+        raise PayloadTooLarge(f"A body may have at most {MAX_BODY // 1024} KiB.")
+    if req.headers.get("Content-Type", "").split(";")[0].strip().lower() not in content_types:
+        raise InvalidInput(f"Send JSON, with Content-Type: {' or '.join(content_types)}.")
+    try:
+        body = json.loads(raw, object_pairs_hook=_without_doubles, parse_constant=_no_number)
+    except RecursionError as error:
+        raise InvalidInput("The body is nested too deeply.") from error
+    except ValueError as error:
+        raise InvalidInput(f"The body is not valid JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise InvalidInput("The body must be a JSON object.")
+    if _depth(body) > _MAX_DEPTH:
+        raise InvalidInput("The body is nested too deeply.")
+    return body
+
+
+def _operation(
+    handler: Handler | PublicHandler,
+    method: Method,
+    path: str,
+    roles: tuple[Role, ...],
+    answers: Mapping[int, type[BaseModel] | None],
+    **takes: Unpack[Takes],
+) -> Operation:
+    operation = Operation(
+        name=handler.__name__,
+        method=method,
+        path=path,
+        doc=handler.__doc__ or "",
+        tag=handler.__module__.rpartition(".")[2],
+        roles=roles,
+        answers=answers,
+        **takes,
+    )
+    register(operation)
+    return operation
+
+
+def _function(
+    operation: Operation, work: Callable[[func.HttpRequest], Awaitable[Answer]]
+) -> Function:
+    async def function(req: func.HttpRequest) -> func.HttpResponse:
+        correlation = new_id()
+        try:
+            answer = await work(req)
+            _require_declared(operation, answer)
+        except Exception as error:  # noqa: BLE001 - the caller gets an answer whatever happens
+            answer = problem(error, operation.name, correlation)
+        return _response(answer, correlation)
+
+    # The worker looks at the signature, so the handler's name is all that is taken over.
+    function.__name__ = function.__qualname__ = operation.name
+    function.__doc__ = operation.doc
+    return function
+
+
+def _require_declared(operation: Operation, answer: Answer) -> None:
+    kind = None if answer.body is None else type(answer.body)
+    if answer.status not in operation.answers or operation.answers[answer.status] is not kind:
+        raise Defect(f"{operation.name} answers {answer.status} with {kind}, undeclared.")
+
+
+def _response(answer: Answer, correlation: str) -> func.HttpResponse:
+    headers = {**_HEADERS, "X-Correlation-Id": correlation, **answer.headers}
+    if answer.body is None:
+        return func.HttpResponse(status_code=answer.status, headers=headers)
+    if isinstance(answer.body, Tagged):
+        headers["ETag"] = answer.body.etag
+    return func.HttpResponse(
+        answer.body.model_dump_json(by_alias=True).encode(),
+        status_code=answer.status,
+        headers=headers,
+        mimetype="application/problem+json" if answer.status >= 400 else JSON,
+    )
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -275,64 +293,3 @@ def _depth(value: object) -> int:
         elif isinstance(item, list):
             waiting += [(child, depth + 1) for child in item]
     return deepest
-
-
-def _problem(error: CallerError, correlation: str) -> Answer:
-    body: dict[str, Any] = {
-        "type": f"urn:contact-sync:problem:{error.kind}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "instance": f"urn:uuid:{correlation}",
-    }
-    if error.errors:
-        body["errors"] = [{"field": e.field, "message": e.message} for e in error.errors]
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
-    return Answer(body, error.status, headers)
-
-
-def _needs_admin(error: NeedsAdmin, correlation: str) -> Answer:
-    body = {
-        "type": "urn:contact-sync:problem:needs-admin",
-        "title": "An admin has to act first",
-        "status": 409,
-        "detail": error.reason.remedy,
-        "reason": error.reason,
-        "instance": f"urn:uuid:{correlation}",
-    }
-    return Answer(body, 409)
-
-
-def _unavailable(error: PassingError, correlation: str) -> Answer:
-    body = {
-        "type": "urn:contact-sync:problem:unavailable",
-        "title": "Not available for the moment",
-        "status": 503,
-        "detail": f"{error.detail} Try again later.",
-        "instance": f"urn:uuid:{correlation}",
-    }
-    return Answer(body, 503, {"Retry-After": str(max(1, round(error.retry_after)))})
-
-
-def _failed(correlation: str) -> Answer:
-    body = {
-        "type": "urn:contact-sync:problem:internal-error",
-        "title": "Something went wrong on our side",
-        "status": 500,
-        "detail": "It was recorded. Give the correlation id in `instance` to the support.",
-        "instance": f"urn:uuid:{correlation}",
-    }
-    return Answer(body, 500)
-
-
-def _response(answer: Answer, correlation: str) -> func.HttpResponse:
-    problem = answer.status >= 400
-    headers = {**HEADERS, "X-Correlation-Id": correlation, **answer.headers}
-    if answer.body is None:
-        return func.HttpResponse(status_code=answer.status, headers=headers)
-    return func.HttpResponse(
-        orjson.dumps(answer.body, option=orjson.OPT_UTC_Z),
-        status_code=answer.status,
-        headers=headers,
-        mimetype="application/problem+json" if problem else "application/json",
-    )

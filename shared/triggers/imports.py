@@ -1,65 +1,104 @@
 """HTTP: imports and their runs."""
 
-import azure.functions as func
+from typing import Annotated
 
-from shared.domain.models import ImportInput
-from shared.triggers.http import PAGED, READERS, WRITERS, Answer, Call, api, one, page
-from shared.triggers.runs import summary
+import azure.functions as func
+from pydantic import Field
+
+from shared.domain.models import Import, ImportInput, Model
+from shared.triggers.http import Call, api
+from shared.triggers.operations import READERS, WRITERS, Answer, Paging
+from shared.triggers.runs import RunSummary, RunView
+from shared.triggers.views import Page, Tagged
 
 bp = func.Blueprint()
 
 
-@bp.route("api/imports", methods=["POST"])
-@api(WRITERS)
+class ImportView(Tagged, Import):
+    """An import: one share, its target mailboxes and where the contacts go."""
+
+    removing: Annotated[bool, Field(exclude=True)] = False
+
+
+class CreatedImportView(ImportView):
+    """A new import, its first run, and how many seats it needs (null: not known now)."""
+
+    first_run: str
+    seats_needed: int | None
+
+
+class RemovalView(Model):
+    """The run that removes a deleted import's contacts."""
+
+    removal_run: str
+
+
+@api(
+    bp,
+    "POST",
+    "api/imports",
+    WRITERS,
+    body=ImportInput,
+    idempotent=True,
+    answers={201: CreatedImportView},
+)
 async def create_import(call: Call) -> Answer:
     """Create an import; its first run is queued at once."""
     wanted = call.input(ImportInput)
     made = await call.app.imports.create(call.caller, wanted, call.idempotency_key)
-    return one(made.stored, 201, firstRun=made.first_run, seatsNeeded=made.seats_needed)
+    view = CreatedImportView.of(
+        made.stored, first_run=made.first_run, seats_needed=made.seats_needed
+    )
+    return Answer(view, 201)
 
 
-@bp.route("api/imports", methods=["GET"])
-@api(READERS, *PAGED)
+@api(bp, "GET", "api/imports", READERS, query=Paging, answers={200: Page[ImportView]})
 async def list_imports(call: Call) -> Answer:
     """List the tenant's imports."""
-    size, token = call.paging()
-    return page(await call.app.imports.page(call.caller, size, token))
+    query = call.query(Paging)
+    found = await call.app.imports.page(call.caller, query.top, query.next)
+    return Answer(Page[ImportView](items=list(map(ImportView.of, found.items)), next=found.token))
 
 
-@bp.route("api/imports/{id}", methods=["GET"])
-@api(READERS)
+@api(bp, "GET", "api/imports/{id}", READERS, answers={200: ImportView})
 async def get_import(call: Call) -> Answer:
     """Read an import."""
-    return one(await call.app.imports.read(call.caller, call.id))
+    return Answer(ImportView.of(await call.app.imports.read(call.caller, call.id)))
 
 
-@bp.route("api/imports/{id}", methods=["PATCH"])
-@api(WRITERS)
+@api(
+    bp,
+    "PATCH",
+    "api/imports/{id}",
+    WRITERS,
+    patch=ImportInput,
+    conditional=True,
+    answers={200: ImportView},
+)
 async def change_import(call: Call) -> Answer:
-    """Change an import."""
+    """Change an import; it takes effect with its next run. Its share stays the same."""
     patch = call.patch(ImportInput)
-    return one(await call.app.imports.change(call.caller, call.id, patch, call.if_match))
+    stored = await call.app.imports.change(call.caller, call.id, patch, call.if_match)
+    return Answer(ImportView.of(stored))
 
 
-@bp.route("api/imports/{id}", methods=["DELETE"])
-@api(WRITERS)
+@api(bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, answers={202: RemovalView})
 async def delete_import(call: Call) -> Answer:
     """Delete an import; a run removes its contacts."""
     run = await call.app.imports.remove(call.caller, call.id, call.if_match)
-    return Answer({"removalRun": run}, 202)
+    return Answer(RemovalView(removal_run=run), 202)
 
 
-@bp.route("api/imports/{id}/runs", methods=["GET"])
-@api(READERS, *PAGED)
+@api(bp, "GET", "api/imports/{id}/runs", READERS, query=Paging, answers={200: Page[RunSummary]})
 async def list_import_runs(call: Call) -> Answer:
     """List an import's runs, newest first."""
-    size, token = call.paging()
-    return page(await call.app.runs.of_import(call.caller, call.id, size, token), summary)
+    query = call.query(Paging)
+    found = await call.app.runs.of_import(call.caller, call.id, query.top, query.next)
+    return Answer(Page[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token))
 
 
-@bp.route("api/imports/{id}/runs", methods=["POST"])
-@api(WRITERS)
+@api(bp, "POST", "api/imports/{id}/runs", WRITERS, answers={202: RunView, 200: RunView})
 async def start_import_run(call: Call) -> Answer:
-    """Start a run now (premium)."""
+    """Start a run now (trial and premium); 200 answers the one that is under way."""
     stored, new = await call.app.runs.request(call.caller, call.id)
-    return one(stored, 202 if new else 200)
+    return Answer(RunView.of(stored), 202 if new else 200)

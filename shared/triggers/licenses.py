@@ -1,14 +1,17 @@
 """HTTP: seats, trial and plan."""
 
+from datetime import datetime
 from typing import Annotated
 
 import azure.functions as func
 from pydantic import Field
 
 from shared.adapters.records import Stored
-from shared.domain.models import Model
+from shared.domain.models import LicensePlan, Model
 from shared.services.licenses import License
-from shared.triggers.http import READERS, WRITERS, Answer, Call, api
+from shared.triggers.http import Call, api
+from shared.triggers.operations import READERS, WRITERS, Answer
+from shared.triggers.views import Tagged
 
 bp = func.Blueprint()
 
@@ -19,15 +22,32 @@ class BookingInput(Model):
     booked: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-@bp.route("api/licenses", methods=["GET"])
-@api(READERS)
+class LicenseView(Tagged):
+    """A tenant's seats, plan and trial, which ends (null) as long as no import has started it."""
+
+    id: str
+    booked: int
+    used: int
+    free: int
+    plan: LicensePlan
+    trial_ends: datetime | None
+
+
+@api(bp, "GET", "api/licenses", READERS, answers={200: LicenseView})
 async def get_licenses(call: Call) -> Answer:
     """Read the tenant's license."""
     return _answer(call, await call.app.licenses.read(call.caller))
 
 
-@bp.route("api/licenses", methods=["PUT"])
-@api(WRITERS)
+@api(
+    bp,
+    "PUT",
+    "api/licenses",
+    WRITERS,
+    body=BookingInput,
+    conditional=True,
+    answers={200: LicenseView},
+)
 async def book_licenses(call: Call) -> Answer:
     """Book or cancel seats."""
     booked = call.input(BookingInput).booked
@@ -36,13 +56,14 @@ async def book_licenses(call: Call) -> Answer:
 
 def _answer(call: Call, stored: Stored[License]) -> Answer:
     license_ = stored.value
-    body = {
-        "id": call.caller.tenant,
-        "etag": stored.etag,
-        "booked": license_.booked,
-        "used": license_.used,
-        "free": license_.free,
-        "plan": license_.plan,
-        "trialEnds": license_.trial_ends,
-    }
-    return Answer(body, headers={"ETag": stored.etag})
+    return Answer(
+        LicenseView(
+            id=call.caller.tenant,
+            etag=stored.etag,
+            booked=license_.booked,
+            used=license_.used,
+            free=license_.free,
+            plan=license_.plan,
+            trial_ends=license_.trial_ends,
+        )
+    )

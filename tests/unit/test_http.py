@@ -3,6 +3,7 @@
 import inspect
 import json
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,9 @@ from shared.domain.errors import (
 )
 from shared.domain.reasons import Reason
 from shared.triggers import http
-from shared.triggers.http import READERS, Answer, Call, Function, api
+from shared.triggers.http import Call, Function, signed_in
+from shared.triggers.operations import READERS, Answer, Operation
+from shared.triggers.views import Page
 
 SECRET = "what nobody may see"
 
@@ -30,20 +33,29 @@ async def accept(*_: object) -> Caller:
 
 
 @pytest.fixture(autouse=True)
-def signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def anybody(monkeypatch: pytest.MonkeyPatch) -> None:
     services = SimpleNamespace(
         tokens=SimpleNamespace(caller=accept), tenants=SimpleNamespace(known=accept)
     )
     monkeypatch.setattr(http, "app", lambda: services)
 
 
+OPERATION = Operation(
+    name="read_something",
+    method="GET",
+    path="api/x",
+    doc="Read something.",
+    tag="test",
+    roles=READERS,
+    answers={200: Page[str]},
+)
+
+
 def raising(error: Exception) -> Function:
-    @api(READERS)
     async def read_something(_: Call) -> Answer:
-        """Read something."""
         raise error
 
-    return read_something
+    return signed_in(OPERATION, read_something)
 
 
 async def answer(function: Function, **params: str) -> tuple[func.HttpResponse, Any]:
@@ -108,3 +120,38 @@ async def test_a_parameter_that_a_route_does_not_take_is_refused() -> None:
 
     assert response.status_code == 400
     assert [error["field"] for error in body["errors"]] == ["top"]
+
+
+@pytest.mark.parametrize(
+    "undeclared",
+    [
+        Answer(),
+        Answer(Page[int](items=[1], next=None)),
+        Answer(Page[str](items=[], next=None), 201),
+    ],
+    ids=["no body", "another model", "another status"],
+)
+async def test_an_answer_that_an_operation_does_not_declare_is_a_defect(undeclared: Answer) -> None:
+    async def read_something(_: Call) -> Answer:
+        return undeclared
+
+    response, _ = await answer(signed_in(OPERATION, read_something))
+
+    assert response.status_code == 500
+
+
+async def test_what_an_operation_does_not_declare_cannot_be_read() -> None:
+    async def read_something(call: Call) -> Answer:
+        return Answer(Page[str](items=[str(call.if_match)], next=None))
+
+    response, _ = await answer(signed_in(OPERATION, read_something))
+
+    assert response.status_code == 500
+
+
+@pytest.mark.parametrize(("doc", "answers"), [("", {200: None}), ("Read something.", {})])
+def test_an_operation_without_docstring_or_answers_is_refused(
+    doc: str, answers: dict[int, None]
+) -> None:
+    with pytest.raises(ValueError, match="read_something"):
+        replace(OPERATION, doc=doc, answers=answers)
