@@ -1,6 +1,6 @@
 """Contact Sync's table of contents: every function that Azure runs, by what starts it.
 
-HTTP (API Management publishes it; each call needs an Entra access token, but health)
+HTTP (API Management publishes it; each call needs an Entra access token, but the last two)
     tenant.py     get_tenant, change_tenant, prove_consent, leave_service, export_tenant
     shares.py     create_share, list_shares, get_share, change_share, delete_share,
                   list_consumers, block_consumer, rotate_share
@@ -16,6 +16,7 @@ HTTP (API Management publishes it; each call needs an Entra access token, but he
     ledger.py     list_ledger
     operator.py   list_tenants, get_customer, change_customer
     health.py     health
+    openapi.py    get_openapi
 Timers
     timers.py     start_daily_runs, start_hourly_runs, sweep_leftovers
 Queues
@@ -36,6 +37,7 @@ from shared.triggers import (
     imports,
     ledger,
     licenses,
+    openapi,
     operator,
     people,
     previews,
@@ -62,6 +64,7 @@ for module in (
     ledger,
     operator,
     health,
+    openapi,
     timers,
     queues,
 ):

@@ -31,7 +31,10 @@ class GroupSource(Model):
 class MailAddress(Model):
     """A mail address and the name shown for it."""
 
-    address: Annotated[Text, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)]
+    address: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, pattern=r"^[^@\s]+@[^@\s]+$", max_length=320),
+    ]
     name: Text | None = None
 
 

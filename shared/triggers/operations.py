@@ -49,8 +49,8 @@ class Paging(Query):
 
     top: Annotated[
         int,
-        BeforeValidator(_number),
         Field(ge=1, le=MAX_PAGE, description="How many items at most."),
+        BeforeValidator(_number),
     ] = DEFAULT_PAGE
     next: Annotated[
         str | None, Field(min_length=1, description="`next` of the page before; else the first.")
@@ -117,7 +117,7 @@ class Operation:
             409: self.conflicts or self.idempotent or self.changes,
             412: self.conditional,
             413: bool(self.body or self.patch),
-            429: True,
+            429: signed_in,
             500: True,
             503: signed_in,
         }

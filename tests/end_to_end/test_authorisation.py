@@ -20,6 +20,7 @@ MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         [
             "GET api/health",
+            "GET api/openapi.json",
         ],
         frozenset({ANYBODY}),
     ),
@@ -100,6 +101,19 @@ ROUTES = routes()
 
 def test_every_route_is_in_the_table_and_nothing_else() -> None:
     assert sorted(MAY) == ROUTES
+
+
+async def test_the_apis_description_names_the_roles_of_the_table(client: Client) -> None:
+    reply = await client.send("GET", f"{client.addresses['api']}/openapi.json")
+    described = {
+        f"{method.upper()} api{path}": {
+            role for way in operation["security"] for role in way["entra"]
+        }
+        for path, methods in reply.body["paths"].items()
+        for method, operation in methods.items()
+    }
+
+    assert described == {route: set(roles) - {ANYBODY} for route, roles in MAY.items()}
 
 
 async def refused(api: Api, route: str) -> str | None:

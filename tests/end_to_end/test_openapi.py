@@ -1,0 +1,122 @@
+"""The API's own description: served to anybody, valid, and the same as what runs."""
+
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.end_to_end.checks import an_import, header, problem
+from tests.local.client import Client, Json
+from tests.local.cloud import ROOT
+from tests.world import World
+
+
+@pytest.fixture
+async def document(client: Client) -> Json:
+    """The document as a client reads it."""
+    return dict((await client.send("GET", f"{client.addresses['api']}/openapi.json")).body)
+
+
+async def test_the_document_is_served_without_a_token_and_may_be_cached(client: Client) -> None:
+    reply = await client.send("GET", f"{client.addresses['api']}/openapi.json")
+
+    assert reply.status == 200
+    assert reply.body["openapi"].startswith("3.1.")
+    assert "max-age" in header(reply, "Cache-Control")
+
+
+async def test_the_document_is_valid_openapi(document: Json) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+async def test_the_document_has_the_version_of_the_app(document: Json) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    assert document["info"]["version"] == project["version"]
+
+
+async def test_every_function_of_the_api_is_described_and_nothing_else(
+    client: Client, document: Json
+) -> None:
+    served = (await client.send("GET", f"{client.host}/_sim/functions")).body
+    triggers = {f["function"]: f["trigger"] for f in served}
+    running = {
+        (name, method.upper(), "/" + trigger["route"])
+        for name, trigger in triggers.items()
+        if str(trigger.get("route", "")).startswith("api/")
+        for method in trigger["methods"]
+    }
+
+    assert running == {
+        (operation["operationId"], method.upper(), document["servers"][0]["url"] + path)
+        for path, described in document["paths"].items()
+        for method, operation in described.items()
+    }
+
+
+async def test_every_reference_leads_somewhere_and_every_component_is_used(document: Json) -> None:
+    used = set(_references(document))
+
+    assert used == {
+        f"#/components/{kind}/{name}"
+        for kind, components in document["components"].items()
+        if kind != "securitySchemes"
+        for name in components
+    }
+
+
+async def test_a_merge_patch_may_say_what_its_schema_says(world: World, document: Json) -> None:
+    """Null is allowed just where the schema allows it."""
+    people = {"users": world.people, "groups": [{"id": world.group}]}
+    mailboxes = {"users": world.targets, "groups": [world.group]}
+    share = await world.share(sources=people, access={"rule": "tenant"})
+    import_ = await world.import_(share["id"], targets=mailboxes)
+
+    for path, name, whole in (
+        (f"/shares/{share['id']}", "ShareInputPatch", {"sources": people}),
+        (f"/imports/{import_['id']}", "ImportInputPatch", {"targets": mailboxes}),
+    ):
+        for body, allowed in _nulls(document, name):
+            await world.api.patch(path, whole)
+            reply = await world.api.send("PATCH", path, body)
+            assert (reply.status == 200) == allowed, (body, reply.body)
+
+
+def _nulls(document: Json, name: str) -> Iterator[tuple[Json, bool]]:
+    """A patch with null for each field, and whether the schema allows it."""
+    for field, schema in document["components"]["schemas"][name]["properties"].items():
+        kinds = schema.get("anyOf", [schema])
+        yield {field: None}, {"type": "null"} in kinds
+        for kind in kinds:
+            inner = str(kind.get("$ref", "")).rpartition("/")[2]
+            if inner.endswith("Patch"):
+                for body, allowed in _nulls(document, inner):
+                    yield {field: body}, allowed
+
+
+async def test_a_merge_patch_may_be_sent_as_either_type(world: World) -> None:
+    share = await world.share()
+    url = f"{world.client.addresses['api']}/shares/{share['id']}"
+    headers = {"Authorization": f"Bearer {world.api.token}"}
+
+    for kind in ("application/json", "application/merge-patch+json; charset=utf-8"):
+        given = {**headers, "Content-Type": kind}
+        (await world.client.send("PATCH", url, {"name": kind}, given)).expect(200)
+    given = {**headers, "Content-Type": "application/merge-patch+json"}
+    url = f"{world.client.addresses['api']}/imports"
+    refused = await world.client.send("POST", url, an_import(world, share["id"]), given)
+
+    problem(refused, 400, "invalid-input")
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
