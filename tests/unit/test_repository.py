@@ -89,3 +89,16 @@ def test_a_module_says_what_belongs_in_it_and_is_short_enough_to_read(module: Pa
     assert len(text.splitlines()) <= LONGEST_MODULE
     if module.name != "__init__.py" or text.strip():
         assert ast.get_docstring(ast.parse(text))
+
+
+def test_each_threat_names_a_test_that_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "README.md").read_text("utf-8"))
+
+    assert len(named) > 10
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).exists()
+        or not re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE)
+    ]
+    assert missing == []

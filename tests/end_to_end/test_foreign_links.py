@@ -1,0 +1,48 @@
+"""A link that Graph seems to give: it is followed to Graph and nowhere else."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from tests.local.ports import free_port
+from tests.world import World
+
+
+@pytest.fixture
+async def stranger() -> AsyncIterator[tuple[str, list[web.Request]]]:
+    """A server of somebody else's, and the requests that reached it."""
+    seen: list[web.Request] = []
+
+    async def note(request: web.Request) -> web.Response:
+        seen.append(request)
+        return web.json_response({"value": []})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", note)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield f"http://127.0.0.1:{port}/v1.0", seen
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("path", "link"),
+    [("transitiveMembers", "@odata.nextLink"), ("contacts/delta", "@odata.deltaLink")],
+)
+async def test_a_link_to_another_host_is_not_followed_and_gets_no_token(
+    world: World, stranger: tuple[str, list[web.Request]], path: str, link: str
+) -> None:
+    address, seen = stranger
+    body = {"value": [], link: f"{address}/users?$skiptoken=1"}
+    effect = {"status": 200, "body": body}
+    await world.client.fault(path, effect, times=1000, tenant=world.tenant)
+    await world.import_((await world.share())["id"], settle=False)
+    await world.client.settle(120)
+    await world.client.clear_faults()
+
+    await world.next_day()
+
+    assert seen == []
