@@ -26,11 +26,12 @@ test: $(READY) $(NODE) ## all tests, with coverage; ARGS="-k word" for some of t
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-lint: $(READY) ## style, types and layers
+lint: $(READY) ## style, types, layers and known weaknesses
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive shared function_app.py
 
 format: $(READY) ## bring the code into form
 	$(BIN)/ruff check --fix .

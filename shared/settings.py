@@ -69,6 +69,7 @@ class Settings(BaseModel):
     trial_days: Annotated[int, Field(alias="TRIAL_DAYS", ge=0, le=365)] = 30
     grace_days: Annotated[int, Field(alias="GRACE_DAYS", ge=0, le=365)] = 14
     ledger_days: Annotated[int, Field(alias="LEDGER_DAYS", ge=30, le=3650)] = 365
+    run_days: Annotated[int, Field(alias="RUN_DAYS", ge=31, le=3650)] = 90
     calls_per_minute: Annotated[int, Field(alias="CALLS_PER_MINUTE", ge=10)] = 600
 
     @classmethod
@@ -93,6 +94,11 @@ class Settings(BaseModel):
     def terms(self) -> Terms:
         """How long the trial lasts, and the grace time without a seat."""
         return Terms(timedelta(days=self.trial_days), timedelta(days=self.grace_days))
+
+    @property
+    def runs_kept(self) -> timedelta:
+        """How long runs and their results are kept."""
+        return timedelta(days=self.run_days)
 
     @property
     def ledger_kept(self) -> timedelta:

@@ -108,6 +108,8 @@ class Leaving:
                 note = f"{len(under_way)} imports of {tenant} are still being removed."
                 raise Busy(note, _LOOK_AGAIN)
             await self._close(stored.value, imports)
+        async for import_ in self._store.imports.all(tenant):
+            await self._consumers.drop(tenant, import_.value.id, import_.value.share_id)
         await self._withdraw(tenant)
         await self._holdings.erase(tenant, keep=await self._closing_row(tenant))
 

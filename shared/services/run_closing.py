@@ -126,6 +126,20 @@ class RunClosing:
         """Erase the snapshots that lost runs left behind, and answer how many."""
         return await self._snapshots.sweep(self._clock(), _SNAPSHOT_AGE)
 
+    async def sweep_runs(self, kept: timedelta) -> int:
+        """Erase runs older than they are kept, with their results, and answer how many."""
+        old = newest_first(self._clock() - kept)
+        rows = self._store.tables.rows(
+            self._store.runs.table, "RowKey ge @old", {"old": old}, ["PartitionKey", "RowKey"]
+        )
+        count = 0
+        async for row in rows:
+            results = results_of(row.partition, row.row)
+            await self._store.tables.delete_partition(self._store.results.table, results)
+            await self._store.runs.delete(row.partition, row.row)
+            count += 1
+        return count
+
     async def _note_on_import(self, message: CloseRun, run: Run) -> None:
         found = await self._store.imports.get(message.tenant, message.import_id)
         if found is None:

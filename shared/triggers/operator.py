@@ -76,13 +76,12 @@ async def get_customer(call: Call) -> Answer:
 async def change_customer(call: Call) -> Answer:
     """Book seats for a tenant, set its plan or the end of its trial."""
     wanted = call.input(TermsInput)
-    licenses = call.app.licenses
+    licenses, if_match = call.app.licenses, call.if_match
     if wanted.plan is not None or wanted.trial_ends is not None:
-        await licenses.set_terms(
-            call.id, call.caller, wanted.plan, wanted.trial_ends, call.if_match
-        )
+        await licenses.set_terms(call.id, call.caller, wanted.plan, wanted.trial_ends, if_match)
+        if_match = None
     if wanted.booked is not None:
-        await licenses.book_for(call.id, call.caller, wanted.booked, None)
+        await licenses.book_for(call.id, call.caller, wanted.booked, if_match)
     return await _answer(call)
 
 

@@ -27,14 +27,16 @@ async def start_hourly_runs(timer: func.TimerRequest) -> None:
 
 @bp.timer_trigger("timer", "0 30 4 * * *")
 async def sweep_leftovers(timer: func.TimerRequest) -> None:
-    """Erase what has had its time: snapshots of lost runs, old ledger entries and keys."""
+    """Erase what has had its time: snapshots of lost runs, old runs, ledger entries and keys."""
     services = app()
     snapshots = await services.run_closing.sweep()
     entries = await services.ledger.sweep(services.settings.ledger_kept)
     keys = await services.shares.sweep()
+    runs = await services.run_closing.sweep_runs(services.settings.runs_kept)
     _log.info(
-        "swept %d snapshots, %d ledger entries, %d keys and ids (past due: %s)",
+        "swept %d snapshots, %d runs, %d ledger entries, %d keys and ids (past due: %s)",
         snapshots,
+        runs,
         entries,
         keys,
         timer.past_due,

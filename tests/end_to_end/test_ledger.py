@@ -109,3 +109,20 @@ async def test_entries_are_erased_after_their_time(world: World) -> None:
 
     assert len(kept) == 1
     assert await entries(world) == []
+
+
+async def test_runs_and_their_results_are_erased_after_their_time(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    run = made["firstRun"]
+    await world.client.clock((datetime.now(UTC) + timedelta(days=89)).isoformat())
+    await world.client.fire("sweep_leftovers")
+    kept = await world.results(run)
+    await world.client.clock((datetime.now(UTC) + timedelta(days=91)).isoformat())
+
+    await world.client.fire("sweep_leftovers")
+
+    assert set(kept) == set(world.targets)
+    assert await world.api.all("/runs") == []
+    problem(await world.api.send("GET", f"/runs/{run}/results"), 404, "not-found")
+    left = [row for row in await world.api.all("/tenant/export") if row["table"] == "Results"]
+    assert left == []
