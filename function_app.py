@@ -17,6 +17,8 @@ HTTP (API Management publishes it; each call needs an Entra access token, but th
     operator.py   list_tenants, get_customer, change_customer
     health.py     health
     openapi.py    get_openapi
+    join.py       join, begin_joining, signed_in, ask_consent, consented, get_static (pages for a
+                  browser, which sign in by themselves)
 Timers
     timers.py     start_daily_runs, start_hourly_runs, sweep_leftovers
 Queues
@@ -35,6 +37,7 @@ from shared.triggers import (
     adoptions,
     health,
     imports,
+    join,
     ledger,
     licenses,
     openapi,
@@ -65,6 +68,7 @@ for module in (
     operator,
     health,
     openapi,
+    join,
     timers,
     queues,
 ):

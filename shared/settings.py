@@ -64,6 +64,8 @@ class Settings(BaseModel):
     credential_name: Annotated[
         str, Field(alias="APP_KEY_VAULT_SECRET", pattern=r"^[0-9a-zA-Z-]{1,127}$")
     ] = "contact-sync-app"
+    portal_origin: Annotated[str, Field(alias="PORTAL_ORIGIN")] = "http://localhost:7071"
+    session_key: Annotated[str | None, Field(alias="SESSION_KEY", repr=False)] = None
     home_tenant: Annotated[str | None, Field(alias="HOME_TENANT_ID")] = None
     data_region: Annotated[str, Field(alias="DATA_REGION", min_length=1)] = "westeurope"
     trial_days: Annotated[int, Field(alias="TRIAL_DAYS", ge=0, le=365)] = 30
@@ -79,6 +81,8 @@ class Settings(BaseModel):
         Raises `Defect` that names each setting that is missing or wrong, never with its value.
         """
         given = {name: value for name, value in environment.items() if value}
+        if "WEBSITE_HOSTNAME" in given and "localhost" not in given["WEBSITE_HOSTNAME"]:
+            given.setdefault("PORTAL_ORIGIN", f"https://{given['WEBSITE_HOSTNAME']}")
         wrong = dict(_wrong(given))
         try:
             found = cls.model_validate(given)
@@ -135,14 +139,23 @@ def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     tables, queues = (f"AzureWebJobsStorage__{kind}ServiceUri" for kind in ("table", "queue"))
     if "AzureWebJobsStorage" not in given and not (tables in given and queues in given):
         yield "AzureWebJobsStorage", f"set it, or {tables} and {queues}"
-    for name, default in (("ENTRA_AUTHORITY", _AUTHORITY), ("GRAPH_ENDPOINT", _GRAPH)):
+    known = {"ENTRA_AUTHORITY": _AUTHORITY, "GRAPH_ENDPOINT": _GRAPH, "PORTAL_ORIGIN": _AUTHORITY}
+    for name, default in known.items():
         if not _safe(given.get(name, default)):
             yield name, "must be an https URL"
     authority_is_local = is_loopback(given.get("ENTRA_AUTHORITY", _AUTHORITY))
-    if "APP_CLIENT_SECRET" in given and not authority_is_local:
-        yield "APP_CLIENT_SECRET", "remove it: a secret is kept in Key Vault, not in a setting"
+    for name in ("APP_CLIENT_SECRET", "SESSION_KEY"):
+        if name in given and not authority_is_local:
+            yield name, "remove it: a secret is kept in Key Vault, not in a setting"
     if "KEY_VAULT_URI" in given and not _is_vault(given["KEY_VAULT_URI"]):
         yield "KEY_VAULT_URI", "must be a vault's URI, such as https://NAME.vault.azure.net"
+    yield from _wrong_choice(given, authority_is_local=authority_is_local)
+
+
+def _wrong_choice(
+    given: Mapping[str, str], *, authority_is_local: bool
+) -> Iterator[tuple[str, str]]:
+    """What the chosen kind of credential lacks."""
     choice = given.get("APP_CREDENTIAL", "managed-identity")
     match choice:
         case "managed-identity" if "MANAGED_IDENTITY_CLIENT_ID" not in given:

@@ -10,7 +10,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import httpx
 from azure.core.pipeline.transport import AioHttpTransport
@@ -26,16 +27,19 @@ from shared.adapters.identity import AccessTokens
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
 from shared.adapters.records import Store
+from shared.adapters.sealing import Seal
+from shared.adapters.sign_in import SignIn
 from shared.adapters.snapshots import Snapshots
 from shared.adapters.tables import Tables
 from shared.adapters.vault import Vault
-from shared.domain.errors import ContactSyncError
+from shared.domain.errors import ContactSyncError, Defect
 from shared.domain.models import Targets
 from shared.services.adoptions import Adoptions
 from shared.services.consumers import Consumers
 from shared.services.decisions import Decisions
 from shared.services.fan_out import FanOut
 from shared.services.imports import Imports
+from shared.services.joining import Joining
 from shared.services.kept_out import KeptOutPeople
 from shared.services.leaving import Leaving
 from shared.services.ledger import Ledger
@@ -55,6 +59,11 @@ from shared.services.targets import resolve_targets
 from shared.services.tenants import Tenants
 from shared.services.timetable import Timetable
 from shared.settings import Settings
+
+SESSION_KEY: Final = "session-key"
+"""The secret, in Key Vault, that seals cookies; made anew to renew it (`Fernet.generate_key`)."""
+SESSION_KEYS_OPEN: Final = 2
+"""How many versions of it open them: the present one and the one before."""
 
 type Clock = Callable[[], datetime]
 
@@ -81,6 +90,7 @@ class App:
     credentials: AppCredentials
     http: httpx.AsyncClient
     tokens: AccessTokens
+    joining: Joining
     limiter: Limiter
     tenants: Tenants
     ledger: Ledger
@@ -194,6 +204,17 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         find_mailboxes,
     )
     holdings = Holdings(tables)
+    tokens = AccessTokens(http, settings.entra_authority, settings.client_id)
+    seal = Seal(partial(_session_keys, settings, vault), clock)
+    joining = Joining(
+        SignIn(settings.entra_authority, settings.client_id, credentials.for_sign_in),
+        tokens,
+        tenants,
+        seal,
+        settings.entra_authority,
+        settings.client_id,
+        settings.portal_origin,
+    )
     return App(
         settings=settings,
         clock=clock,
@@ -202,7 +223,8 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         graph=graph,
         credentials=credentials,
         http=http,
-        tokens=AccessTokens(http, settings.entra_authority, settings.client_id),
+        tokens=tokens,
+        joining=joining,
         limiter=limiter,
         tenants=tenants,
         ledger=ledger,
@@ -249,6 +271,15 @@ def _identity(settings: Settings) -> ManagedIdentityCredential | None:
     if not needed:
         return None
     return ManagedIdentityCredential(client_id=settings.managed_identity_client_id)
+
+
+async def _session_keys(settings: Settings, vault: Vault | None) -> list[str]:
+    """The keys that seal cookies, the newest first: the vault's, or on this machine a setting's."""
+    if settings.session_key is not None:
+        return [settings.session_key]
+    if vault is None:
+        raise Defect("Set KEY_VAULT_URI: the vault's secret session-key seals the cookies.")
+    return [version.value for version in await vault.versions(SESSION_KEY, SESSION_KEYS_OPEN)]
 
 
 def _vault(

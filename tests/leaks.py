@@ -8,7 +8,7 @@ _NEVER = {
     "a token": re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}"),
     "an authorization header": re.compile(r"Bearer\s+[\w.-]{20,}"),
     "a code or assertion": re.compile(
-        r"(?:code|assertion|id_token|refresh_token|access_token|code_verifier)=[\w%.~-]{8,}"
+        r"\b(?:code|client_assertion|id_token|refresh_token|access_token|code_verifier)=[\w%.~-]{8,}"
     ),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
     "a storage key": re.compile(r"AccountKey=[\w+/=]{8,}"),

@@ -96,6 +96,26 @@ class AppCredentials:
                 raise
         return await self._in(tenant).get_token(*scopes, **options)
 
+    async def for_sign_in(self, token_endpoint: str) -> str | dict[str, str]:
+        """The app's credential as msal takes it, to redeem a code at this endpoint once.
+
+        Raises `Defect` if the settings lack what they chose, and what `Vault.current` raises.
+        """
+        await self._current()
+        settings = self._settings
+        if settings.credential == "managed-identity" and self._identity is not None:
+            token = await self._identity.get_token(_EXCHANGE_SCOPE)
+            return {"client_assertion": token.token}
+        if settings.credential == "key-vault-certificate" and self._certificate is not None:
+            sign = self._certificate.assertion
+            return {"client_assertion": sign(settings.client_id, token_endpoint)}
+        if settings.credential == "key-vault-secret" and self._secret is not None:
+            return self._secret.value
+        if settings.credential == "client-secret" and settings.client_secret is not None:
+            return settings.client_secret
+        message = f"APP_CREDENTIAL={settings.credential} was chosen without what it needs."
+        raise Defect(message)
+
     async def close(self) -> None:
         """Close what was opened."""
         self._tenants.clear()

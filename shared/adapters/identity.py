@@ -7,6 +7,7 @@ Docs: access-tokens (validate tokens), access-token-claims-reference.
 """
 
 import asyncio
+import hmac
 import re
 import time
 from dataclasses import dataclass
@@ -23,6 +24,23 @@ _FAILED_WAIT: Final = 5.0
 _LEEWAY: Final = 60
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 _REQUIRED: Final = ["exp", "nbf", "iat", "iss", "aud", "tid", "oid"]
+_SCOPE: Final = "access_as_user"
+_PERSONAL: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant of personal Microsoft accounts (docs: id-token-claims-reference)."""
+
+_ASSIGNERS: Final = frozenset(
+    {
+        "62e90394-69f5-4237-9190-012177145e10",  # Global Administrator
+        "e8611ab8-c189-46e8-94e1-60213ab1f814",  # Privileged Role Administrator
+        "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",  # Application Administrator
+        "158c047a-c907-4556-b7ef-446551a6b5f7",  # Cloud Application Administrator
+    }
+)
+"""Directory roles, by template, whose holders may assign our app role `Admin` to themselves.
+
+They count as `Admin` at once, which gives them nothing that they could not take, and lets the first
+admin of a tenant in (docs: permissions-reference of Entra built-in roles).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,25 @@ class AccessTokens:
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("Send an access token: 'Authorization: Bearer …'.")
+        claims, issuer = await self._claims(token, self._audiences)
+        if not _is_access_token(claims):
+            raise Unauthenticated("This is no access token for this API, but an id token.")
+        return self._trusted(claims, issuer)
+
+    async def signed_in(self, id_token: str, nonce: str) -> Caller:
+        """Who has just signed in, by the id token of a sign-in that we began with this `nonce`.
+
+        Raises `Unauthenticated`, `Unavailable`.
+        """
+        claims, issuer = await self._claims(id_token, self._audiences[:1])
+        if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+            raise Unauthenticated("The id token belongs to another sign-in.")
+        if claims["tid"] == _PERSONAL:
+            raise Unauthenticated("Sign in with a work account: this is a personal one.")
+        return self._trusted(claims, issuer)
+
+    async def _claims(self, token: str, audiences: list[str]) -> tuple[dict[str, Any], str]:
+        """The claims of a token that Entra signed for us, and the issuer its key may sign for."""
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != "RS256":
@@ -79,7 +116,7 @@ class AccessTokens:
                 token,
                 key.public,
                 algorithms=["RS256"],
-                audience=self._audiences,
+                audience=audiences,
                 leeway=_LEEWAY,
                 options={"require": _REQUIRED},
             )
@@ -90,7 +127,7 @@ class AccessTokens:
         except jwt.PyJWTError as error:
             message = f"The access token is not valid ({type(error).__name__})."
             raise Unauthenticated(message) from error
-        return self._trusted(claims, key.issuer)
+        return claims, key.issuer
 
     def _trusted(self, claims: dict[str, Any], key_issuer: str) -> Caller:
         """The caller, if tenant, issuer and key belong together (access-tokens: recap)."""
@@ -101,13 +138,10 @@ class AccessTokens:
         own = claims["iss"] == issuer == key_issuer.replace("{tenantid}", tenant)
         if claims.get("ver") != "2.0" or not own:
             raise Unauthenticated("The access token was not issued by its tenant's Entra ID.")
-        roles = claims.get("roles")
-        return Caller(
-            tenant=tenant,
-            oid=oid,
-            name=str(claims.get("name") or "")[:200],
-            roles=frozenset(map(str, roles)) if isinstance(roles, list) else frozenset(),
-        )
+        roles = _texts(claims.get("roles"))
+        if _texts(claims.get("wids")) & _ASSIGNERS:
+            roles |= {"Admin"}
+        return Caller(tenant=tenant, oid=oid, name=str(claims.get("name") or "")[:200], roles=roles)
 
     async def _key(self, kid: str) -> _Key:
         if kid in self._keys and not self._due(kid):
@@ -158,3 +192,19 @@ class AccessTokens:
         response = await self._http.get(url)
         response.raise_for_status()
         return dict(response.json())
+
+
+def _is_access_token(claims: dict[str, Any]) -> bool:
+    """Whether a token is one for our API: for a user by its scope, for an app by roles alone.
+
+    An id token has our client id for its audience too, but neither scope nor client (docs:
+    access-token-claims-reference, id-token-claims-reference).
+    """
+    scopes = claims.get("scp")
+    if scopes is not None:
+        return _SCOPE in str(scopes).split()
+    return "azp" in claims and bool(_texts(claims.get("roles")))
+
+
+def _texts(value: object) -> frozenset[str]:
+    return frozenset(map(str, value)) if isinstance(value, list) else frozenset()

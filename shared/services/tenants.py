@@ -13,6 +13,7 @@ from shared.adapters.identity import Caller
 from shared.adapters.records import TENANT_ROW, Store, Stored
 from shared.domain.errors import Conflict, ContactSyncError, Defect, Forbidden, NeedsAdmin
 from shared.domain.models import Tenant, TenantStatus
+from shared.domain.permissions import missing
 from shared.domain.reasons import Reason
 from shared.services.changes import change, found_in
 from shared.services.ledger import TENANT_LEFT, Ledger
@@ -97,9 +98,15 @@ class Tenants:
         except NeedsAdmin as error:
             raise ConsentMissing(
                 "Your tenant has not granted Contact Sync its permissions. A Global or "
-                "Privileged Role Administrator grants them at "
+                "Privileged Role Administrator grants them on the page /join, or at "
                 f"/{caller.tenant}/v2.0/adminconsent of Entra ID; then call again."
             ) from error
+        if lacking := missing(permissions):
+            names = ", ".join(permission.name for permission in lacking)
+            raise ConsentMissing(
+                f"Your tenant has not granted all that Contact Sync needs: {names} is missing. "
+                "Grant it on the page /join; then call again."
+            )
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is None:
             return await self._joined(caller, permissions)

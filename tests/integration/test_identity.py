@@ -78,6 +78,8 @@ class Entra:
             "name": "Ada",
             "roles": ["Admin"],
             "ver": "2.0",
+            "azp": "a-client",
+            "scp": "access_as_user",
             "iat": now,
             "nbf": now,
             "exp": now + 3600,
@@ -235,3 +237,49 @@ async def test_known_keys_outlive_an_outage_for_a_day(
     clock.now += 24 * 3600
     with pytest.raises(Unavailable):
         await tokens.caller(entra.token())
+
+
+async def test_an_id_token_signs_in_and_is_no_access_token(
+    entra: Entra, tokens: AccessTokens
+) -> None:
+    bearer = entra.token(scp=None, azp=None, nonce="n")
+    id_token = bearer.removeprefix("Bearer ")
+
+    assert (await tokens.signed_in(id_token, "n")).tenant == TENANT
+    with pytest.raises(Unauthenticated, match="id token"):
+        await tokens.caller(bearer)
+
+
+@pytest.mark.parametrize("spoilt", [{"nonce": "m"}, {"nonce": None}, {"aud": f"api://{CLIENT}"}])
+async def test_an_id_token_of_another_sign_in_or_audience_is_refused(
+    entra: Entra, tokens: AccessTokens, spoilt: dict[str, Any]
+) -> None:
+    token = entra.token(**{"scp": None, "azp": None, "nonce": "n", **spoilt})
+
+    with pytest.raises(Unauthenticated):
+        await tokens.signed_in(token.removeprefix("Bearer "), "n")
+
+
+async def test_a_personal_account_cannot_sign_in(entra: Entra, tokens: AccessTokens) -> None:
+    personal = "9188040d-6c67-4c5b-b112-36a304b66dad"
+    token = entra.token(tid=personal, iss=f"{AUTHORITY}/{personal}/v2.0", nonce="n")
+
+    with pytest.raises(Unauthenticated, match="work account"):
+        await tokens.signed_in(token.removeprefix("Bearer "), "n")
+
+
+@pytest.mark.parametrize(
+    ("claims", "roles"),
+    [
+        ({"wids": ["62e90394-69f5-4237-9190-012177145e10"]}, {"Admin"}),
+        ({"wids": ["88d8e3e3-8f55-4a1e-953a-9b9898b8876b"]}, set()),
+        ({"wids": "62e90394-69f5-4237-9190-012177145e10"}, set()),
+        ({"wids": []}, set()),
+    ],
+)
+async def test_who_may_assign_the_role_admin_counts_as_one(
+    entra: Entra, tokens: AccessTokens, claims: dict[str, Any], roles: set[str]
+) -> None:
+    caller = await tokens.caller(entra.token(roles=None, **claims))
+
+    assert caller.roles == roles

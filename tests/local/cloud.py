@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from cryptography.fernet import Fernet
+
 from tests.local.azurite import Azurite
 from tests.local.certificates import make_certificates
 from tests.local.client import Client
@@ -76,6 +78,8 @@ class LocalCloud:
             "AzureWebJobsDisableHomepage": "true",
             "ENTRA_AUTHORITY": self._known["authority"],
             "GRAPH_ENDPOINT": self._known["graph"],
+            "PORTAL_ORIGIN": portal,
+            "SESSION_KEY": Fernet.generate_key().decode(),
             "HOME_TENANT_ID": self._known["homeTenant"],
             "CALLS_PER_MINUTE": "1000000",
             "APP_CLIENT_ID": self._known["clientId"],

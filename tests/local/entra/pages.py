@@ -36,7 +36,8 @@ class Pages:
             for user in entry.users.values()
         ]
         hint = query.get("login_hint")
-        chosen = next((a for a in accounts if hint in {a[1].get("username"), a[1]["oid"]}), None)
+        hinted = (a for a in accounts if hint and hint in {a[1].get("username"), a[1]["oid"]})
+        chosen = next(hinted, None)
         silent = query.get("prompt") == "none"
         if chosen is None:
             if silent:

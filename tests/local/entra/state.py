@@ -100,6 +100,7 @@ class State:
             "preferred_username": user.get("username") or f"{user['oid']}@{domain}",
             "uti": secrets.token_urlsafe(16),
             "ver": "2.0",
+            **({"wids": list(user["wids"])} if user.get("wids") else {}),
         }
 
     def api_claims(self, tenant: str, user: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""Signing in at Entra ID: OpenID Connect, authorization code with PKCE, by Microsoft's msal.
+
+msal is not async, so each step runs in a thread. Docs: v2-protocols-oidc, v2-oauth2-auth-code-flow.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from msal import ConfidentialClientApplication
+
+from shared.domain.errors import Forbidden, Unavailable
+from shared.settings import is_loopback
+
+type ClientCredential = Callable[[str], Awaitable[str | dict[str, str]]]
+
+_REFUSALS: Final = {
+    "access_denied": "The sign-in, or the consent to it, was declined.",
+    "consent_required": "Your company allows this sign-in only once an admin has consented.",
+    "interaction_required": "Entra ID wants you to sign in anew.",
+    "login_required": "Nobody is signed in.",
+}
+
+
+class SignInFailed(Forbidden):
+    """Entra ID, or we, did not accept a sign-in; it can be begun anew."""
+
+    title = "You could not be signed in"
+    kind = "sign-in-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sign-in under way: where the browser goes, and what has to be kept until it is back."""
+
+    url: str
+    flow: dict[str, Any]
+
+
+class SignIn:
+    """Signs people of any company in."""
+
+    def __init__(self, authority: str, client_id: str, credential: ClientCredential) -> None:
+        """`credential` answers msal's client credential for a token endpoint."""
+        self._authority = f"{authority.rstrip('/')}/organizations"
+        self._client_id = client_id
+        self._credential = credential
+        self._loopback = is_loopback(authority)
+
+    async def begin(self, redirect_uri: str) -> Begun:
+        """Begin a sign-in; raises `Unavailable` when Entra ID does not answer."""
+
+        def initiate(client: ConfidentialClientApplication) -> dict[str, Any]:
+            return dict(client.initiate_auth_code_flow([], redirect_uri=redirect_uri))
+
+        flow = await self._with(initiate)
+        return Begun(str(flow["auth_uri"]), flow)
+
+    async def finish(self, flow: dict[str, Any], answer: Mapping[str, str]) -> tuple[str, str]:
+        """Redeem what the browser came back with: the id token, and the nonce it must bear.
+
+        Raises `SignInFailed` (a refusal, a state that is not of this flow), `Unavailable`.
+        """
+        if "error" in answer:
+            raise SignInFailed(_REFUSALS.get(answer["error"], "Entra ID refused the sign-in."))
+
+        def redeem(client: ConfidentialClientApplication) -> dict[str, Any]:
+            return dict(client.acquire_token_by_auth_code_flow(flow, dict(answer)))
+
+        try:
+            found = await self._with(redeem)
+        except (ValueError, RuntimeError) as error:
+            # msal's words may hold the state or claims.
+            raise SignInFailed("The sign-in is not the one that was begun here.") from error
+        if "id_token" not in found:
+            raise SignInFailed("Entra ID did not accept the sign-in. Begin anew.")
+        nonce = parse_qs(urlsplit(flow["auth_uri"]).query)["nonce"][0]
+        return str(found["id_token"]), nonce
+
+    async def _with[T](self, step: Callable[[ConfidentialClientApplication], T]) -> T:
+        credential = await self._credential(f"{self._authority}/oauth2/v2.0/token")
+
+        def work() -> T:
+            with httpx.Client(timeout=10.0) as http:
+                return step(
+                    ConfidentialClientApplication(
+                        self._client_id,
+                        client_credential=credential,
+                        authority=self._authority,
+                        # A simulator on this machine is no authority that Microsoft knows.
+                        instance_discovery=False if self._loopback else None,
+                        exclude_scopes=["offline_access"],
+                        http_client=http,
+                    )
+                )
+
+        try:
+            return await asyncio.to_thread(work)
+        except httpx.HTTPError as error:
+            raise Unavailable("Entra ID does not answer.", 5.0) from error
