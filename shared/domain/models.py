@@ -18,11 +18,15 @@ from shared.domain.reasons import Reason
 MAX_IDS: Final = 5_000
 MAX_GROUPS: Final = 200
 
+_NOT_BLANK: Final = Field(json_schema_extra={"pattern": r"\S"})
+
 type ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
 type RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-type Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+type Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _NOT_BLANK
+]
 type ShortName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), _NOT_BLANK
 ]
 type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")]
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
@@ -44,7 +48,7 @@ class Model(BaseModel):
 
 
 class Targets(Model):
-    """Whose mailboxes an import fills: users and the members of groups."""
+    """Whose mailboxes an import fills: users and the members of groups, at least one of them."""
 
     users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
     groups: Annotated[list[ObjectId], Field(max_length=MAX_GROUPS)] = []
