@@ -32,7 +32,7 @@ from shared.adapters.sign_in import SignIn
 from shared.adapters.snapshots import Snapshots
 from shared.adapters.tables import Tables
 from shared.adapters.vault import Vault
-from shared.domain.errors import ContactSyncError, Defect
+from shared.domain.errors import Defect
 from shared.domain.models import Targets
 from shared.services.adoptions import Adoptions
 from shared.services.consumers import Consumers
@@ -167,12 +167,8 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     http = httpx.AsyncClient(timeout=10.0)
     states, snapshots = MailboxStates(tables), Snapshots(tables)
 
-    async def find_mailboxes(tenant: str, targets: Targets) -> frozenset[str] | None:
-        try:
-            found = await resolve_targets(graph.session(tenant), targets)
-        except ContactSyncError:
-            return None
-        return frozenset(found.mailboxes)
+    async def find_mailboxes(tenant: str, targets: Targets) -> frozenset[str]:
+        return frozenset((await resolve_targets(graph.session(tenant), targets)).mailboxes)
 
     async def addresses(tenant: str, mailboxes: Sequence[str]) -> dict[str, str]:
         users = await directory.mailboxes_by_id(graph.session(tenant), mailboxes)

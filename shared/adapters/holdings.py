@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from shared.adapters.tables import Row, Tables, unpack_bytes
-from shared.domain.errors import InvalidInput
+from shared.domain.errors import FieldError, InvalidInput
 
 _OWN: Final = (
     "Tenants",
@@ -145,4 +145,4 @@ def _decoded(token: str | None) -> tuple[int, str | None]:
     except (ValueError, RecursionError):
         pass
     message = "The continuation token is not one of this list. Start the list again without it."
-    raise InvalidInput(message)
+    raise InvalidInput(message, (FieldError("next", "is not a token of this list"),))

@@ -25,7 +25,14 @@ from azure.core.exceptions import (
 from azure.data.tables import TableErrorCode, TransactionOperation, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
-from shared.domain.errors import Conflict, Defect, InvalidInput, PreconditionFailed, Unavailable
+from shared.domain.errors import (
+    Conflict,
+    Defect,
+    FieldError,
+    InvalidInput,
+    PreconditionFailed,
+    Unavailable,
+)
 
 MAX_TRANSACTION: Final = 100
 BYTES_PER_ROW: Final = 700_000
@@ -340,4 +347,4 @@ def _decode(token: str | None, mark: str) -> dict[str, str | None] | None:
     except (ValueError, RecursionError):
         pass
     message = "The continuation token is not one of this list. Start the list again without it."
-    raise InvalidInput(message)
+    raise InvalidInput(message, (FieldError("next", "is not a token of this list"),))

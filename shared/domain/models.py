@@ -10,7 +10,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from shared.domain.reasons import Reason
@@ -18,13 +26,29 @@ from shared.domain.reasons import Reason
 MAX_IDS: Final = 5_000
 MAX_GROUPS: Final = 200
 
+# \x85 is white space here, though not to JavaScript.
+_NOT_BLANK: Final = Field(json_schema_extra={"pattern": r"[^\s\x85]"})
+
 type ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
 type RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-type Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+type Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _NOT_BLANK
+]
 type ShortName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), _NOT_BLANK
 ]
 type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")]
+
+
+def _iso(value: object) -> object:
+    """Refuse a number, as text too, which would be taken for seconds since 1970."""
+    if not isinstance(value, datetime) and "T" not in str(value):
+        message = "must be a time with its zone, such as 2026-11-23T00:00:00Z"
+        raise ValueError(message)
+    return value
+
+
+type Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso)]
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 
 
@@ -44,7 +68,7 @@ class Model(BaseModel):
 
 
 class Targets(Model):
-    """Whose mailboxes an import fills: users and the members of groups."""
+    """Whose mailboxes an import fills: users and the members of groups, at least one of them."""
 
     users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
     groups: Annotated[list[ObjectId], Field(max_length=MAX_GROUPS)] = []

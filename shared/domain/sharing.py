@@ -3,10 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from shared.domain.contact import PHOTO, PUBLISHABLE, clean
-from shared.domain.models import MAX_GROUPS, MAX_IDS, Model, Name, ObjectId, Text
+from shared.domain.models import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text
 
 MAX_HAND_KEPT: Final = 500
 FILTER_ATTRIBUTES: Final = (
@@ -21,6 +26,10 @@ FILTER_ATTRIBUTES: Final = (
 )
 
 
+# Said out, as \s is not the same in all dialects of regular expressions.
+_PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\ufeff]+"
+
+
 class GroupSource(Model):
     """A group as a source: its members (nested ones too), itself as a contact, or both."""
 
@@ -33,7 +42,7 @@ class MailAddress(Model):
 
     address: Annotated[
         str,
-        StringConstraints(strip_whitespace=True, pattern=r"^[^@\s]+@[^@\s]+$", max_length=320),
+        StringConstraints(strip_whitespace=True, pattern=f"^{_PART}@{_PART}$", max_length=320),
     ]
     name: Text | None = None
 
@@ -87,8 +96,14 @@ class HandKeptContact(Model):
         return clean(self.model_dump(by_alias=True, exclude={"id"}))[0]
 
 
+type FilterValues = Annotated[list[Text], Field(min_length=1, max_length=100)]
+
+
 class Sources(Model):
-    """Whom a share holds."""
+    """Whom a share holds: `users`, `groups`, `allUsers`, `orgContacts` or `contacts` say who.
+
+    `exclude` and `filter` leave some of them out.
+    """
 
     users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
     groups: Annotated[list[GroupSource], Field(max_length=MAX_GROUPS)] = []
@@ -96,7 +111,18 @@ class Sources(Model):
     org_contacts: bool = False
     contacts: Annotated[list[HandKeptContact], Field(max_length=MAX_HAND_KEPT)] = []
     exclude: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
-    filter: dict[str, Annotated[list[Text], Field(min_length=1, max_length=100)]] = {}
+    filter: Annotated[
+        dict[str, FilterValues],
+        Field(json_schema_extra={"propertyNames": {"enum": list(FILTER_ATTRIBUTES)}}),
+    ] = {}
+
+    @field_validator("filter", mode="before", json_schema_input_type=dict[str, FilterValues | None])
+    @classmethod
+    def _without_nulls(cls, value: object) -> object:
+        """Null is no filter: so a patch may take away what is not there (RFC 7396)."""
+        if not isinstance(value, dict):
+            return value
+        return {name: values for name, values in value.items() if values is not None}
 
     @field_validator("filter")
     @classmethod
@@ -115,11 +141,14 @@ class Sources(Model):
 
 
 class Access(Model):
-    """Who may import a share by its id; its own tenant always may."""
+    """Who may import a share by its id; its own tenant always may.
+
+    With the rule `tenants`, and only with it, `tenants` are named.
+    """
 
     rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
     tenants: Annotated[list[ObjectId], Field(max_length=500)] = []
-    expires: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    expires: Moment | None = None
 
     @model_validator(mode="after")
     def _tenants_named(self) -> Self:
@@ -137,12 +166,15 @@ class Access(Model):
         return self.rule == "anyone-with-id" or subscriber in self.tenants
 
 
+type FieldName = Annotated[str, Field(json_schema_extra={"enum": list(PUBLISHABLE)})]
+
+
 class ShareInput(Model):
     """What a publisher sets of a share; tenants that are `blocked` may not import it."""
 
     name: Name
     sources: Sources
-    fields: list[str] | None = None
+    fields: list[FieldName] | None = None
     access: Access = Access()
     blocked: Annotated[list[ObjectId], Field(max_length=500)] = []
 

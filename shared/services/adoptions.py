@@ -55,9 +55,8 @@ class Adoptions:
         import_ = (await self._imports.read(caller, import_id)).value
         _require_same_place(import_, wanted.folder)
         desired = await self._desired(caller, import_)
-        work = await self._mailboxes.look_into(caller.tenant, import_id, wanted.mailbox)
+        work = await self._mailboxes.leased(caller.tenant, import_id, wanted.mailbox)
         try:
-            await work.take_lease()
             folder = await _find(work, wanted.folder)
             found = await _look(work, folder, desired)
             if wanted.confirm is None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from shared.adapters.records import Records, Stored
-from shared.domain.errors import NotFound, PayloadTooLarge, PreconditionFailed
+from shared.domain.errors import Busy, NotFound, PayloadTooLarge, PreconditionFailed
 
 MAX_STORED_BYTES: Final = 980_000
 _TRIES: Final = 5
@@ -42,7 +42,7 @@ async def change[T: BaseModel](
 
     Raises `NotFound`, `PayloadTooLarge`, and `PreconditionFailed` if it is not the version that
     If-Match names. Without If-Match a lost race (a run notes itself in its import, say) is read
-    and applied again.
+    and applied again, a few times: then `Busy`.
     """
     for left in reversed(range(_TRIES)):
         stored = found_in(await records.get(tenant, row), kind, row)
@@ -53,9 +53,11 @@ async def change[T: BaseModel](
         require_storable(value)
         try:
             return await records.replace(tenant, row, value, stored.etag)
-        except PreconditionFailed:
-            if if_match is not None or not left:
+        except PreconditionFailed as error:
+            if if_match is not None:
                 raise
+            if not left:
+                raise Busy(f"Others change the {kind} all the time.", 1.0) from error
     raise AssertionError
 
 

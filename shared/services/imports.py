@@ -1,12 +1,19 @@
 """Imports: naming a share and the mailboxes that shall hold its contacts."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import TENANT_ROW, Listing, Store, Stored
-from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
+from shared.domain.errors import (
+    Conflict,
+    ContactSyncError,
+    FieldError,
+    InvalidInput,
+    NotFound,
+)
 from shared.domain.models import Import, ImportInput, LicensePlan, RunTrigger, Targets, Tenant
 from shared.services.changes import change, found_in, require_storable
 from shared.services.consumers import Consumers
@@ -17,8 +24,9 @@ from shared.services.limits import MAX_IMPORTS, require_room
 from shared.services.publications import NOT_OPEN, Publications
 
 type QueueRun = Callable[[str, str, RunTrigger, datetime], Awaitable[str]]
-type FindMailboxes = Callable[[str, Targets], Awaitable[frozenset[str] | None]]
+type FindMailboxes = Callable[[str, Targets], Awaitable[frozenset[str]]]
 
+_log = logging.getLogger(__name__)
 _NOT_REMOVING = "removing eq false"
 
 
@@ -69,7 +77,11 @@ class Imports:
         """
         share, publisher = await self._open(caller, wanted.share_id)
         await self._require_plan(caller, wanted)
-        seats = await self.outlook(caller, wanted.targets)
+        try:
+            seats: SeatsOutlook | None = await self.outlook(caller, wanted.targets)
+        except ContactSyncError as error:
+            _log.info("the targets cannot be counted now: %s", error)
+            seats = None
         now = self._clock()
         import_ = Import(
             **{name: getattr(wanted, name) for name in ImportInput.model_fields},
@@ -85,10 +97,13 @@ class Imports:
         run = await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, created)
         return CreatedImport(stored, run, seats)
 
-    async def outlook(self, caller: Caller, targets: Targets) -> SeatsOutlook | None:
-        """How many seats an import of these targets takes; None if the directory cannot tell."""
+    async def outlook(self, caller: Caller, targets: Targets) -> SeatsOutlook:
+        """How many seats an import of these targets takes.
+
+        Raises `PassingError` or `NeedsAdmin` if the directory cannot tell.
+        """
         mailboxes = await self._find_mailboxes(caller.tenant, targets)
-        return await self._licenses.outlook(caller, mailboxes) if mailboxes is not None else None
+        return await self._licenses.outlook(caller, mailboxes)
 
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Import]:
         """Some of the tenant's imports, by id; not those whose removal is under way."""

@@ -15,7 +15,7 @@ from shared.adapters.identity import Caller
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
 from shared.adapters.records import OWNER_ROW, TENANT_ROW, ShareLocation, Store, Stored
-from shared.domain.errors import Busy, Conflict, InvalidInput
+from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput
 from shared.domain.messages import TENANT_LEAVINGS, LeaveTenant
 from shared.domain.models import Import, LedgerEntry, Run, RunTrigger, Tenant, TenantStatus
 from shared.domain.schedule import newest_first
@@ -84,7 +84,8 @@ class Leaving:
         what was shown. Harmless to repeat once begun.
         """
         if tenant.lower() != caller.tenant.lower():
-            raise InvalidInput("Name your own tenant's id to confirm that you leave.")
+            wrong = FieldError("tenant", "must be your own tenant's id")
+            raise InvalidInput("Name your own tenant's id to confirm that you leave.", (wrong,))
         stored = found_in(
             await self._store.tenants.get(caller.tenant, TENANT_ROW), "tenant", caller.tenant
         )

@@ -1,16 +1,21 @@
 """Opening a mailbox for work: its head is read, nothing is leased yet."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from shared.adapters.graph.mailbox import Mailbox
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.leases import Leases
 from shared.adapters.mailbox_state import Head, MailboxStates
 from shared.adapters.records import Store
+from shared.domain.errors import Busy
 from shared.domain.messages import SyncMailbox
 from shared.services.mailbox_work import MailboxWork
 
+_TRIES: Final = 12
+_BETWEEN_TRIES: Final = 0.5
 NO_RUN = "none"
 """The run of work that an admin looks on at, and that belongs to none."""
 
@@ -56,3 +61,18 @@ class Mailboxes:
         """Begin to look into a mailbox outside of any run."""
         message = SyncMailbox(tenant=tenant, import_id=import_id, run=NO_RUN, mailbox=mailbox)
         return await self.open(message)
+
+    async def leased(self, tenant: str, import_id: str, mailbox: str) -> MailboxWork:
+        """Begin to look into a mailbox, alone; raises `Busy` if a run stays at it for long."""
+        for _ in range(1, _TRIES):
+            work = await self.look_into(tenant, import_id, mailbox)
+            try:
+                await work.take_lease()
+            except Busy:
+                await work.release()
+                await asyncio.sleep(_BETWEEN_TRIES)
+            else:
+                return work
+        work = await self.look_into(tenant, import_id, mailbox)
+        await work.take_lease()
+        return work

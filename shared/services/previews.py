@@ -117,9 +117,8 @@ class Previews:
                 "The mailbox cannot be previewed.", (FieldError("mailbox", reason.remedy),)
             )
         desired = found.contacts if found is not None else {}
-        work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
+        work = await self._mailboxes.leased(caller.tenant, import_id, mailbox)
         try:
-            await work.take_lease()
             delta = await since_last_time(work)
             there = await _find_place(work, import_)
             planned = await plan_mailbox(work, import_, desired, delta, empty=not there)
@@ -153,6 +152,7 @@ class Previews:
         work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
         present, refused = False, None
         if mailbox in targets.mailboxes or work.etag is not None:
+            work = await self._mailboxes.leased(caller.tenant, import_id, mailbox)
             try:
                 present = await self._present(work, keys)
             except NeedsAdmin as error:
@@ -188,7 +188,6 @@ class Previews:
     async def _present(self, work: MailboxWork, keys: tuple[str, ...]) -> bool:
         head = work.head
         try:
-            await work.take_lease()
             folder = head.folder or (await work.mailbox.find_folder() if head.own_folder else None)
             if folder is None and head.own_folder:
                 return False

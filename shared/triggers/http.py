@@ -10,7 +10,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
-from typing import Any, Final, TypedDict, Unpack
+from math import isfinite
+from typing import Any, Final, NoReturn, TypedDict, Unpack
 
 import azure.functions as func
 import orjson
@@ -39,6 +40,7 @@ MAX_KEY: Final = 200
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 _MAX_DEPTH: Final = 32
+_EXACT: Final = 2**53
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -236,7 +238,9 @@ def json_object(req: func.HttpRequest, *content_types: str) -> dict[str, Any]:
     if req.headers.get("Content-Type", "").split(";")[0].strip().lower() not in content_types:
         raise InvalidInput(f"Send JSON, with Content-Type: {' or '.join(content_types)}.")
     try:
-        body = json.loads(raw, object_pairs_hook=_without_doubles, parse_constant=_no_number)
+        body = json.loads(
+            raw, object_pairs_hook=_without_doubles, parse_constant=_no_number, parse_float=_float
+        )
     except RecursionError as error:
         raise InvalidInput("The body is nested too deeply.") from error
     except ValueError as error:
@@ -321,10 +325,18 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_number(name: str) -> None:
+def _no_number(name: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python reads although JSON has no such numbers."""
     message = f"{name} is no JSON number"
     raise ValueError(message)
+
+
+def _float(text: str) -> float | int:
+    """A number with a fraction or exponent; 8.0 is the integer 8, as JSON Schema has it."""
+    number = float(text)
+    if not isfinite(number):
+        _no_number(text[:100])
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def _depth(value: object) -> int:

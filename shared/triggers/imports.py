@@ -7,7 +7,6 @@ import azure.functions as func
 from pydantic import Field
 
 from shared.adapters.records import Stored
-from shared.domain.errors import Unavailable
 from shared.domain.models import Import, ImportInput, Model, Targets, TenantStatus
 from shared.domain.reasons import Reason
 from shared.services.licenses import SeatsOutlook
@@ -108,10 +107,7 @@ async def create_import(call: Call) -> Answer:
 async def estimate_import(call: Call) -> Answer:
     """Say how many seats an import of these targets would take; nothing is created."""
     targets = call.input(EstimateInput).targets
-    found = await call.app.imports.outlook(call.caller, targets)
-    if found is None:
-        raise Unavailable("The directory cannot tell the targets' mailboxes for now.", 30.0)
-    return Answer(EstimateView.of(found))
+    return Answer(EstimateView.of(await call.app.imports.outlook(call.caller, targets)))
 
 
 @api(bp, "GET", "api/imports", READERS, query=Paging, answers={200: Page[ImportView]})

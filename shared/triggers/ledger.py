@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import azure.functions as func
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from shared.domain.models import Model, ObjectId, RunId
+from shared.domain.models import Model, Moment, ObjectId, RunId
 from shared.services.ledger import Wanted
 from shared.triggers.http import Call, api
 from shared.triggers.operations import READERS, Answer, Paging
@@ -24,8 +24,8 @@ class LedgerQuery(Paging):
     action: Annotated[str | None, Field(pattern=r"^[a-z]+(\.[a-z-]+)?$")] = None
     actor: ObjectId | None = None
     subject: RunId | None = None
-    since: Annotated[AwareDatetime | None, Field(strict=False)] = None
-    until: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class LedgerEntryView(Model):

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import azure.functions as func
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from shared.domain.models import LicensePlan, Model, Tenant
+from shared.domain.models import LicensePlan, Model, Moment, Tenant
 from shared.services.licenses import License
 from shared.triggers.http import Call, api
 from shared.triggers.operations import OPERATORS, Answer, Paging
@@ -20,7 +20,7 @@ class TermsInput(Model):
 
     booked: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     plan: Literal[LicensePlan.STANDARD, LicensePlan.PREMIUM] | None = None
-    trial_ends: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    trial_ends: Moment | None = None
 
 
 class CustomerView(Tagged):

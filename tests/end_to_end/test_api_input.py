@@ -17,6 +17,7 @@ BAD_BODIES = {
     "half a character": b'{"name": "\\ud800", "sources": {"allUsers": true}}',
     "half a character twice": b'{"\\ud800": 1, "\\ud800": 2}',
     "NaN": b'{"name": "x", "sources": {"allUsers": true}, "fields": NaN}',
+    "an endless number": b'{"name": "x", "sources": {"allUsers": true}, "fields": 1e400}',
     "a huge number": b'{"name": ' + b"9" * 5000 + b"}",
     "deep lists": b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}",
     "bottomless lists": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
@@ -81,6 +82,10 @@ WRONG_SHARES: dict[str, tuple[Json, set[str]]] = {
         {"name": "x", "sources": {"groups": [{"id": "a/b"}]}},
         {"sources.groups.0.id"},
     ),
+    "a time as a number": (
+        {"name": "x", "sources": {"allUsers": True}, "access": {"expires": 1893456000}},
+        {"access.expires"},
+    ),
     "an unknown contact field": (
         {"name": "x", "sources": {"allUsers": True}, "fields": ["password"]},
         {"fields"},
@@ -101,3 +106,20 @@ async def test_a_wrong_share_is_refused_by_field(world: World, body: Json, wrong
     reply = await world.api.send("POST", "/shares", body)
 
     assert fields(problem(reply, 400, "invalid-input")) == wrong
+
+
+async def test_a_filter_that_is_not_there_can_be_taken_away(world: World) -> None:
+    share = await world.share()
+    filters = {"department": ["Sales"], "city": None}
+
+    changed = await world.api.patch(f"/shares/{share['id']}", {"sources": {"filter": filters}})
+
+    assert changed["sources"]["filter"] == {"department": ["Sales"]}
+
+
+async def test_a_whole_number_may_be_written_with_a_fraction(world: World) -> None:
+    reply = await raw(world.api, "PUT", "/licenses", b'{"booked": 8.0}')
+    refused = await raw(world.api, "PUT", "/licenses", b'{"booked": 8.5}')
+
+    assert reply.expect(200).body["booked"] == 8
+    assert fields(problem(refused, 400, "invalid-input")) == {"booked"}

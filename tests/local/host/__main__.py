@@ -92,7 +92,8 @@ class Host:
                 web.get("/_sim/keys", self._list_keys),
             ]
         )
-        app.router.add_route("*", "/{path:.*}", self.http.serve)
+        # A path may hold any character, encoded line ends too.
+        app.router.add_route("*", "/{path:(?s:.*)}", self.http.serve)
         return app
 
     async def _fire(self, http: web.Request) -> web.Response:
