@@ -99,6 +99,12 @@ class Client:
         body = {"tenant": tenant, "granted": granted}
         (await self.send("POST", f"{self.entra}/_sim/consent", body)).expect(200)
 
+    async def open_mailboxes(self, tenant: str, *mailboxes: str, role: str = "Contacts") -> None:
+        """Let Exchange open just these mailboxes to the app (RBAC for Applications)."""
+        assignments = [{"role": f"Application {role}.ReadWrite", "mailboxes": list(mailboxes)}]
+        body = {"tenant": tenant, "assignments": assignments}
+        (await self.send("POST", f"{self.graph}/_sim/rbac", body)).expect(200)
+
     async def create_tenant(self, tenant: str, **directory: Any) -> None:
         """Create a tenant's directory and grant the app's consent."""
         body = {"tenant": tenant, **directory}

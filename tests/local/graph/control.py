@@ -37,6 +37,15 @@ class Control:
         self._fill(tenant, body)
         return _answer({"tenant": body["tenant"], "users": len(tenant.directory.users)})
 
+    async def set_rbac(self, http: web.Request) -> web.Response:
+        """Set Exchange's role assignments to the app: each opens some mailboxes to one role."""
+        body = await _json(http)
+        self._server.tenant(str(body["tenant"])).assignments = {
+            str(a["role"]).removeprefix("Application "): frozenset(map(str, a["mailboxes"]))
+            for a in body["assignments"]
+        }
+        return _answer({"tenant": body["tenant"], "assignments": len(body["assignments"])})
+
     def _fill(self, tenant: Tenant, body: dict[str, Any]) -> None:
         directory = tenant.directory
         for kind in ("users", "groups", "contacts"):
@@ -207,6 +216,7 @@ def add_control(app: web.Application, server: GraphServer) -> None:
             web.post("/_sim/tenants", control.put_tenant),
             web.patch("/_sim/tenants", control.patch_tenant),
             web.delete("/_sim/tenants/{tenant}/users/{user}", control.delete_user),
+            web.post("/_sim/rbac", control.set_rbac),
             web.post("/_sim/faults", control.add_fault),
             web.delete("/_sim/faults", control.clear_faults),
             web.get("/_sim/requests", control.requests),

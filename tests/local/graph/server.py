@@ -7,7 +7,7 @@ a fault, takes its place among the mailbox's four, takes its time, and is answer
 import asyncio
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -40,10 +40,18 @@ class GraphSettings:
 
 @dataclass(slots=True)
 class Tenant:
-    """One tenant's directory and mailboxes."""
+    """One tenant's directory and mailboxes.
+
+    `assignments` are Exchange's own to the app: the mailboxes that a permission opens.
+    """
 
     directory: Directory = field(default_factory=Directory)
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
+    assignments: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def opened(self, user: str) -> frozenset[str]:
+        """The permissions that Exchange gives the app in a mailbox."""
+        return frozenset(role for role, users in self.assignments.items() if user in users)
 
 
 class GraphServer:
@@ -171,6 +179,8 @@ class GraphServer:
                     "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
                 )
             given = {k: v for k, v in values.items() if k != "user"}
+            # Grants of Exchange and of Entra ID add up (docs: application-rbac).
+            request = replace(request, roles=request.roles | tenant.opened(user))
             return route.handler(mailbox, request, *(given.get(name) for name in route.takes))
         finally:
             use.at_once -= 1
