@@ -22,7 +22,7 @@ serve: $(READY) $(NODE) ## keep the local cloud up with the demo's data, until C
 test: $(READY) $(NODE) ## all tests, with coverage; ARGS="-k word" for some of them
 	@mkdir -p build/coverage
 	@rm -f build/coverage/data*
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/coverage run -m pytest -n 3 --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

@@ -15,6 +15,7 @@ from shared.domain.errors import Conflict, TooManyRequests
 
 MAX_SHARES: Final = 500
 MAX_IMPORTS: Final = 500
+_VISITS: Final = RateLimitItemPerMinute(240)
 _GUESSES: Final = RateLimitItemPerHour(100)
 
 
@@ -32,6 +33,12 @@ class Limiter:
             wait = self._wait(self._calls, "calls", tenant)
             words = f"A tenant may call the API {self._calls.amount} times a minute."
             raise TooManyRequests(words, wait)
+
+    def count_visit(self, network: str) -> None:
+        """Count a sign-in begun from a network; `TooManyRequests` if there are too many."""
+        if not self._windows.hit(_VISITS, "visits", network):
+            wait = self._wait(_VISITS, "visits", network)
+            raise TooManyRequests("Too many sign-ins from your network. Wait a minute.", wait)
 
     def require_guesses_left(self, tenant: str) -> None:
         """Raise `TooManyRequests` for a tenant that named too many ids that are no share's."""

@@ -24,6 +24,7 @@ async def join(visit: Visit) -> Page:
 @page(bp, "POST", "join")
 async def begin_joining(visit: Visit) -> Page:
     """Send the admin to Entra ID to sign in."""
+    visit.app.limiter.count_visit(network_of(visit.request))
     step = await visit.app.joining.begin()
     return Page(location=step.url, cookie=(_COOKIE, step.sealed))
 

@@ -85,22 +85,35 @@ MAY: dict[str, frozenset[str]] = {
 }
 
 
-def routes() -> list[str]:
+def served() -> list[str]:
+    """Every route of the app; its functions can be asked for once only."""
     found = []
     for function in app.get_functions():
         bound = function.get_trigger()
         assert bound is not None
         trigger = bound.get_dict_repr()
-        if trigger["type"] == "httpTrigger" and trigger["route"].startswith("api/"):
-            found += [f"{m.value!s} {trigger['route']}" for m in trigger["methods"]]
+        if trigger["type"] == "httpTrigger":
+            found += [f"{str(m.value)} {trigger['route']}" for m in trigger["methods"]]
     return sorted(found)
 
 
-ROUTES = routes()
+SERVED = served()
+ROUTES = [route for route in SERVED if " api/" in route]
 
 
 def test_every_route_is_in_the_table_and_nothing_else() -> None:
     assert sorted(MAY) == ROUTES
+
+
+def test_the_pages_that_anybody_may_open_are_these_and_no_more() -> None:
+    assert [route for route in SERVED if route not in ROUTES] == [
+        "GET join",
+        "GET join/consented",
+        "GET join/signed-in",
+        "GET static/{name}",
+        "POST join",
+        "POST join/consent",
+    ]
 
 
 async def test_the_apis_description_names_the_roles_of_the_table(client: Client) -> None:

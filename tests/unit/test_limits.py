@@ -1,0 +1,46 @@
+"""What a tenant, or a network, may do how often."""
+
+import pytest
+
+from shared.domain.errors import Conflict, TooManyRequests
+from shared.services.limits import Limiter, require_room
+
+
+def test_each_tenant_has_calls_of_its_own() -> None:
+    limiter = Limiter(10)
+    for _ in range(10):
+        limiter.count_call("one")
+
+    limiter.count_call("two")
+    with pytest.raises(TooManyRequests) as refused:
+        limiter.count_call("one")
+
+    assert 1 <= refused.value.retry_after <= 60
+
+
+def test_asking_does_not_count_as_guessing() -> None:
+    limiter = Limiter(10)
+    for _ in range(1000):
+        limiter.require_guesses_left("one")
+    for _ in range(100):
+        limiter.guessed("one")
+
+    limiter.require_guesses_left("two")
+    with pytest.raises(TooManyRequests):
+        limiter.require_guesses_left("one")
+
+
+def test_sign_ins_are_limited_by_network() -> None:
+    limiter = Limiter(10)
+    for _ in range(240):
+        limiter.count_visit("192.0.2.0/24")
+
+    limiter.count_visit("198.51.100.0/24")
+    with pytest.raises(TooManyRequests):
+        limiter.count_visit("192.0.2.0/24")
+
+
+def test_there_is_room_for_one_less_than_the_limit() -> None:
+    require_room(4, 5, "share")
+    with pytest.raises(Conflict, match="5 shares"):
+        require_room(5, 5, "share")
