@@ -93,7 +93,7 @@ def served() -> list[str]:
         assert bound is not None
         trigger = bound.get_dict_repr()
         if trigger["type"] == "httpTrigger":
-            found += [f"{str(m.value)} {trigger['route']}" for m in trigger["methods"]]
+            found += [f"{m.value!s} {trigger['route']}" for m in trigger["methods"]]
     return sorted(found)
 
 
