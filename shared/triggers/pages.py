@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import azure.functions as func
 
 from shared import portal
-from shared.triggers.problems import Problem, problem
+from shared.triggers.problems import problem
 from shared.wiring import App, app, new_id
 
 _FOREVER_GONE: Final = "Thu, 01 Jan 1970 00:00:00 GMT"
@@ -67,7 +67,6 @@ def page(bp: func.Blueprint, method: str, path: str) -> Callable[[Handler], Any]
                 shown = await handler(Visit(services, req))
             except Exception as error:  # noqa: BLE001 - the browser gets a page whatever happens
                 answer = problem(error, handler.__name__, correlation)
-                assert isinstance(answer.body, Problem)  # noqa: S101 - for the type checker
                 shown = Page("problem", {"problem": answer.body}, status=answer.status)
             return _response(shown, services.settings.entra_authority, correlation)
 
