@@ -64,15 +64,15 @@ class Mailboxes:
 
     async def leased(self, tenant: str, import_id: str, mailbox: str) -> MailboxWork:
         """Begin to look into a mailbox, alone; raises `Busy` if a run stays at it for long."""
-        for _ in range(1, _TRIES):
+        for left in reversed(range(_TRIES)):
             work = await self.look_into(tenant, import_id, mailbox)
             try:
                 await work.take_lease()
             except Busy:
                 await work.release()
+                if not left:
+                    raise
                 await asyncio.sleep(_BETWEEN_TRIES)
             else:
                 return work
-        work = await self.look_into(tenant, import_id, mailbox)
-        await work.take_lease()
-        return work
+        raise AssertionError
