@@ -10,16 +10,18 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.keyvault.secrets import SecretProperties
-from azure.keyvault.secrets.aio import SecretClient
 
 from shared.domain.errors import Defect, Unavailable
 from shared.settings import is_loopback
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import SecretProperties
+    from azure.keyvault.secrets.aio import SecretClient
 
 KEPT: Final = timedelta(hours=1)
 """How long a secret that was read is used without asking again."""
@@ -77,18 +79,8 @@ class Vault:
         self._clock = clock
         self._kept: dict[tuple[str, int], _Kept] = {}
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
-        self._client = SecretClient(
-            self._uri,
-            credential,
-            # A vault elsewhere must not be able to ask for tokens of other services.
-            verify_challenge_resource=not is_loopback(uri),
-            transport=AioHttpTransport(use_env_settings=False),
-            # Waiting for a busy vault is left to the queue: no worker sleeps for it.
-            retry_total=2,
-            retry_status=0,
-            connection_timeout=10,
-            read_timeout=10,
-        )
+        self._credential = credential
+        self._opened: SecretClient | None = None
 
     async def current(self, name: str, *, anew: bool = False) -> Secret:
         """The secret's current version; `anew` asks the vault if it was not just asked anew."""
@@ -108,7 +100,28 @@ class Vault:
     async def close(self) -> None:
         """Close the connections and forget every secret."""
         self._kept.clear()
-        await self._client.close()
+        if self._opened is not None:
+            await self._opened.close()
+            self._opened = None
+
+    def _client(self) -> "SecretClient":
+        """The SDK's client, opened at first use: most workers never need a vault."""
+        if self._opened is None:
+            from azure.keyvault.secrets.aio import SecretClient  # noqa: PLC0415
+
+            self._opened = SecretClient(
+                self._uri,
+                self._credential,
+                # A vault elsewhere must not be able to ask for tokens of other services.
+                verify_challenge_resource=not is_loopback(self._uri),
+                transport=AioHttpTransport(use_env_settings=False),
+                # Waiting for a busy vault is left to the queue: no worker sleeps for it.
+                retry_total=2,
+                retry_status=0,
+                connection_timeout=10,
+                read_timeout=10,
+            )
+        return self._opened
 
     async def _read(
         self,
@@ -170,7 +183,7 @@ class Vault:
 
     async def _versions(self, name: str, limit: int) -> tuple[Secret, ...]:
         now = self._clock()
-        listed = self._client.list_properties_of_secret_versions(name)
+        listed = self._client().list_properties_of_secret_versions(name)
         usable = [properties async for properties in listed if _usable(properties, now)]
         usable.sort(key=lambda properties: properties.created_on or _NEVER, reverse=True)
         if not usable:
@@ -179,14 +192,14 @@ class Vault:
         return tuple([await self._get(name, properties.version) for properties in usable[:limit]])
 
     async def _get(self, name: str, version: str | None) -> Secret:
-        found = await self._client.get_secret(name, version)
+        found = await self._client().get_secret(name, version)
         if not found.value:
             message = f"{self._uri} has {name} without a value."
             raise Defect(message)
         return Secret(found.properties.version or "", found.value)
 
 
-def _usable(properties: SecretProperties, now: datetime) -> bool:
+def _usable(properties: "SecretProperties", now: datetime) -> bool:
     begun = properties.not_before is None or properties.not_before <= now
     ended = properties.expires_on is not None and properties.expires_on <= now
     return bool(properties.enabled) and begun and not ended
