@@ -8,6 +8,8 @@ from shared.domain.models import RunTrigger
 _LATEST: Final = 9_999_999_999_999
 DAILY_HOUR: Final = 3
 """The UTC hour of the daily run; `triggers/timers.py` fires then."""
+DAY: Final = 24
+"""The hours between two daily runs; an import that runs more often has fewer."""
 
 
 def newest_first(when: datetime) -> str:
@@ -24,7 +26,7 @@ _LETTERS: Final = {
 }
 
 
-def run_id(import_id: str, trigger: RunTrigger, when: datetime, every_hours: int = 24) -> str:
+def run_id(import_id: str, trigger: RunTrigger, when: datetime, every_hours: int = DAY) -> str:
     """The id of an import's run, which is also its row: later runs sort first.
 
     A scheduled run has the time it was due, so that a timer that fires twice means one run.
@@ -41,7 +43,7 @@ def due(now: datetime, every_hours: int) -> datetime:
     That is the daily hour of the UTC day, or the latest of a series that begins with each of them.
     """
     day = now.replace(hour=DAILY_HOUR, minute=0, second=0, microsecond=0)
-    if every_hours >= 24:
+    if every_hours >= DAY:
         return day
     start = day if now >= day else day - timedelta(days=1)
     passed = (now - start) // timedelta(hours=every_hours)

@@ -15,6 +15,7 @@ from shared.domain.errors import (
     NotFound,
 )
 from shared.domain.models import Import, ImportInput, LicensePlan, RunTrigger, Targets, Tenant
+from shared.domain.schedule import DAY
 from shared.services.changes import change, found_in, require_storable
 from shared.services.consumers import Consumers
 from shared.services.idempotency import Idempotency
@@ -76,7 +77,7 @@ class Imports:
         tenant, `PremiumNeeded` for its schedule, `Conflict` if there are too many imports.
         """
         share, publisher = await self._open(caller, wanted.share_id)
-        await self._require_plan(caller, wanted)
+        _require_premium(await self._licenses.plan(caller), wanted)
         try:
             seats: SeatsOutlook | None = await self.outlook(caller, wanted.targets)
         except ContactSyncError as error:
@@ -162,9 +163,6 @@ class Imports:
             ) from error
         return share.id, publisher
 
-    async def _require_plan(self, caller: Caller, wanted: ImportInput) -> None:
-        _require_premium(await self._licenses.plan(caller), wanted)
-
     async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
         imports = self._store.imports
         known = await imports.get(caller.tenant, import_.id)
@@ -213,5 +211,5 @@ class Imports:
 
 
 def _require_premium(plan: LicensePlan, wanted: ImportInput) -> None:
-    if plan is LicensePlan.STANDARD and wanted.schedule.every_hours < 24:
+    if plan is LicensePlan.STANDARD and wanted.schedule.every_hours < DAY:
         raise PremiumNeeded("An import that runs more than once a day")

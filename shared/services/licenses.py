@@ -1,6 +1,6 @@
 """Licenses: the seats a tenant has booked, uses and has free, its trial and plan."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -103,7 +103,7 @@ class Licenses:
     async def of(self, tenant: str) -> Stored[License]:
         """The license of any tenant; for operators, and for the tenant itself."""
         stored = await self._tenant(tenant)
-        return Stored(await self._license(stored.value), stored.etag)
+        return Stored(self._license(stored.value, await self._all(tenant)), stored.etag)
 
     async def seats(self, caller: Caller, size: int, token: str | None) -> Listing[Seat]:
         """Who holds which seat, and who waits for one, by mailbox."""
@@ -140,7 +140,7 @@ class Licenses:
         before = {m for m, s in settled(stored.value, seats, now, self._terms).items() if _has(s)}
         after = {m for m, s in settled(then, seats, now, self._terms).items() if _has(s)}
         return BookingEffect(
-            await self._license(then),
+            self._license(then, seats),
             tuple(sorted(after - before)),
             tuple(sorted(before - after)),
             now + self._terms.grace if before - after else None,
@@ -150,9 +150,9 @@ class Licenses:
     async def outlook(self, caller: Caller, mailboxes: Collection[str]) -> SeatsOutlook:
         """How many seats these mailboxes would take beside those that are in use."""
         stored = await self._tenant(caller.tenant)
-        license_ = await self._license(stored.value)
-        holding = {s.mailbox for s in await self._all(caller.tenant)}
-        needed = len(set(mailboxes) - holding)
+        seats = await self._all(caller.tenant)
+        license_ = self._license(stored.value, seats)
+        needed = len(set(mailboxes) - {seat.mailbox for seat in seats})
         short = needed + license_.used + license_.waiting - license_.booked
         return SeatsOutlook(
             len(mailboxes), needed, license_.free, max(0, short), license_.trial_ends
@@ -189,7 +189,10 @@ class Licenses:
     async def tenants(self, size: int, token: str | None) -> Customers:
         """Some of all tenants with their licenses; for operators."""
         listing = await self._store.tenants.page_everywhere(TENANT_ROW, size=size, token=token)
-        items = [(s.value, await self._license(s.value), s.etag) for s in listing.items]
+        items = [
+            (s.value, self._license(s.value, await self._all(s.value.id)), s.etag)
+            for s in listing.items
+        ]
         return Customers(items, listing.token)
 
     async def _tenant(self, tenant: str) -> Stored[Tenant]:
@@ -198,10 +201,10 @@ class Licenses:
     async def _all(self, tenant: str) -> list[Seat]:
         return [stored.value async for stored in self._store.seats.all(tenant)]
 
-    async def _license(self, tenant: Tenant) -> License:
+    def _license(self, tenant: Tenant, known: Iterable[Seat]) -> License:
         """As it is now: the trial may have ended since the last run."""
         now = self._clock()
-        seats = settled(tenant, await self._all(tenant.id), now, self._terms).values()
+        seats = settled(tenant, known, now, self._terms).values()
         used = sum(map(_has, seats))
         return License(
             booked=tenant.booked,

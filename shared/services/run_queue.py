@@ -8,7 +8,7 @@ from shared.adapters.records import Store
 from shared.domain.errors import Conflict
 from shared.domain.messages import IMPORT_RUNS, StartRun
 from shared.domain.models import Run, RunStatus, RunTrigger
-from shared.domain.schedule import run_id
+from shared.domain.schedule import DAY, run_id
 
 
 class RunQueue:
@@ -27,7 +27,7 @@ class RunQueue:
         trigger: RunTrigger,
         when: datetime,
         retries: str | None = None,
-        every_hours: int = 24,
+        every_hours: int = DAY,
     ) -> str:
         """Record a run and queue its message; the same trigger and time mean the same run."""
         run = Run(

@@ -9,6 +9,7 @@ from datetime import datetime
 from shared.adapters.records import TENANT_ROW, Store
 from shared.domain.licensing import Terms, plan_at
 from shared.domain.models import Import, LicensePlan, RunTrigger, TenantStatus
+from shared.domain.schedule import DAY
 from shared.services.run_queue import RunQueue
 from shared.services.tenants import Tenants
 
@@ -40,10 +41,7 @@ class Timetable:
             if import_.removing:
                 await self._remove_at_last(tenant, import_)
             elif import_.active and tenant not in resting:
-                every = import_.schedule.every_hours if await self._often(tenant, now) else 24
-                await self._runs.queue(
-                    tenant, import_.id, RunTrigger.SCHEDULE, now, every_hours=every
-                )
+                await self._queue(tenant, import_, now, await self._hours(tenant, import_, now))
                 started += 1
         return started
 
@@ -55,30 +53,29 @@ class Timetable:
             import_ = stored.value
             if import_.removing or not import_.active or tenant in resting:
                 continue
-            if await self._often(tenant, now):
-                await self._runs.queue(
-                    tenant,
-                    import_.id,
-                    RunTrigger.SCHEDULE,
-                    now,
-                    every_hours=import_.schedule.every_hours,
-                )
+            hours = await self._hours(tenant, import_, now)
+            if hours < DAY:
+                await self._queue(tenant, import_, now, hours)
                 started += 1
         return started
+
+    async def _queue(self, tenant: str, import_: Import, now: datetime, hours: int) -> None:
+        await self._runs.queue(tenant, import_.id, RunTrigger.SCHEDULE, now, every_hours=hours)
+
+    async def _hours(self, tenant: str, import_: Import, now: datetime) -> int:
+        """Every how many hours an import runs: as it says, if the tenant's plan allows it."""
+        wanted = import_.schedule.every_hours
+        if wanted >= DAY:
+            return DAY
+        stored = await self._store.tenants.get(tenant, TENANT_ROW)
+        plan = plan_at(stored.value, now, self._terms) if stored is not None else None
+        return DAY if plan in {None, LicensePlan.STANDARD} else wanted
 
     async def _resting(self, *, ask: bool) -> set[str]:
         """The tenants whose imports rest, `ask`ing Entra ID first whether they came back."""
         where, parameters = "status eq @status", {"status": str(TenantStatus.DISCONNECTED)}
         gone = [tenant async for tenant, _ in self._store.tenants.everywhere(where, parameters)]
         return {tenant for tenant in gone if not (ask and await self._tenants.came_back(tenant))}
-
-    async def _often(self, tenant: str, now: datetime) -> bool:
-        """Whether the tenant's plan allows more than one run a day."""
-        stored = await self._store.tenants.get(tenant, TENANT_ROW)
-        return (
-            stored is not None
-            and plan_at(stored.value, now, self._terms) is not LicensePlan.STANDARD
-        )
 
     async def _remove_at_last(self, tenant: str, import_: Import) -> None:
         """Ask again for a removal run that may have been lost; for a new one if it failed."""
