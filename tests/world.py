@@ -83,10 +83,6 @@ class World:
         await self.client.fire("start_hourly_runs")
         await self.client.settle()
 
-    async def reads(self) -> Api:
-        """Our API for a reader of the tenant."""
-        return await self.client.api(self.tenant, roles=("Reader",), name="Rita Reader")
-
     async def rest(self) -> None:
         """Pause what is left, so that the timer of another test does not run it."""
         for made in await self.api.all("/imports"):

@@ -113,8 +113,7 @@ class AppCredentials:
             return self._secret.value
         if settings.credential == "client-secret" and settings.client_secret is not None:
             return settings.client_secret
-        message = f"APP_CREDENTIAL={settings.credential} was chosen without what it needs."
-        raise Defect(message)
+        raise self._lacking()
 
     async def close(self) -> None:
         """Close what was opened."""
@@ -185,8 +184,12 @@ class AppCredentials:
                 return ClientSecretCredential(tenant, client, self._secret.value, **options)
             case "client-secret" if settings.client_secret is not None:
                 return ClientSecretCredential(tenant, client, settings.client_secret, **options)
-        message = f"APP_CREDENTIAL={settings.credential} was chosen without what it needs."
-        raise Defect(message)
+        raise self._lacking()
+
+    def _lacking(self) -> Defect:
+        return Defect(
+            f"APP_CREDENTIAL={self._settings.credential} was chosen without what it needs."
+        )
 
 
 class _Handle:
@@ -214,22 +217,8 @@ class _TenantCredential(_Handle):
         self._credentials = credentials
         self._tenant = tenant
 
-    async def get_token(
-        self,
-        *scopes: str,
-        claims: str | None = None,
-        tenant_id: str | None = None,
-        enable_cae: bool = False,
-        **kwargs: Any,
-    ) -> AccessToken:
-        return await self._credentials.token(
-            self._tenant,
-            *scopes,
-            claims=claims,
-            tenant_id=tenant_id,
-            enable_cae=enable_cae,
-            **kwargs,
-        )
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        return await self._credentials.token(self._tenant, *scopes, **options)
 
 
 class _FederatedCredential(_Handle):
@@ -252,18 +241,9 @@ class _FederatedCredential(_Handle):
             tenant, client_id, lambda: self._assertion, **options
         )
 
-    async def get_token(
-        self,
-        *scopes: str,
-        claims: str | None = None,
-        tenant_id: str | None = None,
-        enable_cae: bool = False,
-        **kwargs: Any,
-    ) -> AccessToken:
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         self._assertion = (await self._identity.get_token(_EXCHANGE_SCOPE)).token
-        return await self._inner.get_token(
-            *scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **kwargs
-        )
+        return await self._inner.get_token(*scopes, **options)
 
 
 async def acquire(credential: AsyncTokenCredential) -> AccessToken:

@@ -13,8 +13,14 @@ from typing import Any, Final
 
 import orjson
 
-from shared.adapters.tables import Row, Tables, unpack_bytes
-from shared.domain.errors import FieldError, InvalidInput
+from shared.adapters.tables import (
+    Row,
+    Tables,
+    foreign_token,
+    opaque,
+    read_opaque,
+    unpack_bytes,
+)
 
 _OWN: Final = (
     "Tenants",
@@ -74,7 +80,7 @@ class Holdings:
             table, inner = (table, page.token) if page.token else (table + 1, None)
             if len(found) >= size:
                 break
-        more = _encoded(table, inner) if table < len(_ALL) else None
+        more = opaque([table, inner]) if table < len(_ALL) else None
         return HoldingPage(tuple(found), more)
 
     async def erase(self, tenant: str, keep: str) -> int:
@@ -131,18 +137,10 @@ def _unpacked(raw: bytes) -> object:
         return base64.b64encode(raw).decode()
 
 
-def _encoded(table: int, inner: str | None) -> str:
-    return base64.urlsafe_b64encode(json.dumps([table, inner]).encode()).decode()
-
-
 def _decoded(token: str | None) -> tuple[int, str | None]:
     if token is None:
         return 0, None
-    try:
-        match json.loads(base64.urlsafe_b64decode(token)):
-            case [int(table), str() | None as inner] if 0 <= table < len(_ALL):
-                return table, inner
-    except (ValueError, RecursionError):
-        pass
-    message = "The continuation token is not one of this list. Start the list again without it."
-    raise InvalidInput(message, (FieldError("next", "is not a token of this list"),))
+    match read_opaque(token):
+        case [int(table), str() | None as inner] if 0 <= table < len(_ALL):
+            return table, inner
+    raise foreign_token()

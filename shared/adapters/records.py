@@ -146,32 +146,13 @@ class Records[T: BaseModel]:
         SDK does not take with parameters); its values come as `parameters`.
         """
         query = "PartitionKey eq @partition" + (f" and {where}" if where else "")
-        items: list[Stored[T]] = []
-        while True:
-            page = await self._tables.page(
-                self.table,
-                query,
-                {"partition": partition, **(parameters or {})},
-                size=size - len(items),
-                token=token,
-            )
-            items += [self._stored(row) for row in page.rows]
-            token = page.token
-            # A filtered page may come back short, or empty, with more to follow.
-            if token is None or len(items) >= size:
-                return Listing(tuple(items), token)
+        return await self._listing(
+            query, {"partition": partition, **(parameters or {})}, size, token
+        )
 
     async def page_everywhere(self, row: str, *, size: int, token: str | None = None) -> Listing[T]:
         """Read up to `size` of all partitions that have this row; for operators only."""
-        items: list[Stored[T]] = []
-        while True:
-            page = await self._tables.page(
-                self.table, "RowKey eq @row", {"row": row}, size=size - len(items), token=token
-            )
-            items += [self._stored(found) for found in page.rows]
-            token = page.token
-            if token is None or len(items) >= size:
-                return Listing(tuple(items), token)
+        return await self._listing("RowKey eq @row", {"row": row}, size, token)
 
     async def count(self, partition: str, where: str = "") -> int:
         """How many rows a partition has."""
@@ -203,6 +184,20 @@ class Records[T: BaseModel]:
             await self._tables.delete(self.table, row.partition, row.row)
             count += 1
         return count
+
+    async def _listing(
+        self, query: str, parameters: Mapping[str, Any], size: int, token: str | None
+    ) -> Listing[T]:
+        items: list[Stored[T]] = []
+        while True:
+            page = await self._tables.page(
+                self.table, query, parameters, size=size - len(items), token=token
+            )
+            items += [self._stored(row) for row in page.rows]
+            token = page.token
+            # A filtered page may come back short, or empty, with more to follow.
+            if token is None or len(items) >= size:
+                return Listing(tuple(items), token)
 
     def _row(self, value: T) -> dict[str, Any]:
         text = value.model_dump_json(by_alias=True)

@@ -7,7 +7,7 @@ on first use.
 
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -331,8 +331,7 @@ def _encode(token: object, mark: str) -> str | None:
     """A continuation token is a pair of keys, of which one may be absent; made one opaque text."""
     match token:
         case {"PartitionKey": partition, "RowKey": row}:
-            text = json.dumps([mark, partition, row])
-            return base64.urlsafe_b64encode(text.encode()).decode()
+            return opaque([mark, partition, row])
         case _:
             return None
 
@@ -340,11 +339,26 @@ def _encode(token: object, mark: str) -> str | None:
 def _decode(token: str | None, mark: str) -> dict[str, str | None] | None:
     if token is None:
         return None
+    match read_opaque(token):
+        case [str(given), str() | None as partition, str() | None as row] if given == mark:
+            return {"PartitionKey": partition, "RowKey": row}
+    raise foreign_token()
+
+
+def opaque(values: Sequence[object]) -> str:
+    """Values of JSON as a continuation token, one text that means nothing to who is given it."""
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+
+
+def read_opaque(token: str) -> object:
+    """The values in a continuation token, or None if it is none of ours."""
     try:
-        match json.loads(base64.urlsafe_b64decode(token)):
-            case [str(given), str() | None as partition, str() | None as row] if given == mark:
-                return {"PartitionKey": partition, "RowKey": row}
+        return json.loads(base64.urlsafe_b64decode(token))
     except (ValueError, RecursionError):
-        pass
+        return None
+
+
+def foreign_token() -> InvalidInput:
+    """What is wrong with a token that is not one of the list it was given for."""
     message = "The continuation token is not one of this list. Start the list again without it."
-    raise InvalidInput(message, (FieldError("next", "is not a token of this list"),))
+    return InvalidInput(message, (FieldError("next", "is not a token of this list"),))

@@ -85,16 +85,12 @@ class Consumers:
 
     async def move(self, publisher: str, old: str, new: str, keep: Collection[str]) -> None:
         """Take the consumers that may stay over to a share's new id, and forget the others."""
-        async for stored in self._store.consumers.all(consumers_of(publisher, old)):
+        partition = consumers_of(publisher, old)
+        async for stored in self._store.consumers.all(partition):
             value = stored.value
             if value.tenant in keep:
                 row = _row(value.tenant, value.import_id)
                 await self._store.consumers.upsert(consumers_of(publisher, new), row, value)
-        await self.erase(publisher, old)
-
-    async def erase(self, publisher: str, share: str) -> None:
-        """Forget all consumers of a share."""
-        partition = consumers_of(publisher, share)
         await self._store.tables.delete_partition(self._store.consumers.table, partition)
 
 

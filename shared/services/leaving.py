@@ -14,7 +14,7 @@ from shared.adapters.holdings import Holdings
 from shared.adapters.identity import Caller
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
-from shared.adapters.records import OWNER_ROW, TENANT_ROW, ShareLocation, Store, Stored
+from shared.adapters.records import OWNER_ROW, TENANT_ROW, ShareLocation, Store
 from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput
 from shared.domain.messages import TENANT_LEAVINGS, LeaveTenant
 from shared.domain.models import Import, LedgerEntry, Run, RunTrigger, Tenant, TenantStatus
@@ -101,23 +101,18 @@ class Leaving:
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is None or stored.value.status is not TenantStatus.LEAVING:
             return
-        newest = await self._ledger.newest(tenant)
-        if newest is None or newest.value.action != TENANT_LEFT:
+        line = await self._ledger.closing_line(tenant)
+        if line is None:
             imports = [s.value async for s in self._store.imports.all(tenant)]
             under_way = [i for i in imports if await self._still_removing(tenant, i)]
             if under_way:
                 note = f"{len(under_way)} imports of {tenant} are still being removed."
                 raise Busy(note, _LOOK_AGAIN)
-            await self._close(stored.value, imports)
+            line = await self._close(stored.value, imports)
         async for import_ in self._store.imports.all(tenant):
             await self._consumers.drop(tenant, import_.value.id, import_.value.share_id)
         await self._withdraw(tenant)
-        await self._holdings.erase(tenant, keep=await self._closing_row(tenant))
-
-    async def report(self, tenant: str) -> Stored[LedgerEntry] | None:
-        """The closing line of a tenant that left, if that is the last thing known of it."""
-        newest = await self._ledger.newest(tenant)
-        return newest if newest is not None and newest.value.action == TENANT_LEFT else None
+        await self._holdings.erase(tenant, keep=_row(line))
 
     async def _begin(self, caller: Caller) -> None:
         def leaving(tenant: Tenant) -> Tenant:
@@ -170,8 +165,11 @@ class Leaving:
             if token is None:
                 return found
 
-    async def _close(self, tenant: Tenant, left: list[Import]) -> None:
-        """Write the closing line: ids of mailboxes only where something could not be removed."""
+    async def _close(self, tenant: Tenant, left: list[Import]) -> LedgerEntry:
+        """Write the closing line and answer it.
+
+        It names mailboxes (ids) only where something could not be removed.
+        """
         runs = await self._removals(tenant.id)
         remains = sorted(
             {m for import_ in left for m in await self._states.mailboxes(tenant.id, import_.id)}
@@ -194,12 +192,8 @@ class Leaving:
             subject=tenant.id,
             detail=detail,
         )
-        await self._store.ledger.upsert(tenant.id, f"{newest_first(now)}-{_CLOSING}", entry)
-
-    async def _closing_row(self, tenant: str) -> str:
-        newest = await self._ledger.newest(tenant)
-        when = newest.value.when if newest is not None else self._clock()
-        return f"{newest_first(when)}-{_CLOSING}"
+        await self._store.ledger.upsert(tenant.id, _row(entry), entry)
+        return entry
 
     async def _withdraw(self, tenant: str) -> None:
         """Let partners learn that the shares are gone for good; nothing tells whose they were."""
@@ -216,3 +210,8 @@ class Leaving:
                 await self._store.share_index.upsert(share, OWNER_ROW, gone)
             else:
                 await self._store.share_index.delete(share, OWNER_ROW)
+
+
+def _row(line: LedgerEntry) -> str:
+    """The ledger's row of a closing line."""
+    return f"{newest_first(line.when)}-{_CLOSING}"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.identity import Caller
-from shared.adapters.records import Listing, Store, Stored
+from shared.adapters.records import Listing, Store
 from shared.domain.models import LedgerEntry
 from shared.domain.schedule import newest_first
 
@@ -113,10 +113,11 @@ class Ledger:
             caller.tenant, size=size, token=token, where=where, parameters=parameters
         )
 
-    async def newest(self, tenant: str) -> Stored[LedgerEntry] | None:
-        """The latest entry of a tenant."""
+    async def closing_line(self, tenant: str) -> LedgerEntry | None:
+        """The entry that tells of a tenant's leaving, if that is the last that is known of it."""
         found = await self._store.ledger.page(tenant, size=1)
-        return found.items[0] if found.items else None
+        newest = found.items[0].value if found.items else None
+        return newest if newest is not None and newest.action == TENANT_LEFT else None
 
     async def sweep(self, kept: timedelta) -> int:
         """Erase what is older than it is kept, of all tenants, and answer how many entries.

@@ -16,7 +16,7 @@ from shared.domain.models import Tenant, TenantStatus
 from shared.domain.permissions import missing
 from shared.domain.reasons import Reason
 from shared.services.changes import change, found_in
-from shared.services.ledger import TENANT_LEFT, Ledger
+from shared.services.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 type FindDomain = Callable[[str, str], Awaitable[str]]
@@ -74,17 +74,12 @@ class Tenants:
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is not None:
             return found
-        if await self.left(caller.tenant):
+        if await self._ledger.closing_line(caller.tenant) is not None:
             raise TenantLeft(
                 "Your tenant has left Contact Sync and its data was erased; GET /tenant says what "
                 "was removed. POST /tenant/consent joins anew."
             )
         return await self.consented(caller)
-
-    async def left(self, tenant: str) -> bool:
-        """Whether the last that is known of a tenant is that it left."""
-        newest = await self._ledger.newest(tenant)
-        return newest is not None and newest.value.action == TENANT_LEFT
 
     async def consented(self, caller: Caller) -> Stored[Tenant]:
         """Prove the caller's tenant's consent, and record or reconnect it. Harmless to repeat.
@@ -92,9 +87,8 @@ class Tenants:
         A parameter of a redirect is never taken for proof (graph-facts: v2-admin-consent). Raises
         `ConsentMissing`.
         """
-        self._proof.forget(caller.tenant)
         try:
-            permissions = sorted(await self._proof.prove(caller.tenant))
+            permissions = sorted(await self._proven(caller.tenant))
         except NeedsAdmin as error:
             raise ConsentMissing(
                 "Your tenant has not granted Contact Sync its permissions. A Global or "
@@ -153,8 +147,7 @@ class Tenants:
         if stored is None or stored.value.status is not TenantStatus.CONNECTED:
             return
         try:
-            self._proof.forget(tenant)
-            await self._proof.prove(tenant)
+            await self._proven(tenant)
         except NeedsAdmin as error:
             if error.reason is Reason.CONSENT_MISSING:
                 await self._turn(tenant, TenantStatus.DISCONNECTED, "tenant.disconnected")
@@ -170,13 +163,17 @@ class Tenants:
     async def came_back(self, tenant: str) -> bool:
         """Whether a disconnected tenant consents again; it is connected then."""
         try:
-            self._proof.forget(tenant)
-            await self._proof.prove(tenant)
+            await self._proven(tenant)
         except ContactSyncError as error:
             _log.info("%s stays disconnected: %s", tenant, error)
             return False
         await self._turn(tenant, TenantStatus.CONNECTED, "tenant.reconnected")
         return True
+
+    async def _proven(self, tenant: str) -> frozenset[str]:
+        """The app's permissions in a tenant, as Entra ID says now; no kept token counts."""
+        self._proof.forget(tenant)
+        return await self._proof.prove(tenant)
 
     async def _turn(self, tenant: str, status: TenantStatus, action: str) -> None:
         turned = False

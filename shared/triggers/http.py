@@ -41,7 +41,7 @@ JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 _MAX_DEPTH: Final = 32
 _EXACT: Final = 2**53
-_HEADERS: Final = {
+SAFE_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -49,7 +49,7 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Docs: OWASP REST Security Cheat Sheet (security headers)."""
+"""What every answer has (docs: OWASP REST Security Cheat Sheet, security headers)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,13 @@ class Call:
     @property
     def id(self) -> str:
         """The id in the route; `NotFound` if no id of ours looks like it."""
-        id_ = str(self.request.route_params["id"])
-        if not re.fullmatch(ID_PATTERN, id_):
-            raise NotFound("There is nothing of this id in your tenant.")
-        return id_
+        return self.segment("id", "There is nothing of this id in your tenant.")
 
-    def segment(self, name: str) -> str:
-        """Another part of the route; `NotFound` if no id of ours looks like it."""
+    def segment(self, name: str, refusal: str) -> str:
+        """A part of the route; `NotFound` with the `refusal` if no id of ours looks like it."""
         value = str(self.request.route_params[name])
         if not re.fullmatch(ID_PATTERN, value):
-            raise NotFound(f"There is no {name} of this id.")
+            raise NotFound(refusal)
         return value
 
     @property
@@ -299,7 +296,7 @@ def _require_declared(operation: Operation, answer: Answer) -> None:
 
 
 def _response(answer: Answer, correlation: str) -> func.HttpResponse:
-    headers = {**_HEADERS, "X-Correlation-Id": correlation, **answer.headers}
+    headers = {**SAFE_HEADERS, "X-Correlation-Id": correlation, **answer.headers}
     if answer.body is None:
         return func.HttpResponse(status_code=answer.status, headers=headers)
     if isinstance(answer.body, Tagged):

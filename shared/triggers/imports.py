@@ -1,7 +1,8 @@
 """HTTP: imports and their runs."""
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 
 import azure.functions as func
 from pydantic import Field
@@ -9,7 +10,6 @@ from pydantic import Field
 from shared.adapters.records import Stored
 from shared.domain.models import Import, ImportInput, Model, Targets, TenantStatus
 from shared.domain.reasons import Reason
-from shared.services.licenses import SeatsOutlook
 from shared.triggers.http import Call, api
 from shared.triggers.operations import READERS, WRITERS, Answer, Paging
 from shared.triggers.runs import RunSummary, RunView
@@ -46,17 +46,6 @@ class EstimateView(Model):
     missing: int
     trial_ends: datetime | None
 
-    @classmethod
-    def of(cls, outlook: SeatsOutlook) -> Self:
-        """As the license has it."""
-        return cls(
-            mailboxes=outlook.mailboxes,
-            needed=outlook.needed,
-            free=outlook.free,
-            missing=outlook.missing,
-            trial_ends=outlook.trial_ends,
-        )
-
 
 class CreatedImportView(ImportView):
     """A new import, its first run, and how many seats it needs (null: not known now)."""
@@ -85,7 +74,7 @@ async def create_import(call: Call) -> Answer:
     """Create an import; its first run is queued at once."""
     wanted = call.input(ImportInput)
     made = await call.app.imports.create(call.caller, wanted, call.idempotency_key)
-    seats = EstimateView.of(made.seats) if made.seats is not None else None
+    seats = EstimateView(**asdict(made.seats)) if made.seats is not None else None
     view = CreatedImportView.of(
         made.stored,
         first_run=made.first_run,
@@ -107,7 +96,7 @@ async def create_import(call: Call) -> Answer:
 async def estimate_import(call: Call) -> Answer:
     """Say how many seats an import of these targets would take; nothing is created."""
     targets = call.input(EstimateInput).targets
-    return Answer(EstimateView.of(await call.app.imports.outlook(call.caller, targets)))
+    return Answer(EstimateView(**asdict(await call.app.imports.outlook(call.caller, targets))))
 
 
 @api(bp, "GET", "api/imports", READERS, query=Paging, answers={200: Page[ImportView]})

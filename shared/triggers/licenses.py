@@ -1,5 +1,6 @@
 """HTTP: seats, trial and plan."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
@@ -110,16 +111,4 @@ async def list_seats(call: Call) -> Answer:
 
 
 def _answer(call: Call, stored: Stored[License]) -> Answer:
-    license_ = stored.value
-    return Answer(
-        LicenseView(
-            id=call.caller.tenant,
-            etag=stored.etag,
-            booked=license_.booked,
-            used=license_.used,
-            waiting=license_.waiting,
-            free=license_.free,
-            plan=license_.plan,
-            trial_ends=license_.trial_ends,
-        )
-    )
+    return Answer(LicenseView(id=call.caller.tenant, etag=stored.etag, **asdict(stored.value)))

@@ -1,5 +1,6 @@
 """HTTP: what the service's own people do for a tenant: seats, plan, trial. They see no contacts."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -100,10 +101,5 @@ def _shown(tenant: Tenant, license_: License, etag: str) -> CustomerView:
         region=tenant.region,
         status=tenant.status,
         joined=tenant.joined,
-        booked=license_.booked,
-        used=license_.used,
-        waiting=license_.waiting,
-        free=license_.free,
-        plan=license_.plan,
-        trial_ends=license_.trial_ends,
+        **asdict(license_),
     )

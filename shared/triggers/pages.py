@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import azure.functions as func
 
 from shared import portal
+from shared.triggers.http import SAFE_HEADERS
 from shared.triggers.problems import problem
 from shared.wiring import App, app, new_id
 
@@ -81,7 +82,7 @@ def _response(shown: Page, authority: str, correlation: str) -> func.HttpRespons
     parts = urlsplit(authority)
     entra = f"{parts.scheme}://{parts.netloc}"
     headers = {
-        "Cache-Control": "no-store",
+        **SAFE_HEADERS,
         "Content-Security-Policy": (
             "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
             # A form's redirect counts as its action (CSP3, form-action).
@@ -89,11 +90,7 @@ def _response(shown: Page, authority: str, correlation: str) -> func.HttpRespons
         ),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-        "Referrer-Policy": "no-referrer",
-        "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-        "X-Content-Type-Options": "nosniff",
         "X-Correlation-Id": correlation,
-        "X-Frame-Options": "DENY",
     }
     if shown.cookie is not None:
         name, value = shown.cookie

@@ -1,5 +1,6 @@
 """HTTP: publishing shares."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
@@ -8,7 +9,6 @@ from pydantic import Field
 
 from shared.domain.models import Model, ObjectId
 from shared.domain.sharing import Share, ShareInput
-from shared.services.consumers import Consumer
 from shared.triggers.http import Call, api
 from shared.triggers.operations import READERS, WRITERS, Answer, Paging
 from shared.triggers.views import Page, Tagged
@@ -87,7 +87,11 @@ async def delete_share(call: Call) -> Answer:
 async def list_consumers(call: Call) -> Answer:
     """List who imports a share: which tenants, since when, into how many mailboxes."""
     found = await call.app.shares.consumers(call.caller, call.id)
-    return Answer(Page[ConsumerView](items=list(map(_consumer, found)), next=None))
+    return Answer(
+        Page[ConsumerView](
+            items=[ConsumerView(**asdict(consumer)) for consumer in found], next=None
+        )
+    )
 
 
 @api(
@@ -100,7 +104,9 @@ async def list_consumers(call: Call) -> Answer:
 )
 async def block_consumer(call: Call) -> Answer:
     """Shut a tenant out of a share; its next run removes the contacts. `blocked` undoes it."""
-    await call.app.shares.block(call.caller, call.id, call.segment("tenant"))
+    await call.app.shares.block(
+        call.caller, call.id, call.segment("tenant", "There is no tenant of this id.")
+    )
     return Answer(status=204)
 
 
@@ -117,14 +123,3 @@ async def rotate_share(call: Call) -> Answer:
     """Give a share a new id; the old one goes on only for those who may stay."""
     keep = call.input(RotationInput).keep
     return Answer(ShareView.of(await call.app.shares.rotate(call.caller, call.id, keep)))
-
-
-def _consumer(consumer: Consumer) -> ConsumerView:
-    return ConsumerView(
-        tenant=consumer.tenant,
-        name=consumer.name,
-        domain=consumer.domain,
-        since=consumer.since,
-        imports=consumer.imports,
-        mailboxes=consumer.mailboxes,
-    )

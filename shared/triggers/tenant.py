@@ -89,9 +89,9 @@ class HoldingView(Model):
 @api(bp, "GET", "api/tenant", READERS, joined=False, answers={200: TenantView})
 async def get_tenant(call: Call) -> Answer:
     """Read the caller's tenant: status, consent, region; of one that left the closing report."""
-    report = await call.app.leaving.report(call.caller.tenant)
-    if report is not None:
-        return Answer(_left(report.value))
+    line = await call.app.ledger.closing_line(call.caller.tenant)
+    if line is not None:
+        return Answer(_left(line))
     return _shown(await call.app.tenants.known(call.caller))
 
 

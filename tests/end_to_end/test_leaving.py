@@ -33,6 +33,17 @@ async def leave(world: World) -> Json:
     return shown
 
 
+async def nothing_is_left_in_mailboxes(world: World, partner: World, theirs: Json) -> None:
+    """Not in the tenant's own, nor (from the partner's next run on) in the partner's."""
+    for mailbox in world.targets:
+        box = await world.client.mailbox(world.tenant, mailbox)
+        assert [(f["displayName"], f["contacts"]) for f in box["folders"]] == [("Contacts", [])]
+    partner.days = world.days
+    await partner.next_day()
+    assert (await partner.last_run(theirs["id"]))["reason"] == "share_withdrawn"
+    assert await partner.names(partner.targets[0]) == []
+
+
 async def test_leaving_shows_what_goes_and_needs_both_confirmations(world: World) -> None:
     await world.import_((await world.share())["id"])
 
@@ -81,13 +92,7 @@ async def test_nothing_of_a_tenant_that_left_remains_but_the_closing_line(
     rows = await held_of(cloud, world.tenant, *people, *names)
     partners = [row for row in rows if partner.tenant in row]
     assert [row.split()[0] for row in rows if row not in partners] == ["Ledger"]
-    for mailbox in world.targets:
-        box = await client.mailbox(world.tenant, mailbox)
-        assert [(f["displayName"], f["contacts"]) for f in box["folders"]] == [("Contacts", [])]
-    partner.days = world.days
-    await partner.next_day()
-    assert (await partner.last_run(theirs["id"]))["reason"] == "share_withdrawn"
-    assert await partner.names(partner.targets[0]) == []
+    await nothing_is_left_in_mailboxes(world, partner, theirs)
     assert not [r for r in await held_of(cloud, world.tenant) if not r.startswith("Ledger")]
     await partner.rest()
 

@@ -1,7 +1,7 @@
 """A tenant's whole life: it joins, tries, shares, books, exceeds, loses its consent, and leaves."""
 
 from tests.end_to_end.checks import problem
-from tests.end_to_end.test_leaving import held_of, leave
+from tests.end_to_end.test_leaving import held_of, leave, nothing_is_left_in_mailboxes
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
 from tests.world import World
@@ -72,13 +72,7 @@ async def test_a_tenants_whole_life_leaves_nothing_but_the_closing_line(  # noqa
     # Leaving: contacts and folders go, the partner's too, and so does every row.
     shown = await leave(world)
     assert (shown["imports"], shown["mailboxes"], shown["partners"]) == (1, 3, 1)
-    for mailbox in world.targets:
-        box = await client.mailbox(world.tenant, mailbox)
-        assert [(f["displayName"], f["contacts"]) for f in box["folders"]] == [("Contacts", [])]
-    partner.days = world.days
-    await partner.next_day()
-    assert (await partner.last_run(theirs["id"]))["reason"] == "share_withdrawn"
-    assert await partner.names(partner.targets[0]) == []
+    await nothing_is_left_in_mailboxes(world, partner, theirs)
     left = await world.api.get("/tenant")
     assert left["status"] == "left"
     assert left["report"]["contacts"] == 9

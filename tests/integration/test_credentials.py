@@ -4,7 +4,6 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,14 +26,6 @@ from tests.world import World
 
 CHOICES = ["managed-identity", "key-vault-certificate", "key-vault-secret", "client-secret"]
 OLD, NEW = certificate(), certificate()
-
-
-@pytest.fixture
-async def keys(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keeper]:
-    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
-        monkeypatch.setenv(name, cloud.environment[name])
-    async with keeper(cloud) as found:
-        yield found
 
 
 async def prepare(keys: Keeper, choice: str) -> None:

@@ -12,18 +12,10 @@ from azure.keyvault.secrets.aio import SecretClient
 
 from shared.adapters.vault import ANEW, KEPT, OUTLIVES, Vault
 from shared.domain.errors import Defect, Unavailable
-from tests.integration.keys import Keeper, keeper
+from tests.integration.keys import Keeper
 from tests.local.cloud import LocalCloud
 
 HUSH = "hush-hush-value"
-
-
-@pytest.fixture
-async def keys(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keeper]:
-    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
-        monkeypatch.setenv(name, cloud.environment[name])
-    async with keeper(cloud) as found:
-        yield found
 
 
 @pytest.fixture
