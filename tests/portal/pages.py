@@ -3,14 +3,12 @@
 Whoever adds a page adds a `Look` to `PAGES`; all that goes over pages then goes over it too.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from playwright.async_api import Page, expect
 
 from tests.local.client import Json
-from tests.portal.signing_in import sign_in_as
 
 type Ids = Mapping[str, str]
 type Preparation = Callable[[Page, Ids], Awaitable[None]]
@@ -21,13 +19,14 @@ class Look:
     """A page: its name (in file names too), and its path, which may name ids in braces.
 
     Ids are `{share}`, `{import}`, `{run}`, `{mailbox}` (one that the import fills), `{person}`
-    (one who is shared), `{tenant}` and `{account}` (the admin's object id). `prepare` does what a
-    person would do on the page first; it changes nothing that another look shows.
+    (one who is shared), `{tenant}`. It answers with `status`. `prepare` does what a person would do
+    on the page first (it may end as 422); it changes nothing that another look shows.
     """
 
     name: str
     path: str
     signed_in: bool = True
+    status: int = 200
     prepare: Preparation | None = None
 
     def at(self, ids: Ids) -> str:
@@ -36,13 +35,15 @@ class Look:
 
     async def open(self, page: Page, ids: Ids) -> None:
         """Show it."""
-        await page.goto(self.at(ids))
+        answer = await page.goto(self.at(ids))
+        assert answer is not None
+        assert answer.status == self.status, self.path
         if self.prepare is not None:
             await self.prepare(page, ids)
         await expect(page.locator("h1").first).to_be_visible()
 
 
-def ids_of(made: Json, *, tenant: str, mailbox: str, person: str, account: str) -> dict[str, str]:
+def ids_of(made: Json, *, tenant: str, mailbox: str, person: str) -> dict[str, str]:
     """The ids of a company that has made an import."""
     return {
         "share": made["shareId"],
@@ -51,23 +52,13 @@ def ids_of(made: Json, *, tenant: str, mailbox: str, person: str, account: str) 
         "mailbox": mailbox,
         "person": person,
         "tenant": tenant,
-        "account": account,
     }
 
 
-async def _to_consent(page: Page, ids: Ids) -> None:
-    await sign_in_as(page, ids["account"], at="/join")
-
-
-async def _to_connected(page: Page, ids: Ids) -> None:
-    await _to_consent(page, ids)
-    await page.locator('form[action="/join/consent"] button').click()
-    await page.locator(f'a[href*="chosen={ids["tenant"]}"]').click()
-    await page.wait_for_url(re.compile("/join/consented[?]"))
-
-
 PAGES: tuple[Look, ...] = (
-    Look("join", "/join", signed_in=False),
-    Look("join-consent", "/join", signed_in=False, prepare=_to_consent),
-    Look("join-connected", "/join", signed_in=False, prepare=_to_connected),
+    Look("start-signed-out", "/", signed_in=False),
+    Look("start", "/"),
+    Look("sign-in-needed", "/consented", signed_in=False, status=401),
+    Look("problem", "/signed-in?code=x&state=y", signed_in=False, status=403),
+    Look("consent", "/consent"),
 )

@@ -17,7 +17,7 @@ from typing import Literal
 from playwright.async_api import Browser, StorageState
 
 from tests.local.cloud import BUILD, LocalCloud
-from tests.local.demo import ADMIN, seed
+from tests.local.demo import seed
 from tests.local.demo_data import CONTOSO
 from tests.portal.chromium import chromium
 from tests.portal.pages import PAGES, Ids, Look, ids_of
@@ -25,6 +25,7 @@ from tests.portal.person import DESKTOP, PHONE, Habits, Person
 from tests.portal.signing_in import sign_in_as
 
 FOLDER = BUILD / "screenshots"
+_WHO = "ada@contoso.example"
 _AT_ONCE = 4
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LIKINGS: tuple[Habits, ...] = tuple(
@@ -43,7 +44,6 @@ async def take(looks: Sequence[Look], folder: Path) -> list[str]:
                 tenant=CONTOSO,
                 mailbox=stage.contoso.buyers[0],
                 person=stage.contoso.sellers[0],
-                account=ADMIN,
             )
             places = asyncio.Semaphore(_AT_ONCE)
             state: StorageState | None = None
@@ -60,7 +60,7 @@ async def take(looks: Sequence[Look], folder: Path) -> list[str]:
 
 async def _signed_in(browser: Browser, cloud: LocalCloud) -> StorageState:
     person = await Person.sit_down(browser, cloud)
-    await sign_in_as(person.page, ADMIN)
+    await sign_in_as(person.page, _WHO)
     state = await person.context.storage_state()
     await person.context.close()
     return state
@@ -83,8 +83,8 @@ async def _album(
             continue
         known: Habits = {**habits, "storage_state": state} if signed_in and state else habits
         person = await Person.sit_down(browser, cloud, **known)
-        person.expects(422)
         for look in chosen:
+            person.expects(look.status, 422)
             await look.open(person.page, ids)
             width = habits["viewport"]["width"]
             name = f"{look.name}-{width}-{habits['color_scheme']}-{habits['locale']}.png"

@@ -1,6 +1,7 @@
 """Signing in as a person does: by the portal's button and the Entra simulator's pages."""
 
 import re
+from urllib.parse import urlsplit
 
 from playwright.async_api import Page, expect
 
@@ -20,8 +21,7 @@ async def account(
     """Make somebody known to Entra, who can sign in; the object id."""
     oid = f"{name.lower().replace(' ', '-')}-{tenant}"
     user = {"oid": oid, "name": name, "username": f"{oid}@tenant.invalid", "roles": list(roles)}
-    body = {"tenant": tenant, "name": company, "users": [user]}
-    (await client.send("POST", f"{client.entra}/_sim/tenants", body)).expect(200)
+    await client.know(tenant, company, user)
     return oid
 
 
@@ -37,11 +37,12 @@ async def sign_in(
     await sign_in_as(page, await account(world.client, world.tenant, name, roles), at=at)
 
 
-async def sign_in_as(page: Page, oid: str, *, at: str = "/") -> None:
-    """Sign in whom Entra knows by this object id."""
+async def sign_in_as(page: Page, who: str, *, at: str = "/") -> None:
+    """Sign in whom Entra knows by this object id or user name."""
     await page.goto(at)
-    portal = page.url
+    portal = urlsplit(page.url).netloc
     await page.get_by_role("button", name=BUTTON).first.click()
-    await page.locator(f'a[href*="login_hint={oid}"]').click()
-    await page.wait_for_url(lambda url: url.split("/")[2] == portal.split("/")[2])
-    await expect(page.locator("h1")).to_be_visible()
+    named = page.locator("a").filter(has_text=f"({who})")
+    await page.locator(f'a[href*="login_hint={who}"]').or_(named).first.click()
+    await page.wait_for_url(lambda url: urlsplit(url).netloc == portal)
+    await expect(page.locator("h1").first).to_be_visible()

@@ -28,7 +28,6 @@ async def company(cloud: LocalCloud) -> AsyncIterator[dict[str, str]]:
         tenant=world.tenant,
         mailbox=world.targets[0],
         person=world.people[0],
-        account=await account(cloud.client, world.tenant),
     )
     await world.rest()
 
@@ -41,7 +40,7 @@ async def signed_in(
     if not any(look.signed_in for look in PAGES):
         return None
     person = await Person.sit_down(browser, cloud)
-    await sign_in_as(person.page, company["account"])
+    await sign_in_as(person.page, await account(cloud.client, company["tenant"]))
     state = await person.context.storage_state()
     await person.leave()
     return state
@@ -54,7 +53,7 @@ async def seated(
     if look.signed_in and signed_in:
         habits["storage_state"] = signed_in
     person = await new_person(**habits)
-    person.expects(422)
+    person.expects(look.status, 422)
     return person.page
 
 

@@ -18,7 +18,7 @@ def told(person: Person) -> str:
 async def test_a_message_on_the_console_and_an_error_of_a_script_are_troubles(
     person: Person,
 ) -> None:
-    await person.page.goto("/join")
+    await person.page.goto("/")
     await person.page.evaluate("console.warn('mind the gap')")
     await person.page.evaluate("setTimeout(() => { throw new Error('broken') })")
     await person.page.wait_for_timeout(100)
@@ -32,7 +32,7 @@ async def test_a_message_on_the_console_and_an_error_of_a_script_are_troubles(
 async def test_a_script_that_was_slipped_into_a_page_does_not_run_and_is_a_trouble(
     person: Person,
 ) -> None:
-    await person.page.goto("/join")
+    await person.page.goto("/")
 
     await person.page.evaluate(
         "{ const s = document.createElement('script'); s.textContent = 'window.slipped = 1';"
@@ -51,29 +51,32 @@ async def test_what_is_loaded_from_elsewhere_is_a_trouble(person: Person, client
 
 
 async def test_a_page_that_refuses_is_a_trouble_unless_it_is_expected(person: Person) -> None:
-    await person.page.goto("/join/signed-in?code=x&state=y")
+    await person.page.goto("/signed-in?code=x&state=y")
     unexpected = told(person)
     person.expects(403)
-    await person.page.goto("/join/signed-in?code=x&state=y")
+    await person.page.goto("/signed-in?code=x&state=y")
 
     assert "403" in unexpected
     assert told(person) == ""
 
 
 async def test_what_nobody_could_read_is_a_violation(person: Person) -> None:
-    await person.page.goto("/join")
+    await person.page.goto("/")
     await person.page.evaluate(
-        "document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"/join\">')"
+        "document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"/\">')"
     )
 
     assert any(found.startswith("image-alt") for found in await violations(person.page))
 
 
-async def test_whoever_picks_an_account_at_entra_is_back_and_called_by_name(
+async def test_whoever_picks_an_account_at_entra_is_back_and_signed_in(
     new_person: NewPerson, world: World
 ) -> None:
     person = await new_person(java_script_enabled=False)
 
-    await sign_in(person.page, world, at="/join", name="Grace Hopper")
+    await sign_in(person.page, world, name="Grace Hopper")
 
-    assert "Grace Hopper" in await person.page.inner_text("main")
+    (session,) = [c for c in await person.context.cookies() if c["name"] == "__Host-session"]
+    assert session["secure"]
+    assert session["httpOnly"]
+    assert person.page.url == f"{person.portal}/"
