@@ -15,7 +15,6 @@ _SMALL = (
     "--disable-dev-shm-usage",
     "--disable-gpu",
     "--renderer-process-limit=2",
-    "--disable-features=Translate,MediaRouter,OptimizationHints",
 )
 
 

@@ -60,5 +60,6 @@ PAGES: tuple[Look, ...] = (
     Look("start", "/"),
     Look("sign-in-needed", "/consented", signed_in=False, status=401),
     Look("problem", "/signed-in?code=x&state=y", signed_in=False, status=403),
+    Look("signed-in-again", "/signed-in-again"),
     Look("consent", "/consent"),
 )

@@ -17,9 +17,10 @@ async def account(
     name: str = "Ada Admin",
     roles: tuple[str, ...] = ("Admin",),
     company: str = "",
+    oid: str = "",
 ) -> str:
-    """Make somebody known to Entra, who can sign in; the object id."""
-    oid = f"{name.lower().replace(' ', '-')}-{tenant}"
+    """Make somebody known to Entra, who can sign in; the object id (made of the name, if none)."""
+    oid = oid or f"{name.lower().replace(' ', '-')}-{tenant}"
     user = {"oid": oid, "name": name, "username": f"{oid}@tenant.invalid", "roles": list(roles)}
     await client.know(tenant, company, user)
     return oid

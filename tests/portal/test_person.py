@@ -1,8 +1,11 @@
 """What watches over the browser sees what goes wrong, or no other test here would prove a thing."""
 
+import pytest
+
 from tests.local.client import Client
 from tests.portal.axe import violations
 from tests.portal.conftest import NewPerson
+from tests.portal.hostile import FOUND, NAMES
 from tests.portal.person import Person
 from tests.portal.signing_in import sign_in
 from tests.world import World
@@ -80,3 +83,14 @@ async def test_whoever_picks_an_account_at_entra_is_back_and_signed_in(
     assert session["secure"]
     assert session["httpOnly"]
     assert person.page.url == f"{person.portal}/"
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+async def test_what_a_hostile_name_does_to_a_careless_page_is_found(
+    person: Person, number: int
+) -> None:
+    await person.page.goto("/")
+    await person.page.evaluate("n => document.querySelector('h1').innerHTML = n", NAMES[number])
+
+    assert await person.page.evaluate(FOUND) != []
+    person.troubles.clear()

@@ -1,0 +1,68 @@
+"""What another site, open in the same browser, can do to somebody who is signed in: nothing."""
+
+from tests.local.client import Client
+from tests.portal.person import Person
+from tests.portal.signing_in import sign_in
+from tests.world import World
+
+
+async def at_another_site(person: Person, client: Client, content: str) -> None:
+    """Show a page of another site, on another name of this machine."""
+    elsewhere = f"{client.graph.replace('127.0.0.1', 'localhost')}/page"
+
+    async def serve(route: object) -> None:
+        await route.fulfill(content_type="text/html", body=content)  # type: ignore[attr-defined]
+
+    # The local cloud stands for what is on the internet elsewhere: any site may ask for it.
+    await person.context.grant_permissions(["local-network-access"])
+    await person.context.route(elsewhere, serve)
+    await person.page.goto(elsewhere)
+
+
+async def cookies(person: Person) -> set[str]:
+    return {str(cookie.get("name")) for cookie in await person.context.cookies(person.portal)}
+
+
+async def test_a_form_of_another_site_signs_nobody_out(
+    person: Person, client: Client, world: World
+) -> None:
+    await sign_in(person.page, world)
+    form = f'<form method="post" action="{person.portal}/sign-out"><button>Win!</button></form>'
+    await at_another_site(person, client, form)
+
+    async with person.page.expect_response("**/sign-out") as answered:
+        await person.page.get_by_role("button").click()
+
+    assert (await answered.value).status == 403
+    assert "cookie" not in await (await answered.value).request.all_headers()
+    assert "__Host-session" in await cookies(person)
+    person.troubles.clear()
+
+
+async def test_another_site_cannot_show_a_page_in_a_frame(
+    person: Person, client: Client, world: World
+) -> None:
+    await sign_in(person.page, world)
+    await at_another_site(person, client, f'<iframe src="{person.portal}/"></iframe>')
+
+    assert person.page.frames[1].url == "chrome-error://chromewebdata/"
+    assert any("frame-ancestors" in trouble for trouble in person.troubles), person.troubles
+    person.troubles.clear()
+
+
+async def test_another_site_that_opens_a_page_gets_no_hold_of_it(
+    person: Person, client: Client, world: World
+) -> None:
+    await sign_in(person.page, world)
+    await at_another_site(
+        person, client, f"<button onclick=\"w = window.open('{person.portal}/')\">Open</button>"
+    )
+
+    async with person.context.expect_page() as opened:
+        await person.page.get_by_role("button").click()
+    window = await opened.value
+    await window.wait_for_load_state()
+
+    assert await window.evaluate("window.opener") is None
+    assert await person.page.evaluate("w.closed") is True
+    person.troubles.clear()
