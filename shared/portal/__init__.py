@@ -31,6 +31,12 @@ def gettext(language: str) -> Callable[[str], str]:
     return lambda text: text
 
 
+def ngettext(language: str) -> Callable[[str, str, int], str]:
+    """What translates a text with a number into a language."""
+    del language
+    return lambda one, many, num: one if num == 1 else many
+
+
 def asset(name: str) -> str:
     """The address of a static file; it changes with the file, so that it may be kept for long."""
     content, _ = static_file(name) or (b"", "")

@@ -126,9 +126,16 @@ class Visit:
         """A text in the visitor's language."""
         return portal.gettext(self.language)(text)
 
-    def messages(self, error: CallerError) -> dict[str, str]:
-        """What is wrong with each field, in the visitor's language, by the field's JSON path."""
-        return {e.field: self.gettext(e.message) for e in error.errors}
+    def ngettext(self, one: str, many: str, num: int) -> str:
+        """A text with a number in the visitor's language."""
+        return portal.ngettext(self.language)(one, many, num) % {"num": num}
+
+    def wrong(self, error: CallerError | None) -> dict[str, str]:
+        """What is wrong, in the visitor's language, by each field's JSON path, or '' for it all."""
+        if error is None:
+            return {}
+        by_field = {e.field: self.gettext(e.message) for e in error.errors}
+        return by_field or {"": self.gettext(error.detail)}
 
     async def kept(self, purpose: Purpose) -> dict[str, Any] | None:
         """What this browser keeps for a purpose; None if there is nothing, or it is too old."""
@@ -216,7 +223,7 @@ async def _require_own_form(visit: Visit, *, token: bool) -> None:
     req = visit.request
     if len(req.get_body()) > _MAX_FORM:
         raise PayloadTooLarge(f"A form may have at most {_MAX_FORM // 1024} KiB.")
-    if req.headers.get("Origin") != visit.app.settings.portal_origin.rstrip("/"):
+    if req.headers.get("Origin") != visit.app.settings.portal_origin:
         raise Forbidden("This was not sent from a page of Contact Sync: open it and try again.")
     if req.get_body() and not str(req.headers.get("Content-Type")).startswith(_FORM_TYPE):
         raise InvalidInput(f"A form has the type {_FORM_TYPE}.")
