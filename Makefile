@@ -8,10 +8,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 NODE := tests/local/node_modules/.ready
 
-.PHONY: help demo serve test lint format bench lock clean
+.PHONY: help demo serve test screenshots lint format bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
 
 demo: $(READY) $(NODE) ## the whole job on this machine: two companies, three runs, checked
 	$(BIN)/python -m tests.local demo
@@ -20,11 +20,16 @@ serve: $(READY) $(NODE) ## keep the local cloud up with the demo's data, until C
 	$(BIN)/python -m tests.local serve --demo
 
 test: $(READY) $(NODE) ## all tests, with coverage; ARGS="-k word" for some of them
+	@.ci/find-chromium >/dev/null
 	@mkdir -p build/coverage
 	@rm -f build/coverage/data*
 	$(BIN)/coverage run -m pytest -n 3 --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+screenshots: $(READY) $(NODE) ## every page of the portal, into build/screenshots/; ARGS="--only word"
+	@.ci/find-chromium >/dev/null
+	$(BIN)/python -m tests.portal.screenshots $(ARGS)
 
 lint: $(READY) ## style, types, layers and known weaknesses
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from function_app import app
+from tests import routes
 from tests.end_to_end.checks import UNKNOWN, problem
 from tests.local.client import Api, Client
 from tests.world import World
@@ -85,19 +85,7 @@ MAY: dict[str, frozenset[str]] = {
 }
 
 
-def served() -> list[str]:
-    """Every route of the app; its functions can be asked for once only."""
-    found = []
-    for function in app.get_functions():
-        bound = function.get_trigger()
-        assert bound is not None
-        trigger = bound.get_dict_repr()
-        if trigger["type"] == "httpTrigger":
-            found += [f"{m.value!s} {trigger['route']}" for m in trigger["methods"]]
-    return sorted(found)
-
-
-SERVED = served()
+SERVED = [str(route) for route in routes.SERVED]
 ROUTES = [route for route in SERVED if " api/" in route]
 
 

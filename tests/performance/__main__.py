@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.local.cloud import BUILD, LocalCloud
-from tests.performance import counts, fleet, naive, report, speed
+from tests.performance import counts, fleet, naive, portal, report, speed
 from tests.performance.engine import Engine, engine
 
 type Part = Callable[[LocalCloud, Engine, int], Awaitable[dict[str, Any]]]
@@ -60,6 +60,10 @@ async def _run(cloud: LocalCloud, made: Engine, mailboxes: int) -> dict[str, Any
     return await fleet.whole_run(cloud, mailboxes)
 
 
+async def _portal(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    return await portal.pages(cloud, made)
+
+
 PARTS: dict[str, Part] = {
     "decisions": _decisions,
     "libraries": _libraries,
@@ -69,6 +73,7 @@ PARTS: dict[str, Part] = {
     "loop": _loop,
     "naive": _naive,
     "counts": _counts,
+    "portal": _portal,
     "run": _run,
 }
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.performance.counts import allowed
+from tests.performance.portal import MOST_BYTES
 
 mpl.use("Agg")
 
@@ -42,6 +43,10 @@ def table(measured: dict[str, Any]) -> Table:
             ratio = f" ({cost['requests_ratio']} x ours)" if "requests_ratio" in cost else ""
             slower = f", {cost['time_ratio']} x the time" if "time_ratio" in cost else ""
             made.add_row(f"naive: {way}", day, f"{cost['requests']} requests{ratio}{slower}", "")
+    for page, cost in measured.get("portal", {}).items():
+        times = f"{cost['small']} x a bare trigger, large company {cost['large']} x"
+        made.add_row("portal", page, times, "")
+        made.add_row("portal, bytes", page, f"{cost['bytes']:,}", f"{MOST_BYTES:,}")
     run = measured.get("run", {})
     for name, value in run.items():
         if isinstance(value, dict):

@@ -1,0 +1,47 @@
+"""Headless Chromium, driven by Playwright; `.ci/find-chromium` finds it, or gets it."""
+
+import asyncio
+import os
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Browser, async_playwright
+
+from tests.local.cloud import ROOT
+
+_SMALL = (
+    # /dev/shm is small in containers.
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--renderer-process-limit=2",
+    "--disable-features=Translate,MediaRouter,OptimizationHints",
+)
+
+
+async def find() -> str:
+    """The path of a Chromium that runs; `RuntimeError` says how to get one if there is none."""
+    finder = await asyncio.create_subprocess_exec(
+        str(ROOT / ".ci" / "find-chromium"), stdout=PIPE, stderr=PIPE
+    )
+    found, complaint = await finder.communicate()
+    if finder.returncode:
+        raise RuntimeError(complaint.decode("utf-8", "replace").strip())
+    return found.decode().strip()
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser that runs until it is left."""
+    path = await find()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=path,
+            args=list(_SMALL),
+            # Its sandbox does not run as root (docs: Playwright, Docker).
+            chromium_sandbox=os.geteuid() != 0,
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()

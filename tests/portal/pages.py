@@ -1,0 +1,64 @@
+"""Every page of the portal, as something to look at: for screenshots, checks and measurements.
+
+Whoever adds a page adds a `Look` to `PAGES`; all that goes over pages then goes over it too.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from playwright.async_api import Page, expect
+
+from tests.local.client import Json
+
+type Ids = Mapping[str, str]
+type Preparation = Callable[[Page, Ids], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A page: its name (in file names too), and its path, which may name ids in braces.
+
+    Ids are `{share}`, `{import}`, `{run}`, `{mailbox}` (one that the import fills), `{person}`
+    (one who is shared), `{tenant}`. It answers with `status`. `prepare` does what a person would do
+    on the page first (it may end as 422); it changes nothing that another look shows.
+    """
+
+    name: str
+    path: str
+    signed_in: bool = True
+    status: int = 200
+    prepare: Preparation | None = None
+
+    def at(self, ids: Ids) -> str:
+        """The path with these ids."""
+        return self.path.format_map(ids)
+
+    async def open(self, page: Page, ids: Ids) -> None:
+        """Show it."""
+        answer = await page.goto(self.at(ids))
+        assert answer is not None
+        assert answer.status == self.status, self.path
+        if self.prepare is not None:
+            await self.prepare(page, ids)
+        await expect(page.locator("h1").first).to_be_visible()
+
+
+def ids_of(made: Json, *, tenant: str, mailbox: str, person: str) -> dict[str, str]:
+    """The ids of a company that has made an import."""
+    return {
+        "share": made["shareId"],
+        "import": made["id"],
+        "run": made["firstRun"],
+        "mailbox": mailbox,
+        "person": person,
+        "tenant": tenant,
+    }
+
+
+PAGES: tuple[Look, ...] = (
+    Look("start-signed-out", "/", signed_in=False),
+    Look("start", "/"),
+    Look("sign-in-needed", "/consented", signed_in=False, status=401),
+    Look("problem", "/signed-in?code=x&state=y", signed_in=False, status=403),
+    Look("consent", "/consent"),
+)

@@ -1,0 +1,262 @@
+"""What no page may lack, whichever it is: these tests go over every function that is registered."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.checks import UNKNOWN
+from tests.local.cloud import LocalCloud
+from tests.portal.signing_in import account
+from tests.routes import PAGES, Route
+from tests.world import World
+
+GETS = [route for route in PAGES if route.method == "GET"]
+POSTS = [route for route in PAGES if route.method == "POST"]
+OPEN = {"sign-in", "language"}
+"""Forms that anybody may send, from our own pages: they change only what this browser keeps."""
+
+
+@dataclass(slots=True)
+class Company:
+    """A company with something to lose, and two people of it who are signed in."""
+
+    world: World
+    ids: dict[str, str]
+    admin: Browser
+    colleague: Browser
+
+    def path(self, route: Route) -> str:
+        """A route's path with ids of what is really there."""
+        path = re.sub(r"\{\w+:maxlength\(0\)\?\}", "", route.path)
+        known = self.ids.get(path.split("/", maxsplit=1)[0], UNKNOWN)
+        path = path.replace("{id}", known)
+        path = path.replace("{mailbox}", self.world.targets[0])
+        return "/" + re.sub(r"\{[^}]+\}", UNKNOWN, path)
+
+    async def held(self) -> list[Any]:
+        """All that a form could change."""
+        lists = ("/ledger", "/shares", "/imports", "/runs", "/licenses/seats")
+        return [await self.world.api.all(each) for each in lists] + [
+            await self.world.api.get("/licenses"),
+            await self.world.api.get("/tenant"),
+        ]
+
+    async def token(self, browser: Browser) -> str:
+        """What that person's forms carry."""
+        shown = await browser.open("/")
+        return dict(shown.form("/sign-out").fields)["token"]
+
+
+@pytest.fixture(scope="module")
+async def company(cloud: LocalCloud) -> AsyncIterator[Company]:
+    world = await World.create(cloud.client)
+    share = await world.share()
+    made = await world.import_(share["id"])
+    people = []
+    for name in ("Ada Admin", "Bob Admin"):
+        browser = Browser(cloud.client)
+        await browser.sign_in(await account(cloud.client, world.tenant, name))
+        people.append(browser)
+    ids = {"shares": share["id"], "imports": made["id"], "runs": made["firstRun"]}
+    yield Company(world, ids, *people)
+    await world.rest()
+
+
+@pytest.mark.parametrize("route", GETS, ids=str)
+@pytest.mark.parametrize("signed_in", [False, True], ids=["stranger", "admin"])
+async def test_a_page_keeps_itself_to_who_asked_and_out_of_others_frames(
+    company: Company, route: Route, *, signed_in: bool
+) -> None:
+    browser = company.admin.copy() if signed_in else Browser(company.world.client)
+
+    shown = await browser.open(company.path(route), follow=False)
+
+    directives = [part.split() for part in shown.headers["content-security-policy"].split(";")]
+    policy = {name: set(values) for name, *values in directives}
+    assert shown.status < 500
+    assert policy["default-src"] == {"'none'"}
+    assert policy["frame-ancestors"] == {"'none'"}
+    assert policy["base-uri"] == {"'none'"}
+    for kind in ("script-src", "style-src", "img-src", "connect-src"):
+        assert policy.get(kind, {"'self'"}) == {"'self'"}, kind
+    entra = {origin for origin in policy["form-action"] if origin != "'self'"}
+    assert len(entra) == 1
+    assert not any("unsafe" in value or "*" in value for each in policy.values() for value in each)
+    assert shown.headers["x-frame-options"] == "DENY"
+    assert shown.headers["x-content-type-options"] == "nosniff"
+    assert shown.headers["cache-control"] == "no-store"
+    assert shown.headers["cross-origin-opener-policy"] == "same-origin"
+    assert "referrer-policy" in shown.headers
+
+
+@pytest.mark.parametrize("route", GETS, ids=str)
+async def test_a_page_holds_no_script_and_no_style_of_its_own(
+    company: Company, route: Route
+) -> None:
+    shown = await company.admin.copy().open(company.path(route), follow=False)
+
+    assert not re.search(r"<script(?![^>]*\ssrc=)", shown.text)
+    assert not re.search(r"<style|<[^>]+\s(style|on\w+)=", shown.text)
+    for link in re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="([^"]*)"', shown.text):
+        assert urlsplit(link).netloc == "", link
+
+
+@pytest.mark.parametrize("route", PAGES, ids=str)
+async def test_every_cookie_is_for_our_server_alone(company: Company, route: Route) -> None:
+    shown = await company.admin.copy().open(
+        company.path(route), route.method, [("token", "none")], follow=False
+    )
+
+    for cookie in shown.cookies:
+        name, *attributes = [part.strip() for part in cookie.split(";")]
+        given = {attribute.lower() for attribute in attributes}
+        assert name.startswith("__Host-")
+        assert {"path=/", "secure", "httponly"} <= given
+        assert given & {"samesite=lax", "samesite=strict"}
+        assert not any(attribute.startswith("domain") for attribute in given)
+
+
+async def test_a_sign_in_makes_another_session_and_its_cookie_is_guarded(
+    company: Company,
+) -> None:
+    """Session fixation: what the browser had before is no session afterwards."""
+    oid = await account(company.world.client, company.world.tenant)
+    browser = Browser(company.world.client, {"__Host-session": "chosen by somebody else"})
+    picker = await browser.submit(await browser.open("/"), "/sign-in", to="/")
+    redirect = await browser.pick(picker, follow=False, login_hint=oid)
+    back = await browser.open(redirect.headers["location"], follow=False)
+
+    (session,) = (cookie for cookie in back.cookies if cookie.startswith("__Host-session="))
+
+    assert browser.cookies["__Host-session"] not in {"", "chosen by somebody else"}
+    for attribute in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert f"; {attribute}" in session
+    assert "Domain" not in session
+
+
+FORGED: dict[str, tuple[str, dict[str, str]]] = {
+    "without a token": ("", {}),
+    "with a made-up token": ("made-up", {}),
+    "with a colleague's token": ("colleague", {}),
+    "from another site": ("own", {"Origin": "https://evil.example"}),
+    "from a site with our name in front": ("own", {"Origin": "{origin}.evil.example"}),
+    "from nowhere": ("own", {"Origin": "null"}),
+    "without an origin": ("own", {"Origin": "", "Sec-Fetch-Site": "cross-site"}),
+}
+
+
+@pytest.mark.parametrize("route", [r for r in POSTS if r.path not in OPEN], ids=str)
+async def test_a_form_that_our_page_did_not_send_changes_nothing(
+    company: Company, route: Route
+) -> None:
+    browser = company.admin.copy()
+    tokens = {
+        "own": await company.token(browser),
+        "colleague": await company.token(company.colleague),
+        "made-up": "made-up",
+        "": "",
+    }
+    before = await company.held()
+
+    answers = {
+        way: await browser.open(
+            company.path(route),
+            "POST",
+            [("token", tokens[token])],
+            follow=False,
+            headers={n: v.replace("{origin}", browser.origin) for n, v in headers.items()},
+        )
+        for way, (token, headers) in FORGED.items()
+    }
+
+    assert {way: shown.status for way, shown in answers.items()} == dict.fromkeys(FORGED, 403)
+    assert await company.held() == before
+
+
+@pytest.mark.parametrize("route", [r for r in POSTS if r.path not in OPEN], ids=str)
+async def test_a_stranger_who_sends_a_form_is_asked_to_sign_in(
+    company: Company, route: Route
+) -> None:
+    token = await company.token(company.admin.copy())
+    before = await company.held()
+
+    shown = await Browser(company.world.client).open(
+        company.path(route), "POST", [("token", token)], follow=False
+    )
+
+    assert shown.status == 401
+    assert await company.held() == before
+
+
+@pytest.mark.parametrize("route", [r for r in POSTS if r.path in OPEN], ids=str)
+async def test_a_form_for_anybody_is_not_taken_from_another_site(
+    company: Company, route: Route
+) -> None:
+    browser = Browser(company.world.client)
+
+    shown = await browser.open(
+        company.path(route),
+        "POST",
+        [("language", "de"), ("to", "/")],
+        follow=False,
+        headers={"Origin": "https://evil.example"},
+    )
+
+    assert shown.status == 403
+    assert shown.cookies == []
+
+
+ELSEWHERE = [
+    "//evil.example",
+    "///evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "\\/evil.example",
+    "https://evil.example",
+    "https:evil.example",
+    "https:/evil.example",
+    "HTTPS://evil.example",
+    "javascript:alert(1)",
+    "data:text/html,hello",
+    "%2f%2fevil.example",
+    "/%09/evil.example",
+    "/\t/evil.example",
+    "\t//evil.example",
+    " //evil.example",
+    "/\n/evil.example",
+    "/\r\nLocation: https://evil.example",
+    "/\x00/evil.example",
+    "evil.example",
+    ".evil.example",
+    "@evil.example",
+    "?//evil.example",
+    "",
+    "/" + "a" * 5_000,
+]
+
+
+@pytest.mark.parametrize("to", ELSEWHERE, ids=[quote(to[:40], safe="") for to in ELSEWHERE])
+@pytest.mark.parametrize("form", ["sign-in", "language"])
+async def test_no_form_leads_away_from_our_pages(company: Company, form: str, to: str) -> None:
+    browser = Browser(company.world.client)
+    if form == "language":
+        fields = [("language", "de"), ("to", to)]
+        shown = await browser.open("/language", "POST", fields, follow=False)
+    else:
+        oid = await account(company.world.client, company.world.tenant)
+        page = await browser.open("/")
+        picker = await browser.submit(page, "/sign-in", to=to)
+        redirect = await browser.pick(picker, follow=False, login_hint=oid)
+        shown = await browser.open(redirect.headers["location"], follow=False)
+
+    target = shown.headers["location"]
+
+    assert shown.status == 303
+    assert re.fullmatch(r"/(?![/\\])[!-~]*", target), target
+    assert ":" not in target.split("/")[1]
+    assert len(target) < 2_000
