@@ -17,8 +17,9 @@ HTTP (API Management publishes it; each call needs an Entra access token, but th
     operator.py   list_tenants, get_customer, change_customer
     health.py     health
     openapi.py    get_openapi
-    join.py       join, begin_joining, signed_in, ask_consent, consented, get_static (pages for a
-                  browser, which sign in by themselves)
+Pages (for browsers; forms carry a token of who is signed in)
+    portal_start.py    show_start, show_consent, ask_consent, consented
+    portal_sign_in.py  sign_in, signed_in, sign_out, change_language, get_static
 Timers
     timers.py     start_daily_runs, start_hourly_runs, sweep_leftovers
 Queues
@@ -37,12 +38,13 @@ from shared.triggers import (
     adoptions,
     health,
     imports,
-    join,
     ledger,
     licenses,
     openapi,
     operator,
     people,
+    portal_sign_in,
+    portal_start,
     previews,
     publications,
     queues,
@@ -68,7 +70,8 @@ for module in (
     operator,
     health,
     openapi,
-    join,
+    portal_start,
+    portal_sign_in,
     timers,
     queues,
 ):

@@ -2,7 +2,7 @@
 
 In Azure the function app's application settings are the environment; locally
 `local.settings.json` or the local cloud sets them. No setting holds a secret of production:
-`APP_CLIENT_SECRET` is taken only for an Entra simulator on this machine.
+`APP_CLIENT_SECRET` and `SESSION_KEY` are taken only for an Entra simulator on this machine.
 """
 
 import logging
@@ -36,6 +36,10 @@ class Settings(BaseModel):
     - `key-vault-certificate`, `key-vault-secret`: by what the vault keeps under
       `credential_name`.
     - `client-secret`: by `client_secret`, to a simulator on this machine only.
+
+    `portal_origin` is where browsers find the portal, such as https://portal.example; it is never
+    taken from a request. What they keep for us is sealed with a key that the vault keeps, or on
+    this machine with `session_key`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -81,8 +85,6 @@ class Settings(BaseModel):
         Raises `Defect` that names each setting that is missing or wrong, never with its value.
         """
         given = {name: value for name, value in environment.items() if value}
-        if "WEBSITE_HOSTNAME" in given and "localhost" not in given["WEBSITE_HOSTNAME"]:
-            given.setdefault("PORTAL_ORIGIN", f"https://{given['WEBSITE_HOSTNAME']}")
         wrong = dict(_wrong(given))
         try:
             found = cls.model_validate(given)
@@ -139,17 +141,33 @@ def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     tables, queues = (f"AzureWebJobsStorage__{kind}ServiceUri" for kind in ("table", "queue"))
     if "AzureWebJobsStorage" not in given and not (tables in given and queues in given):
         yield "AzureWebJobsStorage", f"set it, or {tables} and {queues}"
-    known = {"ENTRA_AUTHORITY": _AUTHORITY, "GRAPH_ENDPOINT": _GRAPH, "PORTAL_ORIGIN": _AUTHORITY}
+    known = {"ENTRA_AUTHORITY": _AUTHORITY, "GRAPH_ENDPOINT": _GRAPH}
     for name, default in known.items():
         if not _safe(given.get(name, default)):
             yield name, "must be an https URL"
     authority_is_local = is_loopback(given.get("ENTRA_AUTHORITY", _AUTHORITY))
-    for name in ("APP_CLIENT_SECRET", "SESSION_KEY"):
-        if name in given and not authority_is_local:
-            yield name, "remove it: a secret is kept in Key Vault, not in a setting"
+    if "APP_CLIENT_SECRET" in given and not authority_is_local:
+        yield "APP_CLIENT_SECRET", "remove it: a secret is kept in Key Vault, not in a setting"
     if "KEY_VAULT_URI" in given and not _is_vault(given["KEY_VAULT_URI"]):
         yield "KEY_VAULT_URI", "must be a vault's URI, such as https://NAME.vault.azure.net"
+    yield from _wrong_for_browsers(given, authority_is_local=authority_is_local)
     yield from _wrong_choice(given, authority_is_local=authority_is_local)
+
+
+def _wrong_for_browsers(
+    given: Mapping[str, str], *, authority_is_local: bool
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with the settings of the portal."""
+    if "PORTAL_ORIGIN" in given and not _is_origin(given["PORTAL_ORIGIN"]):
+        yield "PORTAL_ORIGIN", "must be an https origin without a path, such as https://NAME"
+    if authority_is_local:
+        return
+    if "PORTAL_ORIGIN" not in given:
+        yield "PORTAL_ORIGIN", "set it to where browsers find the portal"
+    if "SESSION_KEY" in given:
+        yield "SESSION_KEY", "remove it: Key Vault keeps the key, as session-key"
+    if "KEY_VAULT_URI" not in given:
+        yield "KEY_VAULT_URI", "set it to the URI of the vault that keeps session-key"
 
 
 def _wrong_choice(
@@ -181,6 +199,14 @@ def _safe(url: str) -> bool:
     if parts is None or not parts.hostname:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def _is_origin(url: str) -> bool:
+    """Whether a URL is scheme, host and port alone, written as browsers write it."""
+    parts = _split(url)
+    if parts is None or "@" in parts.netloc or not _safe(url):
+        return False
+    return url == f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def _is_vault(uri: str) -> bool:

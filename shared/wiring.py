@@ -90,6 +90,7 @@ class App:
     credentials: AppCredentials
     http: httpx.AsyncClient
     tokens: AccessTokens
+    seal: Seal
     joining: Joining
     limiter: Limiter
     tenants: Tenants
@@ -201,15 +202,13 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     )
     holdings = Holdings(tables)
     tokens = AccessTokens(http, settings.entra_authority, settings.client_id)
-    seal = Seal(partial(_session_keys, settings, vault), clock)
     joining = Joining(
-        SignIn(settings.entra_authority, settings.client_id, credentials.for_sign_in),
-        tokens,
-        tenants,
-        seal,
-        settings.entra_authority,
-        settings.client_id,
-        settings.portal_origin,
+        sign_in=SignIn(settings.entra_authority, settings.client_id, credentials.for_sign_in),
+        tokens=tokens,
+        tenants=tenants,
+        authority=settings.entra_authority,
+        client_id=settings.client_id,
+        origin=settings.portal_origin,
     )
     return App(
         settings=settings,
@@ -220,6 +219,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         credentials=credentials,
         http=http,
         tokens=tokens,
+        seal=Seal(partial(_session_keys, settings, vault), clock),
         joining=joining,
         limiter=limiter,
         tenants=tenants,

@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx
@@ -91,7 +91,7 @@ class AccessTokens:
         claims, issuer = await self._claims(token, self._audiences)
         if not _is_access_token(claims):
             raise Unauthenticated("This is no access token for this API, but an id token.")
-        return self._trusted(claims, issuer)
+        return self._trusted(claims, issuer, by_directory="scp" in claims)
 
     async def signed_in(self, id_token: str, nonce: str) -> Caller:
         """Who has just signed in, by the id token of a sign-in that we began with this `nonce`.
@@ -103,7 +103,8 @@ class AccessTokens:
             raise Unauthenticated("The id token belongs to another sign-in.")
         if claims["tid"] == _PERSONAL:
             raise Unauthenticated("Sign in with a work account: this is a personal one.")
-        return self._trusted(claims, issuer)
+        caller = self._trusted(claims, issuer, by_directory=True)
+        return replace(caller, origin="portal")
 
     async def _claims(self, token: str, audiences: list[str]) -> tuple[dict[str, Any], str]:
         """The claims of a token that Entra signed for us, and the issuer its key may sign for."""
@@ -129,8 +130,11 @@ class AccessTokens:
             raise Unauthenticated(message) from error
         return claims, key.issuer
 
-    def _trusted(self, claims: dict[str, Any], key_issuer: str) -> Caller:
-        """The caller, if tenant, issuer and key belong together (access-tokens: recap)."""
+    def _trusted(self, claims: dict[str, Any], key_issuer: str, *, by_directory: bool) -> Caller:
+        """The caller, if tenant, issuer and key belong together (access-tokens: recap).
+
+        Only a person is an admin `by_directory`: an app that is one was not asked for here.
+        """
         tenant, oid = str(claims["tid"]), str(claims["oid"])
         if not (_ID.fullmatch(tenant) and _ID.fullmatch(oid)):
             raise Unauthenticated("The access token names no tenant or no user.")
@@ -139,7 +143,7 @@ class AccessTokens:
         if claims.get("ver") != "2.0" or not own:
             raise Unauthenticated("The access token was not issued by its tenant's Entra ID.")
         roles = _texts(claims.get("roles"))
-        if _texts(claims.get("wids")) & _ASSIGNERS:
+        if by_directory and _texts(claims.get("wids")) & _ASSIGNERS:
             roles |= {"Admin"}
         return Caller(tenant=tenant, oid=oid, name=str(claims.get("name") or "")[:200], roles=roles)
 

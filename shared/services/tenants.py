@@ -92,14 +92,14 @@ class Tenants:
         except NeedsAdmin as error:
             raise ConsentMissing(
                 "Your tenant has not granted Contact Sync its permissions. A Global or "
-                "Privileged Role Administrator grants them on the page /join, or at "
+                "Privileged Role Administrator grants them on the portal's page /consent, or at "
                 f"/{caller.tenant}/v2.0/adminconsent of Entra ID; then call again."
             ) from error
         if lacking := missing(permissions):
             names = ", ".join(permission.name for permission in lacking)
             raise ConsentMissing(
                 f"Your tenant has not granted all that Contact Sync needs: {names} is missing. "
-                "Grant it on the page /join; then call again."
+                "Grant it on the portal's page /consent; then call again."
             )
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is None:

@@ -71,7 +71,7 @@ class Call:
     def segment(self, name: str, refusal: str) -> str:
         """A part of the route; `NotFound` with the `refusal` if no id of ours looks like it."""
         value = str(self.request.route_params[name])
-        if not re.fullmatch(ID_PATTERN, value):
+        if not is_id(value):
             raise NotFound(refusal)
         return value
 
@@ -117,6 +117,11 @@ class Call:
     def _require(self, declared: bool, what: str) -> None:  # noqa: FBT001 - private
         if not declared:
             raise Defect(f"{self.operation.name} reads {what}, undeclared.")
+
+
+def is_id(value: str) -> bool:
+    """Whether an id of ours may look like this."""
+    return re.fullmatch(ID_PATTERN, value) is not None
 
 
 type Handler = Callable[[Call], Awaitable[Answer]]

@@ -1,12 +1,68 @@
 """A browser without scripts: it keeps cookies, follows redirects, and sends a page's forms."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Self
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import aiohttp
 
 from tests.local.client import Client
+
+
+@dataclass(slots=True)
+class Form:
+    """A form of a page: where it goes, and the fields that it sends as it stands."""
+
+    method: str
+    action: str
+    fields: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Forms(HTMLParser):
+    """Finds the forms of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Form] = []
+        self._area: str | None = None
+        self._select: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> list[Form]:
+        parser = cls()
+        parser.feed(text)
+        return parser.found
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.found.append(Form(given.get("method", "get"), given.get("action", "")))
+        elif not self.found or ("name" not in given and tag != "option"):
+            return
+        elif tag == "input":
+            ticked = given.get("type") not in {"checkbox", "radio"} or "checked" in given
+            if ticked:
+                self.found[-1].fields.append((given["name"], given.get("value", "")))
+        elif tag == "textarea":
+            self._area = given["name"]
+            self.found[-1].fields.append((self._area, ""))
+        elif tag == "select":
+            self._select = given["name"]
+        elif tag == "option" and "selected" in given and self._select:
+            self.found[-1].fields.append((self._select, given.get("value", "")))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._area = None
+        elif tag == "select":
+            self._select = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area is not None:
+            name, text = self.found[-1].fields[-1]
+            self.found[-1].fields[-1] = (name, text + data)
 
 
 @dataclass(slots=True)
@@ -17,11 +73,26 @@ class Shown:
     status: int
     text: str
     headers: dict[str, str]
+    cookies: list[str]
     passed: list[str]
 
     @property
     def query(self) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(self.url).query))
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.url).path
+
+    def form(self, action: str = "") -> Form:
+        """The first form, of this action if one is given; the sign-out and language are none."""
+        for form in Forms.of(self.text):
+            if form.action == action or (
+                not action and form.action not in {"/sign-out", "/language"}
+            ):
+                return form
+        message = f"{self.url} has no form {action}: {self.text}"
+        raise AssertionError(message)
 
 
 @dataclass(slots=True)
@@ -30,42 +101,86 @@ class Browser:
 
     client: Client
     cookies: dict[str, str] = field(default_factory=dict)
+    language: str = "en"
 
-    async def open(self, url: str, method: str = "GET", *, follow: bool = True) -> Shown:
-        """Open an address (below our own pages, if it is none whole)."""
-        at = urljoin(self.client.addresses["portal"], url)
-        passed: list[str] = []
-        own = self.client.addresses["portal"]
+    @property
+    def origin(self) -> str:
+        return self.client.addresses["portal"]
+
+    def copy(self) -> Self:
+        """Another browser with the same cookies."""
+        return type(self)(self.client, dict(self.cookies), self.language)
+
+    async def open(
+        self,
+        url: str,
+        method: str = "GET",
+        fields: list[tuple[str, str]] | None = None,
+        *,
+        follow: bool = True,
+        headers: Mapping[str, str] | None = None,
+    ) -> Shown:
+        """Open an address (below our own pages, if it is none whole), or send a form there."""
+        at, passed = urljoin(self.origin, url), []
         async with aiohttp.ClientSession() as session:
             while True:
-                sent = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-                headers = {"Cookie": sent} if sent and at.startswith(own) else {}
                 passed.append(at)
                 async with session.request(
-                    method, at, headers=headers, allow_redirects=False, ssl=False
+                    method,
+                    at,
+                    headers=self._headers(at, method) | dict(headers or {}),
+                    data=urlencode(fields or []) if method == "POST" else None,
+                    allow_redirects=False,
+                    ssl=False,
                 ) as answer:
                     text = await answer.text()
                     given = {name.lower(): value for name, value in answer.headers.items()}
-                    self._keep(given.get("set-cookie", ""))
+                    cookies = answer.headers.getall("Set-Cookie", [])
+                    if at.startswith(self.origin):
+                        self._keep(cookies)
                     if not (follow and answer.status in {302, 303}):
-                        return Shown(at, answer.status, text, given, passed)
-                    at, method = urljoin(at, given["location"]), "GET"
+                        return Shown(at, answer.status, text, given, cookies, passed)
+                    at, method, fields = urljoin(at, given["location"]), "GET", None
 
-    async def submit(self, page: Shown, *, follow: bool = True) -> Shown:
-        """Send a page's form."""
-        found = re.search(r'<form method="post" action="([^"]+)"', page.text)
-        assert found is not None, page.text
-        return await self.open(found[1], "POST", follow=follow)
+    async def submit(
+        self, page: Shown, action: str = "", *, follow: bool = True, **values: str | list[str]
+    ) -> Shown:
+        """Send a form of a page, with some of its fields changed."""
+        form = page.form(action)
+        fields = [(name, value) for name, value in form.fields if name not in values]
+        for name, value in values.items():
+            many = value if isinstance(value, list) else [value]
+            fields += [(name, each) for each in many]
+        if form.method.lower() == "get":
+            return await self.open(f"{form.action}?{urlencode(fields)}", follow=follow)
+        return await self.open(form.action or page.url, "POST", fields, follow=follow)
 
-    async def pick(self, page: Shown, **choice: str) -> Shown:
+    async def pick(self, page: Shown, *, follow: bool = True, **choice: str) -> Shown:
         """Choose one of the links by which Entra's pages lead back to themselves."""
         joiner = "&" if "?" in page.url else "?"
-        return await self.open(f"{page.url}{joiner}{urlencode(choice)}")
+        return await self.open(f"{page.url}{joiner}{urlencode(choice)}", follow=follow)
 
-    def _keep(self, cookie: str) -> None:
-        name, _, rest = cookie.partition("=")
-        value = rest.partition(";")[0]
-        if name and value:
-            self.cookies[name] = value
-        elif name:
-            self.cookies.pop(name, None)
+    async def sign_in(self, oid: str, to: str = "/") -> Shown:
+        """Sign somebody in whom Entra ID knows, to see a page."""
+        picker = await self.submit(await self.open("/"), "/sign-in", to=to)
+        return await self.pick(picker, login_hint=oid)
+
+    def _headers(self, at: str, method: str) -> dict[str, str]:
+        if not at.startswith(self.origin):
+            return {}
+        headers = {"Accept-Language": self.language}
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{n}={v}" for n, v in self.cookies.items())
+        if method == "POST":
+            headers["Origin"] = self.origin
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return headers
+
+    def _keep(self, cookies: list[str]) -> None:
+        for cookie in cookies:
+            name, _, rest = cookie.partition("=")
+            value = rest.partition(";")[0]
+            if value:
+                self.cookies[name] = value
+            else:
+                self.cookies.pop(name, None)

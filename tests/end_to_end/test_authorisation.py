@@ -95,12 +95,16 @@ def test_every_route_is_in_the_table_and_nothing_else() -> None:
 
 def test_the_pages_that_anybody_may_open_are_these_and_no_more() -> None:
     assert [route for route in SERVED if route not in ROUTES] == [
-        "GET join",
-        "GET join/consented",
-        "GET join/signed-in",
+        "GET consent",
+        "GET consented",
+        "GET signed-in",
+        "GET signed-in-again",
         "GET static/{name}",
-        "POST join",
-        "POST join/consent",
+        "GET {nothing:maxlength(0)?}",
+        "POST consent",
+        "POST language",
+        "POST sign-in",
+        "POST sign-out",
     ]
 
 

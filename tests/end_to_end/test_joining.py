@@ -25,48 +25,52 @@ async def company(client: Client) -> World:
 
 async def admin_of(client: Client, tenant: str, name: str, **more: Any) -> None:
     user = {"oid": f"{name}-{tenant}", "name": name.title(), "username": f"{name}@{tenant}"}
-    body = {"tenant": tenant, "name": "Contoso", "users": [{**user, **more}]}
-    (await client.send("POST", f"{client.entra}/_sim/tenants", body)).expect(200)
+    await client.know(tenant, "Contoso", {**user, "wids": [GLOBAL_ADMIN], **more})
 
 
-async def sign_in(browser: Browser, world: World, name: str = "ada") -> Shown:
-    picker = await browser.submit(await browser.open("/join"))
-    assert "Pick an account" in picker.text
-    return await browser.pick(picker, login_hint=f"{name}-{world.tenant}")
+async def sign_in(browser: Browser, world: World, name: str = "ada", to: str = "/") -> Shown:
+    return await browser.sign_in(f"{name}-{world.tenant}", to)
 
 
 async def consent_page(browser: Browser, world: World) -> Shown:
-    return await browser.submit(await sign_in(browser, world))
+    """Entra's page that asks for the consent."""
+    return await browser.submit(await sign_in(browser, world), "/consent")
 
 
 async def test_an_admin_signs_in_grants_the_consent_and_the_company_is_connected(
     client: Client, company: World
 ) -> None:
     browser = Browser(client)
-    start = await browser.open("/join")
+    start = await browser.open("/")
     asked = await sign_in(browser, company)
-    page = await browser.submit(asked)
+    page = await browser.submit(asked, "/consent")
 
-    done = await browser.pick(page, answer="accept", chosen=company.tenant)
+    shown = await browser.pick(page, answer="accept", chosen=company.tenant)
 
     assert "Sign in with Microsoft" in start.text
     for permission in ("User.Read.All", "Contacts.ReadWrite", "never touched"):
-        assert permission in start.text
+        assert permission in (await Browser(client).open("/consent")).text
         assert permission in asked.text
     assert "signed in as Ada" in asked.text
-    assert (done.status, urlsplit(done.url).path) == (200, "/join/consented")
-    assert company.tenant in done.text
-    assert "westeurope" in done.text
-    assert "app role" in done.text
+    assert (shown.status, shown.path, shown.query) == (200, "/", {})
+    assert "Your company is connected" in shown.text
     seen = await company.api.get("/tenant")
     assert (seen["status"], seen["region"]) == ("connected", "westeurope")
     assert "Contacts.ReadWrite" in seen["permissions"]
     (joined,) = await company.api.all("/ledger?action=tenant.joined")
     assert (joined["actorName"], joined["origin"]) == ("Ada", "portal")
-    assert browser.cookies == {}
+    assert set(browser.cookies) == {"__Host-session"}
 
 
-async def test_a_disconnected_company_comes_back_by_joining_again(
+async def test_a_notice_is_shown_once(client: Client, company: World) -> None:
+    browser = Browser(client)
+    page = await consent_page(browser, company)
+    await browser.pick(page, answer="accept", chosen=company.tenant)
+
+    assert "Your company is connected" not in (await browser.open("/")).text
+
+
+async def test_a_disconnected_company_comes_back_by_consenting_again(
     client: Client, world: World
 ) -> None:
     await world.import_((await world.share())["id"])
@@ -77,11 +81,53 @@ async def test_a_disconnected_company_comes_back_by_joining_again(
     assert (await world.api.get("/tenant"))["status"] == "disconnected"
     await admin_of(client, world.tenant, "ada")
     browser = Browser(client)
+    await sign_in(browser, world)
 
-    page = await consent_page(browser, world)
+    page = await browser.submit(await browser.open("/consent"), "/consent")
     await browser.pick(page, answer="accept", chosen=world.tenant)
 
     assert (await world.api.get("/tenant"))["status"] == "connected"
+
+
+async def test_who_is_no_admin_may_neither_ask_for_a_consent_nor_finish_one(
+    client: Client, company: World
+) -> None:
+    await admin_of(client, company.tenant, "rita", wids=[], roles=["Reader"])
+    await admin_of(client, company.tenant, "nils", wids=[])
+    for name in ("rita", "nils"):
+        browser = Browser(client)
+        shown = await sign_in(browser, company, name)
+        page = await browser.open("/consent")
+        token = shown.form("/sign-out").fields
+
+        asked = await browser.open("/consent", "POST", token)
+        finished = await browser.open("/consented?admin_consent=True&state=x")
+
+        assert "Continue to Microsoft" not in page.text
+        assert (asked.status, finished.status) == (403, 403)
+    assert (await company.api.send("GET", "/shares")).status == 403
+
+
+async def test_another_admins_consent_cannot_be_finished(client: Client, company: World) -> None:
+    await admin_of(client, company.tenant, "ada")
+    await client.know(
+        company.tenant,
+        "Contoso",
+        *(
+            {"oid": f"{name}-{company.tenant}", "name": name, "wids": [GLOBAL_ADMIN]}
+            for name in ("ada", "bob")
+        ),
+    )
+    ada, bob = Browser(client), Browser(client)
+    page = await consent_page(ada, company)
+    await sign_in(bob, company, "bob")
+    bob.cookies["__Host-consent"] = ada.cookies["__Host-consent"]
+    await client.consent(company.tenant)
+
+    refused = await bob.open(f"/consented?{urlencode({'state': page.query['state']})}")
+
+    assert refused.status == 403
+    assert "Somebody else" in refused.text
 
 
 async def test_a_declined_consent_is_told_and_connects_nobody(
@@ -108,7 +154,7 @@ async def test_an_error_counts_though_the_consent_was_granted_before(
     state = page.query["state"]
 
     back = {"admin_consent": "True", "error": "server_error", "state": state}
-    refused = await browser.open(f"/join/consented?{urlencode(back)}")
+    refused = await browser.open(f"/consented?{urlencode(back)}")
 
     assert refused.status == 403
     assert "did not grant" in refused.text
@@ -122,7 +168,7 @@ async def test_the_tenant_that_a_redirect_names_is_not_believed(
     page = await consent_page(browser, company)
 
     claim = {"admin_consent": "True", "tenant": partner.tenant, "state": page.query["state"]}
-    answer = await browser.open(f"/join/consented?{urlencode(claim)}")
+    answer = await browser.open(f"/consented?{urlencode(claim)}")
 
     assert answer.status == 403
     assert partner.tenant not in answer.text
@@ -141,7 +187,7 @@ async def test_a_state_that_is_not_this_browsers_is_refused(
 
     given = theirs.query["state"] if state == "of another" else state
     back = {"admin_consent": "True", "tenant": company.tenant, "state": given}
-    refused = await browser.open(f"/join/consented?{urlencode(back)}")
+    refused = await browser.open(f"/consented?{urlencode(back)}")
 
     assert refused.status == 403
     assert "not the one that was begun in this browser" in refused.text
@@ -154,13 +200,18 @@ async def test_without_the_cookie_no_redirect_leads_anywhere(
     page = await consent_page(browser, company)
     await client.consent(company.tenant)
     back = urlencode({"admin_consent": "True", "state": page.query["state"]})
+    signed_in = {"__Host-session": browser.cookies["__Host-session"]}
 
-    for refused in (
-        await Browser(client).open(f"/join/consented?{back}"),
-        await Browser(client).open("/join/signed-in?code=x&state=y"),
-        await Browser(client).open("/join/consent", "POST"),
-        await Browser(client, {"__Host-join": "forged"}).open(f"/join/consented?{back}"),
-    ):
+    nobody = await Browser(client).open(f"/consented?{back}")
+    elsewhere = await Browser(client, signed_in).open(f"/consented?{back}")
+    forged = {**signed_in, "__Host-consent": "forged"}
+    made_up = await Browser(client, forged).open(f"/consented?{back}")
+    swapped = {**signed_in, "__Host-consent": browser.cookies["__Host-session"]}
+    of_another_purpose = await Browser(client, swapped).open(f"/consented?{back}")
+    signing_in = await Browser(client).open("/signed-in?code=x&state=y")
+
+    assert nobody.status == 401
+    for refused in (elsewhere, made_up, of_another_purpose, signing_in):
         assert refused.status == 403
         assert "another browser" in refused.text
 
@@ -170,50 +221,53 @@ async def test_somebody_elses_sign_in_cannot_be_slipped_under_a_browser(
 ) -> None:
     """Session fixation: the attacker's code and state, opened in the victim's browser."""
     attacker, victim = Browser(client), Browser(client)
-    picker = await attacker.submit(await attacker.open("/join"))
-    hint = urlencode({"login_hint": f"ada-{company.tenant}"})
-    redirect = await attacker.open(f"{picker.url}&{hint}", follow=False)
-    await victim.submit(await victim.open("/join"))
+    picker = await attacker.submit(await attacker.open("/"), "/sign-in")
+    redirect = await attacker.pick(picker, login_hint=f"ada-{company.tenant}", follow=False)
+    await victim.submit(await victim.open("/"), "/sign-in")
 
     refused = await victim.open(redirect.headers["location"])
 
     assert refused.status == 403
     assert "not the one that was begun here" in refused.text
+    assert "__Host-session" not in victim.cookies
 
 
 async def test_a_code_is_good_once(client: Client, company: World) -> None:
     browser = Browser(client)
-    picker = await browser.submit(await browser.open("/join"))
-    kept = dict(browser.cookies)
-    hint = urlencode({"login_hint": f"ada-{company.tenant}"})
-    redirect = await browser.open(f"{picker.url}&{hint}", follow=False)
+    picker = await browser.submit(await browser.open("/"), "/sign-in")
+    kept = browser.copy()
+    redirect = await browser.pick(picker, login_hint=f"ada-{company.tenant}", follow=False)
     first = await browser.open(redirect.headers["location"])
 
-    again = await Browser(client, kept).open(redirect.headers["location"])
+    again = await kept.open(redirect.headers["location"])
 
     assert first.status == 200
     assert again.status == 403
 
 
-async def test_a_cookie_of_one_step_does_not_open_another(client: Client) -> None:
+async def test_the_code_leaves_the_address_bar(client: Client, company: World) -> None:
     browser = Browser(client)
-    await browser.submit(await browser.open("/join"))
 
-    refused = await browser.open("/join/consent", "POST")
+    shown = await sign_in(browser, company, to="/consent")
 
-    assert refused.status == 403
+    assert any("code=" in url for url in shown.passed)
+    assert (shown.path, shown.query) == ("/consent", {})
 
 
 async def test_what_takes_too_long_begins_anew(client: Client, company: World) -> None:
     browser = Browser(client)
     page = await consent_page(browser, company)
+    late = dict(browser.cookies)
     await client.clock("2099-01-01T00:00:00Z")
     await client.consent(company.tenant)
+    again = Browser(client)
+    await sign_in(again, company)
+    again.cookies["__Host-consent"] = late["__Host-consent"]
 
-    late = await browser.open(f"/join/consented?{urlencode({'state': page.query['state']})}")
+    refused = await again.open(f"/consented?{urlencode({'state': page.query['state']})}")
 
-    assert late.status == 403
-    assert "too long ago" in late.text
+    assert refused.status == 403
+    assert "too long ago" in refused.text
 
 
 async def test_a_permission_that_was_not_granted_is_named(client: Client, company: World) -> None:
@@ -223,7 +277,7 @@ async def test_a_permission_that_was_not_granted_is_named(client: Client, compan
     (await client.send("POST", f"{client.entra}/_sim/consent", body)).expect(200)
     back = {"admin_consent": "True", "state": page.query["state"]}
 
-    refused = await browser.open(f"/join/consented?{urlencode(back)}")
+    refused = await browser.open(f"/consented?{urlencode(back)}")
 
     assert refused.status == 403
     assert "GroupMember.Read.All" in refused.text
@@ -238,16 +292,16 @@ async def test_mailboxes_opened_by_exchange_are_enough(client: Client, company: 
     (await client.send("POST", f"{client.entra}/_sim/consent", body)).expect(200)
     back = {"admin_consent": "True", "state": page.query["state"]}
 
-    done = await browser.open(f"/join/consented?{urlencode(back)}")
+    shown = await browser.open(f"/consented?{urlencode(back)}")
 
-    assert done.status == 200
-    assert "RBAC for Applications" in done.text
+    assert (shown.status, shown.path) == (200, "/")
+    assert (await company.api.get("/tenant"))["permissions"] == sorted(roles)
 
 
 async def test_the_way_to_entra_has_what_openid_connect_wants(client: Client) -> None:
     browser = Browser(client)
 
-    step = await browser.submit(await browser.open("/join"), follow=False)
+    step = await browser.submit(await browser.open("/"), "/sign-in", follow=False)
 
     target = urlsplit(step.headers["location"])
     query = dict(parse_qsl(target.query))
@@ -258,67 +312,18 @@ async def test_the_way_to_entra_has_what_openid_connect_wants(client: Client) ->
     assert len(query["state"]) >= 16
     assert len(query["nonce"]) >= 16
     assert set(query["scope"].split()) == {"openid", "profile"}
-    assert query["redirect_uri"] == f"{client.addresses['portal']}/join/signed-in"
+    assert query["redirect_uri"] == f"{client.addresses['portal']}/signed-in"
 
 
 async def test_a_host_header_does_not_choose_where_entra_sends_people(client: Client) -> None:
-    url = f"{client.addresses['portal']}/join"
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
 
-    reply = await Browser(client).open(url, "POST", follow=False)
-    forged = await client.send("GET", url, headers=headers)
+    step = await Browser(client).open("/sign-in", "POST", follow=False, headers=headers)
+    forged = await Browser(client).open("/", headers=headers)
 
-    assert "evil.example" not in reply.headers["location"]
-    assert b"evil.example" not in forged.body
-
-
-async def test_every_page_has_the_headers_that_keep_it_safe(client: Client, company: World) -> None:
-    browser = Browser(client)
-    pages = [
-        await browser.open("/join"),
-        await sign_in(browser, company),
-        await Browser(client).open("/join/consented"),
-        await browser.open("/join", "POST", follow=False),
-    ]
-
-    for page in pages:
-        policy = page.headers["content-security-policy"]
-        assert "default-src 'none'" in policy
-        assert "script-src" not in policy
-        assert "unsafe" not in policy
-        assert "frame-ancestors 'none'" in policy
-        assert page.headers["cache-control"] == "no-store"
-        assert page.headers["x-content-type-options"] == "nosniff"
-        assert page.headers["referrer-policy"] == "no-referrer"
-        assert "max-age" in page.headers["strict-transport-security"]
-        assert "<script" not in page.text
-        assert "style=" not in page.text
-
-
-async def test_the_cookie_is_for_us_alone_and_for_no_script(client: Client) -> None:
-    step = await Browser(client).open("/join", "POST", follow=False)
-
-    cookie = step.headers["set-cookie"]
-    flags = {flag.strip() for flag in cookie.split(";")[1:]}
-    assert cookie.startswith("__Host-join=")
-    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= flags
-    assert not any(flag.startswith("Domain") for flag in flags)
-    assert "verifier" not in cookie
-
-
-async def test_a_name_that_would_be_markup_is_shown_as_text(client: Client, company: World) -> None:
-    await admin_of(client, company.tenant, "eve")
-    body = {
-        "tenant": company.tenant,
-        "users": [{"oid": f"eve-{company.tenant}", "name": "<script>alert(1)</script>"}],
-    }
-    (await client.send("POST", f"{client.entra}/_sim/tenants", body)).expect(200)
-
-    page = await sign_in(Browser(client), company, "eve")
-
-    assert page.status == 200
-    assert "<script" not in page.text
-    assert "&lt;script&gt;" in page.text
+    assert step.status == 303
+    assert "evil.example" not in step.headers["location"]
+    assert "evil.example" not in forged.text
 
 
 @pytest.mark.parametrize("name", ["secret.txt", "..%2Fbase.html", "portal.css/..", "%00"])

@@ -1,14 +1,8 @@
 """The Entra simulator is a fair judge: it issues, refuses and words things as Entra ID does."""
 
-import base64
-import hashlib
-import html
-import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import httpx
 import jwt
@@ -16,92 +10,15 @@ import pytest
 from azure.identity.aio import ManagedIdentityCredential
 
 from shared.adapters.credentials import AppCredentials
-from shared.domain.errors import NeedsAdmin
 from shared.settings import Settings
+from tests.integration.entra import GRAPH, Entra, connect, location, refusal, user
 from tests.local.cloud import LocalCloud
-
-GRAPH = "https://graph.microsoft.com"
-REDIRECT = "https://app.example/signed-in"
-VERIFIER = "a-verifier-of-at-least-forty-three-characters-here"
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=")
-
-
-class Entra:
-    """The simulator over HTTP, as a client of it sees it."""
-
-    def __init__(self, cloud: LocalCloud, http: httpx.AsyncClient) -> None:
-        self.http = http
-        self.authority = cloud.environment["ENTRA_AUTHORITY"]
-        self.client_id = cloud.addresses["clientId"]
-        self.secret = cloud.addresses["clientSecret"]
-        self.tenant = str(uuid4())
-
-    async def token(self, tenant: str | None = None, **form: str) -> httpx.Response:
-        data = {"client_id": self.client_id, "client_secret": self.secret, **form}
-        return await self.http.post(f"/{tenant or self.tenant}/oauth2/v2.0/token", data=data)
-
-    async def app_token(self, tenant: str | None = None, **form: str) -> httpx.Response:
-        scope = {"grant_type": "client_credentials", "scope": f"{GRAPH}/.default"}
-        return await self.token(tenant, **{**scope, **form})
-
-    async def authorize(self, tenant: str = "organizations", **more: str) -> httpx.Response:
-        query = {
-            "client_id": self.client_id,
-            "response_type": "code",
-            "redirect_uri": REDIRECT,
-            "scope": f"openid offline_access api://{self.client_id}/access_as_user",
-            "state": "s&t",
-            "nonce": "n",
-            "code_challenge": CHALLENGE.decode(),
-            "code_challenge_method": "S256",
-        }
-        return await self.http.get(f"/{tenant}/oauth2/v2.0/authorize", params={**query, **more})
-
-    async def redeem(self, code: str, **form: str) -> httpx.Response:
-        given = {"code": code, "redirect_uri": REDIRECT, "code_verifier": VERIFIER, **form}
-        return await self.token("organizations", grant_type="authorization_code", **given)
-
-    async def know(self, *users: Mapping[str, object], **more: object) -> None:
-        body = {"tenant": self.tenant, "users": list(users), **more}
-        (await self.http.post("/_sim/tenants", json=body)).raise_for_status()
-
-    async def consent(self, **more: object) -> None:
-        body = {"tenant": self.tenant, **more}
-        (await self.http.post("/_sim/consent", json=body)).raise_for_status()
-
-    async def claims(self, token: str, audience: str) -> dict[str, Any]:
-        """The claims of a token, checked by the keys that are published."""
-        found = jwt.PyJWKSet.from_dict(
-            (await self.http.get("/organizations/discovery/v2.0/keys")).json()
-        )
-        key = found[jwt.get_unverified_header(token)["kid"]]
-        return jwt.decode(token, key, algorithms=["RS256"], audience=audience)
 
 
 @pytest.fixture
 async def entra(cloud: LocalCloud) -> AsyncIterator[Entra]:
-    async with httpx.AsyncClient(base_url=cloud.addresses["entra"]) as http:
-        yield Entra(cloud, http)
-
-
-def user(name: str = "ada", *roles: str) -> dict[str, Any]:
-    return {"oid": str(uuid4()), "name": name, "username": f"{name}@x.example", "roles": roles}
-
-
-def refusal(answer: httpx.Response, status: int, error: str, code: int) -> None:
-    """Check a refusal, with all the fields that Entra's have."""
-    body = answer.json()
-    assert (answer.status_code, body["error"], body["error_codes"]) == (status, error, [code])
-    assert body["error_description"].startswith(f"AADSTS{code}: ")
-    assert {"timestamp", "trace_id", "correlation_id"} <= set(body)
-
-
-def location(answer: httpx.Response) -> dict[str, str]:
-    """What a redirect tells the app."""
-    assert answer.status_code == 302
-    target = urlsplit(answer.headers["Location"])
-    assert f"{target.scheme}://{target.netloc}{target.path}" == REDIRECT
-    return {name: values[0] for name, values in parse_qs(target.query).items()}
+    async with connect(cloud) as made:
+        yield made
 
 
 async def test_metadata_and_keys_name_the_issuer_with_a_template_for_any_tenant(
@@ -285,92 +202,6 @@ async def test_a_refresh_token_works_until_the_app_is_removed(entra: Entra) -> N
     assert renewed.status_code == 200
     refusal(refused, 400, "invalid_grant", 65001)
     assert refused.json()["suberror"] == "consent_required"
-
-
-async def test_a_person_picks_an_account_on_a_page(entra: Entra) -> None:
-    ada, eve = user("ada"), user("<eve>")
-    await entra.know(ada, eve)
-    page = await entra.authorize(entra.tenant)
-    links = re.findall(r'href="([^"]+)"', page.text)
-    back = location(await entra.http.get(html.unescape(links[1])))
-
-    assert page.status_code == 200
-    assert "&lt;eve&gt;" in page.text
-    assert len(links) == 2
-    access = (await entra.redeem(back["code"])).json()["access_token"]
-    assert (await entra.claims(access, entra.client_id))["oid"] == eve["oid"]
-
-
-async def test_an_answer_may_be_posted_as_a_form(entra: Entra) -> None:
-    ada = user()
-    await entra.know(ada)
-    page = await entra.authorize(login_hint=ada["oid"], response_mode="form_post")
-
-    assert f'<form method="post" action="{REDIRECT}">' in page.text
-    assert 'name="code"' in page.text
-    assert 'name="state" value="s&amp;t"' in page.text
-
-
-async def test_a_silent_sign_in_needs_a_person_and_a_consent(entra: Entra) -> None:
-    ada = user()
-    await entra.know(ada)
-    nobody = location(await entra.authorize(prompt="none"))
-    before = location(await entra.authorize(prompt="none", login_hint=ada["oid"]))
-    await entra.consent()
-    after = location(await entra.authorize(prompt="none", login_hint=ada["oid"]))
-
-    assert nobody["error"] == "login_required"
-    assert before["error"] == "interaction_required"
-    assert "AADSTS65001" in before["error_description"]
-    assert after["code"]
-
-
-async def test_a_foreign_app_cannot_start_a_sign_in(entra: Entra) -> None:
-    refusal(await entra.authorize(client_id="someone"), 400, "unauthorized_client", 700016)
-    refusal(await entra.authorize(redirect_uri="nowhere"), 400, "invalid_request", 50011)
-
-
-async def test_signing_in_lets_the_app_into_the_tenant_but_grants_it_nothing(
-    entra: Entra, cloud: LocalCloud
-) -> None:
-    ada = user()
-    await entra.know(ada)
-    await entra.authorize(login_hint=ada["oid"])
-    token = (await entra.app_token()).json()["access_token"]
-    credentials = AppCredentials(Settings.from_environment(cloud.environment))
-
-    assert "roles" not in await entra.claims(token, GRAPH)
-    with pytest.raises(NeedsAdmin):
-        await credentials.prove(entra.tenant)
-    await credentials.close()
-
-
-async def test_an_admin_accepts_or_declines_on_a_page(entra: Entra) -> None:
-    await entra.know(name="Contoso")
-    query = {"client_id": entra.client_id, "redirect_uri": REDIRECT, "state": "x"}
-    page = await entra.http.get("/organizations/v2.0/adminconsent", params=query)
-    links = {
-        html.unescape(text): html.unescape(link)
-        for link, text in re.findall(r'href="([^"]+)">([^<]+)<', page.text)
-    }
-    declined = location(await entra.http.get(links["Cancel"]))
-    refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
-    accepted = location(await entra.http.get(links["Accept for Contoso"]))
-
-    assert (declined["error"], declined["admin_consent"]) == ("access_denied", "True")
-    assert accepted == {
-        "admin_consent": "True", "tenant": entra.tenant, "state": "x",
-        "scope": f"{GRAPH}/.default",
-    }  # fmt: skip
-    assert (await entra.app_token()).status_code == 200
-
-
-async def test_signing_out_leads_back_to_the_app(entra: Entra) -> None:
-    path = "/organizations/oauth2/v2.0/logout"
-    there = await entra.http.get(path, params={"post_logout_redirect_uri": REDIRECT})
-
-    assert location(there) == {}
-    assert (await entra.http.get(path)).status_code == 200
 
 
 async def test_the_control_interface_makes_tokens_good_and_bad(entra: Entra) -> None:

@@ -105,6 +105,11 @@ class Client:
         body = {"tenant": tenant, "assignments": assignments}
         (await self.send("POST", f"{self.graph}/_sim/rbac", body)).expect(200)
 
+    async def know(self, tenant: str, name: str, *users: Json) -> None:
+        """Let users sign in: `oid`, `name`, `username`, app `roles`, directory roles in `wids`."""
+        body = {"tenant": tenant, "name": name, "users": users}
+        (await self.send("POST", f"{self.entra}/_sim/tenants", body)).expect(200)
+
     async def create_tenant(self, tenant: str, **directory: Any) -> None:
         """Create a tenant's directory and grant the app's consent."""
         body = {"tenant": tenant, **directory}

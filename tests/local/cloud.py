@@ -65,6 +65,7 @@ class LocalCloud:
             "identity": str(uuid4()),
             "identityHeader": uuid4().hex,
             "homeTenant": str(uuid4()),
+            "redirects": f"{portal}/signed-in {portal}/consented {portal}/",
         }
         shown = ("graph", "entra", "clientId", "clientSecret")
         self.addresses = {

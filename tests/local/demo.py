@@ -7,12 +7,13 @@ mailboxes over HTTP. It checks what it shows, and its exit code says whether all
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.local.client import Api, Client, Json
-from tests.local.demo_data import CONTOSO, FABRIKAM, Company, contoso, fabrikam
+from tests.local.demo_data import CONTOSO, FABRIKAM, TAILSPIN, Company, contoso, fabrikam
 
 console = Console(width=120)
 _ADMIN: Final = "00000000-0000-0000-0000-00000000ad01"
@@ -38,13 +39,44 @@ class Stage:
             self.wrong.append(what)
 
 
+async def newcomer(client: Client) -> None:
+    """A company that has not joined: its admin and somebody else can sign in."""
+    body = {"tenant": TAILSPIN, "users": []}
+    (await client.send("POST", f"{client.graph}/_sim/tenants", body)).expect(200)
+    await client.know(
+        TAILSPIN,
+        "Tailspin Toys",
+        {
+            "oid": _ADMIN,
+            "name": "Tara Admin",
+            "username": "tara@tailspin.example",
+            "wids": ["62e90394-69f5-4237-9190-012177145e10"],  # Global Administrator
+        },
+        {"oid": str(uuid4()), "name": "Tom User", "username": "tom@tailspin.example"},
+    )
+
+
 async def seed(client: Client) -> Stage:
     """Fill both tenants, publish the share, and let both import it once."""
+    await newcomer(client)
     ours, partner = contoso(), fabrikam()
     for tenant, company in ((CONTOSO, ours), (FABRIKAM, partner)):
         await client.create_tenant(
             tenant, users=company.users, groups=company.groups, contacts=company.contacts
         )
+    await client.know(
+        CONTOSO,
+        "Contoso",
+        {"oid": _ADMIN, "name": "Ada Admin", "username": "ada@contoso.example", "roles": ["Admin"]},
+        {
+            "oid": str(uuid4()),
+            "name": "Rita Reader",
+            "username": "rita@contoso.example",
+            "roles": ["Reader"],
+        },
+    )
+    fred = {"name": "Fred Fabrikam", "username": "fred@fabrikam.example", "roles": ["Admin"]}
+    await client.know(FABRIKAM, "Fabrikam", {"oid": _ADMIN, **fred})
     stage = Stage(
         client,
         ours,

@@ -14,6 +14,7 @@ from faker import Faker
 
 CONTOSO: Final = "c0c0c0c0-0000-4000-8000-000000000001"
 FABRIKAM: Final = "fabfabfa-0000-4000-8000-000000000002"
+TAILSPIN: Final = "7a115f10-0000-4000-8000-000000000003"
 _LOCALES: Final = ("de_DE", "fr_FR", "ja_JP", "pl_PL", "en_GB", "zh_CN", "es_ES")
 _DEPARTMENTS: Final = ("Engineering", "Finance", "Legal", "Logistics", "Marketing")
 _SEED: Final = 20261123

@@ -31,6 +31,7 @@ async def serve(addresses: Mapping[str, str]) -> None:
             identity=addresses["identity"],
             identity_header=addresses["identityHeader"],
             home_tenant=addresses["homeTenant"],
+            redirects=tuple(addresses["redirects"].split()),
         )
     )
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

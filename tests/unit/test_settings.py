@@ -19,6 +19,8 @@ DEPLOYED = {
     "AzureWebJobsStorage__queueServiceUri": "https://x.queue.core.windows.net",
     "APP_CLIENT_ID": "app",
     "MANAGED_IDENTITY_CLIENT_ID": "identity",
+    "KEY_VAULT_URI": "https://contact-sync.vault.azure.net",
+    "PORTAL_ORIGIN": "https://contacts.example",
 }
 SIMULATED = {**DEPLOYED, "ENTRA_AUTHORITY": LOCAL, "APP_CREDENTIAL": "client-secret"}
 VAULT = "https://contact-sync.vault.azure.net"
@@ -55,12 +57,30 @@ def test_each_choice_is_taken_with_what_it_needs(more: Mapping[str, str]) -> Non
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
-        ({}, ["AzureWebJobsStorage", "APP_CLIENT_ID", "MANAGED_IDENTITY_CLIENT_ID"]),
+        (
+            {},
+            ["AzureWebJobsStorage", "APP_CLIENT_ID", "MANAGED_IDENTITY_CLIENT_ID",
+             "KEY_VAULT_URI", "PORTAL_ORIGIN"],
+        ),
+        ({**DEPLOYED, "KEY_VAULT_URI": ""}, ["KEY_VAULT_URI"]),
+        ({**DEPLOYED, "PORTAL_ORIGIN": ""}, ["PORTAL_ORIGIN"]),
+        ({**DEPLOYED, "PORTAL_ORIGIN": "http://contacts.example"}, ["PORTAL_ORIGIN"]),
+        ({**DEPLOYED, "PORTAL_ORIGIN": "https://contacts.example/"}, ["PORTAL_ORIGIN"]),
+        ({**DEPLOYED, "PORTAL_ORIGIN": "https://contacts.example/x"}, ["PORTAL_ORIGIN"]),
+        ({**DEPLOYED, "PORTAL_ORIGIN": "https://u@contacts.example"}, ["PORTAL_ORIGIN"]),
+        ({**DEPLOYED, "PORTAL_ORIGIN": "https://Contacts.example"}, ["PORTAL_ORIGIN"]),
+        ({**DEPLOYED, "SESSION_KEY": "s"}, ["SESSION_KEY"]),
         ({**DEPLOYED, "APP_CLIENT_ID": ""}, ["APP_CLIENT_ID"]),
         ({**DEPLOYED, "MANAGED_IDENTITY_CLIENT_ID": ""}, ["MANAGED_IDENTITY_CLIENT_ID"]),
         ({**DEPLOYED, "APP_CREDENTIAL": "password"}, ["APP_CREDENTIAL"]),
-        ({**DEPLOYED, "APP_CREDENTIAL": "key-vault-secret"}, ["KEY_VAULT_URI"]),
-        ({**DEPLOYED, "APP_CREDENTIAL": "key-vault-certificate"}, ["KEY_VAULT_URI"]),
+        (
+            {**DEPLOYED, "APP_CREDENTIAL": "key-vault-secret", "KEY_VAULT_URI": ""},
+            ["KEY_VAULT_URI"],
+        ),
+        (
+            {**SIMULATED, "APP_CREDENTIAL": "key-vault-certificate", "KEY_VAULT_URI": ""},
+            ["KEY_VAULT_URI"],
+        ),
         ({**DEPLOYED, "APP_CREDENTIAL": "client-secret"}, ["APP_CREDENTIAL"]),
         (SIMULATED, ["APP_CLIENT_SECRET"]),
         ({**DEPLOYED, "APP_CLIENT_SECRET": "s"}, ["APP_CLIENT_SECRET"]),
@@ -71,7 +91,7 @@ def test_each_choice_is_taken_with_what_it_needs(more: Mapping[str, str]) -> Non
         (
             {"APP_CREDENTIAL": "key-vault-secret", "TRIAL_DAYS": "x", "GRAPH_ENDPOINT": "x"},
             ["AzureWebJobsStorage", "APP_CLIENT_ID", "KEY_VAULT_URI", "TRIAL_DAYS",
-             "GRAPH_ENDPOINT"],
+             "GRAPH_ENDPOINT", "PORTAL_ORIGIN"],
         ),
     ],
 )  # fmt: skip
@@ -109,7 +129,7 @@ def test_only_a_vault_is_trusted_with_the_apps_token(uri: str) -> None:
 
 NAMES = [
     "AzureWebJobsStorage", *DEPLOYED, "ENTRA_AUTHORITY", "GRAPH_ENDPOINT", "APP_CREDENTIAL",
-    "APP_CLIENT_SECRET", "KEY_VAULT_URI", "APP_KEY_VAULT_SECRET", "TRIAL_DAYS",
+    "APP_CLIENT_SECRET", "APP_KEY_VAULT_SECRET", "TRIAL_DAYS", "SESSION_KEY",
 ]  # fmt: skip
 CHOICES = ["managed-identity", "key-vault-certificate", "key-vault-secret", "client-secret"]
 VALUES = st.sampled_from(["", LOCAL, VAULT, "30", *CHOICES]) | st.text("äX7§ /:\\@[", min_size=8)
@@ -130,13 +150,14 @@ def test_settings_are_right_or_refused_without_telling_a_value(
         return
     if settings.credential.startswith("key-vault-"):
         assert settings.key_vault_uri
-    if settings.client_secret:
+    if settings.client_secret or settings.session_key:
         assert is_loopback(settings.entra_authority)
     assert settings.credential != "client-secret" or settings.client_secret
 
 
 def test_a_secret_is_in_no_text_of_the_settings() -> None:
-    given = {**SIMULATED, "APP_CLIENT_SECRET": "hush-1", "AzureWebJobsStorage": "hush-2"}
+    secrets = {"APP_CLIENT_SECRET": "hush-1", "SESSION_KEY": "hush-2"}
+    given = {**SIMULATED, **secrets, "AzureWebJobsStorage": "hush-3"}
 
     assert "hush" not in repr(Settings.from_environment(given))
 

@@ -1,18 +1,30 @@
 """The pages that a person sees: signing in, an admin's consent, signing out.
 
+Whoever signs in stays signed in, by a cookie, as at Entra ID; a consent page that is opened without
+it takes its visitor for an admin of the tenant.
 Docs: v2-oauth2-auth-code-flow, v2-admin-consent, v2-protocols-oidc (sign-out).
 """
 
 import html
+import secrets
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from tests.local.entra.state import SHARED, Refused, State
 from tests.local.entra.token_endpoint import SignIn, TokenEndpoint, no_consent
 from tests.local.entra.tokens import GRAPH
+
+_COOKIE = "ESTSAUTH"
+_MAY_CONSENT = frozenset(
+    {
+        "62e90394-69f5-4237-9190-012177145e10",  # Global Administrator
+        "e8611ab8-c189-46e8-94e1-60213ab1f814",  # Privileged Role Administrator
+    }
+)
+"""Who may grant application permissions of Graph (docs: grant-admin-consent, prerequisites)."""
 
 
 class Pages:
@@ -21,6 +33,7 @@ class Pages:
     def __init__(self, state: State, tokens: TokenEndpoint) -> None:
         self._state = state
         self._tokens = tokens
+        self._sessions: dict[str, tuple[str, dict[str, Any]]] = {}
 
     async def authorize(self, http: web.Request) -> web.Response:
         """Sign a known user in: `login_hint` (id or user name) picks one, else a page asks."""
@@ -58,32 +71,51 @@ class Pages:
             nonce=query.get("nonce"),
             scope=query.get("scope", ""),
         )
-        return _back(http, {"code": self._tokens.code(sign_in)})
+        answer = _back(http, {"code": self._tokens.code(sign_in)})
+        session = secrets.token_urlsafe(20)
+        self._sessions[session] = chosen
+        answer.set_cookie(_COOKIE, session, httponly=True, samesite="Lax")
+        return answer
 
     async def admin_consent(self, http: web.Request) -> web.Response:
         """Ask an admin; the page's links come back with `answer`, and `chosen` tenant."""
         self._check_client(http)
         path, query = http.match_info["tenant"], http.query
         tenants = [path] if path not in SHARED else list(self._state.tenants)
+        visitor = self._sessions.get(http.cookies.get(_COOKIE, ""))
+        if visitor is not None:
+            if visitor[0] not in tenants:
+                text = f"The user account does not exist in tenant '{path}'."
+                raise Refused(400, "invalid_request", 50020, text)
+            tenants = [visitor[0]]
         chosen = query.get("chosen", tenants[0] if len(tenants) == 1 else "")
         # An answer carries admin_consent=True even if it is an error.
         values = {"admin_consent": "True", "tenant": chosen}
-        if query.get("answer") == "accept" and chosen in tenants:
-            self._state.know(chosen).grant()
-            return _back(http, {**values, "scope": query.get("scope") or f"{GRAPH}/.default"})
         if query.get("answer") == "cancel":
             text = "The user declined to consent to access the app."
             refusal = _error(Refused(400, "access_denied", 65004, text))
             return _back(http, {**refusal, "error_subcode": "cancel", **values})
+        if visitor is not None and _MAY_CONSENT.isdisjoint(visitor[1].get("wids") or ()):
+            if "answer" in query:
+                text = "The app needs permissions that only an admin can grant."
+                raise Refused(403, "access_denied", 90094, text)
+            back = "Return to the application without granting consent"
+            return _page("Need admin approval", http, {back: {"answer": "cancel"}})
+        if query.get("answer") == "accept" and chosen in tenants:
+            self._state.know(chosen).grant(self._state.asked)
+            return _back(http, {**values, "scope": query.get("scope") or f"{GRAPH}/.default"})
         links = {f"Accept for {self._named(t)}": {"answer": "accept", "chosen": t} for t in tenants}
         return _page("Permissions requested", http, {**links, "Cancel": {"answer": "cancel"}})
 
     async def logout(self, http: web.Request) -> web.Response:
-        """Sign out, and go where the app wants."""
-        target = http.query.get("post_logout_redirect_uri")
-        if target:
-            raise web.HTTPFound(target)
-        return _page("You signed out of your account.", http, {})
+        """Sign out, and go where the app wants, if that is registered."""
+        self._sessions.pop(http.cookies.get(_COOKIE, ""), None)
+        target = http.query.get("post_logout_redirect_uri", "")
+        answer = _page("You signed out of your account.", http, {})
+        if target in self._state.redirects:
+            answer = web.Response(status=302, headers={"Location": target})
+        answer.del_cookie(_COOKIE)
+        return answer
 
     def _check_client(self, http: web.Request) -> None:
         """What cannot be told to the app by a redirect is shown to the person."""
@@ -93,7 +125,7 @@ class Pages:
         if client != self._state.settings.client_id:
             text = f"Application with identifier '{client}' was not found in '{tenant}'."
             raise Refused(400, "unauthorized_client", 700016, text)
-        if not urlsplit(query.get("redirect_uri", "")).netloc:
+        if query.get("redirect_uri") not in self._state.redirects:
             text = "The redirect URI specified in the request does not match the registered one."
             raise Refused(400, "invalid_request", 50011, text)
 
@@ -148,4 +180,4 @@ def _back(http: web.Request, values: Mapping[str, str]) -> web.Response:
         )
         return web.Response(text=page, content_type="text/html")
     joiner = "&" if "?" in target else "?"
-    raise web.HTTPFound(f"{target}{joiner}{urlencode(values)}")
+    return web.Response(status=302, headers={"Location": f"{target}{joiner}{urlencode(values)}"})

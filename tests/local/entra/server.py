@@ -89,6 +89,7 @@ class EntraServer:
             "oid": str(body.get("oid") or uuid4()),
             "name": str(body.get("name") or "Admin"),
             "roles": body.get("roles", ["Admin"]),
+            "wids": body.get("wids", []),
             "username": str(body.get("username") or ""),
         }
         claims = {**self.state.api_claims(tenant, user), **(body.get("claims") or {})}
@@ -126,6 +127,13 @@ class EntraServer:
         counts = {"secrets": len(state.secrets), "certificates": len(state.certificates)}
         return json_answer(counts)
 
+    async def set_registration(self, http: web.Request) -> web.Response:
+        """Control: add `redirects` (exact URIs), or replace the `permissions` it asks for."""
+        body, state = await _body(http), self.state
+        state.redirects.update(map(str, body.get("redirects") or ()))
+        state.asked = tuple(map(str, body.get("permissions", GRAPH_PERMISSIONS)))
+        return json_answer({"redirects": sorted(state.redirects), "permissions": state.asked})
+
     async def count_requests(self, http: web.Request) -> web.Response:
         """Control: how many token requests came for tenants, and over how many connections."""
         del http
@@ -162,6 +170,7 @@ def create_app(server: EntraServer) -> web.Application:
             web.post("/_sim/consent", server.set_consent),
             web.post("/_sim/tenants", server.put_tenant),
             web.post("/_sim/credentials", server.set_credentials),
+            web.post("/_sim/registration", server.set_registration),
             web.get("/_sim/requests", server.count_requests),
             web.get("/msi/token", server.managed_identity),
             web.get("/{tenant}/v2.0/.well-known/openid-configuration", server.metadata),

@@ -32,7 +32,7 @@ class EntraSettings:
     """The authority (https root without a slash at its end) and the app's registration.
 
     A managed identity of `home_tenant` may vouch for the app; its endpoint asks for
-    `identity_header`.
+    `identity_header`. `redirects` are the redirect URIs that the registration names.
     """
 
     authority: str
@@ -41,6 +41,7 @@ class EntraSettings:
     home_tenant: str = field(default_factory=lambda: str(uuid4()))
     identity: str = field(default_factory=lambda: str(uuid4()))
     identity_header: str = field(default_factory=lambda: secrets.token_hex(16))
+    redirects: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ class State:
         self.keys = Keys()
         self.secrets: tuple[str, ...] = (settings.client_secret,)
         self.certificates: tuple[x509.Certificate, ...] = ()
+        self.redirects: set[str] = set(settings.redirects)
+        self.asked: tuple[str, ...] = GRAPH_PERMISSIONS
         self.tenants: dict[str, TenantEntry] = {}
 
     def know(self, tenant: str) -> TenantEntry:
@@ -89,12 +92,15 @@ class State:
         """What every token says of a signed-in user."""
         subject = f"{user['oid']} {self.settings.client_id}"
         domain = (self.tenants.get(tenant) or TenantEntry()).domain or "tenant.example"
+        wids = list(user.get("wids") or ())
         return {
             **times(),
             "iss": f"{self.settings.authority}/{tenant}/v2.0",
             "aud": audience,
             "tid": tenant,
             "oid": user["oid"],
+            # The registration asks for it: groupMembershipClaims is DirectoryRole.
+            **({"wids": wids} if wids else {}),
             "sub": hashlib.sha256(subject.encode()).hexdigest()[:43],
             "name": user.get("name") or "",
             "preferred_username": user.get("username") or f"{user['oid']}@{domain}",

@@ -131,18 +131,24 @@ def _route(function: Function, prefix: str) -> _Route:
     pattern, order = "", []
     for part in "/".join(p for p in (prefix, template) if p).split("/"):
         slash = "/" if pattern else ""
-        match = re.fullmatch(r"\{(\*?)(\w+)(?::(\w+))?(\?)?\}", part)
+        match = re.fullmatch(r"\{(\*?)(\w+)(?::(\w+(?:\(\d+\))?))?(\?)?\}", part)
         if match is None:
             pattern += slash + re.escape(part)
             order.append(_LITERAL)
             continue
         rest, name, constraint, optional = match.groups()
-        kind = ".*" if rest else _CONSTRAINTS[constraint] if constraint else "[^/]+"
+        kind = ".*" if rest else _constraint(constraint) if constraint else "[^/]+"
         pattern += f"(?:{slash}(?P<{name}>{kind})){'?' if optional else ''}"
         order.append(_REST if rest else _CONSTRAINED if constraint else _PARAMETER)
     methods = [str(m).upper() for m in function.trigger.get("methods") or ("GET", "POST")]
     compiled = re.compile(pattern, re.IGNORECASE)
     return _Route(function, frozenset(methods), compiled, tuple(order))
+
+
+def _constraint(text: str) -> str:
+    """A route constraint as a pattern (docs: ASP.NET Core, route constraints)."""
+    length = re.fullmatch(r"maxlength\((\d+)\)", text)
+    return f"[^/]{{0,{length[1]}}}" if length else _CONSTRAINTS[text]
 
 
 def _headers(http: web.Request) -> dict[str, str]:

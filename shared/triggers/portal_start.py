@@ -1,0 +1,67 @@
+"""Pages: the start, and the consent by which a company joins."""
+
+import azure.functions as func
+
+from shared.domain.errors import Forbidden
+from shared.domain.permissions import PERMISSIONS
+from shared.services.joining import CONSENTED
+from shared.services.tenants import ConsentMissing, TenantLeft
+from shared.triggers import sessions
+from shared.triggers.operations import READERS, Role
+from shared.triggers.pages import Page, Visit, done, page
+
+bp = func.Blueprint()
+
+
+@page(bp, "GET", "")
+async def show_start(visit: Visit) -> Page:
+    """What Contact Sync is, to who is not signed in; else how things stand and what comes next."""
+    if visit.someone is None:
+        days = visit.app.settings.trial_days
+        return Page("start/welcome", {"permissions": PERMISSIONS, "trial_days": days})
+    visit.app.limiter.count_call(visit.caller.tenant)
+    if not visit.caller.roles & set(READERS):
+        return Page("start/no_role", status=Forbidden.status)
+    try:
+        tenant = (await visit.app.tenants.known(visit.caller)).value
+    except (ConsentMissing, TenantLeft) as error:
+        left = isinstance(error, TenantLeft)
+        return Page("start/join", {"permissions": PERMISSIONS, "left": left})
+    return Page("start/start", {"tenant": tenant})
+
+
+@page(bp, "GET", "consent")
+async def show_consent(visit: Visit) -> Page:
+    """Which permissions the consent grants, what each is for, and the button to grant them."""
+    del visit
+    return Page("start/join", {"permissions": PERMISSIONS, "left": False})
+
+
+@page(bp, "POST", "consent")
+async def ask_consent(visit: Visit) -> Page:
+    """Send a signed-in admin to Entra ID to grant the consent."""
+    visit.app.limiter.count_call(visit.caller.tenant)
+    _require_admin(visit)
+    begun = visit.app.joining.ask_consent(visit.caller)
+    return Page(location=begun.url, keep={sessions.CONSENT: begun.flow})
+
+
+@page(bp, "GET", CONSENTED.removeprefix("/"))
+async def consented(visit: Visit) -> Page:
+    """Take the browser back from the consent, prove it, and join."""
+    _require_admin(visit)
+    visit.app.limiter.count_call(visit.caller.tenant)
+    kept = await visit.kept(sessions.CONSENT)
+    await visit.app.joining.consented(kept, visit.caller, visit.query)
+    words = visit.gettext("Your company is connected. Nothing was read or written yet.")
+    shown = done("/", words)
+    return Page(location=shown.location, notice=shown.notice, drop=(sessions.CONSENT,))
+
+
+def _require_admin(visit: Visit) -> None:
+    """Refuse who may not join for its company."""
+    if Role.ADMIN not in visit.caller.roles:
+        raise Forbidden(
+            "This account may not connect your company. A Global Administrator or a Privileged "
+            "Role Administrator may."
+        )

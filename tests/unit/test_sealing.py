@@ -1,0 +1,80 @@
+"""What browsers keep for us: only we can read or make it, for one purpose and time."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.adapters.sealing import LONGEST, Purpose, Seal
+from shared.domain.errors import Defect
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SESSION = Purpose("session", timedelta(hours=1))
+FORM = Purpose("form", timedelta(hours=1))
+KEY, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+VALUES = st.dictionaries(st.text(), st.text() | st.integers(-(2**53), 2**53) | st.booleans())
+
+
+def seal(*keys: str, now: datetime = NOON) -> Seal:
+    async def given_keys() -> Sequence[str]:
+        return keys or (KEY,)
+
+    return Seal(given_keys, lambda: now)
+
+
+@given(VALUES)
+async def test_what_was_sealed_is_opened_as_it_was(value: dict[str, Any]) -> None:
+    assert await seal().open(SESSION, await seal().close(SESSION, value)) == value
+
+
+async def test_it_is_good_for_its_purpose_alone() -> None:
+    assert await seal().open(FORM, await seal().close(SESSION, {"a": 1})) is None
+
+
+@pytest.mark.parametrize(("minutes", "good"), [(0, True), (59, True), (61, False), (-10, False)])
+async def test_it_is_good_for_its_time_alone(minutes: int, *, good: bool) -> None:
+    sealed = await seal().close(SESSION, {"a": 1})
+
+    found = await seal(now=NOON + timedelta(minutes=minutes)).open(SESSION, sealed)
+
+    assert (found is not None) == good
+
+
+@given(st.data())
+async def test_what_was_changed_anywhere_is_not_opened(data: st.DataObject) -> None:
+    sealed = await seal().close(SESSION, {"roles": ["Reader"]})
+    # The last letter before the padding has bits that say nothing.
+    place = data.draw(st.integers(0, len(sealed) - 4))
+    letter = data.draw(st.sampled_from("ABCxyz019-_").filter(lambda c: c != sealed[place]))
+
+    assert await seal().open(SESSION, sealed[:place] + letter + sealed[place + 1 :]) is None
+
+
+@given(st.text() | st.just("A" * (LONGEST + 1)))
+async def test_what_is_not_of_our_making_is_not_opened(text: str) -> None:
+    assert await seal().open(SESSION, text) is None
+
+
+async def test_a_renewed_key_seals_and_the_one_before_still_opens() -> None:
+    before = await seal(KEY).close(SESSION, {"a": 1})
+    after = await seal(OTHER, KEY).close(SESSION, {"a": 2})
+
+    assert await seal(OTHER, KEY).open(SESSION, before) == {"a": 1}
+    assert await seal(OTHER).open(SESSION, after) == {"a": 2}
+    assert await seal(OTHER).open(SESSION, before) is None
+
+
+async def test_nothing_of_the_value_can_be_read_in_it() -> None:
+    assert "Ada" not in await seal().close(SESSION, {"name": "Ada"})
+
+
+@pytest.mark.parametrize("key", ["", "short", "ä" * 44])
+async def test_a_key_that_is_none_is_our_fault_and_is_not_told(key: str) -> None:
+    with pytest.raises(Defect) as caught:
+        await seal(key).close(SESSION, {})
+
+    assert not key or key not in str(caught.value)
