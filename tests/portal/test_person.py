@@ -93,4 +93,5 @@ async def test_what_a_hostile_name_does_to_a_careless_page_is_found(
     await person.page.evaluate("n => document.querySelector('h1').innerHTML = n", NAMES[number])
 
     assert await person.page.evaluate(FOUND) != []
+    await person.context.close()  # What the page was at is told before that.
     person.troubles.clear()
