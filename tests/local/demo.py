@@ -17,6 +17,8 @@ from tests.local.demo_data import CONTOSO, FABRIKAM, TAILSPIN, Company, contoso,
 
 console = Console(width=120)
 _ADMIN: Final = "00000000-0000-0000-0000-00000000ad01"
+_PARTNER: Final = "00000000-0000-0000-0000-00000000ad02"
+_NEWCOMER: Final = "00000000-0000-0000-0000-00000000ad03"
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ async def newcomer(client: Client) -> None:
         TAILSPIN,
         "Tailspin Toys",
         {
-            "oid": _ADMIN,
+            "oid": _NEWCOMER,
             "name": "Tara Admin",
             "username": "tara@tailspin.example",
             "wids": ["62e90394-69f5-4237-9190-012177145e10"],  # Global Administrator
@@ -76,13 +78,13 @@ async def seed(client: Client) -> Stage:
         },
     )
     fred = {"name": "Fred Fabrikam", "username": "fred@fabrikam.example", "roles": ["Admin"]}
-    await client.know(FABRIKAM, "Fabrikam", {"oid": _ADMIN, **fred})
+    await client.know(FABRIKAM, "Fabrikam", {"oid": _PARTNER, **fred})
     stage = Stage(
         client,
         ours,
         partner,
         await client.api(CONTOSO, oid=_ADMIN, name="Ada Admin"),
-        await client.api(FABRIKAM, oid=_ADMIN, name="Fred Fabrikam"),
+        await client.api(FABRIKAM, oid=_PARTNER, name="Fred Fabrikam"),
     )
     stage.share = await stage.contoso_api.post(
         "/shares",
