@@ -19,7 +19,10 @@ HTTP (API Management publishes it; each call needs an Entra access token, but th
     openapi.py    get_openapi
 Pages (for browsers; forms carry a token of who is signed in)
     portal_start.py    show_start, show_consent, ask_consent, consented
-    portal_sign_in.py  sign_in, signed_in, sign_out, change_language, get_static
+    portal_licenses.py show_licenses, show_booking, book_seats
+    portal_settings.py show_settings, change_settings, show_audit, show_export, download_export,
+                       show_leaving, leave
+    portal_sign_in.py  sign_in, signed_in, signed_in_again, sign_out, change_language, get_static
 Timers
     timers.py     start_daily_runs, start_hourly_runs, sweep_leftovers
 Queues
@@ -43,6 +46,8 @@ from shared.triggers import (
     openapi,
     operator,
     people,
+    portal_licenses,
+    portal_settings,
     portal_sign_in,
     portal_start,
     previews,
@@ -71,6 +76,8 @@ for module in (
     health,
     openapi,
     portal_start,
+    portal_licenses,
+    portal_settings,
     portal_sign_in,
     timers,
     queues,

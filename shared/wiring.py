@@ -7,7 +7,7 @@ all `async def` functions in one; nothing is opened when the module is imported.
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -90,6 +90,7 @@ class App:
     credentials: AppCredentials
     http: httpx.AsyncClient
     tokens: AccessTokens
+    addresses: Callable[[str, Sequence[str]], Awaitable[dict[str, str]]]
     seal: Seal
     joining: Joining
     limiter: Limiter
@@ -219,6 +220,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         credentials=credentials,
         http=http,
         tokens=tokens,
+        addresses=addresses,
         seal=Seal(partial(_session_keys, settings, vault), clock),
         joining=joining,
         limiter=limiter,

@@ -1,40 +1,37 @@
-"""The pages that a browser shows: templates, rendered on the server, and what they link to."""
+"""The pages that a browser shows: templates, rendered on the server, and what they link to.
+
+Nothing here asks or decides anything. Every value is escaped; pages hold no inline script or style,
+since the Content-Security-Policy allows neither.
+"""
 
 import hashlib
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.portal.languages import LANGUAGES, gettext, message, ngettext, preferred, translations
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+__all__ = [
+    "LANGUAGES",
+    "asset",
+    "gettext",
+    "message",
+    "ngettext",
+    "preferred",
+    "render",
+    "static_file",
+]
+
 _HERE: Final = Path(__file__).parent
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-LANGUAGES: Final = {"en": "English", "de": "Deutsch"}
 
 
 def render(template: str, language: str, **values: Any) -> str:
-    """A page by the name of its template; every value is escaped where it is shown."""
-    del language
-    return _environment().get_template(f"{template}.html").render(**values)
-
-
-def preferred(accept_language: str) -> str:
-    """The language of ours that a browser prefers."""
-    return "de" if accept_language.startswith("de") else "en"
-
-
-def gettext(language: str) -> Callable[[str], str]:
-    """What translates into a language."""
-    del language
-    return lambda text: text
-
-
-def ngettext(language: str) -> Callable[[str, str, int], str]:
-    """What translates a text with a number into a language."""
-    del language
-    return lambda one, many, num: one if num == 1 else many
+    """A page by the name of its template, in a language; a value that it lacks is an error."""
+    return _environment(language).get_template(f"{template}.html").render(values)
 
 
 def asset(name: str) -> str:
@@ -44,18 +41,22 @@ def asset(name: str) -> str:
 
 
 @cache
+def _files() -> dict[str, tuple[bytes, str]]:
+    found = [path for path in (_HERE / "static").iterdir() if path.suffix in _TYPES]
+    return {path.name: (path.read_bytes(), _TYPES[path.suffix]) for path in found}
+
+
 def static_file(name: str) -> tuple[bytes, str] | None:
     """A file that pages link to, and its type; None if there is none of this name."""
-    for path in (_HERE / "static").iterdir():
-        if path.name == name and path.suffix in _TYPES:
-            return path.read_bytes(), _TYPES[path.suffix]
-    return None
+    return _files().get(name)
 
 
 @cache
-def _environment() -> "Environment":
+def _environment(language: str) -> "Environment":
     # At the first page: most that a new worker does needs none.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    from shared.portal.formats import filters  # noqa: PLC0415
 
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
@@ -65,6 +66,10 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.globals["asset"] = asset
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.globals |= {"asset": asset, "languages": LANGUAGES}
+    environment.filters |= filters(language)
+    environment.filters["message"] = message(language)
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        translations(language), newstyle=True
+    )
     return environment

@@ -6,7 +6,8 @@ images come from us alone, and no other site may show a page in a frame.
 Docs: OWASP HTTP Headers Cheat Sheet; Fetch (Origin header); CSP3.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -20,6 +21,7 @@ from shared.adapters.sealing import Purpose
 from shared.domain.errors import (
     CallerError,
     Conflict,
+    ContactSyncError,
     Forbidden,
     InvalidInput,
     NotFound,
@@ -35,6 +37,7 @@ from shared.triggers.problems import Problem, problem
 from shared.triggers.sessions import Notice, Undo
 from shared.wiring import App, app, new_id
 
+_log = logging.getLogger(__name__)
 _MAX_FORM: Final = 1024 * 1024
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _LANGUAGE: Final = "language"
@@ -134,8 +137,19 @@ class Visit:
         """What is wrong, in the visitor's language, by each field's JSON path, or '' for it all."""
         if error is None:
             return {}
-        by_field = {e.field: self.gettext(e.message) for e in error.errors}
-        return by_field or {"": self.gettext(error.detail)}
+        translate = portal.message(self.language)
+        by_field = {e.field: translate(e.message) for e in error.errors}
+        return by_field or {"": translate(error.detail)}
+
+    async def addresses(self, mailboxes: Sequence[str]) -> dict[str, str]:
+        """The mail addresses of mailboxes, as the directory has them now; none if it is silent."""
+        if not mailboxes:
+            return {}
+        try:
+            return await self.app.addresses(self.caller.tenant, mailboxes)
+        except ContactSyncError as error:
+            _log.warning("the addresses of %d mailboxes cannot be read: %s", len(mailboxes), error)
+            return {}
 
     async def kept(self, purpose: Purpose) -> dict[str, Any] | None:
         """What this browser keeps for a purpose; None if there is nothing, or it is too old."""
@@ -298,7 +312,7 @@ async def _response(
         if visit.notice is not None:
             drop.append(sessions.NOTICE)
         text = portal.render(
-            shown.template, visit.language, page=await _view(visit), **shown.values
+            shown.template, visit.language, page=await _view(visit, shown), **shown.values
         )
         response = func.HttpResponse(text, status_code=shown.status, mimetype="text/html")
     for name, value in _headers(visit.app, correlation).items():
@@ -331,14 +345,15 @@ class View:
     notice: Mapping[str, Any] | None
 
 
-async def _view(visit: Visit) -> View:
+async def _view(visit: Visit, shown: Page) -> View:
     token = ""
     if visit.someone is not None:
         shown_to = {"tenant": visit.someone.tenant, "oid": visit.someone.oid}
         token = await visit.app.seal.close(sessions.FORM, shown_to)
     return View(
         language=visit.language,
-        path=visit.path,
+        # What a redirect brought is not to be shown again, nor sent on.
+        path="/" if shown.template == "problem" else visit.path,
         area=urlsplit(visit.path).path.split("/")[1] or "start",
         caller=visit.someone,
         may_write=visit.may_write,

@@ -93,16 +93,26 @@ def test_every_route_is_in_the_table_and_nothing_else() -> None:
     assert sorted(MAY) == ROUTES
 
 
-def test_the_pages_that_anybody_may_open_are_these_and_no_more() -> None:
+def test_the_pages_are_these_and_no_more() -> None:
     assert [route for route in SERVED if route not in ROUTES] == [
         "GET consent",
         "GET consented",
+        "GET licenses",
+        "GET licenses/book",
+        "GET settings",
+        "GET settings/audit",
+        "GET settings/export",
+        "GET settings/export.json",
+        "GET settings/leave",
         "GET signed-in",
         "GET signed-in-again",
         "GET static/{name}",
         "GET {nothing:maxlength(0)?}",
         "POST consent",
         "POST language",
+        "POST licenses/book",
+        "POST settings",
+        "POST settings/leave",
         "POST sign-in",
         "POST sign-out",
     ]

@@ -55,6 +55,16 @@ def ids_of(made: Json, *, tenant: str, mailbox: str, person: str) -> dict[str, s
     }
 
 
+async def _book_none(page: Page, ids: Ids) -> None:
+    del ids
+    await (
+        page.get_by_role("button", name="Show what changes")
+        .or_(page.get_by_role("button", name="Zeigen, was sich ändert"))
+        .click()
+    )
+    await expect(page.locator("#effect h2")).to_be_visible()
+
+
 PAGES: tuple[Look, ...] = (
     Look("start-signed-out", "/", signed_in=False),
     Look("start", "/"),
@@ -62,4 +72,11 @@ PAGES: tuple[Look, ...] = (
     Look("problem", "/signed-in?code=x&state=y", signed_in=False, status=403),
     Look("signed-in-again", "/signed-in-again"),
     Look("consent", "/consent"),
+    Look("licenses", "/licenses"),
+    Look("licenses-book", "/licenses/book"),
+    Look("licenses-effect", "/licenses/book", prepare=_book_none),
+    Look("settings", "/settings"),
+    Look("audit", "/settings/audit"),
+    Look("export", "/settings/export"),
+    Look("leave", "/settings/leave"),
 )

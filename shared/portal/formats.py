@@ -1,0 +1,44 @@
+"""Dates, numbers and times as each language writes them (Unicode CLDR, by Babel)."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
+from babel.numbers import format_decimal, format_percent
+
+_REGIONS = {"en": "en_GB", "de": "de_DE"}
+
+
+def filters(language: str) -> dict[str, Callable[..., str]]:
+    """The template filters of a language; moments are shown in UTC, and say so."""
+    locale = Locale.parse(_REGIONS[language])
+
+    def moment(value: datetime) -> str:
+        return f"{format_datetime(value.astimezone(UTC), 'd MMM y, HH:mm', locale=locale)} UTC"
+
+    def day(value: date) -> str:
+        return format_date(value, "medium", locale=locale)
+
+    def day_month(value: date) -> str:
+        return format_skeleton("MMMd", value, locale=locale)
+
+    def duration(value: timedelta | float) -> str:
+        length = value if isinstance(value, timedelta) else timedelta(seconds=value)
+        return format_timedelta(length, threshold=1.5, locale=locale)
+
+    def number(value: Any) -> str:
+        return format_decimal(value, locale=locale)
+
+    def percent(value: float) -> str:
+        return format_percent(value, locale=locale)
+
+    return {
+        "moment": moment,
+        "day": day,
+        "day_month": day_month,
+        "duration": duration,
+        "number": number,
+        "percent": percent,
+    }

@@ -1,0 +1,80 @@
+"""Pages: the company's seats, booking and cancelling them, and who holds which."""
+
+from typing import Any, Final
+
+import azure.functions as func
+
+from shared.domain.errors import CallerError
+from shared.services.ledger import Wanted
+from shared.services.licenses import BookingEffect
+from shared.triggers.http import validated
+from shared.triggers.licenses import BookingInput
+from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
+from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.sessions import Undo
+
+bp = func.Blueprint()
+_HISTORY: Final = 10
+_NAMED: Final = 50
+
+
+@page(bp, "GET", "licenses", READERS)
+async def show_licenses(visit: Visit) -> Page:
+    """Booked, used and free seats, the trial, who holds which seat, and what was booked when."""
+    license_ = (await visit.app.licenses.read(visit.caller)).value
+    seats = await visit.app.licenses.seats(visit.caller, DEFAULT_PAGE, visit.query.get("next"))
+    booked = await visit.app.ledger.page(visit.caller, _HISTORY, None, Wanted(action="license"))
+    found = [seat.value for seat in seats.items]
+    values = {
+        "license": license_,
+        "seats": found,
+        "names": await visit.addresses([seat.mailbox for seat in found]),
+        "next": seats.token,
+        "history": [entry.value for entry in booked.items],
+    }
+    return Page("licenses/licenses", values)
+
+
+@page(bp, "GET", "licenses/book", WRITERS)
+async def show_booking(visit: Visit) -> Page:
+    """The form to book or cancel seats."""
+    return await _booking(visit, str((await visit.app.licenses.read(visit.caller)).value.booked))
+
+
+@page(bp, "POST", "licenses/book", WRITERS)
+async def book_seats(visit: Visit) -> Page:
+    """Show what a booking would change, or book."""
+    given = str(visit.form.get("booked", "")).strip()
+    try:
+        number = int(given) if given.isascii() and given.isdigit() else given
+        booked = validated(BookingInput, {"booked": number}).booked
+        if visit.form.get("do") != "book":
+            effect = await visit.app.licenses.effect(visit.caller, booked)
+            return await _booking(visit, given, effect=effect)
+        before = (await visit.app.licenses.read(visit.caller)).value.booked
+        await visit.app.licenses.book(visit.caller, booked, visit.form.get("etag") or None)
+    except CallerError as error:
+        return await _booking(visit, given, error=error)
+    said = visit.ngettext("%(num)s seat is booked now.", "%(num)s seats are booked now.", booked)
+    undo = Undo("/licenses/book", {"do": "book", "booked": str(before)})
+    return done("/licenses", said, undo=undo if before != booked else None)
+
+
+async def _booking(
+    visit: Visit,
+    booked: str,
+    *,
+    effect: BookingEffect | None = None,
+    error: CallerError | None = None,
+) -> Page:
+    stored = await visit.app.licenses.read(visit.caller)
+    concerned = (*effect.gaining, *effect.losing)[:_NAMED] if effect is not None else ()
+    values: dict[str, Any] = {
+        "license": stored.value,
+        "etag": stored.etag,
+        "booked": booked,
+        "effect": effect,
+        "names": await visit.addresses(concerned),
+        "errors": visit.wrong(error),
+    }
+    return Page("licenses/book", values, status=error.status if error is not None else 200)

@@ -1,0 +1,212 @@
+"""Sessions of browsers: who is signed in, for how long, and forms that outlive them."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.local.client import Client
+from tests.world import World
+
+
+@pytest.fixture
+async def ada(client: Client, world: World) -> Browser:
+    """The browser of an admin of the world, who is signed in."""
+    await know(client, world)
+    browser = Browser(client)
+    await browser.sign_in(f"ada-{world.tenant}")
+    return browser
+
+
+async def know(client: Client, world: World) -> None:
+    """Ada may do all, Rita looks on, Nils has no role."""
+    people: dict[str, list[str]] = {
+        "ada": ["Admin"],
+        "bob": ["Admin"],
+        "rita": ["Reader"],
+        "nils": [],
+    }
+    users = [
+        {"oid": f"{name}-{world.tenant}", "name": name.title(), "roles": roles}
+        for name, roles in people.items()
+    ]
+    await client.know(world.tenant, "Contoso", *users)
+
+
+async def later(client: Client, **more: float) -> None:
+    await client.clock((datetime.now(UTC) + timedelta(**more)).isoformat())
+
+
+async def test_a_session_goes_on_as_long_as_pages_are_opened(client: Client, ada: Browser) -> None:
+    for minutes in (50, 100, 150):
+        await later(client, minutes=minutes)
+        assert (await ada.open("/settings")).status == 200
+
+
+async def test_a_session_ends_an_hour_after_the_last_page(client: Client, ada: Browser) -> None:
+    await later(client, minutes=61)
+
+    assert (await ada.open("/settings")).status == 401
+
+
+async def test_a_session_ends_eight_hours_after_the_sign_in_whatever_is_opened(
+    client: Client, ada: Browser
+) -> None:
+    for minutes in range(50, 480, 50):
+        await later(client, minutes=minutes)
+        assert (await ada.open("/settings")).status == 200
+    await later(client, hours=8, minutes=1)
+
+    assert (await ada.open("/settings")).status == 401
+
+
+async def test_who_is_not_signed_in_gets_to_the_page_by_signing_in(
+    client: Client, world: World
+) -> None:
+    await know(client, world)
+    browser = Browser(client)
+    asked = await browser.open("/settings/audit?action=share")
+
+    picker = await browser.submit(asked, "/sign-in")
+    shown = await browser.pick(picker, login_hint=f"ada-{world.tenant}")
+
+    assert asked.status == 401
+    assert (shown.status, shown.path, shown.query) == (200, "/settings/audit", {"action": "share"})
+
+
+async def test_what_was_typed_is_sent_again_after_signing_in_anew(
+    client: Client, world: World, ada: Browser
+) -> None:
+    form = await ada.open("/settings")
+    await later(client, hours=2)
+    kept = await ada.submit(form, "/settings", do="rename", name="Contoso & <Söhne>")
+
+    assert kept.status == 401
+    assert (await world.api.get("/tenant"))["name"] != "Contoso & <Söhne>"
+
+    await ada.sign_in(f"ada-{world.tenant}")
+    shown = await ada.submit(kept, "/settings")
+
+    assert (shown.status, shown.path) == (200, "/settings")
+    assert (await world.api.get("/tenant"))["name"] == "Contoso & <Söhne>"
+
+
+async def test_somebody_else_cannot_send_what_was_kept(
+    client: Client, world: World, ada: Browser
+) -> None:
+    form = await ada.open("/settings")
+    await later(client, hours=2)
+    kept = await ada.submit(form, "/settings", do="rename", name="Theirs")
+    ada.cookies.clear()
+    await ada.sign_in(f"bob-{world.tenant}")
+
+    refused = await ada.submit(kept, "/settings")
+
+    assert refused.status == 403
+    assert (await world.api.get("/tenant"))["name"] != "Theirs"
+
+
+@pytest.mark.parametrize("token", ["", "forged", "the session's own cookie"])
+async def test_a_form_without_its_token_changes_nothing(
+    world: World, ada: Browser, token: str
+) -> None:
+    given = ada.cookies["__Host-session"] if " " in token else token
+    fields = [("token", given), ("do", "rename"), ("name", "Theirs")]
+
+    refused = await ada.open("/settings", "POST", fields)
+
+    assert refused.status == 403
+    assert (await world.api.get("/tenant"))["name"] != "Theirs"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://127.0.0.1:1"])
+async def test_a_form_of_another_site_changes_nothing(
+    world: World, ada: Browser, origin: str
+) -> None:
+    fields = (await ada.open("/settings")).form("/settings").fields
+    mine = [(n, v) for n, v in fields if n != "name"] + [("name", "Theirs"), ("do", "rename")]
+
+    refused = await ada.open("/settings", "POST", mine, headers={"Origin": origin})
+
+    assert refused.status == 403
+    assert (await world.api.get("/tenant"))["name"] != "Theirs"
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "https:evil.example",
+        "\t//evil.example",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+        "evil.example",
+        "",
+    ],
+)
+async def test_signing_in_leads_to_no_other_site(client: Client, world: World, to: str) -> None:
+    await know(client, world)
+
+    shown = await Browser(client).sign_in(f"ada-{world.tenant}", to)
+
+    assert shown.url.startswith(client.addresses["portal"])
+    assert (shown.path, "evil" in shown.url) == ("/", False)
+
+
+async def test_signing_out_ends_it_here_and_at_entra(ada: Browser) -> None:
+    out = await ada.submit(await ada.open("/"), "/sign-out")
+
+    assert any("/oauth2/v2.0/logout" in url for url in out.passed)
+    assert urlsplit(out.url).path == "/"
+    assert "Sign in with Microsoft" in out.text
+    assert (await ada.open("/settings")).status == 401
+
+
+async def test_who_has_no_role_sees_how_to_get_one_and_no_more(
+    client: Client, world: World
+) -> None:
+    await know(client, world)
+    browser = Browser(client)
+
+    start = await browser.sign_in(f"nils-{world.tenant}")
+    settings = await browser.open("/settings")
+
+    assert (start.status, settings.status) == (403, 403)
+    assert "Admin" in start.text
+    assert world.tenant not in start.text
+
+
+async def test_a_reader_looks_on_and_changes_nothing(client: Client, world: World) -> None:
+    await know(client, world)
+    browser = Browser(client)
+    await browser.sign_in(f"rita-{world.tenant}")
+    page = await browser.open("/settings")
+    token = page.form("/sign-out").fields
+
+    refused = await browser.open("/settings", "POST", [*token, ("do", "rename"), ("name", "Mine")])
+
+    assert page.status == 200
+    assert refused.status == 403
+    assert (await world.api.get("/tenant"))["name"] != "Mine"
+
+
+async def test_a_session_of_one_company_shows_nothing_of_another(
+    world: World, partner: World, ada: Browser
+) -> None:
+    shown = await ada.open("/settings")
+
+    assert world.tenant in shown.text
+    assert partner.tenant not in shown.text
+
+
+async def test_the_language_is_the_browsers_and_can_be_switched(client: Client) -> None:
+    german = Browser(client, language="de-AT,de;q=0.9,en;q=0.5")
+    first = await german.open("/")
+    switched = await german.submit(first, "/language", language="en")
+
+    assert '<html lang="de"' in first.text
+    assert '<html lang="en"' in switched.text
+    assert '<html lang="en"' in (await german.open("/consent")).text
