@@ -165,6 +165,11 @@ class Records[T: BaseModel]:
         async for row in self._tables.partition(self.table, partition):
             yield self._stored(row)
 
+    async def many(self, partition: str) -> dict[str, T]:
+        """All of a partition by their rows; for partitions that are known to be small."""
+        rows = self._tables.partition(self.table, partition)
+        return {row.row: self._stored(row).value async for row in rows}
+
     async def everywhere(
         self, where: str = "", parameters: Mapping[str, Any] | None = None
     ) -> AsyncIterator[tuple[str, Stored[T]]]:

@@ -67,6 +67,20 @@ class Shares:
         """Some of the tenant's shares, by id."""
         return await self._store.shares.page(caller.tenant, size=size, token=token)
 
+    async def named(self, caller: Caller, text: str) -> list[tuple[Share, int | None]]:
+        """The tenant's shares (500 at most) whose name has the text, by name.
+
+        Each with how many contacts it held when it was last read, or None if it never was.
+        """
+        wanted = text.casefold()
+        found = [s.value async for s in self._store.shares.all(caller.tenant)]
+        shares = sorted(
+            (share for share in found if wanted in share.name.casefold()),
+            key=lambda share: (share.name.casefold(), share.id),
+        )
+        facts = await self._store.share_facts.many(caller.tenant)
+        return [(s, facts[s.id].contacts if s.id in facts else None) for s in shares]
+
     async def read(self, caller: Caller, id_: str) -> Stored[Share]:
         """One share; `NotFound` if the tenant has none of this id."""
         return found_in(await self._store.shares.get(caller.tenant, id_), "share", id_)

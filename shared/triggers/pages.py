@@ -24,7 +24,9 @@ from shared.domain.errors import (
     ContactSyncError,
     Forbidden,
     InvalidInput,
+    NeedsAdmin,
     NotFound,
+    PassingError,
     PayloadTooLarge,
     Unauthenticated,
 )
@@ -140,6 +142,22 @@ class Visit:
         translate = portal.message(self.language)
         by_field = {e.field: translate(e.message) for e in error.errors}
         return by_field or {"": translate(error.detail)}
+
+    @property
+    def start_of_list(self) -> int:
+        """Where the page of a list begins, by the query's `from`; 0 for what is no place."""
+        given = self.query.get("from", "")
+        return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 0
+
+    def trouble(self, error: ContactSyncError) -> str:
+        """What stood in the way, and what to do, in the visitor's language; nothing of our own."""
+        translate = portal.message(self.language)
+        match error:
+            case NeedsAdmin():
+                return translate(error.reason.remedy)
+            case PassingError() | CallerError():
+                return translate(error.detail)
+        raise error
 
     async def addresses(self, mailboxes: Sequence[str]) -> dict[str, str]:
         """The mail addresses of mailboxes, as the directory has them now; none if it is silent."""
