@@ -37,6 +37,7 @@ from shared.domain.models import Targets
 from shared.services.adoptions import Adoptions
 from shared.services.consumers import Consumers
 from shared.services.decisions import Decisions
+from shared.services.directory_search import DirectorySearch
 from shared.services.fan_out import FanOut
 from shared.services.imports import Imports
 from shared.services.joining import Joining
@@ -94,6 +95,7 @@ class App:
     joining: Joining
     limiter: Limiter
     tenants: Tenants
+    directory: DirectorySearch
     ledger: Ledger
     holdings: Holdings
     shares: Shares
@@ -223,6 +225,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         joining=joining,
         limiter=limiter,
         tenants=tenants,
+        directory=DirectorySearch(graph),
         ledger=ledger,
         holdings=holdings,
         shares=shares,
