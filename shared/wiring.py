@@ -234,7 +234,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         licenses=licenses,
         runs=Runs(store, clock, imports, licenses, run_queue.queue, addresses),
         decisions=Decisions(store, ledger, run_queue.send, run_queue.queue),
-        previews=Previews(store, graph, shares, imports, publications, mailboxes),
+        previews=Previews(store, graph, shares, imports, publications, mailboxes, clock),
         adoptions=Adoptions(imports, publications, mailboxes, ledger),
         people=People(store, states, publications, consumers, kept_out, run_queue, ledger, clock),
         leaving=Leaving(store, holdings, states, queues, run_queue, consumers, ledger, clock),
