@@ -8,6 +8,7 @@ from shared.domain.contact import PUBLISHABLE
 from shared.domain.errors import CallerError, ContactSyncError, PreconditionFailed
 from shared.domain.models import Omission
 from shared.domain.sharing import FILTER_ATTRIBUTES, Share, ShareInput
+from shared.services.directory_search import Kind
 from shared.services.previews import SharePreview
 from shared.triggers.operations import READERS, WRITERS
 from shared.triggers.pages import Page, Visit, done, page
@@ -190,7 +191,7 @@ async def _form(
 ) -> Page:
     found = []
     if form.search.strip():
-        found = await visit.app.directory.find(visit.caller, form.search, ("groups", "users"))
+        found = await visit.app.directory.find(visit.caller, form.search, [Kind.GROUP, Kind.USER])
     values: dict[str, Any] = {
         "form": form,
         "share": share,
@@ -210,9 +211,7 @@ async def _form(
 
 async def _names(visit: Visit, users: list[str], groups: list[str]) -> dict[str, str]:
     """What the directory calls people and groups; ids stand for those it does not know."""
-    people = await visit.app.directory.names(visit.caller, "users", users)
-    found = await visit.app.directory.names(visit.caller, "groups", groups)
-    known = {id_: entry.name for id_, entry in (people | found).items()}
+    known = await visit.names(users, Kind.USER) | await visit.names(groups, Kind.GROUP)
     return {id_: known.get(id_, id_) for id_ in (*users, *groups)}
 
 
@@ -222,13 +221,12 @@ async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
         found: SharePreview = (
             await visit.app.previews.share(visit.caller, share.id)
             if isinstance(share, Share)
-            else await visit.app.previews.draft(visit.caller, share)
+            else await visit.app.previews.share_draft(visit.caller, share)
         )
     except CallerError:
         raise
     except ContactSyncError as error:
         return {"trouble": visit.trouble(error)}
     left_out: list[Omission] = list(found.omissions[:_LEFT_OUT])
-    entries = await visit.app.directory.names(visit.caller, "users", [o.id for o in left_out])
-    called = {id_: entry.name for id_, entry in entries.items()}
+    called = await visit.names([o.id for o in left_out], Kind.USER)
     return {"preview": found, "left_out": left_out, "called": called}

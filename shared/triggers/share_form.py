@@ -101,21 +101,21 @@ class ShareForm:
         )
 
     def act(self, do: str) -> bool:
-        """Do what a button of the form says (`add-users:ID`); False if it is none of these.
+        """Do what a button of the form says (`add-user:ID`); False if it is none of these.
 
         Raises `InvalidInput` for a hand-kept contact that is none.
         """
         what, _, id_ = do.partition(":")
         match what:
-            case "add-users" if id_ not in self.users:
+            case "add-user" if id_ not in self.users:
                 self.users.append(id_)
-            case "add-groups":
+            case "add-group":
                 self.groups.setdefault(id_, "members")
             case "leave-out" if id_ not in self.exclude:
                 self.exclude.append(id_)
-            case "remove-users":
+            case "remove-user":
                 self.users = [u for u in self.users if u != id_]
-            case "remove-groups":
+            case "remove-group":
                 self.groups.pop(id_, None)
             case "remove-exclude":
                 self.exclude = [u for u in self.exclude if u != id_]
@@ -127,7 +127,7 @@ class ShareForm:
             case "remove-contact" if id_.isdigit() and int(id_) < len(self.contacts):
                 self.contacts.pop(int(id_))
             case _:
-                return what in {"search", "add-users", "leave-out"}
+                return what in {"search", "add-user", "leave-out"}
         return True
 
     def input(self) -> ShareInput:
