@@ -1,6 +1,7 @@
 """Publishing shares in a browser without scripts."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ async def ada(client: Client, world: World) -> Browser:
     return await browser_of(client, world)
 
 
-async def press(browser: Browser, page: Shown, button: str, **values: str) -> Shown:
+async def press(browser: Browser, page: Shown, button: str, **values: Any) -> Shown:
     """Send the page's form by one of its buttons."""
     action = page.path
     return await browser.submit(page, action, do=button, **values)
