@@ -13,6 +13,7 @@ from shared.services.consumers import Consumer, Consumers
 from shared.services.idempotency import Idempotency
 from shared.services.ledger import Ledger
 from shared.services.limits import MAX_SHARES, require_room
+from shared.services.named_lists import NamedPage, page_by_name
 
 _WITHDRAWN_KEPT: Final = timedelta(days=180)
 
@@ -80,6 +81,12 @@ class Shares:
         )
         facts = await self._store.share_facts.many(caller.tenant)
         return [(s, facts[s.id].contacts if s.id in facts else None) for s in shares]
+
+    async def search(
+        self, caller: Caller, text: str, size: int, token: str | None
+    ) -> NamedPage[Share]:
+        """Some of the tenant's shares with `text` in their names ('' for all), by name."""
+        return await page_by_name(self._store.shares, caller.tenant, text, size, token)
 
     async def read(self, caller: Caller, id_: str) -> Stored[Share]:
         """One share; `NotFound` if the tenant has none of this id."""
