@@ -193,21 +193,21 @@ class Records[T: BaseModel]:
 
     async def read_many(self, partition: str, rows: Sequence[str]) -> list[Stored[T]]:
         """Read those of the rows that are there, in their order; a few at once."""
-        found: list[Stored[T]] = []
+        return list((await self.read_many_by_row(partition, rows)).values())
+
+    async def read_many_by_row(self, partition: str, rows: Sequence[str]) -> dict[str, Stored[T]]:
+        """The same, by row."""
+        found: dict[str, Stored[T]] = {}
         for part in batched(rows, _AT_ONCE, strict=False):
             read = await asyncio.gather(*(self.get(partition, row) for row in part))
-            found += [stored for stored in read if stored is not None]
+            pairs = zip(part, read, strict=True)
+            found |= {row: stored for row, stored in pairs if stored is not None}
         return found
 
     async def all(self, partition: str) -> AsyncIterator[Stored[T]]:
         """Read all of a partition."""
         async for row in self._tables.partition(self.table, partition):
             yield self._stored(row)
-
-    async def many(self, partition: str) -> dict[str, T]:
-        """All of a partition by their rows; for partitions that are known to be small."""
-        rows = self._tables.partition(self.table, partition)
-        return {row.row: self._stored(row).value async for row in rows}
 
     async def everywhere(
         self, where: str = "", parameters: Mapping[str, Any] | None = None

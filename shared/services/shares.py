@@ -1,6 +1,6 @@
 """Shares: publishing a set of people, changing and withdrawing it, and who may import it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -68,25 +68,16 @@ class Shares:
         """Some of the tenant's shares, by id."""
         return await self._store.shares.page(caller.tenant, size=size, token=token)
 
-    async def named(self, caller: Caller, text: str) -> list[tuple[Share, int | None]]:
-        """The tenant's shares (500 at most) whose name has the text, by name.
-
-        Each with how many contacts it held when it was last read, or None if it never was.
-        """
-        wanted = text.casefold()
-        found = [s.value async for s in self._store.shares.all(caller.tenant)]
-        shares = sorted(
-            (share for share in found if wanted in share.name.casefold()),
-            key=lambda share: (share.name.casefold(), share.id),
-        )
-        facts = await self._store.share_facts.many(caller.tenant)
-        return [(s, facts[s.id].contacts if s.id in facts else None) for s in shares]
-
     async def search(
         self, caller: Caller, text: str, size: int, token: str | None
     ) -> NamedPage[Share]:
         """Some of the tenant's shares with `text` in their names ('' for all), by name."""
         return await page_by_name(self._store.shares, caller.tenant, text, size, token)
+
+    async def counts(self, caller: Caller, ids: Sequence[str]) -> dict[str, int]:
+        """How many contacts these shares held when they were last read; some never were."""
+        facts = await self._store.share_facts.read_many_by_row(caller.tenant, ids)
+        return {id_: found.value.contacts for id_, found in facts.items()}
 
     async def read(self, caller: Caller, id_: str) -> Stored[Share]:
         """One share; `NotFound` if the tenant has none of this id."""

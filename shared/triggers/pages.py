@@ -145,12 +145,6 @@ class Visit:
         by_field = {e.field: translate(e.message) for e in error.errors}
         return by_field or {"": translate(error.detail)}
 
-    @property
-    def start_of_list(self) -> int:
-        """Where the page of a list begins, by the query's `from`; 0 for what is no place."""
-        given = self.query.get("from", "")
-        return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 0
-
     def trouble(self, error: ContactSyncError) -> str:
         """What stood in the way, and what to do, in the visitor's language; nothing of our own."""
         translate = portal.message(self.language)

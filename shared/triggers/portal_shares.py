@@ -10,14 +10,13 @@ from shared.domain.models import Omission
 from shared.domain.sharing import FILTER_ATTRIBUTES, Share, ShareInput
 from shared.services.directory_search import Kind
 from shared.services.previews import SharePreview
-from shared.triggers.operations import READERS, WRITERS
+from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
 from shared.triggers.pages import Page, Visit, done, page
 from shared.triggers.sessions import Undo
 from shared.triggers.share_form import HAND_KEPT, ShareForm
 from shared.wiring import new_id
 
 bp = func.Blueprint()
-PER_PAGE: Final = 50
 _LEFT_OUT: Final = 50
 
 
@@ -25,15 +24,11 @@ _LEFT_OUT: Final = 50
 async def show_shares(visit: Visit) -> Page:
     """The company's shares, by name."""
     wanted = visit.query.get("q", "").strip()
-    found = await visit.app.shares.named(visit.caller, wanted)
-    start = visit.start_of_list
-    part = found[start : start + PER_PAGE]
-    values = {
-        "shares": part,
-        "q": wanted,
-        "next": start + PER_PAGE if len(found) > start + PER_PAGE else None,
-        "count": len(found),
-    }
+    token = visit.query.get("next") or None
+    found = await visit.app.shares.search(visit.caller, wanted, DEFAULT_PAGE, token)
+    shares = [stored.value for stored in found.items]
+    counts = await visit.app.shares.counts(visit.caller, [share.id for share in shares])
+    values = {"shares": shares, "counts": counts, "q": wanted, "next": found.token}
     return Page("shares/list", values)
 
 
