@@ -28,6 +28,16 @@ class ResultPage:
     addresses: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: mailboxes done of all, how many a second, and the time left, if known."""
+
+    done: int
+    total: int
+    rate: float
+    left: timedelta | None
+
+
 class Runs:
     """The runs of the caller's tenant."""
 
@@ -101,6 +111,23 @@ class Runs:
             _log.warning("addresses for run %s cannot be read: %s", id_, error)
             addresses = {}
         return ResultPage(listing, addresses)
+
+    async def progress(self, caller: Caller, run: Run) -> Progress | None:
+        """How far a run under way is; None before it knows its mailboxes, and once it has ended.
+
+        It counts the results by their keys, 1,000 a request, since no run counts itself.
+        """
+        if run.status.ended or run.started is None or not run.mailboxes.total:
+            return None
+        done = await self._store.results.count(results_of(caller.tenant, run.id))
+        seconds = max((self._clock() - run.started).total_seconds(), 1.0)
+        left = run.mailboxes.total - done
+        return Progress(
+            min(done, run.mailboxes.total),
+            run.mailboxes.total,
+            done / seconds,
+            timedelta(seconds=left * seconds / done) if done else None,
+        )
 
     async def request(self, caller: Caller, import_id: str) -> tuple[Stored[Run], bool]:
         """Start a run now; answers it, and whether it is new (else one was under way).

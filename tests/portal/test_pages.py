@@ -17,7 +17,7 @@ from tests.portal.person import Habits, Person
 from tests.portal.signing_in import account, sign_in_as
 
 NARROW = 360
-UNSEEN: frozenset[str] = frozenset()
+UNSEEN = frozenset({"runs/{id}/results.csv", "settings/export.json"})
 """Routes that no person looks at, such as downloads."""
 MOST_BYTES = 150_000
 

@@ -1,0 +1,70 @@
+"""Pages: finding a person or a mailbox: where it is, and why not."""
+
+import azure.functions as func
+
+from shared.domain.errors import ContactSyncError
+from shared.triggers.operations import READERS, WRITERS
+from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.sessions import Undo
+
+bp = func.Blueprint()
+
+
+@page(bp, "GET", "find", READERS)
+async def show_find(visit: Visit) -> Page:
+    """The people and mailboxes that a text may mean."""
+    text = visit.query.get("q", "").strip()
+    values: dict[str, object] = {"q": text, "found": [], "trouble": None}
+    if text:
+        try:
+            values["found"] = await visit.app.finding.candidates(visit.caller, text)
+        except ContactSyncError as error:
+            values["trouble"] = visit.trouble(error)
+    return Page("find/find", values)
+
+
+@page(bp, "GET", "find/{id}", READERS)
+async def show_found(visit: Visit) -> Page:
+    """A mailbox: its seat, what fills it, how the last runs ended; and whom one looks for in it."""
+    view = await visit.app.finding.mailbox(visit.caller, visit.id)
+    search, person = visit.query.get("q", "").strip(), visit.query.get("person", "")
+    values: dict[str, object] = {
+        "view": view,
+        "q": search,
+        "found": [],
+        "explained": None,
+        "trouble": None,
+    }
+    try:
+        if person:
+            values["explained"] = await visit.app.finding.person(visit.caller, person, visit.id)
+        elif search:
+            values["found"] = await visit.app.finding.candidates(visit.caller, search)
+    except ContactSyncError as error:
+        values["trouble"] = visit.trouble(error)
+    return Page("find/mailbox", values)
+
+
+@page(bp, "GET", "find/{id}/everywhere", READERS)
+async def show_whereabouts(visit: Visit) -> Page:
+    """Where a person's contact is: which shares publish it, which imports and mailboxes hold it."""
+    return Page("find/person", {"view": await visit.app.finding.person(visit.caller, visit.id)})
+
+
+@page(bp, "GET", "find/{id}/remove", WRITERS)
+async def show_person_removal(visit: Visit) -> Page:
+    """What removing a person means."""
+    return Page("find/remove", {"id": visit.id})
+
+
+@page(bp, "POST", "find/{id}/remove", WRITERS)
+async def remove_or_readmit(visit: Visit) -> Page:
+    """Remove a person's contact and keep it out everywhere, or let it in again."""
+    path, back = f"/find/{visit.id}/remove", f"/find/{visit.id}/everywhere"
+    if visit.form.get("do") == "readmit":
+        await visit.app.people.readmit(visit.caller, visit.id)
+        words = visit.gettext("The person is let in again: the next runs bring the contact back.")
+        return done(back, words, undo=Undo(path, {"do": "remove"}))
+    await visit.app.people.keep_out(visit.caller, visit.id)
+    words = visit.gettext("The contact is being removed, and the person is kept out everywhere.")
+    return done(back, words, undo=Undo(path, {"do": "readmit"}))

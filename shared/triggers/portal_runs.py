@@ -1,0 +1,147 @@
+"""Pages: what runs did, mailbox by mailbox, and what an admin decides about them."""
+
+from datetime import date
+from typing import Annotated, Any, Final
+
+import azure.functions as func
+from pydantic import Field
+
+from shared.domain.errors import CallerError, NotFound
+from shared.domain.models import Import, Model, Outcome, Run, RunStatus
+from shared.domain.spreadsheet import Delimiter
+from shared.services.directory_search import Kind
+from shared.triggers.http import validated
+from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
+from shared.triggers.pages import File, Page, Visit, done, page
+from shared.triggers.sessions import Undo
+
+bp = func.Blueprint()
+_CHOICES: Final = 200
+_HELD: Final = 50
+
+
+class RunsFilter(Model):
+    """Which runs are listed."""
+
+    import_id: Annotated[str, Field(alias="import", max_length=128)] = ""
+    status: RunStatus | None = None
+    since: Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    next: str | None = None
+
+
+@page(bp, "GET", "runs", READERS)
+async def show_runs(visit: Visit) -> Page:
+    """The runs, newest first, and what they did in the last 30 days."""
+    names = {name: str(field.alias or name) for name, field in RunsFilter.model_fields.items()}
+    given = {n: v for n, v in visit.query.items() if n in names.values() and v}
+    imports = await visit.app.imports.search(visit.caller, "", _CHOICES, None)
+    values: dict[str, Any] = {
+        "given": given,
+        "imports": [stored.value for stored in imports.items],
+        "statuses": list(RunStatus),
+        "runs": [],
+        "next": None,
+        "errors": {},
+    }
+    try:
+        wanted = validated(RunsFilter, given)
+        found = await visit.app.runs.page(
+            visit.caller,
+            DEFAULT_PAGE,
+            wanted.next,
+            wanted.import_id or None,
+            wanted.status,
+            date.fromisoformat(wanted.since) if wanted.since else None,
+        )
+    except CallerError as error:
+        return Page("runs/list", {**values, "errors": visit.wrong(error)}, error.status)
+    runs = [stored.value for stored in found.items]
+    history = await visit.app.histories.read(visit.caller, wanted.import_id or None)
+    values |= {
+        "runs": runs,
+        "next": found.token,
+        "history": history,
+        "names": {i.id: i.name for i in values["imports"]} | await _imports(visit, runs),
+    }
+    return Page("runs/list", values)
+
+
+@page(bp, "GET", "runs/{id}", READERS)
+async def show_run(visit: Visit) -> Page:
+    """A run: how far it is or how it ended, and each mailbox with its reason and remedy."""
+    run = (await visit.app.runs.read(visit.caller, visit.id)).value
+    outcome = visit.query.get("outcome", "")
+    wanted = Outcome(outcome) if outcome in list(Outcome) else None
+    search = visit.query.get("q", "").strip()
+    values: dict[str, Any] = {
+        "run": run,
+        "import": (await _imports(visit, [run])).get(run.import_id),
+        "progress": await visit.app.runs.progress(visit.caller, run),
+        "outcome": outcome,
+        "q": search,
+        "token": visit.query.get("next", ""),
+    }
+    if search:
+        found = await visit.app.finding.results(visit.caller, run.id, search, wanted)
+    else:
+        token = visit.query.get("next") or None
+        found = await visit.app.runs.results(visit.caller, run.id, DEFAULT_PAGE, token, wanted)
+    results = [stored.value for stored in found.listing.items]
+    omitted = run.omissions[:DEFAULT_PAGE]
+    called = await visit.names([o.id for o in omitted], Kind.USER) if omitted else {}
+    values |= {"results": results, "addresses": found.addresses, "next": found.listing.token}
+    return Page("runs/run", {**values, "omitted": omitted, "called": called})
+
+
+@page(bp, "GET", "runs/{id}/results.csv", READERS)
+async def download_results(visit: Visit) -> Page:
+    """The results as a file for spreadsheet programs, with the delimiter that they expect."""
+    delimiter: Delimiter = ";" if visit.language == "de" else ","
+    content = await visit.app.result_files.whole(visit.caller, visit.id, None, delimiter)
+    return Page(file=File("contact-sync-results.csv", "text/csv", content))
+
+
+@page(bp, "GET", "runs/{id}/decide", WRITERS)
+async def show_decision(visit: Visit) -> Page:
+    """What a held run would do, mailbox by mailbox, and the choice."""
+    run = (await visit.app.runs.read(visit.caller, visit.id)).value
+    found = await visit.app.runs.results(visit.caller, run.id, _HELD, None, Outcome.HELD)
+    values = {
+        "run": run,
+        "import": (await _imports(visit, [run])).get(run.import_id),
+        "results": [stored.value for stored in found.listing.items],
+        "addresses": found.addresses,
+        "more": found.listing.token is not None,
+    }
+    return Page("runs/decide", values)
+
+
+@page(bp, "POST", "runs/{id}/decide", WRITERS)
+async def decide_run(visit: Visit) -> Page:
+    """Approve or discard what a run held."""
+    path = f"/runs/{visit.id}"
+    if visit.form.get("do") == "approve":
+        await visit.app.decisions.approve(visit.caller, visit.id)
+        return done(path, visit.gettext("Approved: the run goes on."))
+    await visit.app.decisions.discard(visit.caller, visit.id)
+    words = visit.gettext("Discarded: the mailboxes stay as they are, and you are not asked again.")
+    return done(path, words, undo=Undo(f"{path}/decide", {"do": "approve"}))
+
+
+@page(bp, "POST", "runs/{id}/retry", WRITERS)
+async def retry_failed(visit: Visit) -> Page:
+    """Run the mailboxes that failed again."""
+    stored, _ = await visit.app.decisions.retry(visit.caller, visit.id)
+    return done(f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are tried again."))
+
+
+async def _imports(visit: Visit, runs: list[Run]) -> dict[str, str]:
+    """The names of the imports of some runs; those that are gone have none."""
+    found: dict[str, str] = {}
+    for id_ in {run.import_id for run in runs}:
+        try:
+            import_: Import = (await visit.app.imports.read(visit.caller, id_)).value
+        except NotFound:
+            continue
+        found[id_] = import_.name
+    return found
