@@ -20,8 +20,10 @@ HTTP (API Management publishes it; each call needs an Entra access token, but th
 Pages (for browsers; forms carry a token of who is signed in)
     portal_start.py    show_start, show_consent, ask_consent, consented
     portal_licenses.py show_licenses, show_booking, book_seats
-    portal_runs.py     show_runs, show_run, download_results, show_decision, decide_run, retry_failed
-    portal_find.py     show_find, show_found, show_whereabouts, show_person_removal, remove_or_readmit
+    portal_runs.py     show_runs, show_run, download_results, show_decision, decide_run,
+                       retry_failed
+    portal_find.py     show_find, show_found, show_whereabouts, show_person_removal,
+                       remove_or_readmit
     portal_settings.py show_settings, change_settings, show_audit, show_export, download_export,
                        show_leaving, leave
     portal_shares.py   show_shares, show_new_share, publish_share, show_share, show_share_form,

@@ -39,6 +39,7 @@ from shared.services.consumers import Consumers
 from shared.services.decisions import Decisions
 from shared.services.directory_search import DirectorySearch
 from shared.services.fan_out import FanOut
+from shared.services.finding import Finding
 from shared.services.imports import Imports
 from shared.services.joining import Joining
 from shared.services.kept_out import KeptOutPeople
@@ -51,6 +52,7 @@ from shared.services.mailboxes import Mailboxes
 from shared.services.people import People
 from shared.services.previews import Previews
 from shared.services.publications import Publications
+from shared.services.result_files import ResultFiles
 from shared.services.run_closing import RunClosing
 from shared.services.run_history import Histories
 from shared.services.run_queue import RunQueue
@@ -106,10 +108,12 @@ class App:
     licenses: Licenses
     runs: Runs
     histories: Histories
+    result_files: ResultFiles
     decisions: Decisions
     previews: Previews
     adoptions: Adoptions
     people: People
+    finding: Finding
     leaving: Leaving
     timetable: Timetable
     fan_out: FanOut
@@ -205,6 +209,10 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         run_queue.queue,
         find_mailboxes,
     )
+    directory_search = DirectorySearch(graph)
+    runs = Runs(store, clock, imports, licenses, run_queue.queue, addresses)
+    previews = Previews(store, graph, shares, imports, publications, mailboxes, clock)
+    people = People(store, states, publications, consumers, kept_out, run_queue, ledger, clock)
     holdings = Holdings(tables)
     tokens = AccessTokens(http, settings.entra_authority, settings.client_id)
     joining = Joining(
@@ -229,19 +237,21 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         joining=joining,
         limiter=limiter,
         tenants=tenants,
-        directory=DirectorySearch(graph),
+        directory=directory_search,
         ledger=ledger,
         holdings=holdings,
         shares=shares,
         imports=imports,
         publications=publications,
         licenses=licenses,
-        runs=Runs(store, clock, imports, licenses, run_queue.queue, addresses),
+        runs=runs,
         histories=Histories(store, clock),
+        result_files=ResultFiles(runs),
         decisions=Decisions(store, ledger, run_queue.send, run_queue.queue),
-        previews=Previews(store, graph, shares, imports, publications, mailboxes, clock),
+        previews=previews,
         adoptions=Adoptions(imports, publications, mailboxes, ledger),
-        people=People(store, states, publications, consumers, kept_out, run_queue, ledger, clock),
+        people=people,
+        finding=Finding(store, states, directory_search, people, previews, runs),
         leaving=Leaving(store, holdings, states, queues, run_queue, consumers, ledger, clock),
         timetable=Timetable(store, run_queue, tenants, settings.terms, clock),
         fan_out=FanOut(

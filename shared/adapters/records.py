@@ -7,7 +7,7 @@ tenants; only `ShareIndex` is keyed by the share id, which is what a partner is 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched
@@ -193,16 +193,11 @@ class Records[T: BaseModel]:
 
     async def read_many(self, partition: str, rows: Sequence[str]) -> list[Stored[T]]:
         """Read those of the rows that are there, in their order; a few at once."""
-        return list((await self.read_many_by_row(partition, rows)).values())
 
-    async def read_many_by_row(self, partition: str, rows: Sequence[str]) -> dict[str, Stored[T]]:
-        """The same, by row."""
-        found: dict[str, Stored[T]] = {}
-        for part in batched(rows, _AT_ONCE, strict=False):
-            read = await asyncio.gather(*(self.get(partition, row) for row in part))
-            pairs = zip(part, read, strict=True)
-            found |= {row: stored for row, stored in pairs if stored is not None}
-        return found
+        async def read(row: str) -> Stored[T] | None:
+            return await self.get(partition, row)
+
+        return [stored for stored in await few_at_once(read, rows) if stored is not None]
 
     async def all(self, partition: str) -> AsyncIterator[Stored[T]]:
         """Read all of a partition."""
@@ -325,6 +320,14 @@ class Store:
             Result,
             lambda r: {"outcome": str(r.outcome), "reason": str(r.reason or "")},
         )
+
+
+async def few_at_once[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A]) -> list[B]:
+    """Read for each of the given, 16 of them at once; the answers come in their order."""
+    found: list[B] = []
+    for part in batched(given, _AT_ONCE, strict=False):
+        found += await asyncio.gather(*map(read, part))
+    return found
 
 
 def consumers_of(publisher: str, share: str) -> str:

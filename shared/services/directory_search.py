@@ -79,6 +79,15 @@ class DirectorySearch:
             found += sorted((_found(kind, o) for o in objects), key=lambda f: _order(f, given))
         return found
 
+    async def mailboxes(self, caller: Caller, text: str) -> list[str]:
+        """The ids of the users that a text may mean; an object id also of nobody that is there.
+
+        By it rows may be found of who was in the directory once.
+        """
+        given = text.strip()
+        found = [found.id for found in await self.find(caller, given, (Kind.USER,))]
+        return found or ([given.lower()] if _OBJECT_ID.fullmatch(given) else [])
+
     async def name(
         self, caller: Caller, ids: Iterable[str], kinds: Collection[Kind] = _ALL
     ) -> dict[str, Found]:

@@ -104,6 +104,22 @@ class Runs:
             where="outcome eq @outcome" if outcome else "",
             parameters={"outcome": str(outcome)} if outcome else None,
         )
+        return await self._addressed(caller, id_, listing)
+
+    async def results_of(
+        self,
+        caller: Caller,
+        id_: str,
+        mailboxes: Sequence[str],
+        outcome: Outcome | None = None,
+    ) -> ResultPage:
+        """The results of a run in some mailboxes (a few), read by their keys."""
+        await self.read(caller, id_)
+        found = await self._store.results.read_many(results_of(caller.tenant, id_), mailboxes)
+        items = tuple(r for r in found if outcome in {None, r.value.outcome})
+        return await self._addressed(caller, id_, Listing(items, None))
+
+    async def _addressed(self, caller: Caller, id_: str, listing: Listing[Result]) -> ResultPage:
         mailboxes = [stored.value.mailbox for stored in listing.items]
         try:
             addresses = await self._addresses(caller.tenant, mailboxes) if mailboxes else {}

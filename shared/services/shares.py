@@ -5,7 +5,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.identity import Caller
-from shared.adapters.records import OWNER_ROW, Listing, ShareLocation, Store, Stored
+from shared.adapters.records import (
+    OWNER_ROW,
+    Listing,
+    ShareLocation,
+    Store,
+    Stored,
+    few_at_once,
+)
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.sharing import Share, ShareInput
 from shared.services.changes import change, found_in, require_match, require_storable
@@ -76,8 +83,13 @@ class Shares:
 
     async def counts(self, caller: Caller, ids: Sequence[str]) -> dict[str, int]:
         """How many contacts these shares held when they were last read; some never were."""
-        facts = await self._store.share_facts.read_many_by_row(caller.tenant, ids)
-        return {id_: found.value.contacts for id_, found in facts.items()}
+
+        async def count(id_: str) -> int | None:
+            found = await self._store.share_facts.get(caller.tenant, id_)
+            return found.value.contacts if found is not None else None
+
+        found = zip(ids, await few_at_once(count, ids), strict=True)
+        return {id_: contacts for id_, contacts in found if contacts is not None}
 
     async def read(self, caller: Caller, id_: str) -> Stored[Share]:
         """One share; `NotFound` if the tenant has none of this id."""

@@ -2,36 +2,18 @@
 
 import re
 from html import unescape
-from typing import Any
 
 import pytest
 
-from tests.end_to_end.browser import Browser, Shown
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.portal import HOSTILE, browser_of, press
 from tests.local.client import Client
 from tests.world import World, person
-
-HOSTILE = "<script>alert(1)</script>\u202eevil\u2066 & " + "x" * 150
-
-
-async def browser_of(
-    client: Client, world: World, role: str = "Admin", language: str = "en"
-) -> Browser:
-    oid = f"{role}-{world.tenant}"
-    await client.know(world.tenant, "Contoso", {"oid": oid, "name": "Ada", "roles": [role]})
-    browser = Browser(client, language=language)
-    await browser.sign_in(oid)
-    return browser
 
 
 @pytest.fixture
 async def ada(client: Client, world: World) -> Browser:
     return await browser_of(client, world)
-
-
-async def press(browser: Browser, page: Shown, button: str, **values: Any) -> Shown:
-    """Send the page's form by one of its buttons."""
-    action = page.path
-    return await browser.submit(page, action, do=button, **values)
 
 
 async def test_a_share_is_published_by_searching_without_a_script(

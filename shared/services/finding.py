@@ -1,0 +1,191 @@
+"""Finding a person or a mailbox: where it is, why not, and its rows in long lists.
+
+A text is resolved to users by the directory, and rows are then read by their keys, so that it takes
+as long for ten mailboxes as for ten thousand.
+"""
+
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from shared.adapters.identity import Caller
+from shared.adapters.mailbox_state import Head, MailboxStates
+from shared.adapters.records import Listing, Store, Stored, few_at_once, results_of
+from shared.domain.errors import ContactSyncError
+from shared.domain.models import Import, Outcome, Result, Seat
+from shared.services.directory_search import DirectorySearch, Found, Kind
+from shared.services.people import People, Whereabouts
+from shared.services.previews import Explanation, Previews
+from shared.services.runs import ResultPage, Runs
+
+_PAGES: Final = 2
+NAMED_AT_MOST: Final = 1_000
+"""So many mailboxes of a person's whereabouts have their names told: one request to Graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """An import that fills a mailbox, or did: how many contacts, and its last result there."""
+
+    import_: Import
+    contacts: int
+    run: str | None
+    result: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxView:
+    """A mailbox: who it is in the directory (None: nobody now), its seat, and what fills it."""
+
+    mailbox: str
+    found: Found | None
+    seat: Seat | None
+    imports: tuple[Filling, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a person is, or is not, among an import's contacts; `trouble` if it cannot be told now.
+
+    `trouble` is what stood in the way, such as a run that is at the mailbox.
+    """
+
+    import_: Import
+    explanation: Explanation | None
+    trouble: ContactSyncError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person: who it is in the directory, and where the contact is.
+
+    Either `whereabouts` (everywhere, with the names of what they name by id) or `explained` (in one
+    `mailbox`, for each import that fills it).
+    """
+
+    person: str
+    found: Found | None
+    whereabouts: Whereabouts | None = None
+    imports: dict[str, str] = field(default_factory=dict)
+    shares: dict[str, str] = field(default_factory=dict)
+    mailboxes: dict[str, Found] = field(default_factory=dict)
+    mailbox: MailboxView | None = None
+    explained: tuple[Explained, ...] = ()
+
+
+class Finding:
+    """Finds people and mailboxes of the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        states: MailboxStates,
+        directory: DirectorySearch,
+        people: People,
+        previews: Previews,
+        runs: Runs,
+    ) -> None:
+        """Look in these."""
+        self._store = store
+        self._states = states
+        self._directory = directory
+        self._people = people
+        self._previews = previews
+        self._runs = runs
+
+    async def candidates(self, caller: Caller, text: str) -> list[Found]:
+        """The users and organisational contacts that a text may mean; 10 of each at most."""
+        return await self._directory.find(caller, text, (Kind.USER, Kind.ORG_CONTACT))
+
+    async def results(
+        self, caller: Caller, run: str, text: str, outcome: Outcome | None = None
+    ) -> ResultPage:
+        """A run's results in the mailboxes that a text may mean; `NotFound` if there is no run."""
+        mailboxes = await self._directory.mailboxes(caller, text)
+        return await self._runs.results_of(caller, run, mailboxes, outcome)
+
+    async def seats(self, caller: Caller, text: str) -> Listing[Seat]:
+        """The seats, held or waited for, of the mailboxes that a text may mean."""
+        mailboxes = await self._directory.mailboxes(caller, text)
+        return Listing(tuple(await self._store.seats.read_many(caller.tenant, mailboxes)), None)
+
+    async def mailbox(self, caller: Caller, mailbox: str) -> MailboxView:
+        """Which imports fill a mailbox, their last results there, and its seat."""
+        named = await self._directory.name(caller, [mailbox], [Kind.USER])
+        found = named.get(mailbox)
+        return await self._mailbox(caller, found.id if found is not None else mailbox, found)
+
+    async def person(self, caller: Caller, person: str, mailbox: str | None = None) -> PersonView:
+        """Where a person's contact is: everywhere, or in one mailbox with the reason if not there.
+
+        Everywhere takes as long as reading the state of each mailbox, and each share of the
+        tenant; in one mailbox it takes a look into it for each import that fills it. `person` is
+        an object id, or a key of a result. Raises `PassingError` or `NeedsAdmin` if the directory
+        cannot be read.
+        """
+        id_ = person.partition("-")[2] if person[:2] in {"u-", "o-", "g-"} else person
+        found = (await self._directory.name(caller, [id_])).get(id_)
+        if mailbox is not None:
+            view = await self.mailbox(caller, mailbox)
+            explained = [
+                await self._explained(caller, filling.import_, view.mailbox, person)
+                for filling in view.imports
+            ]
+            return PersonView(person, found, mailbox=view, explained=tuple(explained))
+        whereabouts = await self._people.find(caller, person)
+        places, publications = whereabouts.places, whereabouts.publications
+        boxes = dict.fromkeys(box for place in places for box in place.mailboxes)
+        named = [*(p.share for p in publications), *whereabouts.unknown]
+        imports = await self._imports(caller, [place.import_id for place in places])
+        shares = await self._store.shares.read_many(caller.tenant, named)
+        return PersonView(
+            person,
+            found,
+            whereabouts,
+            imports={stored.value.id: stored.value.name for stored in imports},
+            shares={stored.value.id: stored.value.name for stored in shares},
+            mailboxes=await self._directory.name(caller, islice(boxes, NAMED_AT_MOST), [Kind.USER]),
+        )
+
+    async def _mailbox(self, caller: Caller, mailbox: str, found: Found | None) -> MailboxView:
+        tenant = caller.tenant
+        stored = await self._store.seats.get(tenant, mailbox)
+        seat = stored.value if stored is not None else None
+        rows, _ = await self._store.imports.glance(tenant, (), pages=_PAGES)
+
+        async def head(import_id: str) -> Stored[Head] | None:
+            return await self._states.read(tenant, import_id, mailbox)
+
+        ids = [row.row for row in rows]
+        heads = dict(zip(ids, await few_at_once(head, ids), strict=True))
+        wanted = set(seat.imports if seat is not None else ())
+        filling = [id_ for id_ in ids if heads[id_] is not None or id_ in wanted]
+        fillings = [
+            await self._filling(tenant, i.value, heads[i.value.id], mailbox)
+            for i in await self._imports(caller, filling)
+        ]
+        return MailboxView(mailbox, found, seat, tuple(fillings))
+
+    async def _filling(
+        self, tenant: str, import_: Import, stored: Stored[Head] | None, mailbox: str
+    ) -> Filling:
+        head = stored.value if stored is not None else Head()
+        if import_.last_run is not None:
+            run = results_of(tenant, import_.last_run)
+            result = await self._store.results.get(run, mailbox)
+            if result is not None:
+                return Filling(import_, head.contacts, import_.last_run, result.value)
+        return Filling(import_, head.contacts, head.last_run, head.result)
+
+    async def _imports(self, caller: Caller, ids: list[str]) -> list[Stored[Import]]:
+        found = await self._store.imports.read_many(caller.tenant, ids)
+        return sorted(found, key=lambda i: (i.value.name.casefold(), i.value.id))
+
+    async def _explained(
+        self, caller: Caller, import_: Import, mailbox: str, person: str
+    ) -> Explained:
+        try:
+            told = await self._previews.explain(caller, import_.id, mailbox, person)
+        except ContactSyncError as error:
+            return Explained(import_, None, error)
+        return Explained(import_, told)

@@ -1,0 +1,25 @@
+"""What the tests of the portal's pages share: somebody signed in, and pressing buttons."""
+
+from typing import Any
+
+from tests.end_to_end.browser import Browser, Shown
+from tests.local.client import Client
+from tests.world import World
+
+HOSTILE = "<script>alert(1)</script>\u202eevil\u2066 & " + "x" * 150
+
+
+async def browser_of(
+    client: Client, world: World, role: str = "Admin", language: str = "en"
+) -> Browser:
+    """The browser of somebody of a company who has a role and is signed in."""
+    oid = f"{role}-{world.tenant}"
+    await client.know(world.tenant, "Contoso", {"oid": oid, "name": "Ada", "roles": [role]})
+    browser = Browser(client, language=language)
+    await browser.sign_in(oid)
+    return browser
+
+
+async def press(browser: Browser, page: Shown, button: str, **values: Any) -> Shown:
+    """Send the form that a page shows at its own address, by one of its buttons."""
+    return await browser.submit(page, page.path, do=button, **values)

@@ -1,0 +1,176 @@
+"""Runs in a browser without scripts: what happened, why, and what an admin decides."""
+
+import csv
+import io
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.portal import HOSTILE, browser_of
+from tests.local.client import Client
+from tests.world import World
+
+
+@pytest.fixture
+async def ada(client: Client, world: World) -> Browser:
+    return await browser_of(client, world)
+
+
+async def test_a_run_shows_each_mailbox_with_its_reason_and_the_remedy(
+    client: Client, world: World, ada: Browser
+) -> None:
+    await world.change(world.targets[0], mail=None)
+    made = await world.import_((await world.share())["id"])
+
+    listed = await ada.open("/runs")
+    shown = await ada.open(f"/runs/{made['firstRun']}")
+
+    assert made["firstRun"] in listed.text
+    assert "The same as a table" in listed.text
+    assert "partly succeeded" in shown.text or "succeeded" in shown.text
+    assert "No mailbox" in shown.text
+    assert "data-live" not in shown.text
+    assert str(world.users[world.targets[1]]["mail"]) in shown.text
+    del client
+
+
+async def test_runs_are_filtered(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+
+    none = await ada.open("/runs?status=failed")
+    some = await ada.open(f"/runs?status=succeeded&import={made['id']}&since=2026-01-01")
+    wrong = await ada.open("/runs?status=odd&since=yesterday")
+
+    assert "There is no such run" in none.text
+    assert made["firstRun"] in some.text
+    assert wrong.status == 400
+
+
+async def test_results_are_searched_by_name_and_outcome(world: World, ada: Browser) -> None:
+    run = (await world.import_((await world.share())["id"]))["firstRun"]
+    first, second = (world.users[t] for t in world.targets)
+
+    by_name = await ada.open(f"/runs/{run}?q={first['mail']}")
+    by_outcome = await ada.open(f"/runs/{run}?outcome=failed")
+
+    assert str(first["mail"]) in by_name.text
+    assert str(second["mail"]) not in by_name.text
+    assert "No mailbox is like that" in by_outcome.text
+
+
+async def test_a_run_under_way_shows_how_far_it_is(
+    client: Client, world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    await client.fault(f"/users/{world.targets[0]}", {"status": 503}, times=1000)
+    made = await world.import_(share["id"], settle=False)
+    page = await ada.open(f"/runs/{made['firstRun']}")
+    for _ in range(100):
+        if "<progress" in page.text or "data-live" not in page.text:
+            break
+        page = await ada.open(f"/runs/{made['firstRun']}")
+    assert "<progress" in page.text
+    assert 'data-live="3"' in page.text
+    assert 'http-equiv="refresh"' in page.text
+
+    await client.clear_faults()
+    await client.settle()
+
+    assert "data-live" not in (await ada.open(f"/runs/{made['firstRun']}")).text
+
+
+async def hold(world: World) -> str:
+    """A run that is held because a guard of none lets nothing be removed."""
+    guard = {"deletes": 0, "deleteShare": 0}
+    made = await world.import_((await world.share())["id"], guard=guard)
+    await world.members(world.people[:2])
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert run["status"] == "held"
+    return str(run["id"])
+
+
+async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
+    world: World, ada: Browser
+) -> None:
+    run = await hold(world)
+    path = f"/runs/{run}/decide"
+
+    shown = await ada.open(f"/runs/{run}")
+    asked = await ada.open(path)
+    went = await ada.submit(asked, path, do="approve")
+    await world.client.settle()
+
+    assert "waits for your decision" in shown.text
+    assert "3 deleted" in shown.text
+    assert "the run goes on" in went.text
+    assert len(await world.names(world.targets[0])) == 2
+
+
+async def test_a_discarded_run_can_be_approved_after_all(world: World, ada: Browser) -> None:
+    run = await hold(world)
+    path = f"/runs/{run}/decide"
+
+    discarded = await ada.submit(await ada.open(path), path, do="discard")
+    assert (await world.api.get(f"/runs/{run}"))["status"] == "discarded"
+    await ada.submit(discarded, path)
+    await world.client.settle()
+
+    assert len(await world.names(world.targets[0])) == 2
+
+
+async def test_failed_mailboxes_are_tried_again(client: Client, world: World, ada: Browser) -> None:
+    path = f"/users/{world.targets[0]}/"
+    await client.fault(path, {"status": 403, "code": "ErrorAccessDenied"}, times=1000)
+    made = await world.import_((await world.share())["id"])
+    await client.clear_faults()
+    page = await ada.open(f"/runs/{made['firstRun']}")
+
+    again = await ada.submit(page, f"/runs/{made['firstRun']}/retry")
+    await client.settle()
+
+    assert "tried again" in again.text
+    assert "succeeded" in (await ada.open(again.path)).text
+
+
+async def test_a_file_of_results_runs_no_formula(client: Client, world: World) -> None:
+    await world.change(world.targets[0], mail="=cmd|x@example.com")
+    made = await world.import_((await world.share())["id"])
+    ada = await browser_of(client, world, language="de")
+
+    got = await ada.open(f"/runs/{made['firstRun']}/results.csv")
+
+    assert got.headers["content-type"].startswith("text/csv")
+    assert "attachment" in got.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(got.text.removeprefix("\ufeff")), delimiter=";"))
+    assert {row["outcome"] for row in rows} == {"succeeded"}
+    assert any(row["address"].startswith("'=") for row in rows)
+
+
+async def test_a_reader_looks_on_and_decides_nothing(client: Client, world: World) -> None:
+    run = await hold(world)
+    rita = await browser_of(client, world, "Reader")
+
+    shown = await rita.open(f"/runs/{run}")
+
+    assert "decide" not in shown.text
+    assert (await rita.open(f"/runs/{run}/decide")).status == 403
+    assert (await rita.open(f"/runs/{run}/results.csv")).status == 200
+
+
+async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> None:
+    await world.change(world.people[0], mail=None, proxyAddresses=[], displayName=HOSTILE)
+    made = await world.import_((await world.share())["id"], name=HOSTILE)
+
+    for path in ("/runs", f"/runs/{made['firstRun']}"):
+        page = await ada.open(path)
+        assert page.status == 200
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;alert" in page.text
+
+
+async def test_another_companys_run_is_not_there(partner: World, ada: Browser) -> None:
+    run = (await partner.import_((await partner.share())["id"]))["firstRun"]
+
+    for path in ("", "/decide", "/results.csv"):
+        assert (await ada.open(f"/runs/{run}{path}")).status == 404

@@ -1,0 +1,120 @@
+"""Finding people and mailboxes, rows in long lists, and a run's results as a file."""
+
+import csv
+import io
+from uuid import uuid4
+
+import pytest
+
+from shared.adapters.identity import Caller
+from shared.domain.errors import NotFound
+from shared.domain.models import Outcome, Result
+from shared.domain.reasons import Reason
+from shared.services import result_files
+from shared.wiring import App, utc_now
+from tests.world import World, person
+
+
+async def test_a_mailbox_shows_what_fills_it_with_the_last_result_and_its_seat(
+    app: App, world: World, caller: Caller
+) -> None:
+    share = (await world.share())["id"]
+    one = await world.import_(share, name="B", settle=False)
+    two = await world.import_(share, name="A", targets={"users": world.targets[:1]})
+    seen = await app.finding.mailbox(caller, world.targets[0])
+    assert seen.found is not None
+    assert seen.found.name == "Person 5"
+    assert [f.import_.id for f in seen.imports] == [two["id"], one["id"]]
+    for filling in seen.imports:
+        assert filling.contacts == 5
+        assert filling.result is not None
+        assert (filling.result.outcome, filling.result.contacts.created) == ("succeeded", 5)
+    assert seen.seat is not None
+    assert sorted(seen.seat.imports) == sorted([one["id"], two["id"]])
+    other = await app.finding.mailbox(caller, world.people[0])
+    assert (other.seat, other.imports) == (None, ())
+
+
+async def test_a_person_is_explained_in_one_mailbox_or_found_everywhere(
+    app: App, world: World, caller: Caller
+) -> None:
+    gone = person(70, accountEnabled=False)
+    await world.client.change_tenant(world.tenant, users=[gone])
+    await world.members([*world.people, gone["id"]])
+    share = await world.share()
+    made = await world.import_(share["id"])
+    box, one = world.targets[0], world.people[0]
+    there = await app.finding.person(caller, one, box)
+    assert there.found is not None
+    assert [(e.import_.id, e.explanation and e.explanation.present) for e in there.explained] == [
+        (made["id"], True)
+    ]
+    assert there.whereabouts is None
+    absent = await app.finding.person(caller, gone["id"], box)
+    assert [e.explanation and str(e.explanation.reason) for e in absent.explained] == ["disabled"]
+    seen = await app.finding.person(caller, f"u-{one}")
+    assert seen.whereabouts is not None
+    assert [set(p.mailboxes) for p in seen.whereabouts.places] == [set(world.targets)]
+    assert seen.imports == {made["id"]: "Import"}
+    assert seen.shares == {share["id"]: "People"}
+    assert {f.name for f in seen.mailboxes.values()} == {"Person 5", "Person 6"}
+    assert seen.found == there.found
+
+
+async def test_what_cannot_be_explained_now_says_why(
+    app: App, world: World, caller: Caller
+) -> None:
+    await world.import_((await world.share())["id"])
+    await world.client.fault("/transitiveMembers/", {"status": 403}, tenant=world.tenant)
+    seen = await app.finding.person(caller, world.people[0], world.targets[0])
+    assert [(e.explanation, type(e.trouble).__name__) for e in seen.explained] == [
+        (None, "NeedsAdmin")
+    ]
+
+
+async def test_results_and_seats_are_found_by_a_name_or_an_id(
+    app: App, world: World, partner: World, caller: Caller
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    run = str((await world.last_run(made["id"]))["id"])
+    first = world.targets[0]
+    for text in ("Person 5", world.users[first]["mail"], first, first.upper()):
+        found = await app.finding.results(caller, run, text)
+        assert [r.value.mailbox for r in found.listing.items] == [first]
+        assert found.addresses == {first: world.users[first]["mail"]}
+        assert [s.value.mailbox for s in (await app.finding.seats(caller, text)).items] == [first]
+    assert len((await app.finding.results(caller, run, "person")).listing.items) == 2
+    failed = await app.finding.results(caller, run, "person", Outcome.FAILED)
+    assert failed.listing.items == ()
+    await world.client.delete_user(world.tenant, first)
+    assert len((await app.finding.results(caller, run, first)).listing.items) == 1
+    with pytest.raises(NotFound):
+        await app.finding.results(
+            Caller(partner.tenant, "x", "X", frozenset({"Admin"})), run, "person"
+        )
+
+
+async def test_a_runs_results_are_a_file_page_by_page_and_not_without_end(
+    app: App, world: World, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    run = str((await world.last_run(made["id"]))["id"])
+    more = [
+        Result(mailbox=str(uuid4()), outcome=Outcome.FAILED, reason=Reason.GAVE_UP, ended=utc_now())
+        for _ in range(3)
+    ]
+    await app.store.results.write_many(f"{caller.tenant}|{run}", {r.mailbox: r for r in more})
+    monkeypatch.setattr(result_files, "_PAGE", 2)
+    raw = await app.result_files.whole(caller, run)
+    assert raw.startswith(b"\xef\xbb\xbfmailbox,address,outcome")
+    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+    assert {r["mailbox"] for r in rows} == {*world.targets, *(r.mailbox for r in more)}
+    filled = next(r for r in rows if r["mailbox"] == world.targets[0])
+    assert (filled["address"], filled["created"]) == (world.users[world.targets[0]]["mail"], "5")
+    failed = await app.result_files.whole(caller, run, Outcome.FAILED, ";")
+    assert failed.count(b"\r\n") == 4
+    assert b';gave_up;"The mailbox could not' in failed
+    monkeypatch.setattr(result_files, "MAX_ROWS", 2)
+    assert (await app.result_files.whole(caller, run)).count(b"\r\n") == 3
+    with pytest.raises(NotFound):
+        await app.result_files.whole(caller, "none")
