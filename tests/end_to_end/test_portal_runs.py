@@ -91,9 +91,10 @@ async def hold(world: World) -> str:
 
 
 async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
-    world: World, ada: Browser
+    client: Client, world: World
 ) -> None:
     run = await hold(world)
+    ada = await browser_of(client, world)
     path = f"/runs/{run}/decide"
 
     shown = await ada.open(f"/runs/{run}")
@@ -107,8 +108,9 @@ async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
     assert len(await world.names(world.targets[0])) == 2
 
 
-async def test_a_discarded_run_can_be_approved_after_all(world: World, ada: Browser) -> None:
+async def test_a_discarded_run_can_be_approved_after_all(client: Client, world: World) -> None:
     run = await hold(world)
+    ada = await browser_of(client, world)
     path = f"/runs/{run}/decide"
 
     discarded = await ada.submit(await ada.open(path), path, do="discard")
