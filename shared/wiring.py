@@ -37,6 +37,7 @@ from shared.domain.models import Targets
 from shared.services.adoptions import Adoptions
 from shared.services.consumers import Consumers
 from shared.services.decisions import Decisions
+from shared.services.directory_search import DirectorySearch
 from shared.services.fan_out import FanOut
 from shared.services.imports import Imports
 from shared.services.joining import Joining
@@ -95,6 +96,7 @@ class App:
     joining: Joining
     limiter: Limiter
     tenants: Tenants
+    directory: DirectorySearch
     ledger: Ledger
     holdings: Holdings
     shares: Shares
@@ -225,6 +227,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         joining=joining,
         limiter=limiter,
         tenants=tenants,
+        directory=DirectorySearch(graph),
         ledger=ledger,
         holdings=holdings,
         shares=shares,
@@ -233,7 +236,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         licenses=licenses,
         runs=Runs(store, clock, imports, licenses, run_queue.queue, addresses),
         decisions=Decisions(store, ledger, run_queue.send, run_queue.queue),
-        previews=Previews(store, graph, shares, imports, publications, mailboxes),
+        previews=Previews(store, graph, shares, imports, publications, mailboxes, clock),
         adoptions=Adoptions(imports, publications, mailboxes, ledger),
         people=People(store, states, publications, consumers, kept_out, run_queue, ledger, clock),
         leaving=Leaving(store, holdings, states, queues, run_queue, consumers, ledger, clock),

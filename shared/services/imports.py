@@ -16,6 +16,7 @@ from shared.domain.errors import (
 )
 from shared.domain.models import Import, ImportInput, LicensePlan, RunTrigger, Targets, Tenant
 from shared.domain.schedule import DAY
+from shared.domain.sharing import Share
 from shared.services.changes import change, found_in, require_storable
 from shared.services.consumers import Consumers
 from shared.services.idempotency import Idempotency
@@ -76,7 +77,7 @@ class Imports:
         queued, the daily timer starts it. Raises `InvalidInput` if the share is not open to the
         tenant, `PremiumNeeded` for its schedule, `Conflict` if there are too many imports.
         """
-        share, publisher = await self._open(caller, wanted.share_id)
+        share, publisher = await self.require_open(caller, wanted.share_id)
         _require_premium(await self._licenses.plan(caller), wanted)
         try:
             seats: SeatsOutlook | None = await self.outlook(caller, wanted.targets)
@@ -93,7 +94,7 @@ class Imports:
         require_storable(import_)
         stored = await self._insert(caller, import_)
         expected = seats.mailboxes if seats is not None else 0
-        await self._consumers.note(publisher, share, caller.tenant, import_.id, expected)
+        await self._consumers.note(publisher, share.id, caller.tenant, import_.id, expected)
         created = stored.value.created
         run = await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, created)
         return CreatedImport(stored, run, seats)
@@ -105,6 +106,18 @@ class Imports:
         """
         mailboxes = await self._find_mailboxes(caller.tenant, targets)
         return await self._licenses.outlook(caller, mailboxes)
+
+    async def require_open(self, caller: Caller, share_id: str) -> tuple[Share, str]:
+        """The share that an import names, and its publisher.
+
+        Raises `InvalidInput` if it is not open to the tenant; all refusals sound the same.
+        """
+        try:
+            return await self._publications.open_to(caller, share_id)
+        except NotFound as error:
+            raise InvalidInput(
+                "The share cannot be imported.", (FieldError("shareId", NOT_OPEN),)
+            ) from error
 
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Import]:
         """Some of the tenant's imports, by id; not those whose removal is under way."""
@@ -152,16 +165,6 @@ class Imports:
         async with self._ledger.change(caller, "import.removed", id_):
             await self._change(caller, id_, lambda i: i.model_copy(update=mark), if_match)
         return await self._queue_run(caller.tenant, id_, RunTrigger.REMOVAL, now)
-
-    async def _open(self, caller: Caller, share_id: str) -> tuple[str, str]:
-        """The share's present id and its publisher; all refusals sound the same."""
-        try:
-            share, publisher = await self._publications.open_to(caller, share_id)
-        except NotFound as error:
-            raise InvalidInput(
-                "The share cannot be imported.", (FieldError("shareId", NOT_OPEN),)
-            ) from error
-        return share.id, publisher
 
     async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
         imports = self._store.imports

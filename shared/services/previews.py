@@ -4,7 +4,9 @@ Nothing is written, but for the lease on a mailbox that is looked into, since lo
 its limits too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from shared.adapters.graph.mailbox import FolderGoneError
@@ -14,9 +16,10 @@ from shared.adapters.records import Store, results_of
 from shared.domain.contact import Contact
 from shared.domain.errors import FieldError, InvalidInput, NeedsAdmin, Refused
 from shared.domain.explanation import Facts, why_absent
-from shared.domain.models import ContactCounts, Import, Omission, Outcome, Result
+from shared.domain.models import ContactCounts, Import, ImportInput, Omission, Outcome, Result
 from shared.domain.plan import Create, Delete, Update
 from shared.domain.reasons import Reason
+from shared.domain.sharing import ShareInput
 from shared.services.imports import Imports
 from shared.services.kept_out import KINDS, keys_of
 from shared.services.mailbox_planning import plan_mailbox, since_last_time
@@ -28,6 +31,8 @@ from shared.services.shares import Shares
 from shared.services.targets import TargetMailboxes, resolve_targets
 
 SAMPLE: Final = 50
+_DRAFT: Final = "draft"
+"""The id of an import that has none yet; no mailbox has contacts of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Previews:
         imports: Imports,
         publications: Publications,
         mailboxes: Mailboxes,
+        clock: Callable[[], datetime],
     ) -> None:
         """Look at these."""
         self._store = store
@@ -90,6 +96,7 @@ class Previews:
         self._imports = imports
         self._publications = publications
         self._mailboxes = mailboxes
+        self._clock = clock
 
     async def share(self, caller: Caller, id_: str) -> SharePreview:
         """Resolve a share of the tenant's own as a run would.
@@ -97,11 +104,13 @@ class Previews:
         Raises `NeedsAdmin` or `PassingError` if a run could not read it either.
         """
         share = (await self._shares.read(caller, id_)).value
-        found = await self._publications.resolve(caller.tenant, share, caller.tenant, Meter())
-        by_name = sorted(found.contacts.values(), key=lambda c: (_name(c).casefold(), c.key))
-        return SharePreview(
-            len(found.contacts), tuple(by_name[:SAMPLE]), tuple(found.omissions.values())
+        return _preview(
+            await self._publications.resolve(caller.tenant, share, caller.tenant, Meter())
         )
+
+    async def share_draft(self, caller: Caller, wanted: ShareInput) -> SharePreview:
+        """The same for a share that is not saved yet."""
+        return _preview(await self._publications.draft(caller, wanted))
 
     async def plan(self, caller: Caller, import_id: str, mailbox: str) -> ImportPreview:
         """Plan what the next run would do in one of the import's mailboxes.
@@ -109,33 +118,19 @@ class Previews:
         Raises `InvalidInput` if the import does not aim at it, `Busy` while a run is at it.
         """
         import_ = (await self._imports.read(caller, import_id)).value
-        found = await self._resolved(caller, import_)
-        targets = await self._targets(caller, import_)
-        if mailbox not in targets.mailboxes:
-            reason = targets.left_out.get(mailbox, Reason.NOT_A_TARGET)
-            raise InvalidInput(
-                "The mailbox cannot be previewed.", (FieldError("mailbox", reason.remedy),)
-            )
-        desired = found.contacts if found is not None else {}
-        work = await self._mailboxes.leased(caller.tenant, import_id, mailbox)
-        try:
-            delta = await since_last_time(work)
-            there = await _find_place(work, import_)
-            planned = await plan_mailbox(work, import_, desired, delta, empty=not there)
-        except FolderGoneError:
-            work.learn(folder=None, chunks=0)
-            planned = await plan_mailbox(work, import_, desired, None, empty=True)
-        finally:
-            await work.release()
-        return ImportPreview(
-            mailbox,
-            counts_of(planned.plan),
-            planned.objection,
-            tuple(
-                PlannedChange(_action(operation), operation.key, _named(desired, operation.key))
-                for operation in planned.plan.operations[:SAMPLE]
-            ),
-        )
+        return await self._plan(caller, import_, mailbox, await self._resolved(caller, import_))
+
+    async def plan_draft(self, caller: Caller, wanted: ImportInput, mailbox: str) -> ImportPreview:
+        """Plan what the first run of an import that is not created yet would do in a mailbox.
+
+        Raises `InvalidInput` if its share is not open to the tenant, and as `plan` does.
+        """
+        share, publisher = await self._imports.require_open(caller, wanted.share_id)
+        found = await self._publications.resolve(caller.tenant, share, publisher, Meter())
+        given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
+        now = self._clock()
+        draft = Import(**given, id=_DRAFT, created=now, changed=now)
+        return await self._plan(caller, draft, mailbox, found)
 
     async def explain(
         self, caller: Caller, import_id: str, mailbox: str, person: str
@@ -185,6 +180,36 @@ class Previews:
             rejected,
         )
 
+    async def _plan(
+        self, caller: Caller, import_: Import, mailbox: str, found: Resolution | None
+    ) -> ImportPreview:
+        targets = await self._targets(caller, import_)
+        if mailbox not in targets.mailboxes:
+            reason = targets.left_out.get(mailbox, Reason.NOT_A_TARGET)
+            raise InvalidInput(
+                "The mailbox cannot be previewed.", (FieldError("mailbox", reason.remedy),)
+            )
+        desired = found.contacts if found is not None else {}
+        work = await self._mailboxes.leased(caller.tenant, import_.id, mailbox)
+        try:
+            delta = await since_last_time(work)
+            there = await _find_place(work, import_)
+            planned = await plan_mailbox(work, import_, desired, delta, empty=not there)
+        except FolderGoneError:
+            work.learn(folder=None, chunks=0)
+            planned = await plan_mailbox(work, import_, desired, None, empty=True)
+        finally:
+            await work.release()
+        return ImportPreview(
+            mailbox,
+            counts_of(planned.plan),
+            planned.objection,
+            tuple(
+                PlannedChange(_action(operation), operation.key, _named(desired, operation.key))
+                for operation in planned.plan.operations[:SAMPLE]
+            ),
+        )
+
     async def _present(self, work: MailboxWork, keys: tuple[str, ...]) -> bool:
         head = work.head
         try:
@@ -208,6 +233,13 @@ class Previews:
 
     async def _targets(self, caller: Caller, import_: Import) -> TargetMailboxes:
         return await resolve_targets(self._graph.session(caller.tenant), import_.targets)
+
+
+def _preview(found: Resolution) -> SharePreview:
+    by_name = sorted(found.contacts.values(), key=lambda c: (_name(c).casefold(), c.key))
+    return SharePreview(
+        len(found.contacts), tuple(by_name[:SAMPLE]), tuple(found.omissions.values())
+    )
 
 
 async def _find_place(work: MailboxWork, import_: Import) -> bool:

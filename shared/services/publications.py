@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.graph.transport import Graph, Meter
+from shared.adapters.graph.transport import Graph, GraphSession, Meter
 from shared.adapters.identity import Caller
 from shared.adapters.records import OWNER_ROW, TENANT_ROW, ShareFacts, Store
 from shared.domain.contact import DEFAULT_FIELDS
 from shared.domain.errors import NeedsAdmin, NotFound
 from shared.domain.models import Tenant, TenantStatus
 from shared.domain.reasons import Reason
-from shared.domain.sharing import Share
+from shared.domain.sharing import Share, ShareInput
 from shared.services.consumers import MAX_MOVES
 from shared.services.kept_out import KeptOutPeople
 from shared.services.limits import Limiter
@@ -121,8 +121,7 @@ class Publications:
         """
         try:
             session = self._graph.session(publisher, meter)
-            resolution = await resolve(share, session)
-            await self._kept_out.leave_out(publisher, resolution)
+            resolution = await self._read(share, publisher, session)
             facts = ShareFacts(contacts=len(resolution.contacts), when=self._clock())
             if publisher != tenant:
                 await self._kept_out.leave_out(tenant, resolution)
@@ -133,6 +132,18 @@ class Publications:
                 raise NeedsAdmin(Reason.PUBLISHER_CONSENT_MISSING, error.detail) from error
             raise
         await self._store.share_facts.upsert(publisher, share.id, facts)
+        return resolution
+
+    async def draft(self, caller: Caller, wanted: ShareInput) -> Resolution:
+        """The contacts of a share of the caller's own that is not saved; nothing is noted of it.
+
+        Raises as `resolve` does.
+        """
+        return await self._read(wanted, caller.tenant, self._graph.session(caller.tenant))
+
+    async def _read(self, share: ShareInput, publisher: str, session: GraphSession) -> Resolution:
+        resolution = await resolve(share, session)
+        await self._kept_out.leave_out(publisher, resolution)
         return resolution
 
     async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:

@@ -4,8 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from shared import wiring
+from shared.adapters.identity import Caller
+from shared.settings import Settings
 from tests.integration.keys import Keeper, keeper
 from tests.local.cloud import LocalCloud
+from tests.world import World
 
 
 @pytest.fixture
@@ -15,3 +19,18 @@ async def keys(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         monkeypatch.setenv(name, cloud.environment[name])
     async with keeper(cloud) as found:
         yield found
+
+
+@pytest.fixture
+async def app(cloud: LocalCloud) -> AsyncIterator[wiring.App]:
+    """The app's parts in this process, as its triggers call them, beside those of the host."""
+    settings = Settings.from_environment(cloud.environment)
+    made = wiring.build(settings, wiring.utc_now, wiring.new_id)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def caller(world: World) -> Caller:
+    """An admin of the world's tenant, signed in to the portal."""
+    return Caller(world.tenant, "ada", "Ada Admin", frozenset({"Admin"}))

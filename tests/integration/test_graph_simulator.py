@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import aiohttp
@@ -135,6 +136,81 @@ async def test_get_by_ids_answers_those_that_exist(graph: Graph) -> None:
     assert [u["id"] for u in reply.expect(200).body["value"]] == ids[:1]
     many = {"ids": [str(uuid4()) for _ in range(1001)], "types": ["user"]}
     assert (await graph("POST", "/directoryObjects/getByIds", many)).status == 400
+
+
+async def test_other_kinds_by_id_need_the_permission_that_is_documented(graph: Graph) -> None:
+    body = {"ids": [graph.world.group], "types": ["group"]}
+    asked = "/directoryObjects/getByIds"
+    assert code(await graph("POST", asked, body)) == (403, "Authorization_RequestDenied")
+    wide = Graph(
+        graph.world, await graph_token(graph.world.client, graph.world.tenant, "Directory.Read.All")
+    )
+    found = (await wide("POST", asked, body)).expect(200).body["value"]
+    assert [g["id"] for g in found] == [graph.world.group]
+
+
+NAMES = ("李四(David Li)", "hello.world", "HelloWorld", "Mary Ann", 'Ann "Bo" C\\D')
+
+
+@pytest.mark.parametrize(
+    ("search", "names"),
+    [
+        ('"displayName:hello"', {"hello.world", "HelloWorld"}),
+        ('"displayName:world hello"', {"hello.world", "HelloWorld"}),
+        ('"displayName:helloworld"', {"hello.world"}),
+        ('"displayName:orld"', set()),
+        ('"displayName:Li 李"', {"李四(David Li)"}),
+        ('"displayName:ann"', {"Mary Ann", 'Ann "Bo" C\\D'}),
+        ('"displayName:ann" AND "displayName:mar"', {"Mary Ann"}),
+        ('"displayName:mary" OR ("displayName:dav" AND "displayName:li")', {NAMES[0], "Mary Ann"}),
+        ('"displayName:\\"Bo\\" C\\\\D"', {'Ann "Bo" C\\D'}),
+        ('"mail:hit"', {"Mary Ann"}),
+        ('"mail:example"', set()),
+    ],
+)
+async def test_search_finds_words_of_names_and_beginnings_of_the_rest(
+    graph: Graph, search: str, names: set[str]
+) -> None:
+    users = [
+        {"id": str(uuid4()), "displayName": name, "mail": f"x{n}@x.example"}
+        for n, name in enumerate(NAMES)
+    ]
+    users[3]["mail"] = "hit.example@x.example"
+    await graph.world.client.change_tenant(graph.world.tenant, users=users)
+    query = urlencode({"$search": search, "$select": "displayName", "$count": "true"})
+    found = (await graph("GET", f"/users?{query}", None, **EVENTUAL)).expect(200).body
+    assert {u["displayName"] for u in found["value"]} == names
+    assert found["@odata.count"] == len(names)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "displayName:x",
+        '"x"',
+        '"displayName:"',
+        '"nothing:x"',
+        '"displayName:x" "mail:x"',
+        '"displayName:x" or "mail:x"',
+        '("displayName:x"',
+        '"displayName:a"b"',
+        '"displayName:a\\b"',
+    ],
+)
+async def test_a_search_that_is_not_well_formed_is_400(graph: Graph, search: str) -> None:
+    query = urlencode({"$search": search})
+    refused = await graph("GET", f"/users?{query}", None, **EVENTUAL)
+    assert code(refused) == (400, "Request_UnsupportedQuery")
+
+
+async def test_search_needs_the_header_on_each_page(graph: Graph) -> None:
+    query = urlencode({"$search": '"displayName:person"', "$top": "2"})
+    assert (await graph("GET", f"/users?{query}")).status == 400
+    page = (await graph("GET", f"/users?{query}", None, **EVENTUAL)).expect(200).body
+    assert len(page["value"]) == 2
+    link = page["@odata.nextLink"]
+    assert (await graph("GET", link)).status == 400
+    assert len((await graph("GET", link, None, **EVENTUAL)).expect(200).body["value"]) == 2
 
 
 async def test_a_batch_takes_twenty_and_answers_each_by_its_id(graph: Graph) -> None:

@@ -34,10 +34,11 @@ class BatchItem:
     query: Mapping[str, str] | None = None
     body: Mapping[str, Any] | bytes | None = None
     content_type: str = "application/json"
+    headers: Mapping[str, str] | None = None
 
     def as_json(self, number: int) -> dict[str, Any]:
         """The item as it stands in the batch's body."""
-        headers = {"Prefer": IMMUTABLE_ID}
+        headers = {"Prefer": IMMUTABLE_ID, **(self.headers or {})}
         item: dict[str, Any] = {
             "id": str(number),
             "method": self.method,
@@ -69,6 +70,23 @@ async def send_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[
     found = [answers[str(number)] for number in range(len(items))]
     session.meter.throttled += sum(1 for part in found if part.status == 429)
     return found
+
+
+async def read_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[Any]:
+    """Send at most 20 reads together and answer their bodies; each of them must be a success.
+
+    Raises `Unavailable` if any answer is missing for now, `Refused` for one that is a 4xx.
+    """
+    answers = await send_batch(session, items)
+    require_all(answers)
+    return [required(answer).body for answer in answers]
+
+
+def require_all(answers: Sequence[Answer]) -> None:
+    """Raise `Unavailable` if any of a batch's answers is one that passes."""
+    if passing := [answer for answer in answers if answer.passing]:
+        message = "Microsoft Graph did not answer all of a batch."
+        raise Unavailable(message, longest_wait(passing))
 
 
 def longest_wait(answers: Iterable[Answer], default: float = 1.0) -> float:

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.local.graph.odata import Object, advanced, collection, selected, unsupported
-from tests.local.graph.protocol import Answer, GraphError, Request, not_found
+from tests.local.graph.odata import Object, advanced, collection, selected
+from tests.local.graph.protocol import Answer, GraphError, Request, not_found, unsupported
 
 USER_FIELDS = [
     "businessPhones",
@@ -205,7 +205,9 @@ class DirectoryApi:
         else:
             request.require(DENIED, "Directory.Read.All")
         chosen = {"users": USER_FIELDS, "groups": GROUP_FIELDS, "contacts": ORG_CONTACT_FIELDS}
-        lower = {id_.lower(): id_ for id_ in (*directory.users, *directory.groups)}
+        lower = {
+            id_.lower(): id_ for id_ in (*directory.users, *directory.groups, *directory.contacts)
+        }
         found: list[Object] = []
         for id_ in dict.fromkeys(ids):
             known = lower.get(str(id_).lower(), str(id_))

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tests.local.graph.protocol import GraphError, Request
+from tests.local.graph.protocol import GraphError, Request, unsupported
+from tests.local.graph.search import searched
 
 type Object = dict[str, Any]
 type Predicate = Callable[[Object], bool]
@@ -17,11 +18,6 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<punct>[(),])|(?P<word>[A-Za-z_][\w./]*)|(?P<number>-?\d+))"
 )
 MAX_IN_VALUES = 15
-
-
-def unsupported(message: str = "Unsupported or invalid query filter clause.") -> GraphError:
-    """What the directory answers to a query it does not take."""
-    return GraphError(400, "Request_UnsupportedQuery", message)
 
 
 class _Parser:
@@ -171,7 +167,7 @@ def collection(
     if "$search" in query:
         if not request.advanced:
             raise unsupported("Request with $search needs ConsistencyLevel: eventual.")
-        objects = [o for o in objects if _searched(o, query["$search"])]
+        objects = list(filter(searched(query["$search"]), objects))
     if "$orderby" in query:
         name, _, direction = query["$orderby"].partition(" ")
         objects = sorted(
@@ -217,14 +213,3 @@ def _skip(token: str | None) -> tuple[int, int]:
     if match is None:
         raise GraphError(400, "Directory_ExpiredPageToken", "The page token is not valid.")
     return int(match[1]), int(match[2])
-
-
-def _searched(item: Object, text: str) -> bool:
-    for clause in re.split(r"\s+OR\s+", text):
-        match = re.fullmatch(r'"?(\w+):([^"]*)"?', clause.strip())
-        if match is None:
-            raise unsupported("Unrecognized query argument specified: 'search'.")
-        words = re.split(r"\W+", str(item.get(match[1]) or "").casefold())
-        if any(word.startswith(match[2].casefold()) for word in words):
-            return True
-    return False

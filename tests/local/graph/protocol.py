@@ -109,6 +109,11 @@ def not_found(what: str) -> GraphError:
     return GraphError(404, "Request_ResourceNotFound", message)
 
 
+def unsupported(message: str = "Unsupported or invalid query filter clause.") -> GraphError:
+    """What the directory answers to a query it does not take."""
+    return GraphError(400, "Request_UnsupportedQuery", message)
+
+
 def now_text() -> str:
     """The time as Graph writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,115 @@
+"""Searching the directory as somebody types, and telling names of ids."""
+
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.adapters.graph.directory_search import search_of
+from shared.adapters.identity import Caller
+from shared.domain.errors import NeedsAdmin, PassingError
+from shared.services.directory_search import FOUND_AT_MOST, Kind
+from shared.wiring import App
+from tests.local.graph.search import searched
+from tests.world import World, person
+
+HOSTILE = (
+    '"',
+    "\\",
+    '\\"',
+    'a"b',
+    "O'Brien & Sons",
+    "x\\",
+    "(",
+    "*",
+    "%",
+    "<b>",
+    "李 四",
+    "﷽" * 99,
+)
+
+
+async def names(app: App, caller: Caller, text: str, *kinds: Kind) -> list[str]:
+    return [f.name for f in await app.directory.find(caller, text, kinds or tuple(Kind))]
+
+
+async def test_people_groups_and_contacts_are_found_by_the_beginning_of_a_name_or_an_address(
+    app: App, world: World, caller: Caller
+) -> None:
+    ann = person(70, displayName="Ann O'Brien-McDonald", surname="McDonald", mail="hit@x.example")
+    group = {"id": str(uuid4()), "displayName": "Anniversary", "members": [], "description": "Fun"}
+    firm = {
+        "id": str(uuid4()),
+        "displayName": "Supplier Ann",
+        "mail": "s@y.example",
+        "companyName": "Supplies",
+    }
+    await world.client.change_tenant(world.tenant, users=[ann], groups=[group], contacts=[firm])
+    found = await app.directory.find(caller, " ANN ")
+    assert [(f.kind, f.name, f.address, f.detail) for f in found] == [
+        (Kind.USER, "Ann O'Brien-McDonald", "hit@x.example", "Agent · Service"),
+        (Kind.GROUP, "Anniversary", "", "Fun"),
+        (Kind.ORG_CONTACT, "Supplier Ann", "s@y.example", "Supplies"),
+    ]
+    for text in ("hit@", "mcdon", "o'brien", "mcdonald, ann", ann["id"].upper()):
+        assert await names(app, caller, text) == ["Ann O'Brien-McDonald"]
+    assert await names(app, caller, "nn") == []
+    assert await names(app, caller, "ann", Kind.GROUP) == ["Anniversary"]
+
+
+async def test_so_many_are_found_and_no_more_by_one_request(
+    app: App, world: World, caller: Caller
+) -> None:
+    await world.client.change_tenant(world.tenant, users=[person(n) for n in range(20, 40)])
+    assert len(await names(app, caller, "person")) == FOUND_AT_MOST
+    use = (await world.client.requests())["tenants"][world.tenant]
+    assert use["http"] == 1
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_any_text_may_be_typed(app: App, caller: Caller, text: str) -> None:
+    assert await names(app, caller, text) == []
+
+
+@given(st.text(max_size=200))
+def test_whatever_is_typed_is_a_well_formed_search_that_finds_what_has_this_name(text: str) -> None:
+    wanted = search_of(text, ("displayName", "surname"), ("mail",))
+    if wanted is not None:
+        matches = searched(wanted)
+        assert matches({"displayName": text}) or not text.isascii()
+        assert not matches({"displayName": ""})
+
+
+async def test_another_tenants_people_are_not_found(
+    app: App, partner: World, caller: Caller
+) -> None:
+    stranger = person(80, displayName="Stranger")
+    await partner.client.change_tenant(partner.tenant, users=[stranger])
+    assert await names(app, caller, "Stranger") == []
+    assert await app.directory.name(caller, [stranger["id"]]) == {}
+
+
+async def test_ids_have_their_names_told_whatever_kind_they_are_and_however_written(
+    app: App, world: World, caller: Caller
+) -> None:
+    firm = {"id": str(uuid4()), "displayName": "Supplier"}
+    await world.client.change_tenant(world.tenant, contacts=[firm])
+    one = world.people[0].upper()
+    named = await app.directory.name(caller, [one, world.group, firm["id"], str(uuid4())])
+    assert {id_: (f.kind, f.name) for id_, f in named.items()} == {
+        one: (Kind.USER, "Person 0"),
+        world.group: (Kind.GROUP, "Shared"),
+        firm["id"]: (Kind.ORG_CONTACT, "Supplier"),
+    }
+    assert await app.directory.name(caller, [world.group], [Kind.USER]) == {}
+    assert await app.directory.name(caller, []) == {}
+
+
+async def test_what_the_directory_refuses_is_said(app: App, world: World, caller: Caller) -> None:
+    await world.client.fault(r"^/groups\?", {"status": 403}, tenant=world.tenant)
+    with pytest.raises(NeedsAdmin):
+        await app.directory.find(caller, "x")
+    await world.client.fault(r"^/users\?", {"status": 503}, tenant=world.tenant)
+    with pytest.raises(PassingError):
+        await app.directory.find(caller, "x")
