@@ -19,6 +19,10 @@ HTTP (API Management publishes it; each call needs an Entra access token, but th
     openapi.py    get_openapi
 Pages (for browsers; forms carry a token of who is signed in)
     portal_start.py    show_start, show_consent, ask_consent, consented
+    portal_imports.py  show_imports, show_import, act_on_import, show_import_form,
+                       change_import_form, show_import_deletion, remove_import
+    portal_import_new.py show_new_import, take_new_import
+    portal_mailboxes.py show_mailbox_preview, show_adoption, adopt
     portal_licenses.py show_licenses, show_booking, book_seats
     portal_settings.py show_settings, change_settings, show_audit, show_export, download_export,
                        show_leaving, leave
@@ -46,7 +50,10 @@ from shared.triggers import (
     openapi,
     operator,
     people,
+    portal_import_new,
+    portal_imports,
     portal_licenses,
+    portal_mailboxes,
     portal_settings,
     portal_sign_in,
     portal_start,
@@ -76,6 +83,9 @@ for module in (
     health,
     openapi,
     portal_start,
+    portal_import_new,
+    portal_imports,
+    portal_mailboxes,
     portal_licenses,
     portal_settings,
     portal_sign_in,

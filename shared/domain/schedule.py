@@ -48,3 +48,13 @@ def due(now: datetime, every_hours: int) -> datetime:
     start = day if now >= day else day - timedelta(days=1)
     passed = (now - start) // timedelta(hours=every_hours)
     return start + passed * timedelta(hours=every_hours)
+
+
+def next_due(now: datetime, every_hours: int) -> datetime:
+    """When the next scheduled run of an import is due."""
+    moment = now.astimezone(UTC)
+    day = moment.replace(hour=DAILY_HOUR, minute=0, second=0, microsecond=0)
+    daily = day if day > moment else day + timedelta(days=1)
+    if every_hours >= DAY:
+        return daily
+    return min(daily, due(moment, every_hours) + timedelta(hours=every_hours))
