@@ -26,6 +26,9 @@ Pages (for browsers; forms carry a token of who is signed in)
     portal_licenses.py show_licenses, show_booking, book_seats
     portal_settings.py show_settings, change_settings, show_audit, show_export, download_export,
                        show_leaving, leave
+    portal_shares.py   show_shares, show_new_share, publish_share, show_share, show_share_form,
+                       edit_share, show_withdrawal, withdraw_share, show_rotation, give_new_id,
+                       show_consumer, admit_or_block_consumer
     portal_sign_in.py  sign_in, signed_in, signed_in_again, sign_out, change_language, get_static
 Timers
     timers.py     start_daily_runs, start_hourly_runs, sweep_leftovers
@@ -55,6 +58,7 @@ from shared.triggers import (
     portal_licenses,
     portal_mailboxes,
     portal_settings,
+    portal_shares,
     portal_sign_in,
     portal_start,
     previews,
@@ -83,6 +87,7 @@ for module in (
     health,
     openapi,
     portal_start,
+    portal_shares,
     portal_import_new,
     portal_imports,
     portal_mailboxes,

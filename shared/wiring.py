@@ -52,6 +52,7 @@ from shared.services.people import People
 from shared.services.previews import Previews
 from shared.services.publications import Publications
 from shared.services.run_closing import RunClosing
+from shared.services.run_history import Histories
 from shared.services.run_queue import RunQueue
 from shared.services.runs import Runs
 from shared.services.seats import SeatBook
@@ -104,6 +105,7 @@ class App:
     publications: Publications
     licenses: Licenses
     runs: Runs
+    histories: Histories
     decisions: Decisions
     previews: Previews
     adoptions: Adoptions
@@ -235,6 +237,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         publications=publications,
         licenses=licenses,
         runs=Runs(store, clock, imports, licenses, run_queue.queue, addresses),
+        histories=Histories(store, clock),
         decisions=Decisions(store, ledger, run_queue.send, run_queue.queue),
         previews=Previews(store, graph, shares, imports, publications, mailboxes, clock),
         adoptions=Adoptions(imports, publications, mailboxes, ledger),

@@ -6,9 +6,11 @@ Every partition begins with the tenant, so that no read or write can cross the w
 tenants; only `ShareIndex` is keyed by the share id, which is what a partner is given.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -26,6 +28,7 @@ from shared.domain.models import (
 from shared.domain.sharing import Share
 
 _CHARACTERS_PER_COLUMN: Final = 16_000
+_AT_ONCE: Final = 16
 
 
 class ShareLocation(Model):
@@ -160,6 +163,47 @@ class Records[T: BaseModel]:
         rows = self._tables.rows(self.table, query, {"p": partition}, ["RowKey"])
         return sum([1 async for _ in rows])
 
+    async def glance(
+        self,
+        partition: str,
+        columns: Sequence[str],
+        *,
+        pages: int,
+        where: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> tuple[list[Row], bool]:
+        """Read some columns of a partition's rows, and say whether these are all of them.
+
+        At most so many pages (of 1,000 rows) are asked for, whatever there is: rows without their
+        JSON are small, so that each costs a few milliseconds.
+        """
+        query = "PartitionKey eq @partition" + (f" and {where}" if where else "")
+        given = {"partition": partition, **(parameters or {})}
+        rows: list[Row] = []
+        token: str | None = None
+        for _ in range(pages):
+            page = await self._tables.page(
+                self.table, query, given, token=token, select=["RowKey", *columns]
+            )
+            rows += page.rows
+            token = page.token
+            if token is None:
+                return rows, True
+        return rows, False
+
+    async def read_many(self, partition: str, rows: Sequence[str]) -> list[Stored[T]]:
+        """Read those of the rows that are there, in their order; a few at once."""
+        return list((await self.read_many_by_row(partition, rows)).values())
+
+    async def read_many_by_row(self, partition: str, rows: Sequence[str]) -> dict[str, Stored[T]]:
+        """The same, by row."""
+        found: dict[str, Stored[T]] = {}
+        for part in batched(rows, _AT_ONCE, strict=False):
+            read = await asyncio.gather(*(self.get(partition, row) for row in part))
+            pairs = zip(part, read, strict=True)
+            found |= {row: stored for row, stored in pairs if stored is not None}
+        return found
+
     async def all(self, partition: str) -> AsyncIterator[Stored[T]]:
         """Read all of a partition."""
         async for row in self._tables.partition(self.table, partition):
@@ -239,10 +283,13 @@ class Store:
             "Imports",
             Import,
             lambda i: {
+                "name": i.name,
                 "shareId": i.share_id,
                 "active": i.active,
                 "removing": i.removing,
                 "everyHours": i.schedule.every_hours,
+                **({"lastRun": i.last_run} if i.last_run else {}),
+                **({"heldRun": i.held_run} if i.held_run else {}),
             },
         )
         self.seats = Records(tables, "Seats", Seat, lambda s: {"since": s.since})
@@ -259,7 +306,18 @@ class Store:
             tables,
             "Runs",
             Run,
-            lambda r: {"importId": r.import_id, "status": str(r.status), "trigger": str(r.trigger)},
+            lambda r: {
+                "importId": r.import_id,
+                "status": str(r.status),
+                "trigger": str(r.trigger),
+                "reason": str(r.reason or ""),
+                "total": r.mailboxes.total,
+                "failed": r.mailboxes.failed,
+                "created": r.contacts.created,
+                "updated": r.contacts.updated,
+                "deleted": r.contacts.deleted,
+                **({"ended": r.ended} if r.ended else {}),
+            },
         )
         self.results = Records(
             tables,

@@ -1,9 +1,9 @@
 """When runs are, as their ids tell: newest first in a table, and the same for the same occasion."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from shared.domain.models import RunTrigger
+from shared.domain.models import LicensePlan, RunTrigger
 
 _LATEST: Final = 9_999_999_999_999
 DAILY_HOUR: Final = 3
@@ -17,6 +17,17 @@ def newest_first(when: datetime) -> str:
     return f"{_LATEST - int(when.timestamp() * 1000):013d}"
 
 
+def before_day(day: date) -> str:
+    """The row key that all rows of a day (UTC) and of later ones sort before."""
+    return newest_first(datetime.combine(day, time(), UTC) - timedelta(milliseconds=1))
+
+
+def moment_of(row: str) -> datetime:
+    """The time in a row key (or run id) that `newest_first` began, to the millisecond."""
+    return _EPOCH + timedelta(milliseconds=_LATEST - int(row[:13]))
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LETTERS: Final = {
     RunTrigger.CREATED: "c",
     RunTrigger.SCHEDULE: "s",
@@ -35,6 +46,11 @@ def run_id(import_id: str, trigger: RunTrigger, when: datetime, every_hours: int
     if trigger is RunTrigger.SCHEDULE:
         moment = due(moment, every_hours)
     return f"{newest_first(moment)}-{import_id}-{_LETTERS[trigger]}"
+
+
+def hours_in_force(every_hours: int, plan: LicensePlan | None) -> int:
+    """Every how many hours an import runs: as it says, if the tenant's plan allows it."""
+    return DAY if plan in {None, LicensePlan.STANDARD} else every_hours
 
 
 def due(now: datetime, every_hours: int) -> datetime:

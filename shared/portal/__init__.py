@@ -68,7 +68,11 @@ def _environment(language: str) -> "Environment":
     )
     environment.globals |= {"asset": asset, "languages": LANGUAGES}
     environment.filters |= filters(language)
-    environment.filters["message"] = message(language)
+    environment.filters |= {
+        "message": message(language),
+        "names_of": lambda id_, names: (id_, names.get(id_, id_)),
+        "labelled": lambda name, labels: (name, labels.get(name, name)),
+    }
     environment.install_gettext_translations(  # type: ignore[attr-defined]
         translations(language), newstyle=True
     )

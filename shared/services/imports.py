@@ -23,6 +23,7 @@ from shared.services.idempotency import Idempotency
 from shared.services.ledger import Ledger
 from shared.services.licenses import Licenses, PremiumNeeded, SeatsOutlook
 from shared.services.limits import MAX_IMPORTS, require_room
+from shared.services.named_lists import NamedPage, page_by_name
 from shared.services.publications import NOT_OPEN, Publications
 
 type QueueRun = Callable[[str, str, RunTrigger, datetime], Awaitable[str]]
@@ -123,6 +124,14 @@ class Imports:
         """Some of the tenant's imports, by id; not those whose removal is under way."""
         return await self._store.imports.page(
             caller.tenant, size=size, token=token, where=_NOT_REMOVING
+        )
+
+    async def search(
+        self, caller: Caller, text: str, size: int, token: str | None
+    ) -> NamedPage[Import]:
+        """Some of the tenant's imports with `text` in their names ('' for all), by name."""
+        return await page_by_name(
+            self._store.imports, caller.tenant, text, size, token, _NOT_REMOVING
         )
 
     async def read(self, caller: Caller, id_: str) -> Stored[Import]:

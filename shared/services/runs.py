@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import Listing, Store, Stored, results_of
 from shared.domain.errors import ContactSyncError
 from shared.domain.models import LicensePlan, Outcome, Result, Run, RunStatus, RunTrigger
-from shared.domain.schedule import newest_first
+from shared.domain.schedule import before_day, newest_first
 from shared.services.changes import found_in
 from shared.services.imports import Imports, QueueRun
 from shared.services.licenses import Licenses, PremiumNeeded
@@ -56,16 +56,20 @@ class Runs:
         token: str | None,
         import_id: str | None = None,
         status: RunStatus | None = None,
+        since: date | None = None,
     ) -> Listing[Run]:
-        """Some of the tenant's runs, newest first."""
+        """Some of the tenant's runs, newest first; those `since` a day (UTC) if one is given.
+
+        Runs of an import or status that are rare are looked for among all: name a day then.
+        """
         wanted = {"importId": import_id, "status": str(status) if status else None}
         given = {name: value for name, value in wanted.items() if value}
+        where = [f"{name} eq @{name}" for name in given]
+        if since is not None:
+            where.append("RowKey lt @since")
+            given["since"] = before_day(since)
         return await self._store.runs.page(
-            caller.tenant,
-            size=size,
-            token=token,
-            where=" and ".join(f"{name} eq @{name}" for name in given),
-            parameters=given,
+            caller.tenant, size=size, token=token, where=" and ".join(where), parameters=given
         )
 
     async def of_import(

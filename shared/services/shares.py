@@ -1,6 +1,6 @@
 """Shares: publishing a set of people, changing and withdrawing it, and who may import it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +13,7 @@ from shared.services.consumers import Consumer, Consumers
 from shared.services.idempotency import Idempotency
 from shared.services.ledger import Ledger
 from shared.services.limits import MAX_SHARES, require_room
+from shared.services.named_lists import NamedPage, page_by_name
 
 _WITHDRAWN_KEPT: Final = timedelta(days=180)
 
@@ -66,6 +67,17 @@ class Shares:
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Share]:
         """Some of the tenant's shares, by id."""
         return await self._store.shares.page(caller.tenant, size=size, token=token)
+
+    async def search(
+        self, caller: Caller, text: str, size: int, token: str | None
+    ) -> NamedPage[Share]:
+        """Some of the tenant's shares with `text` in their names ('' for all), by name."""
+        return await page_by_name(self._store.shares, caller.tenant, text, size, token)
+
+    async def counts(self, caller: Caller, ids: Sequence[str]) -> dict[str, int]:
+        """How many contacts these shares held when they were last read; some never were."""
+        facts = await self._store.share_facts.read_many_by_row(caller.tenant, ids)
+        return {id_: found.value.contacts for id_, found in facts.items()}
 
     async def read(self, caller: Caller, id_: str) -> Stored[Share]:
         """One share; `NotFound` if the tenant has none of this id."""

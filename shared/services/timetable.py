@@ -8,8 +8,8 @@ from datetime import datetime
 
 from shared.adapters.records import TENANT_ROW, Store
 from shared.domain.licensing import Terms, plan_at
-from shared.domain.models import Import, LicensePlan, RunTrigger, TenantStatus
-from shared.domain.schedule import DAY
+from shared.domain.models import Import, RunTrigger, TenantStatus
+from shared.domain.schedule import DAY, hours_in_force
 from shared.services.run_queue import RunQueue
 from shared.services.tenants import Tenants
 
@@ -69,7 +69,7 @@ class Timetable:
             return DAY
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         plan = plan_at(stored.value, now, self._terms) if stored is not None else None
-        return DAY if plan in {None, LicensePlan.STANDARD} else wanted
+        return hours_in_force(wanted, plan)
 
     async def _resting(self, *, ask: bool) -> set[str]:
         """The tenants whose imports rest, `ask`ing Entra ID first whether they came back."""

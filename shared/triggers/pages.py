@@ -24,11 +24,14 @@ from shared.domain.errors import (
     ContactSyncError,
     Forbidden,
     InvalidInput,
+    NeedsAdmin,
     NotFound,
+    PassingError,
     PayloadTooLarge,
     Unauthenticated,
 )
 from shared.domain.models import Tenant, TenantStatus
+from shared.services.directory_search import Kind
 from shared.services.tenants import ConsentMissing, TenantLeft
 from shared.triggers import sessions
 from shared.triggers.http import SAFE_HEADERS, is_id, network_of
@@ -41,6 +44,7 @@ _log = logging.getLogger(__name__)
 _MAX_FORM: Final = 1024 * 1024
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _LANGUAGE: Final = "language"
+_NAMED: Final = 300
 _YEAR: Final = timedelta(days=365)
 _ROOT: Final = "{nothing:maxlength(0)?}"
 """The root as a route: the host takes no empty one (Azure-Functions#2473)."""
@@ -140,6 +144,25 @@ class Visit:
         translate = portal.message(self.language)
         by_field = {e.field: translate(e.message) for e in error.errors}
         return by_field or {"": translate(error.detail)}
+
+    def trouble(self, error: ContactSyncError) -> str:
+        """What stood in the way, and what to do, in the visitor's language; nothing of our own."""
+        translate = portal.message(self.language)
+        match error:
+            case NeedsAdmin():
+                return translate(error.reason.remedy)
+            case PassingError() | CallerError():
+                return translate(error.detail)
+        raise error
+
+    async def names(self, ids: Sequence[str], kind: Kind) -> dict[str, str]:
+        """What the directory calls these (the first 300); whom it does not name is left out."""
+        try:
+            found = await self.app.directory.name(self.caller, ids[:_NAMED], [kind])
+        except ContactSyncError as error:
+            _log.warning("the names of %d of kind %s cannot be read: %s", len(ids), kind, error)
+            return {}
+        return {id_: entry.name for id_, entry in found.items()}
 
     async def addresses(self, mailboxes: Sequence[str]) -> dict[str, str]:
         """The mail addresses of mailboxes, as the directory has them now; none if it is silent."""

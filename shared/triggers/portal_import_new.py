@@ -173,7 +173,7 @@ _OWN_FIELDS: Final = {
 
 
 async def _share_step(visit: Visit, draft: Draft, do: str) -> dict[str, Any]:
-    own = await visit.app.shares.page(visit.caller, DEFAULT_PAGE, None)
+    own = await visit.app.shares.search(visit.caller, "", DEFAULT_PAGE, None)
     shares = [stored.value for stored in own.items]
     offer, refused = None, ""
     if do == "check" and draft.share_id:

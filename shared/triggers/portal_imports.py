@@ -10,8 +10,8 @@ import azure.functions as func
 
 from shared.adapters.records import Stored
 from shared.domain.errors import CallerError, NotFound, PreconditionFailed
-from shared.domain.models import Import, ImportInput, LicensePlan, Run, RunStatus, TenantStatus
-from shared.domain.schedule import DAY, next_due
+from shared.domain.models import Import, ImportInput, Run, RunStatus, TenantStatus
+from shared.domain.schedule import hours_in_force, next_due
 from shared.services.publications import Origin
 from shared.triggers.import_forms import Draft, chosen, found, named, wrong
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
@@ -57,7 +57,8 @@ class ImportRow:
 async def show_imports(visit: Visit) -> Page:
     """The company's imports, 50 a page, by name if one is looked for."""
     text = visit.query.get("q", "").strip()
-    listing = await visit.app.imports.page(visit.caller, DEFAULT_PAGE, visit.query.get("next"))
+    token = visit.query.get("next") or None
+    listing = await visit.app.imports.search(visit.caller, text, DEFAULT_PAGE, token)
     imports = [stored.value for stored in listing.items]
     values = {"rows": await _rows(visit, imports), "q": text, "next": listing.token}
     return Page("imports/list", values)
@@ -220,7 +221,7 @@ async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
     for import_ in imports:
         running = now.get(import_.id)
         state = _state(visit, import_, running)
-        hours = import_.schedule.every_hours if plan is not LicensePlan.STANDARD else DAY
+        hours = hours_in_force(import_.schedule.every_hours, plan)
         rests = not import_.active or state == "resting"
         rows.append(
             ImportRow(

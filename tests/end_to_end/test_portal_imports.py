@@ -97,8 +97,10 @@ async def test_an_import_of_a_partners_share_is_created_by_its_id(
     share = await partner.share(name="Sales of Fabrikam")
     start = await ada.open("/imports/new")
 
-    offer = await ada.submit(start, do="check", share="partner", partner=share["id"], action="/imports/new")
-    assert "Published by Fabrikam, 5 contacts" in text_of(offer)
+    offer = await ada.submit(
+        start, do="check", share="partner", partner=share["id"], action="/imports/new"
+    )
+    assert "Published by: Fabrikam, 5 contacts" in text_of(offer)
     last = await go_through(ada, world, share="partner", partner=f" {share['id']} ")
     assert "Sales of Fabrikam" in last.text
     shown = await ada.submit(last, "/imports/new", do="create")

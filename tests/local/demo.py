@@ -86,6 +86,8 @@ async def seed(client: Client) -> Stage:
         await client.api(CONTOSO, oid=_ADMIN, name="Ada Admin"),
         await client.api(FABRIKAM, oid=_PARTNER, name="Fred Fabrikam"),
     )
+    await stage.contoso_api.patch("/tenant", {"name": "Contoso"})
+    await stage.fabrikam_api.patch("/tenant", {"name": "Fabrikam"})
     stage.share = await stage.contoso_api.post(
         "/shares",
         {

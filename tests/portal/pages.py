@@ -55,6 +55,18 @@ def ids_of(made: Json, *, tenant: str, mailbox: str, person: str) -> dict[str, s
     }
 
 
+async def _search_shares(page: Page, ids: Ids) -> None:
+    del ids
+    await page.locator("#search").fill("a")
+    await expect(page.locator("#results *").first).to_be_visible()
+
+
+async def _publish_nobody(page: Page, ids: Ids) -> None:
+    del ids
+    await page.locator("button[value=save]").click()
+    await expect(page.locator("[data-summary]")).to_be_visible()
+
+
 async def _book_none(page: Page, ids: Ids) -> None:
     del ids
     await (
@@ -72,6 +84,16 @@ PAGES: tuple[Look, ...] = (
     Look("problem", "/signed-in?code=x&state=y", signed_in=False, status=403),
     Look("signed-in-again", "/signed-in-again"),
     Look("consent", "/consent"),
+    Look("shares", "/shares"),
+    Look("shares-new", "/shares/new"),
+    Look("share", "/shares/{share}"),
+    Look("share-preview", "/shares/{share}?preview=now"),
+    Look("share-edit", "/shares/{share}/edit"),
+    Look("share-search", "/shares/new", prepare=_search_shares),
+    Look("share-wrong", "/shares/new", prepare=_publish_nobody),
+    Look("share-rotate", "/shares/{share}/rotate"),
+    Look("share-withdraw", "/shares/{share}/withdraw"),
+    Look("share-consumer", "/shares/{share}/consumers/{tenant}"),
     Look("licenses", "/licenses"),
     Look("licenses-book", "/licenses/book"),
     Look("licenses-effect", "/licenses/book", prepare=_book_none),

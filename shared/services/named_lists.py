@@ -1,0 +1,50 @@
+"""Lists that an admin looks through by name: a tenant's shares and imports, some hundreds at most.
+
+Their names are read without all else; only the things of one page are read as a whole.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel
+
+from shared.adapters.records import Records, Stored
+from shared.adapters.tables import foreign_token, opaque, read_opaque
+
+_PAGES: Final = 2
+"""A tenant has at most 500 of each (`limits`), which is one page; one more does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPage[T]:
+    """Some things in the order of their names, how many match in all, and the next page's token."""
+
+    items: tuple[Stored[T], ...]
+    total: int
+    token: str | None
+
+
+async def page_by_name[T: BaseModel](
+    records: Records[T], tenant: str, text: str, size: int, token: str | None, where: str = ""
+) -> NamedPage[T]:
+    """Up to `size` of a tenant's things whose name has `text` in it, whatever its case.
+
+    Raises `InvalidInput` for a token that is not one of this list.
+    """
+    wanted = text.strip().casefold()
+    start = _start(token, wanted)
+    rows, _ = await records.glance(tenant, ["name"], pages=_PAGES, where=where)
+    names = sorted((str(row.columns.get("name", "")).casefold(), row.row) for row in rows)
+    found = [row for name, row in names if wanted in name]
+    items = await records.read_many(tenant, found[start : start + size])
+    more = opaque([wanted, start + size]) if start + size < len(found) else None
+    return NamedPage(tuple(items), len(found), more)
+
+
+def _start(token: str | None, wanted: str) -> int:
+    if token is None:
+        return 0
+    match read_opaque(token):
+        case [str(text), int(start)] if text == wanted and start >= 0:
+            return start
+    raise foreign_token()

@@ -1,0 +1,77 @@
+"""Runs counted by day, and when scheduled runs are due next."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.history import DayCounts, RunFacts, by_day
+from shared.domain.models import LicensePlan
+from shared.domain.schedule import (
+    DAY,
+    before_day,
+    due,
+    hours_in_force,
+    moment_of,
+    newest_first,
+    next_due,
+)
+
+LAST = date(2026, 11, 24)
+COUNTS = st.integers(0, 1_000)
+RUNS = st.builds(
+    RunFacts,
+    st.dates(LAST - timedelta(days=40), LAST + timedelta(days=3)),
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    COUNTS,
+)
+TIMES = st.datetimes(
+    min_value=datetime(2020, 1, 1),  # noqa: DTZ001 - hypothesis adds the time zone
+    max_value=datetime(2200, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
+
+
+@given(st.lists(RUNS), st.integers(1, 31))
+def test_every_day_is_there_once_in_order_and_each_run_of_these_days_counts(
+    runs: list[RunFacts], days: int
+) -> None:
+    found = by_day(runs, LAST, days)
+    assert [d.day for d in found] == [LAST - timedelta(days=n) for n in reversed(range(days))]
+    within = [run for run in runs if found[0].day <= run.day <= LAST]
+    for name in ("created", "updated", "deleted", "failed"):
+        assert sum(getattr(d, name) for d in found) == sum(getattr(r, name) for r in within)
+    assert sum(d.runs for d in found) == len(within)
+    quiet = {d.day for d in found} - {r.day for r in within}
+    assert all(d == DayCounts(d.day) for d in found if d.day in quiet)
+
+
+@given(TIMES)
+def test_a_row_tells_its_time_to_the_millisecond(when: datetime) -> None:
+    assert (
+        timedelta() <= when - moment_of(f"{newest_first(when)}-abc-s") < timedelta(milliseconds=1)
+    )
+
+
+@given(TIMES, TIMES)
+def test_a_day_begins_at_midnight_for_rows_too(when: datetime, other: datetime) -> None:
+    row = f"{newest_first(when)}-abc-s"
+    assert (row < before_day(other.date())) == (when.date() >= other.date())
+
+
+@given(TIMES, st.integers(1, 24))
+def test_the_next_run_is_due_after_now_and_nothing_is_due_in_between(
+    now: datetime, hours: int
+) -> None:
+    then = next_due(now, hours)
+    assert now < then <= now + timedelta(hours=hours)
+    assert due(then, hours) == then
+    before = then - timedelta(microseconds=1)
+    assert due(before, hours) <= now or hours == DAY
+
+
+def test_only_the_standard_plan_keeps_to_the_daily_run() -> None:
+    assert hours_in_force(2, LicensePlan.PREMIUM) == hours_in_force(2, LicensePlan.TRIAL) == 2
+    assert hours_in_force(2, LicensePlan.STANDARD) == hours_in_force(2, None) == DAY
