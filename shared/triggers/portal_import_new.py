@@ -10,7 +10,9 @@ from shared.domain.schedule import DAY
 from shared.domain.sharing import Share
 from shared.services.publications import Publication
 from shared.triggers.http import is_id
-from shared.triggers.import_forms import (
+from shared.triggers.operations import DEFAULT_PAGE, WRITERS
+from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.portal_import_forms import (
     PARTNER,
     Draft,
     chosen,
@@ -20,8 +22,6 @@ from shared.triggers.import_forms import (
     trouble,
     wrong,
 )
-from shared.triggers.operations import DEFAULT_PAGE, WRITERS
-from shared.triggers.pages import Page, Visit, done, page
 from shared.wiring import new_id
 
 bp = func.Blueprint()

@@ -7,9 +7,9 @@ import azure.functions as func
 from shared.domain.errors import CallerError, ContactSyncError, NotFound
 from shared.domain.models import AdoptionInput
 from shared.triggers.http import validated
-from shared.triggers.import_forms import found, mailbox_of, trouble
 from shared.triggers.operations import WRITERS
 from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.portal_import_forms import found, mailbox_of, trouble
 
 bp = func.Blueprint()
 

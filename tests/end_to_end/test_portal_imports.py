@@ -211,6 +211,7 @@ async def test_the_list_tells_each_imports_state_and_finds_by_name(
 
     await client.consent(world.tenant, granted=False)
     await world.next_day()
+    await ada.sign_in(f"ada-{world.tenant}")
     assert "rests: the consent is gone" in (await ada.open("/imports")).text
 
 
@@ -380,9 +381,7 @@ async def test_a_reader_sees_everything_and_changes_nothing(
     assert (await only_import(world))["active"] is True
 
 
-async def test_foreign_and_unknown_imports_are_not_found(
-    world: World, partner: World, ada: Browser
-) -> None:
+async def test_foreign_and_unknown_imports_are_not_found(partner: World, ada: Browser) -> None:
     foreign = await partner.import_((await partner.share())["id"], name="Secret of others")
 
     for id_ in (foreign["id"], "0" * 32, "nonsense!"):
