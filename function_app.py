@@ -19,6 +19,10 @@ HTTP (API Management publishes it; each call needs an Entra access token, but th
     openapi.py    get_openapi
 Pages (for browsers; forms carry a token of who is signed in)
     portal_start.py    show_start, show_consent, ask_consent, consented
+    portal_imports.py  show_imports, show_import, act_on_import, show_import_form,
+                       change_import_form, show_import_deletion, remove_import
+    portal_import_new.py show_new_import, take_new_import
+    portal_mailboxes.py show_mailbox_preview, show_adoption, adopt
     portal_licenses.py show_licenses, show_booking, book_seats
     portal_runs.py     show_runs, show_run, download_results, show_decision, decide_run,
                        retry_failed
@@ -54,7 +58,10 @@ from shared.triggers import (
     operator,
     people,
     portal_find,
+    portal_import_new,
+    portal_imports,
     portal_licenses,
+    portal_mailboxes,
     portal_runs,
     portal_settings,
     portal_shares,
@@ -87,6 +94,9 @@ for module in (
     openapi,
     portal_start,
     portal_shares,
+    portal_import_new,
+    portal_imports,
+    portal_mailboxes,
     portal_runs,
     portal_find,
     portal_licenses,

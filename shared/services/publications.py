@@ -39,6 +39,18 @@ class Publication:
     contacts: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an import's contacts come from: a share's name and its publisher's.
+
+    Either is '' if it is not there any more, or not open to the caller.
+    """
+
+    share: str
+    publisher: str
+    own: bool
+
+
 class Publications:
     """The shares that are open to a tenant."""
 
@@ -103,6 +115,22 @@ class Publications:
             stored.value,
             tuple(share.fields if share.fields is not None else DEFAULT_FIELDS),
             await self._counted(caller.tenant, share, publisher),
+        )
+
+    async def origin(self, caller: Caller, share_id: str) -> Origin:
+        """What an import's share is called and who publishes it, to be shown beside the import.
+
+        Nothing is counted as a guess: the caller's import names the share.
+        """
+        try:
+            share, publisher = await self.find(caller.tenant, share_id)
+        except NeedsAdmin:
+            return Origin("", "", own=False)
+        stored = await self._store.tenants.get(publisher, TENANT_ROW)
+        return Origin(
+            share.name if share is not None else "",
+            stored.value.called if stored is not None else "",
+            own=publisher == caller.tenant,
         )
 
     async def resolve(

@@ -17,6 +17,7 @@ from shared.services.licenses import Licenses, PremiumNeeded
 
 _log = logging.getLogger(__name__)
 _UNDER_WAY_FOR: Final = timedelta(days=2)
+_MOST_UNDER_WAY: Final = 500
 type Addresses = Callable[[str, Sequence[str]], Awaitable[dict[str, str]]]
 
 
@@ -153,16 +154,29 @@ class Runs:
         await self._imports.read(caller, import_id)
         if await self._licenses.plan(caller) is LicensePlan.STANDARD:
             raise PremiumNeeded("A run on demand")
+        for stored in await self.under_way(caller, import_id):
+            return stored, False
         now = self._clock()
-        # A scheduled run sorts by its day, so the one under way need not be the first.
-        recent = await self._store.runs.page(
-            caller.tenant,
-            size=100,
-            where="importId eq @i and RowKey lt @r",
-            parameters={"i": import_id, "r": newest_first(now - _UNDER_WAY_FOR)},
-        )
-        for stored in recent.items:
-            if not stored.value.status.ended:
-                return stored, False
         run = await self._queue_run(caller.tenant, import_id, RunTrigger.REQUEST, now)
         return await self.read(caller, run), True
+
+    async def under_way(self, caller: Caller, import_id: str | None = None) -> list[Stored[Run]]:
+        """The runs, of one import or of all, that are queued or running, newest first.
+
+        A scheduled run sorts by its day, so the one under way need not be the first.
+        """
+        given = {"r": newest_first(self._clock() - _UNDER_WAY_FOR)}
+        where = "RowKey lt @r"
+        if import_id is not None:
+            given["i"] = import_id
+            where += " and importId eq @i"
+        found: list[Stored[Run]] = []
+        for status in (RunStatus.RUNNING, RunStatus.QUEUED):
+            listing = await self._store.runs.page(
+                caller.tenant,
+                size=_MOST_UNDER_WAY,
+                where=f"{where} and status eq @s",
+                parameters={**given, "s": str(status)},
+            )
+            found += listing.items
+        return sorted(found, key=lambda stored: stored.value.id)

@@ -77,6 +77,50 @@ async def _book_none(page: Page, ids: Ids) -> None:
     await expect(page.locator("#effect h2")).to_be_visible()
 
 
+async def _press(page: Page, do: str) -> None:
+    await page.locator(f"form.card button[name=do][value='{do}']").first.click()
+
+
+async def _import_targets(page: Page, ids: Ids) -> None:
+    del ids
+    await _press(page, "next")
+    await page.locator("#q").fill("a")
+    await expect(page.locator("#results > *").first).to_be_visible()
+
+
+async def _import_nobody(page: Page, ids: Ids) -> None:
+    del ids
+    await _press(page, "next")
+    await expect(page.locator("#q")).to_be_visible()
+    await _press(page, "next")
+    await expect(page.locator("[data-summary]")).to_be_visible()
+
+
+async def _import_settings(page: Page, ids: Ids) -> None:
+    await _press(page, "next")
+    await page.locator("#q").fill(ids["mailbox"])
+    await page.locator("#results button").first.click()
+    await expect(page.locator(".chip")).to_be_visible()
+    await _press(page, "next")
+    await page.locator("details.more > summary").click()
+    await expect(page.locator("#photos")).to_be_visible()
+
+
+async def _import_check(page: Page, ids: Ids) -> None:
+    await _import_settings(page, ids)
+    await page.locator("#name").fill("For the phones of sales")
+    await _press(page, "next")
+    await page.locator("#q").fill(ids["mailbox"])
+    await page.locator("#results button").first.click()
+    await expect(page.locator("#results table")).to_be_visible()
+
+
+async def _import_offer(page: Page, ids: Ids) -> None:
+    del ids
+    await _press(page, "check")
+    await expect(page.locator("#offer .note")).to_be_visible()
+
+
 PAGES: tuple[Look, ...] = (
     Look("start-signed-out", "/", signed_in=False),
     Look("start", "/"),
@@ -104,6 +148,19 @@ PAGES: tuple[Look, ...] = (
     Look("find-why", "/find/{mailbox}?person={person}"),
     Look("find-person", "/find/{person}/everywhere"),
     Look("find-remove", "/find/{person}/remove"),
+    Look("imports", "/imports"),
+    Look("imports-none", "/imports?q=nothing-is-called-so"),
+    Look("import-new", "/imports/new"),
+    Look("import-new-offer", "/imports/new?share={share}", prepare=_import_offer),
+    Look("import-new-targets", "/imports/new?share={share}", prepare=_import_targets),
+    Look("import-new-nobody", "/imports/new?share={share}", prepare=_import_nobody),
+    Look("import-new-settings", "/imports/new?share={share}", prepare=_import_settings),
+    Look("import-new-check", "/imports/new?share={share}", prepare=_import_check),
+    Look("import", "/imports/{import}"),
+    Look("import-edit", "/imports/{import}/edit"),
+    Look("import-delete", "/imports/{import}/delete"),
+    Look("import-preview", "/imports/{import}/preview?mailbox={mailbox}"),
+    Look("import-adopt", "/imports/{import}/adopt?mailbox={mailbox}"),
     Look("licenses", "/licenses"),
     Look("licenses-book", "/licenses/book"),
     Look("licenses-effect", "/licenses/book", prepare=_book_none),

@@ -1,0 +1,254 @@
+"""Pages: the imports of the company, and each of them: its state, pausing, running, editing."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import azure.functions as func
+
+from shared.adapters.records import Stored
+from shared.domain.errors import CallerError, NotFound, PreconditionFailed
+from shared.domain.models import Import, ImportInput, Run, RunStatus, TenantStatus
+from shared.domain.schedule import hours_in_force, next_due
+from shared.services.publications import Origin
+from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
+from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.portal_import_forms import Draft, chosen, found, named, wrong
+from shared.triggers.portal_import_new import require_plan
+from shared.triggers.sessions import Undo
+
+bp = func.Blueprint()
+_RUNS: Final = 10
+_NAMED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """An import as lists and its own page tell of it.
+
+    `state` is removed, resting, held, paused, running or active; `last` its last run that ended,
+    `now` the one under way, `next` when it runs again by itself.
+    """
+
+    import_: Import
+    state: str
+    origin: Origin
+    last: Run | None
+    now: Run | None
+    next: datetime | None
+
+    @property
+    def mailboxes(self) -> int | None:
+        """How many mailboxes it filled at last; None before its first run has ended."""
+        return self.last.mailboxes.total if self.last is not None else None
+
+    @property
+    def contacts(self) -> int | None:
+        """How many contacts it had in all mailboxes after its last run; None if unknown."""
+        if self.last is None or self.last.status is not RunStatus.SUCCEEDED:
+            return None
+        counts = self.last.contacts
+        return counts.created + counts.updated + counts.unchanged
+
+
+@page(bp, "GET", "imports", READERS)
+async def show_imports(visit: Visit) -> Page:
+    """The company's imports, 50 a page, by name if one is looked for."""
+    text = visit.query.get("q", "").strip()
+    token = visit.query.get("next") or None
+    listing = await visit.app.imports.search(visit.caller, text, DEFAULT_PAGE, token)
+    imports = [stored.value for stored in listing.items]
+    values = {"rows": await _rows(visit, imports), "q": text, "next": listing.token}
+    return Page("imports/list", values)
+
+
+@page(bp, "GET", "imports/{id}", READERS)
+async def show_import(visit: Visit) -> Page:
+    """An import: its state, what it does, and its last runs."""
+    return await _import(visit)
+
+
+@page(bp, "POST", "imports/{id}", WRITERS)
+async def act_on_import(visit: Visit) -> Page:
+    """Pause an import, let it go on, or run it now."""
+    id_, do = visit.id, visit.form.get("do")
+    if do == "run":
+        try:
+            run, new = await visit.app.runs.request(visit.caller, id_)
+        except NotFound:
+            raise
+        except CallerError as error:
+            return await _import(visit, error)
+        text = visit.gettext("The run has begun.") if new else visit.gettext("A run is under way.")
+        return done(f"/runs/{run.value.id}", text)
+    if do not in {"pause", "resume"}:
+        return Page(location=f"/imports/{id_}")
+    active = do == "resume"
+    await visit.app.imports.change(
+        visit.caller, id_, lambda i: i.model_copy(update={"active": active}), None
+    )
+    text = (
+        visit.gettext("The import is active: it runs with the next day's run.")
+        if active
+        else visit.gettext("The import is paused: its contacts stay as they are.")
+    )
+    undo = Undo(f"/imports/{id_}", {"do": "pause" if active else "resume"})
+    return done(f"/imports/{id_}", text, undo=undo)
+
+
+@page(bp, "GET", "imports/{id}/edit", WRITERS)
+async def show_import_form(visit: Visit) -> Page:
+    """The form that changes all of an import but its share."""
+    stored = await visit.app.imports.read(visit.caller, visit.id)
+    return await _form(visit, stored, Draft.of(stored.value), stored.etag)
+
+
+@page(bp, "POST", "imports/{id}/edit", WRITERS)
+async def change_import_form(visit: Visit) -> Page:
+    """Search and choose targets, or save."""
+    stored = await visit.app.imports.read(visit.caller, visit.id)
+    before = stored.value
+    draft, do = Draft.typed(visit.form), str(visit.form.get("do", ""))
+    draft = draft.of_share(before.share_id)
+    etag = str(visit.form.get("etag", "")) or stored.etag
+    if do != "save":
+        return await _form(visit, stored, draft.pressed(do), etag)
+
+    def changed(import_: ImportInput) -> ImportInput:
+        return wanted.model_copy(update={"active": import_.active})
+
+    try:
+        wanted = draft.wanted()
+        await require_plan(visit, wanted, before.schedule.every_hours)
+        await visit.app.imports.change(visit.caller, visit.id, changed, etag)
+    except NotFound:
+        raise
+    except PreconditionFailed as error:
+        stored = await visit.app.imports.read(visit.caller, visit.id)
+        return await _form(visit, stored, draft, stored.etag, error)
+    except CallerError as error:
+        return await _form(visit, stored, draft, etag, error)
+    return done(f"/imports/{visit.id}", visit.gettext("Saved. It takes effect with the next run."))
+
+
+@page(bp, "GET", "imports/{id}/delete", WRITERS)
+async def show_import_deletion(visit: Visit) -> Page:
+    """What deleting an import removes, and the form that does it."""
+    return await _deletion(visit)
+
+
+@page(bp, "POST", "imports/{id}/delete", WRITERS)
+async def remove_import(visit: Visit) -> Page:
+    """Delete an import; a run removes its contacts."""
+    try:
+        etag = visit.form.get("etag") or None
+        run = await visit.app.imports.remove(visit.caller, visit.id, etag)
+    except PreconditionFailed as error:
+        return await _deletion(visit, error)
+    text = visit.gettext("The import is deleted. This run removes its contacts.")
+    return done(f"/runs/{run}", text)
+
+
+async def _import(visit: Visit, error: CallerError | None = None) -> Page:
+    import_ = (await visit.app.imports.read(visit.caller, visit.id)).value
+    (row,) = await _rows(visit, [import_])
+    runs = await visit.app.runs.page(visit.caller, _RUNS, None, import_.id)
+    targets, silent = await named(visit, import_.targets.users, import_.targets.groups, _NAMED)
+    values = {
+        "row": row,
+        "import_": import_,
+        "runs": [stored.value for stored in runs.items],
+        "targets": targets,
+        "others": len(import_.targets.users) + len(import_.targets.groups) - len(targets),
+        "silent": silent,
+        "plan": await visit.app.licenses.plan(visit.caller),
+        "errors": visit.wrong(error),
+    }
+    return Page("imports/import", values, 422 if error is not None else 200)
+
+
+async def _form(
+    visit: Visit,
+    stored: Stored[Import],
+    draft: Draft,
+    etag: str,
+    error: CallerError | None = None,
+) -> Page:
+    text = str(visit.form.get("q", ""))
+    hits, silent = await found(visit, text, draft)
+    values: dict[str, Any] = {
+        "import_": stored.value,
+        # What somebody else has stored meanwhile, beside what is typed.
+        "theirs": stored.value if isinstance(error, PreconditionFailed) else None,
+        "draft": draft,
+        "given": draft.values,
+        "etag": etag,
+        "q": text,
+        "found": hits,
+        "silent": silent,
+        "chosen": await chosen(visit, draft),
+        "plan": await visit.app.licenses.plan(visit.caller),
+        "errors": wrong(visit, error),
+    }
+    return Page("imports/edit", values, 422 if error is not None else 200)
+
+
+async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
+    stored = await visit.app.imports.read(visit.caller, visit.id)
+    (row,) = await _rows(visit, [stored.value])
+    values = {"row": row, "etag": stored.etag, "errors": visit.wrong(error)}
+    return Page("imports/delete", values, 422 if error is not None else 200)
+
+
+async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
+    shares = list(dict.fromkeys(i.share_id for i in imports))
+    ended = [i.last_run for i in imports if i.last_run is not None]
+    if not imports:
+        return []
+    one = imports[0].id if len(imports) == 1 else None
+    under_way = await visit.app.runs.under_way(visit.caller, one)
+    origins = await asyncio.gather(
+        *(visit.app.publications.origin(visit.caller, share) for share in shares)
+    )
+    last = await asyncio.gather(*(_run(visit, run) for run in ended))
+    by_share = dict(zip(shares, origins, strict=True))
+    by_id = {run.id: run for run in last if run is not None}
+    now = {stored.value.import_id: stored.value for stored in under_way}
+    plan, moment = await visit.app.licenses.plan(visit.caller), visit.app.clock()
+    rows: list[ImportRow] = []
+    for import_ in imports:
+        running = now.get(import_.id)
+        state = _state(visit, import_, running)
+        hours = hours_in_force(import_.schedule.every_hours, plan)
+        rests = not import_.active or state == "resting"
+        rows.append(
+            ImportRow(
+                import_,
+                state,
+                by_share[import_.share_id],
+                by_id.get(import_.last_run or ""),
+                running,
+                None if rests else next_due(moment, hours),
+            )
+        )
+    return rows
+
+
+def _state(visit: Visit, import_: Import, running: Run | None) -> str:
+    if visit.tenant is not None and visit.tenant.status is TenantStatus.DISCONNECTED:
+        return "resting"
+    if running is not None:
+        return "running"
+    if import_.held_run is not None:
+        return "held"
+    return "active" if import_.active else "paused"
+
+
+async def _run(visit: Visit, run: str) -> Run | None:
+    """A run that an import tells of; None once it is too old to be kept."""
+    try:
+        return (await visit.app.runs.read(visit.caller, run)).value
+    except NotFound:
+        return None

@@ -1,0 +1,109 @@
+"""Pages: looking into one mailbox of an import, and taking over another tool's contacts there."""
+
+from typing import Any
+
+import azure.functions as func
+
+from shared.domain.errors import CallerError, ContactSyncError, NotFound
+from shared.domain.models import AdoptionInput
+from shared.triggers.http import validated
+from shared.triggers.operations import WRITERS
+from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.portal_import_forms import found, mailbox_of, trouble
+
+bp = func.Blueprint()
+
+
+@page(bp, "GET", "imports/{id}/preview", WRITERS)
+async def show_mailbox_preview(visit: Visit) -> Page:
+    """What the next run would do in a mailbox, once one is chosen."""
+    values = await _asked(visit)
+    values["preview"] = None
+    if values["mailbox"] and not values["silent"]:
+        try:
+            values["preview"] = await visit.app.previews.plan(
+                visit.caller, visit.id, mailbox_of(values["mailbox"])
+            )
+        except CallerError as error:
+            values["silent"] = next(iter(visit.wrong(error).values()))
+        except ContactSyncError as error:
+            values["silent"] = trouble(visit, error)
+    return Page("imports/preview", values, 422 if values["silent"] else 200)
+
+
+@page(bp, "GET", "imports/{id}/adopt", WRITERS)
+async def show_adoption(visit: Visit) -> Page:
+    """Which contacts of a mailbox's folder are the share's, once both are chosen."""
+    return await _adoption(visit)
+
+
+@page(bp, "POST", "imports/{id}/adopt", WRITERS)
+async def adopt(visit: Visit) -> Page:
+    """Mark just the contacts that were shown."""
+    form = visit.form
+    mailbox, folder = str(form.get("mailbox", "")), str(form.get("folder", ""))
+    try:
+        made = await visit.app.adoptions.adopt(
+            visit.caller, visit.id, _wanted(mailbox, folder, str(form.get("confirm", "")))
+        )
+    except NotFound:
+        raise
+    except CallerError as error:
+        return await _adoption(visit, error)
+    except ContactSyncError as error:
+        return await _adoption(visit, error)
+    num = made.adopted or 0
+    text = visit.ngettext(
+        "%(num)s contact is kept true by this import now.",
+        "%(num)s contacts are kept true by this import now.",
+        num,
+    )
+    return done(f"/imports/{visit.id}", text)
+
+
+async def _adoption(visit: Visit, error: ContactSyncError | None = None) -> Page:
+    values = await _asked(visit)
+    folder = str(visit.form.get("folder", visit.query.get("folder", "")))
+    values |= {"folder": folder, "adoption": None}
+    own = values["import_"].destination.folder is not None
+    if values["mailbox"] and not values["silent"] and (folder or not own):
+        try:
+            values["adoption"] = await visit.app.adoptions.adopt(
+                visit.caller, visit.id, _wanted(values["mailbox"], folder)
+            )
+        except ContactSyncError as refused:
+            error = error or refused
+    if error is not None:
+        values["silent"] = (
+            next(iter(visit.wrong(error).values()))
+            if isinstance(error, CallerError)
+            else trouble(visit, error)
+        )
+    return Page("imports/adopt", values, 422 if values["silent"] else 200)
+
+
+async def _asked(visit: Visit) -> dict[str, Any]:
+    """The import, the text that is looked for or the mailbox that was chosen."""
+    import_ = (await visit.app.imports.read(visit.caller, visit.id)).value
+    mailbox = str(visit.form.get("mailbox", visit.query.get("mailbox", "")))
+    text = visit.query.get("q", "")
+    hits, silent = await found(visit, "" if mailbox else text, None, ("users",))
+    if mailbox:
+        try:
+            mailbox = mailbox_of(mailbox)
+        except CallerError as error:
+            silent = next(iter(visit.wrong(error).values()))
+    names = await visit.addresses([mailbox]) if mailbox and not silent else {}
+    return {
+        "import_": import_,
+        "q": text,
+        "mailbox": mailbox,
+        "address": names.get(mailbox, mailbox),
+        "found": [(id_.removeprefix("users:"), name, detail) for id_, name, detail in hits],
+        "silent": silent,
+    }
+
+
+def _wanted(mailbox: str, folder: str, confirm: str | None = None) -> AdoptionInput:
+    body = {"mailbox": mailbox, "folder": folder.strip() or None, "confirm": confirm}
+    return validated(AdoptionInput, body)

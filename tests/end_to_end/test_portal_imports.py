@@ -1,0 +1,422 @@
+"""The pages of imports, as a person uses them in a browser without scripts."""
+
+import html
+import re
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.browser import Browser, Shown
+from tests.local.client import Client, Json
+from tests.world import World
+
+CREATED = "The import is created. Its first run has begun."
+BIDI = "\u202enoitcerid eht snrut\u2066"
+
+
+@pytest.fixture
+async def ada(client: Client, world: World) -> Browser:
+    """The browser of an admin of the world, who is signed in."""
+    people = {"ada": "Admin", "rita": "Reader"}
+    users = [
+        {"oid": f"{name}-{world.tenant}", "name": name.title(), "roles": [role]}
+        for name, role in people.items()
+    ]
+    await client.know(world.tenant, "Contoso", *users)
+    browser = Browser(client)
+    await browser.sign_in(f"ada-{world.tenant}")
+    return browser
+
+
+@pytest.fixture
+async def rita(client: Client, world: World, ada: Browser) -> Browser:
+    """The browser of a reader of the same company."""
+    del ada
+    browser = Browser(client)
+    await browser.sign_in(f"rita-{world.tenant}")
+    return browser
+
+
+def text_of(page: Shown) -> str:
+    """What a page says: its text without markup, with single blanks."""
+    without = re.sub(r"<[^>]*>", " ", page.text.partition("<main")[2])
+    return re.sub(r" ([.,:])", r"\1", re.sub(r"\s+", " ", html.unescape(without)))
+
+
+async def go_through(browser: Browser, world: World, **share: str) -> Shown:
+    """From the list to the last step, for all targets of a world; what the last step shows."""
+    at = await browser.open("/imports/new")
+    at = await browser.submit(at, "/imports/new", do="next", **share)
+    assert at.status == 200, at.text
+    for target in world.targets:
+        name = world.users[target]["displayName"]
+        at = await browser.submit(at, "/imports/new", do="search", q=name)
+        assert f"add:users:{target}" in at.text
+        at = await browser.submit(at, "/imports/new", do=f"add:users:{target}")
+    at = await browser.submit(at, "/imports/new", do="next")
+    assert at.status == 200, at.text
+    at = await browser.submit(at, "/imports/new", do="next", name="For the phones")
+    assert "Is it right?" in at.text, at.text
+    return at
+
+
+async def only_import(world: World) -> Json:
+    (made,) = await world.api.all("/imports")
+    return made
+
+
+async def test_a_company_without_imports_is_told_what_one_is_and_what_to_do(ada: Browser) -> None:
+    page = await ada.open("/imports")
+
+    assert "There is no import yet" in page.text
+    assert 'href="/imports/new"' in page.text
+
+
+async def test_an_import_of_an_own_share_is_created_in_four_steps(
+    client: Client, world: World, ada: Browser
+) -> None:
+    share = await world.share()
+
+    last = await go_through(ada, world, share=share["id"])
+    assert "This fills 2 mailboxes. It takes 2 more seats." in text_of(last)
+    shown = await ada.submit(last, "/imports/new", do="create")
+
+    assert CREATED in shown.text
+    made = await only_import(world)
+    assert shown.path == f"/imports/{made['id']}"
+    assert made["name"] == "For the phones"
+    assert sorted(made["targets"]["users"]) == sorted(world.targets)
+    await client.settle()
+    assert await world.names(world.targets[0]) == world.expected()
+
+
+async def test_an_import_of_a_partners_share_is_created_by_its_id(
+    client: Client, world: World, partner: World, ada: Browser
+) -> None:
+    await partner.api.patch("/tenant", {"name": "Fabrikam"})
+    share = await partner.share(name="Sales of Fabrikam")
+    start = await ada.open("/imports/new")
+
+    offer = await ada.submit(
+        start, do="check", share="partner", partner=share["id"], action="/imports/new"
+    )
+    assert "Published by: Fabrikam, 5 contacts" in text_of(offer)
+    last = await go_through(ada, world, share="partner", partner=f" {share['id']} ")
+    assert "Sales of Fabrikam" in last.text
+    shown = await ada.submit(last, "/imports/new", do="create")
+
+    assert CREATED in shown.text
+    assert (await only_import(world))["shareId"] == share["id"]
+    await client.settle()
+    assert "Fabrikam" in (await ada.open("/imports")).text
+
+
+async def test_an_id_that_is_no_shares_is_told_beside_the_field_and_kept(ada: Browser) -> None:
+    start = await ada.open("/imports/new")
+
+    page = await ada.submit(start, "/imports/new", do="next", share="partner", partner="0" * 32)
+
+    assert page.status == 422
+    assert 'id="partner-error"' in page.text
+    assert 'href="#partner"' in page.text
+    assert ("partner", "0" * 32) in page.form("/imports/new").fields
+
+
+async def test_nobody_chosen_and_a_name_left_out_are_told_beside_their_fields(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    start = await ada.open("/imports/new")
+
+    targets = await ada.submit(start, "/imports/new", do="next", share=share["id"])
+    nobody = await ada.submit(targets, "/imports/new", do="next")
+    assert nobody.status == 422
+    assert 'id="q-error"' in nobody.text
+    chosen = await ada.submit(nobody, "/imports/new", do=f"add:groups:{world.group}")
+    settings = await ada.submit(chosen, "/imports/new", do="next")
+    nameless = await ada.submit(
+        settings, "/imports/new", do="next", name=" ", deletes="many", category="Ours"
+    )
+
+    assert nameless.status == 422
+    assert 'id="name-error"' in nameless.text
+    assert 'id="deletes-error"' in nameless.text
+    fields = nameless.form("/imports/new").fields
+    assert ("deletes", "many") in fields
+    assert ("category", "Ours") in fields
+
+
+async def test_going_back_loses_nothing(world: World, ada: Browser) -> None:
+    share = await world.share()
+    at = await go_through(ada, world, share=share["id"])
+    for _ in range(3):
+        at = await ada.submit(at, "/imports/new", do="back")
+    assert ("share", share["id"]) in at.form("/imports/new").fields
+    for _ in range(3):
+        at = await ada.submit(at, "/imports/new", do="next")
+
+    assert "For the phones" in at.text
+    assert [v for n, v in at.form("/imports/new").fields if n == "users"] == world.targets
+
+
+async def test_a_target_is_taken_out_again(world: World, ada: Browser) -> None:
+    share = await world.share()
+    at = await ada.open(f"/imports/new?share={share['id']}")
+    at = await ada.submit(at, "/imports/new", do="next")
+    at = await ada.submit(at, "/imports/new", do=f"add:groups:{world.group}")
+    assert "This fills 5 mailboxes." in text_of(at)
+
+    at = await ada.submit(at, "/imports/new", do=f"remove:groups:{world.group}")
+
+    assert "Nobody is chosen yet." in at.text
+
+
+async def test_a_mailbox_is_looked_into_before_anything_is_created(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    last = await go_through(ada, world, share=share["id"])
+
+    shown = await ada.submit(last, "/imports/new", do=f"preview:users:{world.targets[0]}")
+
+    assert "5 contacts would be created, 0 updated, 0 deleted." in text_of(shown)
+    assert world.expected()[0] in shown.text
+    assert await world.api.all("/imports") == []
+
+
+async def test_a_form_sent_twice_creates_one_import(world: World, ada: Browser) -> None:
+    share = await world.share()
+    last = await go_through(ada, world, share=share["id"])
+
+    first = await ada.submit(last, "/imports/new", do="create")
+    second = await ada.submit(last, "/imports/new", do="create")
+
+    assert first.url == second.url
+    await only_import(world)
+
+
+async def test_the_list_tells_each_imports_state_and_finds_by_name(
+    client: Client, world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    await world.import_(share["id"], name="Running well")
+    await world.import_(share["id"], name="Put aside", active=False)
+
+    listed = text_of(await ada.open("/imports"))
+    assert "Running well active People your own 2 succeeded" in listed
+    assert "Put aside paused" in listed
+    found = text_of(await ada.open("/imports?q=aside"))
+    assert "Put aside" in found
+    assert "Running well" not in found
+
+    await client.consent(world.tenant, granted=False)
+    await world.next_day()
+    await ada.sign_in(f"ada-{world.tenant}")
+    assert "rests: the consent is gone" in (await ada.open("/imports")).text
+
+
+async def test_pausing_can_be_undone(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}"
+
+    paused = await ada.submit(await ada.open(at), at, do="pause")
+    assert (await only_import(world))["active"] is False
+    fields = [f for f in paused.text.split("<form") if "Undo" in f]
+    assert len(fields) == 1
+    again = await ada.submit(paused, at)
+
+    assert (await only_import(world))["active"] is True
+    assert "The import is active" in again.text
+
+
+async def test_an_import_is_run_now_during_the_trial(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}"
+
+    sent = await ada.submit(await ada.open(at), at, follow=False, do="run")
+
+    assert sent.status == 303
+    assert sent.headers["location"].startswith("/runs/")
+    await world.client.settle()
+    assert (await world.last_run(made["id"]))["trigger"] == "request"
+
+
+async def test_on_the_standard_plan_running_now_is_refused_with_the_reason(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.api.put("/licenses", {"booked": 10})
+    await world.days_pass(40)
+    await world.client.settle()
+    await ada.sign_in(f"ada-{world.tenant}")
+    at = f"/imports/{made['id']}"
+    page = await ada.open(at)
+    assert "belongs to the premium plan" in page.text
+    assert 'value="run"' not in page.text
+
+    refused = await ada.submit(page, at, do="run")
+
+    assert refused.status == 422
+    assert "A run on demand belongs to the premium plan." in refused.text
+
+
+async def test_an_import_is_edited_and_a_change_meanwhile_is_shown_beside_what_was_typed(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}/edit"
+    form = await ada.open(at)
+    await world.api.patch(f"/imports/{made['id']}", {"name": "By a colleague"})
+
+    clash = await ada.submit(form, at, do="save", name="Mine", place="default")
+    assert clash.status == 422
+    assert "By a colleague" in clash.text
+    assert ("name", "Mine") in clash.form(at).fields
+    saved = await ada.submit(clash, at, do="save")
+
+    assert saved.path == f"/imports/{made['id']}"
+    stored = await only_import(world)
+    assert (stored["name"], stored["destination"]["folder"]) == ("Mine", None)
+    assert stored["targets"] == made["targets"]
+    await world.client.settle()
+
+
+async def test_editing_changes_nothing_that_was_not_touched(world: World, ada: Browser) -> None:
+    made = await world.import_(
+        (await world.share())["id"],
+        settle=False,
+        active=False,
+        photos={"edge": 100},
+        guard={"deletes": 3, "deleteShare": 0.07, "changes": 5, "changeShare": 0.125},
+        schedule={"everyHours": 5},
+        categoryColor=None,
+        destination={"folder": None, "category": "Ours"},
+        conflicts={"deleted": "respect", "edited": "keep"},
+    )
+    at = f"/imports/{made['id']}/edit"
+
+    await ada.submit(await ada.open(at), at, do="save")
+
+    stored = await only_import(world)
+    assert {**stored, "changed": ""} == {**stored, **_given(made), "changed": ""}
+
+
+def _given(made: Json) -> dict[str, Any]:
+    names = ("targets", "photos", "guard", "schedule", "categoryColor", "destination", "conflicts")
+    return {name: made[name] for name in (*names, "active", "name", "shareId")}
+
+
+async def test_deleting_says_first_what_it_removes_and_leads_to_the_run_that_does_it(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}/delete"
+
+    asked = await ada.open(at)
+    assert "leave 2 mailboxes. Those were 10 contacts" in text_of(asked)
+    sent = await ada.submit(asked, at, follow=False)
+
+    assert sent.headers["location"].startswith("/runs/")
+    await world.client.settle()
+    assert await world.api.all("/imports") == []
+    assert (await ada.open(f"/imports/{made['id']}")).status == 404
+
+
+async def test_a_mailbox_of_an_import_is_previewed(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}/preview"
+    name = world.users[world.targets[0]]["displayName"]
+
+    found = await ada.open(f"{at}?q={name.replace(' ', '+')}")
+    assert f"{at}?mailbox={world.targets[0]}" in found.text
+    shown = await ada.open(f"{at}?mailbox={world.targets[0]}")
+    assert "Nothing would change" in shown.text
+    other = await ada.open(f"{at}?mailbox={world.people[0]}")
+
+    assert other.status == 422
+    assert "The import does not aim at this mailbox." in other.text
+
+
+async def test_another_tools_contacts_are_taken_over_once_confirmed(
+    client: Client, world: World, ada: Browser
+) -> None:
+    mailbox, person = world.targets[0], world.users[world.people[0]]
+    await client.add_folder(world.tenant, mailbox, "Old tool")
+    await client.add_contact(
+        world.tenant,
+        mailbox,
+        folder="Old tool",
+        displayName=person["displayName"],
+        emailAddresses=[{"address": person["mail"]}],
+    )
+    made = await world.import_((await world.share())["id"], settle=False, active=False)
+    await client.settle()
+    at = f"/imports/{made['id']}/adopt"
+
+    shown = await ada.open(f"{at}?mailbox={mailbox}&folder=Old+tool")
+    assert "1 contact is a person of the share" in text_of(shown)
+    taken = [f for f in shown.text.split("<form") if 'name="confirm"' in f]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', taken[0]))
+    done = await ada.open(at, "POST", list(fields.items()))
+
+    assert "1 contact is kept true by this import now." in done.text
+    assert len(await client.folder(world.tenant, mailbox)) == 1
+
+
+async def test_a_reader_sees_everything_and_changes_nothing(
+    world: World, ada: Browser, rita: Browser
+) -> None:
+    del ada
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}"
+
+    page = await rita.open(at)
+    assert page.status == 200
+    assert 'value="pause"' not in page.text
+    assert f"{at}/edit" not in page.text
+    for form in ("/imports/new", f"{at}/edit", f"{at}/delete", f"{at}/adopt", f"{at}/preview"):
+        assert (await rita.open(form)).status == 403, form
+    sent = await rita.open(at, "POST", [*page.form("/sign-out").fields, ("do", "pause")])
+    assert sent.status == 403
+    assert (await only_import(world))["active"] is True
+
+
+async def test_foreign_and_unknown_imports_are_not_found(partner: World, ada: Browser) -> None:
+    foreign = await partner.import_((await partner.share())["id"], name="Secret of others")
+
+    for id_ in (foreign["id"], "0" * 32, "nonsense!"):
+        for form in ("", "/edit", "/delete", "/adopt", "/preview"):
+            page = await ada.open(f"/imports/{id_}{form}")
+            assert page.status == 404, (id_, form)
+            assert "Secret of others" not in page.text
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", BIDI, "W" * 200])
+async def test_names_are_shown_as_text_whatever_is_in_them(
+    world: World, ada: Browser, name: str
+) -> None:
+    for target in world.targets:
+        await world.change(target, displayName=name * 2)
+    share = await world.share(name=name)
+    made = await world.import_(share["id"], name=name, destination={"folder": name[:100]})
+    at = f"/imports/{made['id']}"
+
+    for path in ("/imports", at, f"{at}/edit", f"{at}/delete", "/imports/new"):
+        page = await ada.open(path)
+        assert page.status == 200, path
+        assert "<script>alert" not in page.text
+        assert html.escape(name) in page.text, path
+        if name is BIDI:
+            assert re.search(rf"<bdi[^>]*>[^<]*{name}", page.text), path
+
+
+async def test_the_pages_speak_german(world: World, ada: Browser) -> None:
+    ada.language = "de"
+    assert "Es gibt noch keinen Import" in (await ada.open("/imports")).text
+    made = await world.import_((await world.share())["id"])
+
+    page = await ada.open(f"/imports/{made['id']}")
+    assert "Letzte Läufe" in page.text
+    start = await ada.open("/imports/new")
+    wrong = await ada.submit(start, "/imports/new", do="next", share="partner", partner="0" * 32)
+    assert "Bitte sehen Sie sich das noch einmal an" in wrong.text
