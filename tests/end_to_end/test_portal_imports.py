@@ -43,7 +43,7 @@ def text_of(page: Shown) -> str:
     return re.sub(r" ([.,:])", r"\1", re.sub(r"\s+", " ", html.unescape(without)))
 
 
-async def go_through(browser: Browser, world: World, **share: str) -> Shown:
+async def go_through(browser: Browser, world: World, **share: Any) -> Shown:
     """From the list to the last step, for all targets of a world; what the last step shows."""
     at = await browser.open("/imports/new")
     at = await browser.submit(at, "/imports/new", do="next", **share)
