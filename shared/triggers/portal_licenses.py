@@ -77,4 +77,4 @@ async def _booking(
         "names": await visit.addresses(concerned),
         "errors": visit.wrong(error),
     }
-    return Page("licenses/book", values, status=error.status if error is not None else 200)
+    return Page("licenses/book", values, status=422 if error is not None else 200)

@@ -128,7 +128,7 @@ async def _settings(
         "roles": sorted(visit.caller.roles),
         "errors": visit.wrong(error),
     }
-    return Page("settings/settings", values, error.status if error is not None else 200)
+    return Page("settings/settings", values, 422 if error is not None else 200)
 
 
 async def _leaving(visit: Visit, tenant: str = "", error: CallerError | None = None) -> Page:
@@ -138,4 +138,4 @@ async def _leaving(visit: Visit, tenant: str = "", error: CallerError | None = N
         "typed": tenant,
         "errors": visit.wrong(error),
     }
-    return Page("settings/leave", values, error.status if error is not None else 200)
+    return Page("settings/leave", values, 422 if error is not None else 200)

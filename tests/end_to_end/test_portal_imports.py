@@ -43,7 +43,7 @@ def text_of(page: Shown) -> str:
     return re.sub(r" ([.,:])", r"\1", re.sub(r"\s+", " ", html.unescape(without)))
 
 
-async def go_through(browser: Browser, world: World, **share: str) -> Shown:
+async def go_through(browser: Browser, world: World, **share: Any) -> Shown:
     """From the list to the last step, for all targets of a world; what the last step shows."""
     at = await browser.open("/imports/new")
     at = await browser.submit(at, "/imports/new", do="next", **share)
@@ -196,7 +196,7 @@ async def test_a_form_sent_twice_creates_one_import(world: World, ada: Browser) 
 
 
 async def test_the_list_tells_each_imports_state_and_finds_by_name(
-    client: Client, world: World, ada: Browser
+    world: World, ada: Browser
 ) -> None:
     share = await world.share()
     await world.import_(share["id"], name="Running well")
@@ -209,10 +209,20 @@ async def test_the_list_tells_each_imports_state_and_finds_by_name(
     assert "Put aside" in found
     assert "Running well" not in found
 
+
+async def test_without_a_consent_imports_are_shown_as_resting(
+    client: Client, world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
     await client.consent(world.tenant, granted=False)
+    # A kept token would go on to work until it expires, as in reality.
+    await client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
+    await client.clear_faults()
     await ada.sign_in(f"ada-{world.tenant}")
+
     assert "rests: the consent is gone" in (await ada.open("/imports")).text
+    assert "Grant it again" in (await ada.open(f"/imports/{made['id']}")).text
 
 
 async def test_pausing_can_be_undone(world: World, ada: Browser) -> None:

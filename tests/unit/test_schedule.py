@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from shared.domain.models import RunId, RunTrigger
-from shared.domain.schedule import newest_first, run_id
+from shared.domain.schedule import DAY, due, newest_first, next_due, run_id
 
 IMPORT = "0" * 32
 TIMES = st.datetimes(
@@ -54,3 +54,11 @@ def test_every_trigger_and_import_has_a_run_of_its_own(when: datetime) -> None:
     ids = {run_id(import_, trigger, when) for import_ in ("a", "b") for trigger in RunTrigger}
 
     assert len(ids) == 2 * len(RunTrigger)
+
+
+@given(TIMES, st.integers(1, DAY))
+def test_the_next_run_is_the_first_that_is_due_later(when: datetime, every_hours: int) -> None:
+    following = next_due(when, every_hours)
+
+    assert when < following <= when + timedelta(hours=every_hours)
+    assert due(following, every_hours) == following

@@ -39,7 +39,12 @@
       if (form.dataset.turn !== turn) return;
       const html = (answer.headers.get("content-type") || "").startsWith("text/html");
       if (html && (answer.ok || answer.status === 422)) replace(ids, parse(await answer.text()));
-      else form.requestSubmit(button);
+      else {
+        // What cannot be shown in a part is shown as the whole page that it is.
+        const pressed = Object.assign(document.createElement("input"), { type: "hidden", name: button.name, value: button.value });
+        form.append(pressed);
+        form.submit();
+      }
     } catch {
       // Without a network the page stays as it is.
     } finally {
