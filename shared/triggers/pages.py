@@ -55,7 +55,8 @@ class Page:
     """What a handler answers: a template with its values, a redirect, or a file to keep.
 
     `keep` are values that the browser keeps, sealed, by their purpose; `drop` ends such keeping.
-    A `notice` is shown by the page that `location` leads to.
+    A `notice` is shown by the page that `location` leads to; `tenant` is told by a handler that lets
+    anybody in.
     """
 
     template: str = ""
@@ -67,6 +68,7 @@ class Page:
     drop: tuple[Purpose, ...] = ()
     file: "File | None" = None
     language: str = ""
+    tenant: Tenant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +371,7 @@ class View:
 
 
 async def _view(visit: Visit, shown: Page) -> View:
-    token = ""
+    token, tenant = "", visit.tenant or shown.tenant
     if visit.someone is not None:
         shown_to = {"tenant": visit.someone.tenant, "oid": visit.someone.oid}
         token = await visit.app.seal.close(sessions.FORM, shown_to)
@@ -380,7 +382,7 @@ async def _view(visit: Visit, shown: Page) -> View:
         area=urlsplit(visit.path).path.split("/")[1] or "start",
         caller=visit.someone,
         may_write=visit.may_write,
-        company=visit.tenant.called if visit.tenant is not None else "",
+        company=tenant.called if tenant is not None else "",
         token=token,
         notice=visit.notice,
     )

@@ -23,11 +23,17 @@ async def show_start(visit: Visit) -> Page:
     if not visit.caller.roles & set(READERS):
         return Page("start/no_role", status=Forbidden.status)
     try:
-        tenant = (await visit.app.tenants.known(visit.caller)).value
+        overview = await visit.app.overviews.read(visit.caller)
     except (ConsentMissing, TenantLeft) as error:
         left = isinstance(error, TenantLeft)
         return Page("start/join", {"permissions": PERMISSIONS, "left": left})
-    return Page("start/start", {"tenant": tenant})
+    ends = overview.license.trial_ends
+    values = {
+        "overview": overview,
+        "trial_days": max(0, (ends - visit.app.clock()).days) if ends is not None else None,
+        "next_run": min((i.next_run for i in overview.imports if i.next_run), default=None),
+    }
+    return Page("start/start", values, tenant=overview.tenant)
 
 
 @page(bp, "GET", "consent")
