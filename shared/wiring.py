@@ -49,6 +49,7 @@ from shared.services.licenses import Licenses
 from shared.services.limits import Limiter
 from shared.services.mailbox_sync import MailboxSync
 from shared.services.mailboxes import Mailboxes
+from shared.services.overview import Overviews
 from shared.services.people import People
 from shared.services.previews import Previews
 from shared.services.publications import Publications
@@ -114,6 +115,7 @@ class App:
     adoptions: Adoptions
     people: People
     finding: Finding
+    overviews: Overviews
     leaving: Leaving
     timetable: Timetable
     fan_out: FanOut
@@ -252,6 +254,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         adoptions=Adoptions(imports, publications, mailboxes, ledger),
         people=people,
         finding=Finding(store, states, directory_search, people, previews, runs),
+        overviews=Overviews(store, tenants, licenses, clock),
         leaving=Leaving(store, holdings, states, queues, run_queue, consumers, ledger, clock),
         timetable=Timetable(store, run_queue, tenants, settings.terms, clock),
         fan_out=FanOut(

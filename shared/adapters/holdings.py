@@ -28,6 +28,7 @@ _OWN: Final = (
     "ShareFacts",
     "Imports",
     "Seats",
+    "SeatFacts",
     "Runs",
     "KeptOut",
     "Ledger",

@@ -54,6 +54,12 @@ class ShareFacts(Model):
     when: datetime
 
 
+class SeatFacts(Model):
+    """How many mailboxes of a tenant want a seat: how many rows `Seats` has of it."""
+
+    wanted: int
+
+
 class Consumption(Model):
     """One import of a share, for its publisher to see: whose, since when, how many mailboxes."""
 
@@ -288,6 +294,7 @@ class Store:
             },
         )
         self.seats = Records(tables, "Seats", Seat, lambda s: {"since": s.since})
+        self.seat_facts = Records(tables, "SeatFacts", SeatFacts)
         self.ledger = Records(
             tables,
             "Ledger",
@@ -308,6 +315,7 @@ class Store:
                 "reason": str(r.reason or ""),
                 "total": r.mailboxes.total,
                 "failed": r.mailboxes.failed,
+                "held": r.mailboxes.held,
                 "created": r.contacts.created,
                 "updated": r.contacts.updated,
                 "deleted": r.contacts.deleted,
@@ -342,3 +350,4 @@ def results_of(tenant: str, run: str) -> str:
 
 TENANT_ROW: Final = "tenant"
 OWNER_ROW: Final = "owner"
+SEATS_ROW: Final = "seats"

@@ -52,6 +52,11 @@ def plan_at(tenant: Tenant, now: datetime, terms: Terms) -> LicensePlan:
     return tenant.plan
 
 
+def served(tenant: Tenant, wanted: int, now: datetime, terms: Terms) -> int:
+    """How many of the mailboxes that want a seat have one; within the trial all of them."""
+    return wanted if in_trial(tenant, now, terms) else min(wanted, tenant.booked)
+
+
 def settled(
     tenant: Tenant, seats: Iterable[Seat], now: datetime, terms: Terms
 ) -> Mapping[str, Seat]:
@@ -60,7 +65,7 @@ def settled(
     Within the trial nobody waits.
     """
     order = sorted(seats, key=lambda s: (s.waiting is not None, s.since, s.mailbox))
-    most = len(order) if in_trial(tenant, now, terms) else tenant.booked
+    most = served(tenant, len(order), now, terms)
     found: dict[str, Seat] = {}
     for place, seat in enumerate(order):
         waiting = (seat.waiting or now) if place >= most else None

@@ -43,7 +43,7 @@ def catalogs(language: str) -> "tuple[Catalog, ...]":
     from babel.messages.pofile import read_po  # noqa: PLC0415 - at the first page, as Jinja2
 
     files = sorted((_LOCALES / language).glob("*.po"))
-    return tuple(read_po(path.open("rb"), locale=language) for path in files)
+    return tuple(read_po(path.read_text("utf-8").splitlines(), locale=language) for path in files)
 
 
 @cache

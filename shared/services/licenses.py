@@ -1,6 +1,6 @@
 """Licenses: the seats a tenant has booked, uses and has free, its trial and plan."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -8,7 +8,7 @@ from typing import ClassVar
 from shared.adapters.identity import Caller
 from shared.adapters.records import TENANT_ROW, Listing, Store, Stored
 from shared.domain.errors import Forbidden
-from shared.domain.licensing import Terms, plan_at, settled, trial_ends
+from shared.domain.licensing import Terms, plan_at, served, settled, trial_ends
 from shared.domain.models import LicensePlan, Seat, Tenant
 from shared.services.changes import change, found_in
 from shared.services.ledger import Ledger
@@ -103,7 +103,8 @@ class Licenses:
     async def of(self, tenant: str) -> Stored[License]:
         """The license of any tenant; for operators, and for the tenant itself."""
         stored = await self._tenant(tenant)
-        return Stored(self._license(stored.value, await self._all(tenant)), stored.etag)
+        license_ = self._license(stored.value, await self._seats.wanted(tenant))
+        return Stored(license_, stored.etag)
 
     async def seats(self, caller: Caller, size: int, token: str | None) -> Listing[Seat]:
         """Who holds which seat, and who waits for one, by mailbox."""
@@ -140,7 +141,7 @@ class Licenses:
         before = {m for m, s in settled(stored.value, seats, now, self._terms).items() if _has(s)}
         after = {m for m, s in settled(then, seats, now, self._terms).items() if _has(s)}
         return BookingEffect(
-            self._license(then, seats),
+            self._license(then, len(seats)),
             tuple(sorted(after - before)),
             tuple(sorted(before - after)),
             now + self._terms.grace if before - after else None,
@@ -151,7 +152,7 @@ class Licenses:
         """How many seats these mailboxes would take beside those that are in use."""
         stored = await self._tenant(caller.tenant)
         seats = await self._all(caller.tenant)
-        license_ = self._license(stored.value, seats)
+        license_ = self._license(stored.value, len(seats))
         needed = len(set(mailboxes) - {seat.mailbox for seat in seats})
         short = needed + license_.used + license_.waiting - license_.booked
         return SeatsOutlook(
@@ -190,7 +191,7 @@ class Licenses:
         """Some of all tenants with their licenses; for operators."""
         listing = await self._store.tenants.page_everywhere(TENANT_ROW, size=size, token=token)
         items = [
-            (s.value, self._license(s.value, await self._all(s.value.id)), s.etag)
+            (s.value, self._license(s.value, await self._seats.wanted(s.value.id)), s.etag)
             for s in listing.items
         ]
         return Customers(items, listing.token)
@@ -201,15 +202,14 @@ class Licenses:
     async def _all(self, tenant: str) -> list[Seat]:
         return [stored.value async for stored in self._store.seats.all(tenant)]
 
-    def _license(self, tenant: Tenant, known: Iterable[Seat]) -> License:
-        """As it is now: the trial may have ended since the last run."""
+    def _license(self, tenant: Tenant, wanted: int) -> License:
+        """As it is now for so many mailboxes: the trial may have ended since the last run."""
         now = self._clock()
-        seats = settled(tenant, known, now, self._terms).values()
-        used = sum(map(_has, seats))
+        used = served(tenant, wanted, now, self._terms)
         return License(
             booked=tenant.booked,
             used=used,
-            waiting=len(seats) - used,
+            waiting=wanted - used,
             free=max(tenant.booked - used, 0),
             plan=plan_at(tenant, now, self._terms),
             trial_ends=trial_ends(tenant, self._terms),

@@ -6,12 +6,13 @@ is never given twice.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.leases import Lease, Leases
-from shared.adapters.records import TENANT_ROW, Store
-from shared.domain.errors import Busy
+from shared.adapters.records import SEATS_ROW, TENANT_ROW, SeatFacts, Store
+from shared.domain.errors import Busy, Conflict
 from shared.domain.licensing import Assignment, Terms, assign, outwaited, settled
 from shared.domain.models import Seat, Tenant
 
@@ -61,6 +62,19 @@ class SeatBook:
     async def release(self, tenant: str, mailbox: str) -> None:
         """Free the seat of a mailbox that turned out not to exist."""
         await self._store.seats.delete(tenant, mailbox)
+        # Whoever needs to know how many are left counts anew.
+        await self._store.seat_facts.delete(tenant, SEATS_ROW)
+
+    async def wanted(self, tenant: str) -> int:
+        """How many mailboxes want a seat; kept, so that nobody has to read a row for each."""
+        known = await self._store.seat_facts.get(tenant, SEATS_ROW)
+        if known is not None:
+            return known.value.wanted
+        count = await self._store.seats.count(tenant)
+        # A run that has written its own number since knows better.
+        with suppress(Conflict):
+            await self._store.seat_facts.insert(tenant, SEATS_ROW, SeatFacts(wanted=count))
+        return count
 
     async def _owner(self, tenant: str) -> Tenant:
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
@@ -77,7 +91,14 @@ class SeatBook:
             for mailbox in before.keys() | after.keys()
             if before.get(mailbox) != after.get(mailbox)
         }
+        if len(before) != len(after):
+            # Should this worker die now, the seats are counted anew.
+            await self._store.seat_facts.delete(tenant, SEATS_ROW)
         await self._store.seats.write_many(tenant, changed)
+        facts = SeatFacts(wanted=len(after))
+        known = await self._store.seat_facts.get(tenant, SEATS_ROW)
+        if known is None or known.value != facts:
+            await self._store.seat_facts.upsert(tenant, SEATS_ROW, facts)
 
     async def _lease(self, tenant: str) -> Lease:
         for attempt in range(1, _TRIES):

@@ -55,8 +55,8 @@ class Page:
     """What a handler answers: a template with its values, a redirect, or a file to keep.
 
     `keep` are values that the browser keeps, sealed, by their purpose; `drop` ends such keeping.
-    A `notice` is shown by the page that `location` leads to; `tenant` is told by a handler that lets
-    anybody in.
+    A `notice` is shown by the page that `location` leads to. A handler that lets anybody in tells
+    the `tenant` itself.
     """
 
     template: str = ""

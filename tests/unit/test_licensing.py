@@ -7,7 +7,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.licensing import Terms, assign, outwaited, plan_at, settled, trial_ends
+from shared.domain import licensing
+from shared.domain.licensing import (
+    Terms,
+    assign,
+    outwaited,
+    plan_at,
+    settled,
+    trial_ends,
+)
 from shared.domain.models import LicensePlan, Seat, Tenant
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -45,6 +53,18 @@ def test_the_trial_waits_for_the_first_import() -> None:
 
 def test_premium_is_premium_in_the_trial_too() -> None:
     assert plan_at(tenant(trial=True, plan="premium"), NOW, TERMS) is LicensePlan.PREMIUM
+
+
+@given(mailboxes=MAILBOXES, booked=st.integers(0, 15), trial=st.booleans())
+def test_the_number_of_seats_alone_tells_how_many_are_served(
+    *, mailboxes: frozenset[str], booked: int, trial: bool
+) -> None:
+    owner = tenant(booked, trial=trial)
+    found = settled(owner, [seat(m, 1, "a") for m in mailboxes], NOW, TERMS).values()
+
+    number = licensing.served(owner, len(mailboxes), NOW, TERMS)
+
+    assert number == len(served({s.mailbox: s for s in found}))
 
 
 def test_a_mailbox_of_two_imports_takes_one_seat() -> None:

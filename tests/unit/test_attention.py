@@ -1,0 +1,101 @@
+"""What an admin is told to look at first."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.attention import (
+    Attention,
+    AttentionKind,
+    ImportGlance,
+    RunGlance,
+    SeatsNow,
+    attention,
+)
+from shared.domain.models import RunStatus, RunTrigger, Tenant, TenantStatus
+from shared.domain.reasons import Reason
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+TENANT = Tenant(id="t", joined=NOW)
+NO_SEATS = SeatsNow(0, 0, None)
+ENDED = [status for status in RunStatus if status.ended]
+
+
+def run(status: RunStatus, reason: Reason | None = None, failed: int = 0) -> RunGlance:
+    return RunGlance("r", "i", RunTrigger.SCHEDULE, status, reason, 9, failed, 2, NOW)
+
+
+def glance(last: RunGlance | None = None, **more: Any) -> ImportGlance:
+    values: dict[str, Any] = {
+        "id": "i",
+        "name": "Import",
+        "active": True,
+        "every_hours": 24,
+        "running": None,
+        "held": (),
+        "next_run": None,
+        "last": last,
+    }
+    return ImportGlance(**values | more)
+
+
+IMPORTS = st.builds(
+    glance,
+    st.none()
+    | st.builds(
+        run, st.sampled_from(ENDED), st.none() | st.sampled_from(Reason), st.integers(0, 3)
+    ),
+    name=st.text(max_size=3),
+    active=st.booleans(),
+    held=st.just(()) | st.just((run(RunStatus.HELD),)),
+)
+
+
+@given(st.lists(IMPORTS, max_size=6), st.integers(0, 2), st.sampled_from(TenantStatus))
+def test_the_most_important_comes_first_whatever_the_order_of_the_imports(
+    imports: list[ImportGlance], waiting: int, status: TenantStatus
+) -> None:
+    tenant = TENANT.model_copy(update={"status": status})
+    seats = SeatsNow(waiting, waiting, NOW + timedelta(days=3))
+    found = attention(tenant, imports, seats, NOW)
+    places = [list(AttentionKind).index(item.kind) for item in found]
+    assert places == sorted(places)
+    assert sorted(attention(tenant, imports[::-1], seats, NOW), key=repr) == sorted(found, key=repr)
+    for import_ in imports:
+        if import_.held:
+            assert AttentionKind.RUN_HELD in {item.kind for item in found}
+
+
+@pytest.mark.parametrize(
+    ("import_", "kinds"),
+    [
+        (glance(), []),
+        (glance(run(RunStatus.SUCCEEDED)), []),
+        (glance(run(RunStatus.DISCARDED)), []),
+        (glance(run(RunStatus.FAILED, Reason.GROUP_NOT_FOUND)), ["run-failed"]),
+        (glance(run(RunStatus.PARTIAL, Reason.MAILBOXES_FAILED, 3)), ["mailboxes-failed"]),
+        (glance(run(RunStatus.PARTIAL, Reason.CONTACTS_REJECTED)), ["contacts-rejected"]),
+        (glance(run(RunStatus.SUCCEEDED, Reason.SHARE_WITHDRAWN)), ["share-withdrawn"]),
+        (glance(run(RunStatus.HELD), held=(run(RunStatus.HELD),)), ["run-held"]),
+        (glance(run(RunStatus.FAILED, Reason.IMPORT_PAUSED), active=False), ["import-paused"]),
+    ],
+)
+def test_an_import_needs_attention_for_what_its_last_run_says(
+    import_: ImportGlance, kinds: list[str]
+) -> None:
+    assert [str(item.kind) for item in attention(TENANT, [import_], NO_SEATS, NOW)] == kinds
+
+
+def test_a_tenant_is_told_of_its_consent_its_seats_and_the_end_of_its_trial() -> None:
+    gone = TENANT.model_copy(update={"status": TenantStatus.DISCONNECTED})
+    ends = NOW + timedelta(days=7)
+    assert attention(gone, [], SeatsNow(3, 4, ends), NOW) == (
+        Attention(AttentionKind.CONSENT_MISSING, "t", Reason.CONSENT_MISSING),
+        Attention(AttentionKind.SEATS_MISSING, "t", Reason.NO_SEAT, count=3),
+        Attention(AttentionKind.TRIAL_ENDING, "t", count=4, when=ends),
+    )
+    for later in (None, NOW, ends + timedelta(seconds=1)):
+        assert attention(TENANT, [], SeatsNow(0, 0, later), NOW) == ()

@@ -1,0 +1,156 @@
+"""What the portal says: in German as in English, and escaped whatever it is."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Message
+from babel.messages.extract import extract_from_dir
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import portal
+from shared.domain.permissions import PERMISSIONS
+from shared.domain.reasons import Reason
+from shared.portal.formats import filters
+from shared.portal.languages import catalogs
+
+SHARED = Path(portal.__file__).parents[1]
+PLACE = re.compile(r"%\(\w+\)s")
+SENTENCES = "errors"
+"""The area whose texts stand in services, not in templates."""
+
+
+def texts() -> Iterator[str]:
+    """Every text of templates and pages, as Babel finds it."""
+    ways = [("portal/templates/**.html", "jinja2"), ("triggers/portal_*.py", "python")]
+    options = {"portal/templates/**.html": {"newstyle_gettext": "true"}}
+    for _, _, text, _, _ in extract_from_dir(str(SHARED), ways, options_map=options):
+        yield text if isinstance(text, str) else text[0]
+
+
+def translated() -> Iterator[tuple[str, Message]]:
+    for path, catalog in zip(
+        sorted((SHARED / "portal" / "locales" / "de").glob("*.po")), catalogs("de"), strict=True
+    ):
+        for entry in catalog:
+            if entry.id:
+                yield path.stem, entry
+
+
+def identity(entry: Message) -> str:
+    return entry.id if isinstance(entry.id, str) else entry.id[0]
+
+
+def test_every_text_has_a_german_one() -> None:
+    known = {identity(entry) for _, entry in translated() if entry.string}
+
+    assert set(texts()) - known == set()
+
+
+def test_every_remedy_and_permission_has_a_german_text() -> None:
+    german = portal.message("de")
+    told = [reason.remedy for reason in Reason]
+    told += [text for p in PERMISSIONS for text in (p.why, p.without)]
+
+    assert [text for text in told if german(text) == text] == []
+
+
+def test_no_german_text_is_left_over() -> None:
+    used = set(texts()) | {reason.remedy for reason in Reason}
+
+    left = {identity(entry) for area, entry in translated() if area != SENTENCES} - used
+
+    assert left == set()
+
+
+def test_one_text_has_one_german_text_everywhere_with_the_same_places() -> None:
+    seen: dict[str, object] = {}
+    for _, entry in translated():
+        name = identity(entry)
+        assert seen.setdefault(name, entry.string) == entry.string, name
+        ids = [entry.id] if isinstance(entry.id, str) else list(entry.id)
+        strings = [entry.string] if isinstance(entry.string, str) else list(entry.string or ())
+        places = {place for text in ids for place in PLACE.findall(text)}
+        assert all(strings), name
+        assert {place for text in strings for place in PLACE.findall(text)} <= places, name
+
+
+def test_a_sentence_with_values_in_it_is_found() -> None:
+    german = portal.message("de")
+
+    assert german("There is no share 'abc' in your tenant.").startswith("Unter der Kennung 'abc'")
+    assert german("Input should be less than or equal to 12") == "darf höchstens 12 sein"
+    assert german("Nobody has written this.") == "Nobody has written this."
+    assert portal.message("en")("Not found") == "Not found"
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("fr,en;q=0.5,de;q=0.4", "en"),
+        ("en;q=0.1,de;q=0.2", "de"),
+        ("de;q=0", "en"),
+        ("de;q=x", "en"),
+        ("*", "en"),
+        (",;=", "en"),
+    ],
+)
+def test_the_language_is_the_one_that_a_browser_prefers(header: str, language: str) -> None:
+    assert portal.preferred(header) == language
+
+
+@given(st.text())
+def test_whatever_a_browser_says_there_is_a_language(header: str) -> None:
+    assert portal.preferred(header) in portal.LANGUAGES
+
+
+def test_dates_and_numbers_are_those_of_the_language() -> None:
+    moment = datetime(2026, 11, 23, 15, 4, tzinfo=UTC)
+    english, german = filters("en"), filters("de")
+
+    assert english["moment"](moment) == "23 Nov 2026, 15:04 UTC"
+    assert german["day"](date(2026, 11, 23)) == "23.11.2026"
+    assert (english["number"](10000), german["number"](10000)) == ("10,000", "10.000")
+    assert german["duration"](timedelta(minutes=3)) == "3 Minuten"
+    assert english["percent"](0.25) == "25%"
+
+
+@given(st.text(min_size=1))
+def test_no_name_becomes_markup(name: str) -> None:
+    page = {
+        "language": "en",
+        "path": "/",
+        "area": "start",
+        "caller": {"name": name, "oid": "o", "tenant": "t"},
+        "may_write": True,
+        "company": name,
+        "token": "",
+        "notice": {"kind": "ok", "text": name, "undo": None},
+    }
+
+    text = portal.render("sign_in/needed", "en", page=page, to=name)
+
+    assert text.count("<script") == 1
+    assert text.count("<") == portal.render(
+        "sign_in/needed",
+        "en",
+        page={**page, "caller": {**page["caller"], "name": "x"}, "company": "x"}  # type: ignore[dict-item]
+        | {"notice": {"kind": "ok", "text": "x", "undo": None}},
+        to="x",
+    ).count("<")
+
+
+@pytest.mark.parametrize("name", ["secret.txt", "../base.html", "portal.css/..", "", "\0"])
+def test_only_known_files_are_served(name: str) -> None:
+    assert portal.static_file(name) is None
+    assert portal.static_file("portal.css") is not None
+
+
+def test_a_files_address_changes_with_it() -> None:
+    assert re.fullmatch(r"/static/portal\.css\?v=[0-9a-f]{12}", portal.asset("portal.css"))
