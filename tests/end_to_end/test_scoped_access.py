@@ -14,7 +14,7 @@ async def scoped(client: Client) -> World:
     world = await World.create(client)
     body: Json = {"tenant": world.tenant, "granted": True, "roles": DIRECTORY_ONLY}
     (await client.send("POST", f"{client.entra}/_sim/consent", body)).expect(200)
-    await client.open_mailboxes(world.tenant, world.targets[0])
+    await client.assign(world.tenant, contacts=world.targets[:1])
     return world
 
 
@@ -53,7 +53,7 @@ async def test_a_tenant_with_scoped_access_is_not_taken_for_one_without_consent(
 async def test_a_wider_scope_mends_the_mailbox_that_was_outside(scoped: World) -> None:
     made = await scoped.import_((await scoped.share())["id"])
     run = (await scoped.last_run(made["id"]))["id"]
-    await scoped.client.open_mailboxes(scoped.tenant, *scoped.targets)
+    await scoped.client.assign(scoped.tenant, contacts=scoped.targets)
 
     await scoped.api.post(f"/runs/{run}/retry", None, 202)
     await scoped.client.settle()
