@@ -107,7 +107,8 @@ _REMEDIES: dict[Reason, str] = {
         "The mailbox already has folders of this name. Choose another folder name in the import."
     ),
     Reason.CONSENT_MISSING: (
-        "Contact Sync has no admin consent in your tenant. Grant it; the next run goes on."
+        "Contact Sync has no admin consent in your tenant, or it leaves out a permission that is "
+        "needed. Grant it on the page /join; the next run goes on."
     ),
     Reason.PUBLISHER_CONSENT_MISSING: (
         "The publisher of this share is disconnected: it has withdrawn Contact Sync's consent. No "
