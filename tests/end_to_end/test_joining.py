@@ -66,6 +66,16 @@ async def test_an_admin_signs_in_grants_the_consent_and_the_company_is_connected
     assert browser.cookies == {}
 
 
+async def test_whoever_consents_is_told_first_that_it_opens_every_mailbox_anew(
+    client: Client, company: World
+) -> None:
+    browser = Browser(client)
+
+    for shown in (await browser.open("/join"), await sign_in(browser, company)):
+        assert "Each new consent, also by joining again" in shown.text
+        assert "exchange-rbac.ps1" in shown.text
+
+
 async def test_a_disconnected_company_comes_back_by_joining_again(
     client: Client, world: World
 ) -> None:
