@@ -86,12 +86,14 @@ _REMEDIES: dict[Reason, str] = {
     ),
     Reason.CATEGORY_COLOR_REFUSED: (
         "The contacts were written, but the category has no color, because the app may not change "
-        "mailbox settings. Consent to MailboxSettings.ReadWrite, or take the color out of the "
-        "import."
+        "mailbox settings. Consent to MailboxSettings.ReadWrite (where Exchange opens only some "
+        "mailboxes to the app, assign that role there), or take the color out of the import."
     ),
     Reason.ACCESS_DENIED: (
-        "Exchange refused access to this mailbox. Check the app's consent and any application "
-        "access policy or RBAC scope that leaves this mailbox out."
+        "Exchange refused access to this mailbox. If you open only some mailboxes to the app (RBAC "
+        "for Applications, or an application access policy), put this one into the scope, which "
+        "counts after up to two hours, or take the user out of the targets. Otherwise check the "
+        "app's consent."
     ),
     Reason.CONTACTS_REJECTED: (
         "Exchange refused some contacts; the others were written. Correct the listed people in "
@@ -105,7 +107,8 @@ _REMEDIES: dict[Reason, str] = {
         "The mailbox already has folders of this name. Choose another folder name in the import."
     ),
     Reason.CONSENT_MISSING: (
-        "Contact Sync has no admin consent in your tenant. Grant it; the next run goes on."
+        "Contact Sync has no admin consent in your tenant, or it leaves out a permission that is "
+        "needed. Grant it on the page /join; the next run goes on."
     ),
     Reason.PUBLISHER_CONSENT_MISSING: (
         "The publisher of this share is disconnected: it has withdrawn Contact Sync's consent. No "

@@ -6,6 +6,7 @@ in the folder's delta and is told by its mark.
 """
 
 import functools
+import logging
 import operator
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -36,6 +37,8 @@ from shared.services.mailbox_place import color_category, leave_old_place, open_
 from shared.services.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
 from shared.services.mailbox_work import NOBODY_THERE, MailboxWork
 from shared.services.mailboxes import Mailboxes
+
+_log = logging.getLogger(__name__)
 
 
 class MailboxSync:
@@ -88,6 +91,13 @@ class MailboxSync:
 
     async def _refuse(self, work: MailboxWork, error: NeedsAdmin) -> None:
         message = work.message
+        _log.info(
+            "mailbox %s of run %s: %s (%s)",
+            message.mailbox,
+            message.run,
+            error.reason,
+            error.detail,
+        )
         nobody = error.reason in NOBODY_THERE
         if nobody:
             await self._free_seat(message.tenant, message.mailbox)

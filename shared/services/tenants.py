@@ -91,16 +91,10 @@ class Tenants:
             permissions = sorted(await self._proven(caller.tenant))
         except NeedsAdmin as error:
             raise ConsentMissing(
-                "Your tenant has not granted Contact Sync its permissions. A Global or "
-                "Privileged Role Administrator grants them on the portal's page /consent, or at "
+                f"Your tenant has not granted all that Contact Sync needs. {error.detail} A Global "
+                "or Privileged Role Administrator grants it on the portal's page /consent, or at "
                 f"/{caller.tenant}/v2.0/adminconsent of Entra ID; then call again."
             ) from error
-        if lacking := missing(permissions):
-            names = ", ".join(permission.name for permission in lacking)
-            raise ConsentMissing(
-                f"Your tenant has not granted all that Contact Sync needs: {names} is missing. "
-                "Grant it on the portal's page /consent; then call again."
-            )
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is None:
             return await self._joined(caller, permissions)
@@ -140,8 +134,8 @@ class Tenants:
     async def consent_doubted(self, tenant: str) -> None:
         """Look whether a tenant's consent is really gone, and if so disconnect it.
 
-        A refusal by Graph may have other causes, and kept tokens outlive a consent; so only a new
-        proof decides.
+        It is gone as soon as a needed permission is. A refusal by Graph may have other causes, and
+        kept tokens outlive a consent; so only a new proof decides.
         """
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is None or stored.value.status is not TenantStatus.CONNECTED:
@@ -161,7 +155,7 @@ class Tenants:
             await self._turn(tenant, TenantStatus.CONNECTED, "tenant.reconnected")
 
     async def came_back(self, tenant: str) -> bool:
-        """Whether a disconnected tenant consents again; it is connected then."""
+        """Whether a disconnected tenant consents again to all we need; it is connected then."""
         try:
             await self._proven(tenant)
         except ContactSyncError as error:
@@ -171,9 +165,17 @@ class Tenants:
         return True
 
     async def _proven(self, tenant: str) -> frozenset[str]:
-        """The app's permissions in a tenant, as Entra ID says now; no kept token counts."""
+        """The app's permissions in a tenant, as Entra ID says now; no kept token counts.
+
+        Raises `NeedsAdmin` (consent missing) also if a needed one is not among them: what is left
+        of a consent does not count as one.
+        """
         self._proof.forget(tenant)
-        return await self._proof.prove(tenant)
+        granted = await self._proof.prove(tenant)
+        if lacking := missing(granted):
+            names = ", ".join(permission.name for permission in lacking)
+            raise NeedsAdmin(Reason.CONSENT_MISSING, f"Missing in {tenant}: {names}.")
+        return granted
 
     async def _turn(self, tenant: str, status: TenantStatus, action: str) -> None:
         turned = False

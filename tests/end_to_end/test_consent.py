@@ -8,6 +8,9 @@ from tests.end_to_end.checks import problem
 from tests.local.client import Json
 from tests.world import World
 
+DIRECTORY_ONLY = ["User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All"]
+ONE_LEFT = DIRECTORY_ONLY[:1]
+
 
 async def withdraw(world: World, how: str) -> None:
     """Take the consent away: the app is removed, or its permissions are."""
@@ -115,3 +118,39 @@ async def test_a_publishers_lost_consent_is_told_to_its_partners_and_deletes_not
     await partner.next_day()
     assert (await partner.last_run(made["id"]))["status"] == "succeeded"
     assert await status(world) == "connected"
+
+
+async def test_what_is_left_of_a_consent_does_not_keep_a_tenant_connected(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.client.consent(world.tenant, roles=ONE_LEFT)
+    await world.client.fault("^/groups", {"status": 403}, times=1000, tenant=world.tenant)
+    await world.next_day()
+    await world.client.clear_faults()
+
+    failed = await world.last_run(made["id"])
+
+    assert (failed["status"], failed["reason"]) == ("failed", "consent_missing")
+    assert await status(world) == "disconnected"
+    assert await world.names(world.targets[0]) == world.expected()
+
+
+@pytest.mark.parametrize("by", ["daily", "call"])
+async def test_a_tenant_comes_back_only_once_no_needed_permission_is_missing(
+    world: World, by: str
+) -> None:
+    await world.import_((await world.share())["id"])
+    await withdraw(world, "removed")
+    await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
+    await world.next_day()
+    await world.client.clear_faults()
+    seen: list[Any] = []
+
+    for roles in (ONE_LEFT, DIRECTORY_ONLY):
+        await world.client.consent(world.tenant, roles=roles)
+        if by == "daily":
+            await world.next_day()
+        else:
+            await world.api.send("POST", "/tenant/consent")
+        seen.append(await status(world))
+
+    assert seen == ["disconnected", "connected"]

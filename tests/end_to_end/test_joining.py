@@ -70,6 +70,16 @@ async def test_a_notice_is_shown_once(client: Client, company: World) -> None:
     assert "Your company is connected" not in (await browser.open("/")).text
 
 
+async def test_whoever_consents_is_told_first_that_it_opens_every_mailbox_anew(
+    client: Client, company: World
+) -> None:
+    browser = Browser(client)
+
+    for shown in (await browser.open("/consent"), await sign_in(browser, company)):
+        assert "Each new consent, also by joining again" in shown.text
+        assert "exchange-rbac.ps1" in shown.text
+
+
 async def test_a_disconnected_company_comes_back_by_consenting_again(
     client: Client, world: World
 ) -> None:

@@ -1,7 +1,10 @@
-"""Mailboxes that Exchange opens to the app, some of them only (RBAC for Applications)."""
+"""A customer who opens some mailboxes only, in Exchange (RBAC for Applications)."""
+
+from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.end_to_end.checks import problem
 from tests.local.client import Client, Json
 from tests.world import World
 
@@ -9,31 +12,60 @@ DIRECTORY_ONLY = ["User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All"
 
 
 @pytest.fixture
-async def scoped(client: Client) -> World:
-    """A tenant that consented to reading its directory, and opened its first target mailbox."""
+async def scoped(client: Client) -> AsyncIterator[World]:
+    """A tenant that lets its directory be read, and opens the first of two target mailboxes."""
     world = await World.create(client)
-    body: Json = {"tenant": world.tenant, "granted": True, "roles": DIRECTORY_ONLY}
-    (await client.send("POST", f"{client.entra}/_sim/consent", body)).expect(200)
-    await client.open_mailboxes(world.tenant, world.targets[0])
-    return world
+    await client.consent(world.tenant, roles=DIRECTORY_ONLY)
+    await client.assign(world.tenant, contacts=world.targets[:1])
+    yield world
+    await world.rest()
 
 
-async def test_the_mailbox_in_scope_is_filled_and_the_other_says_why_it_is_not(
+async def open_all(world: World) -> None:
+    """Extend the scope to both mailboxes."""
+    await world.client.assign(world.tenant, contacts=world.targets)
+
+
+async def connected(world: World) -> bool:
+    tenant = await world.api.get("/tenant")
+    turned = await world.api.all("/ledger?action=tenant.disconnected")
+    return tenant["status"] == "connected" and turned == []
+
+
+async def last_results(world: World, import_id: str) -> tuple[Json, dict[str, Json]]:
+    run = await world.last_run(import_id)
+    return run, await world.results(run["id"])
+
+
+async def test_the_mailbox_in_scope_is_synced_and_the_other_says_why_it_is_not(
     scoped: World,
 ) -> None:
     made = await scoped.import_((await scoped.share())["id"])
     inside, outside = scoped.targets
 
-    run = await scoped.last_run(made["id"])
-    results = await scoped.results(run["id"])
+    run, results = await last_results(scoped, made["id"])
 
-    assert run["status"] == "partial"
-    assert results[inside]["outcome"] == "succeeded"
+    assert (run["status"], run["reason"]) == ("partial", "mailboxes_failed")
+    assert (results[inside]["outcome"], results[inside]["reason"]) == ("succeeded", None)
+    assert results[inside]["contacts"]["created"] == len(scoped.people)
     assert (results[outside]["outcome"], results[outside]["reason"]) == ("failed", "access_denied")
     assert "RBAC" in results[outside]["remedy"]
     assert await scoped.names(inside) == scoped.expected()
     assert await scoped.names(outside) == []
-    await scoped.rest()
+    assert await connected(scoped)
+
+
+async def test_the_next_day_costs_one_request_a_mailbox_open_or_closed(scoped: World) -> None:
+    made = await scoped.import_((await scoped.share())["id"])
+    inside, outside = scoped.targets
+
+    await scoped.next_day()
+    _, results = await last_results(scoped, made["id"])
+
+    assert (results[inside]["outcome"], results[inside]["graphRequests"]) == ("succeeded", 1)
+    assert results[inside]["contacts"]["unchanged"] == len(scoped.people)
+    assert (results[outside]["reason"], results[outside]["graphRequests"]) == ("access_denied", 1)
+    assert await connected(scoped)
 
 
 async def test_a_tenant_with_scoped_access_is_not_taken_for_one_without_consent(
@@ -44,36 +76,119 @@ async def test_a_tenant_with_scoped_access_is_not_taken_for_one_without_consent(
 
     seen = await scoped.api.get("/tenant")
 
-    assert seen["status"] == "connected"
+    assert await connected(scoped)
     assert seen["permissions"] == sorted(DIRECTORY_ONLY)
-    assert await scoped.api.all("/ledger?action=tenant.disconnected") == []
-    await scoped.rest()
 
 
-async def test_a_wider_scope_mends_the_mailbox_that_was_outside(scoped: World) -> None:
+@pytest.mark.parametrize("by", ["next run", "retry"])
+async def test_a_wider_scope_mends_the_mailbox_that_was_outside(scoped: World, by: str) -> None:
     made = await scoped.import_((await scoped.share())["id"])
-    run = (await scoped.last_run(made["id"]))["id"]
-    await scoped.client.open_mailboxes(scoped.tenant, *scoped.targets)
+    before = await scoped.last_run(made["id"])
+    await open_all(scoped)
 
-    await scoped.api.post(f"/runs/{run}/retry", None, 202)
-    await scoped.client.settle()
+    if by == "retry":
+        await scoped.api.post(f"/runs/{before['id']}/retry", None, 202)
+        await scoped.client.settle()
+    else:
+        await scoped.next_day()
+    run, results = await last_results(scoped, made["id"])
 
-    assert await scoped.names(scoped.targets[1]) == scoped.expected()
-    await scoped.rest()
+    assert run["status"] == "succeeded"
+    assert results[scoped.targets[1]]["outcome"] == "succeeded"
+    for mailbox in scoped.targets:
+        assert await scoped.names(mailbox) == scoped.expected()
 
 
-async def test_the_color_of_a_category_needs_its_own_grant_and_the_contacts_do_not(
+async def test_a_mailbox_that_leaves_the_scope_keeps_its_contacts_until_it_is_back(
     scoped: World,
 ) -> None:
+    await open_all(scoped)
+    made = await scoped.import_((await scoped.share())["id"])
+    before = scoped.expected()
+    await scoped.client.assign(scoped.tenant, contacts=scoped.targets[:1])
+    await scoped.change(scoped.people[0], displayName="Newly Named")
+
+    await scoped.next_day()
+    _, closed = await last_results(scoped, made["id"])
+    kept = await scoped.names(scoped.targets[1])
+    await open_all(scoped)
+    await scoped.next_day()
+
+    assert closed[scoped.targets[1]]["reason"] == "access_denied"
+    assert kept == before
+    for mailbox in scoped.targets:
+        assert await scoped.names(mailbox) == scoped.expected()
+
+
+async def test_a_scope_that_does_not_count_yet_fails_the_mailboxes_and_not_the_tenant(
+    scoped: World,
+) -> None:
+    """Exchange takes up to two hours (docs: application-rbac)."""
+    await scoped.client.assign(scoped.tenant)
+    made = await scoped.import_((await scoped.share())["id"])
+    run, results = await last_results(scoped, made["id"])
+    still = await connected(scoped)
+
+    await open_all(scoped)
+    await scoped.next_day()
+
+    assert (run["status"], run["reason"]) == ("failed", "mailboxes_failed")
+    assert {result["reason"] for result in results.values()} == {"access_denied"}
+    assert still
+    assert (await scoped.last_run(made["id"]))["status"] == "succeeded"
+
+
+async def test_a_categorys_color_needs_the_mailbox_settings_in_scope_too(scoped: World) -> None:
+    inside = scoped.targets[0]
     made = await scoped.import_(
         (await scoped.share())["id"],
-        targets={"users": scoped.targets[:1]},
+        targets={"users": [inside]},
         destination={"folder": "Firma", "category": "Company"},
     )
+    _, refused = await last_results(scoped, made["id"])
+    before = (await scoped.client.mailbox(scoped.tenant, inside))["categories"]
 
-    results = await scoped.results((await scoped.last_run(made["id"]))["id"])
+    await scoped.client.assign(scoped.tenant, contacts=[inside], settings=[inside])
+    await scoped.next_day()
+    _, colored = await last_results(scoped, made["id"])
+    after = (await scoped.client.mailbox(scoped.tenant, inside))["categories"]
 
-    inside = results[scoped.targets[0]]
-    assert (inside["outcome"], inside["reason"]) == ("succeeded", "category_color_refused")
-    assert await scoped.names(scoped.targets[0], "Firma") == scoped.expected()
-    await scoped.rest()
+    assert refused[inside]["outcome"] == "succeeded"
+    assert refused[inside]["reason"] == "category_color_refused"
+    assert "Exchange" in refused[inside]["remedy"]
+    assert await scoped.names(inside, "Firma") == scoped.expected()
+    assert before == []
+    assert (colored[inside]["outcome"], colored[inside]["reason"]) == ("succeeded", None)
+    assert [category["displayName"] for category in after] == ["Company"]
+
+
+async def test_a_removal_from_a_closed_mailbox_waits_until_it_is_open_again(scoped: World) -> None:
+    await open_all(scoped)
+    made = await scoped.import_((await scoped.share())["id"])
+    inside, outside = scoped.targets
+    await scoped.client.assign(scoped.tenant, contacts=[inside])
+
+    await scoped.api.delete(f"/imports/{made['id']}", 202)
+    await scoped.client.settle()
+    left = await scoped.names(outside)
+    await open_all(scoped)
+    await scoped.next_day()
+
+    assert await scoped.names(inside) == []
+    assert left == scoped.expected()
+    assert await scoped.names(outside) == []
+    assert await connected(scoped)
+
+
+async def test_a_closed_mailbox_is_named_as_such_in_previews_and_adoptions(scoped: World) -> None:
+    outside = scoped.targets[1]
+    made = await scoped.import_((await scoped.share())["id"], active=False, settle=False)
+    path = f"/imports/{made['id']}"
+
+    for what, body in (
+        ("preview", {"mailbox": outside}),
+        ("adoptions", {"mailbox": outside, "folder": "Old contacts"}),
+    ):
+        refused = problem(await scoped.api.send("POST", f"{path}/{what}", body), 409, "needs-admin")
+        assert refused["reason"] == "access_denied", what
+    assert await connected(scoped)

@@ -95,13 +95,25 @@ class Client:
             self.home_tenant, oid="sales-1", name="Otto Operator", roles=("Operator",)
         )
 
-    async def consent(self, tenant: str, *, granted: bool = True) -> None:
-        body = {"tenant": tenant, "granted": granted}
+    async def consent(
+        self, tenant: str, *, granted: bool = True, roles: Sequence[str] | None = None
+    ) -> None:
+        """Grant the app's consent, to these permissions only if any are given, or withdraw it."""
+        body: Json = {"tenant": tenant, "granted": granted}
+        if roles is not None:
+            body["roles"] = list(roles)
         (await self.send("POST", f"{self.entra}/_sim/consent", body)).expect(200)
 
-    async def open_mailboxes(self, tenant: str, *mailboxes: str, role: str = "Contacts") -> None:
-        """Let Exchange open just these mailboxes to the app (RBAC for Applications)."""
-        assignments = [{"role": f"Application {role}.ReadWrite", "mailboxes": list(mailboxes)}]
+    async def assign(self, tenant: str, **scopes: Sequence[str]) -> None:
+        """Let Exchange open just these mailboxes to the app: `contacts=[ids]`, `settings=[ids]`.
+
+        Replaces what was assigned before (docs: application-rbac).
+        """
+        roles = {"contacts": "Contacts", "settings": "MailboxSettings"}
+        assignments = [
+            {"role": f"Application {roles[name]}.ReadWrite", "mailboxes": list(mailboxes)}
+            for name, mailboxes in scopes.items()
+        ]
         body = {"tenant": tenant, "assignments": assignments}
         (await self.send("POST", f"{self.graph}/_sim/rbac", body)).expect(200)
 

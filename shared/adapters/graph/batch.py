@@ -13,6 +13,7 @@ from typing import Any, Final
 from shared.adapters.graph.transport import (
     IMMUTABLE_ID,
     Answer,
+    Check,
     GraphSession,
     relative,
     required,
@@ -53,16 +54,19 @@ class BatchItem:
         return item
 
 
-async def send_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[Answer]:
+async def send_batch(
+    session: GraphSession, items: Sequence[BatchItem], check: Check = required
+) -> list[Answer]:
     """Send at most 20 requests together and answer theirs, in the order of `items`.
 
     Each answer may be a refusal of its own. Raises `Throttled` or `Unavailable` if the batch as a
-    whole did not come through: the fate of each of its writes is then unknown.
+    whole did not come through: the fate of each of its writes is then unknown. What else is said
+    of the whole is for `check`.
     """
     body = {"requests": [item.as_json(number) for number, item in enumerate(items)]}
     # The batch itself is none of the requests that are counted.
     session.meter.items += len(items) - 1
-    answer = required(await session.request("POST", "/$batch", body=body))
+    answer = check(await session.request("POST", "/$batch", body=body))
     answers = {str(part.get("id")): _answer(part) for part in answer.body.get("responses", ())}
     if missing := [n for n in range(len(items)) if str(n) not in answers]:
         message = f"Microsoft Graph left {len(missing)} of {len(items)} batch items unanswered."
@@ -89,9 +93,9 @@ def require_all(answers: Sequence[Answer]) -> None:
         raise Unavailable(message, longest_wait(passing))
 
 
-def longest_wait(answers: Iterable[Answer], default: float = 1.0) -> float:
+def longest_wait(answers: Iterable[Answer]) -> float:
     """How long to wait before the failed items go again: the longest Retry-After among them."""
-    return max(a.retry_after if a.retry_after is not None else default for a in answers)
+    return max(answer.wait for answer in answers)
 
 
 def _answer(part: Mapping[str, Any]) -> Answer:

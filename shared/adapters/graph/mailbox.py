@@ -22,7 +22,7 @@ from shared.domain.contact import (
     mark_of,
     wrote,
 )
-from shared.domain.errors import NeedsAdmin, Refused, Unavailable
+from shared.domain.errors import Defect, NeedsAdmin, Refused, Unavailable
 from shared.domain.plan import Adopt, Change, Create, Delete, Operation, SetPhoto, Update
 from shared.domain.reasons import Reason
 
@@ -79,7 +79,8 @@ class Mailbox:
     async def folder_named(self, name: str) -> str | None:
         """The id of the folder of this name beside the default one, whoever made it."""
         query = {"$select": "id,displayName", "$top": "100"}
-        async for page in self._session.pages(f"{self._root}/contactFolders", query=query):
+        path = f"{self._root}/contactFolders"
+        async for page in self._session.pages(path, query=query, check=self._checked):
             for folder in page["value"]:
                 if str(folder["displayName"]).casefold() == name.casefold():
                     return str(folder["id"])
@@ -204,7 +205,8 @@ class Mailbox:
 
     async def apply(self, operations: Sequence[Operation], category: str | None) -> list[Answer]:
         """Send at most 20 operations in one batch and answer Graph's word on each, in order."""
-        return await send_batch(self._session, [self._item(o, category) for o in operations])
+        items = [self._item(o, category) for o in operations]
+        return await send_batch(self._session, items, self._checked)
 
     async def remove_folder(self, folder: str) -> bool:
         """Delete our folder if nobody's contact or folder is left in it; say whether it is gone."""
@@ -283,14 +285,21 @@ class Mailbox:
                 return BatchItem("PATCH", self._contact(contact_id), body=body)
 
     async def _read(self, items: Sequence[BatchItem]) -> list[Answer]:
-        """Read a batch; items that fail for now fail all of it, to be read again later."""
-        answers = await send_batch(self._session, items)
+        """Read a batch; items that fail for now fail all of it, to be read again later.
+
+        What Graph cannot understand (400) is a `Defect`: the request is all our own making.
+        """
+        answers = await send_batch(self._session, items, self._checked)
+        if malformed := [answer for answer in answers if answer.status == 400]:
+            message = f"Microsoft Graph does not understand a read: 400 {malformed[0].code}."
+            raise Defect(message)
         if passing := [answer for answer in answers if answer.passing]:
             message = "The mailbox did not answer all of a batch."
             raise Unavailable(message, longest_wait(passing))
         return answers
 
     def _checked(self, answer: Answer, *, folder: bool = False) -> Answer:
+        """The answer if it is a success; a 403 closes this mailbox and says nothing of others."""
         if answer.ok:
             return answer
         if mailbox_error := missing_mailbox(answer):

@@ -8,7 +8,7 @@ and in the services.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -90,8 +90,17 @@ class Answer:
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may well succeed later."""
-        return self.status in {408, 423, 429} or self.status >= 500
+        """Whether the same request may well succeed later; 401 once there is another token."""
+        return self.status in {401, 408, 423, 429} or self.status >= 500
+
+    @property
+    def wait(self) -> float:
+        """Seconds to wait before the same request goes again: as Graph asks, or else one."""
+        return _DEFAULT_WAIT if self.retry_after is None else self.retry_after
+
+
+type Check = Callable[[Answer], Answer]
+"""Hands a success on and raises what any other answer means, which its resource decides."""
 
 
 class Graph:
@@ -227,22 +236,24 @@ class GraphSession:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         units: float = 0,
+        check: Check | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Read a collection page by page, empty pages and all; each answer must be a success.
 
         The same headers go with every page: advanced queries need theirs again on next links
-        (docs: aad-advanced-queries). Raises `Refused` for a 4xx, so that a part is never taken
-        for the whole. Each page takes `units` of the directory's.
+        (docs: aad-advanced-queries). Raises what `check` (`required`) raises for a 4xx, so that a
+        part is never taken for the whole. Each page takes `units` of the directory's.
         """
+        check = check or required
         await self.directory.take(units)
-        answer = required(await self.read(path, query=query, headers=headers))
+        answer = check(await self.read(path, query=query, headers=headers))
         while True:
             yield answer.body
             link = answer.body.get("@odata.nextLink")
             if not link:
                 return
             await self.directory.take(units)
-            answer = required(await self.read(link, headers=headers))
+            answer = check(await self.read(link, headers=headers))
 
     async def _send(self, info: RequestInformation) -> httpx.Response:
         self.meter.requests += 1
@@ -273,15 +284,13 @@ class GraphSession:
         )
         if answer.status == 429:
             self.meter.throttled += 1
-            raise Throttled(
-                "Microsoft Graph asks for a pause.", answer.retry_after or _DEFAULT_WAIT
-            )
+            raise Throttled("Microsoft Graph asks for a pause.", answer.wait)
         if answer.status == 401:
             message = "Microsoft Graph did not accept the app's token."
-            raise Unavailable(message, answer.retry_after or _DEFAULT_WAIT)
+            raise Unavailable(message, answer.wait)
         if answer.passing:
             message = f"Microsoft Graph answered {answer.status} {answer.code}."
-            raise Unavailable(message, answer.retry_after or _DEFAULT_WAIT)
+            raise Unavailable(message, answer.wait)
         return answer
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
@@ -302,7 +311,11 @@ def relative(path: str, query: Mapping[str, str] | None = None) -> str:
 
 
 def required(answer: Answer) -> Answer:
-    """The answer if it is a success, else `Refused` (or, without permission, `NeedsAdmin`)."""
+    """The directory's answer if it is a success, else `Refused` (403: `NeedsAdmin`).
+
+    The directory is open as a whole or not at all, so a 403 of its means that the consent is gone.
+    A mailbox may be closed by itself: `Mailbox` reads its answers in its own way.
+    """
     if answer.ok:
         return answer
     if answer.status == 403:

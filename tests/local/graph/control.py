@@ -13,6 +13,13 @@ from tests.local.graph.mailbox import Folder, Mailbox, shown_contact, shown_id
 from tests.local.graph.protocol import GraphError
 from tests.local.graph.server import GraphServer, Tenant
 
+_ASSIGNABLE = (
+    "Contacts.Read",
+    "Contacts.ReadWrite",
+    "MailboxSettings.Read",
+    "MailboxSettings.ReadWrite",
+)
+
 
 class Control:
     """Handlers of the control interface."""
@@ -38,12 +45,15 @@ class Control:
         return _answer({"tenant": body["tenant"], "users": len(tenant.directory.users)})
 
     async def set_rbac(self, http: web.Request) -> web.Response:
-        """Set Exchange's role assignments to the app: each opens some mailboxes to one role."""
+        """Set all of Exchange's role assignments to the app, each for the mailboxes in its scope.
+
+        `{"tenant", "assignments": [{"role": "Application Contacts.Read", "mailboxes": [ids]}]}`
+        """
         body = await _json(http)
-        self._server.tenant(str(body["tenant"])).assignments = {
-            str(a["role"]).removeprefix("Application "): frozenset(map(str, a["mailboxes"]))
+        self._server.tenant(str(body["tenant"])).assignments = [
+            (_permission(str(a["role"])), frozenset(map(str, a["mailboxes"])))
             for a in body["assignments"]
-        }
+        ]
         return _answer({"tenant": body["tenant"], "assignments": len(body["assignments"])})
 
     def _fill(self, tenant: Tenant, body: dict[str, Any]) -> None:
@@ -154,6 +164,15 @@ class Control:
             if folder.name == wanted:
                 return folder
         return mailbox.folder(wanted)
+
+
+def _permission(role: str) -> str:
+    """The permission that one of Exchange's roles for apps holds (docs: application-rbac)."""
+    kind, _, permission = role.partition(" ")
+    if kind != "Application" or permission not in _ASSIGNABLE:
+        message = f"Exchange has no role '{role}'"
+        raise ValueError(message)
+    return permission
 
 
 def _shown_folder(folder: Folder) -> dict[str, Any]:

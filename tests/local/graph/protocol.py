@@ -8,6 +8,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 ADVANCED_QUERY = "eventual"
+_REFUSALS = {
+    "Authorization_RequestDenied": "Insufficient privileges to complete the operation.",
+    "ErrorAccessDenied": "Access is denied. Check credentials and try again.",
+}
 
 
 @dataclass(slots=True)
@@ -65,7 +69,7 @@ class Request:
     def require(self, code: str, *roles: str) -> None:
         """Refuse a token without one of these application permissions."""
         if not self.roles & set(roles):
-            raise GraphError(403, code, "Insufficient privileges to complete the operation.")
+            raise GraphError(403, code, _REFUSALS[code])
 
 
 @dataclass(slots=True)

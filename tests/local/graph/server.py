@@ -42,16 +42,17 @@ class GraphSettings:
 class Tenant:
     """One tenant's directory and mailboxes.
 
-    `assignments` are Exchange's own to the app: the mailboxes that a permission opens.
+    `assignments` are Exchange's own grants to the app: a permission, and the mailboxes it opens
+    (docs: application-rbac).
     """
 
     directory: Directory = field(default_factory=Directory)
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
-    assignments: dict[str, frozenset[str]] = field(default_factory=dict)
+    assignments: list[tuple[str, frozenset[str]]] = field(default_factory=list)
 
     def opened(self, user: str) -> frozenset[str]:
         """The permissions that Exchange gives the app in a mailbox."""
-        return frozenset(role for role, users in self.assignments.items() if user in users)
+        return frozenset(permission for permission, users in self.assignments if user in users)
 
 
 class GraphServer:
@@ -179,7 +180,7 @@ class GraphServer:
                     "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
                 )
             given = {k: v for k, v in values.items() if k != "user"}
-            # Grants of Exchange and of Entra ID add up (docs: application-rbac).
+            # Grants of Entra ID and of Exchange add up (docs: application-rbac).
             request = replace(request, roles=request.roles | tenant.opened(user))
             return route.handler(mailbox, request, *(given.get(name) for name in route.takes))
         finally:

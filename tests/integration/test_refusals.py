@@ -1,0 +1,163 @@
+"""What a refusal of Microsoft Graph means: a closed mailbox, a lost consent, a pause, our fault."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from shared.adapters.credentials import AppCredentials
+from shared.adapters.graph import directory
+from shared.adapters.graph.mailbox import Mailbox, missing_mailbox
+from shared.adapters.graph.transport import Graph, GraphSession
+from shared.domain.errors import Defect, NeedsAdmin, PassingError, Refused, Throttled, Unavailable
+from shared.domain.plan import Delete
+from shared.domain.reasons import Reason
+from shared.settings import Settings
+from tests.local.client import Json
+from tests.local.cloud import LocalCloud
+from tests.world import World
+
+DIRECTORY_ONLY = ["User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All"]
+
+type Call = Callable[[Mailbox], Awaitable[object]]
+
+CALLS: dict[str, Call] = {
+    "find_folder": lambda box: box.find_folder(),
+    "folder_named": lambda box: box.folder_named("Old"),
+    "create_folder": lambda box: box.create_folder("New"),
+    "mark_folder": lambda box: box.mark_folder("f"),
+    "rename_folder": lambda box: box.rename_folder("f", "New"),
+    "default_folder": lambda box: box.default_folder(),
+    "delta": lambda box: box.delta("f"),
+    "marks": lambda box: box.marks(["c"]),
+    "find": lambda box: box.find(["u-1"]),
+    "remove_folder": lambda box: box.remove_folder("f"),
+    "make_category": lambda box: box.make_category("Company", "preset1"),
+}
+
+
+@pytest.fixture
+async def session(cloud: LocalCloud, world: World) -> AsyncIterator[GraphSession]:
+    """Graph in the world's tenant, with a token of the permissions it has when first asked."""
+    settings = Settings.from_environment(cloud.environment)
+    credentials = AppCredentials(settings)
+    graph = Graph(settings.graph_endpoint, credentials)
+    yield graph.session(world.tenant)
+    await graph.close()
+    await credentials.close()
+
+
+@pytest.fixture
+def mailbox(session: GraphSession, world: World) -> Mailbox:
+    return Mailbox(session, world.targets[0], "import-1")
+
+
+async def strike(world: World, path: str, effect: Json) -> None:
+    await world.client.fault(path, effect, tenant=world.tenant)
+
+
+@pytest.mark.parametrize("call", list(CALLS))
+async def test_whatever_is_asked_of_a_closed_mailbox_is_denied_in_this_mailbox(
+    call: str, mailbox: Mailbox, world: World
+) -> None:
+    await world.client.consent(world.tenant, roles=DIRECTORY_ONLY)
+
+    with pytest.raises(NeedsAdmin) as refused:
+        await CALLS[call](mailbox)
+
+    assert refused.value.reason is Reason.ACCESS_DENIED
+
+
+async def test_a_write_to_a_closed_mailbox_is_denied_in_this_mailbox(
+    mailbox: Mailbox, world: World
+) -> None:
+    await world.client.consent(world.tenant, roles=DIRECTORY_ONLY)
+
+    (answer,) = await mailbox.apply([Delete("u-1", "c")], None)
+    refusal = missing_mailbox(answer)
+
+    assert refusal is not None
+    assert refusal.reason is Reason.ACCESS_DENIED
+
+
+@pytest.mark.parametrize("code", ["ErrorAccessDenied", "ExtensionError"])
+async def test_a_batch_refused_as_a_whole_closes_the_mailbox_it_was_for(
+    code: str, mailbox: Mailbox, world: World
+) -> None:
+    await strike(world, r"^/\$batch", {"status": 403, "body": {"error": {"code": code}}})
+
+    with pytest.raises(NeedsAdmin) as refused:
+        await mailbox.find(["u-1"])
+
+    assert refused.value.reason is Reason.ACCESS_DENIED
+
+
+async def test_a_folder_looked_for_where_there_is_no_mailbox_says_so(
+    session: GraphSession, world: World
+) -> None:
+    user = {"id": "nobody-1", "displayName": "N", "mail": "n@x.example", "mailbox": False}
+    await world.client.change_tenant(world.tenant, users=[user])
+
+    with pytest.raises(NeedsAdmin) as refused:
+        await Mailbox(session, "nobody-1", "import-1").folder_named("Old")
+
+    assert refused.value.reason is Reason.NO_MAILBOX
+
+
+async def test_a_closed_directory_is_a_lost_consent(session: GraphSession, world: World) -> None:
+    await world.client.consent(world.tenant, roles=["Contacts.ReadWrite"])
+
+    for call in (
+        directory.group(session, world.group),
+        directory.mailboxes_by_id(session, world.targets),
+        directory.users_by_id(session, world.targets, "id"),
+        anext(directory.org_contacts(session)),
+        anext(directory.group_members(session, world.group)),
+    ):
+        with pytest.raises(NeedsAdmin) as refused:
+            await call
+        assert refused.value.reason is Reason.CONSENT_MISSING
+    await world.client.consent(world.tenant)
+
+
+async def test_a_token_refused_within_a_batch_passes(mailbox: Mailbox, world: World) -> None:
+    await strike(world, r"/contacts\?", {"status": 401})
+
+    with pytest.raises(Unavailable):
+        await mailbox.find(["u-1"])
+
+
+async def test_a_batched_read_that_graph_does_not_understand_is_our_fault(
+    mailbox: Mailbox, world: World
+) -> None:
+    await strike(world, r"/contacts\?", {"status": 400})
+
+    with pytest.raises(Defect, match="400"):
+        await mailbox.find(["u-1"])
+
+
+async def test_another_refusal_for_good_keeps_its_status(mailbox: Mailbox, world: World) -> None:
+    await strike(world, r"/contacts\?", {"status": 412})
+
+    with pytest.raises(Refused, match="412"):
+        await mailbox.find(["u-1"])
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("0", 0.0), ("0.5", 0.5), ("7", 7.0), (None, 1.0), ("soon", 1.0)]
+)
+@pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (503, Unavailable)])
+async def test_graph_is_taken_at_its_word_how_long_to_wait(
+    session: GraphSession,
+    world: World,
+    given: str | None,
+    seconds: float,
+    status: int,
+    kind: type[PassingError],
+) -> None:
+    headers = {} if given is None else {"Retry-After": given}
+    await strike(world, "^/users", {"status": status, "headers": headers})
+
+    with pytest.raises(kind) as refused:
+        await session.request("GET", "/users", query={"$top": "1"})
+
+    assert refused.value.retry_after == seconds
