@@ -58,7 +58,9 @@
       if (document.hidden) return live(part);
       try {
         const answer = await fetch(location.href);
-        if (!answer.ok) return;
+        // Who was signed out meanwhile is asked to sign in; what else fails may pass.
+        if (answer.status === 401) return location.reload();
+        if (!answer.ok) return live(part);
         replace([part.id, ...(part.dataset.with || "").split(" ").filter(Boolean)], parse(await answer.text()));
       } catch {
         live(part);
@@ -66,7 +68,8 @@
     }, Number(part.dataset.live) * 1000);
   };
 
-  const language = document.documentElement.lang;
+  // As the server writes them: English as in Britain.
+  const language = document.documentElement.lang.replace(/^en$/, "en-GB");
   const words = { dateStyle: "medium", timeStyle: "short" };
   const enhance = (root) => {
     const all = (selector) => [...(root.matches?.(selector) ? [root] : []), ...root.querySelectorAll(selector)];
@@ -74,7 +77,7 @@
       time.title = time.textContent;
       time.textContent = new Intl.DateTimeFormat(language, words).format(new Date(time.dateTime));
     }
-    for (const button of all("button[data-copy]")) {
+    for (const button of navigator.clipboard ? all("button[data-copy]") : []) {
       button.hidden = false;
       button.addEventListener("click", async () => {
         await navigator.clipboard.writeText(button.dataset.copy);
