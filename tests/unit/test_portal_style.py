@@ -1,0 +1,91 @@
+"""What the style sheet promises: contrast in the light and the dark, and little weight."""
+
+import re
+from itertools import product
+
+import pytest
+
+from shared import portal
+
+TEXT = 4.5
+"""The least contrast of text with its ground (WCAG 2.2, 1.4.3)."""
+SHAPE = 3.0
+"""The least contrast of what a control or a chart is known by (WCAG 2.2, 1.4.11)."""
+KINDS = ("ok", "warn", "bad", "busy")
+MOST_BYTES = 30_000
+"""Style, script and icon together: a page of the same size leaves it half of 60 kB."""
+NEVER = {
+    ".css": r"@import|https?:|url\(",
+    ".js": r"https?:|\beval\b|innerHTML|\.style\b",
+    ".svg": r"<script|<style|style=|href=",
+}
+"""What the policy of pages forbids, or would forbid if they asked for it."""
+
+
+def served(name: str) -> str:
+    content, _ = portal.static_file(name) or (b"", "")
+    return content.decode()
+
+
+def colors() -> dict[str, tuple[str, str]]:
+    found = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);", served("portal.css"))
+    return {name: (light, dark) for name, light, dark in found}
+
+
+def luminance(color: str) -> float:
+    channels = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+PAIRS = [
+    *product(["ink", "quiet", "accent", "bad"], ["ground", "paper", "raised"], [TEXT]),
+    ("on-accent", "accent", TEXT),
+    ("paper", "bad", TEXT),
+    # A note's text and links, and a badge's words, stand on the ground of their kind.
+    *((text, f"{kind}-ground", TEXT) for kind in KINDS for text in ("ink", "accent", kind)),
+    *product(["edge"], ["ground", "paper"], [SHAPE]),
+    *product(["accent", *KINDS], ["paper"], [SHAPE]),
+]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("front", "back", "least"), PAIRS)
+def test_what_is_to_be_seen_stands_out(front: str, back: str, least: float, scheme: int) -> None:
+    known = colors()
+
+    assert contrast(known[front][scheme], known[back][scheme]) >= least
+
+
+def test_contrast_is_measured_as_the_standard_does() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
+
+
+def test_every_color_is_one_of_the_named_ones() -> None:
+    sheet = served("portal.css")
+    named = {color for pair in colors().values() for color in pair}
+    used = set(re.findall(r"var\(--([\w-]+)\)", sheet))
+    set_ = set(re.findall(r"--([\w-]+):", sheet))
+
+    assert set(re.findall(r"#[0-9a-f]{3,8}\b(?=[;,) ])", sheet)) <= named
+    assert used - set_ == set()
+
+
+def test_what_pages_load_is_little() -> None:
+    names = ("portal.css", "portal.js", "icon.svg")
+
+    assert sum(len(served(name)) for name in names) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", ["portal.css", "portal.js", "icon.svg"])
+def test_a_file_asks_for_nothing_that_the_policy_forbids(name: str) -> None:
+    content = served(name).replace("http://www.w3.org/2000/svg", "")
+    ending = name[name.rindex(".") :]
+
+    assert re.findall(NEVER[ending], content) == []
