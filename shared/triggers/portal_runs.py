@@ -12,8 +12,9 @@ from shared.domain.spreadsheet import Delimiter
 from shared.services.directory_search import Kind
 from shared.triggers.http import validated
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
-from shared.triggers.pages import File, Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.sessions import Undo
+from shared.triggers.visits import File, Page, Visit, done
 
 bp = func.Blueprint()
 _CHOICES: Final = 200
