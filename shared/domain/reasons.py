@@ -108,7 +108,7 @@ _REMEDIES: dict[Reason, str] = {
     ),
     Reason.CONSENT_MISSING: (
         "Contact Sync has no admin consent in your tenant, or it leaves out a permission that is "
-        "needed. Grant it on the page /join; the next run goes on."
+        "needed. Grant it on the page /consent; the next run goes on."
     ),
     Reason.PUBLISHER_CONSENT_MISSING: (
         "The publisher of this share is disconnected: it has withdrawn Contact Sync's consent. No "

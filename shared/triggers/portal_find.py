@@ -4,8 +4,9 @@ import azure.functions as func
 
 from shared.domain.errors import ContactSyncError
 from shared.triggers.operations import READERS, WRITERS
-from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.sessions import Undo
+from shared.triggers.visits import Page, Visit, done
 
 bp = func.Blueprint()
 

@@ -14,7 +14,7 @@ from shared.domain.models import Import, ImportInput, MailboxInput, Targets
 from shared.services.directory_search import Found, Kind
 from shared.services.licenses import SeatsOutlook
 from shared.triggers.http import validated
-from shared.triggers.pages import Visit
+from shared.triggers.visits import Visit
 
 SHOWN: Final = 100
 """How many targets are shown by name; the others are only counted."""

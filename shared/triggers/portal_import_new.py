@@ -11,7 +11,7 @@ from shared.domain.sharing import Share
 from shared.services.publications import Publication
 from shared.triggers.http import is_id
 from shared.triggers.operations import DEFAULT_PAGE, WRITERS
-from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.portal_import_forms import (
     PARTNER,
     Draft,
@@ -22,6 +22,7 @@ from shared.triggers.portal_import_forms import (
     trouble,
     wrong,
 )
+from shared.triggers.visits import Page, Visit, done
 from shared.wiring import new_id
 
 bp = func.Blueprint()

@@ -14,10 +14,11 @@ from shared.domain.models import Import, ImportInput, Run, RunStatus, TenantStat
 from shared.domain.schedule import hours_in_force, next_due
 from shared.services.publications import Origin
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
-from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.portal_import_forms import Draft, chosen, found, named, wrong
 from shared.triggers.portal_import_new import require_plan
 from shared.triggers.sessions import Undo
+from shared.triggers.visits import Page, Visit, done
 
 bp = func.Blueprint()
 _RUNS: Final = 10

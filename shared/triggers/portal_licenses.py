@@ -10,8 +10,9 @@ from shared.services.licenses import BookingEffect
 from shared.triggers.http import validated
 from shared.triggers.licenses import BookingInput
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
-from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.sessions import Undo
+from shared.triggers.visits import Page, Visit, done
 
 bp = func.Blueprint()
 _HISTORY: Final = 10

@@ -8,8 +8,9 @@ from shared.domain.errors import CallerError, ContactSyncError, NotFound
 from shared.domain.models import AdoptionInput
 from shared.triggers.http import validated
 from shared.triggers.operations import WRITERS
-from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.portal_import_forms import found, mailbox_of, trouble
+from shared.triggers.visits import Page, Visit, done
 
 bp = func.Blueprint()
 

@@ -12,8 +12,9 @@ from shared.domain.spreadsheet import Delimiter
 from shared.services.directory_search import Kind
 from shared.triggers.http import validated
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
-from shared.triggers.pages import File, Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.sessions import Undo
+from shared.triggers.visits import File, Page, Visit, done
 
 bp = func.Blueprint()
 _CHOICES: Final = 200
@@ -89,7 +90,10 @@ async def show_run(visit: Visit) -> Page:
     results = [stored.value for stored in found.listing.items]
     omitted = run.omissions[:DEFAULT_PAGE]
     called = await visit.names([o.id for o in omitted], Kind.USER) if omitted else {}
-    values |= {"results": results, "addresses": found.addresses, "next": found.listing.token}
+    nameless = [r.mailbox for r in results if r.mailbox not in found.addresses]
+    called_so = await visit.names(nameless, Kind.USER) if nameless else {}
+    addresses = {**called_so, **found.addresses}
+    values |= {"results": results, "addresses": addresses, "next": found.listing.token}
     return Page("runs/run", {**values, "omitted": omitted, "called": called})
 
 

@@ -12,9 +12,10 @@ from shared.domain.permissions import PERMISSIONS, covers, mailbox_access
 from shared.services.ledger import Wanted
 from shared.triggers.http import validated
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
-from shared.triggers.pages import File, Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.sessions import Undo
 from shared.triggers.tenant import TenantInput
+from shared.triggers.visits import File, Page, Visit, done
 
 bp = func.Blueprint()
 _PART: Final = 5_000

@@ -11,9 +11,10 @@ from shared.domain.sharing import FILTER_ATTRIBUTES, Share, ShareInput
 from shared.services.directory_search import Kind
 from shared.services.previews import SharePreview
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
-from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.pages import page
 from shared.triggers.sessions import Undo
 from shared.triggers.share_form import HAND_KEPT, ShareForm
+from shared.triggers.visits import Page, Visit, done
 from shared.wiring import new_id
 
 bp = func.Blueprint()

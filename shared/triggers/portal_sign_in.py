@@ -7,7 +7,8 @@ from shared.domain.errors import NotFound
 from shared.services.joining import SIGNED_IN
 from shared.triggers import sessions
 from shared.triggers.http import network_of
-from shared.triggers.pages import Page, Visit, page
+from shared.triggers.pages import page
+from shared.triggers.visits import Page, Visit
 
 bp = func.Blueprint()
 

@@ -8,7 +8,8 @@ from shared.services.joining import CONSENTED
 from shared.services.tenants import ConsentMissing, TenantLeft
 from shared.triggers import sessions
 from shared.triggers.operations import READERS, Role
-from shared.triggers.pages import Page, Visit, done, page
+from shared.triggers.pages import page
+from shared.triggers.visits import Page, Visit, done
 
 bp = func.Blueprint()
 

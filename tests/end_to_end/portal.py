@@ -1,9 +1,11 @@
 """What the tests of the portal's pages share: somebody signed in, and pressing buttons."""
 
+import html
+import re
 from typing import Any
 
 from tests.end_to_end.browser import Browser, Shown
-from tests.local.client import Client
+from tests.local.client import Client, Json
 from tests.world import World
 
 HOSTILE = "<script>alert(1)</script>\u202eevil\u2066 & " + "x" * 150
@@ -23,3 +25,14 @@ async def browser_of(
 async def press(browser: Browser, page: Shown, button: str, **values: Any) -> Shown:
     """Send the form that a page shows at its own address, by one of its buttons."""
     return await browser.submit(page, page.path, do=button, **values)
+
+
+def text_of(page: Shown) -> str:
+    """What a page says: its text without markup, with single blanks."""
+    without = re.sub(r"<[^>]*>", " ", page.text.partition("<main")[2])
+    return re.sub(r" ([.,:])", r"\1", re.sub(r"\s+", " ", html.unescape(without)))
+
+
+async def only_import(world: World) -> Json:
+    (made,) = await world.api.all("/imports")
+    return made

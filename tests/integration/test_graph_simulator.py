@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -10,51 +9,17 @@ import aiohttp
 import pytest
 
 from shared.domain.contact import MARK
-from tests.local.client import Client, Json, Reply
-from tests.local.entra.tokens import GRAPH_PERMISSIONS
+from tests.integration.graph import Graph, code, graph_token
 from tests.world import World
 
 EVENTUAL = {"ConsistencyLevel": "eventual"}
 IMMUTABLE = {"Prefer": 'IdType="ImmutableId"'}
 
 
-class Graph:
-    """Graph as an app of a tenant sees it."""
-
-    def __init__(self, world: World, token: str) -> None:
-        self.world = world
-        self._token = token
-        self._root = world.client.addresses["graph"]
-        self.box = f"/users/{world.targets[0]}"
-
-    async def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Reply:
-        url = path if path.startswith("http") else f"{self._root}{path}"
-        given = {"Authorization": f"Bearer {self._token}", **headers}
-        return await self.world.client.send(method, url, body, given)
-
-    async def batch(self, *requests: Json) -> dict[str, Json]:
-        reply = (await self("POST", "/$batch", {"requests": list(requests)})).expect(200)
-        return {part["id"]: part for part in reply.body["responses"]}
-
-    async def folder(self, **more: Any) -> str:
-        body = {"displayName": f"F {uuid4().hex[:6]}", **more}
-        made = await self("POST", f"{self.box}/contactFolders", body)
-        return str(made.expect(201).body["id"])
-
-
-async def graph_token(client: Client, tenant: str, *roles: str) -> str:
-    claims = {"aud": "https://graph.microsoft.com", "roles": list(roles or GRAPH_PERMISSIONS)}
-    return await client.token(tenant, claims=claims)
-
-
 @pytest.fixture
 async def graph(world: World) -> AsyncIterator[Graph]:
     yield Graph(world, await graph_token(world.client, world.tenant))
     await world.client.latency(0)
-
-
-def code(reply: Reply) -> tuple[int, str]:
-    return reply.status, reply.body["error"]["code"]
 
 
 async def test_a_request_without_a_valid_token_is_401(world: World) -> None:
@@ -379,76 +344,3 @@ async def test_a_connection_cut_after_the_request_leaves_its_effect(graph: Graph
         with pytest.raises(aiohttp.ClientError):
             await graph("POST", path, {"displayName": "X"})
         assert len((await graph("GET", path)).body["value"]) == left
-
-
-DIRECTORY = ("User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All")
-DENIED = (403, "ErrorAccessDenied")
-
-
-@pytest.fixture
-async def scoped(world: World) -> Graph:
-    """An app whose token opens no mailbox; Exchange opens the first target's contacts to it."""
-    await world.client.assign(world.tenant, contacts=world.targets[:1])
-    return Graph(world, await graph_token(world.client, world.tenant, *DIRECTORY))
-
-
-async def test_exchange_opens_only_the_mailboxes_of_its_scope_to_a_bare_token(
-    scoped: Graph,
-) -> None:
-    inside, outside = scoped.box, f"/users/{scoped.world.targets[1]}"
-    folder = await scoped.folder()
-    for method, path in (
-        ("GET", "/contacts"),
-        ("POST", "/contacts"),
-        ("GET", "/contactFolders"),
-        ("POST", "/contactFolders"),
-        ("GET", f"/contactFolders/{folder}"),
-        ("GET", f"/contactFolders/{folder}/contacts/delta"),
-    ):
-        body = {"displayName": uuid4().hex} if method == "POST" else None
-        assert (await scoped(method, f"{inside}{path}", body)).status in {200, 201}
-        assert code(await scoped(method, f"{outside}{path}", body)) == DENIED
-
-
-async def test_items_of_a_batch_are_opened_by_exchange_each_by_its_mailbox(scoped: Graph) -> None:
-    answers = await scoped.batch(
-        *(
-            {"id": user, "method": "GET", "url": f"/users/{user}/contacts"}
-            for user in scoped.world.targets
-        ),
-        {"id": "directory", "method": "GET", "url": "/users?$top=1"},
-    )
-
-    inside, outside = scoped.world.targets
-    assert answers[inside]["status"] == answers["directory"]["status"] == 200
-    assert answers[outside]["status"] == 403
-    assert answers[outside]["body"]["error"]["code"] == "ErrorAccessDenied"
-
-
-async def test_a_category_takes_a_role_of_its_own_in_exchange(scoped: Graph) -> None:
-    path, body = f"{scoped.box}/outlook/masterCategories", {"displayName": "C", "color": "preset1"}
-    assert code(await scoped("POST", path, body)) == DENIED
-    await scoped.world.client.assign(scoped.world.tenant, settings=scoped.world.targets[:1])
-    assert (await scoped("POST", path, body)).status == 201
-    assert code(await scoped("GET", f"{scoped.box}/contacts")) == DENIED
-
-
-async def test_grants_of_entra_and_of_exchange_add_up(scoped: Graph) -> None:
-    client, tenant = scoped.world.client, scoped.world.tenant
-    wide = Graph(scoped.world, await graph_token(client, tenant, *DIRECTORY, "Contacts.ReadWrite"))
-    for user in scoped.world.targets:
-        assert (await wide("GET", f"/users/{user}/contacts")).status == 200
-
-
-async def test_exchange_opens_nothing_of_the_directory(world: World) -> None:
-    await world.client.assign(world.tenant, contacts=world.targets, settings=world.targets)
-    bare = Graph(world, await graph_token(world.client, world.tenant, "Calendars.Read"))
-    assert code(await bare("GET", "/users")) == (403, "Authorization_RequestDenied")
-    assert (await bare("GET", f"{bare.box}/contacts")).status == 200
-
-
-async def test_a_role_that_exchange_does_not_have_cannot_be_assigned(world: World) -> None:
-    url = f"{world.client.graph}/_sim/rbac"
-    wanted = {"role": "Contacts.ReadWrite", "mailboxes": world.targets}
-    reply = await world.client.send("POST", url, {"tenant": world.tenant, "assignments": [wanted]})
-    assert reply.status == 400

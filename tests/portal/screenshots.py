@@ -18,7 +18,8 @@ from playwright.async_api import Browser, StorageState
 
 from tests.local.cloud import BUILD, LocalCloud
 from tests.local.demo import seed
-from tests.local.demo_data import CONTOSO
+from tests.local.demo_data import FABRIKAM
+from tests.portal.busy_days import pass_days
 from tests.portal.chromium import chromium
 from tests.portal.pages import PAGES, Ids, Look, ids_of
 from tests.portal.person import DESKTOP, PHONE, Habits, Person
@@ -39,9 +40,10 @@ async def take(looks: Sequence[Look], folder: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as build:
         async with LocalCloud(build=Path(build)) as cloud, chromium() as browser:
             stage = await seed(cloud.client)
+            held = await pass_days(stage)
             ids = ids_of(
-                stage.imports["Contoso purchasing"],
-                tenant=CONTOSO,
+                {**stage.imports["Contoso purchasing"], "firstRun": held["id"]},
+                tenant=FABRIKAM,
                 mailbox=stage.contoso.buyers[0],
                 person=stage.contoso.sellers[0],
             )

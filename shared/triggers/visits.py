@@ -1,0 +1,167 @@
+"""One request of a browser, and what is answered: a page, a redirect, or a file to keep."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import azure.functions as func
+
+from shared import portal
+from shared.adapters.identity import Caller
+from shared.adapters.sealing import Purpose
+from shared.domain.errors import (
+    CallerError,
+    ContactSyncError,
+    NeedsAdmin,
+    NotFound,
+    PassingError,
+    Unauthenticated,
+)
+from shared.domain.models import Tenant
+from shared.services.directory_search import Kind
+from shared.triggers import sessions
+from shared.triggers.http import is_id
+from shared.triggers.operations import Role
+from shared.triggers.sessions import Notice, Undo
+from shared.wiring import App
+
+_log = logging.getLogger(__name__)
+_NAMED: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a handler answers: a template with its values, a redirect, or a file to keep.
+
+    `keep` are values that the browser keeps, sealed, by their purpose; `drop` ends such keeping.
+    A `notice` is shown by the page that `location` leads to. A handler that lets anybody in tells
+    the `tenant` itself.
+    """
+
+    template: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+    location: str = ""
+    notice: Notice | None = None
+    keep: Mapping[Purpose, Mapping[str, Any]] = field(default_factory=dict)
+    drop: tuple[Purpose, ...] = ()
+    file: "File | None" = None
+    language: str = ""
+    tenant: Tenant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the browser stores: its name, type and content."""
+
+    name: str
+    mimetype: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a browser: `someone` is signed in, of a `tenant` that has joined."""
+
+    app: App
+    request: func.HttpRequest
+    language: str
+    someone: Caller | None = None
+    tenant: Tenant | None = None
+    notice: Mapping[str, Any] | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who is signed in; raises `Unauthenticated`."""
+        if self.someone is None:
+            raise Unauthenticated("You are not signed in: sign in first.")
+        return self.someone
+
+    @property
+    def may_write(self) -> bool:
+        """Whether who is signed in may change things."""
+        return self.someone is not None and Role.ADMIN in self.someone.roles
+
+    @property
+    def path(self) -> str:
+        """The path that was asked for, with its query."""
+        parts = urlsplit(str(self.request.url))
+        return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters."""
+        return {str(name): str(value) for name, value in self.request.params.items()}
+
+    @property
+    def form(self) -> Any:
+        """The fields of the form that was sent, with `get` and `getlist`; empty if none was."""
+        return self.request.form
+
+    @property
+    def id(self) -> str:
+        """The id in the path; `NotFound` if no id of ours looks like it."""
+        return self.segment("id")
+
+    def segment(self, name: str) -> str:
+        """A part of the path; `NotFound` if no id of ours looks like it."""
+        value = str(self.request.route_params[name])
+        if not is_id(value):
+            raise NotFound("There is nothing of this id in your tenant.")
+        return value
+
+    def gettext(self, text: str) -> str:
+        """A text in the visitor's language."""
+        return portal.gettext(self.language)(text)
+
+    def ngettext(self, one: str, many: str, num: int) -> str:
+        """A text with a number in the visitor's language."""
+        return portal.ngettext(self.language)(one, many, num) % {"num": num}
+
+    def wrong(self, error: CallerError | None) -> dict[str, str]:
+        """What is wrong, in the visitor's language, by each field's JSON path, or '' for it all."""
+        if error is None:
+            return {}
+        translate = portal.message(self.language)
+        by_field = {e.field: translate(e.message) for e in error.errors}
+        return by_field or {"": translate(error.detail)}
+
+    def trouble(self, error: ContactSyncError) -> str:
+        """What stood in the way, and what to do, in the visitor's language; nothing of our own."""
+        translate = portal.message(self.language)
+        match error:
+            case NeedsAdmin():
+                return translate(error.reason.remedy)
+            case PassingError() | CallerError():
+                return translate(error.detail)
+        raise error
+
+    async def names(self, ids: Sequence[str], kind: Kind) -> dict[str, str]:
+        """What the directory calls these (the first 300); whom it does not name is left out."""
+        try:
+            found = await self.app.directory.name(self.caller, ids[:_NAMED], [kind])
+        except ContactSyncError as error:
+            _log.warning("the names of %d of kind %s cannot be read: %s", len(ids), kind, error)
+            return {}
+        return {id_: entry.name for id_, entry in found.items()}
+
+    async def addresses(self, mailboxes: Sequence[str]) -> dict[str, str]:
+        """The mail addresses of mailboxes, as the directory has them now; none if it is silent."""
+        if not mailboxes:
+            return {}
+        try:
+            return await self.app.addresses(self.caller.tenant, mailboxes)
+        except ContactSyncError as error:
+            _log.warning("the addresses of %d mailboxes cannot be read: %s", len(mailboxes), error)
+            return {}
+
+    async def kept(self, purpose: Purpose) -> dict[str, Any] | None:
+        """What this browser keeps for a purpose; None if there is nothing, or it is too old."""
+        return await self.app.seal.open(purpose, sessions.cookie(self.request, purpose.name))
+
+
+def done(location: str, text: str, *, kind: str = "ok", undo: Undo | None = None) -> Page:
+    """Lead to a page that says what was done."""
+    return Page(location=location, notice=Notice(text, kind, undo))
