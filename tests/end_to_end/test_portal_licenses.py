@@ -8,11 +8,6 @@ from tests.local.client import Client
 from tests.world import World
 
 
-@pytest.fixture
-async def ada(client: Client, world: World) -> Browser:
-    return await browser_of(client, world)
-
-
 async def test_a_booking_shows_what_it_changes_and_can_be_undone(
     world: World, ada: Browser
 ) -> None:

@@ -2,17 +2,10 @@
 
 import json
 
-import pytest
-
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.portal import browser_of, press
 from tests.local.client import Client
 from tests.world import World
-
-
-@pytest.fixture
-async def ada(client: Client, world: World) -> Browser:
-    return await browser_of(client, world)
 
 
 async def test_the_consent_is_checked_and_told(client: Client, world: World, ada: Browser) -> None:
