@@ -23,7 +23,12 @@ _NAMED: Final = 50
 async def show_licenses(visit: Visit) -> Page:
     """Booked, used and free seats, the trial, who holds which seat, and what was booked when."""
     license_ = (await visit.app.licenses.read(visit.caller)).value
-    seats = await visit.app.licenses.seats(visit.caller, DEFAULT_PAGE, visit.query.get("next"))
+    search = visit.query.get("q", "").strip()
+    if search:
+        seats = await visit.app.finding.seats(visit.caller, search)
+    else:
+        token = visit.query.get("next") or None
+        seats = await visit.app.licenses.seats(visit.caller, DEFAULT_PAGE, token)
     booked = await visit.app.ledger.page(visit.caller, _HISTORY, None, Wanted(action="license"))
     found = [seat.value for seat in seats.items]
     values = {
@@ -31,6 +36,7 @@ async def show_licenses(visit: Visit) -> Page:
         "seats": found,
         "names": await visit.addresses([seat.mailbox for seat in found]),
         "next": seats.token,
+        "q": search,
         "history": [entry.value for entry in booked.items],
     }
     return Page("licenses/licenses", values)

@@ -1,16 +1,9 @@
 """Finding a person or a mailbox in a browser without scripts."""
 
-import pytest
-
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.portal import HOSTILE, browser_of
 from tests.local.client import Client
 from tests.world import World
-
-
-@pytest.fixture
-async def ada(client: Client, world: World) -> Browser:
-    return await browser_of(client, world)
 
 
 async def test_a_mailbox_is_found_with_its_seat_and_what_fills_it(

@@ -2,19 +2,12 @@
 
 from typing import Any
 
-import pytest
-
 from tests.end_to_end.browser import Browser, Shown
-from tests.end_to_end.portal import browser_of, only_import, text_of
+from tests.end_to_end.portal import only_import, text_of
 from tests.local.client import Client
 from tests.world import World
 
 CREATED = "The import is created. Its first run has begun."
-
-
-@pytest.fixture
-async def ada(client: Client, world: World) -> Browser:
-    return await browser_of(client, world)
 
 
 async def go_through(browser: Browser, world: World, **share: Any) -> Shown:

@@ -3,17 +3,10 @@
 import csv
 import io
 
-import pytest
-
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.portal import HOSTILE, browser_of
 from tests.local.client import Client
 from tests.world import World
-
-
-@pytest.fixture
-async def ada(client: Client, world: World) -> Browser:
-    return await browser_of(client, world)
 
 
 async def test_a_run_shows_each_mailbox_with_its_reason_and_the_remedy(

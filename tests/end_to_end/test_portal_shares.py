@@ -3,17 +3,10 @@
 import re
 from html import unescape
 
-import pytest
-
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.portal import HOSTILE, browser_of, press
 from tests.local.client import Client
 from tests.world import World, person
-
-
-@pytest.fixture
-async def ada(client: Client, world: World) -> Browser:
-    return await browser_of(client, world)
 
 
 async def test_a_share_is_published_by_searching_without_a_script(

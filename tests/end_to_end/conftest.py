@@ -1,0 +1,14 @@
+"""Who uses the portal in the end-to-end tests."""
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.portal import browser_of
+from tests.local.client import Client
+from tests.world import World
+
+
+@pytest.fixture
+async def ada(client: Client, world: World) -> Browser:
+    """The browser of an admin of the world, who is signed in."""
+    return await browser_of(client, world)

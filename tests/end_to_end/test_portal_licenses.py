@@ -1,0 +1,84 @@
+"""Seats in a browser without scripts: who holds one, and what a booking would change."""
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.portal import browser_of, press
+from tests.local.client import Client
+from tests.world import World
+
+
+async def test_a_booking_shows_what_it_changes_and_can_be_undone(
+    world: World, ada: Browser
+) -> None:
+    page = await ada.open("/licenses/book")
+    shown = await press(ada, page, "show", booked="3")
+    assert "What changes" in shown.text
+    assert (await world.api.get("/licenses"))["booked"] == 0
+
+    booked = await press(ada, shown, "book")
+    assert "3 seats are booked now" in booked.text
+    assert (await world.api.get("/licenses"))["booked"] == 3
+    undone = await ada.submit(booked, "/licenses/book")
+
+    assert undone.status == 200
+    assert (await world.api.get("/licenses"))["booked"] == 0
+
+
+async def test_who_would_lose_a_seat_is_named_before_it_is_cancelled(
+    client: Client, world: World
+) -> None:
+    await world.api.put("/licenses", {"booked": 2})
+    await world.import_((await world.share())["id"])
+    await world.days_pass(31)
+    await client.settle()
+    ada = await browser_of(client, world)
+
+    shown = await press(ada, await ada.open("/licenses/book"), "show", booked="1")
+
+    assert "1 mailbox loses its seat" in shown.text
+    assert any(str(world.users[t]["mail"]) in shown.text for t in world.targets)
+    assert (await world.api.get("/licenses"))["booked"] == 2
+
+
+@pytest.mark.parametrize("typed", ["", "-1", "many", "1.5", "99999999"])
+async def test_what_is_no_number_of_seats_is_told_beside_the_field(
+    world: World, ada: Browser, typed: str
+) -> None:
+    shown = await press(ada, await ada.open("/licenses/book"), "book", booked=typed)
+
+    assert shown.status == 422
+    assert 'id="booked-error"' in shown.text
+    assert (await world.api.get("/licenses"))["booked"] == 0
+
+
+async def test_a_change_meanwhile_is_told_and_books_nothing(world: World, ada: Browser) -> None:
+    page = await ada.open("/licenses/book")
+    await world.api.put("/licenses", {"booked": 7})
+
+    shown = await press(ada, page, "book", booked="2")
+
+    assert shown.status == 422
+    assert "Now booked: 7" in shown.text
+    assert (await world.api.get("/licenses"))["booked"] == 7
+
+
+async def test_who_holds_a_seat_is_listed_and_searched(world: World, ada: Browser) -> None:
+    await world.import_((await world.share())["id"])
+    first, second = (str(world.users[t]["mail"]) for t in world.targets)
+
+    everybody = await ada.open("/licenses")
+    one = await ada.open(f"/licenses?q={first}")
+    nobody = await ada.open("/licenses?q=nobodyatall")
+
+    assert first in everybody.text
+    assert second in everybody.text
+    assert second not in one.text
+    assert "No seat for such a mailbox" in nobody.text
+
+
+async def test_a_reader_sees_seats_and_books_none(client: Client, world: World) -> None:
+    rita = await browser_of(client, world, "Reader")
+
+    assert "/licenses/book" not in (await rita.open("/licenses")).text
+    assert (await rita.open("/licenses/book")).status == 403

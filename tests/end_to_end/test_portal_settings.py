@@ -1,0 +1,106 @@
+"""The company's own pages in a browser without scripts: consent, audit, export, leaving."""
+
+import json
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.portal import browser_of, press
+from tests.local.client import Client
+from tests.world import World
+
+
+async def test_the_consent_is_checked_and_told(client: Client, world: World, ada: Browser) -> None:
+    page = await ada.open("/settings")
+    works = await press(ada, page, "check")
+    await client.consent(world.tenant, granted=False)
+    gone = await press(ada, page, "check")
+
+    assert "The consent works" in works.text
+    assert "granted" in page.text
+    assert gone.path == "/"
+
+
+async def test_a_name_that_partners_see_is_saved_and_the_old_one_comes_back(
+    world: World, ada: Browser
+) -> None:
+    await press(ada, await ada.open("/settings"), "rename", name="First")
+    second = await press(ada, await ada.open("/settings"), "rename", name="Second")
+    wrong = await press(ada, await ada.open("/settings"), "rename", name=" ")
+    await ada.submit(second, "/settings", do="rename", name="First")
+
+    assert wrong.status == 422
+    assert (await world.api.get("/tenant"))["name"] == "First"
+
+
+async def test_the_audit_log_is_filtered_and_paged(world: World, ada: Browser) -> None:
+    for n in range(51):
+        await world.api.patch("/tenant", {"name": f"Name {n}"})
+    await world.share()
+
+    shares = await ada.open("/settings/audit?kind=share")
+    all_of_it = await ada.open("/settings/audit")
+    none = await ada.open("/settings/audit?until=2020-01-01")
+    wrong = await ada.open("/settings/audit?since=yesterday&kind=odd")
+
+    assert "share.created" in shares.text
+    assert "tenant.renamed" not in shares.text
+    assert 'rel="next"' in all_of_it.text
+    assert "Nothing was changed" in none.text
+    assert wrong.status == 400
+
+
+async def test_everything_that_is_held_is_stored_as_a_file(world: World, ada: Browser) -> None:
+    share = await world.share()
+
+    got = await ada.open("/settings/export.json")
+
+    assert "attachment" in got.headers["content-disposition"]
+    held = json.loads(got.text)
+    assert (held["tenant"], held["next"]) == (world.tenant, None)
+    assert share["id"] in {item["row"] for item in held["items"]}
+
+
+async def test_leaving_wants_the_companys_own_id_and_then_removes_all(
+    client: Client,
+) -> None:
+    world = await World.create(client)
+    ada = await browser_of(client, world)
+    await world.import_((await world.share())["id"])
+    page = await ada.open("/settings/leave")
+
+    refused = await press(ada, page, "", tenant="another")
+    assert refused.status == 422
+    assert 'id="tenant-error"' in refused.text
+    going = await press(ada, refused, "", tenant=world.tenant)
+    await client.settle()
+    after = await ada.open("/")
+
+    assert "is leaving" in going.text
+    assert "has left" in after.text
+    assert await world.names(world.targets[0]) == []
+
+
+async def test_what_is_changed_while_a_company_leaves_is_refused(
+    client: Client,
+) -> None:
+    world = await World.create(client)
+    ada = await browser_of(client, world)
+    await world.import_((await world.share())["id"])
+    await client.fault("/contactFolders", {"status": 503}, times=10_000)
+    settings = await ada.open("/settings")
+    await press(ada, await ada.open("/settings/leave"), "", tenant=world.tenant)
+
+    refused = await press(ada, settings, "rename", name="Late")
+    await client.clear_faults()
+    await client.settle()
+
+    assert refused.status == 409
+    assert "leaving" in refused.text
+
+
+async def test_a_reader_may_neither_export_nor_leave(client: Client, world: World) -> None:
+    rita = await browser_of(client, world, "Reader")
+
+    for path in ("/settings/export", "/settings/export.json", "/settings/leave"):
+        assert (await rita.open(path)).status == 403
+    assert (await rita.open("/settings")).status == 200
+    assert (await rita.open("/settings/audit")).status == 200
