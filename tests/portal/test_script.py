@@ -1,0 +1,118 @@
+"""What the portal's script does by itself, in pages of these tests that ask for the real one."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from shared import portal
+from tests.portal.conftest import NewPerson
+from tests.portal.person import Person
+
+PATH = "/followed"
+FOLLOWED = '<section id="progress" data-live="0.05">{}</section>'
+ENDED = '<section id="progress">ended</section>'
+
+
+def document(body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><title>Test</title><link rel="icon" href="data:,">'
+        f'<script src="{portal.asset("portal.js")}" defer></script><body>{body}'
+    )
+
+
+async def answers(page: Page, *told: tuple[int, str]) -> None:
+    """Each time the page is asked for it is the next of these, and then the last."""
+    waiting: Iterator[tuple[int, str]] = iter(told)
+    last = told[-1]
+
+    async def answer(route: Route) -> None:
+        status, body = next(waiting, last)
+        await route.fulfill(status=status, body=document(body), content_type="text/html")
+
+    await page.route(f"**{PATH}", answer)
+
+
+async def test_a_page_follows_what_goes_on_until_it_ends(person: Person) -> None:
+    await answers(
+        person.page,
+        (200, FOLLOWED.format("1 of 2")),
+        (200, FOLLOWED.format("2 of 2")),
+        (200, ENDED),
+    )
+
+    await person.page.goto(PATH)
+
+    await expect(person.page.locator("#progress")).to_have_text("ended")
+
+
+async def test_an_answer_that_fails_does_not_end_the_following(person: Person) -> None:
+    person.expects(503)
+    await answers(person.page, (200, FOLLOWED.format("1 of 2")), (503, "unavailable"), (200, ENDED))
+
+    await person.page.goto(PATH)
+
+    await expect(person.page.locator("#progress")).to_have_text("ended")
+
+
+async def test_who_is_signed_out_while_following_is_asked_to_sign_in(person: Person) -> None:
+    person.expects(401)
+    await answers(person.page, (200, FOLLOWED.format("1 of 2")), (401, "<h1>Sign in</h1>"))
+
+    await person.page.goto(PATH)
+
+    await expect(person.page.get_by_role("heading")).to_have_text("Sign in")
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"), [("en", "24 Nov 2026, 15:04"), ("de", "24.11.2026, 15:04")]
+)
+async def test_times_are_written_as_the_server_writes_them(
+    person: Person, language: str, shown: str
+) -> None:
+    body = '<time datetime="2026-11-24T15:04:00">on the server</time>'
+    page = document(body).replace('lang="en"', f'lang="{language}"')
+    await person.page.route(
+        f"**{PATH}", lambda route: route.fulfill(body=page, content_type="text/html")
+    )
+
+    await person.page.goto(PATH)
+
+    await expect(person.page.locator("time")).to_have_text(shown)
+    await expect(person.page.locator("time")).to_have_attribute("title", "on the server")
+
+
+@pytest.mark.parametrize("script", ["script", "no script"])
+async def test_the_menu_opens_on_a_phone_and_is_always_open_on_a_desk(
+    new_person: NewPerson, script: str
+) -> None:
+    person = await new_person(
+        java_script_enabled=script == "script", viewport={"width": 360, "height": 740}
+    )
+    await person.page.route(
+        f"**{PATH}", lambda route: route.fulfill(body=inside(), content_type="text/html")
+    )
+    await person.page.goto(PATH)
+    shares = person.page.get_by_role("link", name="Shares", exact=True)
+
+    await expect(shares).to_be_hidden()
+    await person.page.locator("summary", has_text="Menu").click()
+    await expect(shares).to_be_visible()
+    await person.page.reload()
+    await person.page.set_viewport_size({"width": 1280, "height": 800})
+    await expect(shares).to_be_visible()
+
+
+def inside() -> str:
+    """A page of somebody who is signed in."""
+    page = {
+        "language": "en",
+        "path": "/",
+        "area": "",
+        "caller": {"name": "Ada", "oid": "o", "tenant": "t"},
+        "may_write": True,
+        "company": "Contoso",
+        "token": "",
+        "notice": None,
+    }
+    return portal.render("sign_in/needed", "en", page=page, to="/")
