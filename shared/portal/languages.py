@@ -2,7 +2,8 @@
 
 Texts are written in English where they are used; `locales/<language>/*.po` hold them in another
 language, one file an area. Errors come from services as English sentences, some with values in
-them: those are found by a msgid whose `%(…)s` stand for any text.
+them: those are found by a msgid whose `%(…)s` stand for any text; in English, too, where pydantic's
+words are for programmers.
 """
 
 import re
