@@ -40,7 +40,7 @@ from tests.world import World, person
 
 SMALL, LARGE = 50, 10_000
 MOST_BYTES = 150_000
-_ROUNDS, _WARM = 60, 3
+_ROUNDS, _WARM = 40, 1
 _ENOUGH = 4.0
 """Seconds after which a page that takes long has been asked for often enough."""
 _DAYS = 30
