@@ -13,13 +13,21 @@ DAY: Final = 24
 
 
 def newest_first(when: datetime) -> str:
-    """A row key by which later times sort first (milliseconds, good until the year 2286)."""
-    return f"{_LATEST - int(when.timestamp() * 1000):013d}"
+    """A row key by which later times sort first (milliseconds, good from 1970 until 2286).
+
+    Earlier and later times have the keys of these bounds.
+    """
+    return _row(int(when.timestamp() * 1000))
+
+
+def before(when: datetime) -> str:
+    """The row key that all rows of a moment and of later ones sort before."""
+    return _row(int(when.timestamp() * 1000) - 1)
 
 
 def before_day(day: date) -> str:
     """The row key that all rows of a day (UTC) and of later ones sort before."""
-    return newest_first(datetime.combine(day, time(), UTC) - timedelta(milliseconds=1))
+    return before(datetime.combine(day, time(), UTC))
 
 
 def moment_of(row: str) -> datetime:
@@ -35,6 +43,10 @@ _LETTERS: Final = {
     RunTrigger.RETRY: "t",
     RunTrigger.REMOVAL: "d",
 }
+
+
+def _row(milliseconds: int) -> str:
+    return f"{_LATEST - min(max(milliseconds, 0), _LATEST):013d}"
 
 
 def run_id(import_id: str, trigger: RunTrigger, when: datetime, every_hours: int = DAY) -> str:

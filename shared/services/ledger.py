@@ -13,7 +13,7 @@ from typing import Any, Final
 from shared.adapters.identity import Caller
 from shared.adapters.records import Listing, Store
 from shared.domain.models import LedgerEntry
-from shared.domain.schedule import newest_first
+from shared.domain.schedule import before, newest_first
 
 SERVICE: Final = "service"
 """The actor of what the service does by itself, and the partition of what is no tenant's."""
@@ -149,7 +149,7 @@ def _conditions(wanted: Wanted) -> tuple[str, Mapping[str, Any]]:
     if wanted.subject:
         add("subject eq @subject", "subject", wanted.subject)
     if wanted.since is not None:
-        add("RowKey lt @since", "since", newest_first(wanted.since - timedelta(milliseconds=1)))
+        add("RowKey lt @since", "since", before(wanted.since))
     if wanted.until is not None:
         add("RowKey ge @until", "until", newest_first(wanted.until))
     return " and ".join(where), parameters

@@ -1,10 +1,12 @@
 """Pages: what runs did, mailbox by mailbox, and what an admin decides about them."""
 
+import re
+from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any, Final
 
 import azure.functions as func
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.domain.errors import CallerError, NotFound
 from shared.domain.models import Import, Model, Outcome, Run, RunStatus
@@ -19,6 +21,16 @@ from shared.triggers.visits import File, Page, Visit, done
 bp = func.Blueprint()
 _CHOICES: Final = 200
 _HELD: Final = 50
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(text: str) -> date:
+    """A day as browsers send it; pydantic alone would take a number for seconds since 1970."""
+    if _DAY.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    message = "must be a day, such as 2026-11-23"
+    raise ValueError(message)
 
 
 class RunsFilter(Model):
@@ -26,7 +38,7 @@ class RunsFilter(Model):
 
     import_id: Annotated[str, Field(alias="import", max_length=128)] = ""
     status: RunStatus | None = None
-    since: Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    since: Annotated[date | None, BeforeValidator(_day)] = None
     next: str | None = None
 
 
@@ -52,7 +64,7 @@ async def show_runs(visit: Visit) -> Page:
             wanted.next,
             wanted.import_id or None,
             wanted.status,
-            date.fromisoformat(wanted.since) if wanted.since else None,
+            wanted.since,
         )
     except CallerError as error:
         return Page("runs/list", {**values, "errors": visit.wrong(error)}, error.status)

@@ -3,6 +3,8 @@
 import csv
 import io
 
+import pytest
+
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.portal import HOSTILE, browser_of
 from tests.local.client import Client
@@ -33,10 +35,20 @@ async def test_runs_are_filtered(world: World, ada: Browser) -> None:
     none = await ada.open("/runs?status=failed")
     some = await ada.open(f"/runs?status=succeeded&import={made['id']}&since=2026-01-01")
     wrong = await ada.open("/runs?status=odd&since=yesterday")
+    early = await ada.open("/runs?since=0001-01-01")
 
     assert "There is no such run" in none.text
     assert made["firstRun"] in some.text
     assert wrong.status == 400
+    assert made["firstRun"] in early.text
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "2026-2-3", "86400", "20260203"])
+async def test_what_is_no_day_is_refused_by_name(ada: Browser, day: str) -> None:
+    page = await ada.open(f"/runs?since={day}")
+
+    assert page.status == 400
+    assert "must be a day, such as 2026-11-23" in page.text
 
 
 async def test_results_are_searched_by_name_and_outcome(world: World, ada: Browser) -> None:

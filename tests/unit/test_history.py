@@ -9,6 +9,7 @@ from shared.domain.history import DayCounts, RunFacts, by_day
 from shared.domain.models import LicensePlan
 from shared.domain.schedule import (
     DAY,
+    before,
     before_day,
     due,
     hours_in_force,
@@ -59,6 +60,12 @@ def test_a_row_tells_its_time_to_the_millisecond(when: datetime) -> None:
 def test_a_day_begins_at_midnight_for_rows_too(when: datetime, other: datetime) -> None:
     row = f"{newest_first(when)}-abc-s"
     assert (row < before_day(other.date())) == (when.date() >= other.date())
+
+
+@given(TIMES, st.datetimes(timezones=st.just(UTC)))
+def test_rows_are_found_from_any_moment_on(when: datetime, since: datetime) -> None:
+    if abs(when - since) >= timedelta(milliseconds=1):
+        assert (newest_first(when) < before(since)) == (when >= since)
 
 
 @given(TIMES, st.integers(1, 24))
