@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
-from shared import portal
-from shared.domain.errors import ContactSyncError, InvalidInput, NeedsAdmin
+from shared.domain.errors import ContactSyncError
 from shared.domain.models import Import, ImportInput, MailboxInput, Targets
 from shared.services.directory_search import Found, Kind
 from shared.services.licenses import SeatsOutlook
@@ -203,7 +202,7 @@ async def found(
     try:
         hits = await visit.app.directory.find(visit.caller, text, [_KINDS[k] for k in kinds])
     except ContactSyncError as error:
-        return [], trouble(visit, error)
+        return [], visit.trouble(error)
     return [
         (f"{names[hit.kind]}:{hit.id}", hit.name, _detail(visit, hit))
         for hit in hits
@@ -218,10 +217,8 @@ async def chosen(visit: Visit, draft: Draft) -> Chosen:
     try:
         targets = draft.targets
         outlook = await visit.app.imports.outlook(visit.caller, targets) if targets else None
-    except InvalidInput as error:
-        return Chosen(items, more, None, next(iter(visit.wrong(error).values())))
     except ContactSyncError as error:
-        return Chosen(items, more, None, trouble(visit, error))
+        return Chosen(items, more, None, visit.trouble(error))
     return Chosen(items, more, outlook, silent)
 
 
@@ -240,7 +237,7 @@ async def named(
             if some:
                 names |= await visit.app.directory.name(visit.caller, some, [_KINDS[kind]])
     except ContactSyncError as error:
-        why = trouble(visit, error)
+        why = visit.trouble(error)
     return [
         (f"{kind}:{id_}", names[id_].name if id_ in names else id_) for kind, id_ in shown[:most]
     ], why
@@ -249,13 +246,6 @@ async def named(
 def mailbox_of(text: str) -> str:
     """The mailbox that a form or an address names; `InvalidInput` if no id looks like it."""
     return validated(MailboxInput, {"mailbox": text.removeprefix("users:")}).mailbox
-
-
-def trouble(visit: Visit, error: ContactSyncError) -> str:
-    """What keeps the directory or a mailbox from answering, in the visitor's language."""
-    if isinstance(error, NeedsAdmin):
-        return portal.message(visit.language)(error.reason.remedy)
-    return visit.gettext("Microsoft does not answer now. Try again in a minute.")
 
 
 def _detail(visit: Visit, hit: Found) -> str:

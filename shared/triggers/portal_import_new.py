@@ -19,7 +19,6 @@ from shared.triggers.portal_import_forms import (
     found,
     mailbox_of,
     named,
-    trouble,
     wrong,
 )
 from shared.triggers.visits import Page, Visit, done
@@ -181,7 +180,7 @@ async def _share_step(visit: Visit, draft: Draft, do: str) -> dict[str, Any]:
         try:
             offer = await _offer(visit, draft)
         except CallerError as error:
-            refused = next(iter(visit.wrong(error).values()))
+            refused = visit.trouble(error)
     if draft.values["share"] not in {"", PARTNER, *(s.id for s in shares)}:
         shares += await _own(visit, draft.values["share"])
     return {"shares": shares, "more": own.token is not None, "offer": offer, "refused": refused}
@@ -200,10 +199,8 @@ async def _check_step(visit: Visit, draft: Draft, text: str, do: str) -> dict[st
                 visit.caller, draft.wanted(), mailbox
             )
             values["mailbox"] = (await visit.addresses([mailbox])).get(mailbox, mailbox)
-        except CallerError as error:
-            values["silent"] = next(iter(visit.wrong(error).values()))
         except ContactSyncError as error:
-            values["silent"] = trouble(visit, error)
+            values["silent"] = visit.trouble(error)
     else:
         values["found"], values["silent"] = await found(visit, text, None, ("users",))
     return values

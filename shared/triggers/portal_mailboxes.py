@@ -9,7 +9,7 @@ from shared.domain.models import AdoptionInput
 from shared.triggers.http import validated
 from shared.triggers.operations import WRITERS
 from shared.triggers.pages import page
-from shared.triggers.portal_import_forms import found, mailbox_of, trouble
+from shared.triggers.portal_import_forms import found, mailbox_of
 from shared.triggers.visits import Page, Visit, done
 
 bp = func.Blueprint()
@@ -25,10 +25,8 @@ async def show_mailbox_preview(visit: Visit) -> Page:
             values["preview"] = await visit.app.previews.plan(
                 visit.caller, visit.id, mailbox_of(values["mailbox"])
             )
-        except CallerError as error:
-            values["silent"] = next(iter(visit.wrong(error).values()))
         except ContactSyncError as error:
-            values["silent"] = trouble(visit, error)
+            values["silent"] = visit.trouble(error)
     return Page("imports/preview", values, 422 if values["silent"] else 200)
 
 
@@ -49,8 +47,6 @@ async def adopt(visit: Visit) -> Page:
         )
     except NotFound:
         raise
-    except CallerError as error:
-        return await _adoption(visit, error)
     except ContactSyncError as error:
         return await _adoption(visit, error)
     num = made.adopted or 0
@@ -75,11 +71,7 @@ async def _adoption(visit: Visit, error: ContactSyncError | None = None) -> Page
         except ContactSyncError as refused:
             error = error or refused
     if error is not None:
-        values["silent"] = (
-            next(iter(visit.wrong(error).values()))
-            if isinstance(error, CallerError)
-            else trouble(visit, error)
-        )
+        values["silent"] = visit.trouble(error)
     return Page("imports/adopt", values, 422 if values["silent"] else 200)
 
 
@@ -93,7 +85,7 @@ async def _asked(visit: Visit) -> dict[str, Any]:
         try:
             mailbox = mailbox_of(mailbox)
         except CallerError as error:
-            silent = next(iter(visit.wrong(error).values()))
+            silent = visit.trouble(error)
     names = await visit.addresses([mailbox]) if mailbox and not silent else {}
     return {
         "import_": import_,

@@ -12,6 +12,7 @@ from shared import portal
 from shared.adapters.identity import Caller
 from shared.adapters.sealing import Purpose
 from shared.domain.errors import (
+    Busy,
     CallerError,
     ContactSyncError,
     NeedsAdmin,
@@ -129,13 +130,19 @@ class Visit:
         return by_field or {"": translate(error.detail)}
 
     def trouble(self, error: ContactSyncError) -> str:
-        """What stood in the way, and what to do, in the visitor's language; nothing of our own."""
-        translate = portal.message(self.language)
+        """What stood in the way, and what to do, in the visitor's language.
+
+        A fault of our own is raised again: it is not the visitor's to read.
+        """
         match error:
             case NeedsAdmin():
-                return translate(error.reason.remedy)
-            case PassingError() | CallerError():
-                return translate(error.detail)
+                return portal.message(self.language)(error.reason.remedy)
+            case CallerError():
+                return next(iter(self.wrong(error).values()))
+            case Busy():
+                return self.gettext("A run is at it just now. Try again in a minute.")
+            case PassingError():
+                return self.gettext("Microsoft does not answer now. Try again in a minute.")
         raise error
 
     async def names(self, ids: Sequence[str], kind: Kind) -> dict[str, str]:

@@ -66,10 +66,13 @@ async def test_a_silent_directory_is_said_so(client: Client, world: World, ada: 
     await client.fault(".*", {"status": 503}, times=1000, tenant=world.tenant)
 
     page = await ada.open("/find?q=Person")
+    german = await (await browser_of(client, world, language="de")).open("/find?q=Person")
 
     assert page.status == 200
     assert "Person" in page.text
     assert "note warn" in page.text
+    assert "Microsoft does not answer now. Try again in a minute." in page.text
+    assert "Microsoft antwortet gerade nicht." in german.text
 
 
 async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> None:

@@ -1,40 +1,21 @@
 """The pages of imports, as a person uses them in a browser without scripts."""
 
 import html
+import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from azure.data.tables.aio import TableServiceClient
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import only_import, text_of
+from tests.end_to_end.portal import browser_of, only_import, text_of
 from tests.local.client import Client, Json
+from tests.local.cloud import LocalCloud
 from tests.world import World
 
 BIDI = "\u202enoitcerid eht snrut\u2066"
-
-
-@pytest.fixture
-async def ada(client: Client, world: World) -> Browser:
-    """The browser of an admin of the world, who is signed in."""
-    people = {"ada": "Admin", "rita": "Reader"}
-    users = [
-        {"oid": f"{name}-{world.tenant}", "name": name.title(), "roles": [role]}
-        for name, role in people.items()
-    ]
-    await client.know(world.tenant, "Contoso", *users)
-    browser = Browser(client)
-    await browser.sign_in(f"ada-{world.tenant}")
-    return browser
-
-
-@pytest.fixture
-async def rita(client: Client, world: World, ada: Browser) -> Browser:
-    """The browser of a reader of the same company."""
-    del ada
-    browser = Browser(client)
-    await browser.sign_in(f"rita-{world.tenant}")
-    return browser
 
 
 async def test_a_company_without_imports_is_told_what_one_is_and_what_to_do(ada: Browser) -> None:
@@ -68,7 +49,7 @@ async def test_without_a_consent_imports_are_shown_as_resting(
     await client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
     await client.clear_faults()
-    await ada.sign_in(f"ada-{world.tenant}")
+    await ada.sign_in(f"Admin-{world.tenant}")
 
     assert "rests: the consent is gone" in (await ada.open("/imports")).text
     assert "Grant it again" in (await ada.open(f"/imports/{made['id']}")).text
@@ -107,7 +88,7 @@ async def test_on_the_standard_plan_running_now_is_refused_with_the_reason(
     await world.api.put("/licenses", {"booked": 10})
     await world.days_pass(40)
     await world.client.settle()
-    await ada.sign_in(f"ada-{world.tenant}")
+    await ada.sign_in(f"Admin-{world.tenant}")
     at = f"/imports/{made['id']}"
     page = await ada.open(at)
     assert "belongs to the premium plan" in page.text
@@ -196,6 +177,24 @@ async def test_a_mailbox_of_an_import_is_previewed(world: World, ada: Browser) -
     assert "The import does not aim at this mailbox." in other.text
 
 
+async def test_a_preview_says_that_a_run_is_at_the_mailbox(
+    cloud: LocalCloud, world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    held = {
+        "PartitionKey": f"{world.tenant}|mailbox|{world.targets[0]}",
+        "RowKey": "lease",
+        "body00": json.dumps({"until": (datetime.now(UTC) + timedelta(minutes=1)).isoformat()}),
+    }
+    async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
+        await tables.get_table_client("Leases").upsert_entity(held)
+
+    page = await ada.open(f"/imports/{made['id']}/preview?mailbox={world.targets[0]}")
+
+    assert page.status == 422
+    assert "A run is at it just now. Try again in a minute." in page.text
+
+
 async def test_another_tools_contacts_are_taken_over_once_confirmed(
     client: Client, world: World, ada: Browser
 ) -> None:
@@ -222,10 +221,8 @@ async def test_another_tools_contacts_are_taken_over_once_confirmed(
     assert len(await client.folder(world.tenant, mailbox)) == 1
 
 
-async def test_a_reader_sees_everything_and_changes_nothing(
-    world: World, ada: Browser, rita: Browser
-) -> None:
-    del ada
+async def test_a_reader_sees_everything_and_changes_nothing(client: Client, world: World) -> None:
+    rita = await browser_of(client, world, "Reader")
     made = await world.import_((await world.share())["id"])
     at = f"/imports/{made['id']}"
 

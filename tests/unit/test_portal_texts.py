@@ -25,7 +25,7 @@ SENTENCES = "errors"
 
 def texts() -> Iterator[str]:
     """Every text of templates and pages, as Babel finds it."""
-    ways = [("portal/templates/**.html", "jinja2"), ("triggers/portal_*.py", "python")]
+    ways = [("portal/templates/**.html", "jinja2"), ("triggers/*.py", "python")]
     options = {"portal/templates/**.html": {"newstyle_gettext": "true"}}
     for _, _, text, _, _ in extract_from_dir(str(SHARED), ways, options_map=options):
         yield text if isinstance(text, str) else text[0]
