@@ -107,7 +107,7 @@ class Vault:
     def _client(self) -> "SecretClient":
         """The SDK's client, opened at first use: most workers never need a vault."""
         if self._opened is None:
-            from azure.keyvault.secrets.aio import SecretClient  # noqa: PLC0415
+            from azure.keyvault.secrets.aio import SecretClient  # noqa: PLC0415 - at first use
 
             self._opened = SecretClient(
                 self._uri,

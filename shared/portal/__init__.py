@@ -34,6 +34,7 @@ def render(template: str, language: str, **values: Any) -> str:
     return _environment(language).get_template(f"{template}.html").render(values)
 
 
+@cache
 def asset(name: str) -> str:
     """The address of a static file; it changes with the file, so that it may be kept for long."""
     content, _ = static_file(name) or (b"", "")
@@ -53,10 +54,14 @@ def static_file(name: str) -> tuple[bytes, str] | None:
 
 @cache
 def _environment(language: str) -> "Environment":
-    # At the first page: most that a new worker does needs none.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+    # Most that a new worker does needs no page.
+    from jinja2 import (  # noqa: PLC0415 - at the first page
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+    )
 
-    from shared.portal.formats import filters  # noqa: PLC0415
+    from shared.portal.formats import filters  # noqa: PLC0415 - at the first page, with Babel
 
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
@@ -73,7 +78,7 @@ def _environment(language: str) -> "Environment":
         "names_of": lambda id_, names: (id_, names.get(id_, id_)),
         "labelled": lambda name, labels: (name, labels.get(name, name)),
     }
-    environment.install_gettext_translations(  # type: ignore[attr-defined]
+    environment.install_gettext_translations(  # type: ignore[attr-defined] # the extension's
         translations(language), newstyle=True
     )
     return environment

@@ -6,6 +6,7 @@ them: those are found by a msgid whose `%(…)s` stand for any text; in English,
 words are for programmers.
 """
 
+import io
 import re
 from collections.abc import Callable
 from functools import cache
@@ -41,7 +42,7 @@ def preferred(accept_language: str) -> str:
 @cache
 def catalogs(language: str) -> "tuple[Catalog, ...]":
     """What is translated into a language, area by area."""
-    from babel.messages.pofile import read_po  # noqa: PLC0415 - at the first page, as Jinja2
+    from babel.messages.pofile import read_po  # noqa: PLC0415 - at the first page
 
     files = sorted((_LOCALES / language).glob("*.po"))
     return tuple(read_po(path.read_text("utf-8").splitlines(), locale=language) for path in files)
@@ -50,10 +51,8 @@ def catalogs(language: str) -> "tuple[Catalog, ...]":
 @cache
 def translations(language: str) -> "NullTranslations":
     """The translations into a language; texts that have none stay as they are."""
-    import io  # noqa: PLC0415
-
-    from babel.messages.mofile import write_mo  # noqa: PLC0415
-    from babel.support import NullTranslations, Translations  # noqa: PLC0415
+    from babel.messages.mofile import write_mo  # noqa: PLC0415 - at the first page
+    from babel.support import NullTranslations, Translations  # noqa: PLC0415 - at the first page
 
     merged: Translations | None = None
     for catalog in catalogs(language):

@@ -70,7 +70,8 @@ class Draft:
     def typed(cls, form: Any) -> Self:
         """What a form brought; fields that its page did not have are as they are by default."""
         values = {name: str(form.get(name, value)) for name, value in _DEFAULTS.items()}
-        return cls(values, _once(form.getlist("users")), _once(form.getlist("groups")))
+        users, groups = (tuple(dict.fromkeys(form.getlist(kind))) for kind in ("users", "groups"))
+        return cls(values, users, groups)
 
     @classmethod
     def of(cls, import_: Import) -> Self:
@@ -251,10 +252,6 @@ def mailbox_of(text: str) -> str:
 def _detail(visit: Visit, hit: Found) -> str:
     kind = visit.gettext("Group") if hit.kind is Kind.GROUP else ""
     return " · ".join(filter(None, (kind, hit.address, hit.detail)))
-
-
-def _once(ids: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(str, ids)))
 
 
 def _number(text: str) -> int | str:

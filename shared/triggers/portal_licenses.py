@@ -45,7 +45,7 @@ async def show_licenses(visit: Visit) -> Page:
 @page(bp, "GET", "licenses/book", WRITERS)
 async def show_booking(visit: Visit) -> Page:
     """The form to book or cancel seats."""
-    return await _booking(visit, str((await visit.app.licenses.read(visit.caller)).value.booked))
+    return await _booking(visit)
 
 
 @page(bp, "POST", "licenses/book", WRITERS)
@@ -69,7 +69,7 @@ async def book_seats(visit: Visit) -> Page:
 
 async def _booking(
     visit: Visit,
-    booked: str,
+    booked: str | None = None,
     *,
     effect: BookingEffect | None = None,
     error: CallerError | None = None,
@@ -79,7 +79,7 @@ async def _booking(
     values: dict[str, Any] = {
         "license": stored.value,
         "etag": stored.etag,
-        "booked": booked,
+        "booked": booked if booked is not None else str(stored.value.booked),
         "effect": effect,
         "names": await visit.addresses(concerned),
         "errors": visit.wrong(error),

@@ -1,6 +1,7 @@
 """Pages: what runs did, mailbox by mailbox, and what an admin decides about them."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any, Final
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Final
 import azure.functions as func
 from pydantic import BeforeValidator, Field
 
+from shared.adapters.records import few_at_once
 from shared.domain.errors import CallerError, NotFound
 from shared.domain.models import Import, Model, Outcome, Run, RunStatus
 from shared.domain.spreadsheet import Delimiter
@@ -74,7 +76,7 @@ async def show_runs(visit: Visit) -> Page:
         "runs": runs,
         "next": found.token,
         "history": history,
-        "names": {i.id: i.name for i in values["imports"]} | await _imports(visit, runs),
+        "names": await _names(visit, runs, values["imports"]),
     }
     return Page("runs/list", values)
 
@@ -88,7 +90,7 @@ async def show_run(visit: Visit) -> Page:
     search = visit.query.get("q", "").strip()
     values: dict[str, Any] = {
         "run": run,
-        "import": (await _imports(visit, [run])).get(run.import_id),
+        "import": (await _names(visit, [run])).get(run.import_id),
         "progress": await visit.app.runs.progress(visit.caller, run),
         "outcome": outcome,
         "q": search,
@@ -124,7 +126,7 @@ async def show_decision(visit: Visit) -> Page:
     found = await visit.app.runs.results(visit.caller, run.id, _HELD, None, Outcome.HELD)
     values = {
         "run": run,
-        "import": (await _imports(visit, [run])).get(run.import_id),
+        "import": (await _names(visit, [run])).get(run.import_id),
         "results": [stored.value for stored in found.listing.items],
         "addresses": found.addresses,
         "more": found.listing.token is not None,
@@ -151,13 +153,15 @@ async def retry_failed(visit: Visit) -> Page:
     return done(f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are tried again."))
 
 
-async def _imports(visit: Visit, runs: list[Run]) -> dict[str, str]:
+async def _names(visit: Visit, runs: list[Run], known: Sequence[Import] = ()) -> dict[str, str]:
     """The names of the imports of some runs; those that are gone have none."""
-    found: dict[str, str] = {}
-    for id_ in {run.import_id for run in runs}:
+
+    async def read(id_: str) -> Import | None:
         try:
-            import_: Import = (await visit.app.imports.read(visit.caller, id_)).value
+            return (await visit.app.imports.read(visit.caller, id_)).value
         except NotFound:
-            continue
-        found[id_] = import_.name
-    return found
+            return None
+
+    unknown = {run.import_id for run in runs} - {import_.id for import_ in known}
+    found = await few_at_once(read, unknown)
+    return {import_.id: import_.name for import_ in (*known, *found) if import_ is not None}

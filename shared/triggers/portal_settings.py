@@ -61,7 +61,7 @@ async def show_audit(visit: Visit) -> Page:
     """Who changed what, when and from where, newest first."""
     given = {name: value for name, value in visit.query.items() if name in AuditQuery.model_fields}
     asked = {n: v if n in {"kind", "next"} else f"{v}T00:00:00Z" for n, v in given.items() if v}
-    values: dict[str, Any] = {"given": given, "kinds": _KINDS, "entries": [], "next": None}
+    values: dict[str, Any] = {"given": given, "entries": [], "next": None}
     try:
         query = validated(AuditQuery, asked)
         wanted = Wanted(action=query.kind or None, since=query.since, until=query.until)

@@ -1,5 +1,6 @@
 """Pages: publishing shares, who imports them, and withdrawing them."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import azure.functions as func
@@ -19,6 +20,8 @@ from shared.wiring import new_id
 
 bp = func.Blueprint()
 _LEFT_OUT: Final = 50
+
+type Save = Callable[[ShareForm, ShareInput], Awaitable[Page]]
 
 
 @page(bp, "GET", "shares", READERS)
@@ -144,9 +147,8 @@ async def admit_or_block_consumer(visit: Visit) -> Page:
     if visit.form.get("do") == "admit":
 
         def admitted(share: ShareInput) -> ShareInput:
-            given = {name: getattr(share, name) for name in ShareInput.model_fields}
-            given["blocked"] = [each for each in share.blocked if each != tenant]
-            return ShareInput(**given)
+            left = [each for each in share.blocked if each != tenant]
+            return share.model_copy(update={"blocked": left})
 
         await visit.app.shares.change(visit.caller, visit.id, admitted, None)
         words = visit.gettext("The partner may import the share again.")
@@ -156,7 +158,7 @@ async def admit_or_block_consumer(visit: Visit) -> Page:
     return done(path, words, undo=Undo(here, {"do": "admit"}))
 
 
-async def _sent(visit: Visit, save: Any, share: Share | None = None) -> Page:
+async def _sent(visit: Visit, save: Save, share: Share | None = None) -> Page:
     """What a form's button asks for: a search, a change of the form, a preview, or to save."""
     form = ShareForm.read(visit.form)
     do = str(visit.form.get("do", "save"))
@@ -167,14 +169,13 @@ async def _sent(visit: Visit, save: Any, share: Share | None = None) -> Page:
         if do == "preview":
             shown = await _previewed(visit, wanted)
             return await _form(visit, form, share, **shown)
-        saved: Page = await save(form, wanted)
+        return await save(form, wanted)
     except PreconditionFailed as error:
         stored = await visit.app.shares.read(visit.caller, visit.id)
         form.etag = stored.etag
         return await _form(visit, form, share, error=error, meanwhile=stored.value)
     except CallerError as error:
         return await _form(visit, form, share, error=error)
-    return saved
 
 
 async def _form(

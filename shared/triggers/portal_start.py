@@ -1,5 +1,7 @@
 """Pages: the start, and the consent by which a company joins."""
 
+from dataclasses import replace
+
 import azure.functions as func
 
 from shared.domain.errors import Forbidden
@@ -61,8 +63,7 @@ async def consented(visit: Visit) -> Page:
     kept = await visit.kept(sessions.CONSENT)
     await visit.app.joining.consented(kept, visit.caller, visit.query)
     words = visit.gettext("Your company is connected. Nothing was read or written yet.")
-    shown = done("/", words)
-    return Page(location=shown.location, notice=shown.notice, drop=(sessions.CONSENT,))
+    return replace(done("/", words), drop=(sessions.CONSENT,))
 
 
 def _require_admin(visit: Visit) -> None:
