@@ -35,10 +35,13 @@ _NOT_REMOVING = "removing eq false"
 
 @dataclass(frozen=True, slots=True)
 class CreatedImport:
-    """A new import, its first run, and the seats it will need (None: not known now)."""
+    """A new import, its first run (None while it is paused), and the seats it will need.
+
+    The seats are None if they are not known now.
+    """
 
     stored: Stored[Import]
-    first_run: str
+    first_run: str | None
     seats: SeatsOutlook | None
 
 
@@ -73,6 +76,7 @@ class Imports:
     ) -> CreatedImport:
         """Create an import and queue its first run; the first import starts the trial.
 
+        One that is created paused has its first run once it is set active.
         The same idempotency `key` again answers the same import and run.
         Once its row is written the import runs: should the worker die before its first run is
         queued, the daily timer starts it. Raises `InvalidInput` if the share is not open to the
@@ -96,8 +100,7 @@ class Imports:
         stored = await self._insert(caller, import_)
         expected = seats.mailboxes if seats is not None else 0
         await self._consumers.note(publisher, share.id, caller.tenant, import_.id, expected)
-        created = stored.value.created
-        run = await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, created)
+        run = await self._queue_first(caller, stored.value) if stored.value.active else None
         return CreatedImport(stored, run, seats)
 
     async def outlook(self, caller: Caller, targets: Targets) -> SeatsOutlook:
@@ -148,10 +151,16 @@ class Imports:
         patch: Callable[[ImportInput], ImportInput],
         if_match: str | None,
     ) -> Stored[Import]:
-        """Change an import; it takes effect with its next run."""
+        """Change an import; it takes effect with its next run.
+
+        Set active for the first time, it has its first run at once.
+        """
         plan = await self._licenses.plan(caller)
+        paused = False
 
         def changed_by(import_: Import) -> Import:
+            nonlocal paused
+            paused = not import_.active
             wanted = patch(import_)
             if wanted.share_id != import_.share_id:
                 words = "an import names one share for its whole life; create another import"
@@ -162,7 +171,10 @@ class Imports:
             return import_.model_copy(update={**given, "changed": self._clock()})
 
         async with self._ledger.change(caller, "import.changed", id_):
-            return await self._change(caller, id_, changed_by, if_match)
+            stored = await self._change(caller, id_, changed_by, if_match)
+        if paused and stored.value.active and stored.value.last_run is None:
+            await self._queue_first(caller, stored.value)
+        return stored
 
     async def remove(self, caller: Caller, id_: str, if_match: str | None) -> str:
         """Delete an import and answer the run that removes its contacts.
@@ -174,6 +186,9 @@ class Imports:
         async with self._ledger.change(caller, "import.removed", id_):
             await self._change(caller, id_, lambda i: i.model_copy(update=mark), if_match)
         return await self._queue_run(caller.tenant, id_, RunTrigger.REMOVAL, now)
+
+    async def _queue_first(self, caller: Caller, import_: Import) -> str:
+        return await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, import_.created)
 
     async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
         imports = self._store.imports

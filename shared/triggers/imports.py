@@ -48,9 +48,12 @@ class EstimateView(Model):
 
 
 class CreatedImportView(ImportView):
-    """A new import, its first run, and how many seats it needs (null: not known now)."""
+    """A new import, its first run (null if it was created paused), and how many seats it needs.
 
-    first_run: str
+    The seats are null if they are not known now.
+    """
+
+    first_run: str | None
     seats_needed: int | None
     seats: EstimateView | None
 
@@ -71,7 +74,7 @@ class RemovalView(Model):
     answers={201: CreatedImportView},
 )
 async def create_import(call: Call) -> Answer:
-    """Create an import; its first run is queued at once."""
+    """Create an import; its first run is queued at once, or once it is set active."""
     wanted = call.input(ImportInput)
     made = await call.app.imports.create(call.caller, wanted, call.idempotency_key)
     seats = EstimateView(**asdict(made.seats)) if made.seats is not None else None

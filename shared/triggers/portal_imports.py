@@ -87,14 +87,15 @@ async def act_on_import(visit: Visit) -> Page:
     if do not in {"pause", "resume"}:
         return Page(location=f"/imports/{id_}")
     active = do == "resume"
-    await visit.app.imports.change(
+    changed = await visit.app.imports.change(
         visit.caller, id_, lambda i: i.model_copy(update={"active": active}), None
     )
-    text = (
-        visit.gettext("The import is active: it runs with the next day's run.")
-        if active
-        else visit.gettext("The import is paused: its contacts stay as they are.")
-    )
+    if not active:
+        text = visit.gettext("The import is paused: its contacts stay as they are.")
+    elif changed.value.last_run is None:
+        text = visit.gettext("The import is active, and its first run begins.")
+    else:
+        text = visit.gettext("The import is active: it goes on with its next run.")
     undo = Undo(f"/imports/{id_}", {"do": "pause" if active else "resume"})
     return done(f"/imports/{id_}", text, undo=undo)
 

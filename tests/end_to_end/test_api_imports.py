@@ -106,6 +106,23 @@ async def test_an_import_keeps_its_share_for_life(world: World) -> None:
     assert same["active"] is False
 
 
+async def test_an_import_created_paused_has_its_first_run_once_it_is_set_active(
+    world: World,
+) -> None:
+    made = await world.import_((await world.share())["id"], active=False)
+    path = f"/imports/{made['id']}"
+    assert made["firstRun"] is None
+    assert (await world.api.get(f"{path}/runs"))["items"] == []
+
+    for active in (True, False, True):
+        await world.api.patch(path, {"active": active})
+        await world.client.settle()
+
+    runs = (await world.api.get(f"{path}/runs"))["items"]
+    assert [(run["trigger"], run["status"]) for run in runs] == [("created", "succeeded")]
+    assert await world.names(world.targets[0]) == world.expected()
+
+
 async def test_null_means_the_default_folder_and_a_whole_null_the_usual_one(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"], active=False)

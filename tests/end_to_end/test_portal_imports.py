@@ -69,6 +69,19 @@ async def test_pausing_can_be_undone(world: World, ada: Browser) -> None:
     assert "The import is active" in again.text
 
 
+async def test_an_import_created_paused_begins_when_it_is_let_go_on(
+    client: Client, world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"], active=False)
+    at = f"/imports/{made['id']}"
+
+    begun = await ada.submit(await ada.open(at), at, do="resume")
+    assert "its first run begins" in begun.text
+    await client.settle()
+
+    assert await world.names(world.targets[0]) == world.expected()
+
+
 async def test_an_import_is_run_now_during_the_trial(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
     at = f"/imports/{made['id']}"
