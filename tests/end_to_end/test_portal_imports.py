@@ -221,6 +221,21 @@ async def test_a_mailbox_of_an_import_is_previewed(world: World, ada: Browser) -
     assert "The import does not aim at this mailbox." in other.text
 
 
+async def test_a_preview_says_that_a_run_would_ask_first_and_not_that_one_did(
+    world: World, ada: Browser
+) -> None:
+    guard = {"deletes": 0, "deleteShare": 0}
+    made = await world.import_((await world.share())["id"], guard=guard)
+    await world.members(world.people[:2])
+    await world.client.settle()
+
+    at = f"/imports/{made['id']}/preview?mailbox={world.targets[0]}"
+    shown = text_of(await ada.open(at))
+
+    assert "The run would ask you first. More contacts would be deleted or changed" in shown
+    assert "approve" not in shown
+
+
 async def test_a_preview_says_that_a_run_is_at_the_mailbox(
     cloud: LocalCloud, world: World, ada: Browser
 ) -> None:
