@@ -253,7 +253,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         previews=previews,
         adoptions=Adoptions(imports, publications, mailboxes, ledger),
         people=people,
-        finding=Finding(store, states, directory_search, people, previews, runs),
+        finding=Finding(store, states, directory_search, people, previews, runs, seats),
         overviews=Overviews(store, tenants, licenses, clock),
         leaving=Leaving(store, holdings, states, queues, run_queue, consumers, ledger, clock),
         timetable=Timetable(store, run_queue, tenants, settings.terms, clock),

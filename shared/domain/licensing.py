@@ -8,8 +8,12 @@ mailboxes served change only for those that must.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from shared.domain.models import LicensePlan, Seat, Tenant
+
+type Trial = Literal["ahead", "running", "over"]
+"""Where a tenant is: no import has started its trial yet, or it runs, or it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,22 @@ def trial_ends(tenant: Tenant, terms: Terms) -> datetime | None:
     return tenant.trial_until or tenant.trial_started + terms.trial
 
 
+def trial_at(tenant: Tenant, now: datetime, terms: Terms) -> Trial:
+    """Whether the trial is still ahead, runs, or is over."""
+    ends = trial_ends(tenant, terms)
+    if ends is None:
+        return "ahead"
+    return "running" if now < ends else "over"
+
+
+def days_left(ends: datetime, now: datetime) -> int:
+    """How many days there are until then; a day that has begun counts, so the last one is 1."""
+    return max(0, -((now - ends) // timedelta(days=1)))
+
+
 def in_trial(tenant: Tenant, now: datetime, terms: Terms) -> bool:
     """Whether every mailbox is served, whatever is booked."""
-    ends = trial_ends(tenant, terms)
-    return ends is None or now < ends
+    return trial_at(tenant, now, terms) != "over"
 
 
 def plan_at(tenant: Tenant, now: datetime, terms: Terms) -> LicensePlan:

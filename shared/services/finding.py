@@ -4,6 +4,7 @@ A text is resolved to users by the directory, and rows are then read by their ke
 as long for ten mailboxes as for ten thousand.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -11,12 +12,13 @@ from typing import Final
 from shared.adapters.identity import Caller
 from shared.adapters.mailbox_state import Head, MailboxStates
 from shared.adapters.records import Listing, Store, Stored, few_at_once, results_of
-from shared.domain.errors import ContactSyncError
+from shared.domain.errors import ContactSyncError, NeedsAdmin, PassingError
 from shared.domain.models import Import, Outcome, Result, Seat
 from shared.services.directory_search import DirectorySearch, Found, Kind
 from shared.services.people import People, Whereabouts
 from shared.services.previews import Explanation, Previews
 from shared.services.runs import ResultPage, Runs
+from shared.services.seats import SeatBook
 
 _PAGES: Final = 2
 NAMED_AT_MOST: Final = 1_000
@@ -35,12 +37,16 @@ class Filling:
 
 @dataclass(frozen=True, slots=True)
 class MailboxView:
-    """A mailbox: who it is in the directory (None: nobody now), its seat, and what fills it."""
+    """A mailbox: who it is in the directory (None: nobody now), its seat, and what fills it.
+
+    `trouble` is why the directory cannot tell who it is.
+    """
 
     mailbox: str
     found: Found | None
     seat: Seat | None
     imports: tuple[Filling, ...]
+    trouble: ContactSyncError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class PersonView:
     """A person: who it is in the directory, and where the contact is.
 
     Either `whereabouts` (everywhere, with the names of what they name by id) or `explained` (in one
-    `mailbox`, for each import that fills it).
+    `mailbox`, for each import that fills it). `trouble` is why the directory cannot tell who it is.
     """
 
     person: str
@@ -71,6 +77,7 @@ class PersonView:
     mailboxes: dict[str, Found] = field(default_factory=dict)
     mailbox: MailboxView | None = None
     explained: tuple[Explained, ...] = ()
+    trouble: ContactSyncError | None = None
 
 
 class Finding:
@@ -84,6 +91,7 @@ class Finding:
         people: People,
         previews: Previews,
         runs: Runs,
+        seats: SeatBook,
     ) -> None:
         """Look in these."""
         self._store = store
@@ -92,6 +100,7 @@ class Finding:
         self._people = people
         self._previews = previews
         self._runs = runs
+        self._seats = seats
 
     async def candidates(self, caller: Caller, text: str) -> list[Found]:
         """The users and organisational contacts that a text may mean; 10 of each at most."""
@@ -107,50 +116,72 @@ class Finding:
     async def seats(self, caller: Caller, text: str) -> Listing[Seat]:
         """The seats, held or waited for, of the mailboxes that a text may mean."""
         mailboxes = await self._directory.mailboxes(caller, text)
-        return Listing(tuple(await self._store.seats.read_many(caller.tenant, mailboxes)), None)
+        found = await self._store.seats.read_many(caller.tenant, mailboxes)
+        return Listing(await self._seats.now(caller.tenant, found), None)
 
     async def mailbox(self, caller: Caller, mailbox: str) -> MailboxView:
         """Which imports fill a mailbox, their last results there, and its seat."""
-        named = await self._directory.name(caller, [mailbox], [Kind.USER])
+        named, trouble = await self._named(caller, [mailbox], Kind.USER)
         found = named.get(mailbox)
-        return await self._mailbox(caller, found.id if found is not None else mailbox, found)
+        id_ = found.id if found is not None else mailbox
+        return await self._mailbox(caller, id_, found, trouble)
 
     async def person(self, caller: Caller, person: str, mailbox: str | None = None) -> PersonView:
         """Where a person's contact is: everywhere, or in one mailbox with the reason if not there.
 
         Everywhere takes as long as reading the state of each mailbox, and each share of the
         tenant; in one mailbox it takes a look into it for each import that fills it. `person` is
-        an object id, or a key of a result. Raises `PassingError` or `NeedsAdmin` if the directory
-        cannot be read.
+        an object id, or a key of a result.
         """
         id_ = person.partition("-")[2] if person[:2] in {"u-", "o-", "g-"} else person
-        found = (await self._directory.name(caller, [id_])).get(id_)
+        called, trouble = await self._named(caller, [id_])
+        found = called.get(id_)
         if mailbox is not None:
             view = await self.mailbox(caller, mailbox)
             explained = [
                 await self._explained(caller, filling.import_, view.mailbox, person)
                 for filling in view.imports
             ]
-            return PersonView(person, found, mailbox=view, explained=tuple(explained))
+            return PersonView(
+                person, found, mailbox=view, explained=tuple(explained), trouble=trouble
+            )
         whereabouts = await self._people.find(caller, person)
         places, publications = whereabouts.places, whereabouts.publications
         boxes = dict.fromkeys(box for place in places for box in place.mailboxes)
         named = [*(p.share for p in publications), *whereabouts.unknown]
         imports = await self._imports(caller, [place.import_id for place in places])
         shares = await self._store.shares.read_many(caller.tenant, named)
+        some, silent = await self._named(caller, islice(boxes, NAMED_AT_MOST), Kind.USER)
         return PersonView(
             person,
             found,
             whereabouts,
             imports={stored.value.id: stored.value.name for stored in imports},
             shares={stored.value.id: stored.value.name for stored in shares},
-            mailboxes=await self._directory.name(caller, islice(boxes, NAMED_AT_MOST), [Kind.USER]),
+            mailboxes=some,
+            trouble=trouble or silent,
         )
 
-    async def _mailbox(self, caller: Caller, mailbox: str, found: Found | None) -> MailboxView:
+    async def _named(
+        self, caller: Caller, ids: Iterable[str], *kinds: Kind
+    ) -> tuple[dict[str, Found], ContactSyncError | None]:
+        """What the directory calls these, or why it cannot tell: all else is known without it."""
+        try:
+            return await self._directory.name(caller, ids, kinds or tuple(Kind)), None
+        except (PassingError, NeedsAdmin) as error:
+            return {}, error
+
+    async def _mailbox(
+        self,
+        caller: Caller,
+        mailbox: str,
+        found: Found | None,
+        trouble: ContactSyncError | None,
+    ) -> MailboxView:
         tenant = caller.tenant
         stored = await self._store.seats.get(tenant, mailbox)
-        seat = stored.value if stored is not None else None
+        seats = await self._seats.now(tenant, [stored]) if stored is not None else ()
+        seat = seats[0].value if seats else None
         rows, _ = await self._store.imports.glance(tenant, (), pages=_PAGES)
 
         async def head(import_id: str) -> Stored[Head] | None:
@@ -164,7 +195,7 @@ class Finding:
             await self._filling(tenant, i.value, heads[i.value.id], mailbox)
             for i in await self._imports(caller, filling)
         ]
-        return MailboxView(mailbox, found, seat, tuple(fillings))
+        return MailboxView(mailbox, found, seat, tuple(fillings), trouble)
 
     async def _filling(
         self, tenant: str, import_: Import, stored: Stored[Head] | None, mailbox: str

@@ -8,7 +8,16 @@ from typing import ClassVar
 from shared.adapters.identity import Caller
 from shared.adapters.records import TENANT_ROW, Listing, Store, Stored
 from shared.domain.errors import Forbidden
-from shared.domain.licensing import Terms, plan_at, served, settled, trial_ends
+from shared.domain.licensing import (
+    Terms,
+    Trial,
+    days_left,
+    plan_at,
+    served,
+    settled,
+    trial_at,
+    trial_ends,
+)
 from shared.domain.models import LicensePlan, Seat, Tenant
 from shared.services.changes import change, found_in
 from shared.services.ledger import Ledger
@@ -45,13 +54,15 @@ class License:
 class SeatsOutlook:
     """What some mailboxes would take: `needed` new seats, of which `missing` are not there.
 
-    Within the trial nothing is missing until it ends: `missing` counts what will be then.
+    As long as the trial is ahead or running, every mailbox is served: `missing` counts what will be
+    missing once it is over.
     """
 
     mailboxes: int
     needed: int
     free: int
     missing: int
+    trial: Trial
     trial_ends: datetime | None
 
 
@@ -108,7 +119,8 @@ class Licenses:
 
     async def seats(self, caller: Caller, size: int, token: str | None) -> Listing[Seat]:
         """Who holds which seat, and who waits for one, by mailbox."""
-        return await self._store.seats.page(caller.tenant, size=size, token=token)
+        listing = await self._store.seats.page(caller.tenant, size=size, token=token)
+        return Listing(await self._seats.now(caller.tenant, listing.items), listing.token)
 
     async def book(self, caller: Caller, booked: int, if_match: str | None) -> Stored[License]:
         """Book or cancel seats; who gets or loses one is settled at once, and written down."""
@@ -156,8 +168,23 @@ class Licenses:
         needed = len(set(mailboxes) - {seat.mailbox for seat in seats})
         short = needed + license_.used + license_.waiting - license_.booked
         return SeatsOutlook(
-            len(mailboxes), needed, license_.free, max(0, short), license_.trial_ends
+            mailboxes=len(mailboxes),
+            needed=needed,
+            free=license_.free,
+            missing=max(0, short),
+            trial=trial_at(stored.value, self._clock(), self._terms),
+            trial_ends=license_.trial_ends,
         )
+
+    @property
+    def trial_days(self) -> int:
+        """How many days a trial lasts that begins now."""
+        return self._terms.trial.days
+
+    def trial_left(self, license_: License) -> int | None:
+        """How many days of the trial are left; None unless it runs."""
+        ends, now = license_.trial_ends, self._clock()
+        return days_left(ends, now) if ends is not None and now < ends else None
 
     async def plan(self, caller: Caller) -> LicensePlan:
         """The plan in force now."""

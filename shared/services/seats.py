@@ -5,15 +5,15 @@ is never given twice.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.leases import Lease, Leases
-from shared.adapters.records import SEATS_ROW, TENANT_ROW, SeatFacts, Store
+from shared.adapters.records import SEATS_ROW, TENANT_ROW, SeatFacts, Store, Stored
 from shared.domain.errors import Busy, Conflict
-from shared.domain.licensing import Assignment, Terms, assign, outwaited, settled
+from shared.domain.licensing import Assignment, Terms, assign, outwaited, served, settled
 from shared.domain.models import Seat, Tenant
 
 _LEASED: Final = "seats"
@@ -75,6 +75,20 @@ class SeatBook:
         with suppress(Conflict):
             await self._store.seat_facts.insert(tenant, SEATS_ROW, SeatFacts(wanted=count))
         return count
+
+    async def now(self, tenant: str, some: Sequence[Stored[Seat]]) -> tuple[Stored[Seat], ...]:
+        """Some seats as the license gives them now; nothing is written.
+
+        What is stored is as of the last run, and the trial may have ended since. All seats are read
+        only if some mailboxes wait.
+        """
+        owner, now = await self._owner(tenant), self._clock()
+        wanted = await self.wanted(tenant)
+        if all(s.value.waiting for s in some) or served(owner, wanted, now, self._terms) == wanted:
+            return tuple(some)
+        seats = await self._seats(tenant)
+        decided = settled(owner, seats.values(), now, self._terms)
+        return tuple(Stored(decided.get(s.value.mailbox, s.value), s.etag) for s in some)
 
     async def _owner(self, tenant: str) -> Tenant:
         stored = await self._store.tenants.get(tenant, TENANT_ROW)

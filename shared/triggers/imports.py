@@ -8,6 +8,7 @@ import azure.functions as func
 from pydantic import Field
 
 from shared.adapters.records import Stored
+from shared.domain.licensing import Trial
 from shared.domain.models import Import, ImportInput, Model, Targets, TenantStatus
 from shared.domain.reasons import Reason
 from shared.triggers.http import Call, api
@@ -37,13 +38,15 @@ class EstimateInput(Model):
 class EstimateView(Model):
     """The seats that an import takes: `needed` new ones, of which `missing` are not booked.
 
-    Within the trial, which ends at `trialEnds`, nothing is missing yet.
+    `trial` is `ahead` (the first import starts it), `running` (until `trialEnds`) or `over`. Until
+    it is over every mailbox is served: `missing` counts those that will wait for a seat then.
     """
 
     mailboxes: int
     needed: int
     free: int
     missing: int
+    trial: Trial
     trial_ends: datetime | None
 
 

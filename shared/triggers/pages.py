@@ -9,6 +9,7 @@ Docs: OWASP HTTP Headers Cheat Sheet; Fetch (Origin header); CSP3.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from shared.domain.errors import (
     Conflict,
     Forbidden,
     InvalidInput,
+    PassingError,
     PayloadTooLarge,
     Unauthenticated,
 )
@@ -65,6 +67,8 @@ def page(
         async def function(req: func.HttpRequest) -> func.HttpResponse:
             services, correlation = app(), new_id()
             visit = Visit(services, req, _language(req))
+            # What a redirect of Entra ID brought, to a page without roles, counts only once.
+            failed = partial(_problem, handler, correlation, again=bool(roles) and method == "GET")
             keep: dict[Purpose, Mapping[str, Any]] = {}
             try:
                 visit, keep = await _entered(visit)
@@ -77,16 +81,14 @@ def page(
                 shown = _sign_in_first(visit, error)
             except (ConsentMissing, TenantLeft) as error:
                 # The start page tells what to do; a form on it shows what went wrong.
-                shown = Page(location="/") if roles else _problem(error, handler, correlation)
+                shown = Page(location="/") if roles else failed(visit, error)
             except Exception as error:  # noqa: BLE001 - the person gets a page whatever happens
-                shown = _problem(error, handler, correlation)
+                shown = failed(visit, error)
             try:
                 return await _response(visit, shown, keep, correlation)
             except Exception as error:  # noqa: BLE001 - a template that fails must not show its insides
                 plain = replace(visit, notice=None)
-                return await _response(
-                    plain, _problem(error, handler, correlation), {}, correlation
-                )
+                return await _response(plain, failed(plain, error), {}, correlation)
 
         # The worker looks at the signature, so the handler's name is all that is taken over.
         function.__name__ = function.__qualname__ = handler.__name__
@@ -158,10 +160,17 @@ def _sign_in_first(visit: Visit, error: Unauthenticated) -> Page:
     return Page("sign_in/again", values, status=error.status)
 
 
-def _problem(error: Exception, handler: Handler, correlation: str) -> Page:
+def _problem(
+    handler: Handler, correlation: str, visit: Visit, error: Exception, *, again: bool
+) -> Page:
+    """What went wrong, and the way out: to try `again` what passes, else back to the start."""
     answer = problem(error, handler.__name__, correlation)
     shown = Problem.model_validate(answer.body)
-    return Page("problem", {"problem": shown}, status=answer.status)
+    values: dict[str, Any] = {"problem": shown, "again": ""}
+    if isinstance(error, PassingError):
+        values["problem"] = shown.model_copy(update={"detail": visit.trouble(error)})
+        values["again"] = visit.path if again else ""
+    return Page("problem", values, status=answer.status)
 
 
 def _language(req: func.HttpRequest) -> str:

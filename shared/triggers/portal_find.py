@@ -35,6 +35,7 @@ async def show_found(visit: Visit) -> Page:
         "q": search,
         "found": [],
         "explained": None,
+        "unnamed": visit.trouble(view.trouble) if view.trouble else "",
         "trouble": None,
     }
     try:
@@ -50,7 +51,9 @@ async def show_found(visit: Visit) -> Page:
 @page(bp, "GET", "find/{id}/everywhere", READERS)
 async def show_whereabouts(visit: Visit) -> Page:
     """Where a person's contact is: which shares publish it, which imports and mailboxes hold it."""
-    return Page("find/person", {"view": await visit.app.finding.person(visit.caller, visit.id)})
+    view = await visit.app.finding.person(visit.caller, visit.id)
+    unnamed = visit.trouble(view.trouble) if view.trouble else ""
+    return Page("find/person", {"view": view, "unnamed": unnamed})
 
 
 @page(bp, "GET", "find/{id}/remove", WRITERS)

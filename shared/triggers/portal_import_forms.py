@@ -167,12 +167,14 @@ class Chosen:
     """An import's targets for showing: the first by name, how many more, and what they take.
 
     `outlook` is None while nobody is chosen, or if the directory cannot tell (`trouble`).
+    `trial_days` is how long a trial lasts that begins with the import.
     """
 
     items: Sequence[tuple[str, str]]
     more: int
     outlook: SeatsOutlook | None
     trouble: str
+    trial_days: int
 
 
 def field_of(path: str) -> str:
@@ -219,8 +221,8 @@ async def chosen(visit: Visit, draft: Draft) -> Chosen:
         targets = draft.targets
         outlook = await visit.app.imports.outlook(visit.caller, targets) if targets else None
     except ContactSyncError as error:
-        return Chosen(items, more, None, visit.trouble(error))
-    return Chosen(items, more, outlook, silent)
+        outlook, silent = None, visit.trouble(error)
+    return Chosen(items, more, outlook, silent, visit.app.licenses.trial_days)
 
 
 async def named(

@@ -4,7 +4,9 @@ from typing import Any, Final
 
 import azure.functions as func
 
-from shared.domain.errors import CallerError
+from shared.adapters.records import Listing
+from shared.domain.errors import CallerError, NeedsAdmin, PassingError
+from shared.domain.models import Seat
 from shared.services.ledger import Wanted
 from shared.services.licenses import BookingEffect
 from shared.triggers.http import validated
@@ -24,20 +26,28 @@ async def show_licenses(visit: Visit) -> Page:
     """Booked, used and free seats, the trial, who holds which seat, and what was booked when."""
     license_ = (await visit.app.licenses.read(visit.caller)).value
     search = visit.query.get("q", "").strip()
-    if search:
-        seats = await visit.app.finding.seats(visit.caller, search)
-    else:
-        token = visit.query.get("next") or None
-        seats = await visit.app.licenses.seats(visit.caller, DEFAULT_PAGE, token)
-    booked = await visit.app.ledger.page(visit.caller, _HISTORY, None, Wanted(action="license"))
+    seats, trouble = Listing[Seat]((), None), ""
+    try:
+        if search:
+            seats = await visit.app.finding.seats(visit.caller, search)
+        else:
+            token = visit.query.get("next") or None
+            seats = await visit.app.licenses.seats(visit.caller, DEFAULT_PAGE, token)
+    except (PassingError, NeedsAdmin) as error:
+        trouble = visit.trouble(error)
+    entries = await visit.app.ledger.page(visit.caller, _HISTORY, None, Wanted(action="license"))
+    history = [entry.value for entry in entries.items]
     found = [seat.value for seat in seats.items]
     values = {
         "license": license_,
+        "trial_left": visit.app.licenses.trial_left(license_),
+        "booked_since": next((e.when for e in history if e.action == "license.booked"), None),
         "seats": found,
         "names": await visit.addresses([seat.mailbox for seat in found]),
         "next": seats.token,
         "q": search,
-        "history": [entry.value for entry in booked.items],
+        "trouble": trouble,
+        "history": history,
     }
     return Page("licenses/licenses", values)
 

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Final
 import azure.functions as func
 from pydantic import BeforeValidator, Field
 
-from shared.adapters.records import few_at_once
-from shared.domain.errors import CallerError, NotFound
+from shared.adapters.records import Listing, few_at_once
+from shared.domain.errors import CallerError, NeedsAdmin, NotFound, PassingError
 from shared.domain.models import Import, Model, Outcome, Run, RunStatus
 from shared.domain.spreadsheet import Delimiter
 from shared.services.directory_search import Kind
+from shared.services.runs import ResultPage
 from shared.triggers.http import validated
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
 from shared.triggers.pages import page
@@ -96,8 +97,12 @@ async def show_run(visit: Visit) -> Page:
         "q": search,
         "token": visit.query.get("next", ""),
     }
+    found, trouble = ResultPage(Listing((), None), {}), ""
     if search:
-        found = await visit.app.finding.results(visit.caller, run.id, search, wanted)
+        try:
+            found = await visit.app.finding.results(visit.caller, run.id, search, wanted)
+        except (PassingError, NeedsAdmin) as error:
+            trouble = visit.trouble(error)
     else:
         token = visit.query.get("next") or None
         found = await visit.app.runs.results(visit.caller, run.id, DEFAULT_PAGE, token, wanted)
@@ -107,7 +112,12 @@ async def show_run(visit: Visit) -> Page:
     nameless = [r.mailbox for r in results if r.mailbox not in found.addresses]
     called_so = await visit.names(nameless, Kind.USER) if nameless else {}
     addresses = {**called_so, **found.addresses}
-    values |= {"results": results, "addresses": addresses, "next": found.listing.token}
+    values |= {
+        "results": results,
+        "addresses": addresses,
+        "next": found.listing.token,
+        "trouble": trouble,
+    }
     return Page("runs/run", {**values, "omitted": omitted, "called": called})
 
 

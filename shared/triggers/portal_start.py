@@ -30,10 +30,9 @@ async def show_start(visit: Visit) -> Page:
     except (ConsentMissing, TenantLeft) as error:
         left = isinstance(error, TenantLeft)
         return Page("start/join", {"permissions": PERMISSIONS, "left": left})
-    ends = overview.license.trial_ends
     values = {
         "overview": overview,
-        "trial_days": max(0, (ends - visit.app.clock()).days) if ends is not None else None,
+        "trial_days": visit.app.licenses.trial_left(overview.license),
         "next_run": min((i.next_run for i in overview.imports if i.next_run), default=None),
     }
     return Page("start/start", values, tenant=overview.tenant)

@@ -88,11 +88,12 @@ async def test_a_new_import_says_how_many_seats_it_takes_and_how_many_are_missin
     second = await world.api.post("/imports/estimate", {"targets": targets}, 200)
 
     assert estimate == {
-        "mailboxes": 2, "needed": 2, "free": 1, "missing": 1, "trialEnds": None,
+        "mailboxes": 2, "needed": 2, "free": 1, "missing": 1, "trial": "ahead", "trialEnds": None,
     }  # fmt: skip
     assert first["seatsNeeded"] == 2
     assert first["seats"]["missing"] == 1
     assert (second["needed"], second["missing"]) == (0, 1)
+    assert second["trial"] == "running"
     assert second["trialEnds"] > datetime.now(UTC).isoformat()
 
 

@@ -1,0 +1,38 @@
+"""The page that says what went wrong, and the way out of it."""
+
+import azure.functions as func
+import pytest
+
+from shared.domain.errors import NotFound, Unavailable
+from shared.triggers.pages import _problem
+from shared.triggers.visits import Page, Visit
+
+
+async def handler(visit: Visit) -> Page:
+    """A page that cannot be made."""
+    raise NotImplementedError
+
+
+def visit_of(path: str) -> Visit:
+    request = func.HttpRequest("GET", f"https://portal.example{path}", body=b"")
+    return Visit(None, request, "de")  # type: ignore[arg-type] # no service is asked
+
+
+@pytest.mark.parametrize(
+    ("error", "again", "path"),
+    [
+        (Unavailable("Microsoft Graph answered 503.", 5), True, "/find/a?q=b"),
+        (Unavailable("Microsoft Graph answered 503.", 5), False, ""),
+        (NotFound("There is no such thing."), True, ""),
+    ],
+    ids=["passes", "passes-but-counts-once", "stays"],
+)
+def test_a_page_that_failed_for_now_can_be_asked_for_again(
+    error: Exception,
+    again: bool,  # noqa: FBT001 - a parameter of the test
+    path: str,
+) -> None:
+    page = _problem(handler, "id", visit_of("/find/a?q=b"), error, again=again)
+
+    assert page.values["again"] == path
+    assert "503" not in page.values["problem"].detail
