@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.portal.languages import LANGUAGES, gettext, message, ngettext, preferred, translations
+from shared.portal.languages import LANGUAGES, gettext, message, ngettext, preferred
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -78,7 +78,7 @@ def _environment(language: str) -> "Environment":
         "names_of": lambda id_, names: (id_, names.get(id_, id_)),
         "labelled": lambda name, labels: (name, labels.get(name, name)),
     }
-    environment.install_gettext_translations(  # type: ignore[attr-defined] # the extension's
-        translations(language), newstyle=True
+    environment.install_gettext_callables(  # type: ignore[attr-defined] # the extension's
+        gettext(language), ngettext(language), newstyle=True
     )
     return environment

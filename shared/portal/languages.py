@@ -22,6 +22,8 @@ LANGUAGES: Final = {"en": "English", "de": "Deutsch"}
 
 _LOCALES: Final = Path(__file__).parent / "locales"
 _PLACE: Final = re.compile(r"%\\\((\w+)\\\)s")
+_NUMBERS: Final = ("n", "m", "most")
+"""The places of a sentence's msgid that hold numbers, not words or ids."""
 
 
 def preferred(accept_language: str) -> str:
@@ -70,13 +72,28 @@ def gettext(language: str) -> Callable[[str], str]:
 
 
 def ngettext(language: str) -> Callable[[str, str, int], str]:
-    """What translates a text with a number into a language."""
-    return translations(language).ngettext
+    """What translates a text with a number into a language, and writes its `%(num)s` as it does.
+
+    Here, so that no page has to think of it.
+    """
+    from shared.portal.formats import filters  # noqa: PLC0415 - at the first page, with Babel
+
+    found, number = translations(language).ngettext, filters(language)["number"]
+
+    def translate(one: str, many: str, num: int) -> str:
+        return found(one, many, num).replace("%(num)s", number(num))
+
+    return translate
 
 
 def message(language: str) -> Callable[[str], str]:
     """What translates a sentence that a service wrote, whatever values stand in it."""
-    found = gettext(language)
+    from shared.portal.formats import filters  # noqa: PLC0415 - at the first page, with Babel
+
+    found, number = gettext(language), filters(language)["number"]
+
+    def value(name: str, text: str) -> str:
+        return number(int(text)) if name in _NUMBERS and text.isdecimal() else found(text)
 
     def translate(text: str) -> str:
         exact = found(text)
@@ -84,7 +101,7 @@ def message(language: str) -> Callable[[str], str]:
             return exact
         for pattern, target in _sentences(language):
             if match := pattern.fullmatch(text):
-                return target % {k: found(v) for k, v in match.groupdict().items()}
+                return target % {k: value(k, v) for k, v in match.groupdict().items()}
         return text
 
     return translate

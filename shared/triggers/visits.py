@@ -118,8 +118,8 @@ class Visit:
         return portal.gettext(self.language)(text)
 
     def ngettext(self, one: str, many: str, num: int) -> str:
-        """A text with a number in the visitor's language."""
-        return portal.ngettext(self.language)(one, many, num) % {"num": num}
+        """A text with a number (`%(num)s`) in the visitor's language."""
+        return portal.ngettext(self.language)(one, many, num)
 
     def wrong(self, error: CallerError | None) -> dict[str, str]:
         """What is wrong, in the visitor's language, by each field's JSON path, or '' for it all."""

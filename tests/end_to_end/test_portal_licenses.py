@@ -3,7 +3,7 @@
 import pytest
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import browser_of, press
+from tests.end_to_end.portal import browser_of, press, text_of
 from tests.local.client import Client
 from tests.world import World
 
@@ -82,3 +82,24 @@ async def test_a_reader_sees_seats_and_books_none(client: Client, world: World) 
 
     assert "/licenses/book" not in (await rita.open("/licenses")).text
     assert (await rita.open("/licenses/book")).status == 403
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "most"),
+    [
+        ("en", "12,345 seats are booked now.", "must be at most 1,000,000"),
+        ("de", "12.345 Plätze", "darf höchstens 1.000.000 sein"),
+    ],
+)
+async def test_numbers_in_sentences_are_written_as_the_language_does(
+    client: Client, world: World, language: str, said: str, most: str
+) -> None:
+    ada = await browser_of(client, world, language=language)
+    page = await ada.open("/licenses/book")
+
+    refused = await press(ada, page, "book", booked="99999999")
+    booked = await press(ada, page, "book", booked="12345")
+
+    assert most in text_of(refused)
+    assert said in text_of(booked)
+    assert "12345" not in text_of(booked)

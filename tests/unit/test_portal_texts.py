@@ -17,6 +17,8 @@ from shared.domain.permissions import PERMISSIONS
 from shared.domain.reasons import Reason
 from shared.portal.formats import filters
 from shared.portal.languages import catalogs
+from shared.services.licenses import SeatsOutlook
+from shared.triggers.portal_import_forms import Chosen
 
 SHARED = Path(portal.__file__).parents[1]
 PLACE = re.compile(r"%\(\w+\)s")
@@ -158,6 +160,30 @@ def test_dates_and_numbers_are_those_of_the_language() -> None:
     assert (english["number"](10000), german["number"](10000)) == ("10,000", "10.000")
     assert german["duration"](timedelta(minutes=3)) == "3 Minuten"
     assert english["percent"](0.25) == "25%"
+
+
+@pytest.mark.parametrize(("language", "number"), [("en", "12,345"), ("de", "12.345")])
+def test_a_number_in_a_text_is_written_as_its_language_does(language: str, number: str) -> None:
+    outlook = SeatsOutlook(12345, 12345, 12345, 12345, "over", None)
+    chosen = Chosen([("users:x", "x")], 12345, outlook, "", 30)
+    values = {"errors": {}, "found": [], "silent": "", "q": "", "chosen": chosen}
+    picker = portal.render(
+        "imports/new_targets",
+        language,
+        page=PAGE,
+        **values,
+        step="targets",
+        at=1,
+        key="",
+        carried=[],
+        offer={"share": {"name": "x"}, "publisher": {"called": "x"}},
+    )
+
+    assert picker.count(number) == 5
+    assert "12345" not in picker
+    assert portal.ngettext(language)("%(num)s day", "%(num)s days", 12345).startswith(number)
+    limit = portal.message(language)("Input should be less than or equal to 12345")
+    assert number in limit
 
 
 @given(st.text(min_size=1))
