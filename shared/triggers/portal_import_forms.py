@@ -57,6 +57,9 @@ _FIELDS: Final = {
     "schedule.everyHours": "every_hours",
 }
 
+_PERCENTS: Final = ("delete_share", "change_share")
+"""The fields that are typed as percentages; what the API says of them is of parts of one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -188,7 +191,9 @@ def field_of(path: str) -> str:
 
 def wrong(visit: Visit, error: Any) -> dict[str, str]:
     """What is wrong, by field of the form, in the visitor's language."""
-    return {field_of(path): text for path, text in visit.wrong(error).items()}
+    told = {field_of(path): text for path, text in visit.wrong(error).items()}
+    percent = visit.gettext("must be a number between 0 and 100")
+    return {name: percent if name in _PERCENTS else text for name, text in told.items()}
 
 
 async def found(
@@ -258,7 +263,8 @@ def _detail(visit: Visit, hit: Found) -> str:
 
 def _number(text: str) -> int | str:
     given = text.strip()
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else given
+    whole = given.removeprefix("-")
+    return int(given) if whole.isascii() and whole.isdigit() and len(whole) < 10 else given
 
 
 def _part(text: str) -> float | str:

@@ -10,7 +10,7 @@ import pytest
 from azure.data.tables.aio import TableServiceClient
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import browser_of, only_import, text_of
+from tests.end_to_end.portal import browser_of, only_import, press, text_of
 from tests.local.client import Client, Json
 from tests.local.cloud import LocalCloud
 from tests.world import World
@@ -188,6 +188,49 @@ async def test_editing_changes_nothing_that_was_not_touched(world: World, ada: B
 def _given(made: Json) -> dict[str, Any]:
     names = ("targets", "photos", "guard", "schedule", "categoryColor", "destination", "conflicts")
     return {name: made[name] for name in (*names, "active", "name", "shareId")}
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "must be a number between 0 and 100"),
+        ("de", "muss eine Zahl zwischen 0 und 100 sein"),
+    ],
+)
+@pytest.mark.parametrize("typed", ["300", "-5", "many"])
+async def test_what_is_no_percentage_is_refused_as_one(
+    client: Client, world: World, language: str, said: str, typed: str
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    ada = await browser_of(client, world, language=language)
+    page = await ada.open(f"/imports/{made['id']}/edit")
+
+    shown = await press(ada, page, "save", delete_share=typed)
+
+    assert shown.status == 422
+    assert re.search(rf'id="delete_share-error">{said}<', shown.text)
+
+
+async def test_a_number_below_zero_is_refused_as_too_small(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+
+    shown = await press(ada, await ada.open(f"/imports/{made['id']}/edit"), "save", deletes="-5")
+
+    assert 'id="deletes-error">must be at least 0<' in shown.text
+
+
+async def test_targets_are_told_one_after_another_in_one_sentence(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+
+    page = await ada.open(f"/imports/{made['id']}")
+
+    told = page.text.partition("Mailboxes of</dt>")[2].partition("</dd>")[0]
+    names = [str(world.users[t]["displayName"]) for t in world.targets]
+    # A block of its own would put each comma on a line of its own.
+    assert told.count('<bdi class="cut">') == len(names)
+    assert text_of(page).count(", ".join(names)) == 1
 
 
 async def test_deleting_says_first_what_it_removes_and_leads_to_the_run_that_does_it(
