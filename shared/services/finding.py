@@ -148,7 +148,11 @@ class Finding:
         whereabouts = await self._people.find(caller, person)
         places, publications = whereabouts.places, whereabouts.publications
         boxes = dict.fromkeys(box for place in places for box in place.mailboxes)
-        named = [*(p.share for p in publications), *whereabouts.unknown]
+        named = [
+            *(p.share for p in publications),
+            *(o.share for o in whereabouts.left_out),
+            *whereabouts.unknown,
+        ]
         imports = await self._imports(caller, [place.import_id for place in places])
         shares = await self._store.shares.read_many(caller.tenant, named)
         some, silent = await self._named(caller, islice(boxes, NAMED_AT_MOST), Kind.USER)

@@ -13,6 +13,7 @@ from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.records import Store
 from shared.domain.errors import ContactSyncError
 from shared.domain.models import RunTrigger
+from shared.domain.reasons import Reason
 from shared.services.consumers import Consumers
 from shared.services.kept_out import KeptOutPeople, keys_of
 from shared.services.ledger import Ledger
@@ -38,14 +39,26 @@ class Publishing:
     partners: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A share whose sources hold a person whom it does not publish, and why not."""
+
+    share: str
+    reason: Reason
+
+
 @dataclass(slots=True)
 class Whereabouts:
-    """Where a person's contact is; `unknown` names the shares that cannot be read now."""
+    """Where a person's contact is, and which shares leave the person out, and why.
+
+    `unknown` names the shares that cannot be read now.
+    """
 
     person: str
     kept_out: datetime | None
     places: list[Place] = field(default_factory=list)
     publications: list[Publishing] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
 
@@ -95,6 +108,8 @@ class People:
                 continue
             if keys & resolution.contacts.keys():
                 found.publications.append(Publishing(share.value.id, partners))
+            elif reason := resolution.why_omitted(person):
+                found.left_out.append(LeftOut(share.value.id, reason))
         return found
 
     async def keep_out(self, caller: Caller, person: str) -> tuple[datetime, list[str]]:

@@ -21,7 +21,7 @@ from shared.domain.plan import Create, Delete, Update
 from shared.domain.reasons import Reason
 from shared.domain.sharing import ShareInput
 from shared.services.imports import Imports
-from shared.services.kept_out import KINDS, keys_of
+from shared.services.kept_out import keys_of
 from shared.services.mailbox_planning import plan_mailbox, since_last_time
 from shared.services.mailbox_work import MailboxWork, counts_of
 from shared.services.mailboxes import Mailboxes
@@ -162,7 +162,7 @@ class Previews:
         facts = Facts(
             withdrawn=resolution is None,
             published=resolution is not None and key in resolution.contacts,
-            omission=_omission(resolution, person),
+            omission=resolution.why_omitted(person) if resolution is not None else None,
             present=present,
             target=mailbox in targets.mailboxes,
             left_out=targets.left_out.get(mailbox),
@@ -254,12 +254,6 @@ async def _find_place(work: MailboxWork, import_: Import) -> bool:
     work.learn(folder=folder, own_folder=own)
     work.mailbox.in_folder(folder if own else None)
     return folder is not None
-
-
-def _omission(resolution: Resolution | None, person: str) -> Reason | None:
-    id_ = person[2:] if person[:2] in {f"{kind}-" for kind in KINDS} else person
-    found = resolution.omissions.values() if resolution is not None else ()
-    return next((o.reason for o in found if o.id.lower() == id_.lower()), None)
 
 
 def _ill(result: Result | None) -> Reason | None:

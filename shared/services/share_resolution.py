@@ -4,6 +4,7 @@ Reading is all or nothing: a page or group that cannot be read fails the resolut
 no mailbox. People hidden from address lists, and guests, count only if the share names them.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -29,6 +30,12 @@ class Resolution:
     def omit(self, id_: str, reason: Reason) -> None:
         """Note that somebody is left out, or (shortened) not whole."""
         self.omissions[id_, reason] = Omission(id=id_, reason=reason)
+
+    def why_omitted(self, person: str) -> Reason | None:
+        """Why a person, by an object id or a contact's key, is left out; None if that is not so."""
+        ids = {person.lower(), re.sub(r"^[uogc]-", "", person.lower())}
+        found = (o.reason for o in self.omissions.values() if o.id.lower() in ids)
+        return next((reason for reason in found if reason is not Reason.SHORTENED), None)
 
 
 async def resolve(share: ShareInput, session: GraphSession) -> Resolution:

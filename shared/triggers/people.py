@@ -5,6 +5,7 @@ from datetime import datetime
 import azure.functions as func
 
 from shared.domain.models import Model
+from shared.domain.reasons import Reason
 from shared.triggers.http import Call, api
 from shared.triggers.operations import READERS, WRITERS, Answer
 
@@ -25,8 +26,16 @@ class PublishingView(Model):
     partners: list[str]
 
 
+class LeftOutView(Model):
+    """A share that leaves the person out although a source of it holds them, and why."""
+
+    share_id: str
+    reason: Reason
+    remedy: str
+
+
 class PersonView(Model):
-    """Where a person's contact is.
+    """Where a person's contact is, and which shares leave the person out (`leftOut`).
 
     `keptOut` tells since when the person is kept out; `unknown` names the shares that cannot be
     read at the moment.
@@ -36,6 +45,7 @@ class PersonView(Model):
     kept_out: datetime | None
     places: list[PlaceView]
     shares: list[PublishingView]
+    left_out: list[LeftOutView]
     unknown: list[str]
 
 
@@ -64,6 +74,10 @@ async def find_person(call: Call) -> Answer:
             shares=[
                 PublishingView(share_id=p.share, partners=list(p.partners))
                 for p in found.publications
+            ],
+            left_out=[
+                LeftOutView(share_id=o.share, reason=o.reason, remedy=o.reason.remedy)
+                for o in found.left_out
             ],
             unknown=found.unknown,
         )

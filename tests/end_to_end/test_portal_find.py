@@ -1,8 +1,10 @@
 """Finding a person or a mailbox in a browser without scripts."""
 
+import pytest
+
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import HOSTILE, browser_of
-from tests.local.client import Client
+from tests.end_to_end.portal import HOSTILE, browser_of, text_of
+from tests.local.client import Client, Json
 from tests.world import World
 
 
@@ -108,3 +110,51 @@ async def test_a_reader_finds_people_and_removes_none(client: Client, world: Wor
     assert page.status == 200
     assert "/remove" not in page.text
     assert (await rita.open(f"/find/{person}/remove")).status == 403
+
+
+LEFT_OUT: dict[str, tuple[Json, Json, str, str]] = {
+    "disabled": ({"accountEnabled": False}, {}, "disabled", "Account disabled"),
+    "without an address": ({"mail": None}, {}, "no_email", "No mail address"),
+    "hidden": ({"showInAddressList": False}, {}, "hidden", "Hidden from address lists"),
+    "filtered": (
+        {"city": "Bonn"},
+        {"filter": {"city": ["Köln"]}},
+        "filtered",
+        "Left out by the filter",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "more", "reason", "words"), LEFT_OUT.values(), ids=LEFT_OUT)
+async def test_it_says_why_a_share_leaves_somebody_out(
+    world: World, ada: Browser, changes: Json, more: Json, reason: str, words: str
+) -> None:
+    somebody = world.people[0]
+    await world.change(somebody, **changes)
+    share = await world.share(sources={"groups": [{"id": world.group}], **more})
+
+    page = await ada.open(f"/find/{somebody}/everywhere")
+    told = await world.api.get(f"/people/{somebody}")
+
+    assert (told["shares"], told["places"]) == ([], [])
+    (out,) = told["leftOut"]
+    assert (out["shareId"], out["reason"]) == (share["id"], reason)
+    assert f"People {words} {out['remedy']}" in text_of(page)
+    assert f'href="/shares/{share["id"]}"' in page.text
+
+
+async def test_it_says_that_somebody_is_left_out_by_name_or_kept_out(
+    world: World, ada: Browser
+) -> None:
+    excluded, kept_out, nowhere = *world.people[:2], world.targets[0]
+    await world.share(sources={"groups": [{"id": world.group}], "exclude": [excluded]})
+    await world.api.delete(f"/people/{kept_out}", 202)
+
+    said = {
+        id_: text_of(await ada.open(f"/find/{id_}/everywhere"))
+        for id_ in (excluded, kept_out, nowhere)
+    }
+
+    assert "Left out by name" in said[excluded]
+    assert "Kept out" in said[kept_out]
+    assert "No share of yours names this person" in said[nowhere]
