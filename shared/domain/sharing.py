@@ -1,5 +1,6 @@
 """Shares as the API shows them and their table keeps them: sources, field policy, access rule."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -25,6 +26,8 @@ FILTER_ATTRIBUTES: Final = (
     "userType",
 )
 
+
+_GUID: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
 # Said out, as \s is not the same in all dialects of regular expressions.
 _PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\ufeff]+"
@@ -140,15 +143,29 @@ class Sources(Model):
         return self
 
 
+type TenantId = Annotated[str, Field(json_schema_extra={"pattern": _GUID})]
+
+
 class Access(Model):
     """Who may import a share by its id; its own tenant always may.
 
-    With the rule `tenants`, and only with it, `tenants` are named.
+    With the rule `tenants`, and only with it, `tenants` are named, by their ids (GUIDs). At
+    `expires`, which must lie ahead when it is set, the access of all others ends.
     """
 
     rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
-    tenants: Annotated[list[ObjectId], Field(max_length=500)] = []
+    tenants: Annotated[list[TenantId], Field(max_length=500)] = []
     expires: Moment | None = None
+
+    @field_validator("tenants")
+    @classmethod
+    def _ids_of_tenants(cls, value: list[str]) -> list[str]:
+        """As Entra ID writes them in tokens, in small letters; an id that is none never matches."""
+        for id_ in value:
+            if not re.fullmatch(_GUID, id_):
+                message = f"is not a tenant id: {id_[:100]}"
+                raise ValueError(message)
+        return [id_.lower() for id_ in value]
 
     @model_validator(mode="after")
     def _tenants_named(self) -> Self:

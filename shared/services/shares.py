@@ -13,7 +13,7 @@ from shared.adapters.records import (
     Stored,
     few_at_once,
 )
-from shared.domain.errors import Conflict, NotFound
+from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from shared.domain.sharing import Share, ShareInput
 from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.consumers import Consumer, Consumers
@@ -49,9 +49,11 @@ class Shares:
         """Publish a share; the same idempotency `key` again answers the same share.
 
         The way from the id to its owner is written first: a worker that dies in between leaves an
-        id that nobody was told. Raises `Conflict` if the tenant has too many shares.
+        id that nobody was told. Raises `Conflict` if the tenant has too many shares, `InvalidInput`
+        for an end that is past.
         """
         now = self._clock()
+        _require_ahead(wanted.access.expires, now)
         share = Share(
             **{name: getattr(wanted, name) for name in ShareInput.model_fields},
             id=await self._ids.id_for(caller.tenant, "share", key, wanted),
@@ -102,10 +104,15 @@ class Shares:
         patch: Callable[[ShareInput], ShareInput],
         if_match: str | None,
     ) -> Stored[Share]:
-        """Change a share; `PreconditionFailed` if it is not the version that If-Match names."""
+        """Change a share; `PreconditionFailed` if it is not the version that If-Match names.
+
+        An end that is set now must lie ahead; one that has passed stays as it is.
+        """
 
         def changed_by(share: Share) -> Share:
             wanted = patch(share)
+            if wanted.access.expires != share.access.expires:
+                _require_ahead(wanted.access.expires, self._clock())
             given = {name: getattr(wanted, name) for name in ShareInput.model_fields}
             return share.model_copy(update={**given, "changed": self._clock()})
 
@@ -198,3 +205,10 @@ class Shares:
             if known is None or known.value != location:
                 message = "The share of this Idempotency-Key was withdrawn: use a new key."
                 raise Conflict(message) from None
+
+
+def _require_ahead(ends: datetime | None, now: datetime) -> None:
+    """Refuse an end of a share's access that is past: nobody could import it."""
+    if ends is not None and ends <= now:
+        words = "must lie in the future"
+        raise InvalidInput("The access would have ended.", (FieldError("access.expires", words),))

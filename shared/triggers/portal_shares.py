@@ -58,8 +58,10 @@ async def show_share(visit: Visit) -> Page:
     """A share: its id, whom it holds, who may import it, and who does."""
     stored = await visit.app.shares.read(visit.caller, visit.id)
     share = stored.value
+    ends = share.access.expires
     values = {
         "share": share,
+        "expired": ends is not None and ends <= visit.app.clock(),
         "consumers": await visit.app.shares.consumers(visit.caller, visit.id),
         "names": await _names(visit, share.sources.users, [g.id for g in share.sources.groups]),
         "preview": None,

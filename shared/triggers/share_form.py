@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any, Final, Self
 
 from shared.domain.contact import DEFAULT_FIELDS, PUBLISHABLE
@@ -26,7 +27,10 @@ _GROUPS_AS: Final = ("members", "contact", "both")
 
 @dataclass(slots=True)
 class ShareForm:
-    """Everything that the form holds, as text; `typed` is a hand-kept contact not yet added."""
+    """Everything that the form holds, as text; `typed` is a hand-kept contact not yet added.
+
+    `expires` is the last day on which others may import the share, `ends` the stored moment.
+    """
 
     name: str = ""
     etag: str = ""
@@ -45,12 +49,14 @@ class ShareForm:
     rule: str = "anyone-with-id"
     tenants: str = ""
     expires: str = ""
+    ends: str = ""
     blocked: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, share: Share, etag: str) -> Self:
         """What is stored."""
         sources, access = share.sources, share.access
+        ends = access.expires.astimezone(UTC).isoformat() if access.expires else ""
         return cls(
             name=share.name,
             etag=etag,
@@ -65,7 +71,8 @@ class ShareForm:
             fields=list(DEFAULT_FIELDS if share.fields is None else share.fields),
             rule=access.rule,
             tenants="\n".join(access.tenants),
-            expires=access.expires.date().isoformat() if access.expires else "",
+            expires=ends[:10],
+            ends=ends,
             blocked=list(share.blocked),
         )
 
@@ -97,6 +104,7 @@ class ShareForm:
             rule=text("rule") or "anyone-with-id",
             tenants=text("tenants"),
             expires=text("expires"),
+            ends=text("ends"),
             blocked=_once(sent.getlist("blocked")),
         )
 
@@ -142,7 +150,9 @@ class ShareForm:
         if self.rule == "tenants":
             access["tenants"] = _lines(self.tenants)
         if self.expires:
-            access["expires"] = f"{self.expires}T00:00:00Z"
+            # People read "until" with the day in it; a day that was not touched ends as it did.
+            same = self.ends.startswith(f"{self.expires}T")
+            access["expires"] = self.ends if same else f"{self.expires}T23:59:59Z"
         return {
             "name": self.name,
             "sources": {

@@ -1,6 +1,7 @@
 """The API over HTTP: imports, their runs, licenses, and posts that are sent twice."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -31,14 +32,16 @@ async def test_every_share_that_is_not_open_is_refused_in_the_same_words(
     elsewhere = {"rule": "tenants", "tenants": [str(uuid4())]}
     withdrawn = await world.share()
     await world.api.delete(f"/shares/{withdrawn['id']}")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     closed = [
         (await world.share(access=access))["id"]
         for access in (
             {"rule": "tenant"},
             elsewhere,
-            {"rule": "anyone-with-id", "expires": "2020-01-01T00:00:00Z"},
+            {"rule": "anyone-with-id", "expires": tomorrow},
         )
     ]
+    await world.days_pass(2)
 
     refusals = []
     for share in (UNKNOWN, withdrawn["id"], *closed):

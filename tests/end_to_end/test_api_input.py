@@ -8,6 +8,7 @@ from tests.end_to_end.checks import fields, problem, raw
 from tests.local.client import Json
 from tests.world import World
 
+TENANT = "fabfabfa-0000-4000-8000-000000000002"
 BAD_BODIES = {
     "no JSON": b"name=x",
     "nothing": b"",
@@ -90,8 +91,24 @@ WRONG_SHARES: dict[str, tuple[Json, set[str]]] = {
         {"name": "x", "sources": {"allUsers": True}, "fields": ["password"]},
         {"fields"},
     ),
+    "a tenant id that is none": (
+        {
+            "name": "x",
+            "sources": {"allUsers": True},
+            "access": {"rule": "tenants", "tenants": ["contoso.com"]},
+        },
+        {"access.tenants"},
+    ),
+    "an end that is past": (
+        {
+            "name": "x",
+            "sources": {"allUsers": True},
+            "access": {"expires": "2020-01-01T00:00:00Z"},
+        },
+        {"access.expires"},
+    ),
     "tenants that the rule does not use": (
-        {"name": "x", "sources": {"allUsers": True}, "access": {"tenants": ["a"]}},
+        {"name": "x", "sources": {"allUsers": True}, "access": {"tenants": [TENANT]}},
         {"access"},
     ),
     "a filter nobody knows": (

@@ -1,7 +1,11 @@
 """Publishing shares in a browser without scripts."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
+from uuid import uuid4
+
+import pytest
 
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.portal import HOSTILE, browser_of, press, text_of
@@ -60,10 +64,61 @@ async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
 async def test_who_may_import_a_share_is_said_where_no_company_is_named(
     world: World, ada: Browser
 ) -> None:
-    share = await world.share(access={"rule": "tenants", "tenants": ["t-1"]})
+    share = await world.share(access={"rule": "tenants", "tenants": [str(uuid4())]})
 
     for path in ("/shares", f"/shares/{share['id']}"):
         assert "only certain companies" in text_of(await ada.open(path)), path
+
+
+@pytest.mark.parametrize(
+    ("language", "wrong", "past"),
+    [
+        ("en", "is not a tenant id: contoso.com", "must lie in the future"),
+        ("de", "ist keine Mandanten-ID: contoso.com", "muss in der Zukunft liegen"),
+    ],
+)
+async def test_an_access_that_nobody_could_use_is_refused_beside_its_field(
+    client: Client, world: World, language: str, wrong: str, past: str
+) -> None:
+    ada = await browser_of(client, world, language=language)
+    page = await ada.open("/shares/new")
+    fields = {"name": "People", "all_users": "yes"}
+
+    nobody = await press(ada, page, "save", rule="tenants", tenants="contoso.com", **fields)
+    over = await press(ada, page, "save", expires="2020-01-01", **fields)
+
+    assert f'id="tenants-error">{wrong}<' in nobody.text
+    assert f'id="expires-error">{past}<' in over.text
+    assert await world.api.all("/shares") == []
+
+
+async def test_the_last_day_of_a_share_is_included(world: World, ada: Browser) -> None:
+    today = datetime.now(UTC).date()
+    page = await ada.open("/shares/new")
+    await press(ada, page, "save", name="People", all_users="yes", expires=today.isoformat())
+
+    (share,) = await world.api.all("/shares")
+
+    assert share["access"]["expires"] == f"{today}T23:59:59Z"
+    form = (await ada.open(f"/shares/{share['id']}/edit")).form(f"/shares/{share['id']}/edit")
+    assert ("expires", today.isoformat()) in form.fields
+
+
+async def test_a_share_that_has_ended_says_so_and_can_still_be_renamed(
+    client: Client, world: World
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    share = await world.share(access={"rule": "anyone-with-id", "expires": soon})
+    await world.days_pass(2)
+    ada = await browser_of(client, world)
+    path = f"/shares/{share['id']}"
+
+    shown = await press(ada, await ada.open(f"{path}/edit"), "save", name="As it was")
+
+    assert "The share is changed." in text_of(shown)
+    assert "ended on" in text_of(shown)
+    kept = (await world.api.get(path))["access"]["expires"]
+    assert datetime.fromisoformat(kept) == datetime.fromisoformat(soon)
 
 
 async def test_contacts_of_no_directory_are_added_changed_and_taken_out(

@@ -14,6 +14,8 @@ from shared.domain.reasons import Reason
 from shared.domain.sharing import Access, ShareInput
 from shared.services.changes import merge_patch, require_match, require_storable
 
+FRIEND = "fabfabfa-0000-4000-8000-000000000002"
+SOMEBODY = "c0c0c0c0-0000-4000-8000-000000000003"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SHARE = {"name": "People", "sources": {"allUsers": True}}
 IMPORT = {"name": "Import", "shareId": "a" * 32, "targets": {"users": ["u1"]}}
@@ -34,7 +36,8 @@ def without_nulls(value: Any) -> Any:
     "access",
     [
         {"rule": "tenants"},
-        {"rule": "anyone-with-id", "tenants": ["t"]},
+        {"rule": "anyone-with-id", "tenants": [FRIEND]},
+        {"rule": "tenants", "tenants": ["friend.example"]},
         {"rule": "everybody"},
         {"expires": "2026-11-23T00:00:00"},
     ],
@@ -60,7 +63,7 @@ def test_an_import_has_an_own_folder_and_a_guard_unless_told_otherwise() -> None
 
 @given(
     rule=st.sampled_from(["tenant", "anyone-with-id", "tenants"]),
-    tenant=st.sampled_from(["friend", "somebody"]),
+    tenant=st.sampled_from([FRIEND, FRIEND.upper(), SOMEBODY]),
     days=st.none() | st.integers(-3, 3),
 )
 def test_a_share_admits_its_publisher_always_and_others_by_its_rule(
@@ -71,10 +74,10 @@ def test_a_share_admits_its_publisher_always_and_others_by_its_rule(
     access = Access(rule=rule, tenants=tenants, expires=expires)
 
     open_still = expires is None or expires > NOW
-    open_to_friend = rule == "anyone-with-id" or "friend" in tenants
+    open_to_friend = rule == "anyone-with-id" or FRIEND in [t.lower() for t in tenants]
 
     assert access.admits("publisher", "publisher", NOW)
-    assert access.admits("friend", "publisher", NOW) == (open_still and open_to_friend)
+    assert access.admits(FRIEND, "publisher", NOW) == (open_still and open_to_friend)
 
 
 @pytest.mark.parametrize("reason", Reason)
