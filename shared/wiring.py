@@ -215,6 +215,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     runs = Runs(store, clock, imports, licenses, run_queue.queue, addresses)
     previews = Previews(store, graph, shares, imports, publications, mailboxes, clock)
     people = People(store, states, publications, consumers, kept_out, run_queue, ledger, clock)
+    finding = Finding(store, states, directory_search, people, previews, runs, seats)
     holdings = Holdings(tables)
     tokens = AccessTokens(http, settings.entra_authority, settings.client_id)
     joining = Joining(
@@ -248,12 +249,12 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         licenses=licenses,
         runs=runs,
         histories=Histories(store, clock),
-        result_files=ResultFiles(runs),
+        result_files=ResultFiles(runs, finding),
         decisions=Decisions(store, ledger, run_queue.send, run_queue.queue),
         previews=previews,
         adoptions=Adoptions(imports, publications, mailboxes, ledger),
         people=people,
-        finding=Finding(store, states, directory_search, people, previews, runs, seats),
+        finding=finding,
         overviews=Overviews(store, tenants, licenses, clock),
         leaving=Leaving(store, holdings, states, queues, run_queue, consumers, ledger, clock),
         timetable=Timetable(store, run_queue, tenants, settings.terms, clock),

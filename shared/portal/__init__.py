@@ -5,6 +5,7 @@ since the Content-Security-Policy allows neither.
 """
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,7 @@ __all__ = [
     "preferred",
     "render",
     "static_file",
+    "words",
 ]
 
 _HERE: Final = Path(__file__).parent
@@ -32,6 +34,14 @@ _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/sv
 def render(template: str, language: str, **values: Any) -> str:
     """A page by the name of its template, in a language; a value that it lacks is an error."""
     return _environment(language).get_template(f"{template}.html").render(values)
+
+
+def words(table: str, language: str) -> Mapping[str, Any]:
+    """What pages call the codes of the API: a table of `words.html`, in a language."""
+    found: Mapping[str, Any] = getattr(
+        _environment(language).get_template("words.html").module, table
+    )
+    return found
 
 
 @cache

@@ -1,12 +1,14 @@
 """A run's results as a file for spreadsheet programs."""
 
 import codecs
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from shared.adapters.identity import Caller
 from shared.domain.models import Outcome, Result
 from shared.domain.spreadsheet import Cell, Delimiter, csv_lines
+from shared.services.finding import Finding
 from shared.services.runs import Runs
 
 MAX_ROWS: Final = 50_000
@@ -29,14 +31,51 @@ _HEADINGS: Final = (
     "milliseconds",
     "ended",
 )
+_PEOPLE: Final = (
+    "address",
+    "outcome",
+    "reason",
+    "remedy",
+    "created",
+    "updated",
+    "deleted",
+    "unchanged",
+    "photos",
+    "rejected",
+    "ended",
+)
+"""The columns of a file in words; the other ones stand behind them, for programs."""
+_CODES: Final = ("mailbox", "outcome", "reason", "graphRequests", "throttled", "milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a language calls the columns of a file, its outcomes and reasons; and their remedies."""
+
+    headings: Mapping[str, str]
+    outcomes: Mapping[str, str]
+    reasons: Mapping[str, str]
+    remedy: Callable[[str], str]
+
+    def told(self, cells: Mapping[str, Cell]) -> dict[str, Cell]:
+        """The cells of a row in words."""
+        reason = str(cells["reason"])
+        return {
+            **cells,
+            "address": cells["address"] or cells["mailbox"],
+            "outcome": self.outcomes[str(cells["outcome"])],
+            "reason": self.reasons.get(reason, reason),
+            "remedy": self.remedy(str(cells["remedy"])),
+        }
 
 
 class ResultFiles:
     """Files of the caller's tenant's runs; nothing is kept of them."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, finding: Finding) -> None:
         """Read the results from these."""
         self._runs = runs
+        self._finding = finding
 
     async def parts(
         self,
@@ -44,18 +83,29 @@ class ResultFiles:
         run: str,
         outcome: Outcome | None = None,
         delimiter: Delimiter = ",",
+        *,
+        text: str = "",
+        words: Words | None = None,
     ) -> AsyncIterator[bytes]:
         """The file (UTF-8 with its mark, which Excel needs) in parts of 1,000 results.
 
-        It ends after 50,000. Raises `NotFound` if the tenant has no such run.
+        It holds the results of one `outcome`, or of the mailboxes that a `text` may mean, or all;
+        in `words`, if there are any, with the codes behind them. It ends after 50,000. Raises
+        `NotFound` if the tenant has no such run.
         """
-        yield codecs.BOM_UTF8 + csv_lines([_HEADINGS], delimiter).encode()
+        headings = [words.headings[name] for name in _PEOPLE] if words else []
+        headings += _CODES if words else _HEADINGS
+        yield codecs.BOM_UTF8 + csv_lines([headings], delimiter).encode()
         token, count = None, 0
         while count < MAX_ROWS:
-            page = await self._runs.results(caller, run, _PAGE, token, outcome)
+            page = (
+                await self._finding.results(caller, run, text, outcome)
+                if text
+                else await self._runs.results(caller, run, _PAGE, token, outcome)
+            )
             results = [stored.value for stored in page.listing.items]
-            rows = (_row(result, page.addresses.get(result.mailbox, "")) for result in results)
-            yield csv_lines(rows, delimiter).encode()
+            cells = (_cells(r, page.addresses.get(r.mailbox, "")) for r in results)
+            yield csv_lines((_row(each, words) for each in cells), delimiter).encode()
             token, count = page.listing.token, count + len(results)
             if token is None:
                 return
@@ -66,14 +116,25 @@ class ResultFiles:
         run: str,
         outcome: Outcome | None = None,
         delimiter: Delimiter = ",",
+        *,
+        text: str = "",
+        words: Words | None = None,
     ) -> bytes:
         """The same file at once."""
-        return b"".join([part async for part in self.parts(caller, run, outcome, delimiter)])
+        parts = self.parts(caller, run, outcome, delimiter, text=text, words=words)
+        return b"".join([part async for part in parts])
 
 
-def _row(result: Result, address: str) -> tuple[Cell, ...]:
+def _row(cells: Mapping[str, Cell], words: Words | None) -> list[Cell]:
+    if words is None:
+        return [cells[name] for name in _HEADINGS]
+    told = words.told(cells)
+    return [told[name] for name in _PEOPLE] + [cells[name] for name in _CODES]
+
+
+def _cells(result: Result, address: str) -> dict[str, Cell]:
     counts = result.contacts
-    return (
+    values = (
         result.mailbox,
         address,
         str(result.outcome),
@@ -90,3 +151,4 @@ def _row(result: Result, address: str) -> tuple[Cell, ...]:
         result.milliseconds,
         result.ended.isoformat(timespec="seconds"),
     )
+    return dict(zip(_HEADINGS, values, strict=True))

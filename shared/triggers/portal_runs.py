@@ -9,11 +9,13 @@ from typing import Annotated, Any, Final
 import azure.functions as func
 from pydantic import BeforeValidator, Field
 
+from shared import portal
 from shared.adapters.records import Listing, few_at_once
 from shared.domain.errors import CallerError, NeedsAdmin, NotFound, PassingError
 from shared.domain.models import Import, Model, Outcome, Run, RunStatus
 from shared.domain.spreadsheet import Delimiter
 from shared.services.directory_search import Kind
+from shared.services.result_files import Words
 from shared.services.runs import ResultPage
 from shared.triggers.http import validated
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
@@ -86,9 +88,8 @@ async def show_runs(visit: Visit) -> Page:
 async def show_run(visit: Visit) -> Page:
     """A run: how far it is or how it ended, and each mailbox with its reason and remedy."""
     run = (await visit.app.runs.read(visit.caller, visit.id)).value
-    outcome = visit.query.get("outcome", "")
-    wanted = Outcome(outcome) if outcome in list(Outcome) else None
-    search = visit.query.get("q", "").strip()
+    wanted, search = _filter(visit)
+    outcome = str(wanted or "")
     values: dict[str, Any] = {
         "run": run,
         "import": (await _names(visit, [run])).get(run.import_id),
@@ -123,9 +124,15 @@ async def show_run(visit: Visit) -> Page:
 
 @page(bp, "GET", "runs/{id}/results.csv", READERS)
 async def download_results(visit: Visit) -> Page:
-    """The results as a file for spreadsheet programs, with the delimiter that they expect."""
+    """The results that the page shows, as a file for spreadsheet programs, in its language.
+
+    Those of that language expect the delimiter.
+    """
     delimiter: Delimiter = ";" if visit.language == "de" else ","
-    content = await visit.app.result_files.whole(visit.caller, visit.id, None, delimiter)
+    outcome, text = _filter(visit)
+    content = await visit.app.result_files.whole(
+        visit.caller, visit.id, outcome, delimiter, text=text, words=_words(visit)
+    )
     return Page(file=File("contact-sync-results.csv", "text/csv", content))
 
 
@@ -161,6 +168,35 @@ async def retry_failed(visit: Visit) -> Page:
     """Run the mailboxes that failed again."""
     stored, _ = await visit.app.decisions.retry(visit.caller, visit.id)
     return done(f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are tried again."))
+
+
+def _filter(visit: Visit) -> tuple[Outcome | None, str]:
+    """The outcome and the text to which a page, or a file, of results is narrowed."""
+    outcome = visit.query.get("outcome", "")
+    return Outcome(outcome) if outcome in list(Outcome) else None, visit.query.get("q", "").strip()
+
+
+def _words(visit: Visit) -> Words:
+    headings = {
+        "address": visit.gettext("Mailbox"),
+        "outcome": visit.gettext("Outcome"),
+        "reason": visit.gettext("Why"),
+        "remedy": visit.gettext("What to do"),
+        "created": visit.gettext("Created"),
+        "updated": visit.gettext("Updated"),
+        "deleted": visit.gettext("Deleted"),
+        "unchanged": visit.gettext("Unchanged"),
+        "photos": visit.gettext("Photos"),
+        "rejected": visit.gettext("Refused by Exchange"),
+        "ended": visit.gettext("Ended"),
+    }
+    outcomes = portal.words("outcomes", visit.language)
+    return Words(
+        headings,
+        {code: called for code, (_, called) in outcomes.items()},
+        portal.words("reasons", visit.language),
+        portal.message(visit.language),
+    )
 
 
 async def _names(visit: Visit, runs: list[Run], known: Sequence[Import] = ()) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Pages: the company itself: its consent, roles, audit, export of all that is held, and leaving."""
 
+import re
 from typing import Annotated, Any, Final
 
 import azure.functions as func
@@ -74,17 +75,41 @@ async def show_audit(visit: Visit) -> Page:
 
 @page(bp, "GET", "settings/export", WRITERS)
 async def show_export(visit: Visit) -> Page:
-    """What is held of the company, to be stored as files."""
-    return Page("settings/export", {"part": visit.query.get("part", "")})
+    """What is held of the company, as files, one part after another.
+
+    Where the next part begins is known once this one is read. No file is larger than one that a
+    worker holds with ease, however much there is.
+    """
+    part, number = visit.query.get("part", ""), _part_number(visit)
+    rows, token = await _part(visit, part)
+    first = (number - 1) * _PART + 1
+    values = {
+        "part": part,
+        "number": number,
+        "first": first,
+        "last": first + len(rows) - 1,
+        "next": token,
+    }
+    return Page("settings/export", values)
 
 
 @page(bp, "GET", "settings/export.json", WRITERS)
 async def download_export(visit: Visit) -> Page:
     """A part of all that is held of the company, row by row; `next` begins the part after it."""
-    token: str | None = visit.query.get("part") or None
+    rows, token = await _part(visit, visit.query.get("part", ""))
+    content = {"tenant": visit.caller.tenant, "items": rows, "next": token}
+    body = orjson.dumps(content, option=orjson.OPT_INDENT_2)
+    name = f"contact-sync-part-{_part_number(visit)}.json"
+    return Page(file=File(name, "application/json", body))
+
+
+async def _part(visit: Visit, part: str) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of a part, and where the next one begins; a part is whole but for the last."""
+    token: str | None = part or None
     rows: list[dict[str, Any]] = []
     while len(rows) < _PART:
-        found = await visit.app.holdings.page(visit.caller.tenant, _AT_ONCE, token)
+        size = min(_AT_ONCE, _PART - len(rows))
+        found = await visit.app.holdings.page(visit.caller.tenant, size, token)
         rows += [
             {"table": h.table, "partition": h.partition, "row": h.row, "value": h.value}
             for h in found.items
@@ -92,9 +117,13 @@ async def download_export(visit: Visit) -> Page:
         token = found.token
         if token is None:
             break
-    content = {"tenant": visit.caller.tenant, "items": rows, "next": token}
-    body = orjson.dumps(content, option=orjson.OPT_INDENT_2)
-    return Page(file=File("contact-sync.json", "application/json", body))
+    return rows, token
+
+
+def _part_number(visit: Visit) -> int:
+    """Which part it is, as pages count them; it only names it."""
+    given = visit.query.get("number", "")
+    return max(1, int(given)) if re.fullmatch(r"[0-9]{1,6}", given) else 1
 
 
 @page(bp, "GET", "settings/leave", WRITERS, leaving=True)

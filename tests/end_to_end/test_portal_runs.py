@@ -1,10 +1,14 @@
 """Runs in a browser without scripts: what happened, why, and what an admin decides."""
 
 import csv
+import html
 import io
+import re
 
 import pytest
 
+from shared import portal
+from shared.domain.reasons import Reason
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.portal import HOSTILE, browser_of
 from tests.local.client import Client
@@ -151,7 +155,40 @@ async def test_a_file_of_results_runs_no_formula(client: Client, world: World) -
     assert "attachment" in got.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(got.text.removeprefix("\ufeff")), delimiter=";"))
     assert {row["outcome"] for row in rows} == {"succeeded"}
-    assert any(row["address"].startswith("'=") for row in rows)
+    assert any(row["Postfach"].startswith("'=") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("language", "delimiter", "heading", "told"),
+    [("en", ",", "Outcome", "failed"), ("de", ";", "Ergebnis", "fehlgeschlagen")],
+)
+async def test_a_file_of_results_is_what_the_page_shows_in_its_language(
+    client: Client, world: World, language: str, delimiter: str, heading: str, told: str
+) -> None:
+    await client.fault(f"/users/{world.targets[0]}/", {"status": 403}, times=1000)
+    made = await world.import_((await world.share())["id"])
+    await client.clear_faults()
+    ada = await browser_of(client, world, language=language)
+
+    async def rows_of(query: str) -> list[dict[str, str]]:
+        page = await ada.open(f"/runs/{made['firstRun']}?{query}")
+        (link,) = re.findall(r'href="(/runs/[^"]*/results.csv[^"]*)"', page.text)
+        got = await ada.open(html.unescape(link))
+        return list(
+            csv.DictReader(io.StringIO(got.text.removeprefix("\ufeff")), delimiter=delimiter)
+        )
+
+    everything = await rows_of("")
+    failed = await rows_of("outcome=failed")
+    searched = await rows_of(f"q={world.users[world.targets[1]]['mail']}")
+
+    assert {row["mailbox"] for row in everything} == set(world.targets)
+    (row,) = failed
+    assert (row["mailbox"], row["outcome"], row[heading]) == (world.targets[0], "failed", told)
+    assert row["reason"] == "access_denied"
+    remedy = portal.message(language)(Reason.ACCESS_DENIED.remedy)
+    assert remedy in row.values()
+    assert [row["mailbox"] for row in searched] == [world.targets[1]]
 
 
 async def test_a_reader_looks_on_and_decides_nothing(client: Client, world: World) -> None:

@@ -1,11 +1,23 @@
 """The company's own pages in a browser without scripts: consent, audit, export, leaving."""
 
 import json
+import re
+from html import unescape
+from itertools import batched
 
-from tests.end_to_end.browser import Browser
+from azure.data.tables.aio import TableServiceClient
+
+from tests.end_to_end.browser import Browser, Shown
 from tests.end_to_end.portal import browser_of, press, text_of
 from tests.local.client import Client
+from tests.local.cloud import LocalCloud
 from tests.world import World
+
+
+def link_to(page: Shown, words: str) -> str:
+    """Where the link or button of these words leads."""
+    (href,) = re.findall(rf'<a [^>]*href="([^"]*)"[^>]*>{words}</a>', page.text)
+    return unescape(href)
 
 
 async def test_the_consent_is_checked_and_told(client: Client, world: World, ada: Browser) -> None:
@@ -72,6 +84,39 @@ async def test_everything_that_is_held_is_stored_as_a_file(world: World, ada: Br
     held = json.loads(got.text)
     assert (held["tenant"], held["next"]) == (world.tenant, None)
     assert share["id"] in {item["row"] for item in held["items"]}
+
+
+async def test_more_than_a_file_holds_is_offered_part_by_part(
+    cloud: LocalCloud, world: World, ada: Browser
+) -> None:
+    rows = [f"{number:032x}" for number in range(5_100)]
+
+    def kept_out(row: str) -> dict[str, str]:
+        body = json.dumps({"person": row, "since": "2026-11-23T00:00:00Z"})
+        return {"PartitionKey": world.tenant, "RowKey": row, "body00": body}
+
+    async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
+        for some in batched(rows, 100, strict=True):
+            await tables.get_table_client("KeptOut").submit_transaction(
+                [("upsert", kept_out(row)) for row in some]
+            )
+
+    page = await ada.open("/settings/export")
+    last = await ada.open(link_to(page, "Go to part 2"))
+    files = [
+        await ada.open(link_to(page, "Download part 1")),
+        await ada.open(link_to(last, "Download part 2")),
+    ]
+
+    assert "Rows 1 to 5,000." in text_of(page)
+    assert "Rows 5,001 to 5,1" in text_of(last)
+    assert "This is the last part." in text_of(last)
+    assert "contact-sync-part-2.json" in files[1].headers["content-disposition"]
+    parts = [json.loads(file.text) for file in files]
+    assert len(parts[0]["items"]) == 5_000
+    assert parts[1]["next"] is None
+    held = [item["row"] for part in parts for item in part["items"] if item["table"] == "KeptOut"]
+    assert sorted(held) == rows
 
 
 async def test_leaving_wants_the_companys_own_id_and_then_removes_all(
