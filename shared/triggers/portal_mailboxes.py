@@ -20,14 +20,14 @@ async def show_mailbox_preview(visit: Visit) -> Page:
     """What the next run would do in a mailbox, once one is chosen."""
     values = await _asked(visit)
     values["preview"] = None
-    if values["mailbox"] and not values["silent"]:
+    if values["mailbox"]:
         try:
             values["preview"] = await visit.app.previews.plan(
-                visit.caller, visit.id, mailbox_of(values["mailbox"])
+                visit.caller, visit.id, values["mailbox"]
             )
         except ContactSyncError as error:
-            values["silent"] = visit.trouble(error)
-    return Page("imports/preview", values, 422 if values["silent"] else 200)
+            values |= _told(visit, error)
+    return Page("imports/preview", values, _status(values))
 
 
 @page(bp, "GET", "imports/{id}/adopt", WRITERS)
@@ -45,8 +45,6 @@ async def adopt(visit: Visit) -> Page:
         made = await visit.app.adoptions.adopt(
             visit.caller, visit.id, _wanted(mailbox, folder, str(form.get("confirm", "")))
         )
-    except NotFound:
-        raise
     except ContactSyncError as error:
         return await _adoption(visit, error)
     num = made.adopted or 0
@@ -63,7 +61,7 @@ async def _adoption(visit: Visit, error: ContactSyncError | None = None) -> Page
     folder = str(visit.form.get("folder", visit.query.get("folder", "")))
     values |= {"folder": folder, "adoption": None}
     own = values["import_"].destination.folder is not None
-    if values["mailbox"] and not values["silent"] and (folder or not own):
+    if values["mailbox"] and (folder or not own):
         try:
             values["adoption"] = await visit.app.adoptions.adopt(
                 visit.caller, visit.id, _wanted(values["mailbox"], folder)
@@ -71,22 +69,23 @@ async def _adoption(visit: Visit, error: ContactSyncError | None = None) -> Page
         except ContactSyncError as refused:
             error = error or refused
     if error is not None:
-        values["silent"] = visit.trouble(error)
-    return Page("imports/adopt", values, 422 if values["silent"] else 200)
+        values |= _told(visit, error)
+    return Page("imports/adopt", values, _status(values))
 
 
 async def _asked(visit: Visit) -> dict[str, Any]:
-    """The import, the text that is looked for or the mailbox that was chosen."""
+    """The import, the text that is looked for or the mailbox that was chosen, if it is one."""
     import_ = (await visit.app.imports.read(visit.caller, visit.id)).value
     mailbox = str(visit.form.get("mailbox", visit.query.get("mailbox", "")))
     text = visit.query.get("q", "")
     hits, silent = await found(visit, "" if mailbox else text, None, ("users",))
+    errors: dict[str, str] = {}
     if mailbox:
         try:
             mailbox = mailbox_of(mailbox)
         except CallerError as error:
-            silent = visit.trouble(error)
-    names = await visit.addresses([mailbox]) if mailbox and not silent else {}
+            mailbox, errors = "", {"q": visit.trouble(error)}
+    names = await visit.addresses([mailbox])
     return {
         "import_": import_,
         "q": text,
@@ -94,7 +93,23 @@ async def _asked(visit: Visit) -> dict[str, Any]:
         "address": names.get(mailbox, mailbox),
         "found": [(id_.removeprefix("users:"), name, detail) for id_, name, detail in hits],
         "silent": silent,
+        "errors": errors,
     }
+
+
+def _told(visit: Visit, error: ContactSyncError) -> dict[str, Any]:
+    """What is wrong: beside the field that is meant, or above them all if it is none of them."""
+    if isinstance(error, NotFound):
+        # The import is there: it was read before.
+        return {"errors": {"folder": visit.trouble(error)}}
+    fields = {"mailbox": "q", "folder": "folder"}
+    wrong = visit.wrong(error) if isinstance(error, CallerError) else {}
+    errors = {fields[path]: text for path, text in wrong.items() if path in fields}
+    return {"errors": errors} if errors else {"silent": visit.trouble(error)}
+
+
+def _status(values: dict[str, Any]) -> int:
+    return 422 if values["silent"] or values["errors"] else 200
 
 
 def _wanted(mailbox: str, folder: str, confirm: str | None = None) -> AdoptionInput:

@@ -323,6 +323,33 @@ async def test_another_tools_contacts_are_taken_over_once_confirmed(
     assert len(await client.folder(world.tenant, mailbox)) == 1
 
 
+async def test_what_is_wrong_with_a_mailbox_or_a_folder_is_told_beside_its_field(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"], active=False)
+    at, mailbox = f"/imports/{made['id']}", world.targets[0]
+
+    no_target = await ada.open(f"{at}/preview?mailbox={world.people[0]}")
+    no_id = await ada.open(f"{at}/adopt?mailbox=a/b")
+    no_folder = await ada.open(f"{at}/adopt?mailbox={mailbox}&folder=Nowhere")
+    form = no_folder.form(f"{at}/adopt")
+    token = dict(no_folder.form("/sign-out").fields)["token"]
+    fields = [*form.fields, ("token", token), ("confirm", "x")]
+    sent = await ada.open(f"{at}/adopt", "POST", fields)
+
+    for page, field, said in (
+        (no_target, "q", "The import does not aim at this mailbox."),
+        (no_id, "q", "does not have the right form"),
+        (no_folder, "folder", "The mailbox has no contact folder of this name."),
+        (sent, "folder", "The mailbox has no contact folder of this name."),
+    ):
+        assert page.status == 422, said
+        assert f'id="{field}-error">{said}' in page.text
+        assert re.search(rf'<input id="{field}"[^>]* aria-invalid="true"', page.text)
+        assert f'<a href="#{field}">' in page.text
+    assert ("folder", "Nowhere") in sent.form(f"{at}/adopt").fields
+
+
 async def test_a_reader_sees_everything_and_changes_nothing(client: Client, world: World) -> None:
     rita = await browser_of(client, world, "Reader")
     made = await world.import_((await world.share())["id"])
