@@ -16,6 +16,7 @@ from shared.domain.permissions import PERMISSIONS
 from shared.domain.reasons import Reason
 from shared.portal.formats import filters
 from shared.portal.languages import catalogs
+from shared.services.publications import NOT_OPEN
 
 SHARED = Path(portal.__file__).parents[1]
 PLACE = re.compile(r"%\(\w+\)s")
@@ -83,6 +84,7 @@ def test_a_sentence_with_values_in_it_is_found() -> None:
 
     assert german("There is no share 'abc' in your tenant.").startswith("Unter der Kennung 'abc'")
     assert german("Input should be less than or equal to 12") == "darf höchstens 12 sein"
+    assert german(NOT_OPEN).startswith("Unter dieser Kennung")
     assert german("Nobody has written this.") == "Nobody has written this."
     assert portal.message("en")("Not found") == "Not found"
 
