@@ -109,6 +109,10 @@ class Finding:
         mailboxes = await self._directory.mailboxes(caller, text)
         return Listing(tuple(await self._store.seats.read_many(caller.tenant, mailboxes)), None)
 
+    async def filled(self, caller: Caller, import_id: str) -> tuple[int, int]:
+        """How many mailboxes hold contacts of an import, and how many contacts these are."""
+        return await self._states.held(caller.tenant, import_id)
+
     async def mailbox(self, caller: Caller, mailbox: str) -> MailboxView:
         """Which imports fill a mailbox, their last results there, and its seat."""
         named = await self._directory.name(caller, [mailbox], [Kind.USER])

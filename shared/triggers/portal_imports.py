@@ -10,7 +10,7 @@ import azure.functions as func
 
 from shared.adapters.records import Stored
 from shared.domain.errors import CallerError, NotFound, PreconditionFailed
-from shared.domain.models import Import, ImportInput, Run, RunStatus, TenantStatus
+from shared.domain.models import Import, ImportInput, Run, TenantStatus
 from shared.domain.schedule import hours_in_force, next_due
 from shared.services.publications import Origin
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
@@ -30,7 +30,8 @@ class ImportRow:
     """An import as lists and its own page tell of it.
 
     `state` is removed, resting, held, paused, running or active; `last` its last run that ended,
-    `now` the one under way, `next` when it runs again by itself.
+    `now` the one under way, `next` when it runs again by itself, `mailboxes` how many it went
+    through when it last went through all (None before).
     """
 
     import_: Import
@@ -39,19 +40,7 @@ class ImportRow:
     last: Run | None
     now: Run | None
     next: datetime | None
-
-    @property
-    def mailboxes(self) -> int | None:
-        """How many mailboxes it filled at last; None before its first run has ended."""
-        return self.last.mailboxes.total if self.last is not None else None
-
-    @property
-    def contacts(self) -> int | None:
-        """How many contacts it had in all mailboxes after its last run; None if unknown."""
-        if self.last is None or self.last.status is not RunStatus.SUCCEEDED:
-            return None
-        counts = self.last.contacts
-        return counts.created + counts.updated + counts.unchanged
+    mailboxes: int | None
 
 
 @page(bp, "GET", "imports", READERS)
@@ -200,7 +189,14 @@ async def _form(
 async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
     stored = await visit.app.imports.read(visit.caller, visit.id)
     (row,) = await _rows(visit, [stored.value])
-    values = {"row": row, "etag": stored.etag, "errors": visit.wrong(error)}
+    mailboxes, contacts = await visit.app.finding.filled(visit.caller, stored.value.id)
+    values = {
+        "row": row,
+        "mailboxes": mailboxes,
+        "contacts": contacts,
+        "etag": stored.etag,
+        "errors": visit.wrong(error),
+    }
     return Page("imports/delete", values, 422 if error is not None else 200)
 
 
@@ -233,6 +229,7 @@ async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
                 by_id.get(import_.last_run or ""),
                 running,
                 None if rests else next_due(moment, hours),
+                await _mailboxes(visit, by_id.get(import_.last_run or "")),
             )
         )
     return rows
@@ -246,6 +243,13 @@ def _state(visit: Visit, import_: Import, running: Run | None) -> str:
     if import_.held_run is not None:
         return "held"
     return "active" if import_.active else "paused"
+
+
+async def _mailboxes(visit: Visit, run: Run | None) -> int | None:
+    """The mailboxes of a run; of a retry, which goes through some, those of the run it repeats."""
+    while run is not None and run.retries is not None:
+        run = await _run(visit, run.retries)
+    return run.mailboxes.total if run is not None else None
 
 
 async def _run(visit: Visit, run: str) -> Run | None:
