@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from shared.domain.errors import ContactSyncError
+from shared.services.directory_search import Kind
 from shared.triggers.operations import READERS, WRITERS
 from shared.triggers.pages import page
 from shared.triggers.sessions import Undo
@@ -54,8 +55,9 @@ async def show_whereabouts(visit: Visit) -> Page:
 
 @page(bp, "GET", "find/{id}/remove", WRITERS)
 async def show_person_removal(visit: Visit) -> Page:
-    """What removing a person means."""
-    return Page("find/remove", {"id": visit.id})
+    """What removing a person means, and of whom."""
+    names = await visit.names([visit.id], *Kind)
+    return Page("find/remove", {"id": visit.id, "called": names.get(visit.id, visit.id)})
 
 
 @page(bp, "POST", "find/{id}/remove", WRITERS)

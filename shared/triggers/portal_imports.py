@@ -10,7 +10,7 @@ import azure.functions as func
 
 from shared.adapters.records import Stored
 from shared.domain.errors import CallerError, NotFound, PreconditionFailed
-from shared.domain.models import Import, ImportInput, Run, TenantStatus
+from shared.domain.models import Import, ImportInput, Run, RunStatus, TenantStatus
 from shared.domain.schedule import hours_in_force, next_due
 from shared.services.publications import Origin
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
@@ -29,15 +29,16 @@ _NAMED: Final = 20
 class ImportRow:
     """An import as lists and its own page tell of it.
 
-    `state` is removed, resting, held, paused, running or active; `last` its last run that ended,
-    `now` the one under way, `next` when it runs again by itself, `mailboxes` how many it went
-    through when it last went through all (None before).
+    `state` is resting, held, paused, running or active; `last` its last run that ended, `held` the
+    one that waits for a decision, `now` the one under way, `next` when it runs again by itself,
+    `mailboxes` how many it went through when it last went through all (None before).
     """
 
     import_: Import
     state: str
     origin: Origin
     last: Run | None
+    held: Run | None
     now: Run | None
     next: datetime | None
     mailboxes: int | None
@@ -202,7 +203,7 @@ async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
 
 async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
     shares = list(dict.fromkeys(i.share_id for i in imports))
-    ended = [i.last_run for i in imports if i.last_run is not None]
+    ended = {run for i in imports for run in (i.last_run, i.held_run) if run is not None}
     if not imports:
         return []
     one = imports[0].id if len(imports) == 1 else None
@@ -210,15 +211,18 @@ async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
     origins = await asyncio.gather(
         *(visit.app.publications.origin(visit.caller, share) for share in shares)
     )
-    last = await asyncio.gather(*(_run(visit, run) for run in ended))
+    told = await asyncio.gather(*(_run(visit, run) for run in ended))
     by_share = dict(zip(shares, origins, strict=True))
-    by_id = {run.id: run for run in last if run is not None}
+    by_id = {run.id: run for run in told if run is not None}
     now = {stored.value.import_id: stored.value for stored in under_way}
     plan, moment = await visit.app.licenses.plan(visit.caller), visit.app.clock()
     rows: list[ImportRow] = []
     for import_ in imports:
-        running = now.get(import_.id)
-        state = _state(visit, import_, running)
+        running, last = now.get(import_.id), by_id.get(import_.last_run or "")
+        # A run may hold some mailboxes only, and one that held them all may be decided by now.
+        asking = (run for run in (last, by_id.get(import_.held_run or "")) if run is not None)
+        held = next((run for run in asking if run.status is RunStatus.HELD), None)
+        state = _state(visit, import_, running, held)
         hours = hours_in_force(import_.schedule.every_hours, plan)
         rests = not import_.active or state == "resting"
         rows.append(
@@ -226,21 +230,22 @@ async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
                 import_,
                 state,
                 by_share[import_.share_id],
-                by_id.get(import_.last_run or ""),
+                last,
+                held,
                 running,
                 None if rests else next_due(moment, hours),
-                await _mailboxes(visit, by_id.get(import_.last_run or "")),
+                await _mailboxes(visit, last),
             )
         )
     return rows
 
 
-def _state(visit: Visit, import_: Import, running: Run | None) -> str:
+def _state(visit: Visit, import_: Import, running: Run | None, held: Run | None) -> str:
     if visit.tenant is not None and visit.tenant.status is TenantStatus.DISCONNECTED:
         return "resting"
     if running is not None:
         return "running"
-    if import_.held_run is not None:
+    if held is not None:
         return "held"
     return "active" if import_.active else "paused"
 

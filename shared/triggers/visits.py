@@ -145,12 +145,12 @@ class Visit:
                 return self.gettext("Microsoft does not answer now. Try again in a minute.")
         raise error
 
-    async def names(self, ids: Sequence[str], kind: Kind) -> dict[str, str]:
+    async def names(self, ids: Sequence[str], *kinds: Kind) -> dict[str, str]:
         """What the directory calls these (the first 300); whom it does not name is left out."""
         try:
-            found = await self.app.directory.name(self.caller, ids[:_NAMED], [kind])
+            found = await self.app.directory.name(self.caller, ids[:_NAMED], kinds)
         except ContactSyncError as error:
-            _log.warning("the names of %d of kind %s cannot be read: %s", len(ids), kind, error)
+            _log.warning("the names of %d of %s cannot be read: %s", len(ids), kinds, error)
             return {}
         return {id_: entry.name for id_, entry in found.items()}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
@@ -83,6 +84,11 @@ class Shown:
     @property
     def path(self) -> str:
         return urlsplit(self.url).path
+
+    @property
+    def title(self) -> str:
+        """The page's title, as a tab of the browser shows it."""
+        return unescape(self.text.partition("<title>")[2].partition("</title>")[0])
 
     def form(self, action: str = "") -> Form:
         """The first form, of this action if one is given; the sign-out and language are none."""

@@ -42,18 +42,26 @@ async def test_a_person_is_removed_everywhere_and_let_in_again(world: World, ada
     path = f"/find/{person}/remove"
 
     before = await ada.open(f"/find/{person}/everywhere")
-    gone = await ada.submit(await ada.open(path), path, do="remove")
+    asked = await ada.open(path)
+    gone = await ada.submit(asked, path, do="remove")
     await world.client.settle()
     after = await ada.open(f"/find/{person}/everywhere")
     names = await world.names(world.targets[0])
     back = await ada.submit(gone, path)
 
     assert "2 mailboxes" in before.text
+    assert f"Remove {world.users[person]['displayName']} everywhere" in asked.title
     assert "kept out everywhere" in gone.text
     assert "Kept out everywhere since" in after.text
     assert world.users[person]["displayName"] not in names
     assert "let in again" in back.text
     assert "Kept out" not in (await ada.open(f"/find/{person}/everywhere")).text
+
+
+async def test_whom_the_directory_does_not_name_is_asked_about_by_id(ada: Browser) -> None:
+    unknown = "00000000-0000-4000-8000-00000000dead"
+
+    assert f"Remove {unknown} everywhere" in (await ada.open(f"/find/{unknown}/remove")).title
 
 
 async def test_nobody_of_that_name_is_said_so(ada: Browser) -> None:

@@ -87,6 +87,7 @@ async def test_nobody_chosen_and_a_name_left_out_are_told_beside_their_fields(
     nobody = await ada.submit(targets, "/imports/new", do="next")
     assert nobody.status == 422
     assert 'id="q-error"' in nobody.text
+    assert "Choose at least one person or group." in nobody.text
     chosen = await ada.submit(nobody, "/imports/new", do=f"add:groups:{world.group}")
     settings = await ada.submit(chosen, "/imports/new", do="next")
     nameless = await ada.submit(
@@ -96,6 +97,8 @@ async def test_nobody_chosen_and_a_name_left_out_are_told_beside_their_fields(
     assert nameless.status == 422
     assert 'id="name-error"' in nameless.text
     assert 'id="deletes-error"' in nameless.text
+    assert "Name of the import: must not be empty" in text_of(nameless)
+    assert "Contacts deleted: must be a whole number" in text_of(nameless)
     fields = nameless.form("/imports/new").fields
     assert ("deletes", "many") in fields
     assert ("category", "Ours") in fields

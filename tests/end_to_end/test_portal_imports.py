@@ -55,6 +55,37 @@ async def test_without_a_consent_imports_are_shown_as_resting(
     assert "Grant it again" in (await ada.open(f"/imports/{made['id']}")).text
 
 
+async def held_by_its_limits(world: World, people: int) -> tuple[Json, str]:
+    """An import whose last run waits for a decision, since only so many people are left."""
+    guard = {"deletes": 0, "deleteShare": 0}
+    made = await world.import_((await world.share())["id"], guard=guard)
+    await world.members(world.people[:people])
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert run["status"] == "held"
+    return made, run["id"]
+
+
+@pytest.mark.parametrize("people", [2, 0], ids=["some mailboxes", "the whole run"])
+async def test_an_import_leads_to_the_run_that_waits_until_it_is_decided(
+    client: Client, world: World, people: int
+) -> None:
+    made, run = await held_by_its_limits(world, people)
+    at = f"/imports/{made['id']}"
+    ada = await browser_of(client, world)
+    rita = await browser_of(client, world, "Reader")
+
+    for path in ("/imports", at):
+        assert "waits for your decision" in text_of(await ada.open(path)), path
+    assert f'class="button main" href="/runs/{run}/decide"' in (await ada.open(at)).text
+    assert f'href="/runs/{run}"' in (await rita.open(at)).text
+    assert "/decide" not in (await rita.open(at)).text
+    await world.api.post(f"/runs/{run}/discard", {}, 200)
+
+    for path in ("/imports", at):
+        assert "waits for your decision" not in text_of(await ada.open(path)), path
+
+
 async def test_pausing_can_be_undone(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
     at = f"/imports/{made['id']}"
@@ -206,6 +237,21 @@ async def test_a_mailbox_of_an_import_is_previewed(world: World, ada: Browser) -
 
     assert other.status == 422
     assert "The import does not aim at this mailbox." in other.text
+
+
+async def test_a_preview_says_that_a_run_would_ask_first_and_not_that_one_did(
+    world: World, ada: Browser
+) -> None:
+    guard = {"deletes": 0, "deleteShare": 0}
+    made = await world.import_((await world.share())["id"], guard=guard)
+    await world.members(world.people[:2])
+    await world.client.settle()
+
+    at = f"/imports/{made['id']}/preview?mailbox={world.targets[0]}"
+    shown = text_of(await ada.open(at))
+
+    assert "The run would ask you first. More contacts would be deleted or changed" in shown
+    assert "approve" not in shown
 
 
 async def test_a_preview_says_that_a_run_is_at_the_mailbox(

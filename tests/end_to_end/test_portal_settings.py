@@ -3,7 +3,7 @@
 import json
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import browser_of, press
+from tests.end_to_end.portal import browser_of, press, text_of
 from tests.local.client import Client
 from tests.world import World
 
@@ -46,6 +46,21 @@ async def test_the_audit_log_is_filtered_and_paged(world: World, ada: Browser) -
     assert 'rel="next"' in all_of_it.text
     assert "Nothing was changed" in none.text
     assert wrong.status == 400
+
+
+async def test_the_audit_log_says_in_words_what_was_done_and_leads_to_it(
+    world: World, ada: Browser
+) -> None:
+    share, gone = await world.share(), await world.share()
+    await world.api.send("DELETE", f"/shares/{gone['id']}")
+
+    page = await ada.open("/settings/audit")
+    ada.language = "de"
+    german = text_of(await ada.open("/settings/audit"))
+
+    assert "share published share.created" in text_of(page)
+    assert f'href="/shares/{share["id"]}"' in page.text
+    assert "Freigabe zurückgezogen share.withdrawn" in german
 
 
 async def test_everything_that_is_held_is_stored_as_a_file(world: World, ada: Browser) -> None:

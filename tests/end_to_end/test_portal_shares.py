@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import HOSTILE, browser_of, press
+from tests.end_to_end.portal import HOSTILE, browser_of, press, text_of
 from tests.local.client import Client
 from tests.world import World, person
 
@@ -53,7 +53,17 @@ async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
     assert 'aria-invalid="true"' in shown.text
     assert "keep me" in shown.text
     assert re.search(r'href="#(name|sources)"', shown.text)
+    assert "Name: must not be empty" in text_of(shown)
     assert await world.api.all("/shares") == []
+
+
+async def test_who_may_import_a_share_is_said_where_no_company_is_named(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share(access={"rule": "tenants", "tenants": ["t-1"]})
+
+    for path in ("/shares", f"/shares/{share['id']}"):
+        assert "only certain companies" in text_of(await ada.open(path)), path
 
 
 async def test_contacts_of_no_directory_are_added_changed_and_taken_out(
@@ -141,13 +151,19 @@ async def test_a_share_is_withdrawn_after_saying_what_that_removes(
 async def test_a_partner_is_shut_out_and_let_in_again_by_undoing(
     world: World, partner: World, ada: Browser
 ) -> None:
+    await partner.api.patch("/tenant", {"name": "Fabrikam"})
     share = await world.share()
     await partner.import_(share["id"])
     path = f"/shares/{share['id']}/consumers/{partner.tenant}"
 
-    shut = await ada.submit(await ada.open(path), path, do="block")
+    listed = await ada.open(f"/shares/{share['id']}")
+    asked = await ada.open(path)
+    assert "Shut out Fabrikam" in asked.title
+    assert "Shut out Fabrikam" in text_of(listed)
+    shut = await ada.submit(asked, path, do="block")
     assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == [partner.tenant]
-    assert "shut out" in shut.text
+    assert "Let in again Fabrikam" in text_of(shut)
+    assert "Let Fabrikam in again" in (await ada.open(path)).title
     again = await ada.submit(shut, path)
 
     assert "may import the share again" in again.text

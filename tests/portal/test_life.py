@@ -182,6 +182,20 @@ async def test_without_scripts_it_works_all_the_same(new_person: NewPerson, worl
     assert share["name"] == "Plain"
 
 
+async def test_the_enter_key_shows_what_a_number_of_seats_changes_and_books_none(
+    new_person: NewPerson, world: World
+) -> None:
+    page = (await new_person(java_script_enabled=False)).page
+    await sign_in(page, world)
+
+    await page.goto("/licenses/book")
+    await page.locator("#booked").fill("3")
+    await page.locator("#booked").press("Enter")
+
+    await expect(page.locator("#effect h2")).to_be_visible()
+    assert (await world.api.get("/licenses"))["booked"] == 0
+
+
 async def test_a_run_is_watched_without_touching_anything(
     client: Client, world: World, person: Person
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import portal
+from shared.domain.models import LedgerEntry
 from shared.domain.permissions import PERMISSIONS
 from shared.domain.reasons import Reason
 from shared.portal.formats import filters
@@ -22,6 +23,21 @@ SHARED = Path(portal.__file__).parents[1]
 PLACE = re.compile(r"%\(\w+\)s")
 SENTENCES = "errors"
 """The area whose texts stand in services, not in templates."""
+NO_TENANTS = "message.foreign"
+"""The action of an entry that no page shows: it is in the ledger of the service itself."""
+
+
+PAGE = {
+    "language": "en",
+    "path": "/",
+    "area": "start",
+    "caller": {"name": "x", "oid": "o", "tenant": "t"},
+    "may_write": True,
+    "company": "x",
+    "token": "",
+    "notice": None,
+}
+"""What every page is rendered with."""
 
 
 def texts() -> Iterator[str]:
@@ -57,6 +73,29 @@ def test_every_remedy_and_permission_has_a_german_text() -> None:
     told += [text for p in PERMISSIONS for text in (p.why, p.without)]
 
     assert [text for text in told if german(text) == text] == []
+
+
+def actions() -> set[str]:
+    """Every action that a service writes into the ledger of a tenant, such as 'share.created'."""
+    written = re.compile(r'"([a-z]+\.[a-z-]+)"')
+    services = (SHARED / "services").glob("*.py")
+    found = {action for path in services for action in written.findall(path.read_text("utf-8"))}
+    return found - {NO_TENANTS}
+
+
+@pytest.mark.parametrize("language", portal.LANGUAGES)
+def test_every_action_of_the_ledger_has_words(language: str) -> None:
+    entries = [
+        LedgerEntry(when=datetime(2026, 11, 23, tzinfo=UTC), actor="a", action=a, subject="s")
+        for a in sorted(actions())
+    ]
+    values = {"entries": entries, "given": {}, "errors": {}, "next": None}
+
+    text = portal.render("settings/audit", language, page=PAGE, **values)
+    rows = re.findall(r"<td[^>]*>\s*([^<]*?)\s*<small><code>([^<]*)</code>", text)
+
+    assert {action for _, action in rows} == actions() >= {"share.created", "tenant.left"}
+    assert [action for words, action in rows if not words or words == action] == []
 
 
 def test_no_german_text_is_left_over() -> None:
@@ -125,14 +164,9 @@ def test_dates_and_numbers_are_those_of_the_language() -> None:
 
 @given(st.text(min_size=1))
 def test_no_name_becomes_markup(name: str) -> None:
-    page = {
-        "language": "en",
-        "path": "/",
-        "area": "start",
+    page = PAGE | {
         "caller": {"name": name, "oid": "o", "tenant": "t"},
-        "may_write": True,
         "company": name,
-        "token": "",
         "notice": {"kind": "ok", "text": name, "undo": None},
     }
 
@@ -142,8 +176,7 @@ def test_no_name_becomes_markup(name: str) -> None:
     assert text.count("<") == portal.render(
         "sign_in/needed",
         "en",
-        page={**page, "caller": {**page["caller"], "name": "x"}, "company": "x"}  # type: ignore[dict-item]
-        | {"notice": {"kind": "ok", "text": "x", "undo": None}},
+        page=PAGE | {"notice": {"kind": "ok", "text": "x", "undo": None}},
         to="x",
     ).count("<")
 
