@@ -8,12 +8,13 @@ names that generation: so a worker may die between any two writes.
 
 import asyncio
 import zlib
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
 
 from shared.adapters.records import Records, Stored
-from shared.adapters.tables import BYTES_PER_ROW, Tables, pack_bytes, unpack_bytes
+from shared.adapters.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
 from shared.domain.models import ContactCounts, Model, RejectedContact, Result
 from shared.domain.plan import Known, KnownContacts
@@ -22,6 +23,8 @@ from shared.domain.reasons import Reason
 _TABLE: Final = "MailboxState"
 _HEAD: Final = "h"
 _CHUNKS: Final = "k|"
+_COUNT: Final = "contacts"
+"""The column of a head that tells how many contacts there are, beside the JSON."""
 
 
 class HeldPlan(Model):
@@ -79,7 +82,7 @@ class MailboxStates:
     def __init__(self, tables: Tables) -> None:
         """Keep them in these tables."""
         self._tables = tables
-        self._heads = Records(tables, _TABLE, Head)
+        self._heads = Records(tables, _TABLE, Head, lambda head: {_COUNT: head.contacts})
 
     async def read(self, tenant: str, import_id: str, mailbox: str) -> Stored[Head] | None:
         """The head of one mailbox, or None if there was never a sync."""
@@ -147,15 +150,24 @@ class MailboxStates:
     async def mailboxes(self, tenant: str, import_id: str) -> list[str]:
         """The mailboxes in which the import has, or may have, contacts."""
         first = _partition(tenant, import_id, "")
-        return [
-            row.partition.removeprefix(first)
-            async for row in self._tables.rows(
-                _TABLE,
-                "PartitionKey ge @low and PartitionKey lt @high and RowKey eq @head",
-                {"low": first, "high": f"{first[:-1]}}}", "head": _HEAD},
-                ["PartitionKey", "RowKey"],
-            )
-        ]
+        rows = self._rows(tenant, import_id, "PartitionKey", "RowKey")
+        return [row.partition.removeprefix(first) async for row in rows]
+
+    async def held(self, tenant: str, import_id: str) -> tuple[int, int]:
+        """How many mailboxes hold contacts of the import, and how many contacts these are."""
+        rows = self._rows(tenant, import_id, "PartitionKey", "RowKey", _COUNT)
+        counts = [int(row.columns.get(_COUNT, 0)) async for row in rows]
+        return sum(count > 0 for count in counts), sum(counts)
+
+    def _rows(self, tenant: str, import_id: str, *columns: str) -> AsyncIterator[Row]:
+        """Some columns of the heads of all mailboxes of an import."""
+        first = _partition(tenant, import_id, "")
+        return self._tables.rows(
+            _TABLE,
+            "PartitionKey ge @low and PartitionKey lt @high and RowKey eq @head",
+            {"low": first, "high": f"{first[:-1]}}}", "head": _HEAD},
+            columns,
+        )
 
 
 def _packed(known: KnownContacts) -> bytes:

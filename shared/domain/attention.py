@@ -32,7 +32,8 @@ class ImportGlance:
     """An import at a glance: its last run that ended, one under way, those that are held now.
 
     A run stays held until an admin decides, whatever runs come after it. `next_run` is when the
-    next scheduled one is due; None if it is paused or rests.
+    next scheduled one is due; None if it is paused or rests. `mailboxes` is how many the last run
+    went through that was no retry; None if there was none lately.
     """
 
     id: str
@@ -43,6 +44,7 @@ class ImportGlance:
     running: RunGlance | None
     held: tuple[RunGlance, ...]
     next_run: datetime | None
+    mailboxes: int | None = None
 
 
 class AttentionKind(StrEnum):

@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from shared.domain.contact import PHOTO, PUBLISHABLE, clean
+from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.models import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text
 
 MAX_HAND_KEPT: Final = 500
@@ -181,6 +182,13 @@ class Access(Model):
         if self.expires is not None and now >= self.expires:
             return False
         return self.rule == "anyone-with-id" or subscriber in self.tenants
+
+
+def require_ahead(access: Access, now: datetime) -> None:
+    """Refuse an end that is past, when it is set: nobody could import the share."""
+    if access.expires is not None and access.expires <= now:
+        words = "must lie in the future"
+        raise InvalidInput("The access would have ended.", (FieldError("access.expires", words),))
 
 
 type FieldName = Annotated[str, Field(json_schema_extra={"enum": list(PUBLISHABLE)})]

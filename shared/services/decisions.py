@@ -50,9 +50,9 @@ class Decisions:
                 return run
             if run.status not in {RunStatus.HELD, RunStatus.DISCARDED}:
                 raise Conflict(f"The run is {run.status}: it holds nothing to approve.")
-            return run.model_copy(
-                update={"status": RunStatus.QUEUED, "approved": True, "ended": None}
-            )
+            # It begins anew: it has a day from now on, and no reason to wait any more.
+            news = {"started": None, "ended": None, "reason": None}
+            return run.model_copy(update={"status": RunStatus.QUEUED, "approved": True, **news})
 
         async with self._ledger.change(caller, "run.approved", id_) as entry:
             stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")

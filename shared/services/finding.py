@@ -119,6 +119,10 @@ class Finding:
         found = await self._store.seats.read_many(caller.tenant, mailboxes)
         return Listing(await self._seats.now(caller.tenant, found), None)
 
+    async def filled(self, caller: Caller, import_id: str) -> tuple[int, int]:
+        """How many mailboxes hold contacts of an import, and how many contacts these are."""
+        return await self._states.held(caller.tenant, import_id)
+
     async def mailbox(self, caller: Caller, mailbox: str) -> MailboxView:
         """Which imports fill a mailbox, their last results there, and its seat."""
         named, trouble = await self._named(caller, [mailbox], Kind.USER)

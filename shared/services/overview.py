@@ -156,7 +156,12 @@ def _imports(
             running=next((run for run in of_import if not run.status.ended), None),
             held=tuple(run for run in of_import if run.status is RunStatus.HELD),
             next_run=next_due(now, hours) if due else None,
+            mailboxes=next((run.total for run in of_import if _went_through_all(run)), None),
         )
+
+
+def _went_through_all(run: RunGlance) -> bool:
+    return run.status.ended and run.trigger is not RunTrigger.RETRY
 
 
 def _newest(runs: Iterable[RunGlance | None]) -> tuple[RunGlance, ...]:

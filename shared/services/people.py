@@ -62,6 +62,18 @@ class Whereabouts:
     unknown: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class KeepingOut:
+    """A person kept out: since when, and the runs that take the contact out.
+
+    The `paused` imports keep what they have until they go on.
+    """
+
+    since: datetime
+    runs: tuple[str, ...]
+    paused: tuple[str, ...]
+
+
 class People:
     """The people in a tenant's contacts, by object id or by contact key."""
 
@@ -112,22 +124,25 @@ class People:
                 found.left_out.append(LeftOut(share.value.id, reason))
         return found
 
-    async def keep_out(self, caller: Caller, person: str) -> tuple[datetime, list[str]]:
-        """Remove a person's contact and keep it out everywhere; answers since when, and the runs.
+    async def keep_out(self, caller: Caller, person: str) -> KeepingOut:
+        """Remove a person's contact and keep it out everywhere.
 
         The runs of the tenant's own imports start at once, whatever its plan; partners' imports
-        follow with their next run.
+        follow with their next run. A paused import changes nothing, not even this.
         """
         tenant = caller.tenant
         async with self._ledger.change(caller, "person.kept-out", person) as entry:
             entry.changed = await self._kept_out.since(tenant, person) is None
             since = await self._kept_out.keep_out(tenant, person)
-        runs = []
+        runs, paused = list[str](), list[str]()
         async for stored in self._store.imports.all(tenant):
-            if stored.value.active and not stored.value.removing:
-                run = await self._runs.queue(tenant, stored.value.id, RunTrigger.REQUEST, since)
-                runs.append(run)
-        return since, runs
+            if stored.value.removing:
+                continue
+            if not stored.value.active:
+                paused.append(stored.value.id)
+                continue
+            runs.append(await self._runs.queue(tenant, stored.value.id, RunTrigger.REQUEST, since))
+        return KeepingOut(since, tuple(runs), tuple(paused))
 
     async def readmit(self, caller: Caller, person: str) -> None:
         """Let a person in again; the next runs bring the contact back. Harmless to repeat."""

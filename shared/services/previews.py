@@ -4,7 +4,7 @@ Nothing is written, but for the lease on a mailbox that is looked into, since lo
 its limits too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,22 +13,25 @@ from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.identity import Caller
 from shared.adapters.records import Store, results_of
+from shared.adapters.snapshots import Desired
 from shared.domain.contact import Contact
 from shared.domain.errors import FieldError, InvalidInput, NeedsAdmin, Refused
 from shared.domain.explanation import Facts, why_absent
 from shared.domain.models import ContactCounts, Import, ImportInput, Omission, Outcome, Result
-from shared.domain.plan import Create, Delete, Update
+from shared.domain.plan import Create, Delete, Plan, Update
 from shared.domain.reasons import Reason
 from shared.domain.sharing import ShareInput
 from shared.services.imports import Imports
 from shared.services.kept_out import keys_of
-from shared.services.mailbox_planning import plan_mailbox, since_last_time
+from shared.services.mailbox_planning import Planned, plan_mailbox, since_last_time
 from shared.services.mailbox_work import MailboxWork, counts_of
 from shared.services.mailboxes import Mailboxes
 from shared.services.publications import Publications
 from shared.services.share_resolution import Resolution
 from shared.services.shares import Shares
 from shared.services.targets import TargetMailboxes, resolve_targets
+
+type Change = Create | Update | Delete
 
 SAMPLE: Final = 50
 _DRAFT: Final = "draft"
@@ -46,7 +49,10 @@ class SharePreview:
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """One change of a preview; the name is the share's, and null for who is no longer in it."""
+    """One change of a preview; the name is the share's, of who is no longer in it the mailbox's.
+
+    It is null for a contact that is not in the mailbox any more.
+    """
 
     action: str
     key: str
@@ -192,23 +198,14 @@ class Previews:
         desired = found.contacts if found is not None else {}
         work = await self._mailboxes.leased(caller.tenant, import_.id, mailbox)
         try:
-            delta = await since_last_time(work)
-            there = await _find_place(work, import_)
-            planned = await plan_mailbox(work, import_, desired, delta, empty=not there)
-        except FolderGoneError:
-            work.learn(folder=None, chunks=0)
-            planned = await plan_mailbox(work, import_, desired, None, empty=True)
+            planned = await _planned(work, import_, desired)
+            shown = _shown(planned.plan)
+            gone = [o.id for o in shown if isinstance(o, Delete)]
+            names = await work.mailbox.names(gone)
         finally:
             await work.release()
-        return ImportPreview(
-            mailbox,
-            counts_of(planned.plan),
-            planned.objection,
-            tuple(
-                PlannedChange(_action(operation), operation.key, _named(desired, operation.key))
-                for operation in planned.plan.operations[:SAMPLE]
-            ),
-        )
+        changes = (PlannedChange(_action(o), o.key, _called(o, desired, names)) for o in shown)
+        return ImportPreview(mailbox, counts_of(planned.plan), planned.objection, tuple(changes))
 
     async def _present(self, work: MailboxWork, keys: tuple[str, ...]) -> bool:
         head = work.head
@@ -242,6 +239,16 @@ def _preview(found: Resolution) -> SharePreview:
     )
 
 
+async def _planned(work: MailboxWork, import_: Import, desired: Desired) -> Planned:
+    try:
+        delta = await since_last_time(work)
+        there = await _find_place(work, import_)
+        return await plan_mailbox(work, import_, desired, delta, empty=not there)
+    except FolderGoneError:
+        work.learn(folder=None, chunks=0)
+        return await plan_mailbox(work, import_, desired, None, empty=True)
+
+
 async def _find_place(work: MailboxWork, import_: Import) -> bool:
     """Point at the import's folder in a mailbox without making it; say whether it is there."""
     own = import_.destination.folder is not None
@@ -260,13 +267,20 @@ def _ill(result: Result | None) -> Reason | None:
     return result.reason if result and result.outcome is not Outcome.SUCCEEDED else None
 
 
-def _action(operation: Create | Update | Delete) -> str:
-    return type(operation).__name__.lower()
+def _action(change: Change) -> str:
+    return type(change).__name__.lower()
 
 
 def _name(contact: Contact) -> str:
     return str(contact.fields.get("displayName", ""))
 
 
-def _named(desired: dict[str, Contact], key: str) -> str | None:
-    return _name(desired[key]) if key in desired else None
+def _shown(plan: Plan) -> list[Change]:
+    """The first changes of a plan; removals come first, since they cannot be taken back."""
+    return sorted(plan.operations, key=lambda o: not isinstance(o, Delete))[:SAMPLE]
+
+
+def _called(change: Change, desired: Desired, names: Mapping[str, str]) -> str | None:
+    if isinstance(change, Delete):
+        return names.get(change.id) or None
+    return _name(desired[change.key]) if change.key in desired else None

@@ -23,7 +23,10 @@ from shared.services.limits import Limiter
 from shared.services.photos import KeepPhoto, add_photos
 from shared.services.share_resolution import Resolution, resolve
 
-NOT_OPEN: Final = "no share of this id is open to your tenant"
+NOT_OPEN: Final = (
+    "No share of this id is open to your tenant. Check the id, or ask its publisher whether the "
+    "access rule admits your tenant."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Publications:
             share, publisher = None, ""
         if share is None:
             self._limiter.guessed(caller.tenant)
-            raise NotFound(f"There is {NOT_OPEN}.")
+            raise NotFound(NOT_OPEN)
         return share, publisher
 
     async def describe(self, caller: Caller, share_id: str) -> Publication:
@@ -109,7 +112,7 @@ class Publications:
         share, publisher = await self.open_to(caller, share_id)
         stored = await self._store.tenants.get(publisher, TENANT_ROW)
         if stored is None:
-            raise NotFound(f"There is {NOT_OPEN}.")
+            raise NotFound(NOT_OPEN)
         return Publication(
             share,
             stored.value,

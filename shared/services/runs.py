@@ -137,11 +137,15 @@ class Runs:
         if run.status.ended or run.started is None or not run.mailboxes.total:
             return None
         done = await self._store.results.count(results_of(caller.tenant, run.id))
+        total = run.mailboxes.total
+        if run.approved:
+            # Most of its results are older than its second start: they say nothing of its rate.
+            return Progress(min(done, total), total, 0.0, None)
         seconds = max((self._clock() - run.started).total_seconds(), 1.0)
-        left = run.mailboxes.total - done
+        left = total - done
         return Progress(
-            min(done, run.mailboxes.total),
-            run.mailboxes.total,
+            min(done, total),
+            total,
             done / seconds,
             timedelta(seconds=left * seconds / done) if done else None,
         )

@@ -13,8 +13,8 @@ from shared.adapters.records import (
     Stored,
     few_at_once,
 )
-from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
-from shared.domain.sharing import Share, ShareInput
+from shared.domain.errors import Conflict, NotFound
+from shared.domain.sharing import Share, ShareInput, require_ahead
 from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.consumers import Consumer, Consumers
 from shared.services.idempotency import Idempotency
@@ -53,7 +53,7 @@ class Shares:
         for an end that is past.
         """
         now = self._clock()
-        _require_ahead(wanted.access.expires, now)
+        require_ahead(wanted.access, now)
         share = Share(
             **{name: getattr(wanted, name) for name in ShareInput.model_fields},
             id=await self._ids.id_for(caller.tenant, "share", key, wanted),
@@ -112,7 +112,7 @@ class Shares:
         def changed_by(share: Share) -> Share:
             wanted = patch(share)
             if wanted.access.expires != share.access.expires:
-                _require_ahead(wanted.access.expires, self._clock())
+                require_ahead(wanted.access, self._clock())
             given = {name: getattr(wanted, name) for name in ShareInput.model_fields}
             return share.model_copy(update={**given, "changed": self._clock()})
 
@@ -205,10 +205,3 @@ class Shares:
             if known is None or known.value != location:
                 message = "The share of this Idempotency-Key was withdrawn: use a new key."
                 raise Conflict(message) from None
-
-
-def _require_ahead(ends: datetime | None, now: datetime) -> None:
-    """Refuse an end of a share's access that is past: nobody could import it."""
-    if ends is not None and ends <= now:
-        words = "must lie in the future"
-        raise InvalidInput("The access would have ended.", (FieldError("access.expires", words),))

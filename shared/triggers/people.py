@@ -52,12 +52,14 @@ class PersonView(Model):
 class RemovalView(Model):
     """A person kept out: since when, and the runs that take the contact out of one's mailboxes.
 
-    Partners' imports follow with their next run.
+    Partners' imports follow with their next run. The `paused` imports keep the contact, if they
+    have it, until they are set active or deleted.
     """
 
     id: str
     kept_out: datetime
     runs: list[str]
+    paused: list[str]
 
 
 @api(bp, "GET", "api/people/{id}", READERS, answers={200: PersonView})
@@ -87,8 +89,11 @@ async def find_person(call: Call) -> Answer:
 @api(bp, "DELETE", "api/people/{id}", WRITERS, answers={202: RemovalView})
 async def remove_person(call: Call) -> Answer:
     """Remove a person's contact and keep it out everywhere."""
-    since, runs = await call.app.people.keep_out(call.caller, call.id)
-    return Answer(RemovalView(id=call.id, kept_out=since, runs=runs), 202)
+    kept = await call.app.people.keep_out(call.caller, call.id)
+    view = RemovalView(
+        id=call.id, kept_out=kept.since, runs=list(kept.runs), paused=list(kept.paused)
+    )
+    return Answer(view, 202)
 
 
 @api(bp, "POST", "api/people/{id}/readmit", WRITERS, answers={204: None})

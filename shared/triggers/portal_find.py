@@ -71,6 +71,11 @@ async def remove_or_readmit(visit: Visit) -> Page:
         await visit.app.people.readmit(visit.caller, visit.id)
         words = visit.gettext("The person is let in again: the next runs bring the contact back.")
         return done(back, words, undo=Undo(path, {"do": "remove"}))
-    await visit.app.people.keep_out(visit.caller, visit.id)
+    kept = await visit.app.people.keep_out(visit.caller, visit.id)
     words = visit.gettext("The contact is being removed, and the person is kept out everywhere.")
+    if kept.paused:
+        words = visit.gettext(
+            "The person is kept out, and the contact is being removed, but not by imports that are "
+            "paused: they keep it until they go on or are deleted."
+        )
     return done(back, words, undo=Undo(path, {"do": "readmit"}))

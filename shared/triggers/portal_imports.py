@@ -30,7 +30,8 @@ class ImportRow:
     """An import as lists and its own page tell of it.
 
     `state` is resting, held, paused, running or active; `last` its last run that ended, `held` the
-    one that waits for a decision, `now` the one under way, `next` when it runs again by itself.
+    one that waits for a decision, `now` the one under way, `next` when it runs again by itself,
+    `mailboxes` how many it went through when it last went through all (None before).
     """
 
     import_: Import
@@ -40,19 +41,7 @@ class ImportRow:
     held: Run | None
     now: Run | None
     next: datetime | None
-
-    @property
-    def mailboxes(self) -> int | None:
-        """How many mailboxes it filled at last; None before its first run has ended."""
-        return self.last.mailboxes.total if self.last is not None else None
-
-    @property
-    def contacts(self) -> int | None:
-        """How many contacts it had in all mailboxes after its last run; None if unknown."""
-        if self.last is None or self.last.status is not RunStatus.SUCCEEDED:
-            return None
-        counts = self.last.contacts
-        return counts.created + counts.updated + counts.unchanged
+    mailboxes: int | None
 
 
 @page(bp, "GET", "imports", READERS)
@@ -201,7 +190,14 @@ async def _form(
 async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
     stored = await visit.app.imports.read(visit.caller, visit.id)
     (row,) = await _rows(visit, [stored.value])
-    values = {"row": row, "etag": stored.etag, "errors": visit.wrong(error)}
+    mailboxes, contacts = await visit.app.finding.filled(visit.caller, stored.value.id)
+    values = {
+        "row": row,
+        "mailboxes": mailboxes,
+        "contacts": contacts,
+        "etag": stored.etag,
+        "errors": visit.wrong(error),
+    }
     return Page("imports/delete", values, 422 if error is not None else 200)
 
 
@@ -238,6 +234,7 @@ async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
                 held,
                 running,
                 None if rests else next_due(moment, hours),
+                await _mailboxes(visit, last),
             )
         )
     return rows
@@ -251,6 +248,13 @@ def _state(visit: Visit, import_: Import, running: Run | None, held: Run | None)
     if held is not None:
         return "held"
     return "active" if import_.active else "paused"
+
+
+async def _mailboxes(visit: Visit, run: Run | None) -> int | None:
+    """The mailboxes of a run; of a retry, which goes through some, those of the run it repeats."""
+    while run is not None and run.retries is not None:
+        run = await _run(visit, run.retries)
+    return run.mailboxes.total if run is not None else None
 
 
 async def _run(visit: Visit, run: str) -> Run | None:

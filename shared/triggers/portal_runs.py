@@ -20,7 +20,6 @@ from shared.services.runs import ResultPage
 from shared.triggers.http import validated
 from shared.triggers.operations import DEFAULT_PAGE, READERS, WRITERS
 from shared.triggers.pages import page
-from shared.triggers.sessions import Undo
 from shared.triggers.visits import File, Page, Visit, done
 
 bp = func.Blueprint()
@@ -160,7 +159,7 @@ async def decide_run(visit: Visit) -> Page:
         return done(path, visit.gettext("Approved: the run goes on."))
     await visit.app.decisions.discard(visit.caller, visit.id)
     words = visit.gettext("Discarded: the mailboxes stay as they are, and you are not asked again.")
-    return done(path, words, undo=Undo(f"{path}/decide", {"do": "approve"}))
+    return done(path, words)
 
 
 @page(bp, "POST", "runs/{id}/retry", WRITERS)

@@ -1,5 +1,6 @@
 """The brake: what is held, that it waits, what approving and discarding do, and retrying."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -83,6 +84,19 @@ async def test_what_was_discarded_can_still_be_approved(large: World) -> None:
     await large.api.post(f"/runs/{run['id']}/discard", {}, 200)
     await large.api.post(f"/runs/{run['id']}/approve", {}, 202)
     await large.client.settle()
+    assert await large.names(large.targets[0]) == large.expected()
+
+
+async def test_a_run_that_waited_for_days_has_its_time_from_the_approval_on(large: World) -> None:
+    _, run = await shrunk(large)
+    later = datetime.now(UTC) + timedelta(days=large.days + 3)
+    await large.client.clock(later.isoformat())
+    await large.client.latency(700)
+    approved = await large.api.post(f"/runs/{run['id']}/approve", {}, 202)
+    assert (approved["reason"], approved["started"]) == (None, None)
+    await large.client.settle()
+    await large.client.latency(0)
+    assert (await large.api.get(f"/runs/{run['id']}"))["status"] == "succeeded"
     assert await large.names(large.targets[0]) == large.expected()
 
 

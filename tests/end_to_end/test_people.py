@@ -55,6 +55,22 @@ async def test_a_removed_person_goes_everywhere_at_once_here_and_with_the_next_r
     assert found["keptOut"] == removal["keptOut"]
 
 
+async def test_paused_imports_keep_a_removed_person_and_are_named(world: World) -> None:
+    share = (await world.share())["id"]
+    running, paused = await world.import_(share), await world.import_(share, name="Second")
+    await world.api.patch(f"/imports/{paused['id']}", {"active": False})
+    person = world.people[0]
+
+    removal = await world.api.delete(f"/people/{person}", 202)
+    await world.client.settle()
+
+    assert removal["paused"] == [paused["id"]]
+    assert len(removal["runs"]) == 1
+    found = await world.api.get(f"/people/{person}")
+    assert [place["importId"] for place in found["places"]] == [paused["id"]]
+    assert running["id"] not in str(found["places"])
+
+
 async def test_a_removed_person_stays_out_whatever_names_the_person_until_readmitted(
     world: World,
 ) -> None:

@@ -113,6 +113,24 @@ async def test_an_import_created_paused_begins_when_it_is_let_go_on(
     assert await world.names(world.targets[0]) == world.expected()
 
 
+async def test_after_a_retry_pages_still_count_all_mailboxes(
+    client: Client, world: World, ada: Browser
+) -> None:
+    path = f"/users/{world.targets[0]}/"
+    await client.fault(path, {"status": 403, "code": "ErrorAccessDenied"}, times=1000)
+    made = await world.import_((await world.share())["id"])
+    await world.api.post(f"/runs/{made['firstRun']}/retry", {}, 202)
+    await client.settle()
+    await client.clear_faults()
+
+    for at in ("/", "/imports"):
+        page = (await ada.open(at)).text
+        (row,) = re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL)
+        assert re.search(r'"Mailboxes" class="num">2\b', row), at
+    deletion = await ada.open(f"/imports/{made['id']}/delete")
+    assert "are removed from 1 mailbox." in text_of(deletion)
+
+
 async def test_an_import_is_run_now_during_the_trial(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
     at = f"/imports/{made['id']}"
@@ -240,7 +258,7 @@ async def test_deleting_says_first_what_it_removes_and_leads_to_the_run_that_doe
     at = f"/imports/{made['id']}/delete"
 
     asked = await ada.open(at)
-    assert "leave 2 mailboxes. Those were 10 contacts" in text_of(asked)
+    assert "are removed from 2 mailboxes. Those are 10 contacts." in text_of(asked)
     sent = await ada.submit(asked, at, follow=False)
 
     assert sent.headers["location"].startswith("/runs/")

@@ -113,6 +113,7 @@ async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
 
     assert "waits for your decision" in shown.text
     assert "3 deleted" in shown.text
+    assert f"/preview?mailbox={world.targets[0]}" in asked.text
     assert "the run goes on" in went.text
     assert len(await world.names(world.targets[0])) == 2
 
@@ -124,7 +125,9 @@ async def test_a_discarded_run_can_be_approved_after_all(client: Client, world: 
 
     discarded = await ada.submit(await ada.open(path), path, do="discard")
     assert (await world.api.get(f"/runs/{run}"))["status"] == "discarded"
-    await ada.submit(discarded, path)
+    assert "Undo" not in discarded.text, "what is removed is approved on its own page only"
+    assert path in discarded.text
+    await ada.submit(await ada.open(path), path, do="approve")
     await world.client.settle()
 
     assert len(await world.names(world.targets[0])) == 2

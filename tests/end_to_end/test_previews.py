@@ -72,10 +72,15 @@ async def test_an_imports_preview_shows_the_plan_and_does_nothing(world: World) 
 
 async def test_a_preview_says_what_would_be_held(world: World) -> None:
     made = await world.import_((await world.share())["id"], guard={"deletes": 0, "deleteShare": 0})
+    gone = [world.users[who]["displayName"] for who in world.people[2:]]
+    await world.change(world.people[0], jobTitle="Boss")
     await world.members(world.people[:2])
     seen = await preview(world, made, world.targets[0])
     assert (seen["held"], seen["planned"]["deleted"]) == ("too_many_deletes", 3)
     assert seen["remedy"]
+    actions = [(change["action"], change["displayName"]) for change in seen["changes"]]
+    assert sorted(actions[:3]) == [("delete", name) for name in sorted(gone)]
+    assert [action for action, _ in actions[3:]] == ["update"]
 
 
 async def test_only_a_mailbox_that_the_import_aims_at_can_be_previewed(world: World) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Message
@@ -18,6 +19,7 @@ from shared.domain.reasons import Reason
 from shared.portal.formats import filters
 from shared.portal.languages import catalogs
 from shared.services.licenses import SeatsOutlook
+from shared.services.publications import NOT_OPEN
 from shared.triggers.portal_import_forms import Chosen
 
 SHARED = Path(portal.__file__).parents[1]
@@ -90,7 +92,7 @@ def test_every_action_of_the_ledger_has_words(language: str) -> None:
         LedgerEntry(when=datetime(2026, 11, 23, tzinfo=UTC), actor="a", action=a, subject="s")
         for a in sorted(actions())
     ]
-    values = {"entries": entries, "given": {}, "errors": {}, "next": None}
+    values: dict[str, Any] = {"entries": entries, "given": {}, "errors": {}, "next": None}
 
     text = portal.render("settings/audit", language, page=PAGE, **values)
     rows = re.findall(r"<td[^>]*>\s*([^<]*?)\s*<small><code>([^<]*)</code>", text)
@@ -124,6 +126,7 @@ def test_a_sentence_with_values_in_it_is_found() -> None:
 
     assert german("There is no share 'abc' in your tenant.").startswith("Unter der Kennung 'abc'")
     assert german("Input should be less than or equal to 12") == "darf höchstens 12 sein"
+    assert german(NOT_OPEN).startswith("Unter dieser Kennung")
     assert german("Nobody has written this.") == "Nobody has written this."
     assert portal.message("en")("Not found") == "Not found"
 
@@ -191,7 +194,7 @@ def test_no_name_becomes_markup(name: str) -> None:
     page = PAGE | {
         "caller": {"name": name, "oid": "o", "tenant": "t"},
         "company": name,
-        "notice": {"kind": "ok", "text": name, "undo": None},
+        "notice": {"text": name, "undo": None},
     }
 
     text = portal.render("sign_in/needed", "en", page=page, to=name)
@@ -200,7 +203,7 @@ def test_no_name_becomes_markup(name: str) -> None:
     assert text.count("<") == portal.render(
         "sign_in/needed",
         "en",
-        page=PAGE | {"notice": {"kind": "ok", "text": "x", "undo": None}},
+        page=PAGE | {"notice": {"text": "x", "undo": None}},
         to="x",
     ).count("<")
 

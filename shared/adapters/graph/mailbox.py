@@ -174,13 +174,20 @@ class Mailbox:
         contacts = await self._with_marks(ids)
         return {id_: key for id_, contact in contacts.items() for key in self._keys(contact)}
 
+    async def names(self, ids: Sequence[str]) -> dict[str, str]:
+        """The display names of those of the contacts that are there."""
+        contacts = await self._each(ids, {"$select": "id,displayName"})
+        return {id_: str(contact.get("displayName") or "") for id_, contact in contacts.items()}
+
     async def _with_marks(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        return await self._each(ids, {"$select": "id", "$expand": _WITH_MARK})
+
+    async def _each(
+        self, ids: Sequence[str], query: Mapping[str, str]
+    ) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         for chunk in batched(ids, BATCH_SIZE, strict=False):
-            items = [
-                BatchItem("GET", self._contact(i), {"$select": "id", "$expand": _WITH_MARK})
-                for i in chunk
-            ]
+            items = [BatchItem("GET", self._contact(i), query) for i in chunk]
             for contact, answer in zip(chunk, await self._read(items), strict=True):
                 if answer.status != 404:
                     found[contact] = self._checked(answer).body
