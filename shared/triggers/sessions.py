@@ -46,10 +46,9 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the next page says on top: `kind` is ok, warn or bad."""
+    """What the next page says on top: what was done, and how to take it back."""
 
     text: str
-    kind: str = "ok"
     undo: Undo | None = None
 
 

@@ -169,6 +169,6 @@ class Visit:
         return await self.app.seal.open(purpose, sessions.cookie(self.request, purpose.name))
 
 
-def done(location: str, text: str, *, kind: str = "ok", undo: Undo | None = None) -> Page:
+def done(location: str, text: str, *, undo: Undo | None = None) -> Page:
     """Lead to a page that says what was done."""
-    return Page(location=location, notice=Notice(text, kind, undo))
+    return Page(location=location, notice=Notice(text, undo))
