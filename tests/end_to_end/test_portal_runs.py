@@ -118,6 +118,13 @@ async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
     assert len(await world.names(world.targets[0])) == 2
 
 
+async def test_where_a_run_waits_it_is_told_why(world: World, ada: Browser) -> None:
+    run = await hold(world)
+
+    for path in ("/runs", f"/runs/{run}", f"/runs/{run}/decide"):
+        assert "Why does a run wait for a decision?" in (await ada.open(path)).text, path
+
+
 async def test_a_discarded_run_can_be_approved_after_all(client: Client, world: World) -> None:
     run = await hold(world)
     ada = await browser_of(client, world)

@@ -92,6 +92,17 @@ async def test_an_access_that_nobody_could_use_is_refused_beside_its_field(
     assert await world.api.all("/shares") == []
 
 
+async def test_the_form_answers_what_the_id_is_and_who_can_import(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+
+    for path in ("/shares/new", f"/shares/{share['id']}/edit"):
+        page = await ada.open(path)
+        assert "What is the id of a share?" in page.text
+        assert "Who can import a share?" in page.text
+
+
 async def test_the_last_day_of_a_share_is_included(world: World, ada: Browser) -> None:
     today = datetime.now(UTC).date()
     page = await ada.open("/shares/new")

@@ -109,6 +109,15 @@ def test_no_german_text_is_left_over() -> None:
     assert left == set()
 
 
+def test_each_question_is_answered_in_one_place() -> None:
+    asked = re.compile(r'call help\(_\("([^"]*)"\)\)')
+    templates = (SHARED / "portal" / "templates").rglob("*.html")
+    questions = [q for path in templates for q in asked.findall(path.read_text("utf-8"))]
+
+    assert len(questions) > 10
+    assert sorted(questions) == sorted(set(questions))
+
+
 def test_one_text_has_one_german_text_everywhere_with_the_same_places() -> None:
     seen: dict[str, object] = {}
     for _, entry in translated():
