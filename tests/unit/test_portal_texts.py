@@ -88,7 +88,7 @@ def test_every_action_of_the_ledger_has_words(language: str) -> None:
         LedgerEntry(when=datetime(2026, 11, 23, tzinfo=UTC), actor="a", action=a, subject="s")
         for a in sorted(actions())
     ]
-    values = {"entries": entries, "given": {}, "errors": {}, "next": None}
+    values: dict[str, object] = {"entries": entries, "given": {}, "errors": {}, "next": None}
 
     text = portal.render("settings/audit", language, page=PAGE, **values)
     rows = re.findall(r"<td[^>]*>\s*([^<]*?)\s*<small><code>([^<]*)</code>", text)
