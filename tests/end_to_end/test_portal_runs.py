@@ -6,7 +6,7 @@ import io
 import pytest
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import HOSTILE, browser_of
+from tests.end_to_end.portal import HOSTILE, browser_of, text_of
 from tests.local.client import Client
 from tests.world import World
 
@@ -111,6 +111,18 @@ async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
     assert "3 deleted" in shown.text
     assert "the run goes on" in went.text
     assert len(await world.names(world.targets[0])) == 2
+
+
+async def test_a_run_says_once_what_to_do_about_the_reason_of_all_its_mailboxes(
+    client: Client, world: World
+) -> None:
+    run = await hold(world)
+    ada = await browser_of(client, world)
+
+    shown = text_of(await ada.open(f"/runs/{run}"))
+
+    assert shown.count("Would remove many contacts") == 1 + len(world.targets)
+    assert shown.count("approve the run, otherwise discard it") == 1
 
 
 async def test_a_discarded_run_can_be_approved_after_all(client: Client, world: World) -> None:
