@@ -76,7 +76,7 @@ class SignIn:
             # msal's words may hold the state or claims.
             raise SignInFailed("The sign-in is not the one that was begun here.") from error
         if "id_token" not in found:
-            raise SignInFailed("Entra ID did not accept the sign-in. Begin anew.")
+            raise SignInFailed("Entra ID did not accept the sign-in. Please start again.")
         nonce = parse_qs(urlsplit(flow["auth_uri"]).query)["nonce"][0]
         return str(found["id_token"]), nonce
 

@@ -45,8 +45,8 @@ PERMISSIONS: Final = (
     ),
     Permission(
         "OrgContact.Read.All",
-        "Reads the mail contacts of your organisation, should a share hold them.",
-        "Organisational contacts cannot be shared.",
+        "Reads the mail contacts of your organization, should a share hold them.",
+        "Organizational contacts cannot be shared.",
         included_in=_DIRECTORY,
     ),
     Permission(

@@ -69,11 +69,11 @@ _REMEDIES: dict[Reason, str] = {
         "No such user is in your directory. Take the id out of the import's targets."
     ),
     Reason.TOO_MANY_DELETES: (
-        "More contacts would be removed than the import's guard allows, so nothing was changed. "
+        "More contacts would be removed than the import's limits allow, so nothing was changed. "
         "Check the share; if the removal is right, approve the run, otherwise discard it."
     ),
     Reason.TOO_MANY_CHANGES: (
-        "More contacts would be changed than the import's guard allows, so nothing was changed. "
+        "More contacts would be changed than the import's limits allow, so nothing was changed. "
         "Check the share; if the changes are right, approve the run, otherwise discard it."
     ),
     Reason.APPROVAL_PENDING: (

@@ -24,7 +24,12 @@ SIGNED_IN: Final = "/signed-in"
 CONSENTED: Final = "/consented"
 """Below the portal's origin: the redirect URIs that the app's registration names."""
 
-_NOT_HERE: Final = "It was begun in another browser, or too long ago. Begin anew."
+_NO_SIGN_IN: Final = (
+    "The sign-in was started in another browser, or too long ago. Please start again."
+)
+_NO_CONSENT: Final = (
+    "The consent was started in another browser, or too long ago. Please start again."
+)
 _TRIES: Final = 5
 _BETWEEN_TRIES: Final = 2.0
 _REFUSALS: Final = {
@@ -65,7 +70,7 @@ class Joining:
         Raises `SignInFailed`, also for an answer that belongs to another browser's sign-in.
         """
         if flow is None:
-            raise SignInFailed(_NOT_HERE)
+            raise SignInFailed(_NO_SIGN_IN)
         id_token, nonce = await self.sign_in.finish(flow, answer)
         return await self.tokens.signed_in(id_token, nonce)
 
@@ -104,7 +109,7 @@ class Joining:
             words = _REFUSALS.get(answer["error"], "Entra ID did not grant the consent.")
             raise ConsentRefused(words)
         if kept is None:
-            raise SignInFailed(_NOT_HERE)
+            raise SignInFailed(_NO_CONSENT)
         if not hmac.compare_digest(answer.get("state", "").encode(), kept["state"].encode()):
             raise SignInFailed("The consent is not the one that was begun in this browser.")
         if (kept["tenant"], kept["oid"]) != (caller.tenant, caller.oid):

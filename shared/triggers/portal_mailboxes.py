@@ -49,8 +49,8 @@ async def adopt(visit: Visit) -> Page:
         return await _adoption(visit, error)
     num = made.adopted or 0
     text = visit.ngettext(
-        "%(num)s contact is kept true by this import now.",
-        "%(num)s contacts are kept true by this import now.",
+        "%(num)s contact is kept up to date by this import now.",
+        "%(num)s contacts are kept up to date by this import now.",
         num,
     )
     return done(f"/imports/{visit.id}", text)

@@ -125,7 +125,7 @@ async def give_new_id(visit: Visit) -> Page:
     """Give a share a new id."""
     keep = [str(tenant) for tenant in visit.form.getlist("keep")]
     made = await visit.app.shares.rotate(visit.caller, visit.id, keep)
-    words = visit.gettext("The share has a new id. The old one opens nothing to anybody new.")
+    words = visit.gettext("The share has a new id. Nobody new can import with the old one.")
     return done(f"/shares/{made.value.id}", words)
 
 

@@ -221,9 +221,10 @@ async def test_without_the_cookie_no_redirect_leads_anywhere(
     signing_in = await Browser(client).open("/signed-in?code=x&state=y")
 
     assert nobody.status == 401
+    assert "The sign-in was started in another browser" in signing_in.text
     for refused in (elsewhere, made_up, of_another_purpose, signing_in):
         assert refused.status == 403
-        assert "another browser" in refused.text
+        assert "started in another browser" in refused.text
 
 
 async def test_somebody_elses_sign_in_cannot_be_slipped_under_a_browser(

@@ -69,7 +69,7 @@ async def test_whom_the_directory_does_not_name_is_asked_about_by_id(ada: Browse
 async def test_nobody_of_that_name_is_said_so(ada: Browser) -> None:
     page = await ada.open("/find?q=nobodyatall")
 
-    assert "Nobody is called so" in page.text
+    assert "Nobody found" in page.text
 
 
 async def test_a_silent_directory_is_said_so(client: Client, world: World, ada: Browser) -> None:

@@ -337,7 +337,7 @@ async def test_another_tools_contacts_are_taken_over_once_confirmed(
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', taken[0]))
     done = await ada.open(at, "POST", list(fields.items()))
 
-    assert "1 contact is kept true by this import now." in done.text
+    assert "1 contact is kept up to date by this import now." in done.text
     assert len(await client.folder(world.tenant, mailbox)) == 1
 
 
@@ -420,6 +420,8 @@ async def test_the_pages_speak_german(world: World, ada: Browser) -> None:
 
     page = await ada.open(f"/imports/{made['id']}")
     assert "Letzte Läufe" in page.text
+    asks = "wenn er mehr als 10 oder 20 % der Kontakte entfernen würde"
+    assert asks in text_of(page).replace("\xa0", " ")
     start = await ada.open("/imports/new")
     wrong = await ada.submit(start, "/imports/new", do="next", share="partner", partner="0" * 32)
     assert "Bitte sehen Sie sich das noch einmal an" in wrong.text

@@ -10,7 +10,7 @@ import pytest
 from shared import portal
 from shared.domain.reasons import Reason
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import HOSTILE, browser_of
+from tests.end_to_end.portal import HOSTILE, browser_of, text_of
 from tests.local.client import Client
 from tests.world import World
 
@@ -123,6 +123,18 @@ async def test_where_a_run_waits_it_is_told_why(world: World, ada: Browser) -> N
 
     for path in ("/runs", f"/runs/{run}", f"/runs/{run}/decide"):
         assert "Why does a run wait for a decision?" in (await ada.open(path)).text, path
+
+
+async def test_a_run_says_once_what_to_do_about_the_reason_of_all_its_mailboxes(
+    client: Client, world: World
+) -> None:
+    run = await hold(world)
+    ada = await browser_of(client, world)
+
+    shown = text_of(await ada.open(f"/runs/{run}"))
+
+    assert shown.count("Would remove many contacts") == 1 + len(world.targets)
+    assert shown.count("approve the run, otherwise discard it") == 1
 
 
 async def test_a_discarded_run_can_be_approved_after_all(client: Client, world: World) -> None:

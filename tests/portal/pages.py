@@ -71,7 +71,7 @@ async def _book_none(page: Page, ids: Ids) -> None:
     del ids
     await (
         page.get_by_role("button", name="Show what changes")
-        .or_(page.get_by_role("button", name="Zeigen, was sich ändert"))
+        .or_(page.get_by_role("button", name="Anzeigen, was sich ändert"))
         .click()
     )
     await expect(page.locator("#effect h2")).to_be_visible()

@@ -31,7 +31,7 @@ SAID = {
         "preview": "3 Kontakte",
         "created": "Der Import ist angelegt",
         "booked": "Jetzt sind 2 Plätze gebucht",
-        "succeeded": "gelungen",
+        "succeeded": "erfolgreich",
         "seat": "hat einen Platz",
         "renamed": "Partner sehen ab jetzt den neuen Namen",
         "out": "Wissen, wer anruft",

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from babel.messages.catalog import Message
@@ -92,7 +91,7 @@ def test_every_action_of_the_ledger_has_words(language: str) -> None:
         LedgerEntry(when=datetime(2026, 11, 23, tzinfo=UTC), actor="a", action=a, subject="s")
         for a in sorted(actions())
     ]
-    values: dict[str, Any] = {"entries": entries, "given": {}, "errors": {}, "next": None}
+    values: dict[str, object] = {"entries": entries, "given": {}, "errors": {}, "next": None}
 
     text = portal.render("settings/audit", language, page=PAGE, **values)
     rows = re.findall(r"<td[^>]*>\s*([^<]*?)\s*<small><code>([^<]*)</code>", text)
