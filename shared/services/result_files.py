@@ -59,13 +59,13 @@ class Words:
 
     def told(self, cells: Mapping[str, Cell]) -> dict[str, Cell]:
         """The cells of a row in words."""
-        reason = str(cells["reason"])
+        reason, remedy = str(cells["reason"]), str(cells["remedy"])
         return {
             **cells,
             "address": cells["address"] or cells["mailbox"],
             "outcome": self.outcomes[str(cells["outcome"])],
             "reason": self.reasons.get(reason, reason),
-            "remedy": self.remedy(str(cells["remedy"])),
+            "remedy": self.remedy(remedy) if remedy else "",
         }
 
 

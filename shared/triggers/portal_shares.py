@@ -20,6 +20,8 @@ from shared.wiring import new_id
 
 bp = func.Blueprint()
 _LEFT_OUT: Final = 50
+_FIELDS: Final = {"access": "rule", "access.tenants": "tenants", "access.expires": "expires"}
+"""The fields of the form that the JSON paths of a share mean, where the two differ."""
 
 type Save = Callable[[ShareForm, ShareInput], Awaitable[Page]]
 
@@ -202,7 +204,7 @@ async def _form(
         "preview": None,
         "trouble": None,
         "meanwhile": None,
-        "errors": visit.wrong(error),
+        "errors": {_FIELDS.get(path, path): text for path, text in visit.wrong(error).items()},
         **more,
     }
     return Page("shares/form", values, status=422 if error is not None else 200)

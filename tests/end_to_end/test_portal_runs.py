@@ -210,6 +210,12 @@ async def test_a_file_of_results_is_what_the_page_shows_in_its_language(
     assert row["reason"] == "access_denied"
     remedy = portal.message(language)(Reason.ACCESS_DENIED.remedy)
     assert remedy in row.values()
+    # In order: the words of a person, and the codes behind them.
+    assert list(searched[0].values())[1:4] == [
+        portal.words("outcomes", language)["succeeded"][1],
+        "",
+        "",
+    ]
     assert [row["mailbox"] for row in searched] == [world.targets[1]]
 
 

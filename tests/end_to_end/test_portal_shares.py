@@ -89,6 +89,8 @@ async def test_an_access_that_nobody_could_use_is_refused_beside_its_field(
 
     assert f'id="tenants-error">{wrong}<' in nobody.text
     assert f'id="expires-error">{past}<' in over.text
+    assert '<a href="#tenants">' in nobody.text
+    assert '<a href="#expires">' in over.text
     assert await world.api.all("/shares") == []
 
 
