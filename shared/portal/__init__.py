@@ -5,6 +5,7 @@ since the Content-Security-Policy allows neither.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,11 @@ __all__ = [
 ]
 
 _HERE: Final = Path(__file__).parent
+_ASIDE: Final = {
+    ".css": re.compile(rb"/\*.*?\*/|(?<=[{};])\s+|\s+(?=[{}])", re.DOTALL),
+    ".js": re.compile(rb"^\s*//[^\n]*\n|^[ \t]+", re.MULTILINE),
+}
+"""Comments and blanks: they are for who reads a file here, and browsers need not load them."""
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -54,7 +60,12 @@ def asset(name: str) -> str:
 @cache
 def _files() -> dict[str, tuple[bytes, str]]:
     found = [path for path in (_HERE / "static").iterdir() if path.suffix in _TYPES]
-    return {path.name: (path.read_bytes(), _TYPES[path.suffix]) for path in found}
+    return {path.name: (_content(path), _TYPES[path.suffix]) for path in found}
+
+
+def _content(path: Path) -> bytes:
+    aside = _ASIDE.get(path.suffix)
+    return aside.sub(b"", path.read_bytes()) if aside is not None else path.read_bytes()
 
 
 def static_file(name: str) -> tuple[bytes, str] | None:
