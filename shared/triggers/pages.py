@@ -6,11 +6,11 @@ images come from us alone, and no other site may show a page in a frame.
 Docs: OWASP HTTP Headers Cheat Sheet; Fetch (Origin header); CSP3.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 import azure.functions as func
@@ -24,6 +24,7 @@ from shared.domain.errors import (
     InvalidInput,
     PassingError,
     PayloadTooLarge,
+    TooManyRequests,
     Unauthenticated,
 )
 from shared.domain.models import TenantStatus
@@ -32,7 +33,7 @@ from shared.triggers import sessions
 from shared.triggers.http import SAFE_HEADERS, network_of
 from shared.triggers.operations import Role
 from shared.triggers.problems import Problem, problem
-from shared.triggers.visits import Page, Visit
+from shared.triggers.visits import SWITCH, Page, Visit
 from shared.wiring import App, app, new_id
 
 _MAX_FORM: Final = 1024 * 1024
@@ -54,13 +55,15 @@ def page(
     *,
     leaving: bool = False,
     open_form: bool = False,
+    again: bool = False,
 ) -> Callable[[Handler], Any]:
     """Make a handler a function that answers a browser.
 
     With `roles`, only who is signed in and has one of them gets in, and only with a company that
     has joined; without, anybody does. A form (POST) needs its token unless it is an `open_form`,
     which changes nothing but what this browser keeps. While a tenant leaves, only forms that are
-    for `leaving` are taken.
+    for `leaving` are taken. A handler that shows a form `again` as it was typed, if no button was
+    pressed (`Visit.do`), does so in another language too; others are never asked for that.
     """
 
     def decorate(handler: Handler) -> Any:
@@ -73,10 +76,12 @@ def page(
             try:
                 visit, keep = await _entered(visit)
                 if method == "POST":
+                    visit = visit if open_form else _switched(visit)
                     await _require_own_form(visit, token=not open_form)
                 if roles:
                     visit = await _admitted(visit, roles, changes=method == "POST" and not leaving)
-                shown = await handler(visit)
+                here = Page(location=visit.path)
+                shown = await handler(visit) if again or not visit.switched else here
             except Unauthenticated as error:
                 shown = _sign_in_first(visit, error)
             except (ConsentMissing, TenantLeft) as error:
@@ -150,14 +155,27 @@ def _sign_in_first(visit: Visit, error: Unauthenticated) -> Page:
     """Ask who is not signed in to do so: the page comes after it, and a form can be sent again."""
     if visit.request.method == "GET":
         return Page("sign_in/needed", {"to": visit.path}, status=error.status)
-    fields = [
-        (str(name), str(value))
-        for name, value in visit.request.form.items(multi=True)
-        if name != "token"
-    ]
-    token = str(visit.request.form.get("token", ""))
-    values = {"action": visit.path, "fields": fields, "form_token": token}
-    return Page("sign_in/again", values, status=error.status)
+    return Page("sign_in/again", {"form": _Sent.of(visit)}, status=error.status)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A form that was sent in vain, to be sent again: where to, with which token and fields."""
+
+    action: str
+    token: str
+    fields: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, visit: Visit) -> Self:
+        """What this visit sent."""
+        sent = visit.form
+        fields = [
+            (str(name), str(value))
+            for name, value in sent.items(multi=True)
+            if name not in {"token", SWITCH}
+        ]
+        return cls(visit.path, str(sent.get("token", "")), fields)
 
 
 def _problem(
@@ -166,11 +184,22 @@ def _problem(
     """What went wrong, and the way out: to try `again` what passes, else back to the start."""
     answer = problem(error, handler.__name__, correlation)
     shown = Problem.model_validate(answer.body)
-    values: dict[str, Any] = {"problem": shown, "again": ""}
+    values: dict[str, Any] = {"problem": shown, "again": "", "form": None}
     if isinstance(error, PassingError):
         values["problem"] = shown.model_copy(update={"detail": visit.trouble(error)})
         values["again"] = visit.path if again else ""
+    if isinstance(error, PassingError | TooManyRequests) and visit.request.method == "POST":
+        values["form"] = _Sent.of(visit)
     return Page("problem", values, status=answer.status)
+
+
+def _switched(visit: Visit) -> Visit:
+    """The visit in the language to which a form of our own pages switches, if it does."""
+    wanted = str(visit.form.get(SWITCH, ""))
+    own = visit.request.headers.get("Origin") == visit.app.settings.portal_origin
+    if not own or wanted not in portal.LANGUAGES:
+        return visit
+    return replace(visit, language=wanted, switched=True)
 
 
 def _language(req: func.HttpRequest) -> str:
@@ -212,8 +241,8 @@ async def _response(
         if purpose not in drop:
             sealed = await seal.close(purpose, kept)
             sessions.set_cookie(response, purpose.name, sealed, purpose.lives)
-    if shown.language:
-        sessions.set_cookie(response, _LANGUAGE, shown.language, _YEAR)
+    if language := visit.language if visit.switched else shown.language:
+        sessions.set_cookie(response, _LANGUAGE, language, _YEAR)
     return response
 
 

@@ -39,13 +39,15 @@ async def show_settings(visit: Visit) -> Page:
     return await _settings(visit)
 
 
-@page(bp, "POST", "settings", WRITERS)
+@page(bp, "POST", "settings", WRITERS, again=True)
 async def change_settings(visit: Visit) -> Page:
     """Rename the company, or prove its consent anew."""
-    if visit.form.get("do") == "check":
+    if visit.do == "check":
         await visit.app.tenants.consented(visit.caller)
         return done("/settings", visit.gettext("The consent works."))
     name = str(visit.form.get("name", ""))
+    if not visit.do:
+        return await _settings(visit, name)
     try:
         wanted = validated(TenantInput, {"name": name}).name
         before = (await visit.app.tenants.read(visit.caller.tenant)).value.name

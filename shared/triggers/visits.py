@@ -30,6 +30,8 @@ from shared.wiring import App
 
 _log = logging.getLogger(__name__)
 _NAMED: Final = 300
+SWITCH: Final = "language"
+"""The field by which a form asks to be shown again in another language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a browser: `someone` is signed in, of a `tenant` that has joined."""
+    """One request of a browser: `someone` is signed in, of a `tenant` that has joined.
+
+    `switched` if its form was sent for another language only, to be shown again as it was typed.
+    """
 
     app: App
     request: func.HttpRequest
@@ -72,6 +77,7 @@ class Visit:
     someone: Caller | None = None
     tenant: Tenant | None = None
     notice: Mapping[str, Any] | None = None
+    switched: bool = False
 
     @property
     def caller(self) -> Caller:
@@ -100,6 +106,16 @@ class Visit:
     def form(self) -> Any:
         """The fields of the form that was sent, with `get` and `getlist`; empty if none was."""
         return self.request.form
+
+    @property
+    def do(self) -> str:
+        """The button of the form that was pressed; '' if none was."""
+        return "" if self.switched else str(self.form.get("do", ""))
+
+    def wants(self, *parts: str) -> bool:
+        """Whether any of these parts of the page will be shown: our script asks for some only."""
+        asked = str(self.request.headers.get("X-Parts", "")).split()
+        return not asked or any(part in asked for part in parts)
 
     @property
     def id(self) -> str:
