@@ -42,9 +42,9 @@ async def signed_in_again(visit: Visit) -> Page:
     return Page("sign_in/back")
 
 
-@page(bp, "POST", "sign-out")
+@page(bp, "POST", "sign-out", open_form=True)
 async def sign_out(visit: Visit) -> Page:
-    """End the session here and at Entra ID."""
+    """End the session here and at Entra ID; one that has ended by itself needs no other first."""
     return Page(
         location=visit.app.joining.signed_out("/"),
         drop=(sessions.SESSION, sessions.SIGN_IN, sessions.CONSENT),

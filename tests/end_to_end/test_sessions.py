@@ -1,5 +1,6 @@
 """Sessions of browsers: who is signed in, for how long, and forms that outlive them."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -165,6 +166,19 @@ async def test_signing_out_ends_it_here_and_at_entra(ada: Browser) -> None:
     assert (await ada.open("/settings")).status == 401
 
 
+async def test_signing_out_of_a_session_that_has_ended_asks_for_nothing(
+    client: Client, ada: Browser
+) -> None:
+    page = await ada.open("/")
+    await later(client, hours=2)
+
+    out = await ada.submit(page, "/sign-out")
+
+    assert any("/oauth2/v2.0/logout" in url for url in out.passed)
+    assert "__Host-session" not in ada.cookies
+    assert "Sign in with Microsoft" in out.text
+
+
 async def test_who_has_no_role_sees_how_to_get_one_and_no_more(
     client: Client, world: World
 ) -> None:
@@ -210,3 +224,36 @@ async def test_the_language_is_the_browsers_and_can_be_switched(client: Client) 
     assert '<html lang="de"' in first.text
     assert '<html lang="en"' in switched.text
     assert '<html lang="en"' in (await german.open("/consent")).text
+
+
+async def test_the_language_of_a_kept_form_can_be_switched_and_it_is_sent_then(
+    client: Client, world: World, ada: Browser
+) -> None:
+    form = await ada.open("/settings")
+    await later(client, hours=2)
+    kept = await ada.submit(form, "/settings", do="rename", name="Typed")
+
+    german = await ada.submit(kept, "/settings", language="de")
+    await ada.sign_in(f"ada-{world.tenant}")
+    shown = await ada.submit(german, "/settings")
+
+    assert german.status == 401
+    assert '<html lang="de"' in german.text
+    assert '<html lang="de"' in shown.text
+    assert (await world.api.get("/tenant"))["name"] == "Typed"
+
+
+async def test_a_form_that_comes_too_soon_is_kept_to_be_sent_again(
+    world: World, ada: Browser
+) -> None:
+    form = await ada.open("/settings")
+    statuses: set[int] = set()
+    while 429 not in statuses:
+        calls = (world.api.send("GET", "/tenant") for _ in range(50))
+        statuses |= {reply.status for reply in await asyncio.gather(*calls)}
+
+    refused = await ada.submit(form, "/settings", do="rename", name="Typed")
+
+    assert refused.status == 429
+    assert {("name", "Typed"), ("do", "rename")} <= set(refused.form("/settings").fields)
+    assert "Send again" in refused.text

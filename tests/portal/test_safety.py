@@ -17,7 +17,7 @@ from tests.world import World
 
 GETS = [route for route in PAGES if route.method == "GET"]
 POSTS = [route for route in PAGES if route.method == "POST"]
-OPEN = {"sign-in", "language"}
+OPEN = {"sign-in", "sign-out", "language"}
 """Forms that anybody may send, from our own pages: they change only what this browser keeps."""
 
 
@@ -175,6 +175,24 @@ async def test_a_form_that_our_page_did_not_send_changes_nothing(
     }
 
     assert {way: shown.status for way, shown in answers.items()} == dict.fromkeys(FORGED, 403)
+    assert await company.held() == before
+
+
+@pytest.mark.parametrize("route", [r for r in POSTS if r.path not in OPEN], ids=str)
+async def test_a_form_that_only_switches_the_language_changes_nothing(
+    company: Company, route: Route
+) -> None:
+    browser = company.admin.copy()
+    typed = {"name": "Typed", "booked": "9", "seen": "9", "tenant": company.world.tenant}
+    buttons = ("save", "create", "book", "rename", "remove", "block", "pause", "approve", "enter")
+    before = await company.held()
+
+    for do in buttons:
+        fields = {"token": await company.token(browser), "language": "de", "do": do, **typed}
+        shown = await browser.open(company.path(route), "POST", list(fields.items()), follow=False)
+        assert browser.cookies["__Host-language"] == "de"
+        assert shown.status in {200, 303, 404, 422}
+
     assert await company.held() == before
 
 
