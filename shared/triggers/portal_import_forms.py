@@ -112,6 +112,10 @@ class Draft:
             return None
         return validated(Targets, {"users": self.users, "groups": self.groups})
 
+    def aims_elsewhere(self, targets: Targets) -> bool:
+        """Whether these are other targets than the form's."""
+        return {*self.users} != {*targets.users} or {*self.groups} != {*targets.groups}
+
     @property
     def fields(self) -> list[tuple[str, str]]:
         """All fields, as pages carry them."""
@@ -203,7 +207,7 @@ async def found(
 
     Each is what a button adds, a name, and what tells those of one name apart.
     """
-    if not text.strip():
+    if not text.strip() or not visit.wants("results"):
         return [], ""
     taken = {*draft.users, *draft.groups} if draft is not None else set[str]()
     names = {kind: name for name, kind in _KINDS.items()}
@@ -218,12 +222,17 @@ async def found(
     ], ""
 
 
-async def chosen(visit: Visit, draft: Draft) -> Chosen:
-    """The targets of a draft by name, and the seats that they take."""
+async def chosen(visit: Visit, draft: Draft, *, count: bool = True) -> Chosen | None:
+    """The targets of a draft by name, and the seats that they take; None if nobody wants them.
+
+    To `count` them is to read all members of their groups.
+    """
+    if not visit.wants("chosen"):
+        return None
     items, silent = await named(visit, draft.users, draft.groups)
     more = len(draft.users) + len(draft.groups) - len(items)
     try:
-        targets = draft.targets
+        targets = draft.targets if count else None
         outlook = await visit.app.imports.outlook(visit.caller, targets) if targets else None
     except ContactSyncError as error:
         outlook, silent = None, visit.trouble(error)

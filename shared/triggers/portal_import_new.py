@@ -40,14 +40,14 @@ async def show_new_import(visit: Visit) -> Page:
     return await _step(visit, "share", Draft(values), new_id())
 
 
-@page(bp, "POST", "imports/new", WRITERS)
+@page(bp, "POST", "imports/new", WRITERS, again=True)
 async def take_new_import(visit: Visit) -> Page:
     """Go a step on or back, search and choose, look into a mailbox, or create."""
     form = visit.form
     draft, key = Draft.typed(form), str(form.get("key", ""))[:200] or new_id()
     step = str(form.get("step", ""))
     step = step if step in _STEPS else _STEPS[0]
-    do = str(form.get("do", ""))
+    do = visit.do
     at = _STEPS.index(step)
     if do == "back":
         return await _step(visit, _STEPS[max(at - 1, 0)], draft, key)
@@ -127,8 +127,10 @@ async def _step(
         "errors": errors,
         "q": str(visit.form.get("q", "")),
         "carried": [(n, v) for n, v in draft.fields if n not in _OWN_FIELDS[step]],
+        "offer": None,
     }
-    if step != "share":
+    # A search shows its results alone: to ask again what the share holds is to read all of it.
+    if step != "share" and visit.wants("offer"):
         try:
             values["offer"] = await _offer(visit, draft)
         except CallerError as gone:
@@ -188,9 +190,10 @@ async def _share_step(visit: Visit, draft: Draft, do: str) -> dict[str, Any]:
 
 async def _check_step(visit: Visit, draft: Draft, text: str, do: str) -> dict[str, Any]:
     values: dict[str, Any] = {"preview": None, "mailbox": "", "silent": "", "found": []}
-    items, _ = await named(visit, draft.users, draft.groups, _NAMED)
+    users, groups = (draft.users, draft.groups) if visit.wants("chosen") else ((), ())
+    items, _ = await named(visit, users, groups, _NAMED)
     values["targets"] = items
-    values["others"] = len(draft.users) + len(draft.groups) - len(items)
+    values["others"] = len(users) + len(groups) - len(items)
     values["chosen"] = await chosen(visit, draft)
     if do.startswith("preview:"):
         try:

@@ -97,12 +97,14 @@ async def show_import_form(visit: Visit) -> Page:
     return await _form(visit, stored, Draft.of(stored.value), stored.etag)
 
 
-@page(bp, "POST", "imports/{id}/edit", WRITERS)
+@page(bp, "POST", "imports/{id}/edit", WRITERS, again=True)
 async def change_import_form(visit: Visit) -> Page:
     """Search and choose targets, or save."""
     stored = await visit.app.imports.read(visit.caller, visit.id)
     before = stored.value
-    draft, do = Draft.typed(visit.form), str(visit.form.get("do", ""))
+    draft, do = Draft.typed(visit.form), visit.do
+    if do == "enter":
+        do = "save" if visit.form.get("q") == visit.form.get("searched") else "search"
     draft = draft.of_share(before.share_id)
     etag = str(visit.form.get("etag", "")) or stored.etag
     if do != "save":
@@ -180,7 +182,8 @@ async def _form(
         "q": text,
         "found": hits,
         "silent": silent,
-        "chosen": await chosen(visit, draft),
+        # What is stored has its seats; those of others are counted, which reads all members.
+        "chosen": await chosen(visit, draft, count=draft.aims_elsewhere(stored.value.targets)),
         "plan": await visit.app.licenses.plan(visit.caller),
         "errors": wrong(visit, error),
     }

@@ -1,6 +1,8 @@
 """Pages: publishing shares, who imports them, and withdrawing them."""
 
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Final
 
 import azure.functions as func
@@ -44,7 +46,7 @@ async def show_new_share(visit: Visit) -> Page:
     return await _form(visit, ShareForm(key=new_id()))
 
 
-@page(bp, "POST", "shares/new", WRITERS)
+@page(bp, "POST", "shares/new", WRITERS, again=True)
 async def publish_share(visit: Visit) -> Page:
     """Look at, or publish, a new share."""
 
@@ -81,7 +83,7 @@ async def show_share_form(visit: Visit) -> Page:
     return await _form(visit, ShareForm.of(stored.value, stored.etag), stored.value)
 
 
-@page(bp, "POST", "shares/{id}/edit", WRITERS)
+@page(bp, "POST", "shares/{id}/edit", WRITERS, again=True)
 async def edit_share(visit: Visit) -> Page:
     """Look at, or make, changes of a share."""
     share = (await visit.app.shares.read(visit.caller, visit.id)).value
@@ -165,21 +167,31 @@ async def admit_or_block_consumer(visit: Visit) -> Page:
 async def _sent(visit: Visit, save: Save, share: Share | None = None) -> Page:
     """What a form's button asks for: a search, a change of the form, a preview, or to save."""
     form = ShareForm.read(visit.form)
-    do = str(visit.form.get("do", "save"))
+    do = visit.do
+    if do == "enter":
+        do = "save" if form.search == form.searched else "search"
     try:
-        if form.act(do):
+        if not do or form.act(do):
             return await _form(visit, form, share)
-        wanted = form.input()
         if do == "preview":
-            shown = await _previewed(visit, wanted)
-            return await _form(visit, form, share, **shown)
-        return await save(form, wanted)
+            return await _looked_at(visit, form, share)
+        return await save(form, form.input())
     except PreconditionFailed as error:
         stored = await visit.app.shares.read(visit.caller, visit.id)
         form.etag = stored.etag
         return await _form(visit, form, share, error=error, meanwhile=stored.value)
     except CallerError as error:
         return await _form(visit, form, share, error=error)
+
+
+async def _looked_at(visit: Visit, form: ShareForm, share: Share | None) -> Page:
+    """The form with a preview of what it says; a share's name may still be missing."""
+    draft = replace(deepcopy(form), name=form.name.strip() or "-")
+    try:
+        shown = await _previewed(visit, draft.input())
+    except CallerError as error:
+        return await _form(visit, form, share, error=error, trouble=visit.trouble(error))
+    return await _form(visit, form, share, **shown)
 
 
 async def _form(
@@ -190,14 +202,22 @@ async def _form(
     error: CallerError | None = None,
     **more: Any,
 ) -> Page:
-    found = []
-    if form.search.strip():
-        found = await visit.app.directory.find(visit.caller, form.search, [Kind.GROUP, Kind.USER])
+    found, silent = [], ""
+    if form.search.strip() and visit.wants("results"):
+        try:
+            kinds = [Kind.GROUP, Kind.USER]
+            found = await visit.app.directory.find(visit.caller, form.search, kinds)
+        except ContactSyncError as away:
+            silent = visit.trouble(away)
+    names = {}
+    if visit.wants("chosen", "left-out"):
+        names = await _names(visit, [*form.users, *form.exclude], list(form.groups))
     values: dict[str, Any] = {
         "form": form,
         "share": share,
         "found": found,
-        "names": await _names(visit, [*form.users, *form.exclude], list(form.groups)),
+        "silent": silent,
+        "names": names,
         "attributes": FILTER_ATTRIBUTES,
         "publishable": PUBLISHABLE,
         "hand_kept": HAND_KEPT,

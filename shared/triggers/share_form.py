@@ -30,12 +30,14 @@ class ShareForm:
     """Everything that the form holds, as text; `typed` is a hand-kept contact not yet added.
 
     `expires` is the last day on which others may import the share, `ends` the stored moment.
+    `searched` is the search whose results the form shows.
     """
 
     name: str = ""
     etag: str = ""
     key: str = ""
     search: str = ""
+    searched: str = ""
     users: list[str] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
     all_users: bool = False
@@ -88,6 +90,7 @@ class ShareForm:
             etag=text("etag"),
             key=text("key"),
             search=text("search"),
+            searched=text("searched"),
             users=_once(sent.getlist("user")),
             groups={
                 id_: as_ if (as_ := text(f"as-{id_}")) in _GROUPS_AS else "members"
