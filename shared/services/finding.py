@@ -130,6 +130,13 @@ class Finding:
         id_ = found.id if found is not None else mailbox
         return await self._mailbox(caller, id_, found, trouble)
 
+    async def who(self, caller: Caller, person: str) -> PersonView:
+        """Who a person is, and since when kept out; where the contact is takes `person` to tell."""
+        id_ = _object_id(person)
+        called, trouble = await self._named(caller, [id_])
+        whereabouts = Whereabouts(person, await self._people.kept_out_since(caller, person))
+        return PersonView(person, called.get(id_), whereabouts, trouble=trouble)
+
     async def person(self, caller: Caller, person: str, mailbox: str | None = None) -> PersonView:
         """Where a person's contact is: everywhere, or in one mailbox with the reason if not there.
 
@@ -137,7 +144,7 @@ class Finding:
         tenant; in one mailbox it takes a look into it for each import that fills it. `person` is
         an object id, or a key of a result.
         """
-        id_ = person.partition("-")[2] if person[:2] in {"u-", "o-", "g-"} else person
+        id_ = _object_id(person)
         called, trouble = await self._named(caller, [id_])
         found = called.get(id_)
         if mailbox is not None:
@@ -228,3 +235,8 @@ class Finding:
         except ContactSyncError as error:
             return Explained(import_, None, error)
         return Explained(import_, told)
+
+
+def _object_id(person: str) -> str:
+    """The directory's id of a person, who may be named by a key of a result."""
+    return person.partition("-")[2] if person[:2] in {"u-", "o-", "g-"} else person

@@ -124,6 +124,10 @@ class People:
                 found.left_out.append(LeftOut(share.value.id, reason))
         return found
 
+    async def kept_out_since(self, caller: Caller, person: str) -> datetime | None:
+        """Since when a person is kept out; None for who is not."""
+        return await self._kept_out.since(caller.tenant, person)
+
     async def keep_out(self, caller: Caller, person: str) -> KeepingOut:
         """Remove a person's contact and keep it out everywhere.
 

@@ -50,10 +50,15 @@ async def show_found(visit: Visit) -> Page:
 
 @page(bp, "GET", "find/{id}/everywhere", READERS)
 async def show_whereabouts(visit: Visit) -> Page:
-    """Where a person's contact is: which shares publish it, which imports and mailboxes hold it."""
-    view = await visit.app.finding.person(visit.caller, visit.id)
+    """Where a person's contact is: which shares publish it, which imports and mailboxes hold it.
+
+    The page comes at once; looking through all mailboxes takes longer, and is asked for by it.
+    """
+    looked = "look" in visit.query
+    finding = visit.app.finding
+    view = await (finding.person if looked else finding.who)(visit.caller, visit.id)
     unnamed = visit.trouble(view.trouble) if view.trouble else ""
-    return Page("find/person", {"view": view, "unnamed": unnamed})
+    return Page("find/person", {"view": view, "looked": looked, "unnamed": unnamed})
 
 
 @page(bp, "GET", "find/{id}/remove", WRITERS)

@@ -43,7 +43,8 @@ async def test_a_person_is_removed_everywhere_and_let_in_again(world: World, ada
     person = world.people[0]
     path = f"/find/{person}/remove"
 
-    before = await ada.open(f"/find/{person}/everywhere")
+    at_once = await ada.open(f"/find/{person}/everywhere")
+    before = await ada.open(f"/find/{person}/everywhere?look=all")
     asked = await ada.open(path)
     gone = await ada.submit(asked, path, do="remove")
     await world.client.settle()
@@ -51,6 +52,7 @@ async def test_a_person_is_removed_everywhere_and_let_in_again(world: World, ada
     names = await world.names(world.targets[0])
     back = await ada.submit(gone, path)
 
+    assert f'href="/find/{person}/everywhere?look=all"' in at_once.text
     assert "2 mailboxes" in before.text
     assert f"Remove {world.users[person]['displayName']} everywhere" in asked.title
     assert "kept out everywhere" in gone.text
@@ -58,6 +60,19 @@ async def test_a_person_is_removed_everywhere_and_let_in_again(world: World, ada
     assert world.users[person]["displayName"] not in names
     assert "let in again" in back.text
     assert "Kept out" not in (await ada.open(f"/find/{person}/everywhere")).text
+
+
+async def test_the_page_of_a_person_comes_without_looking_into_any_mailbox(
+    client: Client, world: World, ada: Browser
+) -> None:
+    await world.import_((await world.share())["id"])
+    await client.reset_requests()
+
+    page = await ada.open(f"/find/{world.people[0]}/everywhere")
+
+    assert page.status == 200
+    assert "embers" not in str((await client.requests())["tenants"][world.tenant])
+    assert "Mailboxes that hold the contact" not in page.text
 
 
 async def test_whom_the_directory_does_not_name_is_asked_about_by_id(ada: Browser) -> None:
@@ -93,6 +108,7 @@ async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> No
         "/find?q=script",
         f"/find/{world.people[0]}",
         f"/find/{world.people[0]}/everywhere",
+        f"/find/{world.people[0]}/everywhere?look=all",
         f"/find/{world.targets[0]}?person={world.people[0]}",
     ):
         page = await ada.open(path)

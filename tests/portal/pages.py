@@ -121,6 +121,11 @@ async def _import_offer(page: Page, ids: Ids) -> None:
     await expect(page.locator("#offer .note")).to_be_visible()
 
 
+async def _look_everywhere(page: Page, ids: Ids) -> None:
+    del ids
+    await expect(page.locator("#where .card").first).to_be_visible()
+
+
 PAGES: tuple[Look, ...] = (
     Look("start-signed-out", "/", signed_in=False),
     Look("start", "/"),
@@ -146,7 +151,7 @@ PAGES: tuple[Look, ...] = (
     Look("find-candidates", "/find?q=a"),
     Look("find-mailbox", "/find/{mailbox}"),
     Look("find-why", "/find/{mailbox}?person={person}"),
-    Look("find-person", "/find/{person}/everywhere"),
+    Look("find-person", "/find/{person}/everywhere", prepare=_look_everywhere),
     Look("find-remove", "/find/{person}/remove"),
     Look("imports", "/imports"),
     Look("imports-none", "/imports?q=nothing-is-called-so"),
