@@ -58,14 +58,14 @@ async def show_booking(visit: Visit) -> Page:
     return await _booking(visit)
 
 
-@page(bp, "POST", "licenses/book", WRITERS)
+@page(bp, "POST", "licenses/book", WRITERS, again=True)
 async def book_seats(visit: Visit) -> Page:
-    """Show what a booking would change, or book."""
+    """Show what a booking would change, or book what was shown just so."""
     given = str(visit.form.get("booked", "")).strip()
     try:
         number = int(given) if given.isascii() and given.isdigit() else given
         booked = validated(BookingInput, {"booked": number}).booked
-        if visit.form.get("do") != "book":
+        if visit.do != "book" or visit.form.get("seen") != str(booked):
             effect = await visit.app.licenses.effect(visit.caller, booked)
             return await _booking(visit, given, effect=effect)
         before = (await visit.app.licenses.read(visit.caller)).value.booked
@@ -73,7 +73,8 @@ async def book_seats(visit: Visit) -> Page:
     except CallerError as error:
         return await _booking(visit, given, error=error)
     said = visit.ngettext("%(num)s seat is booked now.", "%(num)s seats are booked now.", booked)
-    undo = Undo("/licenses/book", {"do": "book", "booked": str(before)})
+    fields = {"do": "book", "booked": str(before), "seen": str(before)}
+    undo = Undo("/licenses/book", fields)
     return done("/licenses", said, undo=undo if before != booked else None)
 
 

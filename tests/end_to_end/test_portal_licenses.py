@@ -1,5 +1,7 @@
 """Seats in a browser without scripts: who holds one, and what a booking would change."""
 
+import re
+
 import pytest
 
 from tests.end_to_end.browser import Browser
@@ -25,6 +27,20 @@ async def test_a_booking_shows_what_it_changes_and_can_be_undone(
     assert (await world.api.get("/licenses"))["booked"] == 0
 
 
+async def test_nothing_is_booked_whose_effect_was_not_seen(world: World, ada: Browser) -> None:
+    await world.api.put("/licenses", {"booked": 2})
+
+    unseen = await press(ada, await ada.open("/licenses/book"), "book", booked="0")
+    assert "What changes" in unseen.text
+    assert "Cancel 2 seats" in unseen.text
+    another = await press(ada, unseen, "book", booked="5")
+    assert "Book 3 seats" in another.text
+    assert (await world.api.get("/licenses"))["booked"] == 2
+    await press(ada, another, "book")
+
+    assert (await world.api.get("/licenses"))["booked"] == 5
+
+
 async def test_who_would_lose_a_seat_is_named_before_it_is_cancelled(
     client: Client, world: World
 ) -> None:
@@ -37,6 +53,7 @@ async def test_who_would_lose_a_seat_is_named_before_it_is_cancelled(
     shown = await press(ada, await ada.open("/licenses/book"), "show", booked="1")
 
     assert "1 mailbox loses its seat" in shown.text
+    assert re.search(r'value="book" class="main danger">Cancel 1 seat<', shown.text)
     assert any(str(world.users[t]["mail"]) in shown.text for t in world.targets)
     assert (await world.api.get("/licenses"))["booked"] == 2
 
@@ -53,10 +70,10 @@ async def test_what_is_no_number_of_seats_is_told_beside_the_field(
 
 
 async def test_a_change_meanwhile_is_told_and_books_nothing(world: World, ada: Browser) -> None:
-    page = await ada.open("/licenses/book")
+    page = await press(ada, await ada.open("/licenses/book"), "show", booked="2")
     await world.api.put("/licenses", {"booked": 7})
 
-    shown = await press(ada, page, "book", booked="2")
+    shown = await press(ada, page, "book")
 
     assert shown.status == 422
     assert "Now booked: 7" in shown.text
