@@ -149,7 +149,7 @@ async def test_it_says_why_a_share_leaves_somebody_out(
     await world.change(somebody, **changes)
     share = await world.share(sources={"groups": [{"id": world.group}], **more})
 
-    page = await ada.open(f"/find/{somebody}/everywhere")
+    page = await ada.open(f"/find/{somebody}/everywhere?look=all")
     told = await world.api.get(f"/people/{somebody}")
 
     assert (told["shares"], told["places"]) == ([], [])
@@ -167,7 +167,7 @@ async def test_it_says_that_somebody_is_left_out_by_name_or_kept_out(
     await world.api.delete(f"/people/{kept_out}", 202)
 
     said = {
-        id_: text_of(await ada.open(f"/find/{id_}/everywhere"))
+        id_: text_of(await ada.open(f"/find/{id_}/everywhere?look=all"))
         for id_ in (excluded, kept_out, nowhere)
     }
 

@@ -33,6 +33,26 @@ async def test_a_run_shows_each_mailbox_with_its_reason_and_the_remedy(
     del client
 
 
+async def test_what_a_run_leads_to_is_in_the_parts_that_are_renewed_while_it_goes_on(
+    client: Client, world: World, ada: Browser
+) -> None:
+    await client.fault(f"/users/{world.targets[0]}/contactFolders", {"status": 403}, times=1000)
+    await world.change(world.people[0], mail=None, proxyAddresses=[])
+    run = (await world.import_((await world.share())["id"], settle=False))["firstRun"]
+    going = await ada.open(f"/runs/{run}")
+    await client.settle()
+
+    ended = await ada.open(f"/runs/{run}")
+
+    assert 'data-live="3" data-with="said results omitted help"' in going.text
+    for text in (going.text, ended.text):
+        assert re.search(r'<form method="get" action="/runs/.*id="results"', text, re.DOTALL)
+    assert re.search(r'id="progress".*/retry".*id="results"', ended.text, re.DOTALL)
+    assert re.search(r'id="omitted">.*No mail address', ended.text, re.DOTALL)
+    assert ended.title != going.title
+    assert "partly succeeded" in ended.title
+
+
 async def test_runs_are_filtered(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
 

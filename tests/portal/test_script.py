@@ -46,6 +46,29 @@ async def test_a_page_follows_what_goes_on_until_it_ends(person: Person) -> None
     await expect(person.page.locator("#progress")).to_have_text("ended")
 
 
+async def test_what_is_typed_in_a_page_that_is_followed_stays(person: Person) -> None:
+    field = '<div id="list"><input id="q"></div>'
+    going = '<section id="progress" data-live="0.05" data-with="list">{}</section>' + field
+    await answers(
+        person.page, (200, going.format("1 of 2")), (200, going.format("2 of 2")), (200, ENDED)
+    )
+
+    await person.page.goto(PATH)
+    await person.page.locator("#q").press_sequentially("person4")
+
+    await expect(person.page.locator("#progress")).to_have_text("ended")
+    await expect(person.page.locator("#q")).to_have_value("person4")
+    await expect(person.page.locator("#q")).to_be_focused()
+
+
+async def test_the_title_of_a_page_that_is_followed_is_the_newest(person: Person) -> None:
+    await answers(person.page, (200, FOLLOWED.format("1 of 2")), (200, ENDED))
+    await person.page.goto(PATH)
+    await person.page.evaluate("document.title = 'older'")
+
+    await expect(person.page).to_have_title("Test")
+
+
 async def test_an_answer_that_fails_does_not_end_the_following(person: Person) -> None:
     person.expects(503)
     await answers(person.page, (200, FOLLOWED.format("1 of 2")), (503, "unavailable"), (200, ENDED))
