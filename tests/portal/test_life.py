@@ -166,6 +166,63 @@ async def test_a_share_is_published_by_the_keyboard_alone(world: World, person: 
     assert share["name"] == "Keyboard"
 
 
+async def test_an_import_is_made_decided_about_and_paid_for_by_the_keyboard_alone(
+    client: Client, world: World, person: Person
+) -> None:
+    page = person.page
+    await world.share()
+    await sign_in(page, world)
+
+    await press_to(page, "main a[href='/imports/new']")
+    await page.wait_for_url("**/imports/new")
+    await press_to(page, "input[name=share]", "Space")
+    await press_to(page, "button[value=next]")
+    await expect(page.locator("#q")).to_be_visible()
+    await press_to(page, "#q", "S")
+    await page.keyboard.type("hared")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#results button").first).to_be_visible()
+    await press_to(page, f"button[value='add:groups:{world.group}']")
+    await expect(page.locator(".chip")).to_have_count(1)
+    await press_to(page, "button[value=next]")
+    await expect(page.locator("#folder")).to_be_visible()
+    await press_to(page, "#folder", "End")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("button[value=create]")).to_be_visible()
+    await press_to(page, "button[value=create]")
+    await page.wait_for_url(re.compile(r"/imports/[0-9a-f-]+$"))
+    await client.settle()
+    (made,) = await world.api.all("/imports")
+    assert await world.names(world.people[0]) == world.expected()
+
+    guard = {"guard": {"deletes": 0, "deleteShare": 0}, "targets": {"users": world.targets}}
+    await world.api.patch(f"/imports/{made['id']}", guard)
+    await world.next_day()
+    await world.members(world.people[:3])
+    await world.next_day()
+    await page.context.clear_cookies(name="__Host-session")
+    await sign_in(page, world)
+    await press_to(page, "main a[href$='/decide']")
+    await page.wait_for_url("**/decide")
+    await press_to(page, "main button[value=approve]")
+    await expect(page.locator("main")).to_contain_text("Approved: the run goes on.")
+    await client.settle()
+    assert await world.names(world.targets[0]) == world.expected()
+
+    await press_to(page, "nav a[href='/licenses']")
+    await page.wait_for_url("**/licenses")
+    await press_to(page, "main a[href='/licenses/book']")
+    await page.wait_for_url("**/licenses/book")
+    await press_to(page, "#booked", "ControlOrMeta+A")
+    await page.keyboard.type("2")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#effect h2")).to_be_visible()
+    assert (await world.api.get("/licenses"))["booked"] == 0
+    await press_to(page, "button[value=book]")
+    await expect(page.locator("main")).to_contain_text("2 seats are booked now")
+    assert (await world.api.get("/licenses"))["booked"] == 2
+
+
 async def test_without_scripts_it_works_all_the_same(new_person: NewPerson, world: World) -> None:
     ada = await new_person(java_script_enabled=False)
     page = ada.page
