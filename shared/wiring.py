@@ -26,13 +26,14 @@ from shared.adapters.holdings import Holdings
 from shared.adapters.identity import AccessTokens
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
-from shared.adapters.records import Store
+from shared.adapters.records import TENANT_ROW, Store
 from shared.adapters.sealing import Seal
 from shared.adapters.sign_in import SignIn
 from shared.adapters.snapshots import Snapshots
 from shared.adapters.tables import Tables
 from shared.adapters.vault import Vault
 from shared.domain.errors import Defect
+from shared.domain.messages import IMPORT_RUNS
 from shared.domain.models import Targets
 from shared.services.adoptions import Adoptions
 from shared.services.consumers import Consumers
@@ -53,6 +54,7 @@ from shared.services.overview import Overviews
 from shared.services.people import People
 from shared.services.previews import Previews
 from shared.services.publications import Publications
+from shared.services.readiness import Checks, Readiness
 from shared.services.result_files import ResultFiles
 from shared.services.run_closing import RunClosing
 from shared.services.run_history import Histories
@@ -121,6 +123,7 @@ class App:
     fan_out: FanOut
     mailbox_sync: MailboxSync
     run_closing: RunClosing
+    readiness: Readiness
     identity: ManagedIdentityCredential | None
     vault: Vault | None
 
@@ -273,6 +276,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
             store, mailboxes, snapshots, seats.release, tenants.consent_doubted
         ),
         run_closing=RunClosing(store, snapshots, consumers, clock),
+        readiness=Readiness(_checks(settings, store, queues, vault, tokens)),
         identity=identity,
         vault=vault,
     )
@@ -297,6 +301,23 @@ async def _session_keys(settings: Settings, vault: Vault | None) -> list[str]:
     if vault is None:
         raise Defect("Set KEY_VAULT_URI: the vault's secret session-key seals the cookies.")
     return [version.value for version in await vault.versions(SESSION_KEY, SESSION_KEYS_OPEN)]
+
+
+def _checks(
+    settings: Settings, store: Store, queues: Queues, vault: Vault | None, tokens: AccessTokens
+) -> Checks:
+    """What has to answer for the app to work; the vault only if something is kept in it."""
+    checks: dict[str, Callable[[], Awaitable[object]]] = {
+        "tables": lambda: store.tenants.get("ready", TENANT_ROW),
+        "queues": lambda: queues.ask(IMPORT_RUNS),
+        "token-keys": tokens.ready,
+    }
+    if vault is not None:
+        if settings.session_key is None:
+            checks["key-vault"] = partial(vault.versions, SESSION_KEY, SESSION_KEYS_OPEN, anew=True)
+        elif settings.credential.startswith("key-vault"):
+            checks["key-vault"] = partial(vault.current, settings.credential_name, anew=True)
+    return checks
 
 
 def _vault(
