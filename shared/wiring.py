@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import httpx
 from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.settings import settings as azure_settings
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import ManagedIdentityCredential
 from azure.storage.queue.aio import QueueServiceClient
@@ -173,6 +174,8 @@ async def close() -> None:
 
 def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     """Put the parts together."""
+    # The Azure SDKs' own spans would hold whole URLs: the keys of rows, and of share ids.
+    azure_settings.tracing_enabled = False
     identity = _identity(settings)
     vault = _vault(settings, identity, clock)
     tables, queues = _storage(settings, identity)
