@@ -1,6 +1,6 @@
 """Contact Sync's table of contents: every function that Azure runs, by what starts it.
 
-HTTP (API Management publishes it; each call needs an Entra access token, but the last two)
+HTTP (API Management publishes it; each call needs an Entra access token, but the last three)
     tenant.py     get_tenant, change_tenant, prove_consent, leave_service, export_tenant
     shares.py     create_share, list_shares, get_share, change_share, delete_share,
                   list_consumers, block_consumer, rotate_share
@@ -15,7 +15,7 @@ HTTP (API Management publishes it; each call needs an Entra access token, but th
     people.py     find_person, remove_person, readmit_person
     ledger.py     list_ledger
     operator.py   list_tenants, get_customer, change_customer
-    health.py     health
+    health.py     health, ready
     openapi.py    get_openapi
 Pages (for browsers; forms carry a token of who is signed in)
     portal_start.py    show_start, show_consent, ask_consent, consented

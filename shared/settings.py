@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.domain.errors import Defect
 from shared.domain.licensing import Terms
+from shared.domain.regions import COUNTRIES
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # Docs: about-keys-secrets-certificates (vault URLs of each cloud, names of vaults and secrets).
@@ -71,7 +72,7 @@ class Settings(BaseModel):
     portal_origin: Annotated[str, Field(alias="PORTAL_ORIGIN")] = "http://localhost:7071"
     session_key: Annotated[str | None, Field(alias="SESSION_KEY", repr=False)] = None
     home_tenant: Annotated[str | None, Field(alias="HOME_TENANT_ID")] = None
-    data_region: Annotated[str, Field(alias="DATA_REGION", min_length=1)] = "westeurope"
+    data_region: Annotated[str, Field(alias="DATA_REGION")] = "westeurope"
     trial_days: Annotated[int, Field(alias="TRIAL_DAYS", ge=0, le=365)] = 30
     grace_days: Annotated[int, Field(alias="GRACE_DAYS", ge=0, le=365)] = 14
     ledger_days: Annotated[int, Field(alias="LEDGER_DAYS", ge=30, le=3650)] = 365
@@ -150,6 +151,8 @@ def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "APP_CLIENT_SECRET", "remove it: a secret is kept in Key Vault, not in a setting"
     if "KEY_VAULT_URI" in given and not _is_vault(given["KEY_VAULT_URI"]):
         yield "KEY_VAULT_URI", "must be a vault's URI, such as https://NAME.vault.azure.net"
+    if given.get("DATA_REGION", "westeurope") not in COUNTRIES:
+        yield "DATA_REGION", f"must be a region in the European Union: {', '.join(COUNTRIES)}"
     yield from _wrong_for_browsers(given, authority_is_local=authority_is_local)
     yield from _wrong_choice(given, authority_is_local=authority_is_local)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import httpx
 from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.settings import settings as azure_settings
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import ManagedIdentityCredential
 from azure.storage.queue.aio import QueueServiceClient
@@ -26,13 +27,14 @@ from shared.adapters.holdings import Holdings
 from shared.adapters.identity import AccessTokens
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
-from shared.adapters.records import Store
+from shared.adapters.records import TENANT_ROW, Store
 from shared.adapters.sealing import Seal
 from shared.adapters.sign_in import SignIn
 from shared.adapters.snapshots import Snapshots
 from shared.adapters.tables import Tables
 from shared.adapters.vault import Vault
 from shared.domain.errors import Defect
+from shared.domain.messages import IMPORT_RUNS
 from shared.domain.models import Targets
 from shared.services.adoptions import Adoptions
 from shared.services.consumers import Consumers
@@ -53,6 +55,7 @@ from shared.services.overview import Overviews
 from shared.services.people import People
 from shared.services.previews import Previews
 from shared.services.publications import Publications
+from shared.services.readiness import Checks, Readiness
 from shared.services.result_files import ResultFiles
 from shared.services.run_closing import RunClosing
 from shared.services.run_history import Histories
@@ -121,6 +124,7 @@ class App:
     fan_out: FanOut
     mailbox_sync: MailboxSync
     run_closing: RunClosing
+    readiness: Readiness
     identity: ManagedIdentityCredential | None
     vault: Vault | None
 
@@ -170,6 +174,8 @@ async def close() -> None:
 
 def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
     """Put the parts together."""
+    # The Azure SDKs' own spans would hold whole URLs: the keys of rows, and of share ids.
+    azure_settings.tracing_enabled = False
     identity = _identity(settings)
     vault = _vault(settings, identity, clock)
     tables, queues = _storage(settings, identity)
@@ -274,6 +280,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
             store, mailboxes, snapshots, seats.release, tenants.consent_doubted
         ),
         run_closing=RunClosing(store, snapshots, consumers, clock),
+        readiness=Readiness(_checks(settings, store, queues, vault, tokens)),
         identity=identity,
         vault=vault,
     )
@@ -298,6 +305,23 @@ async def _session_keys(settings: Settings, vault: Vault | None) -> list[str]:
     if vault is None:
         raise Defect("Set KEY_VAULT_URI: the vault's secret session-key seals the cookies.")
     return [version.value for version in await vault.versions(SESSION_KEY, SESSION_KEYS_OPEN)]
+
+
+def _checks(
+    settings: Settings, store: Store, queues: Queues, vault: Vault | None, tokens: AccessTokens
+) -> Checks:
+    """What has to answer for the app to work; the vault only if something is kept in it."""
+    checks: dict[str, Callable[[], Awaitable[object]]] = {
+        "tables": lambda: store.tenants.get("ready", TENANT_ROW),
+        "queues": lambda: queues.ask(IMPORT_RUNS),
+        "token-keys": tokens.ready,
+    }
+    if vault is not None:
+        if settings.session_key is None:
+            checks["key-vault"] = partial(vault.versions, SESSION_KEY, SESSION_KEYS_OPEN, anew=True)
+        elif settings.credential.startswith("key-vault"):
+            checks["key-vault"] = partial(vault.current, settings.credential_name, anew=True)
+    return checks
 
 
 def _vault(

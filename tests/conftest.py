@@ -1,5 +1,6 @@
 """What every test shares: one local cloud for all of them, and bounded property tests."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,12 +28,16 @@ settings.load_profile("bounded")
 async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCloud]:
     """Azurite, both simulators and the functions host; each test brings tenants of its own.
 
-    In the end, all that the tests have made it log is searched for what no log may tell.
+    In the end, all that the tests have made it log, and tell telemetry, is searched for what
+    neither may tell.
     """
     build_folder: Path = tmp_path_factory.mktemp("build")
     async with LocalCloud(build=build_folder) as running:
         trust(running.environment["SSL_CERT_FILE"])
         yield running
+        told = await running.client.telemetry()
+        lines = [json.dumps(item) for kind in told.values() for item in kind]
+        (running.logs / "telemetry.log").write_text("\n".join(lines), "utf-8")
     secret_settings = ("APP_CLIENT_SECRET", "SESSION_KEY", "IDENTITY_HEADER")
     secrets = [running.environment.get(name, "") for name in secret_settings]
     found = list(leaks(running.logs, secrets))

@@ -13,6 +13,7 @@ _NEVER = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
     "a storage key": re.compile(r"AccountKey=[\w+/=]{8,}"),
     "a mail address": re.compile(r"[\w.+-]+@[\w-]+\.(?:example|com|org|net|test)\b"),
+    "a telephone number": re.compile(r"\+49 \d"),
     "a name": re.compile(r"\bPerson \d+\b"),
 }
 

@@ -79,6 +79,13 @@ class AccessTokens:
         self._failed = float("-inf")
         self._fetching = asyncio.Lock()
 
+    async def ready(self) -> None:
+        """See that Entra's keys are at hand, fetched within a day; raises `Unavailable` if not."""
+        if self._age() > _KEYS_LIVE:
+            async with self._fetching:
+                if self._age() > _KEYS_LIVE:
+                    await self._fetch()
+
     async def caller(self, authorization: str | None) -> Caller:
         """Who the Authorization header names.
 

@@ -14,6 +14,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
+from shared.adapters.telemetry import traceparent
 from shared.domain.errors import Unavailable
 from shared.domain.messages import Message
 
@@ -34,11 +35,22 @@ class Queues:
         """Close the connections."""
         await self._service.close()
 
+    async def ask(self, queue: str) -> None:
+        """See whether queue storage answers; a queue that is not made yet is an answer."""
+        try:
+            await self._client(queue).get_queue_properties()
+        except ResourceNotFoundError:
+            return
+        except AzureError as error:
+            note = "Queue storage does not answer."
+            raise Unavailable(note, 5.0) from error
+
     async def send(self, queue: str, message: Message, delay: float = 0) -> None:
-        """Send a message that is seen after `delay` seconds."""
-        text = message.model_dump_json(by_alias=True)
+        """Send a message that is seen after `delay` seconds; it tells whoever takes it by whom."""
         client = self._client(queue)
         seconds = min(math.ceil(delay), LONGEST_DELAY)
+        sent = message.model_copy(update={"delay": seconds, "traceparent": traceparent()})
+        text = sent.model_dump_json(by_alias=True)
         try:
             try:
                 await client.send_message(text, visibility_timeout=seconds)

@@ -1,13 +1,15 @@
 """The queue messages: ids only, so that no personal data waits in a queue.
 
 `attempt` counts how often a message was given back with a delay, which is no failure;
-`parse` refuses what our own code did not write.
+`parse` refuses what our own code did not write. Fields that are not known are passed over, so that
+messages of a newer version can be read after it was rolled back.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from shared.domain.errors import UnknownMessage
 from shared.domain.models import Model, ObjectId, RunId
@@ -26,15 +28,22 @@ class Task(StrEnum):
 
 
 class Message(Model):
-    """What every message carries: whose it is, and how often it was given back."""
+    """What every message carries: whose it is, and how often it was given back.
+
+    Sending adds the `delay`, in seconds, after which it is seen, and the `traceparent` of who sends
+    it (W3C Trace Context).
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     tenant: ObjectId
     attempt: int = 0
+    delay: int = 0
+    traceparent: str = ""
 
-    @property
-    def about(self) -> str:
-        """What to name in a log."""
-        return f"tenant {self.tenant}"
+    def age(self, inserted: datetime, now: datetime) -> float:
+        """For how many seconds the message, in its queue since `inserted`, has been due."""
+        return max(0.0, (now - inserted).total_seconds() - self.delay)
 
 
 class LeaveTenant(Message):
@@ -46,11 +55,6 @@ class RunMessage(Message):
 
     import_id: ObjectId
     run: RunId
-
-    @property
-    def about(self) -> str:
-        """What to name in a log."""
-        return f"run {self.run}"
 
 
 class StartRun(RunMessage):
@@ -77,6 +81,7 @@ def parse[T: Message](kind: type[T], body: bytes) -> T:
     """Read a message; raises `UnknownMessage`, which says nothing of its content."""
     try:
         return kind.model_validate_json(body)
-    except ValidationError as error:
+    except ValidationError:
         message = f"A message of {len(body)} bytes is not a {kind.__name__} of ours."
-        raise UnknownMessage(message) from error
+        # The cause would show what the message holds.
+        raise UnknownMessage(message) from None

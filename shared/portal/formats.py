@@ -1,4 +1,4 @@
-"""Dates, numbers and times as each language writes them (Unicode CLDR, by Babel)."""
+"""Dates, numbers, times and countries as each language writes them (Unicode CLDR, by Babel)."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -7,6 +7,8 @@ from typing import Any
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
 from babel.numbers import format_decimal, format_percent
+
+from shared.domain.regions import COUNTRIES
 
 _REGIONS = {"en": "en_GB", "de": "de_DE"}
 
@@ -34,7 +36,13 @@ def filters(language: str) -> dict[str, Callable[..., str]]:
     def percent(value: float) -> str:
         return format_percent(value, locale=locale)
 
+    def region(name: str) -> str:
+        """An Azure region with its country; one that is not of ours stays as it is."""
+        country = locale.territories.get(COUNTRIES.get(name, ""))
+        return f"{country} ({name})" if country else name
+
     return {
+        "region": region,
         "moment": moment,
         "day": day,
         "day_month": day_month,

@@ -6,11 +6,13 @@ what was held only if it is still the same (`Plan.risk`); anything else is held,
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import Store, Stored
+from shared.adapters.telemetry import emit
 from shared.domain.errors import Conflict
+from shared.domain.events import RunDecided
 from shared.domain.models import Run, RunStatus, RunTrigger
 from shared.services.changes import change, found_in
 from shared.services.ledger import Ledger
@@ -44,12 +46,16 @@ class Decisions:
 
         Raises `Conflict` if the run holds nothing.
         """
+        decided = False
 
         def approved(run: Run) -> Run:
+            nonlocal decided
+            decided = False
             if run.approved and run.status is not RunStatus.HELD:
                 return run
             if run.status not in {RunStatus.HELD, RunStatus.DISCARDED}:
                 raise Conflict(f"The run is {run.status}: it holds nothing to approve.")
+            decided = True
             # It begins anew: it has a day from now on, and no reason to wait any more.
             news = {"started": None, "ended": None, "reason": None}
             return run.model_copy(update={"status": RunStatus.QUEUED, "approved": True, **news})
@@ -59,6 +65,8 @@ class Decisions:
             entry.changed = stored.value.status is RunStatus.QUEUED
             if entry.changed:
                 await self._send_run(caller.tenant, stored.value.import_id, id_)
+        if decided:
+            _tell(caller, stored.value, "approved")
         return stored
 
     async def discard(self, caller: Caller, id_: str) -> Stored[Run]:
@@ -66,16 +74,23 @@ class Decisions:
 
         The same plan is not asked about again. Raises `Conflict` if the run holds nothing.
         """
+        decided = False
 
         def discarded(run: Run) -> Run:
+            nonlocal decided
+            decided = False
             if run.status is RunStatus.DISCARDED:
                 return run
             if run.status is not RunStatus.HELD:
                 raise Conflict(f"The run is {run.status}: it holds nothing to discard.")
+            decided = True
             return run.model_copy(update={"status": RunStatus.DISCARDED, "approved": False})
 
         async with self._ledger.change(caller, "run.discarded", id_):
-            return await change(self._store.runs, caller.tenant, id_, discarded, kind="run")
+            stored = await change(self._store.runs, caller.tenant, id_, discarded, kind="run")
+        if decided:
+            _tell(caller, stored.value, "discarded")
+        return stored
 
     async def retry(self, caller: Caller, id_: str) -> tuple[Stored[Run], bool]:
         """Run the mailboxes that failed again; answers the new run, and whether it is new.
@@ -96,3 +111,7 @@ class Decisions:
             entry.changed = stored.value.status is RunStatus.QUEUED
             entry.detail["retry"] = retry
         return stored, entry.changed
+
+
+def _tell(caller: Caller, run: Run, decision: Literal["approved", "discarded"]) -> None:
+    emit(RunDecided(tenant=caller.tenant, import_id=run.import_id, run=run.id, decision=decision))

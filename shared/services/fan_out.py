@@ -19,8 +19,10 @@ from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
 from shared.adapters.records import Store, Stored, results_of
 from shared.adapters.snapshots import Snapshots, snapshot_id
+from shared.adapters.telemetry import emit, span
 from shared.domain.contact import Contact, fingerprint
 from shared.domain.errors import NeedsAdmin
+from shared.domain.events import RunStarted, ShareResolved
 from shared.domain.licensing import Assignment
 from shared.domain.messages import (
     MAILBOX_SYNCS,
@@ -43,6 +45,7 @@ from shared.domain.reasons import Reason
 from shared.services.changes import change
 from shared.services.consumers import Consumers
 from shared.services.publications import Publications
+from shared.services.run_ends import tell_end
 from shared.services.seats import SeatBook
 from shared.services.share_resolution import Resolution
 from shared.services.targets import TargetMailboxes, resolve_targets
@@ -108,7 +111,7 @@ class FanOut:
         if found is None:
             await self._end(message, stored, None, Reason.IMPORT_DELETED, Meter())
             return
-        import_, meter = found.value, Meter()
+        import_, meter, begun = found.value, Meter(), self._clock()
         try:
             job, resolution = await self._prepare(message, stored.value, import_, meter)
         except NeedsAdmin as error:
@@ -120,7 +123,20 @@ class FanOut:
             await self._note_held(message, None)
         done = await self._done(message, stored.value)
         job = await self._limited(message, stored.value, job)
-        await self._running(message, stored, job, resolution, done, meter)
+        run = await self._running(message, stored, job, resolution, done, meter)
+        emit(
+            RunStarted(
+                tenant=message.tenant,
+                import_id=message.import_id,
+                run=message.run,
+                trigger=run.trigger,
+                mailboxes=run.mailboxes.total,
+                share_contacts=run.share_contacts,
+                graph_requests=run.graph_requests,
+                throttled=run.throttled,
+                milliseconds=self._since(begun),
+            )
+        )
         await self._spread(message, job, done)
 
     async def _prepare(
@@ -142,14 +158,29 @@ class FanOut:
             await self._snapshots.write_photo(snapshot, digest, image)
 
         edge = import_.photos.edge if import_.photos is not None else None
-        resolution = await self._publications.resolve(
-            tenant, share, publisher, meter, edge, keep_photo
+        begun = self._clock()
+        with span("resolve_share", attributes={"importId": import_.id, "run": run.id}):
+            resolution = await self._publications.resolve(
+                tenant, share, publisher, meter, edge, keep_photo
+            )
+        emit(
+            ShareResolved(
+                tenant=tenant,
+                import_id=import_.id,
+                run=run.id,
+                publisher=publisher,
+                contacts=len(resolution.contacts),
+                omitted=len(resolution.omissions),
+                graph_requests=meter.requests,
+                throttled=meter.throttled,
+                milliseconds=self._since(begun),
+            )
         )
         contacts = list(resolution.contacts.values())
         targets = await resolve_targets(self._graph.session(tenant, meter), import_.targets)
         if here and not run.approved:
             if not contacts:
-                raise NeedsAdmin(Reason.SHARE_EMPTY, f"Share {share.id} holds nobody.")
+                raise NeedsAdmin(Reason.SHARE_EMPTY, "The share holds nobody.")
             if not targets.mailboxes:
                 raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} aims at nobody.")
         seats = await self._seats.serve(tenant, import_.id, targets.mailboxes)
@@ -161,6 +192,9 @@ class FanOut:
         await self._snapshots.write(snapshot, contacts, self._clock())
         outwaited = self._seats.outwaited(seats)
         return _job(targets, seats, outwaited, here, print_), resolution
+
+    def _since(self, begun: datetime) -> int:
+        return max(0, int((self._clock() - begun).total_seconds() * 1000))
 
     async def _doubt_consent(self, tenant: str, import_: Import, reason: Reason) -> None:
         """Look into a consent that seems to be gone, the tenant's own or its publisher's."""
@@ -207,7 +241,7 @@ class FanOut:
         resolution: Resolution,
         done: set[str],
         meter: Meter,
-    ) -> None:
+    ) -> Run:
         """Write down what the run is about to do, before the first mailbox is told."""
         omissions = list(resolution.omissions.values())
         mailboxes = job.sync | job.remove | job.skip.keys() | done
@@ -226,6 +260,7 @@ class FanOut:
             }
         )
         await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
+        return run
 
     async def _spread(self, message: StartRun, job: _Job, done: set[str]) -> None:
         now = self._clock()
@@ -280,6 +315,7 @@ class FanOut:
             }
         )
         await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
+        tell_end(message.tenant, run)
         await self._snapshots.erase(snapshot_id(message.tenant, message.run))
 
     async def _asked_before(

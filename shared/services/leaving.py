@@ -15,7 +15,9 @@ from shared.adapters.identity import Caller
 from shared.adapters.mailbox_state import MailboxStates
 from shared.adapters.queues import Queues
 from shared.adapters.records import OWNER_ROW, TENANT_ROW, ShareLocation, Store
+from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput
+from shared.domain.events import TenantLeft
 from shared.domain.messages import TENANT_LEAVINGS, LeaveTenant
 from shared.domain.models import Import, LedgerEntry, Run, RunTrigger, Tenant, TenantStatus
 from shared.domain.schedule import newest_first
@@ -113,6 +115,7 @@ class Leaving:
             await self._consumers.drop(tenant, import_.value.id, import_.value.share_id)
         await self._withdraw(tenant)
         await self._holdings.erase(tenant, keep=_row(line))
+        emit(TenantLeft(tenant=tenant, contacts_removed=line.detail["contacts"]))
 
     async def _begin(self, caller: Caller) -> None:
         def leaving(tenant: Tenant) -> Tenant:

@@ -7,7 +7,9 @@ from typing import ClassVar
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import TENANT_ROW, Listing, Store, Stored
+from shared.adapters.telemetry import emit
 from shared.domain.errors import Forbidden
+from shared.domain.events import SeatsBooked
 from shared.domain.licensing import (
     Terms,
     Trial,
@@ -142,6 +144,8 @@ class Licenses:
             await change(
                 self._store.tenants, tenant, TENANT_ROW, book, kind="license", if_match=if_match
             )
+        if entry.changed:
+            emit(SeatsBooked(tenant=tenant, booked=booked, before=entry.detail["before"]))
         await self._seats.settle(tenant)
         return await self.of(tenant)
 

@@ -71,7 +71,7 @@ class MailboxSync:
         work = await self._mailboxes.open(message)
         done = work.head.result if work.head.last_run == message.run else None
         if done is not None and done.outcome is not Outcome.HELD:
-            await work.record(done)
+            await work.restore(done)
             return
         try:
             if message.task is Task.REMOVE:

@@ -14,8 +14,10 @@ from shared.adapters.graph.transport import LONGEST_WAIT, Meter
 from shared.adapters.leases import Lease, Leases
 from shared.adapters.mailbox_state import Head, MailboxStates, Partial
 from shared.adapters.records import Store, results_of
+from shared.adapters.telemetry import emit
 from shared.domain.contact import Contact
 from shared.domain.errors import Busy, NeedsAdmin, Paced
+from shared.domain.events import MailboxSyncFinished
 from shared.domain.messages import SyncMailbox
 from shared.domain.models import ContactCounts, Outcome, Result
 from shared.domain.plan import Change, KnownContacts, Plan, Policy, observe, unknown_ids
@@ -187,7 +189,32 @@ class MailboxWork:
             await self.states.drop_contacts(*self._place, keep=self.head.generation)
 
     async def record(self, result: Result) -> None:
-        """Write the result where the run is closed from."""
+        """Write the result where the run is closed from, and tell telemetry of it."""
+        await self.restore(result)
+        message = self.message
+        emit(
+            MailboxSyncFinished(
+                tenant=message.tenant,
+                import_id=message.import_id,
+                run=message.run,
+                mailbox=message.mailbox,
+                task=message.task,
+                outcome=result.outcome,
+                reason=result.reason,
+                created=result.contacts.created,
+                updated=result.contacts.updated,
+                deleted=result.contacts.deleted,
+                unchanged=result.contacts.unchanged,
+                photos=result.photos,
+                graph_requests=result.graph_requests,
+                throttled=result.throttled,
+                milliseconds=max(0, result.milliseconds),
+                attempt=message.attempt,
+            )
+        )
+
+    async def restore(self, result: Result) -> None:
+        """Write the result that a message which came twice has already, should its row lack."""
         run = results_of(self.message.tenant, self.message.run)
         await self.store.results.upsert(run, self.message.mailbox, result)
 

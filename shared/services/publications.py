@@ -80,7 +80,7 @@ class Publications:
         for _ in range(MAX_MOVES):
             location = await self._store.share_index.get(share_id, OWNER_ROW)
             if location is None:
-                raise NeedsAdmin(Reason.SHARE_NOT_FOUND, f"Share {share_id} is not known.")
+                raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share is not known.")
             publisher, moved_to = location.value.publisher, location.value.moved_to
             if location.value.withdrawn is not None:
                 return None, publisher
@@ -180,7 +180,7 @@ class Publications:
     async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:
         found = await self._store.shares.get(publisher, share_id)
         if found is None:
-            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, f"Share {share_id} is not there.")
+            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share is not there.")
         admitted = found.value.admits(tenant, publisher, self._clock())
         return found.value if admitted else None
 

@@ -12,7 +12,9 @@ from typing import Final
 
 from shared.adapters.records import Store, results_of
 from shared.adapters.snapshots import Snapshots, snapshot_id
+from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy
+from shared.domain.events import MailboxSyncFinished
 from shared.domain.messages import CloseRun, StartRun, SyncMailbox
 from shared.domain.models import (
     ContactCounts,
@@ -28,6 +30,7 @@ from shared.domain.runs import status_of
 from shared.domain.schedule import newest_first
 from shared.services.consumers import Consumers
 from shared.services.ledger import SERVICE
+from shared.services.run_ends import tell_end
 
 _log = logging.getLogger(__name__)
 _PATIENCE: Final = timedelta(hours=24)
@@ -69,15 +72,7 @@ class RunClosing:
                 raise Busy(note, 1.0)
             run = _closed(run, results, self._clock())
             await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
-            _log.info(
-                "run %s of import %s: %s, %d mailboxes, %d Graph requests, %d throttled",
-                run.id,
-                run.import_id,
-                run.status,
-                run.mailboxes.total,
-                run.graph_requests,
-                run.throttled,
-            )
+            tell_end(message.tenant, run)
         await self._snapshots.erase(snapshot_id(message.tenant, message.run))
         await self._note_on_import(message, run)
 
@@ -92,6 +87,18 @@ class RunClosing:
                 ended=self._clock(),
             )
             await self._store.results.upsert(partition, message.mailbox, result)
+            emit(
+                MailboxSyncFinished(
+                    tenant=message.tenant,
+                    import_id=message.import_id,
+                    run=message.run,
+                    mailbox=message.mailbox,
+                    task=message.task,
+                    outcome=result.outcome,
+                    reason=result.reason,
+                    attempt=message.attempt,
+                )
+            )
 
     async def give_up_run(self, message: StartRun) -> None:
         """Record that a run could not even start in many tries."""
@@ -106,6 +113,7 @@ class RunClosing:
             }
         )
         await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
+        tell_end(message.tenant, run)
         await self._snapshots.erase(snapshot_id(message.tenant, message.run))
 
     async def record_foreign(self, queue: str, message_id: str, body: bytes) -> None:

@@ -11,7 +11,9 @@ from typing import Protocol
 
 from shared.adapters.identity import Caller
 from shared.adapters.records import TENANT_ROW, Store, Stored
+from shared.adapters.telemetry import emit
 from shared.domain.errors import Conflict, ContactSyncError, Defect, Forbidden, NeedsAdmin
+from shared.domain.events import ConsentLost, ConsentRegained, TenantJoined
 from shared.domain.models import Tenant, TenantStatus
 from shared.domain.permissions import missing
 from shared.domain.reasons import Reason
@@ -107,9 +109,12 @@ class Tenants:
             return tenant.model_copy(update=news)
 
         async with self._ledger.change(caller, "tenant.reconnected", caller.tenant) as entry:
-            return await change(
+            stored = await change(
                 self._store.tenants, caller.tenant, TENANT_ROW, reconnected, kind="tenant"
             )
+        if entry.changed:
+            emit(ConsentRegained(tenant=caller.tenant))
+        return stored
 
     async def read(self, tenant: str) -> Stored[Tenant]:
         """A tenant; `NotFound` if there is none of this id."""
@@ -189,8 +194,11 @@ class Tenants:
 
         await change(self._store.tenants, tenant, TENANT_ROW, turn, kind="tenant")
         if turned:
-            _log.warning("%s: %s", action, tenant)
             await self._ledger.note(tenant, action, tenant)
+            if status is TenantStatus.DISCONNECTED:
+                emit(ConsentLost(tenant=tenant, reason=Reason.CONSENT_MISSING))
+            else:
+                emit(ConsentRegained(tenant=tenant))
 
     async def _joined(self, caller: Caller, permissions: list[str]) -> Stored[Tenant]:
         now = self._clock()
@@ -209,9 +217,12 @@ class Tenants:
         )
         async with self._ledger.change(caller, "tenant.joined", caller.tenant) as entry:
             try:
-                return await self._store.tenants.insert(caller.tenant, TENANT_ROW, tenant)
+                stored = await self._store.tenants.insert(caller.tenant, TENANT_ROW, tenant)
             except Conflict:
                 entry.changed = False
+        if entry.changed:
+            emit(TenantJoined(tenant=caller.tenant))
+            return stored
         again = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if again is None:
             raise Defect("A tenant's row came and went.")

@@ -30,7 +30,7 @@ from shared.domain.errors import (
 from shared.domain.models import Tenant, TenantStatus
 from shared.services.changes import merge_patch
 from shared.triggers.operations import Answer, Method, Operation, Query, Role, register
-from shared.triggers.problems import problem
+from shared.triggers.problems import Problem, problem
 from shared.triggers.views import Tagged
 from shared.wiring import App, app, new_id
 
@@ -125,7 +125,7 @@ def is_id(value: str) -> bool:
 
 
 type Handler = Callable[[Call], Awaitable[Answer]]
-type PublicHandler = Callable[[], Awaitable[Answer]]
+type PublicHandler = Callable[[func.HttpRequest], Awaitable[Answer]]
 type Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
@@ -170,7 +170,7 @@ def public(
 
     def decorate(handler: PublicHandler) -> Any:
         operation = _operation(handler, "GET", path, (), answers)
-        return bp.route(path, methods=["GET"])(_function(operation, lambda _: handler()))
+        return bp.route(path, methods=["GET"])(_function(operation, handler))
 
     return decorate
 
@@ -310,7 +310,7 @@ def _response(answer: Answer, correlation: str) -> func.HttpResponse:
         answer.body.model_dump_json(by_alias=True).encode(),
         status_code=answer.status,
         headers=headers,
-        mimetype="application/problem+json" if answer.status >= 400 else JSON,
+        mimetype="application/problem+json" if isinstance(answer.body, Problem) else JSON,
     )
 
 

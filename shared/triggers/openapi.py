@@ -50,7 +50,7 @@ _TAGS: Final = {
     "people": "One person's contact, for data-protection requests.",
     "ledger": "Who changed what, when and from where.",
     "operator": "What the service's own people do for a tenant.",
-    "health": "Whether the app is alive.",
+    "health": "Whether the app is alive, and can work.",
     "openapi": "This description.",
 }
 _SCHEME: Final = "entra"
@@ -136,7 +136,7 @@ class Document(RootModel[dict[str, Any]]):
 
 
 @public(bp, "api/openapi.json", answers={200: Document})
-async def get_openapi() -> Answer:
+async def get_openapi(_: func.HttpRequest) -> Answer:
     """Read this description of the API."""
     return Answer(Document(document()), headers={"Cache-Control": "public, max-age=3600"})
 

@@ -20,6 +20,7 @@ MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         [
             "GET api/health",
+            "GET api/health/ready",
             "GET api/openapi.json",
         ],
         frozenset({ANYBODY}),

@@ -60,6 +60,9 @@ async def test_a_run_ends_well_though_storage_was_away_for_a_while(tmp_path: Pat
         import_id = await in_the_middle(world)
         await cloud.azurite.stop()
         await asyncio.sleep(_AWAY)
+        url = f"{cloud.addresses['api']}/health/ready"
+        answered = await asyncio.wait_for(cloud.client.send("GET", url), 10)
+        assert (answered.status, answered.body) == (503, {"status": "unavailable"})
         await cloud.azurite.start()
         await cloud.client.latency(0)
         # Who could not give its lease back keeps others from the mailbox for five minutes.

@@ -43,6 +43,16 @@ async def test_a_name_that_partners_see_is_saved_and_the_old_one_comes_back(
     assert (await world.api.get("/tenant"))["name"] == "First"
 
 
+async def test_the_region_of_the_data_is_shown_with_its_country(
+    client: Client, world: World, ada: Browser
+) -> None:
+    english = await ada.open("/settings")
+    german = await (await browser_of(client, world, language="de")).open("/settings")
+
+    assert "Netherlands (westeurope)" in english.text
+    assert "Niederlande (westeurope)" in german.text
+
+
 async def test_the_audit_log_is_filtered_and_paged(world: World, ada: Browser) -> None:
     for n in range(51):
         await world.api.patch("/tenant", {"name": f"Name {n}"})

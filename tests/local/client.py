@@ -220,6 +220,13 @@ class Client:
     async def clock(self, now: str | None) -> None:
         (await self.send("POST", f"{self.host}/_sim/clock", {"now": now})).expect(200)
 
+    async def telemetry(self) -> Json:
+        """Spans, logs and metrics of the functions host: all that it keeps."""
+        return dict((await self.send("GET", f"{self.host}/_sim/telemetry")).expect(200).body)
+
+    async def reset_telemetry(self) -> None:
+        (await self.send("DELETE", f"{self.host}/_sim/telemetry")).expect(204)
+
     async def queues(self) -> Json:
         return dict((await self.send("GET", f"{self.host}/_sim/queues")).expect(200).body)
 

@@ -18,6 +18,7 @@ from tests.leaks import leaks
         "AccountName=x;AccountKey=Eby8vdM02xNOcqFl",
         "cannot map ada@contoso.example",
         "Person 12 was left out",
+        "called +49 30 0001",
         "the key is hunter2-hunter2",
     ],
 )

@@ -87,6 +87,8 @@ def test_each_choice_is_taken_with_what_it_needs(more: Mapping[str, str]) -> Non
         ({**DEPLOYED, "ENTRA_AUTHORITY": "http://login.example"}, ["ENTRA_AUTHORITY"]),
         ({**DEPLOYED, "GRAPH_ENDPOINT": "ftp://127.0.0.1"}, ["GRAPH_ENDPOINT"]),
         ({**DEPLOYED, "APP_KEY_VAULT_SECRET": "a/b"}, ["APP_KEY_VAULT_SECRET"]),
+        ({**DEPLOYED, "DATA_REGION": "eastus"}, ["DATA_REGION"]),
+        ({**DEPLOYED, "DATA_REGION": "WestEurope"}, ["DATA_REGION"]),
         ({**DEPLOYED, "TRIAL_DAYS": "-1"}, ["TRIAL_DAYS"]),
         (
             {"APP_CREDENTIAL": "key-vault-secret", "TRIAL_DAYS": "x", "GRAPH_ENDPOINT": "x"},

@@ -72,7 +72,7 @@ async def send_batch(
         message = f"Microsoft Graph left {len(missing)} of {len(items)} batch items unanswered."
         raise Unavailable(message, 1.0)
     found = [answers[str(number)] for number in range(len(items))]
-    session.meter.throttled += sum(1 for part in found if part.status == 429)
+    session.meter.throttle(sum(1 for part in found if part.status == 429))
     return found
 
 

@@ -27,9 +27,13 @@ from kiota_authentication_azure.azure_identity_authentication_provider import (
 from kiota_http.middleware.options import ResponseHandlerOption, RetryHandlerOption
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
+from opentelemetry.trace import SpanKind, StatusCode
 
 from shared.adapters.credentials import GRAPH_SCOPE, AppCredentials, refused
 from shared.adapters.graph.pacing import Units
+from shared.adapters.graph.quiet import quiet
+from shared.adapters.graph.routes import template
+from shared.adapters.telemetry import count_graph, span
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, Unavailable
 from shared.domain.reasons import Reason
 
@@ -53,6 +57,17 @@ class Meter:
     requests: int = 0
     items: int = 0
     throttled: int = 0
+
+    def sent(self) -> None:
+        """Count one HTTP request."""
+        self.requests += 1
+        self.items += 1
+        count_graph(requests=1)
+
+    def throttle(self, times: int) -> None:
+        """Count so many answers 429."""
+        self.throttled += times
+        count_graph(throttled=times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +128,7 @@ class Graph:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Talk to `endpoint`, which ends in /v1.0, by `transport` if one is given."""
+        quiet()
         self._transport = transport
         self._endpoint = endpoint.rstrip("/")
         self._credentials = credentials
@@ -208,7 +224,15 @@ class GraphSession:
         if body is not None:
             info.set_stream_content(orjson.dumps(body), "application/json")
         info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
-        response = await self._send(info)
+        route = template(info.url.removeprefix(self._endpoint))
+        # Azure Monitor takes target and name of a dependency from url.full: here without any id.
+        what = {"http.request.method": method, "url.full": f"{self._endpoint}{route}"}
+        with span(f"{method} {route}", kind=SpanKind.CLIENT, attributes=what) as current:
+            response = await self._send(info)
+            current.set_attribute("http.response.status_code", response.status_code)
+            current.set_attribute("contact_sync.throttled", response.status_code == 429)
+            if response.is_error:
+                current.set_status(StatusCode.ERROR)
         return self._checked(response)
 
     async def read(
@@ -256,8 +280,7 @@ class GraphSession:
             answer = check(await self.read(link, headers=headers))
 
     async def _send(self, info: RequestInformation) -> httpx.Response:
-        self.meter.requests += 1
-        self.meter.items += 1
+        self.meter.sent()
         try:
             answer = await self._adapter.send_primitive_async(info, "bytes", None)
         except ClientAuthenticationError as error:
@@ -283,7 +306,7 @@ class GraphSession:
             response.status_code, body, {k.lower(): v for k, v in response.headers.items()}
         )
         if answer.status == 429:
-            self.meter.throttled += 1
+            self.meter.throttle(1)
             raise Throttled("Microsoft Graph asks for a pause.", answer.wait)
         if answer.status == 401:
             message = "Microsoft Graph did not accept the app's token."

@@ -1,8 +1,14 @@
 """The host's process: serves HTTP, polls queues, fires timers, until SIGTERM.
 
 `python -m tests.local.host PORT [FOLDER]` runs the app of a folder (else the working one) with the
-settings of its environment. `/_sim` controls it: fire a timer, move the app's clock, look at the
-queues, list the functions and the host's keys.
+settings of its environment. `/_sim` controls it:
+
+    POST /_sim/timer/{name}   fire a timer now
+    POST /_sim/clock          {"now": ISO time or null}: move the app's clock, or back
+    GET /_sim/queues          how many messages wait, are held, and are poison
+    GET /_sim/functions       every function with its trigger
+    GET /_sim/keys            the host's keys
+    GET /_sim/telemetry       spans, logs (events are among them) and metrics; DELETE forgets them
 """
 
 import asyncio
@@ -22,6 +28,7 @@ from tests.local.host.functions import load
 from tests.local.host.http import HttpTriggers
 from tests.local.host.queues import QueueTrigger, counts
 from tests.local.host.settings import host_settings
+from tests.local.host.telemetry import Telemetry
 from tests.local.host.timers import Clock, TimerTrigger
 
 _LARGEST_BODY = 100 * 1024 * 1024
@@ -35,7 +42,8 @@ class Host:
         settings = host_settings(folder, os.environ)
         # As App Service and Core Tools do, so the app knows that a host runs it.
         os.environ.setdefault("WEBSITE_HOSTNAME", f"localhost:{port}")
-        self.functions = load(folder)
+        self._telemetry = Telemetry(on=settings.open_telemetry)
+        self.functions = load(folder, self._telemetry)
         self._port = port
         self.clock = Clock()
         self.http = HttpTriggers(self.functions, settings)
@@ -90,6 +98,8 @@ class Host:
                 web.get("/_sim/queues", self._count_queues),
                 web.get("/_sim/functions", self._list_functions),
                 web.get("/_sim/keys", self._list_keys),
+                web.get("/_sim/telemetry", self._show_telemetry),
+                web.delete("/_sim/telemetry", self._forget_telemetry),
             ]
         )
         # A path may hold any character, encoded line ends too.
@@ -125,6 +135,15 @@ class Host:
     async def _list_keys(self, http: web.Request) -> web.Response:
         del http
         return _json(self.http.keys)
+
+    async def _show_telemetry(self, http: web.Request) -> web.Response:
+        del http
+        return _json(self._telemetry.as_json())
+
+    async def _forget_telemetry(self, http: web.Request) -> web.Response:
+        del http
+        self._telemetry.clear()
+        return web.Response(status=204)
 
 
 async def _set(event: asyncio.Event) -> None:

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import re
-import secrets
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -24,6 +23,8 @@ from azure_functions_runtime.bindings.context import Context
 from azure_functions_runtime.bindings.retrycontext import RetryContext
 from azure_functions_runtime.bindings.tracecontext import TraceContext
 from azure_functions_runtime.loader import index_function_app
+
+from tests.local.host.telemetry import Telemetry
 
 _log = logging.getLogger("host")
 
@@ -40,6 +41,7 @@ class Function:
     trigger: Mapping[str, Any]
     call: Callable[..., Any]
     folder: Path
+    telemetry: Telemetry
 
     @property
     def kind(self) -> str:
@@ -49,24 +51,34 @@ class Function:
     def as_json(self) -> dict[str, Any]:
         return {"function": self.name, "trigger": dict(self.trigger)}
 
-    async def invoke(self, argument: object, limit: timedelta | None) -> Any:
-        """Run it, in a thread if it is not async; raises `InvocationFailed`, which is logged."""
+    async def invoke(
+        self,
+        argument: object,
+        limit: timedelta | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Run it, in a thread if it is not async; raises `InvocationFailed`, which is logged.
+
+        `headers` are those of an HTTP call.
+        """
         invocation = str(uuid4())
         given = {str(self.trigger["name"]): argument}
-        if "context" in inspect.signature(self.call).parameters:
-            given["context"] = self._context(invocation)
-        try:
-            async with asyncio.timeout(limit.total_seconds() if limit else None):
-                if inspect.iscoroutinefunction(self.call):
-                    return await self.call(**given)
-                work = functools.partial(self.call, **given)
-                return await asyncio.get_running_loop().run_in_executor(None, work)
-        except Exception as error:
-            _log.exception("%s failed (invocation %s)", self.name, invocation)
-            raise InvocationFailed(self.name) from error
+        with self.telemetry.invocation(self.name, headers) as traceparent:
+            context = self._context(invocation, traceparent)
+            if "context" in inspect.signature(self.call).parameters:
+                given["context"] = context
+            try:
+                async with asyncio.timeout(limit.total_seconds() if limit else None):
+                    if inspect.iscoroutinefunction(self.call):
+                        place = self.telemetry.context_of(context)
+                        return await asyncio.create_task(self.call(**given), context=place)
+                    work = functools.partial(self.call, **given)
+                    return await asyncio.get_running_loop().run_in_executor(None, work)
+            except Exception as error:
+                _log.exception("%s failed (invocation %s)", self.name, invocation)
+                raise InvocationFailed(self.name) from error
 
-    def _context(self, invocation: str) -> Context:
-        parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    def _context(self, invocation: str, parent: str) -> Context:
         return Context(
             self.name,
             str(self.folder),
@@ -77,7 +89,7 @@ class Function:
         )
 
 
-def load(folder: Path, script: str = "function_app.py") -> list[Function]:
+def load(folder: Path, telemetry: Telemetry, script: str = "function_app.py") -> list[Function]:
     """Index the app in a folder; raises `NotImplementedError` for what this host cannot serve."""
     sys.path.insert(0, str(folder))
     found: list[Function] = []
@@ -89,7 +101,7 @@ def load(folder: Path, script: str = "function_app.py") -> list[Function]:
         if others:
             raise NotImplementedError(f"{name}: bindings of type {', '.join(others)}.")
         resolved = {key: _resolved(value) for key, value in trigger.items()}
-        found.append(Function(name, resolved, function.get_user_function(), folder))
+        found.append(Function(name, resolved, function.get_user_function(), folder, telemetry))
     return found
 
 

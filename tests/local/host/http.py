@@ -116,7 +116,8 @@ class HttpTriggers:
             trigger_metadata=None,
         )
         try:
-            answer = await function.invoke(request, self._settings.function_timeout)
+            headers = {name.lower(): value for name, value in http.headers.items()}
+            answer = await function.invoke(request, self._settings.function_timeout, headers)
             encoded = HttpResponseConverter.encode(answer, expected_type=None)
         except InvocationFailed:
             return web.Response(status=500)

@@ -39,6 +39,7 @@ class HostSettings:
     base64: bool
     function_timeout: timedelta | None
     homepage: bool
+    open_telemetry: bool
     held_for: int
 
 
@@ -66,6 +67,7 @@ def host_settings(folder: Path, environment: Mapping[str, str]) -> HostSettings:
         base64=str(queues.get("messageEncoding", "base64")).lower() == "base64",
         function_timeout=None if timeout == str(_UNLIMITED) else _span(timeout),
         homepage=environment.get("AzureWebJobsDisableHomepage", "").lower() != "true",
+        open_telemetry=str(host.get("telemetryMode", "")).lower() == "opentelemetry",
         held_for=int(environment.get(_HELD_FOR, "600")),
     )
 

@@ -1,0 +1,40 @@
+"""Whether the app is alive and can work: all may ask, only the service's own people learn more."""
+
+from typing import Any
+
+import pytest
+
+from tests.local.client import Api, Client
+
+
+async def asked(client: Client, api: Api | None) -> Any:
+    url = f"{client.addresses['api']}/health/ready"
+    headers = {"Authorization": f"Bearer {api.token}"} if api is not None else {}
+    return (await client.send("GET", url, headers=headers)).expect(200).body
+
+
+@pytest.mark.parametrize("role", ["Operator", "Admin"])
+async def test_the_services_own_people_see_each_part_with_its_time(
+    client: Client, role: str
+) -> None:
+    seen = await asked(client, await client.api(client.home_tenant, roles=(role,)))
+
+    assert seen["status"] == "ok"
+    assert [check["name"] for check in seen["checks"]] == ["tables", "queues", "token-keys"]
+    assert all(check.keys() == {"name", "status", "milliseconds"} for check in seen["checks"])
+    assert all(check["status"] == "ok" for check in seen["checks"])
+    assert all(0 <= check["milliseconds"] < 3_000 for check in seen["checks"])
+
+
+async def test_everybody_else_learns_only_whether_it_works(client: Client) -> None:
+    somewhere = "6f1c2d3e-0000-4000-8000-00000000beef"
+    strangers = [
+        None,
+        Api(client, "no-token"),
+        await client.api(client.home_tenant, roles=("Reader",)),
+        await client.api(client.home_tenant, roles=("Operator",), key="foreign"),
+        await client.api(somewhere, roles=("Admin", "Operator")),
+    ]
+
+    for stranger in strangers:
+        assert await asked(client, stranger) == {"status": "ok"}
