@@ -40,7 +40,7 @@ class ReadyView(Model):
     ] = None
 
 
-@public(bp, "api/health", answers={200: HealthView})
+@public(bp, "api/health", answers={200: HealthView}, direct=True)
 async def health(_: func.HttpRequest) -> Answer:
     """Say that the app answers; asks nobody else."""
     return Answer(HealthView())

@@ -30,7 +30,8 @@ from shared.domain.errors import (
 from shared.domain.models import TenantStatus
 from shared.services.tenants import ConsentMissing, TenantLeft
 from shared.triggers import sessions
-from shared.triggers.http import SAFE_HEADERS, network_of
+from shared.triggers.gateway import entered
+from shared.triggers.http import SAFE_HEADERS
 from shared.triggers.operations import Role
 from shared.triggers.problems import Problem, problem
 from shared.triggers.visits import SWITCH, Page, Visit
@@ -74,7 +75,7 @@ def page(
             failed = partial(_problem, handler, correlation, again=bool(roles) and method == "GET")
             keep: dict[Purpose, Mapping[str, Any]] = {}
             try:
-                visit, keep = await _entered(visit)
+                visit, keep = await _known(replace(visit, network=await entered(req)))
                 if method == "POST":
                     visit = visit if open_form else _switched(visit)
                     await _require_own_form(visit, token=not open_form)
@@ -103,14 +104,14 @@ def page(
     return decorate
 
 
-async def _entered(visit: Visit) -> tuple[Visit, dict[Purpose, Mapping[str, Any]]]:
+async def _known(visit: Visit) -> tuple[Visit, dict[Purpose, Mapping[str, Any]]]:
     """The visit with who is signed in and what is to be told; and the session, if renewed."""
     notice = await visit.kept(sessions.NOTICE)
     session = await visit.kept(sessions.SESSION)
     if session is None:
         return replace(visit, notice=notice), {}
     now = visit.app.clock()
-    someone = sessions.holder(session, now, network_of(visit.request))
+    someone = sessions.holder(session, now, visit.network)
     again = sessions.renewed(session, now)
     keep = {sessions.SESSION: again} if again is not None and someone is not None else {}
     return replace(visit, notice=notice, someone=someone), dict(keep)

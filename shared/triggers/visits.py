@@ -69,11 +69,13 @@ class Visit:
     """One request of a browser: `someone` is signed in, of a `tenant` that has joined.
 
     `switched` if its form was sent for another language only, to be shown again as it was typed.
+    `network` is where it came from, cut so that it names nobody.
     """
 
     app: App
     request: func.HttpRequest
     language: str
+    network: str = ""
     someone: Caller | None = None
     tenant: Tenant | None = None
     notice: Mapping[str, Any] | None = None
