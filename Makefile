@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 NODE := tests/local/node_modules/.ready
 
-.PHONY: help demo serve test screenshots lint format bench lock clean
+.PHONY: help demo serve test screenshots lint format bench lock package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -44,6 +44,9 @@ format: $(READY) ## bring the code into form
 
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
+
+package: $(READY) ## the app as Azure runs it, into build/package.zip
+	$(BIN)/python infra/package.py
 
 lock: $(READY) ## pin what pyproject.toml names; ARGS=--upgrade takes the newest versions
 	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header -o requirements.txt pyproject.toml
