@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 NODE := tests/local/node_modules/.ready
 
-.PHONY: help demo serve test screenshots lint format bench lock package clean
+.PHONY: help demo serve test screenshots lint format bench openapi package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -44,6 +44,9 @@ format: $(READY) ## bring the code into form
 
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
+
+openapi: $(READY) ## write infra/openapi.json, the API as API Management imports it
+	$(BIN)/python -m tests.infra.gateway_openapi
 
 package: $(READY) ## the app as Azure runs it, into build/package.zip
 	$(BIN)/python infra/package.py

@@ -40,6 +40,10 @@ class Settings(BaseModel):
     `portal_origin` is where browsers find the portal, such as https://portal.example; it is never
     taken from a request. What they keep for us is sealed with a key that the vault keeps, or on
     this machine with `session_key`.
+
+    `gateway_principal` is the object id, in `home_tenant`, of the managed identity of the gateway
+    before the app. With it, calls are taken only with that identity's token
+    (`shared/triggers/gateway.py`), and `portal_origin` is the gateway's; without it, from anybody.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -71,6 +75,10 @@ class Settings(BaseModel):
     portal_origin: Annotated[str, Field(alias="PORTAL_ORIGIN")] = "http://localhost:7071"
     session_key: Annotated[str | None, Field(alias="SESSION_KEY", repr=False)] = None
     home_tenant: Annotated[str | None, Field(alias="HOME_TENANT_ID")] = None
+    gateway_principal: Annotated[
+        str | None,
+        Field(alias="GATEWAY_PRINCIPAL_ID", pattern=r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"),
+    ] = None
     data_region: Annotated[str, Field(alias="DATA_REGION", min_length=1)] = "westeurope"
     trial_days: Annotated[int, Field(alias="TRIAL_DAYS", ge=0, le=365)] = 30
     grace_days: Annotated[int, Field(alias="GRACE_DAYS", ge=0, le=365)] = 14
@@ -150,6 +158,8 @@ def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "APP_CLIENT_SECRET", "remove it: a secret is kept in Key Vault, not in a setting"
     if "KEY_VAULT_URI" in given and not _is_vault(given["KEY_VAULT_URI"]):
         yield "KEY_VAULT_URI", "must be a vault's URI, such as https://NAME.vault.azure.net"
+    if "GATEWAY_PRINCIPAL_ID" in given and "HOME_TENANT_ID" not in given:
+        yield "HOME_TENANT_ID", "GATEWAY_PRINCIPAL_ID needs it: the tenant of that identity"
     yield from _wrong_for_browsers(given, authority_is_local=authority_is_local)
     yield from _wrong_choice(given, authority_is_local=authority_is_local)
 

@@ -20,6 +20,7 @@ from azure.identity.aio import ManagedIdentityCredential
 from azure.storage.queue.aio import QueueServiceClient
 
 from shared.adapters.credentials import AppCredentials
+from shared.adapters.gateway import Gateway, Passport
 from shared.adapters.graph import directory
 from shared.adapters.graph.transport import Graph
 from shared.adapters.holdings import Holdings
@@ -95,6 +96,7 @@ class App:
     credentials: AppCredentials
     http: httpx.AsyncClient
     tokens: AccessTokens
+    gateway: Gateway
     addresses: Callable[[str, Sequence[str]], Awaitable[dict[str, str]]]
     seal: Seal
     joining: Joining
@@ -234,6 +236,7 @@ def build(settings: Settings, clock: Clock, ids: Callable[[], str]) -> App:
         credentials=credentials,
         http=http,
         tokens=tokens,
+        gateway=Gateway(tokens, _passport(settings), settings.portal_origin),
         addresses=addresses,
         seal=Seal(partial(_session_keys, settings, vault), clock),
         joining=joining,
@@ -288,6 +291,13 @@ def _identity(settings: Settings) -> ManagedIdentityCredential | None:
     if not needed:
         return None
     return ManagedIdentityCredential(client_id=settings.managed_identity_client_id)
+
+
+def _passport(settings: Settings) -> Passport | None:
+    """What the gateway's token says, if there is a gateway."""
+    if settings.gateway_principal is None or settings.home_tenant is None:
+        return None
+    return Passport(settings.home_tenant, settings.gateway_principal)
 
 
 async def _session_keys(settings: Settings, vault: Vault | None) -> list[str]:

@@ -66,6 +66,15 @@ class _Key:
     issuer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An app's own identity in a tenant, as its token names it, and when that expires (Unix)."""
+
+    tenant: str
+    oid: str
+    expires: float
+
+
 class AccessTokens:
     """Validates access tokens with Entra's published keys, which are fetched when needed."""
 
@@ -105,6 +114,17 @@ class AccessTokens:
             raise Unauthenticated("Sign in with a work account: this is a personal one.")
         caller = self._trusted(claims, issuer, by_directory=True)
         return replace(caller, origin="portal")
+
+    async def identity(self, token: str) -> Identity:
+        """Whose app-only token for our API this is, with or without roles.
+
+        Raises `Unauthenticated`, `Unavailable`.
+        """
+        claims, issuer = await self._claims(token, self._audiences)
+        if "scp" in claims:
+            raise Unauthenticated("This is a user's token, not one of an app itself.")
+        app = self._trusted(claims, issuer, by_directory=False)
+        return Identity(app.tenant, app.oid, float(claims["exp"]))
 
     async def _claims(self, token: str, audiences: list[str]) -> tuple[dict[str, Any], str]:
         """The claims of a token that Entra signed for us, and the issuer its key may sign for."""

@@ -5,6 +5,7 @@
     │   ├── InvalidInput         400, names each field
     │   ├── Unauthenticated      401
     │   ├── Forbidden            403
+    │   │   └── GatewayOnly      the call did not come through the gateway
     │   ├── NotFound             404, the same for what is foreign and what does not exist
     │   ├── Conflict             409
     │   ├── PreconditionFailed   412, somebody else changed it meanwhile
@@ -76,6 +77,13 @@ class Forbidden(CallerError):
     status = 403
     title = "Not allowed"
     kind = "forbidden"
+
+
+class GatewayOnly(Forbidden):
+    """The call came past the gateway, to an address that is not for callers."""
+
+    title = "Not the published address"
+    kind = "gateway-only"
 
 
 class NotFound(CallerError):

@@ -17,7 +17,7 @@ class HealthView(Model):
     status: Literal["ok"] = "ok"
 
 
-@public(bp, "api/health", answers={200: HealthView})
+@public(bp, "api/health", answers={200: HealthView}, direct=True)
 async def health() -> Answer:
     """Say that the app answers; asks nobody else."""
     return Answer(HealthView())

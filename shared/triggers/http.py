@@ -2,14 +2,14 @@
 
 `api` turns a handler into a native function and declares its operation: the access token is
 validated, the role checked, the tenant loaded, the handler called; every error of the tree becomes
-a problem (`problems.py`). `public` does the same for what needs no token.
+a problem (`problems.py`). `public` does the same for what needs no token. All of them take calls
+through the gateway only (`gateway.py`), unless they are declared `direct`.
 """
 
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_network
 from math import isfinite
 from typing import Any, Final, NoReturn, TypedDict, Unpack
 
@@ -29,6 +29,7 @@ from shared.domain.errors import (
 )
 from shared.domain.models import Tenant, TenantStatus
 from shared.services.changes import merge_patch
+from shared.triggers.gateway import entered
 from shared.triggers.operations import Answer, Method, Operation, Query, Role, register
 from shared.triggers.problems import problem
 from shared.triggers.views import Tagged
@@ -140,6 +141,7 @@ class Takes(TypedDict, total=False):
     conflicts: bool
     joined: bool
     leaving: bool
+    direct: bool
 
 
 def api(
@@ -164,13 +166,17 @@ def api(
 
 
 def public(
-    bp: func.Blueprint, path: str, *, answers: Mapping[int, type[BaseModel] | None]
+    bp: func.Blueprint,
+    path: str,
+    *,
+    answers: Mapping[int, type[BaseModel] | None],
+    direct: bool = False,
 ) -> Callable[[PublicHandler], Any]:
     """Make a handler a function that anybody may GET, without a token."""
 
     def decorate(handler: PublicHandler) -> Any:
-        operation = _operation(handler, "GET", path, (), answers)
-        return bp.route(path, methods=["GET"])(_function(operation, lambda _: handler()))
+        operation = _operation(handler, "GET", path, (), answers, direct=direct)
+        return bp.route(path, methods=["GET"])(_function(operation, lambda *_: handler()))
 
     return decorate
 
@@ -178,7 +184,7 @@ def public(
 def signed_in(operation: Operation, handler: Handler) -> Function:
     """The function that calls a handler for callers with one of the operation's roles."""
 
-    async def admit(req: func.HttpRequest) -> Answer:
+    async def admit(req: func.HttpRequest, network: str) -> Answer:
         services = app()
         caller = await services.tokens.caller(req.headers.get("Authorization"))
         services.limiter.count_call(caller.tenant)
@@ -187,7 +193,7 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
             roles -= {Role.OPERATOR}
         if not roles & set(operation.roles):
             raise Forbidden(f"This needs one of the app roles {', '.join(operation.roles)}.")
-        caller = replace(caller, roles=roles, network=network_of(req))
+        caller = replace(caller, roles=roles, network=network)
         tenant = (await services.tenants.known(caller)).value if operation.joined else None
         leaving = tenant is not None and tenant.status is TenantStatus.LEAVING
         if leaving and operation.changes and not operation.leaving:
@@ -196,21 +202,6 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
         return await handler(Call(services, caller, req, operation, parameters, tenant))
 
     return _function(operation, admit)
-
-
-def network_of(req: func.HttpRequest) -> str:
-    """The network a call came from, too coarse to name anybody: IPv4 /24, IPv6 /48; '' if unknown.
-
-    The last address of X-Forwarded-For is the one that App Service saw itself (docs: app-service,
-    configure-common); what stands before it, anybody can write.
-    """
-    last = str(req.headers.get("X-Forwarded-For", "")).rpartition(",")[2].strip()
-    text = last if last.count(":") > 1 and "]" not in last else last.rpartition(":")[0] or last
-    try:
-        address = ip_address(text.strip("[]"))
-    except ValueError:
-        return ""
-    return str(ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
 
 
 def validated[T: BaseModel](
@@ -277,12 +268,12 @@ def _operation(
 
 
 def _function(
-    operation: Operation, work: Callable[[func.HttpRequest], Awaitable[Answer]]
+    operation: Operation, work: Callable[[func.HttpRequest, str], Awaitable[Answer]]
 ) -> Function:
     async def function(req: func.HttpRequest) -> func.HttpResponse:
         correlation = new_id()
         try:
-            answer = await work(req)
+            answer = await work(req, "" if operation.direct else await entered(req))
             _require_declared(operation, answer)
         except Exception as error:  # noqa: BLE001 - the caller gets an answer whatever happens
             answer = problem(error, operation.name, correlation)

@@ -65,7 +65,10 @@ _UNSET: Final = ("default", None)
 _PROBLEMS: Final = {
     400: "The query or the body is not valid; `errors` names each bad field.",
     401: "There is no access token, or one that is not valid for this API.",
-    403: "The caller may not do this: the app role, the plan or the tenant's consent is missing.",
+    403: (
+        "The caller may not do this: the app role, the plan or the tenant's consent is missing; "
+        "or the call did not come by the published address."
+    ),
     404: "The caller's tenant has nothing of this id.",
     409: "The state of things does not allow it, or (`reason`) an admin has to act first.",
     412: "It was changed since it was read: its ETag is another one than If-Match names.",

@@ -76,6 +76,7 @@ class Operation:
     `idempotent` that it takes an Idempotency-Key, `conflicts` that the state of things, or what an
     admin has to do first, may forbid it (409). Unless it is `joined`, the caller's tenant need not
     be known to us; `leaving` says that a tenant may call it, and change something, while it leaves.
+    `direct` says that it may be called past the gateway too, as the platform's own probes do.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Operation:
     conflicts: bool = False
     joined: bool = True
     leaving: bool = False
+    direct: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would leave a gap in the document."""
@@ -112,14 +114,14 @@ class Operation:
         may_be = {
             400: signed_in,
             401: signed_in,
-            403: signed_in,
+            403: signed_in or not self.direct,
             404: "{id}" in self.path,
             409: self.conflicts or self.idempotent or self.changes,
             412: self.conditional,
             413: bool(self.body or self.patch),
             429: signed_in,
             500: True,
-            503: signed_in,
+            503: signed_in or not self.direct,
         }
         return tuple(status for status, possible in may_be.items() if possible)
 

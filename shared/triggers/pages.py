@@ -27,7 +27,8 @@ from shared.domain.errors import (
 from shared.domain.models import TenantStatus
 from shared.services.tenants import ConsentMissing, TenantLeft
 from shared.triggers import sessions
-from shared.triggers.http import SAFE_HEADERS, network_of
+from shared.triggers.gateway import entered
+from shared.triggers.http import SAFE_HEADERS
 from shared.triggers.operations import Role
 from shared.triggers.problems import Problem, problem
 from shared.triggers.visits import Page, Visit
@@ -67,7 +68,7 @@ def page(
             visit = Visit(services, req, _language(req))
             keep: dict[Purpose, Mapping[str, Any]] = {}
             try:
-                visit, keep = await _entered(visit)
+                visit, keep = await _known(replace(visit, network=await entered(req)))
                 if method == "POST":
                     await _require_own_form(visit, token=not open_form)
                 if roles:
@@ -96,14 +97,14 @@ def page(
     return decorate
 
 
-async def _entered(visit: Visit) -> tuple[Visit, dict[Purpose, Mapping[str, Any]]]:
+async def _known(visit: Visit) -> tuple[Visit, dict[Purpose, Mapping[str, Any]]]:
     """The visit with who is signed in and what is to be told; and the session, if renewed."""
     notice = await visit.kept(sessions.NOTICE)
     session = await visit.kept(sessions.SESSION)
     if session is None:
         return replace(visit, notice=notice), {}
     now = visit.app.clock()
-    someone = sessions.holder(session, now, network_of(visit.request))
+    someone = sessions.holder(session, now, visit.network)
     again = sessions.renewed(session, now)
     keep = {sessions.SESSION: again} if again is not None and someone is not None else {}
     return replace(visit, notice=notice, someone=someone), dict(keep)

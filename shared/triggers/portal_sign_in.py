@@ -3,12 +3,14 @@
 import azure.functions as func
 
 from shared import portal
-from shared.domain.errors import NotFound
+from shared.domain.errors import ContactSyncError, NotFound
 from shared.services.joining import SIGNED_IN
 from shared.triggers import sessions
-from shared.triggers.http import network_of
+from shared.triggers.gateway import entered
 from shared.triggers.pages import page
+from shared.triggers.problems import problem
 from shared.triggers.visits import Page, Visit
+from shared.wiring import new_id
 
 bp = func.Blueprint()
 
@@ -16,7 +18,7 @@ bp = func.Blueprint()
 @page(bp, "POST", "sign-in", open_form=True)
 async def sign_in(visit: Visit) -> Page:
     """Send the browser to Entra ID to sign in; `to` is the page that follows."""
-    visit.app.limiter.count_visit(network_of(visit.request))
+    visit.app.limiter.count_visit(visit.network)
     begun = await visit.app.joining.begin()
     to = sessions.own_path(str(visit.form.get("to", "/")))
     return Page(location=begun.url, keep={sessions.SIGN_IN: {"flow": begun.flow, "to": to}})
@@ -62,6 +64,12 @@ async def change_language(visit: Visit) -> Page:
 @bp.route("static/{name}", methods=["GET"])
 async def get_static(req: func.HttpRequest) -> func.HttpResponse:
     """Answer a file that pages link to; its address changes with it, so it may be kept."""
+    try:
+        await entered(req)
+    except ContactSyncError as error:
+        # Nobody reads the answer to a style sheet: its status says enough.
+        answer = problem(error, "get_static", new_id())
+        return func.HttpResponse(status_code=answer.status, headers=answer.headers)
     found = portal.static_file(str(req.route_params["name"]))
     if found is None:
         return func.HttpResponse(status_code=NotFound.status)

@@ -64,11 +64,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a browser: `someone` is signed in, of a `tenant` that has joined."""
+    """One request of a browser: `someone` is signed in, of a `tenant` that has joined.
+
+    `network` is where it came from, cut so that it names nobody.
+    """
 
     app: App
     request: func.HttpRequest
     language: str
+    network: str = ""
     someone: Caller | None = None
     tenant: Tenant | None = None
     notice: Mapping[str, Any] | None = None

@@ -18,6 +18,7 @@ from shared.domain.errors import (
     Conflict,
     ContactSyncError,
     Defect,
+    GatewayOnly,
     NeedsAdmin,
     Throttled,
     Unavailable,
@@ -25,7 +26,7 @@ from shared.domain.errors import (
 from shared.domain.models import Tenant
 from shared.domain.reasons import Reason
 from shared.services.limits import Limiter
-from shared.triggers import http
+from shared.triggers import gateway, http
 from shared.triggers.http import Call, Function, signed_in
 from shared.triggers.operations import READERS, Answer, Operation
 from shared.triggers.views import Page
@@ -49,8 +50,10 @@ def services(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         tenants=SimpleNamespace(known=partial(known, tenant)),
         limiter=Limiter(1000),
         settings=SimpleNamespace(home_tenant=None),
+        gateway=SimpleNamespace(require=accept, guards=False),
     )
     monkeypatch.setattr(http, "app", lambda: services)
+    monkeypatch.setattr(gateway, "app", lambda: services)
     return services
 
 
@@ -70,6 +73,10 @@ def raising(error: Exception) -> Function:
         raise error
 
     return signed_in(OPERATION, read_something)
+
+
+async def declared(_: Call) -> Answer:
+    return Answer(Page[str](items=[], next=None))
 
 
 async def answer(function: Function, **params: str) -> tuple[func.HttpResponse, Any]:
@@ -182,3 +189,27 @@ def test_an_operation_without_docstring_or_answers_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="read_something"):
         replace(OPERATION, doc=doc, answers=answers)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(GatewayOnly("Call x."), 403), (Unavailable("No answer.", 5), 503)]
+)
+async def test_a_call_that_may_not_come_in_meets_no_handler(
+    services: SimpleNamespace, error: ContactSyncError, status: int
+) -> None:
+    async def refuse(_: str) -> None:
+        raise error
+
+    services.gateway.require = refuse
+
+    response, body = await answer(raising(Defect("the handler was called")))
+
+    assert (response.status_code, body["detail"][:5]) == (status, str(error)[:5])
+
+
+async def test_what_is_direct_asks_no_gateway(services: SimpleNamespace) -> None:
+    del services.gateway
+
+    response, _ = await answer(signed_in(replace(OPERATION, direct=True), declared))
+
+    assert response.status_code == 200

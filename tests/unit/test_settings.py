@@ -22,6 +22,7 @@ DEPLOYED = {
     "KEY_VAULT_URI": "https://contact-sync.vault.azure.net",
     "PORTAL_ORIGIN": "https://contacts.example",
 }
+OBJECT = "9a0c1d2e-0000-4000-8000-00000000a91c"
 SIMULATED = {**DEPLOYED, "ENTRA_AUTHORITY": LOCAL, "APP_CREDENTIAL": "client-secret"}
 VAULT = "https://contact-sync.vault.azure.net"
 
@@ -88,6 +89,11 @@ def test_each_choice_is_taken_with_what_it_needs(more: Mapping[str, str]) -> Non
         ({**DEPLOYED, "GRAPH_ENDPOINT": "ftp://127.0.0.1"}, ["GRAPH_ENDPOINT"]),
         ({**DEPLOYED, "APP_KEY_VAULT_SECRET": "a/b"}, ["APP_KEY_VAULT_SECRET"]),
         ({**DEPLOYED, "TRIAL_DAYS": "-1"}, ["TRIAL_DAYS"]),
+        ({**DEPLOYED, "GATEWAY_PRINCIPAL_ID": OBJECT}, ["HOME_TENANT_ID"]),
+        (
+            {**DEPLOYED, "GATEWAY_PRINCIPAL_ID": "apim", "HOME_TENANT_ID": "home"},
+            ["GATEWAY_PRINCIPAL_ID"],
+        ),
         (
             {"APP_CREDENTIAL": "key-vault-secret", "TRIAL_DAYS": "x", "GRAPH_ENDPOINT": "x"},
             ["AzureWebJobsStorage", "APP_CLIENT_ID", "KEY_VAULT_URI", "TRIAL_DAYS",

@@ -1,0 +1,1 @@
+"""What is deployed, checked as far as it can be without Azure."""

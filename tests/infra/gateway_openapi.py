@@ -1,0 +1,142 @@
+"""The API's description as API Management imports it: OpenAPI 3.0.3, `make openapi` writes it.
+
+The app serves 3.1, but the importer judges by the schema of 3.0, and takes neither parameters,
+responses or headers of `components` nor `security` (docs: api-management-api-import-restrictions;
+MicrosoftDocs/azure-docs#123982, #119506). So these stand in each operation here, null is
+`nullable`, and a constant an `enum`. What callers need to read is in the 3.1 document.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Final
+
+import function_app  # noqa: F401 - registers every operation
+from shared.triggers.openapi import document
+
+FILE: Final = Path(__file__).parents[2] / "infra" / "openapi.json"
+_NULL: Final = {"type": "null"}
+_INLINED: Final = frozenset({"parameters", "responses", "headers"})
+_UNKNOWN: Final = frozenset({"propertyNames"})
+"""What a schema of 3.0 does not know."""
+
+type Json = dict[str, Any]
+
+
+def rendered() -> str:
+    """The file's content, which is the same for the same API."""
+    return json.dumps(_of_30(deepcopy(document())), sort_keys=True, indent=1) + "\n"
+
+
+def _of_30(given: Json) -> Json:
+    components = given["components"]
+    paths = {
+        path: {method: _operation(operation, components) for method, operation in methods.items()}
+        for path, methods in given["paths"].items()
+    }
+    schemas = {name: _schema(schema) for name, schema in components["schemas"].items()}
+    return {
+        "openapi": "3.0.3",
+        "info": given["info"],
+        "tags": given["tags"],
+        "paths": paths,
+        "components": {"schemas": _used(paths, schemas)},
+    }
+
+
+def _operation(operation: Json, components: Json) -> Json:
+    """An operation with all that it refers to but schemas; its description names its roles."""
+    plain: Json = _inlined(operation, components)
+    plain.pop("security")
+    for part in _with_schemas(plain):
+        part["schema"] = _schema(part["schema"])
+    return plain
+
+
+def _inlined(value: Any, components: Json) -> Any:
+    """A value with the parameters, responses and headers it refers to in it."""
+    if isinstance(value, list):
+        return [_inlined(item, components) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(reference := value.get("$ref"), str):
+        _, _, kind, name = reference.split("/")
+        if kind in _INLINED:
+            return _inlined(components[kind][name], components)
+    return {name: _inlined(item, components) for name, item in value.items()}
+
+
+def _with_schemas(value: Any) -> Iterator[Json]:
+    """Every part of an operation that has a schema: parameters, headers and contents."""
+    if isinstance(value, dict):
+        if "schema" in value:
+            yield value
+            return
+        for item in value.values():
+            yield from _with_schemas(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _with_schemas(item)
+
+
+def _schema(given: Json) -> Json:
+    """A schema as 3.0 writes it."""
+    plain = {name: value for name, value in given.items() if name not in _UNKNOWN}
+    if "default" in plain:
+        plain["default"] = _given(plain["default"])
+        if plain["default"] is None:
+            del plain["default"]
+    if "const" in plain:
+        plain["enum"] = [plain.pop("const")]
+    kinds = [_schema(kind) for kind in plain.pop("anyOf", ()) if kind != _NULL]
+    if given.get("anyOf"):
+        plain |= _either(kinds, null=_NULL in given["anyOf"])
+    if "$ref" in plain and len(plain) > 1:
+        plain["allOf"] = [{"$ref": plain.pop("$ref")}]
+    for name in ("items", "additionalProperties"):
+        if isinstance(plain.get(name), dict):
+            plain[name] = _schema(plain[name])
+    if "properties" in plain:
+        plain["properties"] = {n: _schema(field) for n, field in plain["properties"].items()}
+    return plain
+
+
+def _given(default: Any) -> Any:
+    """A default without the nulls in it, which say that nothing is given."""
+    if not isinstance(default, dict):
+        return default
+    return {name: _given(value) for name, value in default.items() if value is not None}
+
+
+def _either(kinds: list[Json], *, null: bool) -> Json:
+    """One of several kinds, or null."""
+    one = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    return {**one, "nullable": True} if null else one
+
+
+def _used(paths: Mapping[str, Any], schemas: Mapping[str, Json]) -> Json:
+    """The schemas that operations refer to, and those that these refer to."""
+    used: set[str] = set()
+    found = set(_references(paths))
+    while found:
+        used |= found
+        found = {name for known in found for name in _references(schemas[known])} - used
+    return {name: schemas[name] for name in sorted(used)}
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"].rpartition("/")[2]
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+if __name__ == "__main__":
+    FILE.write_text(rendered(), "utf-8")
+    sys.stdout.write(f"{FILE.name}: {FILE.stat().st_size} bytes\n")

@@ -1,0 +1,150 @@
+"""What API Management publishes is what the app serves, operation by operation."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from shared.triggers.openapi import document
+from tests import routes
+from tests.infra.gateway_openapi import FILE, rendered
+
+INLINE: int = 1_048_576
+"""What Bicep's loadJsonContent reads at most, in characters (Azure/bicep, LanguageConstants)."""
+
+type Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def published() -> Json:
+    return dict(json.loads(FILE.read_text("utf-8")))
+
+
+def operations(given: Json) -> dict[str, tuple[str, str, Json]]:
+    """Method, path and description of each operation by its id."""
+    return {
+        operation["operationId"]: (method, path, operation)
+        for path, methods in given["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def followed(value: Any, components: Json) -> Any:
+    """A value in which parameters, responses and headers stand for their references."""
+    while isinstance(value, dict) and str(value.get("$ref", "")).count("/") == 3:
+        _, _, kind, name = value["$ref"].split("/")
+        if kind == "schemas":
+            return value
+        value = components[kind][name]
+    return value
+
+
+def parameters(operation: Json, components: Json) -> dict[tuple[str, str], bool]:
+    """Whether each parameter is required, by its place and name."""
+    found = [followed(parameter, components) for parameter in operation["parameters"]]
+    return {(p["in"], p["name"]): p.get("required", False) for p in found}
+
+
+def bodies(part: Json) -> dict[str, str]:
+    """The name of the schema of each content type."""
+    return {kind: content["schema"]["$ref"] for kind, content in part.get("content", {}).items()}
+
+
+def answers(operation: Json, components: Json) -> dict[str, tuple[Json, set[str]]]:
+    """The contents and headers of each status."""
+    found = {s: followed(r, components) for s, r in operation["responses"].items()}
+    return {s: (bodies(r), set(r.get("headers", ()))) for s, r in found.items()}
+
+
+def every_object(value: Any) -> Iterator[Json]:
+    if isinstance(value, dict):
+        yield value
+        for item in value.values():
+            yield from every_object(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from every_object(item)
+
+
+def test_the_file_is_what_make_openapi_writes() -> None:
+    assert FILE.read_text("utf-8") == rendered(), "run: make openapi"
+
+
+def test_it_is_valid_openapi_3_0(published: Json) -> None:
+    assert published["openapi"] == "3.0.3"
+    assert [error.message for error in OpenAPIV30SpecValidator(published).iter_errors()] == []
+
+
+def test_its_operations_are_the_apps_routes(published: Json) -> None:
+    imported = [f"{m.upper()} api{path}" for m, path, _ in operations(published).values()]
+
+    assert sorted(imported) == [str(route) for route in routes.API]
+
+
+def test_each_operation_takes_and_answers_what_the_app_says(published: Json) -> None:
+    own = document()
+    components = own["components"]
+    theirs, ours = operations(published), operations(own)
+
+    assert theirs.keys() == ours.keys()
+    for name, (method, path, operation) in ours.items():
+        assert theirs[name][:2] == (method, path)
+        imported = theirs[name][2]
+        assert parameters(imported, {}) == parameters(operation, components), name
+        assert bodies(imported.get("requestBody", {})) == bodies(operation.get("requestBody", {}))
+        assert answers(imported, {}) == answers(operation, components), name
+
+
+def test_schemas_have_the_same_fields_and_the_same_ones_may_be_null(published: Json) -> None:
+    ours = document()["components"]["schemas"]
+    for name, schema in published["components"]["schemas"].items():
+        fields = schema.get("properties", {})
+        assert fields.keys() == ours[name].get("properties", {}).keys(), name
+        assert schema.get("required") == ours[name].get("required"), name
+        for field, its in fields.items():
+            kinds = ours[name]["properties"][field].get("anyOf", ())
+            assert its.get("nullable", False) == ({"type": "null"} in kinds), (name, field)
+
+
+def test_it_holds_nothing_that_the_importer_refuses(published: Json) -> None:
+    """Docs: api-management-api-import-restrictions; OpenAPI 3.0.3, Schema Object."""
+    assert published["components"].keys() == {"schemas"}
+    for part in every_object(published["paths"]):
+        assert not isinstance(part.get("security"), list)
+        assert not isinstance(part.get("servers"), list)
+        assert part.get("in") in {None, "path", "query", "header"} or "schema" not in part
+    for part in every_object(published):
+        if isinstance(part.get("$ref"), str):
+            assert part.keys() == {"$ref"}
+            assert re.fullmatch(r"#/components/schemas/[\w.-]+", part["$ref"])
+        assert part.get("type") != "null"
+        assert not isinstance(part.get("type"), list)
+        assert "const" not in part
+        assert "propertyNames" not in part
+        # Azure Resource Manager looks names up without regard to their case.
+        assert len({name.lower() for name in part}) == len(part), part.keys()
+
+
+def test_no_schema_leads_back_to_itself(published: Json) -> None:
+    schemas = published["components"]["schemas"]
+
+    def below(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, (*above, name)
+        for part in every_object(schemas[name]):
+            if isinstance(part.get("$ref"), str):
+                below(part["$ref"].rpartition("/")[2], (*above, name))
+
+    for name in schemas:
+        below(name, ())
+
+
+def test_bicep_and_api_management_can_hold_it(published: Json) -> None:
+    """Docs: operation names have 76 characters at most, summaries 300, descriptions 1,000."""
+    assert len(FILE.read_text("utf-8")) < INLINE
+    for name, (_, _, operation) in operations(published).items():
+        assert len(name) <= 76
+        assert len(operation["summary"]) <= 300
+        assert len(operation["description"]) <= 1000

@@ -1,0 +1,230 @@
+"""The gateway's policies: well-formed, of the tier, in their section, in the app's own words."""
+
+import re
+from collections.abc import Iterator
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from shared.domain import errors
+from shared.domain.errors import CallerError, Unavailable
+from shared.triggers import gateway, http, pages
+from shared.triggers.openapi import document
+from shared.triggers.problems import Problem, problem
+from tests.infra import policies
+from tests.infra.policies import (
+    KNOWN,
+    PARTS,
+    SECTIONS,
+    Policy,
+    by_section,
+    deployed,
+    files,
+    parsed,
+    text,
+)
+
+APIS = (policies.FOLDER.parent / "modules" / "gateway-apis.bicep").read_text("utf-8")
+FRAGMENTS = {"problem.xml"}
+PIECES = {"tenant-limit.xml"}
+DOCUMENTS = [name for name in files() if name not in FRAGMENTS | PIECES]
+LIMIT = 16 * 1024
+"""Of a policy document in the Consumption tier, in bytes (docs: service limits)."""
+
+TIERS = pytest.mark.parametrize("standard", [False, True], ids=["Consumption", "StandardV2"])
+
+
+def known(element: ET.Element) -> Policy:
+    return (KNOWN | PARTS)[element.tag]
+
+
+def all_below(elements: list[ET.Element]) -> Iterator[ET.Element]:
+    for element in elements:
+        yield from element.iter()
+
+
+def placed(name: str, *, standard: bool) -> Iterator[tuple[str, ET.Element]]:
+    for section, elements in by_section(deployed(name, standard=standard)).items():
+        for element in all_below(elements):
+            yield section, element
+
+
+def expressions(name: str) -> Iterator[str]:
+    for element in parsed(text(name)).iter():
+        for value in (*element.attrib.values(), element.text or ""):
+            if value.strip().startswith("@"):
+                yield value.strip()
+
+
+def variable(name: str, among: list[ET.Element]) -> str | None:
+    found = [e.get("value") for e in among if e.tag == "set-variable" and e.get("name") == name]
+    return found[0] if found else None
+
+
+def told() -> Iterator[tuple[int, str, str, str]]:
+    """Each problem of the gateway: status, kind, title and detail."""
+    for name in DOCUMENTS:
+        for element in parsed(text(name)).iter():
+            group = list(element)
+            status = variable("problemStatus", group)
+            if status is not None:
+                told_of = [
+                    variable(f"problem{part}", group) for part in ("Kind", "Title", "Detail")
+                ]
+                kind, title, detail = (part or "" for part in told_of)
+                yield int(status.strip("@()")), kind, title, detail
+
+
+@pytest.mark.parametrize("name", files())
+def test_a_policy_is_well_formed_small_and_says_what_it_is_for(name: str) -> None:
+    parsed(text(name))
+
+    assert len(text(name).encode()) < LIMIT
+    assert re.match(r"(<fragment>\s*)?<!-- \w", text(name))
+
+
+@TIERS
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_has_its_sections_in_order_and_is_small(name: str, *, standard: bool) -> None:
+    root = parsed(deployed(name, standard=standard))
+
+    assert root.tag == "policies"
+    assert tuple(section.tag for section in root) == SECTIONS
+    assert len(deployed(name, standard=standard).encode()) < LIMIT
+
+
+@TIERS
+@pytest.mark.parametrize("name", [name for name in files() if name not in PIECES])
+def test_a_policy_is_one_that_the_tier_has_where_it_stands(name: str, *, standard: bool) -> None:
+    for section, element in placed(name, standard=standard):
+        policy = known(element)
+        assert section in policy.sections, element.tag
+        assert standard or policy.consumption, element.tag
+        assert policy.needs <= set(element.keys()) <= policy.needs | policy.takes, element.attrib
+        assert {child.tag for child in element} <= policy.holds, element.tag
+        scope = policies.NOT_EVERYWHERE.get(element.tag)
+        assert scope is None or name.startswith(scope)
+
+
+def test_only_standard_v2_limits_by_tenant() -> None:
+    assert "rate-limit-by-key" in deployed("api.xml", standard=True)
+    assert "rate-limit-by-key" not in deployed("api.xml", standard=False)
+
+
+@pytest.mark.parametrize("name", files())
+def test_an_expression_is_whole(name: str) -> None:
+    for expression in expressions(name):
+        opening, closing = expression[1], expression[-1]
+        assert (opening, closing) in {("(", ")"), ("{", "}")}
+        plain = re.sub(r'"(\\.|[^"\\])*"', '""', expression)
+        for first, last in ("()", "{}", "[]"):
+            assert plain.count(first) == plain.count(last), expression
+        assert opening == "(" or "return " in plain
+        assert "//" not in plain
+
+
+def test_every_file_is_used_by_the_module_and_nothing_else() -> None:
+    used = re.findall(r"loadTextContent\('\.\./policies/([^']+)'\)", APIS)
+
+    assert sorted(used) == files()
+    assert set(re.findall(r"format: '(\w+)'\n", APIS)) == {"xml"}
+
+
+def test_every_named_value_backend_and_fragment_is_there_and_used() -> None:
+    documents = [deployed(name, standard=True) for name in files()]
+    used = {value for each in documents for value in re.findall(r"\{\{([\w.-]+)\}\}", each)}
+    made = re.findall(r"'([a-z-]+)': ", APIS)
+    backends = {v for each in documents for v in re.findall(r'backend-id="([^"]+)"', each)}
+    fragments = {v for each in documents for v in re.findall(r'fragment-id="([^"]+)"', each)}
+
+    assert sorted(made) == sorted(used | backends)
+    assert fragments == {name.removesuffix(".xml") for name in FRAGMENTS}
+    assert "secret: true" not in APIS
+
+
+@pytest.mark.parametrize("name", files())
+def test_no_policy_holds_a_secret_or_an_address_of_ours(name: str) -> None:
+    document = text(name)
+
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-|[A-Za-z0-9+/_-]{32,}=", document)
+    assert not re.search(r"https?://", document)
+    assert not {"cors", "trace", "log-to-eventhub", "send-request"} & set(
+        re.findall(r"<([a-z-]+)", document)
+    )
+
+
+def test_what_only_the_gateway_may_say_is_taken_away_before_it_says_it() -> None:
+    inbound = by_section(text("global.xml"))["inbound"]
+    order = [(e.get("name"), e.get("exists-action")) for e in inbound if e.tag == "set-header"]
+
+    for name in (gateway.TOKEN, gateway.CLIENT):
+        assert order.index((name, "delete")) < order.index((name, "override"))
+    assert ("X-Forwarded-For", "delete") in order
+    assert "Authorization" not in {name for name, _ in order}
+
+
+def test_the_app_gets_a_token_of_an_audience_that_it_takes() -> None:
+    (element,) = [
+        e for _, e in placed("global.xml", standard=True)
+        if e.tag == "authentication-managed-identity"
+    ]  # fmt: skip
+
+    assert element.get("resource") == "api://{{app-client-id}}"
+    assert element.get("ignore-error") == "false"
+    audiences = re.findall(r"<audience>([^<]+)<", text("api.xml"))
+    assert audiences == ["{{app-client-id}}", "api://{{app-client-id}}"]
+
+
+def test_a_token_is_asked_for_unless_the_app_asks_for_none() -> None:
+    public = {
+        path
+        for path, methods in document()["paths"].items()
+        for operation in methods.values()
+        if not operation["security"]
+    }
+    (listed,) = re.findall(
+        r"!new \[\] \{ ([^}]+) \}\.Contains\(context\.Operation", text("api.xml")
+    )
+
+    assert set(re.findall(r'"([^"]+)"', listed)) == public
+    assert "required-claims" not in text("api.xml")
+
+
+def test_the_gateway_takes_bodies_as_large_as_the_app() -> None:
+    for name, limit in (("api.xml", http.MAX_BODY), ("portal.xml", pages._MAX_FORM)):
+        inbound = by_section(text(name))["inbound"]
+        assert variable("bodyLimit", inbound) == f"@({limit})"
+        first, second = inbound[:2]
+        assert (first.get("name"), second.tag) == ("bodyLimit", "base")
+
+
+def test_a_problem_of_the_gateway_is_one_of_the_apps() -> None:
+    own = {
+        (kind.status, kind.kind, kind.title)
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, CallerError)
+    }
+    for error in (Unavailable("x", 1), RuntimeError("x")):
+        body = Problem.model_validate(problem(error, "x", "0" * 32).body)
+        own.add((body.status, body.type.rpartition(":")[2], body.title))
+    found = list(told())
+
+    assert {status for status, *_ in found} == {401, 404, 413, 429, 500, 503}
+    for status, kind, title, detail in found:
+        assert (status, kind, title) in own
+        assert detail
+
+
+def test_a_problem_has_the_fields_and_headers_of_the_apps() -> None:
+    fragment = text("problem.xml")
+    fields = re.findall(r'new JProperty\("(\w+)"', fragment)
+    headers = set(re.findall(r'<set-header name="([^"]+)"', fragment))
+
+    assert fields == [n for n, f in Problem.model_fields.items() if f.is_required()]
+    assert "urn:contact-sync:problem:" in fragment
+    assert "application/problem+json" in fragment
+    assert headers == {
+        *http.SAFE_HEADERS, "Content-Type", "X-Correlation-Id", "WWW-Authenticate", "Retry-After",
+    }  # fmt: skip
+    for name, value in http.SAFE_HEADERS.items():
+        assert f'name="{name}" exists-action="override">\n      <value>{value}</value>' in fragment

@@ -1,0 +1,126 @@
+"""What the gateway's token costs: it is looked at once; and who is a network."""
+
+import time
+
+import azure.functions as func
+import pytest
+
+from shared.adapters import gateway
+from shared.adapters.gateway import Gateway, Passport
+from shared.adapters.identity import Identity
+from shared.domain.errors import GatewayOnly, Unauthenticated, Unavailable
+from shared.triggers.gateway import network_of
+
+PASSPORT = Passport("home", "apim")
+
+
+class Tokens:
+    """Stands for Entra's tokens: each names its tenant, its identity and its lifetime."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.away = False
+
+    async def identity(self, token: str) -> Identity:
+        self.seen.append(token)
+        if self.away:
+            raise Unavailable("Entra ID's signing keys cannot be read.", 5.0)
+        tenant, _, rest = token.partition("/")
+        if not rest:
+            raise Unauthenticated("The access token is not valid.")
+        oid, _, lives = rest.partition("/")
+        return Identity(tenant, oid, time.time() + float(lives or 60))
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens()
+
+
+@pytest.fixture
+def guard(tokens: Tokens) -> Gateway:
+    return Gateway(tokens, PASSPORT, "https://contacts.example")  # type: ignore[arg-type]
+
+
+async def test_a_good_token_is_looked_at_once_until_it_expires(
+    guard: Gateway, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        await guard.require("home/apim/60")
+    assert tokens.seen == ["home/apim/60"]
+
+    later = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later)
+    await guard.require("home/apim/60")
+    assert len(tokens.seen) == 2
+
+
+@pytest.mark.parametrize("token", ["", "spoilt", "other/apim", "home/other", "home/apim /60"])
+async def test_a_wrong_token_is_refused_however_often_it_comes(
+    guard: Gateway, tokens: Tokens, token: str
+) -> None:
+    for _ in range(2):
+        with pytest.raises(GatewayOnly, match=r"https://contacts\.example/api"):
+            await guard.require(token)
+
+    assert tokens.seen == [token, token]
+
+
+async def test_while_entra_is_away_a_known_token_is_still_good(
+    guard: Gateway, tokens: Tokens
+) -> None:
+    await guard.require("home/apim")
+    tokens.away = True
+
+    await guard.require("home/apim")
+    with pytest.raises(Unavailable):
+        await guard.require("home/apim/61")
+
+
+async def test_no_more_tokens_are_remembered_than_gateways_have(
+    guard: Gateway, tokens: Tokens
+) -> None:
+    given = [f"home/apim/{n}" for n in range(60, 60 + 2 * gateway._REMEMBERED)]
+    for token in given:
+        await guard.require(token)
+    first = len(tokens.seen)
+
+    await guard.require(given[0])
+    await guard.require(given[-1])
+
+    assert len(tokens.seen) == first + 1
+
+
+async def test_without_a_gateway_nothing_is_asked(tokens: Tokens) -> None:
+    guard = Gateway(tokens, None, "https://contacts.example")  # type: ignore[arg-type]
+
+    await guard.require("")
+
+    assert not guard.guards
+    assert tokens.seen == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("203.0.113.77:50123", "203.0.113.0/24"),
+        ("198.51.100.1, 203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("[2001:db8:1:2::3]:443", "2001:db8:1::/48"),
+        ("", ""),
+        ("nobody", ""),
+    ],
+)
+@pytest.mark.parametrize("through", [True, False])
+def test_a_network_is_coarse_and_only_of_the_header_that_counts(
+    seen: str, network: str, *, through: bool
+) -> None:
+    trusted, other = "X-Gateway-Client-Ip", "X-Forwarded-For"
+    if not through:
+        trusted, other = other, trusted
+    headers = {trusted: seen, other: "192.0.2.1"}
+
+    req = func.HttpRequest(method="GET", url="/", headers=headers, body=b"")
+
+    assert network_of(req, gateway=through) == network
