@@ -1,0 +1,130 @@
+"""Queries of the workbook and the alerts: they compile, and read only what is sent.
+
+There is no Kusto engine at hand: what a query finds in real events can only be seen in Azure.
+"""
+
+import json
+import re
+
+import pytest
+
+from shared.domain.reasons import Reason
+from tests.infra import kql
+from tests.infra.telemetry_schema import CONVERSIONS, declared
+
+FILES = kql.files()
+CLOSED = "AppEvents | where Name == 'run_closed' "
+PLATFORM = {"_MS.links"}  # of spans, by the exporter of Azure Monitor
+
+
+def misreadings(query: kql.Query) -> list[str]:
+    """Uses of Properties that no event or metric of the same pipe has, or that are misread."""
+    sent = declared()
+    found = []
+    for use in query.uses:
+        if use.key in PLATFORM:
+            continue
+        kinds = {sent[name][use.key] for name in use.names if use.key in sent.get(name, {})}
+        if not kinds:
+            found.append(f"{use.key} is in none of {use.names}")
+        elif any(use.conversion not in CONVERSIONS[kind] for kind in kinds):
+            found.append(f"{use.key} is {kinds}, and read by '{use.conversion}'")
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_query_compiles(name: str) -> None:
+    assert kql.queries()[name].faults == ()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_query_asks_for_events_and_metrics_that_are_sent(name: str) -> None:
+    assert set(kql.queries()[name].names) <= declared().keys()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_query_reads_attributes_that_its_events_have_as_what_they_are(name: str) -> None:
+    assert misreadings(kql.queries()[name]) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_query_says_first_what_it_answers_and_from_what(name: str) -> None:
+    head = [line for line in FILES[name].splitlines() if line.startswith("//")]
+    told = set(re.findall(r"[a-z_.]+[a-z]", " ".join(head)))
+
+    assert FILES[name].startswith("// ")
+    assert re.match(r"// (Events|Metrics|Tables): ", head[1])
+    assert told & declared().keys() == set(kql.queries()[name].names)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_summed_is_not_counted_twice_because_a_message_came_twice(name: str) -> None:
+    repeated = {"run_closed", "mailbox_sync_finished"} & set(kql.queries()[name].names)
+
+    if repeated and re.search(r"\b(sum|count|avg)\(", FILES[name]):
+        assert "arg_max(TimeGenerated" in FILES[name]
+
+
+def test_what_is_wrong_in_a_query_is_found() -> None:
+    wrong = {
+        "no such table": "AppEvent | count",
+        "no such column": "AppEvents | project Nam",
+        "no such column of this table": "AppMetrics | project Measurements",
+        "no such function": "AppEvents | summarize countt()",
+        "an assignment for a comparison": "AppEvents | where Name = 'run_closed'",
+        "two types compared": "AppEvents | where Name > 3",
+        "a column that was summed away": "AppEvents | summarize count() | where Name == ''",
+        "a step that is not finished": "AppEvents | where",
+    }
+
+    assert {
+        name: len(query.faults) > 0 for name, query in kql.read(wrong).items()
+    } == dict.fromkeys(wrong, True)
+
+
+def test_what_is_wrong_about_events_is_found() -> None:
+    wrong = {
+        "no such attribute": CLOSED + "| project tolong(Properties.mailbox)",
+        "another event's": CLOSED + "| project tostring(Properties.publisher)",
+        "another pipe's event": "let a = AppEvents | where Name == 'share_resolved' | count; "
+        + CLOSED
+        + "| project tostring(Properties.publisher)",
+        "a number read as text": CLOSED + "| project tostring(Properties.failed)",
+        "a text read as a number": CLOSED + "| project tolong(Properties.status)",
+        "a text that is not converted": CLOSED + "| where Properties.status == 'failed'",
+        "a metric's attribute": "AppMetrics | where Name == 'contact_sync.queue.age' "
+        "| project tostring(Properties.tenant)",
+        "no event": "AppEvents | project tostring(Properties.tenant)",
+    }
+    right = {"right": CLOSED + "| project tostring(Properties.status), tolong(Properties.failed)"}
+    read = kql.read(wrong | right)
+
+    assert {name: len(misreadings(read[name])) for name in wrong} == dict.fromkeys(wrong, 1)
+    assert misreadings(read["right"]) == []
+
+
+def test_reasons_come_with_the_remedies_that_the_portal_shows() -> None:
+    rows = dict(
+        re.findall(r"^    '(\w+)', '((?:[^'\\]|\\.)*)',?$", FILES["reasons.kql"], re.MULTILINE)
+    )
+    reasons = list(Reason)
+    # After them come those of single people, which no run and no mailbox has.
+    of_runs = reasons[: reasons.index(Reason.MAILBOXES_FAILED) + 1]
+
+    assert {code: re.sub(r"\\(.)", r"\1", remedy) for code, remedy in rows.items()} == {
+        reason.value: reason.remedy for reason in of_runs
+    }
+
+
+def test_cost_knows_how_many_mailboxes_an_instance_works_on() -> None:
+    queues = json.loads((kql.ROOT / "host.json").read_text("utf-8"))["extensions"]["queues"]
+    together = queues["batchSize"] + queues["newBatchThreshold"]
+
+    assert f"let together = {together};" in FILES["cost-per-import.kql"]
+
+
+def test_a_run_links_to_its_page() -> None:
+    pages = (kql.ROOT / "shared" / "triggers" / "portal_runs.py").read_text("utf-8")
+
+    assert "strcat('{Portal}/runs/', Run)" in FILES["runs.kql"]
+    assert '@page(bp, "GET", "runs/{id}"' in pages
