@@ -326,15 +326,11 @@ module gateway 'modules/gateway.bicep' = {
     identityId: identity.outputs.gatewayId
     identityClientId: identity.outputs.gatewayClientId
     appClientId: clientId
-    appHostName: functions.outputs.hostName
-    homeTenantId: tenant().tenantId
-    portalOrigin: portalOrigin
-    applicationInsightsId: monitor.outputs.componentId
-    applicationInsightsConnectionString: monitor.outputs.connectionString
+    functionAppHostName: functions.outputs.hostName
+    applicationInsightsName: monitor.outputs.componentName
     workspaceId: monitor.outputs.workspaceId
     subnetId: privateNetwork ? network!.outputs.gatewaySubnetId : ''
     callsPerMinute: callsPerMinute
-    zoneRedundant: zoneRedundant
   }
   // What its logger sends before it may is lost.
   dependsOn: [
@@ -350,10 +346,9 @@ module alerts 'modules/alerts.bicep' = {
     name: base
     workspaceId: monitor.outputs.workspaceId
     applicationInsightsId: monitor.outputs.componentId
-    alertEmail: alertEmail
-    storageAccountId: storage.outputs.id
     functionAppId: functions.outputs.id
-    gatewayId: gateway.outputs.id
+    alertEmail: alertEmail
+    readinessUrl: '${gateway.outputs.gatewayUrl}/api/health/ready'
   }
 }
 
@@ -365,6 +360,10 @@ module workbook 'modules/workbook.bicep' = {
     name: 'Contact Sync ${environmentName}'
     workspaceId: monitor.outputs.workspaceId
     applicationInsightsId: monitor.outputs.componentId
+    functionAppId: functions.outputs.id
+    gatewayId: gateway.outputs.serviceId
+    portalOrigin: origin
+    instanceMemoryMB: instanceMemoryMB
   }
 }
 

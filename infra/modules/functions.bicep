@@ -107,8 +107,8 @@ var settings = {
   // all, and a rush of a million mailboxes costs no more than its time.
   OTEL_TRACES_SAMPLER: 'microsoft.rate_limited'
   OTEL_TRACES_SAMPLER_ARG: '1'
-  // The SDKs' own spans would name mailboxes in their addresses, and double what our spans say.
-  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,httpx,requests,urllib,urllib3'
+  // Spans of libraries would hold whole addresses, with what was searched for, and cost memory; ours say what is done.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,psycopg2,requests,urllib,urllib3'
   // The exporter would send numbers of its own to a resource of Microsoft's, in whichever region.
   APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
 }
