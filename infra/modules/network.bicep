@@ -9,7 +9,7 @@ param tags object
 @minLength(2)
 @maxLength(40)
 param name string
-@description('The addresses of the network, a /24 at least. They matter only where it is joined to another one.')
+@description('The addresses of the network, a /22 at least: three subnets of /24. They matter only where it is joined to another one.')
 param addressPrefix string = '10.40.0.0/22'
 
 var zoneNames = [
