@@ -7,8 +7,9 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 NODE := tests/local/node_modules/.ready
+CHECKOV := .venv-checkov/.ready
 
-.PHONY: help demo serve test screenshots lint format bench openapi lock clean
+.PHONY: help demo serve test screenshots lint format bench openapi package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -31,12 +32,13 @@ screenshots: $(READY) $(NODE) ## every page of the portal, into build/screenshot
 	@.ci/find-chromium >/dev/null
 	$(BIN)/python -m tests.portal.screenshots $(ARGS)
 
-lint: $(READY) ## style, types, layers and known weaknesses
+lint: $(READY) $(CHECKOV) ## style, types, layers and known weaknesses, of the template too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive shared function_app.py
+	$(BIN)/python -m tests.infra.weaknesses .venv-checkov/bin/checkov
 
 format: $(READY) ## bring the code into form
 	$(BIN)/ruff check --fix .
@@ -48,16 +50,26 @@ bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 openapi: $(READY) ## write infra/openapi.json, the API as API Management imports it
 	$(BIN)/python -m tests.infra.gateway_openapi
 
+package: $(READY) ## the app as Azure runs it, into build/package.zip
+	$(BIN)/python infra/package.py
+
 lock: $(READY) ## pin what pyproject.toml names; ARGS=--upgrade takes the newest versions
 	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header --extra tests -c requirements.txt -o tests/requirements.txt pyproject.toml
+	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header --override tests/infra/checkov-overrides.txt -o tests/infra/checkov-requirements.txt tests/infra/checkov.in
 
 clean: ## remove all that was made here
-	rm -rf .venv build tests/local/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-checkov build tests/local/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): tests/requirements.txt
 	@python=$$(.ci/find-python) && "$$python" -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@touch $@
+
+# Apart, since checkov pins most of what it uses; --no-deps, since the lock says otherwise in one place.
+$(CHECKOV): tests/infra/checkov-requirements.txt
+	@python=$$(.ci/find-python) && "$$python" -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/infra/checkov-requirements.txt
 	@touch $@
 
 $(NODE): tests/local/package.json tests/local/package-lock.json

@@ -10,6 +10,9 @@ param serviceName string
 @description('Whether the tier is Standard v2, and not Consumption.')
 param isStandard bool
 
+@description('The gateway\'s identity, by client id.')
+param identityClientId string
+
 @description('Host name of the function app, such as func-contactsync-prod.azurewebsites.net.')
 param functionAppHostName string
 
@@ -28,6 +31,7 @@ param partnerCallsPerWeek int
 // Service after 230: a timeout before that is answered in our own words.
 var values = {
   'app-client-id': appClientId
+  'gateway-client-id': identityClientId
   'entra-authority': 'https://${split(environment().authentication.loginEndpoint, '/')[2]}'
   'backend-timeout': isStandard ? '220' : '25'
   'calls-per-minute': string(callsPerMinute)

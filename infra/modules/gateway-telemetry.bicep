@@ -9,6 +9,9 @@ param serviceName string
 @description('Whether the tier is Standard v2, and not Consumption.')
 param isStandard bool
 
+@description('The gateway\'s identity, by client id.')
+param identityClientId string
+
 @description('Application Insights that is told of calls; its role for this identity is in roles.bicep.')
 param applicationInsightsName string
 
@@ -45,12 +48,12 @@ resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
   parent: service
   name: 'insights'
   properties: {
-    description: 'Application Insights, by this service\'s own identity.'
+    description: 'Application Insights, by the gateway\'s own identity.'
     loggerType: 'applicationInsights'
     resourceId: insights.id
     credentials: {
       connectionString: insights.properties.ConnectionString
-      identityClientId: 'systemAssigned'
+      identityClientId: identityClientId
     }
     isBuffered: true
   }

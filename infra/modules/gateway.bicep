@@ -33,6 +33,12 @@ param publisherEmail string
 @description('Who publishes the API.')
 param publisherName string
 
+@description('The gateway\'s identity, by resource id. It is made before the gateway (identity.bicep), so that the app can know it.')
+param identityId string
+
+@description('The gateway\'s identity, by client id.')
+param identityClientId string
+
 @description('Host name of the function app, such as func-contactsync-prod.azurewebsites.net.')
 param functionAppHostName string
 
@@ -83,7 +89,10 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
     capacity: isStandard ? units : 0
   }
   identity: {
-    type: 'SystemAssigned'
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
   }
   properties: {
     publisherEmail: publisherEmail
@@ -106,6 +115,7 @@ module apis 'gateway-apis.bicep' = {
   params: {
     serviceName: service.name
     isStandard: isStandard
+    identityClientId: identityClientId
     functionAppHostName: functionAppHostName
     appClientId: appClientId
     callsPerMinute: callsPerMinute
@@ -118,6 +128,7 @@ module telemetry 'gateway-telemetry.bicep' = {
   params: {
     serviceName: service.name
     isStandard: isStandard
+    identityClientId: identityClientId
     applicationInsightsName: applicationInsightsName
     workspaceId: workspaceId
     sampledPercent: sampledPercent
@@ -126,9 +137,6 @@ module telemetry 'gateway-telemetry.bicep' = {
 
 @description('Origin of all that is public, such as https://NAME.azure-api.net; the API is at its path /api.')
 output gatewayUrl string = service.properties.gatewayUrl
-
-@description('Object id of the gateway\'s identity: the app\'s setting GATEWAY_PRINCIPAL_ID.')
-output principalId string = service.identity.principalId
 
 @description('Resource id of the service, for alerts.')
 output serviceId string = service.id

@@ -46,7 +46,7 @@ KNOWN: Final = {
         _names("follow-redirects buffer-request-body buffer-response fail-on-error-status-code"),
     ),
     "authentication-managed-identity": Policy(
-        _IN, _names("resource"), _names("output-token-variable-name ignore-error")
+        _IN, _names("resource client-id"), _names("output-token-variable-name ignore-error")
     ),
     "validate-jwt": Policy(
         _IN,

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+import function_app  # noqa: F401 - registers every operation
 from shared.domain import errors
 from shared.domain.errors import CallerError, Unavailable
 from shared.triggers import gateway, http, pages
@@ -170,6 +171,7 @@ def test_the_app_gets_a_token_of_an_audience_that_it_takes() -> None:
     ]  # fmt: skip
 
     assert element.get("resource") == "api://{{app-client-id}}"
+    assert element.get("client-id") == "{{gateway-client-id}}"
     assert element.get("ignore-error") == "false"
     audiences = re.findall(r"<audience>([^<]+)<", text("api.xml"))
     assert audiences == ["{{app-client-id}}", "api://{{app-client-id}}"]

@@ -1,0 +1,28 @@
+using 'main.bicep'
+
+// azd sets the first four by itself; `azd env set NAME value` sets the others, and so does the environment of a plain
+// `az deployment sub create`. What is not set here keeps the default of main.bicep.
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
+param location = readEnvironmentVariable('AZURE_LOCATION')
+param deployerPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+param deployerPrincipalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User')
+
+param publisherEmail = readEnvironmentVariable('PUBLISHER_EMAIL')
+param publisherName = readEnvironmentVariable('PUBLISHER_NAME', 'Contact Sync')
+param alertEmail = readEnvironmentVariable('ALERT_EMAIL')
+
+param apiManagementSku = readEnvironmentVariable('API_MANAGEMENT_SKU', 'Consumption')
+param portalOrigin = readEnvironmentVariable('CUSTOM_PORTAL_ORIGIN', '')
+param privateNetwork = bool(readEnvironmentVariable('PRIVATE_NETWORK', 'false'))
+param zoneRedundant = bool(readEnvironmentVariable('ZONE_REDUNDANT', 'false'))
+param maximumInstanceCount = int(readEnvironmentVariable('MAXIMUM_INSTANCE_COUNT', '40'))
+param alwaysReadyHttp = int(readEnvironmentVariable('ALWAYS_READY_HTTP', '0'))
+
+param createEntraApplication = bool(readEnvironmentVariable('CREATE_ENTRA_APPLICATION', 'true'))
+param appClientId = readEnvironmentVariable('ENTRA_CLIENT_ID', '')
+param appCredential = readEnvironmentVariable('APP_CREDENTIAL', 'managed-identity')
+
+param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '0'))
+param budgetStart = readEnvironmentVariable('BUDGET_START', '')
+param lockData = bool(readEnvironmentVariable('LOCK_DATA', 'true'))
+param detailedLogs = bool(readEnvironmentVariable('DETAILED_LOGS', 'false'))

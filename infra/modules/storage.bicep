@@ -1,0 +1,216 @@
+// The one storage account: the tables of the tenants, the queues between the functions, and the blobs of the Functions
+// host and of the deployed package. Nobody has a key: each access is by an identity and its role.
+//
+// Restoring. Blobs and containers that were deleted come back within 14 days. Tables and queues have no soft delete in
+// Azure at all: README.md says how rows are restored (a tenant's export, or the account's own recovery while it is there).
+// The lock keeps the account from being deleted by mistake.
+
+@description('The data region.')
+param location string
+@description('Tags on everything.')
+param tags object
+@description('Name of the account, which is global.')
+@minLength(3)
+@maxLength(24)
+param name string
+@description('Where its private endpoints are; empty: it is reached by the internet, by identities with a role alone.')
+param endpointSubnetId string
+@description('The private DNS zones of blob, queue and table, in this order; none without a private network.')
+param zoneIds array
+@description('Where diagnostics go.')
+param workspaceId string
+@description('Whether each request is logged.')
+param accessLogs bool
+@description('Whether the account has to be unlocked before it can be deleted.')
+param locked bool
+
+var private = !empty(endpointSubnetId)
+var endpointServices = private ? [ 'blob', 'queue', 'table' ] : []
+// shared/domain/messages.py; the app would make them on first use, but then the host logs an error for each at its start.
+var queueNames = [
+  'import-runs'
+  'mailbox-syncs'
+  'run-closings'
+  'tenant-leavings'
+  'import-runs-poison'
+  'mailbox-syncs-poison'
+  'run-closings-poison'
+  'tenant-leavings-poison'
+]
+// The tables of shared/adapters and shared/services; here so that what is kept can be read in one place.
+var tableNames = [
+  'Consumers'
+  'Idempotency'
+  'Imports'
+  'KeptOut'
+  'Leases'
+  'Ledger'
+  'MailboxState'
+  'Results'
+  'Runs'
+  'SeatFacts'
+  'Seats'
+  'ShareFacts'
+  'ShareIndex'
+  'Shares'
+  'Snapshots'
+  'Tenants'
+]
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+  // checkov:skip=CKV_AZURE_43: the name is lower case letters and digits by the limits of its parameters.
+  // checkov:skip=CKV_AZURE_206: zone-redundant, and not copied to another region: the data stays in the chosen one.
+  // checkov:skip=CKV_AZURE_59: public access ends with the private network; without one, identities and roles hold.
+  // checkov:skip=CKV_AZURE_35: denied with the private network; without one Flex Consumption would be cut off.
+  name: name
+  location: location
+  tags: tags
+  kind: 'StorageV2'
+  sku: {
+    name: 'Standard_ZRS'
+  }
+  properties: {
+    accessTier: 'Hot'
+    allowBlobPublicAccess: false
+    allowCrossTenantReplication: false
+    allowedCopyScope: 'AAD'
+    allowSharedKeyAccess: false
+    defaultToOAuthAuthentication: true
+    isLocalUserEnabled: false
+    minimumTlsVersion: 'TLS1_2'
+    supportsHttpsTrafficOnly: true
+    publicNetworkAccess: private ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      defaultAction: private ? 'Deny' : 'Allow'
+      bypass: 'AzureServices'
+    }
+  }
+}
+
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+  properties: {
+    deleteRetentionPolicy: {
+      enabled: true
+      days: 14
+    }
+    containerDeleteRetentionPolicy: {
+      enabled: true
+      days: 14
+    }
+  }
+}
+
+resource deployments 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: blobs
+  name: 'deployments'
+  properties: {
+    publicAccess: 'None'
+  }
+}
+
+resource queues 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+}
+
+resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = [for item in queueNames: {
+  parent: queues
+  name: item
+}]
+
+resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+}
+
+resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' = [for item in tableNames: {
+  parent: tables
+  name: item
+}]
+
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (locked) {
+  scope: account
+  name: 'keep'
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'Tables and queues have no soft delete: with the account all tenants\' settings would be lost.'
+  }
+}
+
+module endpoint 'endpoint.bicep' = [for (service, i) in endpointServices: {
+  params: {
+    location: location
+    tags: tags
+    name: 'pep-${name}-${service}'
+    subnetId: endpointSubnetId
+    targetId: account.id
+    groupId: service
+    zoneId: zoneIds[i]
+  }
+}]
+
+resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: blobs
+  name: 'to-workspace'
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: accessLogs
+      }
+    ]
+    metrics: [
+      {
+        category: 'Transaction'
+        enabled: true
+      }
+    ]
+  }
+}
+
+resource queueDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: queues
+  name: 'to-workspace'
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: accessLogs
+      }
+    ]
+    metrics: [
+      {
+        category: 'Transaction'
+        enabled: true
+      }
+    ]
+  }
+}
+
+resource tableDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: tables
+  name: 'to-workspace'
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: accessLogs
+      }
+    ]
+    metrics: [
+      {
+        category: 'Transaction'
+        enabled: true
+      }
+    ]
+  }
+}
+
+output id string = account.id
+output name string = account.name
+output deploymentContainer string = deployments.name

@@ -1,0 +1,60 @@
+"""The application's registration agrees with the code that relies on it."""
+
+import re
+
+from shared.adapters import identity
+from shared.domain.permissions import PERMISSIONS
+from shared.services.joining import CONSENTED, SIGNED_IN
+from tests.infra.bicep import INFRA, Resource, read
+from tests.local.entra.tokens import EXCHANGE_AUDIENCE, GRAPH_PERMISSIONS
+
+# Microsoft's permissions-reference says them.
+IDS = {
+    "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
+    "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+    "OrgContact.Read.All": "e1a88a34-94c4-4418-be12-c87b00e26bea",
+    "Contacts.ReadWrite": "6918b873-d17a-4dc1-b314-35f528134491",
+    "MailboxSettings.ReadWrite": "6931bccd-447a-43d1-b442-00a195474933",
+}
+SIGNING_IN = {"37f7f235-527c-4136-accd-4a02d197296e", "14dad69e-099b-42c9-810b-d002981feec1"}
+TEXT = (INFRA / "modules/entra.bicep").read_text("utf-8")
+
+
+def application() -> Resource:
+    return next(r for r in read("modules/entra.bicep").resources if r.name == "application")
+
+
+def test_it_asks_for_what_the_app_and_the_simulator_know() -> None:
+    asked = read("modules/entra.bicep").variables["permissions"]["value"]
+
+    assert {p["id"] for p in asked if p["type"] == "Role"} == set(IDS.values())
+    assert {p["id"] for p in asked if p["type"] == "Scope"} == SIGNING_IN
+    assert set(IDS) == set(GRAPH_PERMISSIONS) == {p.name for p in PERMISSIONS}
+
+
+def test_browsers_are_sent_back_to_where_it_says() -> None:
+    uris = application().config["web"]["redirectUris"]
+
+    assert uris == [f"${{portalOrigin}}{path}" for path in (SIGNED_IN, CONSENTED, "/")]
+
+
+def test_tokens_are_of_the_form_that_is_checked() -> None:
+    config = application().config
+
+    assert config["signInAudience"] == "AzureADMultipleOrgs"
+    assert config["api"]["requestedAccessTokenVersion"] == 2
+    assert config["groupMembershipClaims"] == "DirectoryRole"
+    assert [s["value"] for s in config["api"]["oauth2PermissionScopes"]] == [identity._SCOPE]
+    assert {role["value"] for role in config["appRoles"]} == {"Admin", "Reader", "Operator"}
+
+
+def test_ids_are_used_once() -> None:
+    ids = re.findall(r"id: '([0-9a-f-]{36})'", TEXT)
+
+    assert len(ids) == len(set(ids))
+
+
+def test_it_has_no_credential_but_the_identity() -> None:
+    assert f"'{EXCHANGE_AUDIENCE}'" in TEXT
+    assert "passwordCredentials" not in TEXT
+    assert "keyCredentials" not in TEXT

@@ -1,0 +1,28 @@
+"""What Azure reads of us is of the form that is published for it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.infra.bicep import ROOT
+
+SCHEMA = json.loads((Path(__file__).parent / "schemas" / "host.json").read_text("utf-8"))
+HOST: dict[str, Any] = json.loads((ROOT / "host.json").read_text("utf-8"))
+
+
+def check(host: dict[str, Any]) -> None:
+    jsonschema.Draft7Validator(SCHEMA).validate(host)
+
+
+def test_the_hosts_settings_are_of_the_published_form() -> None:
+    check(HOST)
+
+
+def test_a_setting_of_another_form_would_be_found() -> None:
+    queues = {**HOST["extensions"]["queues"], "batchSize": 33}
+
+    with pytest.raises(jsonschema.ValidationError):
+        check({**HOST, "extensions": {**HOST["extensions"], "queues": queues}})

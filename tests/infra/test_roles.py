@@ -1,0 +1,72 @@
+"""Roles: each is one that is known by name, is given to one resource, and says why."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.bicep import INFRA, names, read, resources
+
+# Microsoft's built-in roles (docs: built-in-roles).
+ROLES = {
+    "storageBlobDataOwner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "storageQueueDataContributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "storageTableDataContributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+    "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
+    "keyVaultSecretsOfficer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+    "monitoringMetricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+}
+GIVEN = {
+    "appBlobs": ("storage", "storageBlobDataOwner", "appPrincipalId"),
+    "appQueues": ("storage", "storageQueueDataContributor", "appPrincipalId"),
+    "appTables": ("storage", "storageTableDataContributor", "appPrincipalId"),
+    "appSecrets": ("vault", "keyVaultSecretsUser", "appPrincipalId"),
+    "appTelemetry": ("component", "monitoringMetricsPublisher", "appPrincipalId"),
+    "gatewayTelemetry": ("component", "monitoringMetricsPublisher", "gatewayPrincipalId"),
+    "deployerSecrets": ("vault", "keyVaultSecretsOfficer", "deployerPrincipalId"),
+}
+ASSIGNMENTS = [r for r in resources() if r.type == "Microsoft.Authorization/roleAssignments"]
+
+
+def test_the_ids_are_microsofts() -> None:
+    assert read("modules/roles.bicep").variables["roles"]["value"] == ROLES
+
+
+def test_who_is_given_what_is_no_more_than_this() -> None:
+    found = {
+        r.name: (r.config["scope"], role(r), r.config["properties"]["principalId"])
+        for r in ASSIGNMENTS
+    }
+
+    assert found == GIVEN
+    assert {r.file for r in ASSIGNMENTS} == {"modules/roles.bicep"}
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda resource: resource.name)
+def test_each_says_why(assignment: Any) -> None:
+    properties = assignment.config["properties"]
+
+    assert len(properties["description"]) > 40
+    assert properties["principalType"] in {"ServicePrincipal", "deployerPrincipalType"}
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_role_is_named_elsewhere(name: str) -> None:
+    ids = re.findall(
+        r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", (INFRA / name).read_text("utf-8")
+    )
+
+    assert name == "modules/roles.bicep" or set(ids) & set(ROLES.values()) == set()
+
+
+@pytest.mark.parametrize("started", ["functions", "gateway"])
+def test_roles_are_given_before_anything_starts_that_needs_them(started: str) -> None:
+    text = (INFRA / "main.bicep").read_text("utf-8")
+    block = text.split(f"\nmodule {started} ")[1].split("\n}\n")[0]
+
+    assert re.search(r"dependsOn: \[\s+roles\s+\]", block)
+
+
+def role(assignment: Any) -> str:
+    text = str(assignment.config["properties"]["roleDefinitionId"])
+    return next(name for name in ROLES if f"'{name}'" in text)

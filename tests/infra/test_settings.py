@@ -1,0 +1,103 @@
+"""What the app reads, what the template sets and what one copies to begin with are the same."""
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.settings import Settings
+from tests.infra.bicep import ROOT, read
+
+# Read by the app, and not set in Azure.
+SIMULATOR_ONLY = {
+    "AzureWebJobsStorage": "a connection string, which holds a key: Azurite's alone",
+    "APP_CLIENT_SECRET": "a secret of the Entra simulator",
+    "SESSION_KEY": "Key Vault keeps it in Azure",
+}
+# Set in Azure, and not read by settings.py: by the host, the worker or the exporter.
+PLATFORM = {
+    "AzureWebJobsStorage__credential": "storage by identity",
+    "AzureWebJobsStorage__clientId": "by which identity",
+    "AzureWebJobsStorage__blobServiceUri": "the host's own blobs",
+    "AzureWebJobsDisableHomepage": "the portal is at /",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "where telemetry goes",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "and as whom",
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "no numbers to Microsoft's own resource",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the worker sets OpenTelemetry up",
+    "PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME": "our records alone",
+    "OTEL_SERVICE_NAME": "what it is called there",
+    "OTEL_TRACES_SAMPLER": "how many traces are kept",
+    "OTEL_TRACES_SAMPLER_ARG": "the same",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "whose spans are not wanted",
+}
+# Set in Azure, and of no use on one's own machine.
+NOT_LOCAL = {
+    "AzureWebJobsStorage__tableServiceUri": "AzureWebJobsStorage says it",
+    "AzureWebJobsStorage__queueServiceUri": "the same",
+}
+# Flex Consumption refuses them, or sets them itself (docs: functions-app-settings, Flex).
+REFUSED = {
+    "FUNCTIONS_WORKER_RUNTIME",
+    "FUNCTIONS_EXTENSION_VERSION",
+    "FUNCTIONS_WORKER_PROCESS_COUNT",
+    "WEBSITE_RUN_FROM_PACKAGE",
+    "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+    "SCM_DO_BUILD_DURING_DEPLOYMENT",
+    "ENABLE_ORYX_BUILD",
+}
+
+
+def in_azure() -> dict[str, Any]:
+    return dict(read("modules/functions.bicep").variables["settings"]["value"])
+
+
+def known() -> set[str]:
+    return {str(field.alias) for field in Settings.model_fields.values()}
+
+
+def local() -> dict[str, str]:
+    text = (ROOT / "local.settings.example.json").read_text("utf-8")
+    return dict(json.loads(text)["Values"])
+
+
+def test_azure_sets_what_the_app_reads() -> None:
+    assert set(in_azure()) - set(PLATFORM) == known() - set(SIMULATOR_ONLY)
+
+
+def test_azure_sets_for_the_platform_what_is_known_and_explained() -> None:
+    assert set(PLATFORM) <= set(in_azure())
+    assert REFUSED & set(in_azure()) == set()
+
+
+def test_the_example_for_ones_own_machine_has_the_same_settings() -> None:
+    platform = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsDisableHomepage"}
+    wanted = known() - set(NOT_LOCAL) - set(SIMULATOR_ONLY) | {"AzureWebJobsStorage"}
+
+    assert set(local()) == wanted | platform
+
+
+@pytest.mark.parametrize(
+    ("parameter", "setting"),
+    [
+        ("trialDays", "TRIAL_DAYS"),
+        ("graceDays", "GRACE_DAYS"),
+        ("runDays", "RUN_DAYS"),
+        ("ledgerDays", "LEDGER_DAYS"),
+        ("callsPerMinute", "CALLS_PER_MINUTE"),
+        ("appCredential", "APP_CREDENTIAL"),
+    ],
+)
+def test_defaults_are_the_same_everywhere(parameter: str, setting: str) -> None:
+    default = read("main.bicep").parameters[parameter]["default"]
+    field = next(f for f in Settings.model_fields.values() if f.alias == setting)
+
+    assert (default, local()[setting]) == (field.default, str(field.default))
+
+
+def test_the_host_sends_what_it_measures_by_the_same_way_as_the_app() -> None:
+    settings = in_azure()
+
+    assert settings["PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"] == "true"
+    # Both would send everything twice.
+    assert "PYTHON_ENABLE_OPENTELEMETRY" not in settings
+    assert "Authorization=AAD" in settings["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"]

@@ -1,0 +1,53 @@
+"""Reads the template against published security policies, by checkov: `make lint` calls it.
+
+checkov leaves out, in silence and with success, each file that it cannot read; so what it read is
+counted too. What does not fit us is skipped beside the resource, with the reason.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any, Final
+
+from tests.infra.bicep import INFRA
+
+_DECLARED: Final = re.compile(r"^\s*resource \w+ '[^']+'(?! existing)", re.MULTILINE)
+_SKIPPED: Final = re.compile(r"checkov:skip=")
+_EXPLAINED: Final = re.compile(r"checkov:skip=CKV\w+: ?\S+")
+
+
+def main(checkov: str) -> int:
+    """Say what failed, if anything; the number is what the process ends with."""
+    command = [checkov, "--framework", "bicep", "--directory", str(INFRA), "--compact", "--quiet"]
+    done = subprocess.run(  # noqa: S603 - our own environment
+        [*command, "--skip-download", "--output", "json"],
+        check=False,
+        text=True,
+        capture_output=True,
+    )
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+        summary = found["summary"]
+    except (KeyError, ValueError):
+        print(f"checkov did not answer: {done.stdout[-500:]}{done.stderr[-2000:]}")
+        return 2
+    wrong = [
+        f"{check['check_id']} {check['file_path'].lstrip('/')} {check['resource']}: "
+        f"{check['check_name']}"
+        for check in found.get("results", {}).get("failed_checks", [])
+    ]
+    if summary["parsing_errors"]:
+        wrong.append(f"{summary['parsing_errors']} files could not be read.")
+    texts = [path.read_text("utf-8") for path in sorted(INFRA.rglob("*.bicep"))]
+    declared = sum(len(_DECLARED.findall(text)) for text in texts)
+    if summary["resource_count"] < declared:
+        wrong.append(f"{summary['resource_count']} of {declared} resources were looked at.")
+    if any(len(_SKIPPED.findall(text)) != len(_EXPLAINED.findall(text)) for text in texts):
+        wrong.append("A skipped check has no reason beside it.")
+    print("\n".join(wrong) or f"checkov: {summary['passed']} passed, {summary['skipped']} skipped.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
