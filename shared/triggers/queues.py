@@ -149,8 +149,10 @@ async def _handle[T: Message](
     which, unless Microsoft asks for more.
     """
     message = parse(kind, raw.get_body())
-    if raw.dequeue_count == 1 and raw.insertion_time is not None:
-        record_queue_age(queue, message.age(raw.insertion_time, utc_now()))
+    inserted = raw.insertion_time
+    # The library answers a time of another zone than UTC without its zone.
+    if raw.dequeue_count == 1 and inserted is not None and inserted.tzinfo is not None:
+        record_queue_age(queue, message.age(inserted, utc_now()))
     services = app()
     with _span(name, message):
         try:
