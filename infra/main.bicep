@@ -96,11 +96,12 @@ param zoneRedundant bool = false
 
 @description('''
 The most instances at once, which also caps how fast Microsoft Graph is asked: an instance syncs up to 24 mailboxes at once
-(host.json). Graph and Outlook limit by app and tenant and by mailbox, so more instances serve more tenants at once.
+(host.json). Ten stay below the 130,000 requests in ten seconds that Graph takes of one app, whatever they do; they sync
+some two million mailboxes in a night. More serve more tenants at once: README.md, Scale.
 ''')
 @minValue(1)
 @maxValue(1000)
-param maximumInstanceCount int = 40
+param maximumInstanceCount int = 10
 
 @description('Memory of an instance, which is what its time costs by. 2048 holds 24 mailboxes with large address books.')
 @allowed([

@@ -15,7 +15,7 @@ param apiManagementSku = readEnvironmentVariable('API_MANAGEMENT_SKU', 'Consumpt
 param portalOrigin = readEnvironmentVariable('CUSTOM_PORTAL_ORIGIN', '')
 param privateNetwork = bool(readEnvironmentVariable('PRIVATE_NETWORK', 'false'))
 param zoneRedundant = bool(readEnvironmentVariable('ZONE_REDUNDANT', 'false'))
-param maximumInstanceCount = int(readEnvironmentVariable('MAXIMUM_INSTANCE_COUNT', '40'))
+param maximumInstanceCount = int(readEnvironmentVariable('MAXIMUM_INSTANCE_COUNT', '10'))
 param alwaysReadyHttp = int(readEnvironmentVariable('ALWAYS_READY_HTTP', '0'))
 
 param createEntraApplication = bool(readEnvironmentVariable('CREATE_ENTRA_APPLICATION', 'true'))
