@@ -1,25 +1,38 @@
 """Free ports on this machine."""
 
+import fcntl
 import random
 import socket
+import tempfile
+from pathlib import Path
+from typing import IO
 
 _LOWEST, _HIGHEST = 15_000, 32_000
 """Below what kernels give to outgoing connections, so that none takes a port before its server."""
 
-_given: set[int] = set()
+_FOLDER = Path(tempfile.gettempdir()) / "contact-sync-ports"
+_given: dict[int, IO[bytes]] = {}
+"""The ports that this process has given, each by the file that is locked while it lives."""
 
 
 def free_port() -> int:
-    """A port that is free now, and that this process has not given before."""
+    """A port that is free now, and that no process on this machine has got from here and still has.
+
+    Its server starts a moment later, and several local clouds may start at once.
+    """
+    _FOLDER.mkdir(exist_ok=True)
     for _ in range(1000):
         port = random.SystemRandom().randint(_LOWEST, _HIGHEST)
         if port in _given:
             continue
-        with socket.socket() as probe:
-            try:
+        claim = (_FOLDER / str(port)).open("wb")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _given.add(port)
+        except OSError:
+            claim.close()
+            continue
+        _given[port] = claim
         return port
     raise RuntimeError("No port is free.")
