@@ -138,8 +138,9 @@ async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
     assert len(await world.names(world.targets[0])) == 2
 
 
-async def test_where_a_run_waits_it_is_told_why(world: World, ada: Browser) -> None:
+async def test_where_a_run_waits_it_is_told_why(client: Client, world: World) -> None:
     run = await hold(world)
+    ada = await browser_of(client, world)
 
     for path in ("/runs", f"/runs/{run}", f"/runs/{run}/decide"):
         assert "Why does a run wait for a decision?" in (await ada.open(path)).text, path

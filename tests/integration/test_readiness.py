@@ -12,8 +12,12 @@ from tests.local.cloud import LocalCloud
 
 
 @pytest.fixture
-async def app(cloud: LocalCloud, keys: Keeper) -> AsyncIterator[wiring.App]:
+async def app(
+    cloud: LocalCloud, keys: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[wiring.App]:
     """The app with its credential in the vault."""
+    # The simulator of Entra ID is trusted as the host's process trusts it.
+    monkeypatch.setenv("SSL_CERT_FILE", cloud.environment["SSL_CERT_FILE"])
     choice = {"APP_CREDENTIAL": "key-vault-secret", "APP_KEY_VAULT_SECRET": keys.name}
     settings = Settings.from_environment({**cloud.environment, **choice})
     made = wiring.build(settings, wiring.utc_now, wiring.new_id)

@@ -58,7 +58,7 @@ def ids_of(made: Json, *, tenant: str, mailbox: str, person: str) -> dict[str, s
 async def _search_shares(page: Page, ids: Ids) -> None:
     del ids
     await page.locator("#search").fill("a")
-    await expect(page.locator("#results *").first).to_be_visible()
+    await expect(page.locator("#results li, #results p").first).to_be_visible()
 
 
 async def _publish_nobody(page: Page, ids: Ids) -> None:
@@ -85,7 +85,7 @@ async def _import_targets(page: Page, ids: Ids) -> None:
     del ids
     await _press(page, "next")
     await page.locator("#q").fill("a")
-    await expect(page.locator("#results > *").first).to_be_visible()
+    await expect(page.locator("#results li, #results p").first).to_be_visible()
 
 
 async def _import_nobody(page: Page, ids: Ids) -> None:
