@@ -1,5 +1,7 @@
 """What another site, open in the same browser, can do to somebody who is signed in: nothing."""
 
+import asyncio
+
 from tests.local.client import Client
 from tests.portal.person import Person
 from tests.portal.signing_in import sign_in
@@ -44,6 +46,12 @@ async def test_another_site_cannot_show_a_page_in_a_frame(
 ) -> None:
     await sign_in(person.page, world)
     await at_another_site(person, client, f'<iframe src="{person.portal}/"></iframe>')
+    # The browser tells of it bit by bit: in the frame, in the console, and of the request.
+    for _ in range(100):
+        told = "".join(person.troubles)
+        if person.page.frames[1].url and "frame-ancestors" in told and "failed: " in told:
+            break
+        await asyncio.sleep(0.1)
 
     assert person.page.frames[1].url == "chrome-error://chromewebdata/"
     assert any("frame-ancestors" in trouble for trouble in person.troubles), person.troubles
