@@ -98,7 +98,7 @@ async def test_what_is_wrong_with_a_mailbox_or_a_folder_is_told_beside_its_field
     no_folder = await ada.open(f"{at}/adopt?mailbox={mailbox}&folder=Nowhere")
     form = no_folder.form(f"{at}/adopt")
     token = dict(no_folder.form("/sign-out").fields)["token"]
-    fields = [*form.fields, ("token", token), ("confirm", "x")]
+    fields = [*form.fields, ("token", token), ("confirm", "0" * 24)]
     sent = await ada.open(f"{at}/adopt", "POST", fields)
 
     for page, field, said in (
