@@ -6,6 +6,8 @@ msal is not async, so each step runs in a thread. Docs: v2-protocols-oidc, v2-oa
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from ssl import SSLContext
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -80,11 +82,16 @@ class SignIn:
         nonce = parse_qs(urlsplit(flow["auth_uri"]).query)["nonce"][0]
         return str(found["id_token"]), nonce
 
+    @cached_property
+    def _trusted(self) -> SSLContext:
+        """The certificates to trust: to read them takes longer than all the rest of a step."""
+        return httpx.create_ssl_context()
+
     async def _with[T](self, step: Callable[[ConfidentialClientApplication], T]) -> T:
         credential = await self._credential(f"{self._authority}/oauth2/v2.0/token")
 
         def work() -> T:
-            with httpx.Client(timeout=10.0) as http:
+            with httpx.Client(timeout=10.0, verify=self._trusted) as http:
                 return step(
                     ConfidentialClientApplication(
                         self._client_id,
