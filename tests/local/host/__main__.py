@@ -6,6 +6,7 @@ settings of its environment. `/_sim` controls it:
     POST /_sim/timer/{name}   fire a timer now
     POST /_sim/clock          {"now": ISO time or null}: move the app's clock, or back
     GET /_sim/queues          how many messages wait, are held, and are poison
+    GET /_sim/idle/{seconds}  the same, once none is left or the seconds are over
     GET /_sim/functions       every function with its trigger
     GET /_sim/keys            the host's keys
     GET /_sim/telemetry       spans, logs (events are among them) and metrics; DELETE forgets them
@@ -26,7 +27,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from shared import wiring
 from tests.local.host.functions import load
 from tests.local.host.http import HttpTriggers
-from tests.local.host.queues import QueueTrigger, counts
+from tests.local.host.queues import QueueTrigger, counts, until_idle
 from tests.local.host.settings import host_settings
 from tests.local.host.telemetry import Telemetry
 from tests.local.host.timers import Clock, TimerTrigger
@@ -78,6 +79,8 @@ class Host:
             return_when=asyncio.FIRST_COMPLETED,
         )
         stopped.set()
+        for trigger in self.triggers:
+            trigger.look_soon()
         for task in ticks:
             task.cancel()
         ended = await asyncio.gather(*polls, *ticks, return_exceptions=True)
@@ -96,6 +99,7 @@ class Host:
                 web.post("/_sim/timer/{name}", self._fire),
                 web.post("/_sim/clock", self._set_clock),
                 web.get("/_sim/queues", self._count_queues),
+                web.get(r"/_sim/idle/{seconds:\d+(?:\.\d+)?}", self._wait_until_idle),
                 web.get("/_sim/functions", self._list_functions),
                 web.get("/_sim/keys", self._list_keys),
                 web.get("/_sim/telemetry", self._show_telemetry),
@@ -127,6 +131,11 @@ class Host:
     async def _count_queues(self, http: web.Request) -> web.Response:
         del http
         return _json(await counts(self._queues, self.triggers))
+
+    async def _wait_until_idle(self, http: web.Request) -> web.Response:
+        seconds = float(http.match_info["seconds"])
+        idle, found = await until_idle(self._queues, self.triggers, seconds)
+        return _json({"idle": idle, "queues": found})
 
     async def _list_functions(self, http: web.Request) -> web.Response:
         del http

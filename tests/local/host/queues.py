@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextlib
 import logging
+import time
 from datetime import datetime
 from typing import Any
 
@@ -46,12 +47,32 @@ class QueueTrigger:
             else service.get_queue_client(f"{self.queue}{_POISON}")
         )
         self._running: set[asyncio.Task[None]] = set()
+        self._soon = asyncio.Event()
         self._away = False
 
     @property
     def running(self) -> int:
         """How many messages are being worked on."""
         return len(self._running)
+
+    async def until_empty(self, until: float) -> None:
+        """Wait until the queue is empty, until a moment of the monotonic clock at most.
+
+        What stays invisible in a poison queue is not waited for.
+        """
+        while (left := until - time.monotonic()) > 0:
+            if self._running:
+                await asyncio.wait(self._running, timeout=left)
+                continue
+            properties = await self._client.get_queue_properties()
+            if not properties.approximate_message_count or self._poison is None:
+                return
+            self.look_soon()
+            await asyncio.sleep(_FIRST_PAUSE)
+
+    def look_soon(self) -> None:
+        """Look at the queue at once, however long it was empty."""
+        self._soon.set()
 
     async def poll(self, stopped: asyncio.Event) -> None:
         """Fetch and run messages until `stopped`; storage that is away is asked again."""
@@ -69,7 +90,8 @@ class QueueTrigger:
             pause = _FIRST_PAUSE if messages else min(pause * 2, longest)
             if not messages:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopped.wait(), pause)
+                    await asyncio.wait_for(self._soon.wait(), pause)
+                self._soon.clear()
 
     async def drain(self) -> None:
         """Give what runs a little time to end.
@@ -184,6 +206,29 @@ async def counts(
         idle = not any(c["waiting"] or c["invisible"] for c in found.values())
         if not idle or before == sum(trigger.completed for trigger in triggers):
             return found
+
+
+async def until_idle(
+    service: QueueServiceClient, triggers: list[QueueTrigger], seconds: float
+) -> tuple[bool, dict[str, dict[str, int]]]:
+    """Wait until no queue that a function serves holds a message; whether so, and what is left.
+
+    What no function could take from a poison queue stays there, invisible: it is ignored.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        found = await counts(service, triggers)
+        busy = [
+            trigger
+            for trigger in triggers
+            if (count := found.get(trigger.queue))
+            and count["waiting"]
+            + count["running" if trigger.queue.endswith(_POISON) else "invisible"]
+        ]
+        if not busy or time.monotonic() > until:
+            return not busy, found
+        # To count all is dear: not before one of them, which is looked at alone, is empty.
+        await busy[0].until_empty(until)
 
 
 async def _count(
