@@ -24,7 +24,7 @@ test: $(READY) $(NODE) ## all tests, with coverage; ARGS="-k word" for some of t
 	@.ci/find-chromium >/dev/null
 	@mkdir -p build/coverage
 	@rm -f build/coverage/data*
-	$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
