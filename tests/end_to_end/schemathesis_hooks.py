@@ -28,8 +28,8 @@ BODIES: dict[str, Any] = {
     "adopt_contacts": {"mailbox": os.environ["MAILBOX"], "folder": os.environ["FOLDER"]},
 }
 BEYOND_SCHEMAS = {
-    "create_share": {"sources", "access"},
-    "change_share": {"sources", "access"},
+    "create_share": {"sources", "access", "access.expires"},
+    "change_share": {"sources", "access", "access.expires"},
     "create_import": {"targets"},
     "estimate_import": {"targets"},
     "leave_service": {"tenant"},
