@@ -6,7 +6,7 @@ group-list-transitivemembers, orgcontact-list, directoryobject-getbyids, aad-adv
 """
 
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from itertools import batched
 from typing import Any, Final
 from urllib.parse import quote
@@ -25,6 +25,8 @@ _USERS, _MEMBERS, _BY_IDS, _OTHERS = 2, 4, 2, 1
 _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
 _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
+_LISTED_UP_TO: Final = 10
+"""A directory so many times as large is still read whole: for a sixth of the resource units."""
 _USER_FIELDS: Final = (
     "id,accountEnabled,showInAddressList,userType,displayName,givenName,surname,companyName,"
     "department,jobTitle,officeLocation,mail,proxyAddresses,businessPhones,mobilePhone,faxNumber,"
@@ -39,18 +41,34 @@ _MAILBOX_FIELDS: Final = "id,mail"
 _MANAGER: Final = "manager($select=id,displayName)"
 
 
-async def all_users(session: GraphSession) -> AsyncIterator[Object]:
+async def all_users(session: GraphSession, fields: str = _USER_FIELDS) -> AsyncIterator[Object]:
     """Every user of the tenant, 999 a page, each with its manager's name."""
-    query = {"$select": _USER_FIELDS, "$expand": _MANAGER, "$top": _PAGE}
+    query = {"$select": fields, "$expand": _MANAGER, "$top": _PAGE}
     async for page in session.pages("/users", query=query, units=_USERS):
         for user in page["value"]:
             yield user
 
 
-async def managers_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str, Object]:
-    """The managers (id and name) of those users that have one; 300 per HTTP request."""
-    users = await users_by_id(session, ids, "id")
+async def managers_by_id(session: GraphSession, ids: Collection[str]) -> dict[str, Object]:
+    """The managers (id and name) of those users that have one.
+
+    They are asked for by id, 300 per HTTP request; or all users are read, 999 a page, if most of
+    the tenant is meant: 10,000 of 10,000 then take 23 resource units instead of 1,334.
+    """
+    if len(ids) > int(_PAGE) and await _how_many_users(session) <= _LISTED_UP_TO * len(ids):
+        wanted = set(ids)
+        listed = all_users(session, "id")
+        users = {user["id"]: user async for user in listed if user["id"] in wanted}
+    else:
+        users = await users_by_id(session, ids, "id")
     return {id_: user["manager"] for id_, user in users.items() if user.get("manager")}
+
+
+async def _how_many_users(session: GraphSession) -> int:
+    await session.directory.take(_OTHERS)
+    query = {"$select": "id", "$top": "1", "$count": "true"}
+    answer = required(await session.read("/users", query=query, headers=_ADVANCED))
+    return int(answer.body["@odata.count"])
 
 
 async def users_by_id(

@@ -1,0 +1,45 @@
+"""Whose contact names which manager, however large the group and its tenant are."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from shared.adapters.graph import directory
+from shared.adapters.graph.transport import Meter
+from shared.wiring import App
+from tests.world import World, person
+
+
+async def company(world: World, size: int) -> Mapping[str, str]:
+    """So many more people, of whom each tenth has the one before as a manager; who has which."""
+    users = [person(1_000 + n) for n in range(size)]
+    managers: dict[str, str] = {}
+    for before, user in zip(users[::10], users[1::10], strict=False):
+        user["manager"] = {"id": before["id"]}
+        managers[user["id"]] = before["id"]
+    await world.client.change_tenant(world.tenant, users=users)
+    world.people = [user["id"] for user in users]
+    return managers
+
+
+@pytest.mark.parametrize(
+    ("asked", "others", "requests"),
+    [
+        (300, 0, 1),  # by id
+        (1_200, 0, 3),  # how many there are, and two pages of all
+        (1_000, 9_500, 5),  # how many there are: too many others, so by id
+    ],
+)
+async def test_managers_are_those_of_the_people_asked_for_whichever_way_takes_less(
+    app: App, world: World, asked: int, others: int, requests: int
+) -> None:
+    managers = await company(world, asked)
+    for start in range(0, others, 1_000):
+        more = [person(start + n) for n in range(min(1_000, others - start))]
+        await world.client.change_tenant(world.tenant, users=more)
+    meter = Meter()
+
+    found = await directory.managers_by_id(app.graph.session(world.tenant, meter), world.people)
+
+    assert {user: manager["id"] for user, manager in found.items()} == managers
+    assert meter.requests == requests
