@@ -97,6 +97,7 @@ async def _import_nobody(page: Page, ids: Ids) -> None:
 
 
 async def _import_settings(page: Page, ids: Ids) -> None:
+    del ids
     await _press(page, "next")
     await page.locator("#q").fill("p17@contoso")
     await page.locator("#results button").first.click()
