@@ -97,9 +97,8 @@ async def _import_nobody(page: Page, ids: Ids) -> None:
 
 
 async def _import_settings(page: Page, ids: Ids) -> None:
-    del ids
     await _press(page, "next")
-    await page.locator("#q").fill("p17@contoso")
+    await page.locator("#q").fill(ids["mailbox"])
     await page.locator("#results button").first.click()
     await expect(page.locator(".chip")).to_be_visible()
     await _press(page, "next")
@@ -111,7 +110,7 @@ async def _import_check(page: Page, ids: Ids) -> None:
     await _import_settings(page, ids)
     await page.locator("#name").fill("For the phones of sales")
     await _press(page, "next")
-    await page.locator("#q").fill("p17@contoso")
+    await page.locator("#q").fill(ids["mailbox"])
     await page.locator("#results button").first.click()
     await expect(page.locator("#results table")).to_be_visible()
 
