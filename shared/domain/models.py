@@ -56,6 +56,7 @@ class Model(BaseModel):
     """Strict, immutable, camelCase outside."""
 
     model_config = ConfigDict(
+        hide_input_in_errors=True,  # it may be anybody's data, and errors are logged
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
