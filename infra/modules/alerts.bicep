@@ -4,7 +4,7 @@
 // to do first, and where to read on: README.md has a heading for each, `alert-<name>`.
 //
 // Rules read events and not the platform's own lists of invocations, which Flex Consumption may leave incomplete. They
-// are blind while the workspace's daily cap is reached (monitor.bicep); no-run fires then at the latest.
+// are blind while the workspace's daily cap is reached (monitor.bicep): no rule tells of that.
 
 @description('Region of the rules: that of the workspace.')
 param location string
