@@ -65,10 +65,12 @@ class QueueTrigger:
                 await asyncio.wait(self._running, timeout=left)
                 continue
             properties = await self._client.get_queue_properties()
-            if not properties.approximate_message_count or self._poison is None:
+            if not properties.approximate_message_count:
                 return
             self.look_soon()
             await asyncio.sleep(_FIRST_PAUSE)
+            if self._poison is None:
+                return
 
     def look_soon(self) -> None:
         """Look at the queue at once, however long it was empty."""
