@@ -47,8 +47,9 @@ format: $(READY) ## bring the code into form
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
 
-openapi: $(READY) ## write infra/openapi.json, the API as API Management imports it
+openapi: $(READY) ## write what is made from the API: infra/openapi.json and its shape for the tests
 	$(BIN)/python -m tests.infra.gateway_openapi
+	$(BIN)/python -m tests.unit.api_shape
 
 package: $(READY) ## the app as Azure runs it, into build/package.zip
 	$(BIN)/python infra/package.py

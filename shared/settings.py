@@ -15,8 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.domain.errors import Defect
-from shared.domain.licensing import Terms
 from shared.domain.regions import COUNTRIES
+from shared.domain.tenancy.licensing import Terms
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # Docs: about-keys-secrets-certificates (vault URLs of each cloud, names of vaults and secrets).
@@ -44,7 +44,7 @@ class Settings(BaseModel):
 
     `gateway_principal` is the object id, in `home_tenant`, of the managed identity of the gateway
     before the app. With it, calls are taken only with that identity's token
-    (`shared/triggers/gateway.py`), and `portal_origin` is the gateway's; without it, from anybody.
+    (`shared/web/origin.py`), and `portal_origin` is the gateway's; without it, from anybody.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

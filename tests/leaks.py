@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests.sources import files
+
 _NEVER = {
     "a token": re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}"),
     "an authorization header": re.compile(r"Bearer\s+[\w.-]{20,}"),
@@ -21,7 +23,7 @@ _NEVER = {
 def leaks(folder: Path, secrets: Iterable[str] = ()) -> Iterator[str]:
     """Where a folder's logs tell what they must not; the secrets are named by their number."""
     known = [secret for secret in secrets if len(secret) >= 8]
-    for log in sorted(folder.rglob("*.log")):
+    for log in files(folder, "*.log"):
         for number, line in enumerate(log.read_text("utf-8", "replace").splitlines(), 1):
             place = f"{log.name}:{number}"
             yield from (f"{place} {what}" for what, form in _NEVER.items() if form.search(line))

@@ -1,5 +1,5 @@
 // The application that other companies consent to, by the Graph extension of Bicep. Multi-tenant, without a secret: the
-// function app's identity vouches for it. shared/adapters/identity.py reads the tokens, sign_in.py signs people in.
+// function app's identity vouches for it. shared/adapters/entra/access_tokens.py reads the tokens, sign_in.py signs people in.
 //
 // It may be deployed by itself too, by whoever may make applications: README.md has the command.
 
@@ -121,7 +121,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   ]
   web: {
     homePageUrl: portalOrigin
-    // shared/services/joining.py: after signing in, after the consent, and after signing out.
+    // shared/services/tenancy/joining.py: after signing in, after the consent, and after signing out.
     redirectUris: [
       '${portalOrigin}/signed-in'
       '${portalOrigin}/consented'

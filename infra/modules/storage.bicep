@@ -26,7 +26,7 @@ param locked bool
 
 var private = !empty(endpointSubnetId)
 var endpointServices = private ? [ 'blob', 'queue', 'table' ] : []
-// shared/domain/messages.py; the app would make them on first use, but then the host logs an error for each at its start.
+// shared/domain/importing/messages.py; the app would make them on first use, but then the host logs an error for each at its start.
 var queueNames = [
   'import-runs'
   'mailbox-syncs'

@@ -21,7 +21,7 @@
     └── Defect                   ours to mend: HTTP 500, or the message becomes poison
         └── UnknownMessage       a queue message that our own code did not write
 
-A trigger maps the tree once: `triggers/problems.py` to HTTP, `triggers/queues.py` to the queue.
+A trigger maps the tree once: `web/problems.py` to HTTP, `background/queues.py` to the queue.
 """
 
 from dataclasses import dataclass

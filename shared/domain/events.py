@@ -14,8 +14,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
-from shared.domain.messages import Task
-from shared.domain.models import Model, Outcome, Run, RunStatus, RunTrigger
+from shared.domain.importing.messages import Task
+from shared.domain.importing.runs import Outcome, Run, RunStatus, RunTrigger
+from shared.domain.model import Model
 from shared.domain.reasons import Reason
 
 type Kind = Literal["id", "code", "count", "milliseconds", "seconds", "flag"]

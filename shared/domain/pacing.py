@@ -10,7 +10,7 @@ import math
 from datetime import datetime
 from typing import Final
 
-from shared.domain.models import Model
+from shared.domain.model import Model
 
 LIMIT: Final = 9_700
 _WINDOW: Final = 600

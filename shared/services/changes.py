@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from shared.adapters.records import Records, Stored
+from shared.adapters.storage.records import Records, Stored
 from shared.domain.errors import Busy, NotFound, PayloadTooLarge, PreconditionFailed
 
 MAX_STORED_BYTES: Final = 980_000

@@ -11,9 +11,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.adapters.records import Records, Store
+from shared.adapters.storage.records import Records, Store
 from shared.domain.errors import Conflict
-from shared.domain.models import Model
+from shared.domain.model import Model
 
 _KEPT: Final = timedelta(days=30)
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.adapters.records import Records, Stored
-from shared.adapters.tables import foreign_token, opaque, read_opaque
+from shared.adapters.storage.records import Records, Stored
+from shared.adapters.storage.tables import foreign_token, opaque, read_opaque
 
 _PAGES: Final = 2
 """A tenant has at most 500 of each (`limits`), which is one page; one more does no harm."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from azure.storage.queue.aio import QueueServiceClient
 
-from shared.domain.messages import MAILBOX_SYNCS, SyncMailbox
+from shared.domain.importing.messages import MAILBOX_SYNCS, SyncMailbox
 from tests.local.client import Client, Json
 from tests.local.cloud import LocalCloud
 from tests.world import World

@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.end_to_end.checks import an_import, header, problem
 from tests.local.client import Client, Json
-from tests.local.cloud import ROOT
+from tests.sources import ROOT
 from tests.world import World
 
 

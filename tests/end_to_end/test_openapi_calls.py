@@ -13,7 +13,7 @@ from asyncio.subprocess import PIPE, STDOUT
 
 import pytest
 
-from tests.local.cloud import ROOT
+from tests.sources import ROOT
 from tests.world import World
 
 

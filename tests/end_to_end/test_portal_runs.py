@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from shared import portal
 from shared.domain.reasons import Reason
+from shared.portal import rendering
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.portal import HOSTILE, browser_of, text_of
 from tests.local.client import Client
@@ -229,11 +229,11 @@ async def test_a_file_of_results_is_what_the_page_shows_in_its_language(
     (row,) = failed
     assert (row["mailbox"], row["outcome"], row[heading]) == (world.targets[0], "failed", told)
     assert row["reason"] == "access_denied"
-    remedy = portal.message(language)(Reason.ACCESS_DENIED.remedy)
+    remedy = rendering.message(language)(Reason.ACCESS_DENIED.remedy)
     assert remedy in row.values()
     # In order: the words of a person, and the codes behind them.
     assert list(searched[0].values())[1:4] == [
-        portal.words("outcomes", language)["succeeded"][1],
+        rendering.words("outcomes", language)["succeeded"][1],
         "",
         "",
     ]

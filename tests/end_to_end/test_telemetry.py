@@ -10,7 +10,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from shared.adapters.telemetry import EVENT_NAME, SCOPE
 from shared.domain.events import schemas
-from shared.domain.messages import MAILBOX_SYNCS
+from shared.domain.importing.messages import MAILBOX_SYNCS
 from tests.local.client import Client, Json
 from tests.local.cloud import LocalCloud
 from tests.world import World

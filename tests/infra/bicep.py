@@ -7,12 +7,12 @@ agree with. Expressions are strings as they are written.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from pycep import BicepParser
 
-ROOT: Final = Path(__file__).parents[2]
+from tests.sources import ROOT, files
+
 INFRA: Final = ROOT / "infra"
 
 
@@ -101,7 +101,7 @@ def read(name: str) -> File:
 
 def names() -> tuple[str, ...]:
     """All Bicep files below infra/."""
-    return tuple(sorted(path.relative_to(INFRA).as_posix() for path in INFRA.rglob("*.bicep")))
+    return tuple(path.relative_to(INFRA).as_posix() for path in files(INFRA, "*.bicep"))
 
 
 def resources() -> Iterator[Resource]:

@@ -10,13 +10,13 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, Final
 
 import function_app  # noqa: F401 - registers every operation
-from shared.triggers.openapi import document
+from shared.web.openapi import document
+from tests.sources import ROOT
 
-FILE: Final = Path(__file__).parents[2] / "infra" / "openapi.json"
+FILE: Final = ROOT / "infra" / "openapi.json"
 _NULL: Final = {"type": "null"}
 _INLINED: Final = frozenset({"parameters", "responses", "headers"})
 _UNKNOWN: Final = frozenset({"propertyNames"})

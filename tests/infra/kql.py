@@ -14,9 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tests import sources
 from tests.infra.tables import TABLES
+from tests.sources import ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 QUERIES: Final = ROOT / "infra" / "queries"
 PLACEHOLDER: Final = re.compile(r"\{([A-Za-z]+)(:[a-z]+)?\}")
 
@@ -55,7 +56,7 @@ def files() -> dict[str, str]:
     """Every query's text, by its path below infra/queries."""
     return {
         path.relative_to(QUERIES).as_posix(): path.read_text("utf-8")
-        for path in sorted(QUERIES.rglob("*.kql"))
+        for path in sources.files(QUERIES, "*.kql")
     }
 
 

@@ -5,11 +5,12 @@ page `<name>-policy` of each, its sections "Usage" and "Elements"; api-managemen
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-FOLDER: Final = Path(__file__).parents[2] / "infra" / "policies"
+from tests import sources
+
+FOLDER: Final = sources.ROOT / "infra" / "policies"
 SECTIONS: Final = ("inbound", "backend", "outbound", "on-error")
 _ALL: Final = frozenset(SECTIONS)
 _IN: Final = frozenset({"inbound"})
@@ -87,7 +88,7 @@ def text(name: str) -> str:
 
 def files() -> list[str]:
     """The names of all policies."""
-    return sorted(path.name for path in FOLDER.glob("*.xml"))
+    return [path.name for path in sources.files(FOLDER, "*.xml")]
 
 
 def deployed(name: str, *, standard: bool) -> str:

@@ -7,9 +7,10 @@ from typing import Any, Final
 import pytest
 
 from tests.infra import kql
+from tests.sources import ROOT
 
-MODULE: Final = (kql.ROOT / "infra" / "modules" / "alerts.bicep").read_text("utf-8")
-README: Final = kql.ROOT / "infra" / "README.md"
+MODULE: Final = (ROOT / "infra" / "modules" / "alerts.bicep").read_text("utf-8")
+README: Final = ROOT / "infra" / "README.md"
 # docs: azure-monitor/alerts (alerts-create-log-alert-rule, alerts-troubleshoot-log, service limits)
 WINDOWS: Final = {f"PT{minutes}M" for minutes in (5, 10, 15, 30, 45)} | {
     *(f"PT{hours}H" for hours in range(1, 7)),

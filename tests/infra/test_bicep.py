@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from shared.domain.regions import COUNTRIES
-from tests.infra.bicep import INFRA, ROOT, body, decorator, names, read, resources
+from tests.infra.bicep import INFRA, body, decorator, names, read, resources
+from tests.sources import SHARED, files, text
 
 OLDEST = {
     # What Microsoft's own modules used in August 2026, which every region has by now. The second
@@ -157,8 +158,8 @@ def test_the_regions_are_those_that_the_app_knows() -> None:
 
 def test_storage_has_the_queues_and_tables_of_the_app() -> None:
     variables = read("modules/storage.bicep").variables
-    shared = "\n".join(p.read_text("utf-8") for p in sorted((ROOT / "shared").rglob("*.py")))
-    messages = (ROOT / "shared/domain/messages.py").read_text("utf-8")
+    shared = "\n".join(path.read_text("utf-8") for path in files(SHARED, "*.py"))
+    messages = text("shared/domain/importing/messages.py")
     queues = re.findall(r': Final = "([a-z]+(?:-[a-z]+)+)"', messages)
     tables = re.findall(r'(?:_TABLE: Final = |Records\(\s*(?:store\.)?tables,\s*)"(\w+)"', shared)
 

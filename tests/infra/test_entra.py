@@ -2,9 +2,9 @@
 
 import re
 
-from shared.adapters import identity
-from shared.domain.permissions import PERMISSIONS
-from shared.services.joining import CONSENTED, SIGNED_IN
+from shared.adapters.entra import access_tokens
+from shared.domain.tenancy.permissions import PERMISSIONS
+from shared.services.tenancy.joining import CONSENTED, SIGNED_IN
 from tests.infra.bicep import INFRA, Resource, read
 from tests.local.entra.tokens import EXCHANGE_AUDIENCE, GRAPH_PERMISSIONS
 
@@ -44,7 +44,7 @@ def test_tokens_are_of_the_form_that_is_checked() -> None:
     assert config["signInAudience"] == "AzureADMultipleOrgs"
     assert config["api"]["requestedAccessTokenVersion"] == 2
     assert config["groupMembershipClaims"] == "DirectoryRole"
-    assert [s["value"] for s in config["api"]["oauth2PermissionScopes"]] == [identity._SCOPE]
+    assert [s["value"] for s in config["api"]["oauth2PermissionScopes"]] == [access_tokens._SCOPE]
     assert {role["value"] for role in config["appRoles"]} == {"Admin", "Reader", "Operator"}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
-from shared.triggers.openapi import document
+from shared.web.openapi import document
 from tests import routes
 from tests.infra.gateway_openapi import FILE, rendered
 

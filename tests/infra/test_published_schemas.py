@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.infra.bicep import ROOT
+from tests.sources import ROOT
 
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "host.json").read_text("utf-8"))
 HOST: dict[str, Any] = json.loads((ROOT / "host.json").read_text("utf-8"))

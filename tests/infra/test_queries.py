@@ -11,6 +11,7 @@ import pytest
 from shared.domain.reasons import Reason
 from tests.infra import kql
 from tests.infra.telemetry_schema import CONVERSIONS, declared
+from tests.sources import ROOT, text
 
 FILES = kql.files()
 CLOSED = "AppEvents | where Name == 'run_closed' "
@@ -117,14 +118,14 @@ def test_reasons_come_with_the_remedies_that_the_portal_shows() -> None:
 
 
 def test_cost_knows_how_many_mailboxes_an_instance_works_on() -> None:
-    queues = json.loads((kql.ROOT / "host.json").read_text("utf-8"))["extensions"]["queues"]
+    queues = json.loads((ROOT / "host.json").read_text("utf-8"))["extensions"]["queues"]
     together = queues["batchSize"] + queues["newBatchThreshold"]
 
     assert f"let together = {together};" in FILES["cost-per-import.kql"]
 
 
 def test_a_run_links_to_its_page() -> None:
-    pages = (kql.ROOT / "shared" / "triggers" / "portal_runs.py").read_text("utf-8")
+    pages = text("shared/portal/pages/runs.py")
 
     assert "strcat('{Portal}/runs/', Run)" in FILES["runs.kql"]
     assert '@page(bp, "GET", "runs/{id}"' in pages

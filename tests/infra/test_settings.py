@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared.settings import Settings
-from tests.infra.bicep import ROOT, read
+from tests.infra.bicep import read
+from tests.sources import ROOT
 
 # Read by the app, and not set in Azure.
 SIMULATOR_ONLY = {

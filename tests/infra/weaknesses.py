@@ -11,6 +11,7 @@ import sys
 from typing import Any, Final
 
 from tests.infra.bicep import INFRA
+from tests.sources import files
 
 _DECLARED: Final = re.compile(r"^\s*resource \w+ '[^']+'(?! existing)", re.MULTILINE)
 _SKIPPED: Final = re.compile(r"checkov:skip=")
@@ -39,7 +40,7 @@ def main(checkov: str) -> int:
     ]
     if summary["parsing_errors"]:
         wrong.append(f"{summary['parsing_errors']} files could not be read.")
-    texts = [path.read_text("utf-8") for path in sorted(INFRA.rglob("*.bicep"))]
+    texts = [path.read_text("utf-8") for path in files(INFRA, "*.bicep")]
     declared = sum(len(_DECLARED.findall(text)) for text in texts)
     if summary["resource_count"] < declared:
         wrong.append(f"{summary['resource_count']} of {declared} resources were looked at.")

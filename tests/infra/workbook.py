@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from tests.infra.kql import ROOT, Query, placeholders
+from tests.infra.kql import Query, placeholders
 from tests.infra.workbook_shapes import Json, Workbook
+from tests.sources import ROOT
 
 WORKBOOK: Final = ROOT / "infra" / "workbook.json"
 MODULE: Final = ROOT / "infra" / "modules" / "workbook.bicep"

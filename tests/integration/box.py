@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from shared.domain.contact import FAX, Contact
+from shared.domain.contacts.fields import FAX, Contact
 from tests.integration.engine import mark, marked
 from tests.local.client import Client, Json
 

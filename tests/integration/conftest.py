@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared import wiring
-from shared.adapters.identity import Caller
+from shared.adapters.entra.access_tokens import Caller
 from shared.settings import Settings
+from shared.wiring import app as wiring
 from tests.integration.keys import Keeper, keeper
 from tests.local.cloud import LocalCloud
 from tests.world import World

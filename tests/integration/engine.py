@@ -18,21 +18,22 @@ import httpx
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.data.tables.aio import TableServiceClient
 
-from shared.adapters.credentials import AppCredentials
+from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.transport import Graph
-from shared.adapters.mailbox_state import MailboxStates
-from shared.adapters.records import Store, results_of
-from shared.adapters.snapshots import Snapshots, snapshot_id
-from shared.adapters.tables import Tables
-from shared.domain.contact import MARK, Contact, Fields, fingerprint, mark_of
-from shared.domain.licensing import Terms
-from shared.domain.messages import SyncMailbox, Task
-from shared.domain.models import Destination, GuardLimits, Import, Result, Targets
-from shared.services.mailbox_sync import MailboxSync
-from shared.services.mailboxes import Mailboxes
-from shared.services.seats import SeatBook
+from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.records import Store, results_of
+from shared.adapters.storage.snapshots import Snapshots, snapshot_id
+from shared.adapters.storage.tables import Tables
+from shared.domain.contacts.fields import MARK, Contact, Fields, fingerprint, mark_of
+from shared.domain.importing.imports import Destination, GuardLimits, Import, Targets
+from shared.domain.importing.messages import SyncMailbox, Task
+from shared.domain.importing.runs import Result
+from shared.domain.tenancy.licensing import Terms
+from shared.services.licensing.seats import SeatBook
+from shared.services.sync.mailbox_sync import MailboxSync
+from shared.services.sync.mailboxes import Mailboxes
 from shared.settings import Settings
-from shared.wiring import new_id
+from shared.wiring.app import new_id
 
 IMMORTAL = 10**9
 _STATE = "MailboxState"

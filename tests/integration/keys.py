@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from shared.adapters.credentials import AppCredentials
+from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.vault import Vault
 from shared.settings import Settings
 from tests.local.cloud import LocalCloud

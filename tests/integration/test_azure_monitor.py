@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from shared.domain.events import schemas
-from tests.local.cloud import ROOT
+from tests.sources import ROOT
 
 _WORKER = """
 import asyncio, logging
@@ -32,7 +32,7 @@ from opentelemetry.trace import SpanKind
 from shared.adapters.telemetry import count_graph, emit, record_queue_age, span, traceparent
 from shared.domain.events import MailboxSyncFinished
 from shared.domain.messages import Task
-from shared.domain.models import Outcome
+from shared.domain.model import Outcome
 
 with span("start_run", kind=SpanKind.CONSUMER, attributes={"run": "r1"}):
     sent_by = traceparent()

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.contact import Contact
-from shared.domain.messages import SyncMailbox
+from shared.domain.contacts.fields import Contact
+from shared.domain.importing.messages import SyncMailbox
 from tests.integration.engine import IMMORTAL, Engine, contact, marked
 from tests.local.client import Json
 from tests.local.cloud import LocalCloud

@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from shared.adapters import credentials as module
-from shared.adapters.credentials import GRAPH_SCOPE
+from shared.adapters.entra import credentials as module
+from shared.adapters.entra.credentials import GRAPH_SCOPE
 from shared.adapters.vault import ANEW
 from shared.domain.errors import Defect, NeedsAdmin, Unavailable
 from tests.integration.keys import Certificate, Keeper, certificate, keeper

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.directory_search import search_of
-from shared.adapters.identity import Caller
 from shared.domain.errors import NeedsAdmin, PassingError
-from shared.services.directory_search import FOUND_AT_MOST, Kind
-from shared.wiring import App
+from shared.services.sharing.directory_search import FOUND_AT_MOST, Kind
+from shared.wiring.app import App
 from tests.local.graph.search import searched
 from tests.world import World, person
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from shared.adapters.identity import Caller
+from shared.adapters.entra.access_tokens import Caller
 from shared.domain.errors import InvalidInput
-from shared.domain.models import Destination, ImportInput, Targets
-from shared.domain.sharing import Access, GroupSource, ShareInput, Sources
-from shared.services.previews import ImportPreview
-from shared.wiring import App
+from shared.domain.importing.imports import Destination, ImportInput, Targets
+from shared.domain.sharing.shares import Access, GroupSource, ShareInput, Sources
+from shared.services.insight.previews import ImportPreview
+from shared.wiring.app import App
 from tests.world import World, person
 
 

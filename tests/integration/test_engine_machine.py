@@ -26,10 +26,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shared.domain.contact import Contact
+from shared.domain.contacts.fields import Contact
 from shared.domain.errors import PassingError
-from shared.domain.messages import SyncMailbox
-from shared.domain.models import Outcome, Result
+from shared.domain.importing.messages import SyncMailbox
+from shared.domain.importing.runs import Outcome, Result
 from tests.integration.box import OURS, THE_USERS, Box, holds_exactly, nothing_was_spoilt
 from tests.integration.engine import IMMORTAL, Engine, QuickLoop, contact
 from tests.local.client import Client, Json

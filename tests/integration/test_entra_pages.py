@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.credentials import AppCredentials
+from shared.adapters.entra.credentials import AppCredentials
 from shared.domain.errors import NeedsAdmin
 from shared.settings import Settings
 from tests.integration.entra import GRAPH, REDIRECT, Entra, connect, location, refusal, user

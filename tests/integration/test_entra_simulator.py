@@ -9,7 +9,7 @@ import jwt
 import pytest
 from azure.identity.aio import ManagedIdentityCredential
 
-from shared.adapters.credentials import AppCredentials
+from shared.adapters.entra.credentials import AppCredentials
 from shared.settings import Settings
 from tests.integration.entra import GRAPH, Entra, connect, location, refusal, user
 from tests.local.cloud import LocalCloud

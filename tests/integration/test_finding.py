@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.identity import Caller
+from shared.adapters.entra.access_tokens import Caller
 from shared.domain.errors import NotFound
-from shared.domain.models import Outcome, Result
+from shared.domain.importing.runs import Outcome, Result
 from shared.domain.reasons import Reason
-from shared.services import result_files
-from shared.wiring import App, utc_now
+from shared.services.insight import result_files
+from shared.wiring.app import App, utc_now
 from tests.world import World, person
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from shared.domain.contact import MARK
+from shared.domain.contacts.fields import MARK
 from tests.integration.graph import Graph, code, graph_token
 from tests.world import World
 

@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from shared.adapters import identity
-from shared.adapters.identity import AccessTokens, Caller
+from shared.adapters.entra import access_tokens
+from shared.adapters.entra.access_tokens import AccessTokens, Caller
 from shared.domain.errors import Unauthenticated, Unavailable
 
 AUTHORITY = "https://login.example"
@@ -92,7 +92,7 @@ class Entra:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     moved = Time()
-    monkeypatch.setattr(identity, "time", moved)
+    monkeypatch.setattr(access_tokens, "time", moved)
     return moved
 
 

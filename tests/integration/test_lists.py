@@ -6,21 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.identity import Caller
+from shared.adapters.entra.access_tokens import Caller
 from shared.domain.errors import InvalidInput
-from shared.domain.models import (
-    ContactCounts,
-    ImportInput,
-    MailboxCounts,
-    Run,
-    RunStatus,
-    RunTrigger,
-    Targets,
-)
-from shared.domain.schedule import run_id
-from shared.domain.sharing import ShareInput, Sources
-from shared.services import run_history
-from shared.wiring import App, utc_now
+from shared.domain.importing.imports import ImportInput, Targets
+from shared.domain.importing.runs import ContactCounts, MailboxCounts, Run, RunStatus, RunTrigger
+from shared.domain.importing.schedule import run_id
+from shared.domain.sharing.shares import ShareInput, Sources
+from shared.services.insight import run_history
+from shared.wiring.app import App, utc_now
 from tests.world import World
 
 

@@ -17,7 +17,8 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from tests.local import azurite
 from tests.local.client import Client, Json
-from tests.local.cloud import ROOT, LocalCloud
+from tests.local.cloud import LocalCloud
+from tests.sources import ROOT
 from tests.world import World
 
 INDEX = """

@@ -6,7 +6,7 @@ import pytest
 
 from shared.adapters.graph import directory
 from shared.adapters.graph.transport import Meter
-from shared.wiring import App
+from shared.wiring.app import App
 from tests.world import World, person
 
 

@@ -6,13 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.identity import Caller
-from shared.adapters.records import TENANT_ROW
-from shared.domain.attention import AttentionKind
-from shared.domain.models import Run, RunStatus, RunTrigger, Seat, Tenant
-from shared.domain.schedule import run_id
-from shared.services.overview import Overview
-from shared.wiring import App, utc_now
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import TENANT_ROW
+from shared.domain.importing.runs import Run, RunStatus, RunTrigger
+from shared.domain.importing.schedule import run_id
+from shared.domain.tenancy.attention import AttentionKind
+from shared.domain.tenancy.tenants import Seat, Tenant
+from shared.services.insight.overview import Overview
+from shared.wiring.app import App, utc_now
 from tests.world import World
 
 PER_MAILBOX = {"Seats", "Results", "MailboxState", "Leases"}

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from shared.adapters.credentials import AppCredentials
+from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph import directory
 from shared.adapters.graph.mailbox import Mailbox, missing_mailbox
 from shared.adapters.graph.transport import Graph, GraphSession
+from shared.domain.contacts.plan import Delete
 from shared.domain.errors import Defect, NeedsAdmin, PassingError, Refused, Throttled, Unavailable
-from shared.domain.plan import Delete
 from shared.domain.reasons import Reason
 from shared.settings import Settings
 from tests.local.client import Json

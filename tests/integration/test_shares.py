@@ -8,16 +8,16 @@ from uuid import uuid4
 import pytest
 from azure.data.tables.aio import TableServiceClient
 
-from shared.adapters.identity import Caller
-from shared.adapters.records import OWNER_ROW, Records, ShareLocation, Store
-from shared.adapters.tables import Tables
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import OWNER_ROW, Records, ShareLocation, Store
+from shared.adapters.storage.tables import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
-from shared.domain.sharing import ShareInput, Sources
-from shared.services import shares as shares_module
-from shared.services.consumers import Consumers
-from shared.services.ledger import Ledger
-from shared.services.shares import Shares
-from shared.wiring import new_id
+from shared.domain.sharing.shares import ShareInput, Sources
+from shared.services.sharing import shares as shares_module
+from shared.services.sharing.shares import Shares
+from shared.services.sharing.subscribers import Consumers
+from shared.services.tenancy.ledger import Ledger
+from shared.wiring.app import new_id
 from tests.local.cloud import LocalCloud
 
 WHEN = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -9,10 +9,11 @@ from azure.data.tables.aio import TableServiceClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.records import OWNER_ROW, Records, ShareLocation, Store
-from shared.adapters.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
+from shared.adapters.storage.records import OWNER_ROW, Records, ShareLocation, Store
+from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
 from shared.domain.errors import Conflict, Defect, InvalidInput, PreconditionFailed, Unavailable
-from shared.domain.models import Model, Seat
+from shared.domain.model import Model
+from shared.domain.tenancy.tenants import Seat
 from tests.local.cloud import LocalCloud
 from tests.local.ports import free_port
 

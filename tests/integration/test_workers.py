@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.contact import Contact
+from shared.domain.contacts.fields import Contact
 from shared.domain.errors import PassingError
-from shared.domain.messages import SyncMailbox
-from shared.domain.models import Outcome, Result
+from shared.domain.importing.messages import SyncMailbox
+from shared.domain.importing.runs import Outcome, Result
 from tests.integration.box import Box, holds_exactly, nothing_was_spoilt
 from tests.integration.engine import Engine, contact
 from tests.local.client import Json

@@ -20,8 +20,8 @@ from tests.local.azurite import Azurite
 from tests.local.certificates import make_certificates
 from tests.local.client import Client
 from tests.local.ports import free_port
+from tests.sources import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 _QUICK_RETRY = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
 """A failed message comes back after a second here: nobody waits for half a minute in a test."""

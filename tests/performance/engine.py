@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from shared import wiring
-from shared.adapters.snapshots import Snapshots, snapshot_id
-from shared.domain.contact import Contact, fingerprint
+from shared.adapters.storage.snapshots import Snapshots, snapshot_id
+from shared.domain.contacts.fields import Contact, fingerprint
 from shared.domain.errors import PassingError
-from shared.domain.messages import SyncMailbox
-from shared.domain.models import GuardLimits, Import, Targets
+from shared.domain.importing.imports import GuardLimits, Import, Targets
+from shared.domain.importing.messages import SyncMailbox
 from shared.settings import Settings
+from shared.wiring import app as wiring
 from tests.local.certificates import trust
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud

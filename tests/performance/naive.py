@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from shared.adapters.credentials import GRAPH_SCOPE
-from shared.domain.contact import Contact
+from shared.adapters.entra.credentials import GRAPH_SCOPE
+from shared.domain.contacts.fields import Contact
 from tests.performance.engine import Box, Cost, Engine, people
 
 CONTACTS, CHANGED, LATENCY = 500, 5, 0.020

@@ -13,23 +13,21 @@ from urllib.parse import urljoin
 
 import aiohttp
 
-from shared.adapters.records import OWNER_ROW, TENANT_ROW, results_of
-from shared.domain.models import (
+from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, results_of
+from shared.domain.importing.imports import Import, Targets
+from shared.domain.importing.runs import (
     ContactCounts,
-    Import,
-    LedgerEntry,
     MailboxCounts,
     Outcome,
     Result,
     Run,
     RunStatus,
     RunTrigger,
-    Seat,
-    Targets,
 )
+from shared.domain.importing.schedule import newest_first, run_id
 from shared.domain.reasons import Reason
-from shared.domain.schedule import newest_first, run_id
-from shared.wiring import App, new_id
+from shared.domain.tenancy.tenants import LedgerEntry, Seat
+from shared.wiring.app import App, new_id
 from tests.end_to_end.browser import Browser
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud

@@ -18,9 +18,9 @@ import orjson
 from aiohttp import web
 from httpx_aiohttp import AiohttpTransport
 
-from shared.adapters.snapshots import Snapshots
-from shared.domain.contact import Contact, fingerprint
-from shared.domain.plan import Change, Known, make_plan, observe
+from shared.adapters.storage.snapshots import Snapshots
+from shared.domain.contacts.fields import Contact, fingerprint
+from shared.domain.contacts.plan import Change, Known, make_plan, observe
 from tests.performance.engine import Engine, people
 
 FILL, LATENCY = 600, 0.080
@@ -142,7 +142,7 @@ import kiota_authentication_azure.azure_identity_authentication_provider
 _FIRST_SYNC = """
 import asyncio, os, sys
 import function_app
-from shared import wiring
+from shared.wiring import app as wiring
 from shared.domain.messages import SyncMailbox, parse
 
 async def main():

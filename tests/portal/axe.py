@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from tests.local.cloud import ROOT
+from tests.sources import ROOT
 
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 _SOURCE = ROOT / "tests" / "local" / "node_modules" / "axe-core" / "axe.min.js"

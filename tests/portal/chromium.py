@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, async_playwright
 
-from tests.local.cloud import ROOT
+from tests.sources import ROOT
 
 _SMALL = (
     # /dev/shm is small in containers.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from shared import portal
+from shared.portal import rendering
 from tests.portal.conftest import NewPerson
 from tests.portal.person import Person
 
@@ -17,7 +17,7 @@ ENDED = '<section id="progress">ended</section>'
 def document(body: str) -> str:
     return (
         '<!doctype html><html lang="en"><title>Test</title><link rel="icon" href="data:,">'
-        f'<script src="{portal.asset("portal.js")}" defer></script><body>{body}'
+        f'<script src="{rendering.asset("portal.js")}" defer></script><body>{body}'
     )
 
 
@@ -138,4 +138,4 @@ def inside() -> str:
         "token": "",
         "notice": None,
     }
-    return portal.render("sign_in/needed", "en", page=page, to="/")
+    return rendering.render("sign_in/needed", "en", page=page, to="/")

@@ -7,8 +7,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.domain.contact import FAX, MARK, Contact, Mark, clean, graph_body, key_of_mark, mark_of
-from shared.domain.plan import (
+from shared.domain.contacts.fields import (
+    FAX,
+    MARK,
+    Contact,
+    Mark,
+    clean,
+    graph_body,
+    key_of_mark,
+    mark_of,
+)
+from shared.domain.contacts.plan import (
     Change,
     Create,
     Delete,

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.adoption import MatchedBy, match
-from shared.domain.contact import Contact
+from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.matching import MatchedBy, match
 
 
 def person(key: str, name: str, mail: str = "", phone: str = "", **more: Any) -> Contact:

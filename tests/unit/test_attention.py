@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.attention import (
+from shared.domain.importing.runs import RunStatus, RunTrigger
+from shared.domain.reasons import Reason
+from shared.domain.tenancy.attention import (
     Attention,
     AttentionKind,
     ImportGlance,
@@ -15,8 +17,7 @@ from shared.domain.attention import (
     SeatsNow,
     attention,
 )
-from shared.domain.models import RunStatus, RunTrigger, Tenant, TenantStatus
-from shared.domain.reasons import Reason
+from shared.domain.tenancy.tenants import Tenant, TenantStatus
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TENANT = Tenant(id="t", joined=NOW)

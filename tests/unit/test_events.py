@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from shared.domain import events
 from shared.domain.events import EVENTS, Event, MessagePoisoned, RunClosed, RunEvent, schemas
-from shared.domain.models import ContactCounts, MailboxCounts, Run, RunStatus, RunTrigger
+from shared.domain.importing.runs import ContactCounts, MailboxCounts, Run, RunStatus, RunTrigger
 from shared.domain.reasons import Reason
 
 CONTRACT = {

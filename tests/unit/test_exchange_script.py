@@ -6,15 +6,15 @@ is compared with a table of what Microsoft documents.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
-from shared.domain.permissions import PERMISSIONS
+from shared.domain.tenancy.permissions import PERMISSIONS
+from tests import sources
 
-SCRIPT = (Path(__file__).parents[2] / "infra" / "exchange-rbac.ps1").read_text("utf-8")
+SCRIPT = sources.text("infra/exchange-rbac.ps1")
 TREE = Parser(Language(tree_sitter_powershell.language())).parse(SCRIPT.encode()).root_node
 
 DOCUMENTED = {

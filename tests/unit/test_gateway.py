@@ -5,11 +5,11 @@ import time
 import azure.functions as func
 import pytest
 
-from shared.adapters import gateway
-from shared.adapters.gateway import Gateway, Passport
-from shared.adapters.identity import Identity
+from shared.adapters.entra import gateway_tokens
+from shared.adapters.entra.access_tokens import Identity
+from shared.adapters.entra.gateway_tokens import Gateway, Passport
 from shared.domain.errors import GatewayOnly, Unauthenticated, Unavailable
-from shared.triggers.gateway import network_of
+from shared.web.origin import network_of
 
 PASSPORT = Passport("home", "apim")
 
@@ -80,7 +80,7 @@ async def test_while_entra_is_away_a_known_token_is_still_good(
 async def test_no_more_tokens_are_remembered_than_gateways_have(
     guard: Gateway, tokens: Tokens
 ) -> None:
-    given = [f"home/apim/{n}" for n in range(60, 60 + 2 * gateway._REMEMBERED)]
+    given = [f"home/apim/{n}" for n in range(60, 60 + 2 * gateway_tokens._REMEMBERED)]
     for token in given:
         await guard.require(token)
     first = len(tokens.seen)

@@ -3,14 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.contact import Contact
-from shared.domain.guard import Guard
-from shared.domain.plan import (
-    Delete,
-    Known,
-    Plan,
-    make_plan,
-)
+from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.guard import Guard
+from shared.domain.contacts.plan import Delete, Known, Plan, make_plan
 from shared.domain.reasons import Reason
 from tests.unit.folder import shares
 

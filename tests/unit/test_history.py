@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.history import DayCounts, RunFacts, by_day
-from shared.domain.models import LicensePlan
-from shared.domain.schedule import (
+from shared.domain.importing.history import DayCounts, RunFacts, by_day
+from shared.domain.importing.schedule import (
     DAY,
     before,
     before_day,
@@ -17,6 +16,7 @@ from shared.domain.schedule import (
     newest_first,
     next_due,
 )
+from shared.domain.tenancy.tenants import LicensePlan
 
 LAST = date(2026, 11, 24)
 COUNTS = st.integers(0, 1_000)

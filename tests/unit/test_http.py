@@ -12,8 +12,8 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from shared.adapters.identity import Caller
-from shared.adapters.records import Stored
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Stored
 from shared.domain.errors import (
     Conflict,
     ContactSyncError,
@@ -23,13 +23,13 @@ from shared.domain.errors import (
     Throttled,
     Unavailable,
 )
-from shared.domain.models import Tenant
 from shared.domain.reasons import Reason
-from shared.services.limits import Limiter
-from shared.triggers import gateway, http
-from shared.triggers.http import Call, Function, signed_in
-from shared.triggers.operations import READERS, Answer, Operation
-from shared.triggers.views import Page
+from shared.domain.tenancy.tenants import Tenant
+from shared.services.tenancy.limits import Limiter
+from shared.web import calls, origin
+from shared.web.calls import Call, Function, signed_in
+from shared.web.operations import READERS, Answer, Operation
+from shared.web.views import Page
 
 SECRET = "what nobody may see"
 
@@ -52,8 +52,8 @@ def services(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         settings=SimpleNamespace(home_tenant=None),
         gateway=SimpleNamespace(require=accept, guards=False),
     )
-    monkeypatch.setattr(http, "app", lambda: services)
-    monkeypatch.setattr(gateway, "app", lambda: services)
+    monkeypatch.setattr(calls, "app", lambda: services)
+    monkeypatch.setattr(origin, "app", lambda: services)
     return services
 
 

@@ -7,16 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain import licensing
-from shared.domain.licensing import (
-    Terms,
-    assign,
-    outwaited,
-    plan_at,
-    settled,
-    trial_ends,
-)
-from shared.domain.models import LicensePlan, Seat, Tenant
+from shared.domain.tenancy import licensing
+from shared.domain.tenancy.licensing import Terms, assign, outwaited, plan_at, settled, trial_ends
+from shared.domain.tenancy.tenants import LicensePlan, Seat, Tenant
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 GRACE = timedelta(days=14)

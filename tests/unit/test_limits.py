@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.errors import Conflict, TooManyRequests
-from shared.services.limits import Limiter, require_room
+from shared.services.tenancy.limits import Limiter, require_room
 
 
 def test_each_tenant_has_calls_of_its_own() -> None:

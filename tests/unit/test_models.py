@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.domain.errors import PayloadTooLarge, PreconditionFailed
-from shared.domain.models import ImportInput
+from shared.domain.importing.imports import ImportInput
 from shared.domain.reasons import Reason
-from shared.domain.sharing import Access, ShareInput
+from shared.domain.sharing.shares import Access, ShareInput
 from shared.services.changes import merge_patch, require_match, require_storable
 
 FRIEND = "fabfabfa-0000-4000-8000-000000000002"

@@ -6,10 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.contact import Contact
-from shared.domain.plan import (
-    make_plan,
-)
+from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.plan import make_plan
 from tests.unit.folder import Folder, holds, mailboxes, shares, sync
 
 

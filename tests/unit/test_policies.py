@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.contact import Contact, Mark
-from shared.domain.plan import (
+from shared.domain.contacts.fields import Contact, Mark
+from shared.domain.contacts.plan import (
     KnownContacts,
     Policy,
     applied,

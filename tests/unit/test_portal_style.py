@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from shared import portal
+from shared.portal import rendering
 
 TEXT = 4.5
 """The least contrast of text with its ground (WCAG 2.2, 1.4.3)."""
@@ -23,7 +23,7 @@ NEVER = {
 
 
 def served(name: str) -> str:
-    content, _ = portal.static_file(name) or (b"", "")
+    content, _ = rendering.static_file(name) or (b"", "")
     return content.decode()
 
 

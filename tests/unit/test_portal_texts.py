@@ -11,17 +11,17 @@ from babel.messages.extract import extract_from_dir
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import portal
-from shared.domain.models import LedgerEntry
-from shared.domain.permissions import PERMISSIONS
 from shared.domain.reasons import Reason
+from shared.domain.tenancy.permissions import PERMISSIONS
+from shared.domain.tenancy.tenants import LedgerEntry
+from shared.portal import rendering
 from shared.portal.formats import filters
+from shared.portal.forms.import_form import Chosen
 from shared.portal.languages import catalogs
-from shared.services.licenses import SeatsOutlook
-from shared.services.publications import NOT_OPEN
-from shared.triggers.portal_import_forms import Chosen
+from shared.services.licensing.licenses import SeatsOutlook
+from shared.services.sharing.publications import NOT_OPEN
+from tests.sources import SHARED, files
 
-SHARED = Path(portal.__file__).parents[1]
 PLACE = re.compile(r"%\(\w+\)s")
 SENTENCES = "errors"
 """The area whose texts stand in services, not in templates."""
@@ -44,16 +44,18 @@ PAGE = {
 
 def texts() -> Iterator[str]:
     """Every text of templates and pages, as Babel finds it."""
-    ways = [("portal/templates/**.html", "jinja2"), ("triggers/*.py", "python")]
+    ways = [("portal/templates/**.html", "jinja2"), ("portal/**.py", "python")]
     options = {"portal/templates/**.html": {"newstyle_gettext": "true"}}
-    for _, _, text, _, _ in extract_from_dir(str(SHARED), ways, options_map=options):
+    read = set()
+    for path, _, text, _, _ in extract_from_dir(str(SHARED), ways, options_map=options):
+        read.add(Path(path).suffix)
         yield text if isinstance(text, str) else text[0]
+    assert read == {".html", ".py"}
 
 
 def translated() -> Iterator[tuple[str, Message]]:
-    for path, catalog in zip(
-        sorted((SHARED / "portal" / "locales" / "de").glob("*.po")), catalogs("de"), strict=True
-    ):
+    paths = files(SHARED / "portal" / "locales" / "de", "*.po")
+    for path, catalog in zip(paths, catalogs("de"), strict=True):
         for entry in catalog:
             if entry.id:
                 yield path.stem, entry
@@ -70,7 +72,7 @@ def test_every_text_has_a_german_one() -> None:
 
 
 def test_every_remedy_and_permission_has_a_german_text() -> None:
-    german = portal.message("de")
+    german = rendering.message("de")
     told = [reason.remedy for reason in Reason]
     told += [text for p in PERMISSIONS for text in (p.why, p.without)]
 
@@ -80,12 +82,12 @@ def test_every_remedy_and_permission_has_a_german_text() -> None:
 def actions() -> set[str]:
     """Every action that a service writes into the ledger of a tenant, such as 'share.created'."""
     written = re.compile(r'"([a-z]+\.[a-z-]+)"')
-    services = (SHARED / "services").glob("*.py")
+    services = files(SHARED / "services", "*.py")
     found = {action for path in services for action in written.findall(path.read_text("utf-8"))}
     return found - {NO_TENANTS}
 
 
-@pytest.mark.parametrize("language", portal.LANGUAGES)
+@pytest.mark.parametrize("language", rendering.LANGUAGES)
 def test_every_action_of_the_ledger_has_words(language: str) -> None:
     entries = [
         LedgerEntry(when=datetime(2026, 11, 23, tzinfo=UTC), actor="a", action=a, subject="s")
@@ -93,7 +95,7 @@ def test_every_action_of_the_ledger_has_words(language: str) -> None:
     ]
     values: dict[str, object] = {"entries": entries, "given": {}, "errors": {}, "next": None}
 
-    text = portal.render("settings/audit", language, page=PAGE, **values)
+    text = rendering.render("settings/audit", language, page=PAGE, **values)
     rows = re.findall(r"<td[^>]*>\s*([^<]*?)\s*<small><code>([^<]*)</code>", text)
 
     assert {action for _, action in rows} == actions() >= {"share.created", "tenant.left"}
@@ -110,7 +112,7 @@ def test_no_german_text_is_left_over() -> None:
 
 def test_each_question_is_answered_in_one_place() -> None:
     asked = re.compile(r'call help\(_\("([^"]*)"\)\)')
-    templates = (SHARED / "portal" / "templates").rglob("*.html")
+    templates = files(SHARED / "portal" / "templates", "*.html")
     questions = [q for path in templates for q in asked.findall(path.read_text("utf-8"))]
 
     assert len(questions) > 10
@@ -130,13 +132,13 @@ def test_one_text_has_one_german_text_everywhere_with_the_same_places() -> None:
 
 
 def test_a_sentence_with_values_in_it_is_found() -> None:
-    german = portal.message("de")
+    german = rendering.message("de")
 
     assert german("There is no share 'abc' in your tenant.").startswith("Unter der Kennung 'abc'")
     assert german("Input should be less than or equal to 12") == "darf höchstens 12 sein"
     assert german(NOT_OPEN).startswith("Unter dieser Kennung")
     assert german("Nobody has written this.") == "Nobody has written this."
-    assert portal.message("en")("Not found") == "Not found"
+    assert rendering.message("en")("Not found") == "Not found"
 
 
 @pytest.mark.parametrize(
@@ -154,12 +156,12 @@ def test_a_sentence_with_values_in_it_is_found() -> None:
     ],
 )
 def test_the_language_is_the_one_that_a_browser_prefers(header: str, language: str) -> None:
-    assert portal.preferred(header) == language
+    assert rendering.preferred(header) == language
 
 
 @given(st.text())
 def test_whatever_a_browser_says_there_is_a_language(header: str) -> None:
-    assert portal.preferred(header) in portal.LANGUAGES
+    assert rendering.preferred(header) in rendering.LANGUAGES
 
 
 def test_dates_and_numbers_are_those_of_the_language() -> None:
@@ -178,7 +180,7 @@ def test_a_number_in_a_text_is_written_as_its_language_does(language: str, numbe
     outlook = SeatsOutlook(12345, 12345, 12345, 12345, "over", None)
     chosen = Chosen([("users:x", "x")], 12345, outlook, "", 30)
     values = {"errors": {}, "found": [], "silent": "", "q": "", "chosen": chosen}
-    picker = portal.render(
+    picker = rendering.render(
         "imports/new_targets",
         language,
         page=PAGE,
@@ -192,8 +194,8 @@ def test_a_number_in_a_text_is_written_as_its_language_does(language: str, numbe
 
     assert picker.count(number) == 5
     assert "12345" not in picker
-    assert portal.ngettext(language)("%(num)s day", "%(num)s days", 12345).startswith(number)
-    limit = portal.message(language)("Input should be less than or equal to 12345")
+    assert rendering.ngettext(language)("%(num)s day", "%(num)s days", 12345).startswith(number)
+    limit = rendering.message(language)("Input should be less than or equal to 12345")
     assert number in limit
 
 
@@ -205,10 +207,10 @@ def test_no_name_becomes_markup(name: str) -> None:
         "notice": {"text": name, "undo": None},
     }
 
-    text = portal.render("sign_in/needed", "en", page=page, to=name)
+    text = rendering.render("sign_in/needed", "en", page=page, to=name)
 
     assert text.count("<script") == 1
-    assert text.count("<") == portal.render(
+    assert text.count("<") == rendering.render(
         "sign_in/needed",
         "en",
         page=PAGE | {"notice": {"text": "x", "undo": None}},
@@ -218,9 +220,9 @@ def test_no_name_becomes_markup(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["secret.txt", "../base.html", "portal.css/..", "", "\0"])
 def test_only_known_files_are_served(name: str) -> None:
-    assert portal.static_file(name) is None
-    assert portal.static_file("portal.css") is not None
+    assert rendering.static_file(name) is None
+    assert rendering.static_file("portal.css") is not None
 
 
 def test_a_files_address_changes_with_it() -> None:
-    assert re.fullmatch(r"/static/portal\.css\?v=[0-9a-f]{12}", portal.asset("portal.css"))
+    assert re.fullmatch(r"/static/portal\.css\?v=[0-9a-f]{12}", rendering.asset("portal.css"))

@@ -4,8 +4,8 @@ import azure.functions as func
 import pytest
 
 from shared.domain.errors import NotFound, Unavailable
-from shared.triggers.pages import _problem
-from shared.triggers.visits import Page, Visit
+from shared.portal.page_functions import _problem
+from shared.portal.visits import Page, Visit
 
 
 async def handler(visit: Visit) -> Page:

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from shared.domain.errors import Unavailable
-from shared.services.readiness import Readiness
+from shared.services.insight.readiness import Readiness
 
 
 async def fine() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[2]
+from tests.sources import ROOT, SHARED, files
+
 LOCKS = ("requirements.txt", "tests/requirements.txt")
 LONGEST_MODULE = 400
 
@@ -26,12 +27,8 @@ def pins(lock: str) -> dict[str, Requirement]:
 def modules() -> list[Path]:
     return [
         ROOT / "function_app.py",
-        *sorted((ROOT / "shared").rglob("*.py")),
-        *(
-            path
-            for path in sorted((ROOT / "tests").rglob("*.py"))
-            if "node_modules" not in path.parts
-        ),
+        *files(SHARED, "*.py"),
+        *files(ROOT / "tests", "*.py"),
     ]
 
 

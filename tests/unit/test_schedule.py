@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from shared.domain.models import RunId, RunTrigger
-from shared.domain.schedule import DAY, due, newest_first, next_due, run_id
+from shared.domain.importing.runs import RunTrigger
+from shared.domain.importing.schedule import DAY, due, newest_first, next_due, run_id
+from shared.domain.model import RunId
 
 IMPORT = "0" * 32
 TIMES = st.datetimes(

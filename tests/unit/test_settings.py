@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import Defect
 from shared.settings import Settings, check_at_load, is_loopback
+from tests.sources import ROOT
 
-ROOT = Path(__file__).parents[2]
 LOCAL = "https://127.0.0.1:8443"
 DEPLOYED = {
     "AzureWebJobsStorage__tableServiceUri": "https://x.table.core.windows.net",

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.trace import NoOpTracer, SpanKind
 
-from shared.adapters.graph import quiet
+from shared.adapters.graph import sdk_tracing
 from shared.adapters.graph.routes import WORDS, template
 from shared.adapters.telemetry import emit, span, traceparent
 from shared.domain.errors import UnknownMessage
 from shared.domain.events import MessagePoisoned, SeatsBooked
-from shared.domain.messages import CloseRun, StartRun, parse
+from shared.domain.importing.messages import CloseRun, StartRun, parse
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MESSAGE = CloseRun(tenant="t", import_id="i", run="r")
@@ -122,10 +122,10 @@ def test_the_graph_sdk_makes_no_spans_of_its_own() -> None:
         for path in folder.rglob("*.py")
         if "get_tracer(" in path.read_text("utf-8")
     }
-    quiet.quiet()
+    sdk_tracing.quiet()
 
-    assert {module.__name__ for module in quiet.TRACING} == tracing
-    assert all(isinstance(vars(module)["tracer"], NoOpTracer) for module in quiet.TRACING)
+    assert {module.__name__ for module in sdk_tracing.TRACING} == tracing
+    assert all(isinstance(vars(module)["tracer"], NoOpTracer) for module in sdk_tracing.TRACING)
 
 
 async def test_a_span_follows_its_task_and_no_other() -> None:

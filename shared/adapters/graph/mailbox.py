@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
 from shared.adapters.graph.transport import Answer, GraphSession
-from shared.domain.contact import (
+from shared.domain.contacts.fields import (
     GRAPH_FIELDS,
     MARK,
     WRITTEN,
@@ -22,8 +22,8 @@ from shared.domain.contact import (
     mark_of,
     wrote,
 )
+from shared.domain.contacts.plan import Adopt, Change, Create, Delete, Operation, SetPhoto, Update
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Unavailable
-from shared.domain.plan import Adopt, Change, Create, Delete, Operation, SetPhoto, Update
 from shared.domain.reasons import Reason
 
 _DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}

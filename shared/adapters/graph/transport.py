@@ -29,10 +29,10 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
 from opentelemetry.trace import SpanKind, StatusCode
 
-from shared.adapters.credentials import GRAPH_SCOPE, AppCredentials, refused
+from shared.adapters.entra.credentials import GRAPH_SCOPE, AppCredentials, refused
 from shared.adapters.graph.pacing import Units
-from shared.adapters.graph.quiet import quiet
 from shared.adapters.graph.routes import template
+from shared.adapters.graph.sdk_tracing import quiet
 from shared.adapters.telemetry import count_graph, span
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, Unavailable
 from shared.domain.reasons import Reason

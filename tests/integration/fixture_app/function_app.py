@@ -8,7 +8,7 @@ from typing import Any
 
 import azure.functions as func
 
-from shared import wiring
+from shared.wiring import app as wiring
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 

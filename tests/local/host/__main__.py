@@ -24,7 +24,7 @@ import orjson
 from aiohttp import web
 from azure.storage.queue.aio import QueueServiceClient
 
-from shared import wiring
+from shared.wiring import app as wiring
 from tests.local.host.functions import load
 from tests.local.host.http import HttpTriggers
 from tests.local.host.queues import QueueTrigger, counts, until_idle

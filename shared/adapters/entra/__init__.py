@@ -1,0 +1,1 @@
+"""Microsoft Entra ID: tokens of callers, sign-in, and the app's own credentials."""

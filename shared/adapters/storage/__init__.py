@@ -1,0 +1,1 @@
+"""Table Storage and Storage queues: rows, state, snapshots, leases and messages."""

@@ -1,0 +1,78 @@
+"""HTTP: taking over the contacts that another tool left in a mailbox."""
+
+import azure.functions as func
+
+from shared.domain.contacts.matching import MatchedBy
+from shared.domain.importing.imports import AdoptionInput
+from shared.domain.model import Model
+from shared.web.calls import Call, api
+from shared.web.operations import WRITERS, Answer
+
+bp = func.Blueprint()
+
+
+class AdoptableView(Model):
+    """A contact of the folder that is a person of the share, and by what it was recognised."""
+
+    contact: str
+    key: str
+    display_name: str
+    by: MatchedBy
+
+
+class DuplicateView(Model):
+    """A contact of a person for whom another one, `of`, stands already."""
+
+    contact: str
+    of: str
+    key: str
+    by: MatchedBy
+
+
+class AdoptionView(Model):
+    """What would be adopted, or was (`adopted`: how many); `left` contacts match nobody.
+
+    Give `digest` back as `confirm` to adopt just these.
+    """
+
+    mailbox: str
+    folder: str | None
+    digest: str
+    adopt: list[AdoptableView]
+    duplicates: list[DuplicateView]
+    left: int
+    adopted: int | None
+
+
+@api(
+    bp,
+    "POST",
+    "api/imports/{id}/adoptions",
+    WRITERS,
+    body=AdoptionInput,
+    conflicts=True,
+    answers={200: AdoptionView},
+)
+async def adopt_contacts(call: Call) -> Answer:
+    """Preview which contacts of a mailbox's folder are the share's; mark them once confirmed."""
+    wanted = call.input(AdoptionInput)
+    found = await call.app.adoptions.adopt(call.caller, call.id, wanted)
+    return Answer(
+        AdoptionView(
+            mailbox=wanted.mailbox,
+            folder=wanted.folder,
+            digest=found.digest,
+            adopt=[
+                AdoptableView(contact=m.id, key=m.key, display_name=found.names[m.key], by=m.by)
+                for m in found.matches
+                if m.duplicate_of is None
+            ],
+            duplicates=[
+                DuplicateView(contact=m.id, of=m.duplicate_of, key=m.key, by=m.by)
+                for m in found.matches
+                if m.duplicate_of is not None
+            ],
+            left=found.left,
+            adopted=found.adopted,
+        )
+    )

@@ -1,0 +1,170 @@
+"""HTTP: imports and their runs."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import azure.functions as func
+from pydantic import Field
+
+from shared.adapters.storage.records import Stored
+from shared.api.runs import RunSummary, RunView
+from shared.domain.importing.imports import Import, ImportInput, Targets
+from shared.domain.model import Model
+from shared.domain.reasons import Reason
+from shared.domain.tenancy.licensing import Trial
+from shared.domain.tenancy.tenants import TenantStatus
+from shared.web.calls import Call, api
+from shared.web.operations import READERS, WRITERS, Answer, Paging
+from shared.web.views import Page, Tagged
+
+bp = func.Blueprint()
+
+
+class ImportView(Tagged, Import):
+    """An import: one share, its target mailboxes and where the contacts go.
+
+    `resting` is why it is not run at the moment although it is active.
+    """
+
+    removing: Annotated[bool, Field(exclude=True)] = False
+    resting: Reason | None
+
+
+class EstimateInput(Model):
+    """Whose mailboxes an import would fill."""
+
+    targets: Targets
+
+
+class EstimateView(Model):
+    """The seats that an import takes: `needed` new ones, of which `missing` are not booked.
+
+    `trial` is `ahead` (the first import starts it), `running` (until `trialEnds`) or `over`. Until
+    it is over every mailbox is served: `missing` counts those that will wait for a seat then.
+    """
+
+    mailboxes: int
+    needed: int
+    free: int
+    missing: int
+    trial: Trial
+    trial_ends: datetime | None
+
+
+class CreatedImportView(ImportView):
+    """A new import, its first run (null if it was created paused), and how many seats it needs.
+
+    The seats are null if they are not known now.
+    """
+
+    first_run: str | None
+    seats_needed: int | None
+    seats: EstimateView | None
+
+
+class RemovalView(Model):
+    """The run that removes a deleted import's contacts."""
+
+    removal_run: str
+
+
+@api(
+    bp,
+    "POST",
+    "api/imports",
+    WRITERS,
+    body=ImportInput,
+    idempotent=True,
+    answers={201: CreatedImportView},
+)
+async def create_import(call: Call) -> Answer:
+    """Create an import; its first run is queued at once, or once it is set active."""
+    wanted = call.input(ImportInput)
+    made = await call.app.imports.create(call.caller, wanted, call.idempotency_key)
+    seats = EstimateView(**asdict(made.seats)) if made.seats is not None else None
+    view = CreatedImportView.of(
+        made.stored,
+        first_run=made.first_run,
+        seats_needed=seats.mailboxes if seats is not None else None,
+        seats=seats,
+        resting=_resting(call),
+    )
+    return Answer(view, 201)
+
+
+@api(
+    bp,
+    "POST",
+    "api/imports/estimate",
+    READERS,
+    body=EstimateInput,
+    answers={200: EstimateView},
+)
+async def estimate_import(call: Call) -> Answer:
+    """Say how many seats an import of these targets would take; nothing is created."""
+    targets = call.input(EstimateInput).targets
+    return Answer(EstimateView(**asdict(await call.app.imports.outlook(call.caller, targets))))
+
+
+@api(bp, "GET", "api/imports", READERS, query=Paging, answers={200: Page[ImportView]})
+async def list_imports(call: Call) -> Answer:
+    """List the tenant's imports."""
+    query = call.query(Paging)
+    found = await call.app.imports.page(call.caller, query.top, query.next)
+    return Answer(
+        Page[ImportView](items=[_shown(call, item) for item in found.items], next=found.token)
+    )
+
+
+@api(bp, "GET", "api/imports/{id}", READERS, answers={200: ImportView})
+async def get_import(call: Call) -> Answer:
+    """Read an import."""
+    return Answer(_shown(call, await call.app.imports.read(call.caller, call.id)))
+
+
+@api(
+    bp,
+    "PATCH",
+    "api/imports/{id}",
+    WRITERS,
+    patch=ImportInput,
+    conditional=True,
+    answers={200: ImportView},
+)
+async def change_import(call: Call) -> Answer:
+    """Change an import; it takes effect with its next run. Its share stays the same."""
+    patch = call.patch(ImportInput)
+    stored = await call.app.imports.change(call.caller, call.id, patch, call.if_match)
+    return Answer(_shown(call, stored))
+
+
+@api(bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, answers={202: RemovalView})
+async def delete_import(call: Call) -> Answer:
+    """Delete an import; a run removes its contacts."""
+    run = await call.app.imports.remove(call.caller, call.id, call.if_match)
+    return Answer(RemovalView(removal_run=run), 202)
+
+
+@api(bp, "GET", "api/imports/{id}/runs", READERS, query=Paging, answers={200: Page[RunSummary]})
+async def list_import_runs(call: Call) -> Answer:
+    """List an import's runs, newest first."""
+    query = call.query(Paging)
+    found = await call.app.runs.of_import(call.caller, call.id, query.top, query.next)
+    return Answer(Page[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token))
+
+
+@api(bp, "POST", "api/imports/{id}/runs", WRITERS, answers={202: RunView, 200: RunView})
+async def start_import_run(call: Call) -> Answer:
+    """Start a run now (trial and premium); 200 answers the one that is under way."""
+    stored, new = await call.app.runs.request(call.caller, call.id)
+    return Answer(RunView.of(stored), 202 if new else 200)
+
+
+def _shown(call: Call, stored: Stored[Import]) -> ImportView:
+    return ImportView.of(stored, resting=_resting(call))
+
+
+def _resting(call: Call) -> Reason | None:
+    status = call.tenant.status if call.tenant is not None else None
+    return Reason.CONSENT_MISSING if status is TenantStatus.DISCONNECTED else None

@@ -1,0 +1,15 @@
+"""HTTP: the API's own description."""
+
+import azure.functions as func
+
+from shared.web.calls import public
+from shared.web.openapi import Document, document
+from shared.web.operations import Answer
+
+bp = func.Blueprint()
+
+
+@public(bp, "api/openapi.json", answers={200: Document})
+async def get_openapi(_: func.HttpRequest) -> Answer:
+    """Read this description of the API."""
+    return Answer(Document(document()), headers={"Cache-Control": "public, max-age=3600"})

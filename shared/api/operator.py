@@ -1,0 +1,106 @@
+"""HTTP: what the service's own people do for a tenant: seats, plan, trial. They see no contacts."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Literal
+
+import azure.functions as func
+from pydantic import Field
+
+from shared.domain.model import Model, Moment
+from shared.domain.tenancy.tenants import LicensePlan, Tenant
+from shared.services.licensing.licenses import License
+from shared.web.calls import Call, api
+from shared.web.operations import OPERATORS, Answer, Paging
+from shared.web.views import Page, Tagged
+
+bp = func.Blueprint()
+
+
+class TermsInput(Model):
+    """What an operator sets of a tenant's license; what is left out stays as it is."""
+
+    booked: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    plan: Literal[LicensePlan.STANDARD, LicensePlan.PREMIUM] | None = None
+    trial_ends: Moment | None = None
+
+
+class CustomerView(Tagged):
+    """A tenant as operators see it: its name and license."""
+
+    id: str
+    name: str
+    domain: str
+    region: str
+    status: str
+    joined: datetime
+    booked: int
+    used: int
+    waiting: int
+    free: int
+    plan: LicensePlan
+    trial_ends: datetime | None
+
+
+@api(
+    bp,
+    "GET",
+    "api/operator/tenants",
+    OPERATORS,
+    query=Paging,
+    joined=False,
+    answers={200: Page[CustomerView]},
+)
+async def list_tenants(call: Call) -> Answer:
+    """List the tenants with their licenses."""
+    query = call.query(Paging)
+    found = await call.app.licenses.tenants(query.top, query.next)
+    items = [_shown(tenant, license_, etag) for tenant, license_, etag in found.items]
+    return Answer(Page[CustomerView](items=items, next=found.token))
+
+
+@api(bp, "GET", "api/operator/tenants/{id}", OPERATORS, joined=False, answers={200: CustomerView})
+async def get_customer(call: Call) -> Answer:
+    """Read a tenant's license."""
+    return await _answer(call)
+
+
+@api(
+    bp,
+    "PATCH",
+    "api/operator/tenants/{id}",
+    OPERATORS,
+    joined=False,
+    body=TermsInput,
+    conditional=True,
+    answers={200: CustomerView},
+)
+async def change_customer(call: Call) -> Answer:
+    """Book seats for a tenant, set its plan or the end of its trial."""
+    wanted = call.input(TermsInput)
+    licenses, if_match = call.app.licenses, call.if_match
+    if wanted.plan is not None or wanted.trial_ends is not None:
+        await licenses.set_terms(call.id, call.caller, wanted.plan, wanted.trial_ends, if_match)
+        if_match = None
+    if wanted.booked is not None:
+        await licenses.book_for(call.id, call.caller, wanted.booked, if_match)
+    return await _answer(call)
+
+
+async def _answer(call: Call) -> Answer:
+    tenant = await call.app.tenants.read(call.id)
+    license_ = await call.app.licenses.of(call.id)
+    return Answer(_shown(tenant.value, license_.value, tenant.etag))
+
+
+def _shown(tenant: Tenant, license_: License, etag: str) -> CustomerView:
+    return CustomerView(
+        id=tenant.id,
+        etag=etag,
+        name=tenant.called,
+        domain=tenant.domain,
+        region=tenant.region,
+        status=tenant.status,
+        joined=tenant.joined,
+        **asdict(license_),
+    )

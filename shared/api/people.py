@@ -1,0 +1,103 @@
+"""HTTP: one person's contact, for data-protection requests."""
+
+from datetime import datetime
+
+import azure.functions as func
+
+from shared.domain.model import Model
+from shared.domain.reasons import Reason
+from shared.web.calls import Call, api
+from shared.web.operations import READERS, WRITERS, Answer
+
+bp = func.Blueprint()
+
+
+class PlaceView(Model):
+    """An import that holds the person's contact, and the mailboxes of one's own tenant."""
+
+    import_id: str
+    mailboxes: list[str]
+
+
+class PublishingView(Model):
+    """A share that publishes the person, and the partners, by name, that import it."""
+
+    share_id: str
+    partners: list[str]
+
+
+class LeftOutView(Model):
+    """A share that leaves the person out although a source of it holds them, and why."""
+
+    share_id: str
+    reason: Reason
+    remedy: str
+
+
+class PersonView(Model):
+    """Where a person's contact is, and which shares leave the person out (`leftOut`).
+
+    `keptOut` tells since when the person is kept out; `unknown` names the shares that cannot be
+    read at the moment.
+    """
+
+    id: str
+    kept_out: datetime | None
+    places: list[PlaceView]
+    shares: list[PublishingView]
+    left_out: list[LeftOutView]
+    unknown: list[str]
+
+
+class RemovalView(Model):
+    """A person kept out: since when, and the runs that take the contact out of one's mailboxes.
+
+    Partners' imports follow with their next run. The `paused` imports keep the contact, if they
+    have it, until they are set active or deleted.
+    """
+
+    id: str
+    kept_out: datetime
+    runs: list[str]
+    paused: list[str]
+
+
+@api(bp, "GET", "api/people/{id}", READERS, answers={200: PersonView})
+async def find_person(call: Call) -> Answer:
+    """Say where a person's contact is: by the object id, or by the key of a contact."""
+    found = await call.app.people.find(call.caller, call.id)
+    return Answer(
+        PersonView(
+            id=found.person,
+            kept_out=found.kept_out,
+            places=[
+                PlaceView(import_id=p.import_id, mailboxes=list(p.mailboxes)) for p in found.places
+            ],
+            shares=[
+                PublishingView(share_id=p.share, partners=list(p.partners))
+                for p in found.publications
+            ],
+            left_out=[
+                LeftOutView(share_id=o.share, reason=o.reason, remedy=o.reason.remedy)
+                for o in found.left_out
+            ],
+            unknown=found.unknown,
+        )
+    )
+
+
+@api(bp, "DELETE", "api/people/{id}", WRITERS, answers={202: RemovalView})
+async def remove_person(call: Call) -> Answer:
+    """Remove a person's contact and keep it out everywhere."""
+    kept = await call.app.people.keep_out(call.caller, call.id)
+    view = RemovalView(
+        id=call.id, kept_out=kept.since, runs=list(kept.runs), paused=list(kept.paused)
+    )
+    return Answer(view, 202)
+
+
+@api(bp, "POST", "api/people/{id}/readmit", WRITERS, answers={204: None})
+async def readmit_person(call: Call) -> Answer:
+    """Let a person in again; the next runs bring the contact back."""
+    await call.app.people.readmit(call.caller, call.id)
+    return Answer(status=204)

@@ -1,0 +1,144 @@
+"""HTTP: looking before anything is done."""
+
+from typing import Literal
+
+import azure.functions as func
+from pydantic import ConfigDict
+
+from shared.domain.importing.imports import MailboxInput
+from shared.domain.importing.runs import ContactCounts
+from shared.domain.model import Model, ObjectId
+from shared.domain.reasons import Reason
+from shared.services.importing.run_start import OMISSIONS_KEPT
+from shared.web.calls import Call, api
+from shared.web.operations import READERS, WRITERS, Answer, Query
+from shared.web.views import OmissionView
+
+bp = func.Blueprint()
+
+
+class ContactView(Model):
+    """A contact of a share: its source key, and the fields that it has, as in `contacts`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    key: str
+
+
+class SharePreviewView(Model):
+    """How many contacts a share holds now, the first by name, and who is left out (the first)."""
+
+    count: int
+    sample: list[ContactView]
+    omitted: int
+    omissions: list[OmissionView]
+
+
+class ChangeView(Model):
+    """A change that the next run would make; no name: the person is not in the share any more."""
+
+    action: Literal["create", "update", "delete"]
+    key: str
+    display_name: str | None
+
+
+class ImportPreviewView(Model):
+    """What the next run would do in a mailbox; `held` is why it would ask first."""
+
+    mailbox: str
+    planned: ContactCounts
+    held: Reason | None
+    remedy: str | None
+    changes: list[ChangeView]
+
+
+class ExplanationView(Model):
+    """Whether a person is published and in a mailbox; the reason if not both.
+
+    `rejected` is the error code with which Exchange refused the contact.
+    """
+
+    mailbox: str
+    person: str
+    published: bool
+    present: bool
+    reason: Reason | None
+    remedy: str | None
+    rejected: str | None
+    last_run: str | None
+
+
+class ExplainQuery(Query):
+    """Which mailbox, and which person: an object id, or a key of a preview or a result."""
+
+    mailbox: ObjectId
+    person: ObjectId
+
+
+@api(bp, "GET", "api/shares/{id}/preview", READERS, conflicts=True, answers={200: SharePreviewView})
+async def preview_share(call: Call) -> Answer:
+    """Count a share's contacts, show the first by name, and say who is left out and why."""
+    found = await call.app.previews.share(call.caller, call.id)
+    sample = [{"key": contact.key, **contact.fields} for contact in found.sample]
+    return Answer(
+        SharePreviewView(
+            count=found.count,
+            sample=[ContactView.model_validate(contact) for contact in sample],
+            omitted=len(found.omissions),
+            omissions=[OmissionView.of(o) for o in found.omissions[:OMISSIONS_KEPT]],
+        )
+    )
+
+
+@api(
+    bp,
+    "POST",
+    "api/imports/{id}/preview",
+    WRITERS,
+    body=MailboxInput,
+    conflicts=True,
+    answers={200: ImportPreviewView},
+)
+async def preview_import(call: Call) -> Answer:
+    """Plan what the next run would do in one mailbox; nothing is done."""
+    mailbox = call.input(MailboxInput).mailbox
+    found = await call.app.previews.plan(call.caller, call.id, mailbox)
+    changes = [
+        {"action": c.action, "key": c.key, "display_name": c.display_name} for c in found.changes
+    ]
+    return Answer(
+        ImportPreviewView(
+            mailbox=found.mailbox,
+            planned=found.planned,
+            held=found.held,
+            remedy=found.held.remedy if found.held else None,
+            changes=[ChangeView.model_validate(change) for change in changes],
+        )
+    )
+
+
+@api(
+    bp,
+    "GET",
+    "api/imports/{id}/explain",
+    READERS,
+    query=ExplainQuery,
+    conflicts=True,
+    answers={200: ExplanationView},
+)
+async def explain_import(call: Call) -> Answer:
+    """Say whether a person is in a mailbox, and if not, why."""
+    query = call.query(ExplainQuery)
+    found = await call.app.previews.explain(call.caller, call.id, query.mailbox, query.person)
+    return Answer(
+        ExplanationView(
+            mailbox=found.mailbox,
+            person=found.person,
+            published=found.published,
+            present=found.present,
+            reason=found.reason,
+            remedy=found.reason.remedy if found.reason else None,
+            rejected=found.rejected,
+            last_run=found.last_run,
+        )
+    )

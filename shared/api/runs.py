@@ -1,0 +1,134 @@
+"""HTTP: what runs did, mailbox by mailbox."""
+
+from typing import Annotated, Any, Self
+
+import azure.functions as func
+from pydantic import Field
+
+from shared.adapters.storage.records import Stored
+from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result, Run, RunStatus
+from shared.web.calls import Call, api
+from shared.web.operations import READERS, WRITERS, Answer, Paging
+from shared.web.views import OmissionView, Page, Tagged
+
+bp = func.Blueprint()
+
+
+class RunSummary(Tagged, Run):
+    """A run as lists show it: without the omissions, of which there may be many."""
+
+    fingerprint: Annotated[str | None, Field(exclude=True)] = None
+    omissions: Annotated[list[Omission], Field(exclude=True)]
+    remedy: str | None
+
+    @classmethod
+    def of(cls, stored: Stored[Run], **more: Any) -> Self:
+        """With what to do about its reason."""
+        reason = stored.value.reason
+        return super().of(stored, remedy=reason.remedy if reason else None, **more)
+
+
+class RunView(RunSummary):
+    """One execution of an import, and who of the share was left out."""
+
+    omissions: list[OmissionView]  # type: ignore[assignment]  # shown with their remedies
+
+    @classmethod
+    def of(cls, stored: Stored[Run], **more: Any) -> Self:
+        """With the omissions' remedies."""
+        return super().of(
+            stored, omissions=list(map(OmissionView.of, stored.value.omissions)), **more
+        )
+
+
+class ResultView(Tagged, Result, ContactCounts):
+    """What happened to one mailbox in a run; `id` is the mailbox's.
+
+    `address` is its mail address as the directory has it now. The counts are those of `contacts`.
+    """
+
+    id: str
+    address: str | None
+    remedy: str | None
+
+
+class RunsQuery(Paging):
+    """Which runs: of one import, or of one status."""
+
+    import_id: Annotated[str | None, Field(max_length=128)] = None
+    status: RunStatus | None = None
+
+
+class ResultsQuery(Paging):
+    """Which results: of one outcome."""
+
+    outcome: Outcome | None = None
+
+
+@api(bp, "GET", "api/runs", READERS, query=RunsQuery, answers={200: Page[RunSummary]})
+async def list_runs(call: Call) -> Answer:
+    """List the tenant's runs, newest first."""
+    query = call.query(RunsQuery)
+    found = await call.app.runs.page(
+        call.caller, query.top, query.next, import_id=query.import_id, status=query.status
+    )
+    return Answer(Page[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token))
+
+
+@api(bp, "GET", "api/runs/{id}", READERS, answers={200: RunView})
+async def get_run(call: Call) -> Answer:
+    """Read a run, and who of the share was left out, with the reasons."""
+    return Answer(RunView.of(await call.app.runs.read(call.caller, call.id)))
+
+
+@api(
+    bp,
+    "GET",
+    "api/runs/{id}/results",
+    READERS,
+    query=ResultsQuery,
+    answers={200: Page[ResultView]},
+)
+async def list_run_results(call: Call) -> Answer:
+    """List what a run did in each mailbox."""
+    query = call.query(ResultsQuery)
+    found = await call.app.runs.results(call.caller, call.id, query.top, query.next, query.outcome)
+    items = [_result(stored, found.addresses) for stored in found.listing.items]
+    return Answer(Page[ResultView](items=items, next=found.listing.token))
+
+
+@api(bp, "POST", "api/runs/{id}/approve", WRITERS, conflicts=True, answers={202: RunSummary})
+async def approve_run(call: Call) -> Answer:
+    """Let a held run go on."""
+    return Answer(RunSummary.of(await call.app.decisions.approve(call.caller, call.id)), 202)
+
+
+@api(bp, "POST", "api/runs/{id}/discard", WRITERS, conflicts=True, answers={200: RunSummary})
+async def discard_run(call: Call) -> Answer:
+    """Leave the mailboxes of a held run as they are."""
+    return Answer(RunSummary.of(await call.app.decisions.discard(call.caller, call.id)))
+
+
+@api(
+    bp,
+    "POST",
+    "api/runs/{id}/retry",
+    WRITERS,
+    conflicts=True,
+    answers={202: RunSummary, 200: RunSummary},
+)
+async def retry_run(call: Call) -> Answer:
+    """Run the mailboxes that failed again; 200 answers the retry that was asked for before."""
+    stored, new = await call.app.decisions.retry(call.caller, call.id)
+    return Answer(RunSummary.of(stored), 202 if new else 200)
+
+
+def _result(stored: Stored[Result], addresses: dict[str, str]) -> ResultView:
+    result = stored.value
+    return ResultView.of(
+        stored,
+        id=result.mailbox,
+        address=addresses.get(result.mailbox),
+        remedy=result.reason.remedy if result.reason else None,
+        **result.contacts.model_dump(),
+    )

@@ -1,0 +1,193 @@
+"""HTTP: the caller's own tenant: what it is, its consent, what is held of it, and leaving."""
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import azure.functions as func
+
+from shared.adapters.storage.records import Stored
+from shared.adapters.storage.tenant_data import Holding
+from shared.domain.model import Model
+from shared.domain.tenancy.tenants import LedgerEntry, Tenant, TenantInput, TenantStatus
+from shared.web.calls import Call, api
+from shared.web.operations import READERS, WRITERS, Answer, Paging, Query
+from shared.web.views import Page
+
+bp = func.Blueprint()
+REMAINS: Final = (
+    "In Entra ID the enterprise application 'Contact Sync' with its consent remains until an admin "
+    "deletes it: Entra admin center, Enterprise applications, Contact Sync, Properties, Delete; or "
+    "Remove-MgServicePrincipal. If you gave Contact Sync access by Exchange RBAC for Applications, "
+    "also remove its role assignments, management scope and service principal in Exchange."
+)
+
+
+class ClosingReport(Model):
+    """What was removed when a tenant left, and what remains where."""
+
+    joined: datetime
+    imports: int
+    mailboxes: int
+    contacts: int
+    shares: int
+    remaining: int
+    remaining_mailboxes: list[str]
+    in_entra: str = REMAINS
+
+
+class TenantView(Model):
+    """A tenant: what it is called, its consent, and where its data is.
+
+    `status` since `since`; one that left has a `report` and nothing else of it is held.
+    """
+
+    id: str
+    etag: str | None = None
+    name: str = ""
+    domain: str = ""
+    region: str = ""
+    status: Literal["connected", "disconnected", "leaving", "left"]
+    since: datetime | None = None
+    joined: datetime | None = None
+    permissions: tuple[str, ...] = ()
+    remedy: str | None = None
+    report: ClosingReport | None = None
+
+
+class FarewellView(Model):
+    """What leaving would remove; `confirm` is the code that confirms just this."""
+
+    confirm: str
+    imports: int
+    mailboxes: int
+    shares: int
+    partners: int
+    detail: str
+
+
+class LeavingQuery(Query):
+    """The two confirmations: the code that the first call answered, and the tenant's own id."""
+
+    confirm: str | None = None
+    tenant: str | None = None
+
+
+class HoldingView(Model):
+    """One row that is held of the tenant."""
+
+    table: str
+    partition: str
+    row: str
+    value: Any
+
+
+@api(bp, "GET", "api/tenant", READERS, joined=False, answers={200: TenantView})
+async def get_tenant(call: Call) -> Answer:
+    """Read the caller's tenant: status, consent, region; of one that left the closing report."""
+    line = await call.app.ledger.closing_line(call.caller.tenant)
+    if line is not None:
+        return Answer(_left(line))
+    return _shown(await call.app.tenants.known(call.caller))
+
+
+@api(
+    bp,
+    "PATCH",
+    "api/tenant",
+    WRITERS,
+    body=TenantInput,
+    conditional=True,
+    answers={200: TenantView},
+)
+async def change_tenant(call: Call) -> Answer:
+    """Change what partners see the tenant called."""
+    name = call.input(TenantInput).name
+    return _shown(await call.app.tenants.rename(call.caller, name, call.if_match))
+
+
+@api(bp, "POST", "api/tenant/consent", WRITERS, joined=False, answers={200: TenantView})
+async def prove_consent(call: Call) -> Answer:
+    """Prove the tenant's consent anew: it joins, or is connected again."""
+    return _shown(await call.app.tenants.consented(call.caller))
+
+
+@api(
+    bp,
+    "DELETE",
+    "api/tenant",
+    WRITERS,
+    leaving=True,
+    query=LeavingQuery,
+    conflicts=True,
+    answers={200: FarewellView, 202: TenantView},
+)
+async def leave_service(call: Call) -> Answer:
+    """Leave: without `confirm` it says what would be removed; with it and the `tenant` id it goes.
+
+    Both confirm: the code what is removed, the id whose.
+    """
+    query = call.query(LeavingQuery)
+    if query.confirm is None or query.tenant is None:
+        found = await call.app.leaving.ask(call.caller)
+        detail = (
+            "Nothing is removed yet. To leave, repeat the call with confirm and with tenant, the "
+            "id of your tenant. It cannot be undone."
+        )
+        view = FarewellView(
+            confirm=found.code,
+            imports=found.imports,
+            mailboxes=found.mailboxes,
+            shares=found.shares,
+            partners=found.partners,
+            detail=detail,
+        )
+        return Answer(view)
+    await call.app.leaving.leave(call.caller, query.confirm, query.tenant)
+    return _shown(await call.app.tenants.read(call.caller.tenant), 202)
+
+
+@api(bp, "GET", "api/tenant/export", WRITERS, query=Paging, answers={200: Page[HoldingView]})
+async def export_tenant(call: Call) -> Answer:
+    """Read everything that is held of the tenant, row by row."""
+    query = call.query(Paging)
+    found = await call.app.holdings.page(call.caller.tenant, query.top, query.next)
+    items = [_holding(holding) for holding in found.items]
+    return Answer(Page[HoldingView](items=items, next=found.token))
+
+
+def _holding(holding: Holding) -> HoldingView:
+    return HoldingView(
+        table=holding.table, partition=holding.partition, row=holding.row, value=holding.value
+    )
+
+
+def _shown(stored: Stored[Tenant], status: int = 200) -> Answer:
+    tenant = stored.value
+    remedy = None
+    if tenant.status is TenantStatus.DISCONNECTED:
+        remedy = (
+            "The consent is gone, so your imports rest and nothing is removed. Grant it again, "
+            "then POST /tenant/consent, or wait for the daily run."
+        )
+    view = TenantView(
+        id=tenant.id,
+        etag=stored.etag,
+        name=tenant.name,
+        domain=tenant.domain,
+        region=tenant.region,
+        status=tenant.status.value,
+        since=tenant.since,
+        joined=tenant.joined,
+        permissions=tuple(tenant.permissions),
+        remedy=remedy,
+    )
+    return Answer(view, status)
+
+
+def _left(entry: LedgerEntry) -> TenantView:
+    return TenantView(
+        id=entry.subject,
+        status="left",
+        since=entry.when,
+        report=ClosingReport.model_validate(entry.detail, strict=False),
+    )

@@ -1,0 +1,1 @@
+"""The functions that queues and timers start."""

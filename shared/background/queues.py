@@ -1,0 +1,213 @@
+"""The queue triggers, and the one place that maps our errors to queues.
+
+What passes is given back: a copy with a delay takes the message's place, which does not count as
+a failed try. Anything else raises, so that the host shows the message again and, after five
+tries, moves it to the poison queue; from there its end is recorded and the run can close.
+
+How many at once (host.json, queues): batchSize 16 and newBatchThreshold 8 mean up to 24 messages of
+a queue in one instance. Each holds one mailbox and one batch, of which Outlook runs four at a time;
+at 80 ms each that is 24 · 4 / 0.08 = 1,200 requests in a second, or 12,000 in ten. An app may send
+130,000 in ten seconds over all tenants (docs: throttling-limits), so ten instances stay below it:
+that is the cap. A mailbox's and a directory's own limits are kept by `domain/pacing.py` and
+`adapters/graph/pacing.py`, whatever the number of instances.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Final
+
+import azure.functions as func
+from opentelemetry.trace import Span, SpanKind
+
+from shared.adapters.telemetry import emit, record_queue_age, span
+from shared.domain.errors import Busy, PassingError, UnknownMessage
+from shared.domain.events import MessageGivenBack, MessagePoisoned
+from shared.domain.importing.messages import (
+    IMPORT_RUNS,
+    MAILBOX_SYNCS,
+    RUN_CLOSINGS,
+    TENANT_LEAVINGS,
+    CloseRun,
+    LeaveTenant,
+    Message,
+    RunMessage,
+    StartRun,
+    SyncMailbox,
+    parse,
+)
+from shared.wiring.app import App, app, utc_now
+
+bp = func.Blueprint()
+_CONNECTION: Final = "AzureWebJobsStorage"
+_PATIENCE: Final = 60
+_LONGEST_BACKOFF: Final = 300.0
+_BETWEEN_LOOKS: Final = 15.0
+
+
+@bp.queue_trigger("message", IMPORT_RUNS, _CONNECTION)
+async def start_run(message: func.QueueMessage) -> None:
+    """Resolve a run's share and fan it out over the mailboxes."""
+    await _handle("start_run", message, IMPORT_RUNS, StartRun, lambda a, m: a.fan_out.start(m))
+
+
+@bp.queue_trigger("message", MAILBOX_SYNCS, _CONNECTION)
+async def sync_mailbox(message: func.QueueMessage) -> None:
+    """Bring one mailbox to its run's snapshot."""
+    await _handle(
+        "sync_mailbox", message, MAILBOX_SYNCS, SyncMailbox, lambda a, m: a.mailbox_sync.run(m)
+    )
+
+
+@bp.queue_trigger("message", RUN_CLOSINGS, _CONNECTION)
+async def close_run(message: func.QueueMessage) -> None:
+    """Sum up a run once all its results are in."""
+    await _handle(
+        "close_run",
+        message,
+        RUN_CLOSINGS,
+        CloseRun,
+        lambda a, m: a.run_closing.close(m),
+        patience=None,
+        longest=_BETWEEN_LOOKS,
+    )
+
+
+@bp.queue_trigger("message", TENANT_LEAVINGS, _CONNECTION)
+async def leave_tenant(message: func.QueueMessage) -> None:
+    """Take a tenant out: its contacts, its shares, and then every row."""
+    await _handle(
+        "leave_tenant",
+        message,
+        TENANT_LEAVINGS,
+        LeaveTenant,
+        lambda a, m: a.leaving.go_on(m),
+        patience=None,
+        longest=_BETWEEN_LOOKS,
+    )
+
+
+@bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION)
+async def record_poison_run(message: func.QueueMessage) -> None:
+    """End a run that could not start in many tries."""
+    await _bury(
+        "record_poison_run",
+        message,
+        IMPORT_RUNS,
+        StartRun,
+        lambda a, m: a.run_closing.give_up_run(m),
+    )
+
+
+@bp.queue_trigger("message", f"{MAILBOX_SYNCS}-poison", _CONNECTION)
+async def record_poison_mailbox(message: func.QueueMessage) -> None:
+    """Record the failure of a mailbox that could not be done in many tries."""
+    await _bury(
+        "record_poison_mailbox",
+        message,
+        MAILBOX_SYNCS,
+        SyncMailbox,
+        lambda a, m: a.run_closing.give_up_mailbox(m),
+    )
+
+
+@bp.queue_trigger("message", f"{RUN_CLOSINGS}-poison", _CONNECTION)
+async def record_poison_closing(message: func.QueueMessage) -> None:
+    """Queue a run's closing anew: a run must always end."""
+    await _bury(
+        "record_poison_closing",
+        message,
+        RUN_CLOSINGS,
+        CloseRun,
+        lambda a, m: a.queues.send(RUN_CLOSINGS, m, delay=600),
+    )
+
+
+@bp.queue_trigger("message", f"{TENANT_LEAVINGS}-poison", _CONNECTION)
+async def record_poison_leaving(message: func.QueueMessage) -> None:
+    """Queue a tenant's leaving anew: it must always end."""
+    await _bury(
+        "record_poison_leaving",
+        message,
+        TENANT_LEAVINGS,
+        LeaveTenant,
+        lambda a, m: a.queues.send(TENANT_LEAVINGS, m, 600),
+    )
+
+
+async def _handle[T: Message](
+    name: str,
+    raw: func.QueueMessage,
+    queue: str,
+    kind: type[T],
+    work: Callable[[App, T], Awaitable[None]],
+    patience: int | None = _PATIENCE,
+    longest: float = _LONGEST_BACKOFF,
+) -> None:
+    """Do the work of a message, as the function of this `name`.
+
+    `patience` is how often it may be given back (None: always), `longest` the most seconds for
+    which, unless Microsoft asks for more.
+    """
+    message = parse(kind, raw.get_body())
+    inserted = raw.insertion_time
+    # The library answers a time of another zone than UTC without its zone.
+    if raw.dequeue_count == 1 and inserted is not None and inserted.tzinfo is not None:
+        record_queue_age(queue, message.age(inserted, utc_now()))
+    services = app()
+    with _span(name, message):
+        try:
+            await work(services, message)
+        except PassingError as error:
+            if patience is not None and message.attempt >= patience:
+                raise
+            delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), longest))
+            again = message.model_copy(update={"attempt": message.attempt + 1})
+            await services.queues.send(queue, again, delay)
+            if patience is None and isinstance(error, Busy):
+                return  # it only looked whether others have ended
+            emit(
+                MessageGivenBack(
+                    tenant=message.tenant,
+                    queue=queue,
+                    run=_run_of(message),
+                    attempt=message.attempt,
+                    seconds=round(delay, 3),
+                    error=type(error).__name__,
+                )
+            )
+
+
+async def _bury[T: Message](
+    name: str,
+    raw: func.QueueMessage,
+    queue: str,
+    kind: type[T],
+    work: Callable[[App, T], Awaitable[None]],
+) -> None:
+    """Do what is to be done about a message that was given up, as the function of this `name`."""
+    services = app()
+    try:
+        message = parse(kind, raw.get_body())
+    except UnknownMessage:
+        await services.run_closing.record_foreign(queue, str(raw.id or ""), raw.get_body())
+        emit(MessagePoisoned(tenant="", queue=queue))
+        return
+    with _span(name, message):
+        await work(services, message)
+        emit(MessagePoisoned(tenant=message.tenant, queue=queue, run=_run_of(message)))
+
+
+def _span(name: str, message: Message) -> AbstractContextManager[Span]:
+    """The span around a message's work, linked to that of who sent it."""
+    ids = (
+        {"importId": message.import_id, "run": message.run}
+        if isinstance(message, RunMessage)
+        else {}
+    )
+    if isinstance(message, SyncMailbox):
+        ids["mailbox"] = message.mailbox
+    return span(name, kind=SpanKind.CONSUMER, attributes=ids, sent_by=message.traceparent)
+
+
+def _run_of(message: Message) -> str:
+    return message.run if isinstance(message, RunMessage) else ""

@@ -1,0 +1,1 @@
+"""Contacts: their fields, which changes a mailbox needs, and when a change waits for an admin."""

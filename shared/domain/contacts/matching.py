@@ -1,0 +1,110 @@
+"""Recognising the contacts that another tool left behind, so that they are kept, not doubled.
+
+A contact is a person's if it has one of the person's mail addresses; or else if it has both the
+name and one of the telephone numbers, however they are written. Never by the name alone.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from phonenumbers import MatchType, is_number_match
+
+from shared.domain.contacts.fields import Contact
+
+_PHONE_LISTS: Final = ("businessPhones", "homePhones")
+_SAME_NUMBER: Final = (MatchType.EXACT_MATCH, MatchType.NSN_MATCH)
+
+
+class MatchedBy(StrEnum):
+    """By what a contact was recognised."""
+
+    MAIL = "mail"
+    PHONE_AND_NAME = "phone-and-name"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Contact `id` is that of `key`; `duplicate_of` is the one that stands for it already."""
+
+    id: str
+    key: str
+    by: MatchedBy
+    duplicate_of: str | None = None
+
+
+def match(
+    existing: Iterable[tuple[str, Mapping[str, Any]]],
+    desired: Mapping[str, Contact],
+    taken: Mapping[str, str],
+) -> tuple[Match, ...]:
+    """Match a folder's contacts (id and fields), which bear no mark, with a share's.
+
+    `taken` maps keys to the contacts of ours that stand for them. Each person is given one
+    contact, a match by mail before one by telephone; further ones are duplicates of it. A mail
+    address that several people share tells nothing.
+    """
+    contacts = list(existing)
+    people = _People(desired)
+    standing = dict(taken)
+    found: dict[str, Match] = {}
+    for by in MatchedBy:
+        for id_, fields in contacts:
+            key = None if id_ in found else people.find(fields, by)
+            if key is not None:
+                found[id_] = Match(id_, key, by, standing.get(key))
+                standing.setdefault(key, id_)
+    return tuple(found[id_] for id_, _ in contacts if id_ in found)
+
+
+class _People:
+    """The people of a share, by mail address and by name."""
+
+    def __init__(self, desired: Mapping[str, Contact]) -> None:
+        self._mails: defaultdict[str, set[str]] = defaultdict(set)
+        self._names: defaultdict[str, list[tuple[str, Sequence[str]]]] = defaultdict(list)
+        for key, contact in desired.items():
+            fields = contact.fields
+            for address in _mails(fields):
+                self._mails[address].add(key)
+            for name in _names(fields):
+                self._names[name].append((key, _phones(fields)))
+
+    def find(self, fields: Mapping[str, Any], by: MatchedBy) -> str | None:
+        if by is MatchedBy.MAIL:
+            owners = [self._mails[mail] for mail in _mails(fields) if mail in self._mails]
+            keys = {key for owner in owners if len(owner) == 1 for key in owner}
+        else:
+            phones = _phones(fields)
+            keys = {
+                key
+                for name in _names(fields)
+                for key, theirs in self._names.get(name, ())
+                if any(is_number_match(a, b) in _SAME_NUMBER for a in phones for b in theirs)
+            }
+        return keys.pop() if len(keys) == 1 else None
+
+
+def _mails(fields: Mapping[str, Any]) -> set[str]:
+    found = fields.get("emailAddresses") or ()
+    return {str(mail.get("address") or "").strip().casefold() for mail in found} - {""}
+
+
+def _phones(fields: Mapping[str, Any]) -> list[str]:
+    numbers = [number for name in _PHONE_LISTS for number in fields.get(name) or ()]
+    return [str(number) for number in (*numbers, fields.get("mobilePhone")) if number]
+
+
+def _names(fields: Mapping[str, Any]) -> set[str]:
+    """A person's names without regard to case, accents, commas and the order of their parts."""
+    full = (str(fields.get(part) or "") for part in ("givenName", "surname"))
+    return {_plain(str(fields.get("displayName") or "")), _plain(" ".join(full))} - {""}
+
+
+def _plain(name: str) -> str:
+    bare = unicodedata.normalize("NFKD", name).casefold()
+    letters = "".join(c if c.isalnum() else " " for c in bare if not unicodedata.combining(c))
+    return " ".join(sorted(letters.split()))

@@ -1,0 +1,106 @@
+"""Imports as the API shows them and their table keeps them: targets, destination, limits."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from shared.domain.model import MAX_GROUPS, MAX_IDS, Color, Model, Name, ObjectId, ShortName
+
+
+class Targets(Model):
+    """Whose mailboxes an import fills: users and the members of groups, at least one of them."""
+
+    users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
+    groups: Annotated[list[ObjectId], Field(max_length=MAX_GROUPS)] = []
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not (self.users or self.groups):
+            message = "name at least one target: users or groups"
+            raise ValueError(message)
+        return self
+
+
+class Destination(Model):
+    """Where in a mailbox the contacts go: an own folder, or (null) the default Contacts folder.
+
+    Each contact gets the `category`, if one is named.
+    """
+
+    folder: ShortName | None = "Contact Sync"
+    category: ShortName | None = None
+
+
+class GuardLimits(Model):
+    """What one run may do to a mailbox without asking: of each pair the larger counts."""
+
+    deletes: Annotated[int, Field(ge=0, le=100_000)] = 10
+    delete_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.2
+    changes: Annotated[int, Field(ge=0, le=100_000)] = 100
+    change_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+
+
+class Conflicts(Model):
+    """What counts when a mailbox's user deletes one of our contacts, or edits a field of it."""
+
+    deleted: Literal["restore", "respect"] = "restore"
+    edited: Literal["overwrite", "keep"] = "overwrite"
+
+
+class Schedule(Model):
+    """How often an import runs: once a day, or (premium) every so many hours."""
+
+    every_hours: Annotated[int, Field(ge=1, le=24)] = 24
+
+
+class Photos(Model):
+    """People's photos in their contacts; `edge` is the longer side in pixels."""
+
+    edge: Annotated[int, Field(ge=48, le=648)] = 240
+
+
+class ImportInput(Model):
+    """What a subscriber sets of an import; the share stays the same for its whole life.
+
+    `category_color` is one of Outlook's 25 presets (docs: outlookcategory), for the destination's
+    category; null leaves the user's list of categories alone.
+    """
+
+    name: Name
+    share_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{8,64}$")]
+    targets: Targets
+    destination: Destination = Destination()
+    category_color: Color | None = "preset7"
+    guard: GuardLimits = GuardLimits()
+    conflicts: Conflicts = Conflicts()
+    photos: Photos | None = None
+    schedule: Schedule = Schedule()
+    active: bool = True
+
+
+class Import(ImportInput):
+    """An import: one share, its target mailboxes and where the contacts go."""
+
+    id: str
+    created: datetime
+    changed: datetime
+    last_run: str | None = None
+    held_run: str | None = None
+    removing: bool = False
+
+
+class MailboxInput(Model):
+    """Which of an import's mailboxes a call is about."""
+
+    mailbox: ObjectId
+
+
+class AdoptionInput(MailboxInput):
+    """Where another tool's contacts are: a folder by its name, or (null) the default one.
+
+    `confirm` is the digest of a preview whose matches shall be marked.
+    """
+
+    folder: ShortName | None = None
+    confirm: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")] | None = None

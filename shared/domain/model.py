@@ -1,0 +1,64 @@
+"""The things of Contact Sync as its API shows and its tables keep them.
+
+Each `…Input` model is what a caller may set; the class derived from it adds what we know of it.
+Unknown fields, wrong types and oversize lists are refused with the field's name. JSON names are
+camelCase; times are UTC. Directory ids are opaque to us (docs: directoryobject), but may hold
+nothing that a table key or a URL cannot.
+"""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from pydantic.alias_generators import to_camel
+
+MAX_IDS: Final = 5_000
+MAX_GROUPS: Final = 200
+
+# \x85 is white space here, though not to JavaScript.
+_NOT_BLANK: Final = Field(json_schema_extra={"pattern": r"[^\s\x85]"})
+
+type ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
+type RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+type Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _NOT_BLANK
+]
+type ShortName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), _NOT_BLANK
+]
+type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")]
+
+
+def _iso(value: object) -> object:
+    """Refuse a number, as text too, which would be taken for seconds since 1970."""
+    if not isinstance(value, datetime) and "T" not in str(value):
+        message = "must be a time with its zone, such as 2026-11-23T00:00:00Z"
+        raise ValueError(message)
+    return value
+
+
+type Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso)]
+type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+
+
+class Model(BaseModel):
+    """Strict, immutable, camelCase outside."""
+
+    model_config = ConfigDict(
+        hide_input_in_errors=True,  # it may be anybody's data, and errors are logged
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        # At first use: building all of them would be a third of the import of function_app.
+        defer_build=True,
+    )

@@ -1,0 +1,230 @@
+"""Shares as the API shows them and their table keeps them: sources, field policy, access rule."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from shared.domain.contacts.fields import PHOTO, PUBLISHABLE, clean
+from shared.domain.errors import FieldError, InvalidInput
+from shared.domain.model import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text
+
+MAX_HAND_KEPT: Final = 500
+FILTER_ATTRIBUTES: Final = (
+    "city",
+    "companyName",
+    "country",
+    "department",
+    "jobTitle",
+    "officeLocation",
+    "state",
+    "userType",
+)
+
+
+_GUID: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+
+# Said out, as \s is not the same in all dialects of regular expressions.
+_PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\ufeff]+"
+
+
+class GroupSource(Model):
+    """A group as a source: its members (nested ones too), itself as a contact, or both."""
+
+    id: ObjectId
+    as_: Annotated[Literal["members", "contact", "both"], Field(alias="as")] = "members"
+
+
+class MailAddress(Model):
+    """A mail address and the name shown for it."""
+
+    address: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, pattern=f"^{_PART}@{_PART}$", max_length=320),
+    ]
+    name: Text | None = None
+
+
+class PostalAddress(Model):
+    """A postal address; every part may be absent."""
+
+    street: Text | None = None
+    city: Text | None = None
+    state: Text | None = None
+    postal_code: Text | None = None
+    country_or_region: Text | None = None
+
+
+type Phones = Annotated[list[Text], Field(max_length=2)]
+
+
+class HandKeptContact(Model):
+    """A contact that is in no directory, such as a hotline; kept in the share itself.
+
+    `id` keeps it the same contact when its name or address changes; without it, the two are it.
+    """
+
+    id: ObjectId | None = None
+    display_name: Name
+    given_name: Text | None = None
+    middle_name: Text | None = None
+    surname: Text | None = None
+    title: Text | None = None
+    company_name: Text | None = None
+    department: Text | None = None
+    job_title: Text | None = None
+    office_location: Text | None = None
+    email_addresses: Annotated[list[MailAddress], Field(max_length=3)] = []
+    business_phones: Phones = []
+    mobile_phone: Text | None = None
+    home_phones: Phones = []
+    fax: Text | None = None
+    business_address: PostalAddress | None = None
+    home_address: PostalAddress | None = None
+    other_address: PostalAddress | None = None
+    manager: Text | None = None
+    assistant_name: Text | None = None
+    business_home_page: Text | None = None
+    yomi_given_name: Text | None = None
+    yomi_surname: Text | None = None
+    yomi_company_name: Text | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The contact's fields under Graph's names, without empty ones."""
+        return clean(self.model_dump(by_alias=True, exclude={"id"}))[0]
+
+
+type FilterValues = Annotated[list[Text], Field(min_length=1, max_length=100)]
+
+
+class Sources(Model):
+    """Whom a share holds: `users`, `groups`, `allUsers`, `orgContacts` or `contacts` say who.
+
+    `exclude` and `filter` leave some of them out.
+    """
+
+    users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
+    groups: Annotated[list[GroupSource], Field(max_length=MAX_GROUPS)] = []
+    all_users: bool = False
+    org_contacts: bool = False
+    contacts: Annotated[list[HandKeptContact], Field(max_length=MAX_HAND_KEPT)] = []
+    exclude: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
+    filter: Annotated[
+        dict[str, FilterValues],
+        Field(json_schema_extra={"propertyNames": {"enum": list(FILTER_ATTRIBUTES)}}),
+    ] = {}
+
+    @field_validator("filter", mode="before", json_schema_input_type=dict[str, FilterValues | None])
+    @classmethod
+    def _without_nulls(cls, value: object) -> object:
+        """Null is no filter: so a patch may take away what is not there (RFC 7396)."""
+        if not isinstance(value, dict):
+            return value
+        return {name: values for name, values in value.items() if values is not None}
+
+    @field_validator("filter")
+    @classmethod
+    def _known_attributes(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        if unknown := sorted(set(value) - set(FILTER_ATTRIBUTES)):
+            message = f"cannot filter by {', '.join(unknown)}; use {', '.join(FILTER_ATTRIBUTES)}"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not (self.users or self.groups or self.all_users or self.org_contacts or self.contacts):
+            message = "name at least one source: users, groups, allUsers, orgContacts or contacts"
+            raise ValueError(message)
+        return self
+
+
+type TenantId = Annotated[str, Field(json_schema_extra={"pattern": _GUID})]
+
+
+class Access(Model):
+    """Who may import a share by its id; its own tenant always may.
+
+    With the rule `tenants`, and only with it, `tenants` are named, by their ids (GUIDs). At
+    `expires`, which must lie ahead when it is set, the access of all others ends.
+    """
+
+    rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
+    tenants: Annotated[list[TenantId], Field(max_length=500)] = []
+    expires: Moment | None = None
+
+    @field_validator("tenants")
+    @classmethod
+    def _ids_of_tenants(cls, value: list[str]) -> list[str]:
+        """As Entra ID writes them in tokens, in small letters; an id that is none never matches."""
+        for id_ in value:
+            if not re.fullmatch(_GUID, id_):
+                message = f"is not a tenant id: {id_[:100]}"
+                raise ValueError(message)
+        return [id_.lower() for id_ in value]
+
+    @model_validator(mode="after")
+    def _tenants_named(self) -> Self:
+        if (self.rule == "tenants") != bool(self.tenants):
+            message = "name tenants with the rule 'tenants', and only with it"
+            raise ValueError(message)
+        return self
+
+    def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
+        """Whether a tenant may read the share at this time; its publisher always may."""
+        if subscriber == publisher:
+            return True
+        if self.expires is not None and now >= self.expires:
+            return False
+        return self.rule == "anyone-with-id" or subscriber in self.tenants
+
+
+def require_ahead(access: Access, now: datetime) -> None:
+    """Refuse an end that is past, when it is set: nobody could import the share."""
+    if access.expires is not None and access.expires <= now:
+        words = "must lie in the future"
+        raise InvalidInput("The access would have ended.", (FieldError("access.expires", words),))
+
+
+type FieldName = Annotated[str, Field(json_schema_extra={"enum": list(PUBLISHABLE)})]
+
+
+class ShareInput(Model):
+    """What a publisher sets of a share; tenants that are `blocked` may not import it."""
+
+    name: Name
+    sources: Sources
+    fields: list[FieldName] | None = None
+    access: Access = Access()
+    blocked: Annotated[list[ObjectId], Field(max_length=500)] = []
+
+    @property
+    def publishes_photos(self) -> bool:
+        """Whether the field policy lets photos go out."""
+        return self.fields is None or PHOTO in self.fields
+
+    @field_validator("fields")
+    @classmethod
+    def _known_fields(cls, value: list[str] | None) -> list[str] | None:
+        if value is not None and (unknown := sorted(set(value) - set(PUBLISHABLE))):
+            message = f"no such field: {', '.join(unknown)}; choose of {', '.join(PUBLISHABLE)}"
+            raise ValueError(message)
+        return value
+
+
+class Share(ShareInput):
+    """A published set of people and groups."""
+
+    id: str
+    created: datetime
+    changed: datetime
+
+    def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
+        """Whether a tenant may import it at this time; its publisher always may."""
+        blocked = subscriber in self.blocked and subscriber != publisher
+        return not blocked and self.access.admits(subscriber, publisher, now)

@@ -1,0 +1,1 @@
+"""Tenants: licenses, permissions, and what an admin should look at first."""

@@ -1,0 +1,133 @@
+"""What an admin should look at first, from the state of the tenant, its imports and their runs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from shared.domain.importing.runs import RunStatus, RunTrigger
+from shared.domain.reasons import Reason
+from shared.domain.tenancy.tenants import Tenant, TenantStatus
+
+TRIAL_ENDS_SOON: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class RunGlance:
+    """The few things of a run that an overview shows; `total`, `failed`, `held` count mailboxes."""
+
+    id: str
+    import_id: str
+    trigger: RunTrigger
+    status: RunStatus
+    reason: Reason | None
+    total: int
+    failed: int
+    held: int
+    ended: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportGlance:
+    """An import at a glance: its last run that ended, one under way, those that are held now.
+
+    A run stays held until an admin decides, whatever runs come after it. `next_run` is when the
+    next scheduled one is due; None if it is paused or rests. `mailboxes` is how many the last run
+    went through that was no retry; None if there was none lately.
+    """
+
+    id: str
+    name: str
+    active: bool
+    every_hours: int
+    last: RunGlance | None
+    running: RunGlance | None
+    held: tuple[RunGlance, ...]
+    next_run: datetime | None
+    mailboxes: int | None = None
+
+
+class AttentionKind(StrEnum):
+    """What is the matter, the most important first."""
+
+    CONSENT_MISSING = "consent-missing"
+    RUN_HELD = "run-held"
+    RUN_FAILED = "run-failed"
+    SEATS_MISSING = "seats-missing"
+    MAILBOXES_FAILED = "mailboxes-failed"
+    SHARE_WITHDRAWN = "share-withdrawn"
+    CONTACTS_REJECTED = "contacts-rejected"
+    TRIAL_ENDING = "trial-ending"
+    IMPORT_PAUSED = "import-paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One thing to look at.
+
+    `subject` is the id of a run (run-…, mailboxes-…, contacts-…), an import (share-…, import-…) or
+    the tenant; `name` is the import's, `count` mailboxes, `when` the trial's end.
+    """
+
+    kind: AttentionKind
+    subject: str
+    reason: Reason | None = None
+    name: str = ""
+    import_id: str | None = None
+    count: int = 0
+    when: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatsNow:
+    """`waiting` mailboxes have no seat now; `missing` have none once the trial is over."""
+
+    waiting: int
+    missing: int
+    trial_ends: datetime | None
+
+
+def attention(
+    tenant: Tenant, imports: Iterable[ImportGlance], seats: SeatsNow, now: datetime
+) -> tuple[Attention, ...]:
+    """All there is to look at, the most important first; of one kind by the import's name."""
+    found = [*_of_tenant(tenant, seats, now)]
+    for import_ in imports:
+        found += _of_import(import_)
+    order = {kind: place for place, kind in enumerate(AttentionKind)}
+    return tuple(sorted(found, key=lambda a: (order[a.kind], a.name.casefold(), a.subject)))
+
+
+def _of_tenant(tenant: Tenant, seats: SeatsNow, now: datetime) -> Iterator[Attention]:
+    if tenant.status is TenantStatus.DISCONNECTED:
+        yield Attention(AttentionKind.CONSENT_MISSING, tenant.id, Reason.CONSENT_MISSING)
+    if seats.waiting:
+        yield Attention(AttentionKind.SEATS_MISSING, tenant.id, Reason.NO_SEAT, count=seats.waiting)
+    ends = seats.trial_ends
+    if ends is not None and now < ends <= now + TRIAL_ENDS_SOON:
+        yield Attention(AttentionKind.TRIAL_ENDING, tenant.id, count=seats.missing, when=ends)
+
+
+def _of_import(import_: ImportGlance) -> Iterator[Attention]:
+    def of_run(kind: AttentionKind, run: RunGlance, count: int = 0) -> Attention:
+        return Attention(kind, run.id, run.reason, import_.name, import_.id, count)
+
+    for held in import_.held:
+        yield of_run(AttentionKind.RUN_HELD, held, held.held)
+    if not import_.active:
+        reason = Reason.IMPORT_PAUSED
+        yield Attention(AttentionKind.IMPORT_PAUSED, import_.id, reason, import_.name, import_.id)
+        return
+    last = import_.last
+    if last is None:
+        return
+    if last.status is RunStatus.FAILED:
+        yield of_run(AttentionKind.RUN_FAILED, last, last.failed)
+    elif last.failed:
+        yield of_run(AttentionKind.MAILBOXES_FAILED, last, last.failed)
+    elif last.status is RunStatus.PARTIAL:
+        yield of_run(AttentionKind.CONTACTS_REJECTED, last)
+    if last.reason is Reason.SHARE_WITHDRAWN and last.status is not RunStatus.FAILED:
+        kind = AttentionKind.SHARE_WITHDRAWN
+        yield Attention(kind, import_.id, last.reason, import_.name, import_.id)

@@ -1,0 +1,1 @@
+"""What the forms of the portal hold, and the input each of them makes."""

@@ -1,0 +1,301 @@
+"""How a browser meets the app: pages, forms, redirects and downloads, with what keeps them safe.
+
+`page` turns a handler into a native function. A form is taken only from our own pages and with the
+token of who is signed in; what was typed is never lost to a session that ended. Scripts, styles and
+images come from us alone, and no other site may show a page in a frame.
+Docs: OWASP HTTP Headers Cheat Sheet; Fetch (Origin header); CSP3.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import azure.functions as func
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.sealing import Purpose
+from shared.domain.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    PassingError,
+    PayloadTooLarge,
+    TooManyRequests,
+    Unauthenticated,
+)
+from shared.domain.tenancy.tenants import TenantStatus
+from shared.portal import rendering, sessions
+from shared.portal.visits import SWITCH, Page, Visit
+from shared.services.tenancy.tenants import ConsentMissing, TenantLeft
+from shared.web.calls import SAFE_HEADERS
+from shared.web.operations import Role
+from shared.web.origin import entered
+from shared.web.problems import Problem, problem
+from shared.wiring.app import App, app, new_id
+
+_MAX_FORM: Final = 1024 * 1024
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_LANGUAGE: Final = "language"
+_YEAR: Final = timedelta(days=365)
+_ROOT: Final = "{nothing:maxlength(0)?}"
+"""The root as a route: the host takes no empty one (Azure-Functions#2473)."""
+
+
+type Handler = Callable[[Visit], Awaitable[Page]]
+
+
+def page(
+    bp: func.Blueprint,
+    method: Literal["GET", "POST"],
+    path: str,
+    roles: tuple[Role, ...] = (),
+    *,
+    leaving: bool = False,
+    open_form: bool = False,
+    again: bool = False,
+) -> Callable[[Handler], Any]:
+    """Make a handler a function that answers a browser.
+
+    With `roles`, only who is signed in and has one of them gets in, and only with a company that
+    has joined; without, anybody does. A form (POST) needs its token unless it is an `open_form`,
+    which changes nothing but what this browser keeps. While a tenant leaves, only forms that are
+    for `leaving` are taken. A handler that shows a form `again` as it was typed, if no button was
+    pressed (`Visit.do`), does so in another language too; others are never asked for that.
+    """
+
+    def decorate(handler: Handler) -> Any:
+        async def function(req: func.HttpRequest) -> func.HttpResponse:
+            services, correlation = app(), new_id()
+            visit = Visit(services, req, _language(req))
+            # What a redirect of Entra ID brought, to a page without roles, counts only once.
+            failed = partial(_problem, handler, correlation, again=bool(roles) and method == "GET")
+            keep: dict[Purpose, Mapping[str, Any]] = {}
+            try:
+                visit, keep = await _known(replace(visit, network=await entered(req)))
+                if method == "POST":
+                    visit = visit if open_form else _switched(visit)
+                    await _require_own_form(visit, token=not open_form)
+                if roles:
+                    visit = await _admitted(visit, roles, changes=method == "POST" and not leaving)
+                here = Page(location=visit.path)
+                shown = await handler(visit) if again or not visit.switched else here
+            except Unauthenticated as error:
+                shown = _sign_in_first(visit, error)
+            except (ConsentMissing, TenantLeft) as error:
+                # The start page tells what to do; a form on it shows what went wrong.
+                shown = Page(location="/") if roles else failed(visit, error)
+            except Exception as error:  # noqa: BLE001 - the person gets a page whatever happens
+                shown = failed(visit, error)
+            try:
+                return await _response(visit, shown, keep, correlation)
+            except Exception as error:  # noqa: BLE001 - a template that fails must not show its insides
+                plain = replace(visit, notice=None)
+                return await _response(plain, failed(plain, error), {}, correlation)
+
+        # The worker looks at the signature, so the handler's name is all that is taken over.
+        function.__name__ = function.__qualname__ = handler.__name__
+        function.__doc__ = handler.__doc__
+        return bp.route(path or _ROOT, methods=[method])(function)
+
+    return decorate
+
+
+async def _known(visit: Visit) -> tuple[Visit, dict[Purpose, Mapping[str, Any]]]:
+    """The visit with who is signed in and what is to be told; and the session, if renewed."""
+    notice = await visit.kept(sessions.NOTICE)
+    session = await visit.kept(sessions.SESSION)
+    if session is None:
+        return replace(visit, notice=notice), {}
+    now = visit.app.clock()
+    someone = sessions.holder(session, now, visit.network)
+    again = sessions.renewed(session, now)
+    keep = {sessions.SESSION: again} if again is not None and someone is not None else {}
+    return replace(visit, notice=notice, someone=someone), dict(keep)
+
+
+async def _require_own_form(visit: Visit, *, token: bool) -> None:
+    """Refuse a form that is not of our own pages, or was shown to somebody else.
+
+    Browsers tell with every POST which site it comes from (Fetch, Origin header).
+    """
+    req = visit.request
+    if len(req.get_body()) > _MAX_FORM:
+        raise PayloadTooLarge(f"A form may have at most {_MAX_FORM // 1024} KiB.")
+    if req.headers.get("Origin") != visit.app.settings.portal_origin:
+        raise Forbidden("This was not sent from a page of Contact Sync: open it and try again.")
+    if req.get_body() and not str(req.headers.get("Content-Type")).startswith(_FORM_TYPE):
+        raise InvalidInput(f"A form has the type {_FORM_TYPE}.")
+    if not token:
+        return
+    caller = visit.caller
+    shown_to = await visit.app.seal.open(sessions.FORM, str(req.form.get("token", "")))
+    if shown_to != {"tenant": caller.tenant, "oid": caller.oid}:
+        raise Forbidden("This page was shown to somebody else, or too long ago: open it anew.")
+
+
+async def _admitted(visit: Visit, roles: tuple[Role, ...], *, changes: bool) -> Visit:
+    """The visit of somebody who may; raises what sends anybody else away."""
+    caller = visit.caller
+    visit.app.limiter.count_call(caller.tenant)
+    if not caller.roles & set(roles):
+        raise Forbidden(
+            "Your account may not do this. An administrator of your company assigns the app role "
+            "Admin or Reader: Entra admin center, Enterprise applications, Contact Sync."
+        )
+    tenant = (await visit.app.tenants.known(caller)).value
+    if changes and tenant.status is TenantStatus.LEAVING:
+        raise Conflict("Your company is leaving: nothing can be changed any more.")
+    return replace(visit, tenant=tenant)
+
+
+def _sign_in_first(visit: Visit, error: Unauthenticated) -> Page:
+    """Ask who is not signed in to do so: the page comes after it, and a form can be sent again."""
+    if visit.request.method == "GET":
+        return Page("sign_in/needed", {"to": visit.path}, status=error.status)
+    return Page("sign_in/again", {"form": _Sent.of(visit)}, status=error.status)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A form that was sent in vain, to be sent again: where to, with which token and fields."""
+
+    action: str
+    token: str
+    fields: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, visit: Visit) -> Self:
+        """What this visit sent."""
+        sent = visit.form
+        fields = [
+            (str(name), str(value))
+            for name, value in sent.items(multi=True)
+            if name not in {"token", SWITCH}
+        ]
+        return cls(visit.path, str(sent.get("token", "")), fields)
+
+
+def _problem(
+    handler: Handler, correlation: str, visit: Visit, error: Exception, *, again: bool
+) -> Page:
+    """What went wrong, and the way out: to try `again` what passes, else back to the start."""
+    answer = problem(error, handler.__name__, correlation)
+    shown = Problem.model_validate(answer.body)
+    values: dict[str, Any] = {"problem": shown, "again": "", "form": None}
+    if isinstance(error, PassingError):
+        values["problem"] = shown.model_copy(update={"detail": visit.trouble(error)})
+        values["again"] = visit.path if again else ""
+    if isinstance(error, PassingError | TooManyRequests) and visit.request.method == "POST":
+        values["form"] = _Sent.of(visit)
+    return Page("problem", values, status=answer.status)
+
+
+def _switched(visit: Visit) -> Visit:
+    """The visit in the language to which a form of our own pages switches, if it does."""
+    wanted = str(visit.form.get(SWITCH, ""))
+    own = visit.request.headers.get("Origin") == visit.app.settings.portal_origin
+    if not own or wanted not in rendering.LANGUAGES:
+        return visit
+    return replace(visit, language=wanted, switched=True)
+
+
+def _language(req: func.HttpRequest) -> str:
+    chosen = sessions.cookie(req, _LANGUAGE)
+    if chosen in rendering.LANGUAGES:
+        return chosen
+    return rendering.preferred(str(req.headers.get("Accept-Language", "")))
+
+
+async def _response(
+    visit: Visit, shown: Page, renewed: Mapping[Purpose, Mapping[str, Any]], correlation: str
+) -> func.HttpResponse:
+    seal = visit.app.seal
+    keep = {**renewed, **shown.keep}
+    drop = list(shown.drop)
+    headers: dict[str, str] = {}
+    if shown.location:
+        headers["Location"] = shown.location
+        response = func.HttpResponse(status_code=303, headers=headers)
+        if shown.notice is not None:
+            keep[sessions.NOTICE] = asdict(shown.notice)
+    elif shown.file is not None:
+        headers["Content-Disposition"] = f'attachment; filename="{shown.file.name}"'
+        response = func.HttpResponse(
+            shown.file.content, headers=headers, mimetype=shown.file.mimetype
+        )
+    else:
+        if visit.notice is not None:
+            drop.append(sessions.NOTICE)
+        text = rendering.render(
+            shown.template, visit.language, page=await _view(visit, shown), **shown.values
+        )
+        response = func.HttpResponse(text, status_code=shown.status, mimetype="text/html")
+    for name, value in _headers(visit.app, correlation).items():
+        response.headers[name] = value
+    for purpose in drop:
+        sessions.set_cookie(response, purpose.name, "", purpose.lives)
+    for purpose, kept in keep.items():
+        if purpose not in drop:
+            sealed = await seal.close(purpose, kept)
+            sessions.set_cookie(response, purpose.name, sealed, purpose.lives)
+    if language := visit.language if visit.switched else shown.language:
+        sessions.set_cookie(response, _LANGUAGE, language, _YEAR)
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What every template may show, as `page`: who is here, where, in which language.
+
+    `token` is that of the page's forms; `area` the part of the navigation it belongs to.
+    """
+
+    language: str
+    path: str
+    area: str
+    caller: Caller | None
+    may_write: bool
+    company: str
+    token: str
+    notice: Mapping[str, Any] | None
+
+
+async def _view(visit: Visit, shown: Page) -> View:
+    token, tenant = "", visit.tenant or shown.tenant
+    if visit.someone is not None:
+        shown_to = {"tenant": visit.someone.tenant, "oid": visit.someone.oid}
+        token = await visit.app.seal.close(sessions.FORM, shown_to)
+    return View(
+        language=visit.language,
+        # What a redirect brought is not to be shown again, nor sent on.
+        path="/" if shown.template == "problem" else visit.path,
+        area=urlsplit(visit.path).path.split("/")[1] or "start",
+        caller=visit.someone,
+        may_write=visit.may_write,
+        company=tenant.called if tenant is not None else "",
+        token=token,
+        notice=visit.notice,
+    )
+
+
+def _headers(services: App, correlation: str) -> dict[str, str]:
+    parts = urlsplit(services.settings.entra_authority)
+    entra = f"{parts.scheme}://{parts.netloc}"
+    return {
+        **SAFE_HEADERS,
+        # Not 'no-referrer': forms would then say that they come from nowhere (Fetch, Origin).
+        "Referrer-Policy": "same-origin",
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "connect-src 'self'; base-uri 'none'; "
+            # A form's redirect counts as its action (CSP3, form-action).
+            f"form-action 'self' {entra}; frame-ancestors 'none'"
+        ),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "X-Correlation-Id": correlation,
+    }

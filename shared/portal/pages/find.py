@@ -1,0 +1,86 @@
+"""Pages: finding a person or a mailbox: where it is, and why not."""
+
+import azure.functions as func
+
+from shared.domain.errors import ContactSyncError
+from shared.portal.page_functions import page
+from shared.portal.sessions import Undo
+from shared.portal.visits import Page, Visit, done
+from shared.services.sharing.directory_search import Kind
+from shared.web.operations import READERS, WRITERS
+
+bp = func.Blueprint()
+
+
+@page(bp, "GET", "find", READERS)
+async def show_find(visit: Visit) -> Page:
+    """The people and mailboxes that a text may mean."""
+    text = visit.query.get("q", "").strip()
+    values: dict[str, object] = {"q": text, "found": [], "trouble": None}
+    if text:
+        try:
+            values["found"] = await visit.app.finding.candidates(visit.caller, text)
+        except ContactSyncError as error:
+            values["trouble"] = visit.trouble(error)
+    return Page("find/find", values)
+
+
+@page(bp, "GET", "find/{id}", READERS)
+async def show_found(visit: Visit) -> Page:
+    """A mailbox: its seat, what fills it, how the last runs ended; and whom one looks for in it."""
+    view = await visit.app.finding.mailbox(visit.caller, visit.id)
+    search, person = visit.query.get("q", "").strip(), visit.query.get("person", "")
+    values: dict[str, object] = {
+        "view": view,
+        "q": search,
+        "found": [],
+        "explained": None,
+        "unnamed": visit.trouble(view.trouble) if view.trouble else "",
+        "trouble": None,
+    }
+    try:
+        if person:
+            values["explained"] = await visit.app.finding.person(visit.caller, person, visit.id)
+        elif search:
+            values["found"] = await visit.app.finding.candidates(visit.caller, search)
+    except ContactSyncError as error:
+        values["trouble"] = visit.trouble(error)
+    return Page("find/mailbox", values)
+
+
+@page(bp, "GET", "find/{id}/everywhere", READERS)
+async def show_whereabouts(visit: Visit) -> Page:
+    """Where a person's contact is: which shares publish it, which imports and mailboxes hold it.
+
+    The page comes at once; looking through all mailboxes takes longer, and is asked for by it.
+    """
+    looked = "look" in visit.query
+    finding = visit.app.finding
+    view = await (finding.person if looked else finding.who)(visit.caller, visit.id)
+    unnamed = visit.trouble(view.trouble) if view.trouble else ""
+    return Page("find/person", {"view": view, "looked": looked, "unnamed": unnamed})
+
+
+@page(bp, "GET", "find/{id}/remove", WRITERS)
+async def show_person_removal(visit: Visit) -> Page:
+    """What removing a person means, and of whom."""
+    names = await visit.names([visit.id], *Kind)
+    return Page("find/remove", {"id": visit.id, "called": names.get(visit.id, visit.id)})
+
+
+@page(bp, "POST", "find/{id}/remove", WRITERS)
+async def remove_or_readmit(visit: Visit) -> Page:
+    """Remove a person's contact and keep it out everywhere, or let it in again."""
+    path, back = f"/find/{visit.id}/remove", f"/find/{visit.id}/everywhere"
+    if visit.form.get("do") == "readmit":
+        await visit.app.people.readmit(visit.caller, visit.id)
+        words = visit.gettext("The person is let in again: the next runs bring the contact back.")
+        return done(back, words, undo=Undo(path, {"do": "remove"}))
+    kept = await visit.app.people.keep_out(visit.caller, visit.id)
+    words = visit.gettext("The contact is being removed, and the person is kept out everywhere.")
+    if kept.paused:
+        words = visit.gettext(
+            "The person is kept out, and the contact is being removed, but not by imports that are "
+            "paused: they keep it until they go on or are deleted."
+        )
+    return done(back, words, undo=Undo(path, {"do": "readmit"}))

@@ -1,0 +1,270 @@
+"""Pages: the imports of the company, and each of them: its state, pausing, running, editing."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import azure.functions as func
+
+from shared.adapters.storage.records import Stored
+from shared.domain.errors import CallerError, NotFound, PreconditionFailed
+from shared.domain.importing.imports import Import, ImportInput
+from shared.domain.importing.runs import Run, RunStatus
+from shared.domain.importing.schedule import hours_in_force, next_due
+from shared.domain.tenancy.tenants import TenantStatus
+from shared.portal.forms.import_form import Draft, chosen, found, named, wrong
+from shared.portal.page_functions import page
+from shared.portal.pages.new_import import require_plan
+from shared.portal.sessions import Undo
+from shared.portal.visits import Page, Visit, done
+from shared.services.sharing.publications import Origin
+from shared.web.operations import DEFAULT_PAGE, READERS, WRITERS
+
+bp = func.Blueprint()
+_RUNS: Final = 10
+_NAMED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """An import as lists and its own page tell of it.
+
+    `state` is resting, held, paused, running or active; `last` its last run that ended, `held` the
+    one that waits for a decision, `now` the one under way, `next` when it runs again by itself,
+    `mailboxes` how many it went through when it last went through all (None before).
+    """
+
+    import_: Import
+    state: str
+    origin: Origin
+    last: Run | None
+    held: Run | None
+    now: Run | None
+    next: datetime | None
+    mailboxes: int | None
+
+
+@page(bp, "GET", "imports", READERS)
+async def show_imports(visit: Visit) -> Page:
+    """The company's imports, 50 a page, by name if one is looked for."""
+    text = visit.query.get("q", "").strip()
+    token = visit.query.get("next") or None
+    listing = await visit.app.imports.search(visit.caller, text, DEFAULT_PAGE, token)
+    imports = [stored.value for stored in listing.items]
+    values = {"rows": await _rows(visit, imports), "q": text, "next": listing.token}
+    return Page("imports/list", values)
+
+
+@page(bp, "GET", "imports/{id}", READERS)
+async def show_import(visit: Visit) -> Page:
+    """An import: its state, what it does, and its last runs."""
+    return await _import(visit)
+
+
+@page(bp, "POST", "imports/{id}", WRITERS)
+async def act_on_import(visit: Visit) -> Page:
+    """Pause an import, let it go on, or run it now."""
+    id_, do = visit.id, visit.form.get("do")
+    if do == "run":
+        try:
+            run, new = await visit.app.runs.request(visit.caller, id_)
+        except NotFound:
+            raise
+        except CallerError as error:
+            return await _import(visit, error)
+        text = visit.gettext("The run has begun.") if new else visit.gettext("A run is under way.")
+        return done(f"/runs/{run.value.id}", text)
+    if do not in {"pause", "resume"}:
+        return Page(location=f"/imports/{id_}")
+    active = do == "resume"
+    changed = await visit.app.imports.change(
+        visit.caller, id_, lambda i: i.model_copy(update={"active": active}), None
+    )
+    if not active:
+        text = visit.gettext("The import is paused: its contacts stay as they are.")
+    elif changed.value.last_run is None:
+        text = visit.gettext("The import is active, and its first run begins.")
+    else:
+        text = visit.gettext("The import is active: it goes on with its next run.")
+    undo = Undo(f"/imports/{id_}", {"do": "pause" if active else "resume"})
+    return done(f"/imports/{id_}", text, undo=undo)
+
+
+@page(bp, "GET", "imports/{id}/edit", WRITERS)
+async def show_import_form(visit: Visit) -> Page:
+    """The form that changes all of an import but its share."""
+    stored = await visit.app.imports.read(visit.caller, visit.id)
+    return await _form(visit, stored, Draft.of(stored.value), stored.etag)
+
+
+@page(bp, "POST", "imports/{id}/edit", WRITERS, again=True)
+async def change_import_form(visit: Visit) -> Page:
+    """Search and choose targets, or save."""
+    stored = await visit.app.imports.read(visit.caller, visit.id)
+    before = stored.value
+    draft, do = Draft.typed(visit.form), visit.do
+    if do == "enter":
+        do = "save" if visit.form.get("q") == visit.form.get("searched") else "search"
+    draft = draft.of_share(before.share_id)
+    etag = str(visit.form.get("etag", "")) or stored.etag
+    if do != "save":
+        return await _form(visit, stored, draft.pressed(do), etag)
+
+    def changed(import_: ImportInput) -> ImportInput:
+        return wanted.model_copy(update={"active": import_.active})
+
+    try:
+        wanted = draft.wanted()
+        await require_plan(visit, wanted, before.schedule.every_hours)
+        await visit.app.imports.change(visit.caller, visit.id, changed, etag)
+    except NotFound:
+        raise
+    except PreconditionFailed as error:
+        stored = await visit.app.imports.read(visit.caller, visit.id)
+        return await _form(visit, stored, draft, stored.etag, error)
+    except CallerError as error:
+        return await _form(visit, stored, draft, etag, error)
+    return done(f"/imports/{visit.id}", visit.gettext("Saved. It takes effect with the next run."))
+
+
+@page(bp, "GET", "imports/{id}/delete", WRITERS)
+async def show_import_deletion(visit: Visit) -> Page:
+    """What deleting an import removes, and the form that does it."""
+    return await _deletion(visit)
+
+
+@page(bp, "POST", "imports/{id}/delete", WRITERS)
+async def remove_import(visit: Visit) -> Page:
+    """Delete an import; a run removes its contacts."""
+    try:
+        etag = visit.form.get("etag") or None
+        run = await visit.app.imports.remove(visit.caller, visit.id, etag)
+    except PreconditionFailed as error:
+        return await _deletion(visit, error)
+    text = visit.gettext("The import is deleted. This run removes its contacts.")
+    return done(f"/runs/{run}", text)
+
+
+async def _import(visit: Visit, error: CallerError | None = None) -> Page:
+    import_ = (await visit.app.imports.read(visit.caller, visit.id)).value
+    (row,) = await _rows(visit, [import_])
+    runs = await visit.app.runs.page(visit.caller, _RUNS, None, import_.id)
+    targets, silent = await named(visit, import_.targets.users, import_.targets.groups, _NAMED)
+    values = {
+        "row": row,
+        "import_": import_,
+        "runs": [stored.value for stored in runs.items],
+        "targets": targets,
+        "others": len(import_.targets.users) + len(import_.targets.groups) - len(targets),
+        "silent": silent,
+        "plan": await visit.app.licenses.plan(visit.caller),
+        "errors": visit.wrong(error),
+    }
+    return Page("imports/import", values, 422 if error is not None else 200)
+
+
+async def _form(
+    visit: Visit,
+    stored: Stored[Import],
+    draft: Draft,
+    etag: str,
+    error: CallerError | None = None,
+) -> Page:
+    text = str(visit.form.get("q", ""))
+    hits, silent = await found(visit, text, draft)
+    values: dict[str, Any] = {
+        "import_": stored.value,
+        # What somebody else has stored meanwhile, beside what is typed.
+        "theirs": stored.value if isinstance(error, PreconditionFailed) else None,
+        "draft": draft,
+        "given": draft.values,
+        "etag": etag,
+        "q": text,
+        "found": hits,
+        "silent": silent,
+        # What is stored has its seats; those of others are counted, which reads all members.
+        "chosen": await chosen(visit, draft, count=draft.aims_elsewhere(stored.value.targets)),
+        "plan": await visit.app.licenses.plan(visit.caller),
+        "errors": wrong(visit, error),
+    }
+    return Page("imports/edit", values, 422 if error is not None else 200)
+
+
+async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
+    stored = await visit.app.imports.read(visit.caller, visit.id)
+    (row,) = await _rows(visit, [stored.value])
+    mailboxes, contacts = await visit.app.finding.filled(visit.caller, stored.value.id)
+    values = {
+        "row": row,
+        "mailboxes": mailboxes,
+        "contacts": contacts,
+        "etag": stored.etag,
+        "errors": visit.wrong(error),
+    }
+    return Page("imports/delete", values, 422 if error is not None else 200)
+
+
+async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
+    shares = list(dict.fromkeys(i.share_id for i in imports))
+    ended = {run for i in imports for run in (i.last_run, i.held_run) if run is not None}
+    if not imports:
+        return []
+    one = imports[0].id if len(imports) == 1 else None
+    under_way = await visit.app.runs.under_way(visit.caller, one)
+    origins = await asyncio.gather(
+        *(visit.app.publications.origin(visit.caller, share) for share in shares)
+    )
+    told = await asyncio.gather(*(_run(visit, run) for run in ended))
+    by_share = dict(zip(shares, origins, strict=True))
+    by_id = {run.id: run for run in told if run is not None}
+    now = {stored.value.import_id: stored.value for stored in under_way}
+    plan, moment = await visit.app.licenses.plan(visit.caller), visit.app.clock()
+    rows: list[ImportRow] = []
+    for import_ in imports:
+        running, last = now.get(import_.id), by_id.get(import_.last_run or "")
+        # A run may hold some mailboxes only, and one that held them all may be decided by now.
+        asking = (run for run in (last, by_id.get(import_.held_run or "")) if run is not None)
+        held = next((run for run in asking if run.status is RunStatus.HELD), None)
+        state = _state(visit, import_, running, held)
+        hours = hours_in_force(import_.schedule.every_hours, plan)
+        rests = not import_.active or state == "resting"
+        rows.append(
+            ImportRow(
+                import_,
+                state,
+                by_share[import_.share_id],
+                last,
+                held,
+                running,
+                None if rests else next_due(moment, hours),
+                await _mailboxes(visit, last),
+            )
+        )
+    return rows
+
+
+def _state(visit: Visit, import_: Import, running: Run | None, held: Run | None) -> str:
+    if visit.tenant is not None and visit.tenant.status is TenantStatus.DISCONNECTED:
+        return "resting"
+    if running is not None:
+        return "running"
+    if held is not None:
+        return "held"
+    return "active" if import_.active else "paused"
+
+
+async def _mailboxes(visit: Visit, run: Run | None) -> int | None:
+    """The mailboxes of a run; of a retry, which goes through some, those of the run it repeats."""
+    while run is not None and run.retries is not None:
+        run = await _run(visit, run.retries)
+    return run.mailboxes.total if run is not None else None
+
+
+async def _run(visit: Visit, run: str) -> Run | None:
+    """A run that an import tells of; None once it is too old to be kept."""
+    try:
+        return (await visit.app.runs.read(visit.caller, run)).value
+    except NotFound:
+        return None

@@ -1,0 +1,214 @@
+"""Pages: what runs did, mailbox by mailbox, and what an admin decides about them."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+from typing import Annotated, Any, Final
+
+import azure.functions as func
+from pydantic import BeforeValidator, Field
+
+from shared.adapters.storage.records import Listing, few_at_once
+from shared.domain.errors import CallerError, NeedsAdmin, NotFound, PassingError
+from shared.domain.importing.imports import Import
+from shared.domain.importing.runs import Outcome, Run, RunStatus
+from shared.domain.model import Model
+from shared.domain.spreadsheet import Delimiter
+from shared.portal import rendering
+from shared.portal.page_functions import page
+from shared.portal.visits import File, Page, Visit, done
+from shared.services.importing.runs import ResultPage
+from shared.services.insight.result_files import Words
+from shared.services.sharing.directory_search import Kind
+from shared.web.calls import validated
+from shared.web.operations import DEFAULT_PAGE, READERS, WRITERS
+
+bp = func.Blueprint()
+_CHOICES: Final = 200
+_HELD: Final = 50
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(text: str) -> date:
+    """A day as browsers send it; pydantic alone would take a number for seconds since 1970."""
+    if _DAY.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    message = "must be a day, such as 2026-11-23"
+    raise ValueError(message)
+
+
+class RunsFilter(Model):
+    """Which runs are listed."""
+
+    import_id: Annotated[str, Field(alias="import", max_length=128)] = ""
+    status: RunStatus | None = None
+    since: Annotated[date | None, BeforeValidator(_day)] = None
+    next: str | None = None
+
+
+@page(bp, "GET", "runs", READERS)
+async def show_runs(visit: Visit) -> Page:
+    """The runs, newest first, and what they did in the last 30 days."""
+    names = {name: str(field.alias or name) for name, field in RunsFilter.model_fields.items()}
+    given = {n: v for n, v in visit.query.items() if n in names.values() and v}
+    imports = await visit.app.imports.search(visit.caller, "", _CHOICES, None)
+    values: dict[str, Any] = {
+        "given": given,
+        "imports": [stored.value for stored in imports.items],
+        "statuses": list(RunStatus),
+        "runs": [],
+        "next": None,
+        "errors": {},
+    }
+    try:
+        wanted = validated(RunsFilter, given)
+        found = await visit.app.runs.page(
+            visit.caller,
+            DEFAULT_PAGE,
+            wanted.next,
+            wanted.import_id or None,
+            wanted.status,
+            wanted.since,
+        )
+    except CallerError as error:
+        return Page("runs/list", {**values, "errors": visit.wrong(error)}, error.status)
+    runs = [stored.value for stored in found.items]
+    history = await visit.app.histories.read(visit.caller, wanted.import_id or None)
+    values |= {
+        "runs": runs,
+        "next": found.token,
+        "history": history,
+        "names": await _names(visit, runs, values["imports"]),
+    }
+    return Page("runs/list", values)
+
+
+@page(bp, "GET", "runs/{id}", READERS)
+async def show_run(visit: Visit) -> Page:
+    """A run: how far it is or how it ended, and each mailbox with its reason and remedy."""
+    run = (await visit.app.runs.read(visit.caller, visit.id)).value
+    wanted, search = _filter(visit)
+    outcome = str(wanted or "")
+    values: dict[str, Any] = {
+        "run": run,
+        "import": (await _names(visit, [run])).get(run.import_id),
+        "progress": await visit.app.runs.progress(visit.caller, run),
+        "outcome": outcome,
+        "q": search,
+        "token": visit.query.get("next", ""),
+    }
+    found, trouble = ResultPage(Listing((), None), {}), ""
+    if search:
+        try:
+            found = await visit.app.finding.results(visit.caller, run.id, search, wanted)
+        except (PassingError, NeedsAdmin) as error:
+            trouble = visit.trouble(error)
+    else:
+        token = visit.query.get("next") or None
+        found = await visit.app.runs.results(visit.caller, run.id, DEFAULT_PAGE, token, wanted)
+    results = [stored.value for stored in found.listing.items]
+    omitted = run.omissions[:DEFAULT_PAGE]
+    called = await visit.names([o.id for o in omitted], Kind.USER) if omitted else {}
+    nameless = [r.mailbox for r in results if r.mailbox not in found.addresses]
+    called_so = await visit.names(nameless, Kind.USER) if nameless else {}
+    addresses = {**called_so, **found.addresses}
+    values |= {
+        "results": results,
+        "addresses": addresses,
+        "next": found.listing.token,
+        "trouble": trouble,
+    }
+    return Page("runs/run", {**values, "omitted": omitted, "called": called})
+
+
+@page(bp, "GET", "runs/{id}/results.csv", READERS)
+async def download_results(visit: Visit) -> Page:
+    """The results that the page shows, as a file for spreadsheet programs, in its language.
+
+    Those of that language expect the delimiter.
+    """
+    delimiter: Delimiter = ";" if visit.language == "de" else ","
+    outcome, text = _filter(visit)
+    content = await visit.app.result_files.whole(
+        visit.caller, visit.id, outcome, delimiter, text=text, words=_words(visit)
+    )
+    return Page(file=File("contact-sync-results.csv", "text/csv", content))
+
+
+@page(bp, "GET", "runs/{id}/decide", WRITERS)
+async def show_decision(visit: Visit) -> Page:
+    """What a held run would do, mailbox by mailbox, and the choice."""
+    run = (await visit.app.runs.read(visit.caller, visit.id)).value
+    found = await visit.app.runs.results(visit.caller, run.id, _HELD, None, Outcome.HELD)
+    values = {
+        "run": run,
+        "import": (await _names(visit, [run])).get(run.import_id),
+        "results": [stored.value for stored in found.listing.items],
+        "addresses": found.addresses,
+        "more": found.listing.token is not None,
+    }
+    return Page("runs/decide", values)
+
+
+@page(bp, "POST", "runs/{id}/decide", WRITERS)
+async def decide_run(visit: Visit) -> Page:
+    """Approve or discard what a run held."""
+    path = f"/runs/{visit.id}"
+    if visit.form.get("do") == "approve":
+        await visit.app.decisions.approve(visit.caller, visit.id)
+        return done(path, visit.gettext("Approved: the run goes on."))
+    await visit.app.decisions.discard(visit.caller, visit.id)
+    words = visit.gettext("Discarded: the mailboxes stay as they are, and you are not asked again.")
+    return done(path, words)
+
+
+@page(bp, "POST", "runs/{id}/retry", WRITERS)
+async def retry_failed(visit: Visit) -> Page:
+    """Run the mailboxes that failed again."""
+    stored, _ = await visit.app.decisions.retry(visit.caller, visit.id)
+    return done(f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are tried again."))
+
+
+def _filter(visit: Visit) -> tuple[Outcome | None, str]:
+    """The outcome and the text to which a page, or a file, of results is narrowed."""
+    outcome = visit.query.get("outcome", "")
+    return Outcome(outcome) if outcome in list(Outcome) else None, visit.query.get("q", "").strip()
+
+
+def _words(visit: Visit) -> Words:
+    headings = {
+        "address": visit.gettext("Mailbox"),
+        "outcome": visit.gettext("Outcome"),
+        "reason": visit.gettext("Why"),
+        "remedy": visit.gettext("What to do"),
+        "created": visit.gettext("Created"),
+        "updated": visit.gettext("Updated"),
+        "deleted": visit.gettext("Deleted"),
+        "unchanged": visit.gettext("Unchanged"),
+        "photos": visit.gettext("Photos"),
+        "rejected": visit.gettext("Refused by Exchange"),
+        "ended": visit.gettext("Ended"),
+    }
+    outcomes = rendering.words("outcomes", visit.language)
+    return Words(
+        headings,
+        {code: called for code, (_, called) in outcomes.items()},
+        rendering.words("reasons", visit.language),
+        rendering.message(visit.language),
+    )
+
+
+async def _names(visit: Visit, runs: list[Run], known: Sequence[Import] = ()) -> dict[str, str]:
+    """The names of the imports of some runs; those that are gone have none."""
+
+    async def read(id_: str) -> Import | None:
+        try:
+            return (await visit.app.imports.read(visit.caller, id_)).value
+        except NotFound:
+            return None
+
+    unknown = {run.import_id for run in runs} - {import_.id for import_ in known}
+    found = await few_at_once(read, unknown)
+    return {import_.id: import_.name for import_ in (*known, *found) if import_ is not None}

@@ -1,0 +1,173 @@
+"""Pages: the company itself: its consent, roles, audit, export of all that is held, and leaving."""
+
+import re
+from typing import Annotated, Any, Final
+
+import azure.functions as func
+import orjson
+from pydantic import Field
+
+from shared.domain.errors import CallerError
+from shared.domain.model import Model, Moment
+from shared.domain.tenancy.permissions import PERMISSIONS, covers, mailbox_access
+from shared.domain.tenancy.tenants import TenantInput
+from shared.portal.page_functions import page
+from shared.portal.sessions import Undo
+from shared.portal.visits import File, Page, Visit, done
+from shared.services.tenancy.ledger import Wanted
+from shared.web.calls import validated
+from shared.web.operations import DEFAULT_PAGE, READERS, WRITERS
+
+bp = func.Blueprint()
+_PART: Final = 5_000
+_AT_ONCE: Final = 500
+_KINDS: Final = ("share", "import", "run", "license", "person", "tenant")
+
+
+class AuditQuery(Model):
+    """Which entries of the ledger: of a kind of action, in a time."""
+
+    kind: Annotated[str, Field(pattern=f"^({'|'.join(_KINDS)})?$")] = ""
+    since: Moment | None = None
+    until: Moment | None = None
+    next: str | None = None
+
+
+@page(bp, "GET", "settings", READERS)
+async def show_settings(visit: Visit) -> Page:
+    """The company as we know it: name, region, consent, roles; and what else there is to do."""
+    return await _settings(visit)
+
+
+@page(bp, "POST", "settings", WRITERS, again=True)
+async def change_settings(visit: Visit) -> Page:
+    """Rename the company, or prove its consent anew."""
+    if visit.do == "check":
+        await visit.app.tenants.consented(visit.caller)
+        return done("/settings", visit.gettext("The consent works."))
+    name = str(visit.form.get("name", ""))
+    if not visit.do:
+        return await _settings(visit, name)
+    try:
+        wanted = validated(TenantInput, {"name": name}).name
+        before = (await visit.app.tenants.read(visit.caller.tenant)).value.name
+        etag = visit.form.get("etag") or None
+        await visit.app.tenants.rename(visit.caller, wanted, etag)
+    except CallerError as error:
+        return await _settings(visit, name, error)
+    undo = Undo("/settings", {"do": "rename", "name": before}) if before else None
+    return done("/settings", visit.gettext("Partners see the new name from now on."), undo=undo)
+
+
+@page(bp, "GET", "settings/audit", READERS)
+async def show_audit(visit: Visit) -> Page:
+    """Who changed what, when and from where, newest first."""
+    given = {name: value for name, value in visit.query.items() if name in AuditQuery.model_fields}
+    asked = {n: v if n in {"kind", "next"} else f"{v}T00:00:00Z" for n, v in given.items() if v}
+    values: dict[str, Any] = {"given": given, "entries": [], "next": None}
+    try:
+        query = validated(AuditQuery, asked)
+        wanted = Wanted(action=query.kind or None, since=query.since, until=query.until)
+        found = await visit.app.ledger.page(visit.caller, DEFAULT_PAGE, query.next, wanted)
+    except CallerError as error:
+        return Page("settings/audit", {**values, "errors": visit.wrong(error)}, error.status)
+    entries = [entry.value for entry in found.items]
+    return Page("settings/audit", {**values, "entries": entries, "next": found.token, "errors": {}})
+
+
+@page(bp, "GET", "settings/export", WRITERS)
+async def show_export(visit: Visit) -> Page:
+    """What is held of the company, as files, one part after another.
+
+    Where the next part begins is known once this one is read. No file is larger than one that a
+    worker holds with ease, however much there is.
+    """
+    part, number = visit.query.get("part", ""), _part_number(visit)
+    rows, token = await _part(visit, part)
+    first = (number - 1) * _PART + 1
+    values = {
+        "part": part,
+        "number": number,
+        "first": first,
+        "last": first + len(rows) - 1,
+        "next": token,
+    }
+    return Page("settings/export", values)
+
+
+@page(bp, "GET", "settings/export.json", WRITERS)
+async def download_export(visit: Visit) -> Page:
+    """A part of all that is held of the company, row by row; `next` begins the part after it."""
+    rows, token = await _part(visit, visit.query.get("part", ""))
+    content = {"tenant": visit.caller.tenant, "items": rows, "next": token}
+    body = orjson.dumps(content, option=orjson.OPT_INDENT_2)
+    name = f"contact-sync-part-{_part_number(visit)}.json"
+    return Page(file=File(name, "application/json", body))
+
+
+async def _part(visit: Visit, part: str) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows of a part, and where the next one begins; a part is whole but for the last."""
+    token: str | None = part or None
+    rows: list[dict[str, Any]] = []
+    while len(rows) < _PART:
+        size = min(_AT_ONCE, _PART - len(rows))
+        found = await visit.app.holdings.page(visit.caller.tenant, size, token)
+        rows += [
+            {"table": h.table, "partition": h.partition, "row": h.row, "value": h.value}
+            for h in found.items
+        ]
+        token = found.token
+        if token is None:
+            break
+    return rows, token
+
+
+def _part_number(visit: Visit) -> int:
+    """Which part it is, as pages count them; it only names it."""
+    given = visit.query.get("number", "")
+    return max(1, int(given)) if re.fullmatch(r"[0-9]{1,6}", given) else 1
+
+
+@page(bp, "GET", "settings/leave", WRITERS, leaving=True)
+async def show_leaving(visit: Visit) -> Page:
+    """What leaving would remove, and the form that confirms it."""
+    return await _leaving(visit)
+
+
+@page(bp, "POST", "settings/leave", WRITERS, leaving=True)
+async def leave(visit: Visit) -> Page:
+    """Leave, confirmed by the company's id."""
+    tenant = str(visit.form.get("tenant", "")).strip()
+    try:
+        await visit.app.leaving.leave(visit.caller, str(visit.form.get("code", "")), tenant)
+    except CallerError as error:
+        return await _leaving(visit, tenant, error)
+    return done("/", visit.gettext("Your company is leaving: its contacts are being removed."))
+
+
+async def _settings(
+    visit: Visit, name: str | None = None, error: CallerError | None = None
+) -> Page:
+    stored = await visit.app.tenants.read(visit.caller.tenant)
+    tenant = stored.value
+    granted = [(p, covers(tenant.permissions, p)) for p in PERMISSIONS]
+    values = {
+        "tenant": tenant,
+        "etag": stored.etag,
+        "name": tenant.name if name is None else name,
+        "granted": granted,
+        "access": mailbox_access(tenant.permissions),
+        "roles": sorted(visit.caller.roles),
+        "errors": visit.wrong(error),
+    }
+    return Page("settings/settings", values, 422 if error is not None else 200)
+
+
+async def _leaving(visit: Visit, tenant: str = "", error: CallerError | None = None) -> Page:
+    values = {
+        "farewell": await visit.app.leaving.ask(visit.caller),
+        "tenant": visit.tenant,
+        "typed": tenant,
+        "errors": visit.wrong(error),
+    }
+    return Page("settings/leave", values, 422 if error is not None else 200)

@@ -1,0 +1,81 @@
+"""Pages: signing in with Microsoft, signing out, the language, and the files that pages link to."""
+
+import azure.functions as func
+
+from shared.domain.errors import ContactSyncError, NotFound
+from shared.portal import rendering, sessions
+from shared.portal.page_functions import page
+from shared.portal.visits import Page, Visit
+from shared.services.tenancy.joining import SIGNED_IN
+from shared.web.origin import entered
+from shared.web.problems import problem
+from shared.wiring.app import new_id
+
+bp = func.Blueprint()
+
+
+@page(bp, "POST", "sign-in", open_form=True)
+async def sign_in(visit: Visit) -> Page:
+    """Send the browser to Entra ID to sign in; `to` is the page that follows."""
+    visit.app.limiter.count_visit(visit.network)
+    begun = await visit.app.joining.begin()
+    to = sessions.own_path(str(visit.form.get("to", "/")))
+    return Page(location=begun.url, keep={sessions.SIGN_IN: {"flow": begun.flow, "to": to}})
+
+
+@page(bp, "GET", SIGNED_IN.removeprefix("/"))
+async def signed_in(visit: Visit) -> Page:
+    """Take the browser back from signing in; the code leaves the address bar at once."""
+    kept = await visit.kept(sessions.SIGN_IN) or {}
+    caller = await visit.app.joining.signed_in(kept.get("flow"), visit.query)
+    session = sessions.begun(caller, visit.app.clock())
+    return Page(
+        location=sessions.own_path(kept["to"]),
+        keep={sessions.SESSION: session},
+        drop=(sessions.SIGN_IN,),
+    )
+
+
+@page(bp, "GET", "signed-in-again")
+async def signed_in_again(visit: Visit) -> Page:
+    """Send who signed in beside a form back to it."""
+    del visit
+    return Page("sign_in/back")
+
+
+@page(bp, "POST", "sign-out", open_form=True)
+async def sign_out(visit: Visit) -> Page:
+    """End the session here and at Entra ID; one that has ended by itself needs no other first."""
+    return Page(
+        location=visit.app.joining.signed_out("/"),
+        drop=(sessions.SESSION, sessions.SIGN_IN, sessions.CONSENT),
+    )
+
+
+@page(bp, "POST", "language", open_form=True)
+async def change_language(visit: Visit) -> Page:
+    """Show all pages in another language from now on."""
+    wanted = str(visit.form.get("language", ""))
+    to = sessions.own_path(str(visit.form.get("to", "/")))
+    return Page(location=to, language=wanted if wanted in rendering.LANGUAGES else "")
+
+
+@bp.route("static/{name}", methods=["GET"])
+async def get_static(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer a file that pages link to; its address changes with it, so it may be kept."""
+    try:
+        await entered(req)
+    except ContactSyncError as error:
+        # Nobody reads the answer to a style sheet: its status says enough.
+        answer = problem(error, "get_static", new_id())
+        return func.HttpResponse(status_code=answer.status, headers=answer.headers)
+    found = rendering.static_file(str(req.route_params["name"]))
+    if found is None:
+        return func.HttpResponse(status_code=NotFound.status)
+    content, kind = found
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return func.HttpResponse(content, headers=headers, mimetype=kind)

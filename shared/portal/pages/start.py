@@ -1,0 +1,74 @@
+"""Pages: the start, and the consent by which a company joins."""
+
+from dataclasses import replace
+
+import azure.functions as func
+
+from shared.domain.errors import Forbidden
+from shared.domain.tenancy.permissions import PERMISSIONS
+from shared.portal import sessions
+from shared.portal.page_functions import page
+from shared.portal.visits import Page, Visit, done
+from shared.services.tenancy.joining import CONSENTED
+from shared.services.tenancy.tenants import ConsentMissing, TenantLeft
+from shared.web.operations import READERS, Role
+
+bp = func.Blueprint()
+
+
+@page(bp, "GET", "")
+async def show_start(visit: Visit) -> Page:
+    """What Contact Sync is, to who is not signed in; else how things stand and what comes next."""
+    if visit.someone is None:
+        days = visit.app.settings.trial_days
+        return Page("start/welcome", {"permissions": PERMISSIONS, "trial_days": days})
+    visit.app.limiter.count_call(visit.caller.tenant)
+    if not visit.caller.roles & set(READERS):
+        return Page("start/no_role", status=Forbidden.status)
+    try:
+        overview = await visit.app.overviews.read(visit.caller)
+    except (ConsentMissing, TenantLeft) as error:
+        left = isinstance(error, TenantLeft)
+        return Page("start/join", {"permissions": PERMISSIONS, "left": left})
+    values = {
+        "overview": overview,
+        "trial_days": visit.app.licenses.trial_left(overview.license),
+        "next_run": min((i.next_run for i in overview.imports if i.next_run), default=None),
+    }
+    return Page("start/start", values, tenant=overview.tenant)
+
+
+@page(bp, "GET", "consent")
+async def show_consent(visit: Visit) -> Page:
+    """Which permissions the consent grants, what each is for, and the button to grant them."""
+    del visit
+    return Page("start/join", {"permissions": PERMISSIONS, "left": False})
+
+
+@page(bp, "POST", "consent")
+async def ask_consent(visit: Visit) -> Page:
+    """Send a signed-in admin to Entra ID to grant the consent."""
+    visit.app.limiter.count_call(visit.caller.tenant)
+    _require_admin(visit)
+    begun = visit.app.joining.ask_consent(visit.caller)
+    return Page(location=begun.url, keep={sessions.CONSENT: begun.flow})
+
+
+@page(bp, "GET", CONSENTED.removeprefix("/"))
+async def consented(visit: Visit) -> Page:
+    """Take the browser back from the consent, prove it, and join."""
+    _require_admin(visit)
+    visit.app.limiter.count_call(visit.caller.tenant)
+    kept = await visit.kept(sessions.CONSENT)
+    await visit.app.joining.consented(kept, visit.caller, visit.query)
+    words = visit.gettext("Your company is connected. Nothing was read or written yet.")
+    return replace(done("/", words), drop=(sessions.CONSENT,))
+
+
+def _require_admin(visit: Visit) -> None:
+    """Refuse who may not join for its company."""
+    if Role.ADMIN not in visit.caller.roles:
+        raise Forbidden(
+            "This account may not connect your company. A Global Administrator or a Privileged "
+            "Role Administrator may."
+        )

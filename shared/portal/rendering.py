@@ -1,0 +1,105 @@
+"""The pages that a browser shows: templates, rendered on the server, and what they link to.
+
+Nothing here asks or decides anything. Every value is escaped; pages hold no inline script or style,
+since the Content-Security-Policy allows neither.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.portal.languages import LANGUAGES, gettext, message, ngettext, preferred
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = [
+    "LANGUAGES",
+    "asset",
+    "gettext",
+    "message",
+    "ngettext",
+    "preferred",
+    "render",
+    "static_file",
+    "words",
+]
+
+_HERE: Final = Path(__file__).parent
+_ASIDE: Final = {
+    ".css": re.compile(rb"/\*.*?\*/|(?<=[{};])\s+|\s+(?=[{}])", re.DOTALL),
+    ".js": re.compile(rb"^\s*//[^\n]*\n|^[ \t]+", re.MULTILINE),
+}
+"""Comments and blanks: they are for who reads a file here, and browsers need not load them."""
+_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+def render(template: str, language: str, **values: Any) -> str:
+    """A page by the name of its template, in a language; a value that it lacks is an error."""
+    return _environment(language).get_template(f"{template}.html").render(values)
+
+
+def words(table: str, language: str) -> Mapping[str, Any]:
+    """What pages call the codes of the API: a table of `words.html`, in a language."""
+    found: Mapping[str, Any] = getattr(
+        _environment(language).get_template("words.html").module, table
+    )
+    return found
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file; it changes with the file, so that it may be kept for long."""
+    content, _ = static_file(name) or (b"", "")
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
+
+
+@cache
+def _files() -> dict[str, tuple[bytes, str]]:
+    found = [path for path in (_HERE / "static").iterdir() if path.suffix in _TYPES]
+    return {path.name: (_content(path), _TYPES[path.suffix]) for path in found}
+
+
+def _content(path: Path) -> bytes:
+    aside = _ASIDE.get(path.suffix)
+    return aside.sub(b"", path.read_bytes()) if aside is not None else path.read_bytes()
+
+
+def static_file(name: str) -> tuple[bytes, str] | None:
+    """A file that pages link to, and its type; None if there is none of this name."""
+    return _files().get(name)
+
+
+@cache
+def _environment(language: str) -> "Environment":
+    # Most that a new worker does needs no page.
+    from jinja2 import (  # noqa: PLC0415 - at the first page
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+    )
+
+    from shared.portal.formats import filters  # noqa: PLC0415 - at the first page, with Babel
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.globals |= {"asset": asset, "languages": LANGUAGES}
+    environment.filters |= filters(language)
+    environment.filters |= {
+        "message": message(language),
+        "names_of": lambda id_, names: (id_, names.get(id_, id_)),
+        "labelled": lambda name, labels: (name, labels.get(name, name)),
+    }
+    environment.install_gettext_callables(  # type: ignore[attr-defined] # the extension's
+        gettext(language), ngettext(language), newstyle=True
+    )
+    return environment

@@ -1,0 +1,1 @@
+"""Imports and runs: creating and changing imports, starting, closing and reviewing runs."""

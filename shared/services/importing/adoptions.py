@@ -1,0 +1,147 @@
+"""Moving in from another tool: its contacts become ours by a mark, instead of being doubled."""
+
+import hashlib
+from dataclasses import dataclass
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.graph.mailbox import FolderGoneError
+from shared.adapters.graph.transport import Meter
+from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.matching import Match, match
+from shared.domain.contacts.plan import Adopt
+from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
+from shared.domain.importing.imports import AdoptionInput, Import
+from shared.services.importing.imports import Imports
+from shared.services.sharing.publications import Publications
+from shared.services.sync.applying import Progress, apply_plan
+from shared.services.sync.mailbox_work import MailboxWork
+from shared.services.sync.mailboxes import Mailboxes
+from shared.services.sync.threads import aside
+from shared.services.tenancy.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What would be, or was, adopted in a mailbox; `left` contacts match nobody and stay so.
+
+    `digest` stands for the matches: give it back to confirm just these.
+    """
+
+    matches: tuple[Match, ...]
+    names: dict[str, str]
+    left: int
+    digest: str
+    adopted: int | None = None
+
+
+class Adoptions:
+    """Adoptions of the caller's tenant."""
+
+    def __init__(
+        self, imports: Imports, publications: Publications, mailboxes: Mailboxes, ledger: Ledger
+    ) -> None:
+        """Work on these."""
+        self._imports = imports
+        self._publications = publications
+        self._mailboxes = mailboxes
+        self._ledger = ledger
+
+    async def adopt(self, caller: Caller, import_id: str, wanted: AdoptionInput) -> Adoption:
+        """Match the contacts of one folder with the share's; mark them if `confirm` is given.
+
+        Raises `Conflict` if the matches are no longer those confirmed, or if the import has a
+        folder of its own in the mailbox already; `Busy` while a run is at it.
+        """
+        import_ = (await self._imports.read(caller, import_id)).value
+        _require_same_place(import_, wanted.folder)
+        desired = await self._desired(caller, import_)
+        work = await self._mailboxes.leased(caller.tenant, import_id, wanted.mailbox)
+        try:
+            folder = await _find(work, wanted.folder)
+            found = await _look(work, folder, desired)
+            if wanted.confirm is None:
+                return found
+            if wanted.confirm != found.digest:
+                raise Conflict("The contacts are not those of the preview any more: look again.")
+            async with self._ledger.change(
+                caller, "import.adopted", import_id, mailbox=wanted.mailbox
+            ) as entry:
+                adopted = await _mark(work, folder, import_.destination.folder, found.matches)
+                entry.detail["contacts"] = adopted
+        except FolderGoneError as error:
+            raise NotFound("The folder is not in the mailbox any more.") from error
+        finally:
+            await work.release()
+        return Adoption(found.matches, found.names, found.left, found.digest, adopted)
+
+    async def _desired(self, caller: Caller, import_: Import) -> dict[str, Contact]:
+        share, publisher = await self._publications.find(caller.tenant, import_.share_id)
+        if share is None:
+            raise Conflict("The share was withdrawn: there is nobody to match.")
+        resolution = await self._publications.resolve(caller.tenant, share, publisher, Meter())
+        return resolution.contacts
+
+
+def _require_same_place(import_: Import, folder: str | None) -> None:
+    """Contacts stay where they are: Graph has no call that moves one to another folder."""
+    if (import_.destination.folder is None) != (folder is None):
+        own = import_.destination.folder is not None
+        words = (
+            "the import writes to a folder of its own: name the folder to take over"
+            if own
+            else "the import writes to the default Contacts folder: leave the folder out"
+        )
+        raise InvalidInput("The folder cannot be adopted.", (FieldError("folder", words),))
+
+
+async def _find(work: MailboxWork, name: str | None) -> str | None:
+    """The id of the folder to adopt from; None for a default folder without a contact."""
+    if name is None:
+        return await work.mailbox.default_folder()
+    found = await work.mailbox.folder_named(name)
+    if found is None:
+        raise NotFound("The mailbox has no contact folder of this name.")
+    ours = work.head.folder or await work.mailbox.find_folder()
+    if ours is not None and ours != found:
+        raise Conflict(
+            "The import has a folder of its own in this mailbox already. Create the import paused "
+            "(active: false), adopt, and then set it active."
+        )
+    return found
+
+
+async def _look(work: MailboxWork, folder: str | None, desired: dict[str, Contact]) -> Adoption:
+    if folder is None:
+        return Adoption((), {}, 0, _digest(()))
+    delta = await work.mailbox.delta(folder)
+    work.mailbox.in_folder(folder)
+    contacts = [(change.id, change.fields) for change in delta.changes if change.fields]
+    marked = await work.mailbox.all_marks([id_ for id_, _ in contacts])
+    taken = {key: id_ for id_, key in marked.items() if key is not None}
+    foreign = [(id_, fields) for id_, fields in contacts if id_ not in marked]
+    matches = await aside(len(foreign) + len(desired), match, foreign, desired, taken)
+    names = {m.key: str(desired[m.key].fields.get("displayName", "")) for m in matches}
+    return Adoption(matches, names, len(foreign) - len(matches), _digest(matches))
+
+
+async def _mark(
+    work: MailboxWork, folder: str | None, own_name: str | None, matches: tuple[Match, ...]
+) -> int:
+    if folder is None:
+        return 0
+    if own_name is not None:
+        # First: a worker that dies then leaves a folder whose contacts can still be adopted.
+        await work.mailbox.mark_folder(folder)
+        await work.mailbox.rename_folder(folder, own_name)
+    work.mailbox.in_folder(folder if own_name is not None else None)
+    progress = Progress()
+    operations = [Adopt(m.key, m.id) for m in matches if m.duplicate_of is None]
+    await apply_plan(work.mailbox, operations, progress, None, work.may_send)
+    return len(progress.done)
+
+
+def _digest(matches: tuple[Match, ...]) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for found in sorted(matches, key=lambda m: m.id):
+        digest.update(f"{found.id}\0{found.key}\0{found.duplicate_of}\n".encode())
+    return digest.hexdigest()

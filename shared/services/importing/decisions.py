@@ -1,0 +1,117 @@
+"""What an admin decides about a run that has ended: approve or discard what it held, or retry it.
+
+An approval lets the run itself go on: its share and targets are read anew, and a mailbox does
+what was held only if it is still the same (`Plan.risk`); anything else is held, and asked, again.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Literal, Protocol
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Store, Stored
+from shared.adapters.telemetry import emit
+from shared.domain.errors import Conflict
+from shared.domain.events import RunDecided
+from shared.domain.importing.runs import Run, RunStatus, RunTrigger
+from shared.services.changes import change, found_in
+from shared.services.tenancy.ledger import Ledger
+
+type SendRun = Callable[[str, str, str], Awaitable[None]]
+
+
+class QueueRetry(Protocol):
+    """Records and queues a run that does another's failed mailboxes again."""
+
+    def __call__(
+        self, tenant: str, import_id: str, trigger: RunTrigger, when: datetime, retries: str
+    ) -> Awaitable[str]:
+        """Answer its id; the same `when` means the same run."""
+
+
+class Decisions:
+    """Decisions about the runs of the caller's tenant."""
+
+    def __init__(
+        self, store: Store, ledger: Ledger, send_run: SendRun, queue_retry: QueueRetry
+    ) -> None:
+        """`send_run` queues a recorded run once more, `queue_retry` a new one."""
+        self._store = store
+        self._ledger = ledger
+        self._send_run = send_run
+        self._queue_retry = queue_retry
+
+    async def approve(self, caller: Caller, id_: str) -> Stored[Run]:
+        """Let a held run go on; harmless to repeat. Also brings back one that was discarded.
+
+        Raises `Conflict` if the run holds nothing.
+        """
+        decided = False
+
+        def approved(run: Run) -> Run:
+            nonlocal decided
+            decided = False
+            if run.approved and run.status is not RunStatus.HELD:
+                return run
+            if run.status not in {RunStatus.HELD, RunStatus.DISCARDED}:
+                raise Conflict(f"The run is {run.status}: it holds nothing to approve.")
+            decided = True
+            # It begins anew: it has a day from now on, and no reason to wait any more.
+            news = {"started": None, "ended": None, "reason": None}
+            return run.model_copy(update={"status": RunStatus.QUEUED, "approved": True, **news})
+
+        async with self._ledger.change(caller, "run.approved", id_) as entry:
+            stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")
+            entry.changed = stored.value.status is RunStatus.QUEUED
+            if entry.changed:
+                await self._send_run(caller.tenant, stored.value.import_id, id_)
+        if decided:
+            _tell(caller, stored.value, "approved")
+        return stored
+
+    async def discard(self, caller: Caller, id_: str) -> Stored[Run]:
+        """Leave the mailboxes of a held run as they are; harmless to repeat.
+
+        The same plan is not asked about again. Raises `Conflict` if the run holds nothing.
+        """
+        decided = False
+
+        def discarded(run: Run) -> Run:
+            nonlocal decided
+            decided = False
+            if run.status is RunStatus.DISCARDED:
+                return run
+            if run.status is not RunStatus.HELD:
+                raise Conflict(f"The run is {run.status}: it holds nothing to discard.")
+            decided = True
+            return run.model_copy(update={"status": RunStatus.DISCARDED, "approved": False})
+
+        async with self._ledger.change(caller, "run.discarded", id_):
+            stored = await change(self._store.runs, caller.tenant, id_, discarded, kind="run")
+        if decided:
+            _tell(caller, stored.value, "discarded")
+        return stored
+
+    async def retry(self, caller: Caller, id_: str) -> tuple[Stored[Run], bool]:
+        """Run the mailboxes that failed again; answers the new run, and whether it is new.
+
+        A run that could not start at all is tried as a whole. Raises `Conflict` while the run is
+        not over, or if nothing of it failed.
+        """
+        run = found_in(await self._store.runs.get(caller.tenant, id_), "run", id_).value
+        if not run.status.ended or run.ended is None:
+            raise Conflict(f"The run is {run.status}: wait until it has ended.")
+        if not run.mailboxes.failed and run.status is not RunStatus.FAILED:
+            raise Conflict(f"The run {run.status}: no mailbox of it failed.")
+        async with self._ledger.change(caller, "run.retried", id_) as entry:
+            retry = await self._queue_retry(
+                caller.tenant, run.import_id, RunTrigger.RETRY, run.ended, id_
+            )
+            stored = found_in(await self._store.runs.get(caller.tenant, retry), "run", retry)
+            entry.changed = stored.value.status is RunStatus.QUEUED
+            entry.detail["retry"] = retry
+        return stored, entry.changed
+
+
+def _tell(caller: Caller, run: Run, decision: Literal["approved", "discarded"]) -> None:
+    emit(RunDecided(tenant=caller.tenant, import_id=run.import_id, run=run.id, decision=decision))

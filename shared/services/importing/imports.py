@@ -1,0 +1,244 @@
+"""Imports: naming a share and the mailboxes that shall hold its contacts."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import TENANT_ROW, Listing, Store, Stored
+from shared.domain.errors import (
+    Conflict,
+    ContactSyncError,
+    FieldError,
+    InvalidInput,
+    NotFound,
+)
+from shared.domain.importing.imports import Import, ImportInput, Targets
+from shared.domain.importing.runs import RunTrigger
+from shared.domain.importing.schedule import DAY
+from shared.domain.sharing.shares import Share
+from shared.domain.tenancy.tenants import LicensePlan, Tenant
+from shared.services.changes import change, found_in, require_storable
+from shared.services.idempotency import Idempotency
+from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
+from shared.services.named_lists import NamedPage, page_by_name
+from shared.services.sharing.publications import NOT_OPEN, Publications
+from shared.services.sharing.subscribers import Consumers
+from shared.services.tenancy.ledger import Ledger
+from shared.services.tenancy.limits import MAX_IMPORTS, require_room
+
+type QueueRun = Callable[[str, str, RunTrigger, datetime], Awaitable[str]]
+type FindMailboxes = Callable[[str, Targets], Awaitable[frozenset[str]]]
+
+_log = logging.getLogger(__name__)
+_NOT_REMOVING = "removing eq false"
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedImport:
+    """A new import, its first run (None while it is paused), and the seats it will need.
+
+    The seats are None if they are not known now.
+    """
+
+    stored: Stored[Import]
+    first_run: str | None
+    seats: SeatsOutlook | None
+
+
+class Imports:
+    """The imports of the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        ledger: Ledger,
+        publications: Publications,
+        consumers: Consumers,
+        licenses: Licenses,
+        queue_run: QueueRun,
+        find_mailboxes: FindMailboxes,
+    ) -> None:
+        """`queue_run` records and queues a run; `find_mailboxes` asks the directory."""
+        self._store = store
+        self._clock = clock
+        self._ids = Idempotency(store, clock, new_id)
+        self._ledger = ledger
+        self._publications = publications
+        self._consumers = consumers
+        self._licenses = licenses
+        self._queue_run = queue_run
+        self._find_mailboxes = find_mailboxes
+
+    async def create(
+        self, caller: Caller, wanted: ImportInput, key: str | None = None
+    ) -> CreatedImport:
+        """Create an import and queue its first run; the first import starts the trial.
+
+        One that is created paused has its first run once it is set active.
+        The same idempotency `key` again answers the same import and run.
+        Once its row is written the import runs: should the worker die before its first run is
+        queued, the daily timer starts it. Raises `InvalidInput` if the share is not open to the
+        tenant, `PremiumNeeded` for its schedule, `Conflict` if there are too many imports.
+        """
+        share, publisher = await self.require_open(caller, wanted.share_id)
+        _require_premium(await self._licenses.plan(caller), wanted)
+        try:
+            seats: SeatsOutlook | None = await self.outlook(caller, wanted.targets)
+        except ContactSyncError as error:
+            _log.info("the targets cannot be counted now: %s", error)
+            seats = None
+        now = self._clock()
+        import_ = Import(
+            **{name: getattr(wanted, name) for name in ImportInput.model_fields},
+            id=await self._ids.id_for(caller.tenant, "import", key, wanted),
+            created=now,
+            changed=now,
+        )
+        require_storable(import_)
+        stored = await self._insert(caller, import_)
+        expected = seats.mailboxes if seats is not None else 0
+        await self._consumers.note(publisher, share.id, caller.tenant, import_.id, expected)
+        run = await self._queue_first(caller, stored.value) if stored.value.active else None
+        return CreatedImport(stored, run, seats)
+
+    async def outlook(self, caller: Caller, targets: Targets) -> SeatsOutlook:
+        """How many seats an import of these targets takes.
+
+        Raises `PassingError` or `NeedsAdmin` if the directory cannot tell.
+        """
+        mailboxes = await self._find_mailboxes(caller.tenant, targets)
+        return await self._licenses.outlook(caller, mailboxes)
+
+    async def require_open(self, caller: Caller, share_id: str) -> tuple[Share, str]:
+        """The share that an import names, and its publisher.
+
+        Raises `InvalidInput` if it is not open to the tenant; all refusals sound the same.
+        """
+        try:
+            return await self._publications.open_to(caller, share_id)
+        except NotFound as error:
+            raise InvalidInput(
+                "The share cannot be imported.", (FieldError("shareId", NOT_OPEN),)
+            ) from error
+
+    async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Import]:
+        """Some of the tenant's imports, by id; not those whose removal is under way."""
+        return await self._store.imports.page(
+            caller.tenant, size=size, token=token, where=_NOT_REMOVING
+        )
+
+    async def search(
+        self, caller: Caller, text: str, size: int, token: str | None
+    ) -> NamedPage[Import]:
+        """Some of the tenant's imports with `text` in their names ('' for all), by name."""
+        return await page_by_name(
+            self._store.imports, caller.tenant, text, size, token, _NOT_REMOVING
+        )
+
+    async def read(self, caller: Caller, id_: str) -> Stored[Import]:
+        """One import; `NotFound` if the tenant has none of this id."""
+        stored = await self._store.imports.get(caller.tenant, id_)
+        if stored is not None and stored.value.removing:
+            stored = None
+        return found_in(stored, "import", id_)
+
+    async def change(
+        self,
+        caller: Caller,
+        id_: str,
+        patch: Callable[[ImportInput], ImportInput],
+        if_match: str | None,
+    ) -> Stored[Import]:
+        """Change an import; it takes effect with its next run.
+
+        Set active for the first time, it has its first run at once.
+        """
+        plan = await self._licenses.plan(caller)
+        paused = False
+
+        def changed_by(import_: Import) -> Import:
+            nonlocal paused
+            paused = not import_.active
+            wanted = patch(import_)
+            if wanted.share_id != import_.share_id:
+                words = "an import names one share for its whole life; create another import"
+                raise InvalidInput("The share cannot be changed.", (FieldError("shareId", words),))
+            if wanted.schedule != import_.schedule:
+                _require_premium(plan, wanted)
+            given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
+            return import_.model_copy(update={**given, "changed": self._clock()})
+
+        async with self._ledger.change(caller, "import.changed", id_):
+            stored = await self._change(caller, id_, changed_by, if_match)
+        if paused and stored.value.active and stored.value.last_run is None:
+            await self._queue_first(caller, stored.value)
+        return stored
+
+    async def remove(self, caller: Caller, id_: str, if_match: str | None) -> str:
+        """Delete an import and answer the run that removes its contacts.
+
+        It is marked first; should the worker die then, the daily timer starts the removal.
+        """
+        now = self._clock()
+        mark = {"removing": True, "changed": now}
+        async with self._ledger.change(caller, "import.removed", id_):
+            await self._change(caller, id_, lambda i: i.model_copy(update=mark), if_match)
+        return await self._queue_run(caller.tenant, id_, RunTrigger.REMOVAL, now)
+
+    async def _queue_first(self, caller: Caller, import_: Import) -> str:
+        return await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, import_.created)
+
+    async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
+        imports = self._store.imports
+        known = await imports.get(caller.tenant, import_.id)
+        if known is None:
+            count = await imports.count(caller.tenant, _NOT_REMOVING)
+            require_room(count, MAX_IMPORTS, "import")
+            await self._start_trial(caller, import_.created)
+            share = import_.share_id
+            async with self._ledger.change(
+                caller, "import.created", import_.id, share=share
+            ) as entry:
+                try:
+                    return await imports.insert(caller.tenant, import_.id, import_)
+                except Conflict:
+                    entry.changed = False
+            known = await imports.get(caller.tenant, import_.id)
+        if known is None or known.value.removing:
+            message = "The import of this Idempotency-Key was deleted: use a new key."
+            raise Conflict(message)
+        return known
+
+    async def _change(
+        self, caller: Caller, id_: str, apply: Callable[[Import], Import], if_match: str | None
+    ) -> Stored[Import]:
+        def applied(import_: Import) -> Import:
+            if import_.removing:
+                found_in(None, "import", id_)
+            return apply(import_)
+
+        return await change(
+            self._store.imports, caller.tenant, id_, applied, kind="import", if_match=if_match
+        )
+
+    async def _start_trial(self, caller: Caller, now: datetime) -> None:
+        def started(tenant: Tenant) -> Tenant:
+            if tenant.trial_started is not None:
+                entry.changed = False
+                return tenant
+            return tenant.model_copy(update={"trial_started": now})
+
+        known = await self._store.tenants.get(caller.tenant, TENANT_ROW)
+        if known is not None and known.value.trial_started is not None:
+            return
+        async with self._ledger.change(caller, "trial.started", caller.tenant) as entry:
+            await change(self._store.tenants, caller.tenant, TENANT_ROW, started, kind="tenant")
+
+
+def _require_premium(plan: LicensePlan, wanted: ImportInput) -> None:
+    if plan is LicensePlan.STANDARD and wanted.schedule.every_hours < DAY:
+        raise PremiumNeeded("An import that runs more than once a day")

@@ -1,0 +1,187 @@
+"""Runs as an admin sees them: what happened, mailbox by mailbox, and starting one on demand."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Listing, Store, Stored, results_of
+from shared.domain.errors import ContactSyncError
+from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
+from shared.domain.importing.schedule import before_day, newest_first
+from shared.domain.tenancy.tenants import LicensePlan
+from shared.services.changes import found_in
+from shared.services.importing.imports import Imports, QueueRun
+from shared.services.licensing.licenses import Licenses, PremiumNeeded
+
+_log = logging.getLogger(__name__)
+_UNDER_WAY_FOR: Final = timedelta(days=2)
+_MOST_UNDER_WAY: Final = 500
+type Addresses = Callable[[str, Sequence[str]], Awaitable[dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPage:
+    """Some results of a run, with the mail address of each mailbox as the directory has it now."""
+
+    listing: Listing[Result]
+    addresses: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: mailboxes done of all, how many a second, and the time left, if known."""
+
+    done: int
+    total: int
+    rate: float
+    left: timedelta | None
+
+
+class Runs:
+    """The runs of the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        imports: Imports,
+        licenses: Licenses,
+        queue_run: QueueRun,
+        addresses: Addresses,
+    ) -> None:
+        """`addresses` asks the directory: results hold ids only."""
+        self._store = store
+        self._clock = clock
+        self._imports = imports
+        self._licenses = licenses
+        self._queue_run = queue_run
+        self._addresses = addresses
+
+    async def page(
+        self,
+        caller: Caller,
+        size: int,
+        token: str | None,
+        import_id: str | None = None,
+        status: RunStatus | None = None,
+        since: date | None = None,
+    ) -> Listing[Run]:
+        """Some of the tenant's runs, newest first; those `since` a day (UTC) if one is given.
+
+        Runs of an import or status that are rare are looked for among all: name a day then.
+        """
+        wanted = {"importId": import_id, "status": str(status) if status else None}
+        given = {name: value for name, value in wanted.items() if value}
+        where = [f"{name} eq @{name}" for name in given]
+        if since is not None:
+            where.append("RowKey lt @since")
+            given["since"] = before_day(since)
+        return await self._store.runs.page(
+            caller.tenant, size=size, token=token, where=" and ".join(where), parameters=given
+        )
+
+    async def of_import(
+        self, caller: Caller, import_id: str, size: int, token: str | None
+    ) -> Listing[Run]:
+        """Some runs of one import, newest first; `NotFound` if there is no such import."""
+        await self._imports.read(caller, import_id)
+        return await self.page(caller, size, token, import_id)
+
+    async def read(self, caller: Caller, id_: str) -> Stored[Run]:
+        """One run; `NotFound` if the tenant has none of this id."""
+        return found_in(await self._store.runs.get(caller.tenant, id_), "run", id_)
+
+    async def results(
+        self, caller: Caller, id_: str, size: int, token: str | None, outcome: Outcome | None
+    ) -> ResultPage:
+        """Some results of a run, by mailbox."""
+        await self.read(caller, id_)
+        listing = await self._store.results.page(
+            results_of(caller.tenant, id_),
+            size=size,
+            token=token,
+            where="outcome eq @outcome" if outcome else "",
+            parameters={"outcome": str(outcome)} if outcome else None,
+        )
+        return await self._addressed(caller, id_, listing)
+
+    async def results_of(
+        self,
+        caller: Caller,
+        id_: str,
+        mailboxes: Sequence[str],
+        outcome: Outcome | None = None,
+    ) -> ResultPage:
+        """The results of a run in some mailboxes (a few), read by their keys."""
+        await self.read(caller, id_)
+        found = await self._store.results.read_many(results_of(caller.tenant, id_), mailboxes)
+        items = tuple(r for r in found if outcome in {None, r.value.outcome})
+        return await self._addressed(caller, id_, Listing(items, None))
+
+    async def _addressed(self, caller: Caller, id_: str, listing: Listing[Result]) -> ResultPage:
+        mailboxes = [stored.value.mailbox for stored in listing.items]
+        try:
+            addresses = await self._addresses(caller.tenant, mailboxes) if mailboxes else {}
+        except ContactSyncError as error:
+            _log.warning("addresses for run %s cannot be read: %s", id_, error)
+            addresses = {}
+        return ResultPage(listing, addresses)
+
+    async def progress(self, caller: Caller, run: Run) -> Progress | None:
+        """How far a run under way is; None before it knows its mailboxes, and once it has ended.
+
+        It counts the results by their keys, 1,000 a request, since no run counts itself.
+        """
+        if run.status.ended or run.started is None or not run.mailboxes.total:
+            return None
+        done = await self._store.results.count(results_of(caller.tenant, run.id))
+        total = run.mailboxes.total
+        if run.approved:
+            # Most of its results are older than its second start: they say nothing of its rate.
+            return Progress(min(done, total), total, 0.0, None)
+        seconds = max((self._clock() - run.started).total_seconds(), 1.0)
+        left = total - done
+        return Progress(
+            min(done, total),
+            total,
+            done / seconds,
+            timedelta(seconds=left * seconds / done) if done else None,
+        )
+
+    async def request(self, caller: Caller, import_id: str) -> tuple[Stored[Run], bool]:
+        """Start a run now; answers it, and whether it is new (else one was under way).
+
+        Raises `PremiumNeeded` for the standard plan.
+        """
+        await self._imports.read(caller, import_id)
+        if await self._licenses.plan(caller) is LicensePlan.STANDARD:
+            raise PremiumNeeded("A run on demand")
+        for stored in await self.under_way(caller, import_id):
+            return stored, False
+        now = self._clock()
+        run = await self._queue_run(caller.tenant, import_id, RunTrigger.REQUEST, now)
+        return await self.read(caller, run), True
+
+    async def under_way(self, caller: Caller, import_id: str | None = None) -> list[Stored[Run]]:
+        """The runs, of one import or of all, that are queued or running, newest first.
+
+        A scheduled run sorts by its day, so the one under way need not be the first.
+        """
+        given = {"r": newest_first(self._clock() - _UNDER_WAY_FOR)}
+        where = "RowKey lt @r"
+        if import_id is not None:
+            given["i"] = import_id
+            where += " and importId eq @i"
+        found: list[Stored[Run]] = []
+        for status in (RunStatus.RUNNING, RunStatus.QUEUED):
+            listing = await self._store.runs.page(
+                caller.tenant,
+                size=_MOST_UNDER_WAY,
+                where=f"{where} and status eq @s",
+                parameters={**given, "s": str(status)},
+            )
+            found += listing.items
+        return sorted(found, key=lambda stored: stored.value.id)

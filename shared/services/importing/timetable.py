@@ -1,0 +1,87 @@
+"""What the clock starts: the day's run of every import, premium's runs in between.
+
+The imports of a tenant that is disconnected rest; whether it is still so is asked once a day.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from shared.adapters.storage.records import TENANT_ROW, Store
+from shared.domain.importing.imports import Import
+from shared.domain.importing.runs import RunTrigger
+from shared.domain.importing.schedule import DAY, hours_in_force
+from shared.domain.tenancy.licensing import Terms, plan_at
+from shared.domain.tenancy.tenants import TenantStatus
+from shared.services.importing.run_queue import RunQueue
+from shared.services.tenancy.tenants import Tenants
+
+
+class Timetable:
+    """Starts the scheduled runs of all tenants; every call is harmless to repeat."""
+
+    def __init__(
+        self,
+        store: Store,
+        runs: RunQueue,
+        tenants: Tenants,
+        terms: Terms,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Work on these."""
+        self._store = store
+        self._runs = runs
+        self._tenants = tenants
+        self._terms = terms
+        self._clock = clock
+
+    async def start_daily(self) -> int:
+        """Queue today's run of every active import that does not rest; answer how many."""
+        started, now = 0, self._clock()
+        resting = await self._resting(ask=True)
+        async for tenant, stored in self._store.imports.everywhere():
+            import_ = stored.value
+            if import_.removing:
+                await self._remove_at_last(tenant, import_)
+            elif import_.active and tenant not in resting:
+                await self._queue(tenant, import_, now, await self._hours(tenant, import_, now))
+                started += 1
+        return started
+
+    async def start_hourly(self) -> int:
+        """Queue the runs that are due of imports that run more than once a day."""
+        started, now = 0, self._clock()
+        resting = await self._resting(ask=False)
+        async for tenant, stored in self._store.imports.everywhere("everyHours lt 24"):
+            import_ = stored.value
+            if import_.removing or not import_.active or tenant in resting:
+                continue
+            hours = await self._hours(tenant, import_, now)
+            if hours < DAY:
+                await self._queue(tenant, import_, now, hours)
+                started += 1
+        return started
+
+    async def _queue(self, tenant: str, import_: Import, now: datetime, hours: int) -> None:
+        await self._runs.queue(tenant, import_.id, RunTrigger.SCHEDULE, now, every_hours=hours)
+
+    async def _hours(self, tenant: str, import_: Import, now: datetime) -> int:
+        """Every how many hours an import runs: as it says, if the tenant's plan allows it."""
+        wanted = import_.schedule.every_hours
+        if wanted >= DAY:
+            return DAY
+        stored = await self._store.tenants.get(tenant, TENANT_ROW)
+        plan = plan_at(stored.value, now, self._terms) if stored is not None else None
+        return hours_in_force(wanted, plan)
+
+    async def _resting(self, *, ask: bool) -> set[str]:
+        """The tenants whose imports rest, `ask`ing Entra ID first whether they came back."""
+        where, parameters = "status eq @status", {"status": str(TenantStatus.DISCONNECTED)}
+        gone = [tenant async for tenant, _ in self._store.tenants.everywhere(where, parameters)]
+        return {tenant for tenant in gone if not (ask and await self._tenants.came_back(tenant))}
+
+    async def _remove_at_last(self, tenant: str, import_: Import) -> None:
+        """Ask again for a removal run that may have been lost; for a new one if it failed."""
+        run = await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
+        stored = await self._store.runs.get(tenant, run)
+        if stored is not None and stored.value.status.ended:
+            await self._runs.queue(tenant, import_.id, RunTrigger.SCHEDULE, self._clock())

@@ -1,0 +1,1 @@
+"""Read-only views for admins: overview, search, previews, history and files of results."""

@@ -1,0 +1,244 @@
+"""Finding a person or a mailbox: where it is, why not, and its rows in long lists.
+
+A text is resolved to users by the directory, and rows are then read by their keys, so that it takes
+as long for ten mailboxes as for ten thousand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.mailbox_state import Head, MailboxStates
+from shared.adapters.storage.records import Listing, Store, Stored, few_at_once, results_of
+from shared.domain.errors import ContactSyncError, NeedsAdmin, PassingError
+from shared.domain.importing.imports import Import
+from shared.domain.importing.runs import Outcome, Result
+from shared.domain.tenancy.tenants import Seat
+from shared.services.importing.runs import ResultPage, Runs
+from shared.services.insight.previews import Explanation, Previews
+from shared.services.licensing.seats import SeatBook
+from shared.services.privacy.people import People, Whereabouts
+from shared.services.sharing.directory_search import DirectorySearch, Found, Kind
+
+_PAGES: Final = 2
+NAMED_AT_MOST: Final = 1_000
+"""So many mailboxes of a person's whereabouts have their names told: one request to Graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """An import that fills a mailbox, or did: how many contacts, and its last result there."""
+
+    import_: Import
+    contacts: int
+    run: str | None
+    result: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxView:
+    """A mailbox: who it is in the directory (None: nobody now), its seat, and what fills it.
+
+    `trouble` is why the directory cannot tell who it is.
+    """
+
+    mailbox: str
+    found: Found | None
+    seat: Seat | None
+    imports: tuple[Filling, ...]
+    trouble: ContactSyncError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a person is, or is not, among an import's contacts; `trouble` if it cannot be told now.
+
+    `trouble` is what stood in the way, such as a run that is at the mailbox.
+    """
+
+    import_: Import
+    explanation: Explanation | None
+    trouble: ContactSyncError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person: who it is in the directory, and where the contact is.
+
+    Either `whereabouts` (everywhere, with the names of what they name by id) or `explained` (in one
+    `mailbox`, for each import that fills it). `trouble` is why the directory cannot tell who it is.
+    """
+
+    person: str
+    found: Found | None
+    whereabouts: Whereabouts | None = None
+    imports: dict[str, str] = field(default_factory=dict)
+    shares: dict[str, str] = field(default_factory=dict)
+    mailboxes: dict[str, Found] = field(default_factory=dict)
+    mailbox: MailboxView | None = None
+    explained: tuple[Explained, ...] = ()
+    trouble: ContactSyncError | None = None
+
+
+class Finding:
+    """Finds people and mailboxes of the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        states: MailboxStates,
+        directory: DirectorySearch,
+        people: People,
+        previews: Previews,
+        runs: Runs,
+        seats: SeatBook,
+    ) -> None:
+        """Look in these."""
+        self._store = store
+        self._states = states
+        self._directory = directory
+        self._people = people
+        self._previews = previews
+        self._runs = runs
+        self._seats = seats
+
+    async def candidates(self, caller: Caller, text: str) -> list[Found]:
+        """The users and organisational contacts that a text may mean; 10 of each at most."""
+        return await self._directory.find(caller, text, (Kind.USER, Kind.ORG_CONTACT))
+
+    async def results(
+        self, caller: Caller, run: str, text: str, outcome: Outcome | None = None
+    ) -> ResultPage:
+        """A run's results in the mailboxes that a text may mean; `NotFound` if there is no run."""
+        mailboxes = await self._directory.mailboxes(caller, text)
+        return await self._runs.results_of(caller, run, mailboxes, outcome)
+
+    async def seats(self, caller: Caller, text: str) -> Listing[Seat]:
+        """The seats, held or waited for, of the mailboxes that a text may mean."""
+        mailboxes = await self._directory.mailboxes(caller, text)
+        found = await self._store.seats.read_many(caller.tenant, mailboxes)
+        return Listing(await self._seats.now(caller.tenant, found), None)
+
+    async def filled(self, caller: Caller, import_id: str) -> tuple[int, int]:
+        """How many mailboxes hold contacts of an import, and how many contacts these are."""
+        return await self._states.held(caller.tenant, import_id)
+
+    async def mailbox(self, caller: Caller, mailbox: str) -> MailboxView:
+        """Which imports fill a mailbox, their last results there, and its seat."""
+        named, trouble = await self._named(caller, [mailbox], Kind.USER)
+        found = named.get(mailbox)
+        id_ = found.id if found is not None else mailbox
+        return await self._mailbox(caller, id_, found, trouble)
+
+    async def who(self, caller: Caller, person: str) -> PersonView:
+        """Who a person is, and since when kept out; where the contact is takes `person` to tell."""
+        id_ = _object_id(person)
+        called, trouble = await self._named(caller, [id_])
+        whereabouts = Whereabouts(person, await self._people.kept_out_since(caller, person))
+        return PersonView(person, called.get(id_), whereabouts, trouble=trouble)
+
+    async def person(self, caller: Caller, person: str, mailbox: str | None = None) -> PersonView:
+        """Where a person's contact is: everywhere, or in one mailbox with the reason if not there.
+
+        Everywhere takes as long as reading the state of each mailbox, and each share of the
+        tenant; in one mailbox it takes a look into it for each import that fills it. `person` is
+        an object id, or a key of a result.
+        """
+        id_ = _object_id(person)
+        called, trouble = await self._named(caller, [id_])
+        found = called.get(id_)
+        if mailbox is not None:
+            view = await self.mailbox(caller, mailbox)
+            explained = [
+                await self._explained(caller, filling.import_, view.mailbox, person)
+                for filling in view.imports
+            ]
+            return PersonView(
+                person, found, mailbox=view, explained=tuple(explained), trouble=trouble
+            )
+        whereabouts = await self._people.find(caller, person)
+        places, publications = whereabouts.places, whereabouts.publications
+        boxes = dict.fromkeys(box for place in places for box in place.mailboxes)
+        named = [
+            *(p.share for p in publications),
+            *(o.share for o in whereabouts.left_out),
+            *whereabouts.unknown,
+        ]
+        imports = await self._imports(caller, [place.import_id for place in places])
+        shares = await self._store.shares.read_many(caller.tenant, named)
+        some, silent = await self._named(caller, islice(boxes, NAMED_AT_MOST), Kind.USER)
+        return PersonView(
+            person,
+            found,
+            whereabouts,
+            imports={stored.value.id: stored.value.name for stored in imports},
+            shares={stored.value.id: stored.value.name for stored in shares},
+            mailboxes=some,
+            trouble=trouble or silent,
+        )
+
+    async def _named(
+        self, caller: Caller, ids: Iterable[str], *kinds: Kind
+    ) -> tuple[dict[str, Found], ContactSyncError | None]:
+        """What the directory calls these, or why it cannot tell: all else is known without it."""
+        try:
+            return await self._directory.name(caller, ids, kinds or tuple(Kind)), None
+        except (PassingError, NeedsAdmin) as error:
+            return {}, error
+
+    async def _mailbox(
+        self,
+        caller: Caller,
+        mailbox: str,
+        found: Found | None,
+        trouble: ContactSyncError | None,
+    ) -> MailboxView:
+        tenant = caller.tenant
+        stored = await self._store.seats.get(tenant, mailbox)
+        seats = await self._seats.now(tenant, [stored]) if stored is not None else ()
+        seat = seats[0].value if seats else None
+        rows, _ = await self._store.imports.glance(tenant, (), pages=_PAGES)
+
+        async def head(import_id: str) -> Stored[Head] | None:
+            return await self._states.read(tenant, import_id, mailbox)
+
+        ids = [row.row for row in rows]
+        heads = dict(zip(ids, await few_at_once(head, ids), strict=True))
+        wanted = set(seat.imports if seat is not None else ())
+        filling = [id_ for id_ in ids if heads[id_] is not None or id_ in wanted]
+        fillings = [
+            await self._filling(tenant, i.value, heads[i.value.id], mailbox)
+            for i in await self._imports(caller, filling)
+        ]
+        return MailboxView(mailbox, found, seat, tuple(fillings), trouble)
+
+    async def _filling(
+        self, tenant: str, import_: Import, stored: Stored[Head] | None, mailbox: str
+    ) -> Filling:
+        head = stored.value if stored is not None else Head()
+        if import_.last_run is not None:
+            run = results_of(tenant, import_.last_run)
+            result = await self._store.results.get(run, mailbox)
+            if result is not None:
+                return Filling(import_, head.contacts, import_.last_run, result.value)
+        return Filling(import_, head.contacts, head.last_run, head.result)
+
+    async def _imports(self, caller: Caller, ids: list[str]) -> list[Stored[Import]]:
+        found = await self._store.imports.read_many(caller.tenant, ids)
+        return sorted(found, key=lambda i: (i.value.name.casefold(), i.value.id))
+
+    async def _explained(
+        self, caller: Caller, import_: Import, mailbox: str, person: str
+    ) -> Explained:
+        try:
+            told = await self._previews.explain(caller, import_.id, mailbox, person)
+        except ContactSyncError as error:
+            return Explained(import_, None, error)
+        return Explained(import_, told)
+
+
+def _object_id(person: str) -> str:
+    """The directory's id of a person, who may be named by a key of a result."""
+    return person.partition("-")[2] if person[:2] in {"u-", "o-", "g-"} else person

@@ -1,0 +1,199 @@
+"""The start page: how the tenant, its imports and its seats are, and what needs an admin.
+
+Nothing is read for each mailbox. With any number of mailboxes, and 500 imports, these are some ten
+requests to storage, and up to 100 more for runs that are not among the latest 1,000.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Store, few_at_once
+from shared.adapters.storage.tables import Row
+from shared.domain.importing.runs import Run, RunStatus, RunTrigger
+from shared.domain.importing.schedule import before_day, hours_in_force, next_due
+from shared.domain.reasons import Reason
+from shared.domain.tenancy.attention import Attention, ImportGlance, RunGlance, SeatsNow, attention
+from shared.domain.tenancy.tenants import LicensePlan, Tenant, TenantStatus
+from shared.services.licensing.licenses import License, Licenses
+from shared.services.tenancy.tenants import Tenants
+
+OLDER_RUNS: Final = 100
+"""At most so many runs are read one by one, of imports none of whose runs is among the latest."""
+HELD_SHOWN: Final = timedelta(days=30)
+"""For so long a held run is shown; one that held all mailboxes of an import even longer."""
+HELD_PAGES: Final = 3
+_RUN_COLUMNS: Final = (
+    "importId",
+    "trigger",
+    "status",
+    "reason",
+    "total",
+    "failed",
+    "held",
+    "ended",
+)
+_IMPORT_COLUMNS: Final = ("name", "active", "everyHours", "lastRun", "heldRun")
+_PAGES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A tenant at a glance; imports by name, runs newest first.
+
+    `missing` is how many of the mailboxes wanted now have no booked seat (within the trial they
+    are served all the same), `failing` how many failed in the last run of each import.
+    """
+
+    tenant: Tenant
+    license: License
+    missing: int
+    shares: int
+    imports: tuple[ImportGlance, ...]
+    running: tuple[RunGlance, ...]
+    held: tuple[RunGlance, ...]
+    failing: int
+    attention: tuple[Attention, ...]
+
+
+class Overviews:
+    """The overview of the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        tenants: Tenants,
+        licenses: Licenses,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Look at these."""
+        self._store = store
+        self._tenants = tenants
+        self._licenses = licenses
+        self._clock = clock
+
+    async def read(self, caller: Caller) -> Overview:
+        """The tenant's state now; as `Tenants.known` for one that calls the first time."""
+        tenant, now = (await self._tenants.known(caller)).value, self._clock()
+        stored, shares, (rows, _), (latest, _), (held, _) = await asyncio.gather(
+            self._licenses.read(caller),
+            self._store.shares.count(tenant.id),
+            self._store.imports.glance(
+                tenant.id, _IMPORT_COLUMNS, pages=_PAGES, where="removing eq false"
+            ),
+            self._store.runs.glance(tenant.id, _RUN_COLUMNS, pages=1),
+            self._store.runs.glance(
+                tenant.id,
+                _RUN_COLUMNS,
+                pages=HELD_PAGES,
+                where="RowKey lt @since and status eq 'held'",
+                parameters={"since": before_day(now.date() - HELD_SHOWN)},
+            ),
+        )
+        license_ = stored.value
+        runs = {row.row: _glance(row) for row in (*latest, *held)}
+        for run in await self._older(tenant.id, rows, runs.values()):
+            runs[run.id] = run
+        imports = sorted(
+            _imports(rows, runs.values(), tenant, license_.plan, now),
+            key=lambda i: (i.name.casefold(), i.id),
+        )
+        missing = max(0, license_.used + license_.waiting - license_.booked)
+        seats = SeatsNow(license_.waiting, missing, license_.trial_ends)
+        return Overview(
+            tenant=tenant,
+            license=license_,
+            missing=missing,
+            shares=shares,
+            imports=tuple(imports),
+            running=_newest(import_.running for import_ in imports),
+            held=_newest(run for import_ in imports for run in import_.held),
+            failing=sum(import_.last.failed for import_ in imports if import_.last),
+            attention=attention(tenant, imports, seats, now),
+        )
+
+    async def _older(
+        self, tenant: str, imports: list[Row], latest: Collection[RunGlance]
+    ) -> list[RunGlance]:
+        """The last and held runs of imports that are not among the latest of the tenant."""
+        known, recent = {run.id for run in latest}, {run.import_id for run in latest}
+        wanted: set[str] = set()
+        for row in imports:
+            held, last = row.columns.get("heldRun"), row.columns.get("lastRun")
+            wanted |= {str(held)} if held else set()
+            wanted |= {str(last)} if last and row.row not in recent else set()
+
+        async def read(id_: str) -> Run | None:
+            stored = await self._store.runs.get(tenant, id_)
+            return stored.value if stored is not None else None
+
+        found = await few_at_once(read, sorted(wanted - known)[:OLDER_RUNS])
+        return [_glance_of(run) for run in found if run is not None]
+
+
+def _imports(
+    rows: Iterable[Row],
+    runs: Iterable[RunGlance],
+    tenant: Tenant,
+    plan: LicensePlan,
+    now: datetime,
+) -> Iterable[ImportGlance]:
+    by_import: dict[str, list[RunGlance]] = {}
+    for run in sorted(runs, key=lambda run: run.id):
+        by_import.setdefault(run.import_id, []).append(run)
+    for row in rows:
+        of_import, columns = by_import.get(row.row, []), row.columns
+        hours, active = hours_in_force(int(columns["everyHours"]), plan), bool(columns["active"])
+        due = active and tenant.status is TenantStatus.CONNECTED
+        yield ImportGlance(
+            id=row.row,
+            name=str(columns.get("name", "")),
+            active=active,
+            every_hours=hours,
+            last=next((run for run in of_import if run.status.ended), None),
+            running=next((run for run in of_import if not run.status.ended), None),
+            held=tuple(run for run in of_import if run.status is RunStatus.HELD),
+            next_run=next_due(now, hours) if due else None,
+            mailboxes=next((run.total for run in of_import if _went_through_all(run)), None),
+        )
+
+
+def _went_through_all(run: RunGlance) -> bool:
+    return run.status.ended and run.trigger is not RunTrigger.RETRY
+
+
+def _newest(runs: Iterable[RunGlance | None]) -> tuple[RunGlance, ...]:
+    return tuple(sorted((run for run in runs if run is not None), key=lambda run: run.id))
+
+
+def _glance(row: Row) -> RunGlance:
+    columns: Any = row.columns
+    reason = str(columns.get("reason") or "")
+    return RunGlance(
+        id=row.row,
+        import_id=str(columns["importId"]),
+        trigger=RunTrigger(columns["trigger"]),
+        status=RunStatus(columns["status"]),
+        reason=Reason(reason) if reason else None,
+        total=int(columns.get("total", 0)),
+        failed=int(columns.get("failed", 0)),
+        held=int(columns.get("held", 0)),
+        ended=columns.get("ended"),
+    )
+
+
+def _glance_of(run: Run) -> RunGlance:
+    return RunGlance(
+        run.id,
+        run.import_id,
+        run.trigger,
+        run.status,
+        run.reason,
+        run.mailboxes.total,
+        run.mailboxes.failed,
+        run.mailboxes.held,
+        run.ended,
+    )

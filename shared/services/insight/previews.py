@@ -1,0 +1,287 @@
+"""Looking before leaping: whom a share holds, what an import would do, why somebody is not there.
+
+Nothing is written, but for the lease on a mailbox that is looked into, since looking counts against
+its limits too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.graph.mailbox import FolderGoneError
+from shared.adapters.graph.transport import Graph, Meter
+from shared.adapters.storage.records import Store, results_of
+from shared.adapters.storage.snapshots import Desired
+from shared.domain.contacts.explanation import Facts, why_absent
+from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.plan import Create, Delete, Plan, Update
+from shared.domain.errors import FieldError, InvalidInput, NeedsAdmin, Refused
+from shared.domain.importing.imports import Import, ImportInput
+from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result
+from shared.domain.reasons import Reason
+from shared.domain.sharing.shares import ShareInput
+from shared.services.importing.imports import Imports
+from shared.services.importing.targets import TargetMailboxes, resolve_targets
+from shared.services.privacy.suppressions import keys_of
+from shared.services.sharing.publications import Publications
+from shared.services.sharing.resolution import Resolution
+from shared.services.sharing.shares import Shares
+from shared.services.sync.mailbox_planning import Planned, plan_mailbox, since_last_time
+from shared.services.sync.mailbox_work import MailboxWork, counts_of
+from shared.services.sync.mailboxes import Mailboxes
+
+type Change = Create | Update | Delete
+
+SAMPLE: Final = 50
+_DRAFT: Final = "draft"
+"""The id of an import that has none yet; no mailbox has contacts of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharePreview:
+    """How many contacts a share holds now, the first by name, and everybody left out."""
+
+    count: int
+    sample: tuple[Contact, ...]
+    omissions: tuple[Omission, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One change of a preview; the name is the share's, of who is no longer in it the mailbox's.
+
+    It is null for a contact that is not in the mailbox any more.
+    """
+
+    action: str
+    key: str
+    display_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPreview:
+    """What the next run would do in a mailbox; `held` is why it would ask first."""
+
+    mailbox: str
+    planned: ContactCounts
+    held: Reason | None
+    changes: tuple[PlannedChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether a person is published and in a mailbox; `reason` if not both."""
+
+    person: str
+    mailbox: str
+    published: bool
+    present: bool
+    reason: Reason | None
+    last_run: str | None = None
+    rejected: str | None = None
+
+
+class Previews:
+    """Previews for the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        graph: Graph,
+        shares: Shares,
+        imports: Imports,
+        publications: Publications,
+        mailboxes: Mailboxes,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Look at these."""
+        self._store = store
+        self._graph = graph
+        self._shares = shares
+        self._imports = imports
+        self._publications = publications
+        self._mailboxes = mailboxes
+        self._clock = clock
+
+    async def share(self, caller: Caller, id_: str) -> SharePreview:
+        """Resolve a share of the tenant's own as a run would.
+
+        Raises `NeedsAdmin` or `PassingError` if a run could not read it either.
+        """
+        share = (await self._shares.read(caller, id_)).value
+        return _preview(
+            await self._publications.resolve(caller.tenant, share, caller.tenant, Meter())
+        )
+
+    async def share_draft(self, caller: Caller, wanted: ShareInput) -> SharePreview:
+        """The same for a share that is not saved yet."""
+        return _preview(await self._publications.draft(caller, wanted))
+
+    async def plan(self, caller: Caller, import_id: str, mailbox: str) -> ImportPreview:
+        """Plan what the next run would do in one of the import's mailboxes.
+
+        Raises `InvalidInput` if the import does not aim at it, `Busy` while a run is at it.
+        """
+        import_ = (await self._imports.read(caller, import_id)).value
+        return await self._plan(caller, import_, mailbox, await self._resolved(caller, import_))
+
+    async def plan_draft(self, caller: Caller, wanted: ImportInput, mailbox: str) -> ImportPreview:
+        """Plan what the first run of an import that is not created yet would do in a mailbox.
+
+        Raises `InvalidInput` if its share is not open to the tenant, and as `plan` does.
+        """
+        share, publisher = await self._imports.require_open(caller, wanted.share_id)
+        found = await self._publications.resolve(caller.tenant, share, publisher, Meter())
+        given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
+        now = self._clock()
+        draft = Import(**given, id=_DRAFT, created=now, changed=now)
+        return await self._plan(caller, draft, mailbox, found)
+
+    async def explain(
+        self, caller: Caller, import_id: str, mailbox: str, person: str
+    ) -> Explanation:
+        """Say whether a person (an object id, or a key of a result) is in a mailbox, and why not.
+
+        Raises `Busy` while a run is at the mailbox.
+        """
+        import_ = (await self._imports.read(caller, import_id)).value
+        resolution = await self._resolved(caller, import_)
+        targets = await self._targets(caller, import_)
+        keys = keys_of(person)
+        key = next((k for k in keys if resolution and k in resolution.contacts), keys[0])
+        work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
+        present, refused = False, None
+        if mailbox in targets.mailboxes or work.etag is not None:
+            work = await self._mailboxes.leased(caller.tenant, import_id, mailbox)
+            try:
+                present = await self._present(work, keys)
+            except NeedsAdmin as error:
+                refused = error.reason
+        known = (await work.known()).get(key)
+        result = work.head.result
+        if import_.last_run is not None:
+            run = results_of(caller.tenant, import_.last_run)
+            stored = await self._store.results.get(run, mailbox)
+            result = stored.value if stored is not None else result
+        rejected = next((r.code for r in work.head.rejected if r.key == key), None)
+        facts = Facts(
+            withdrawn=resolution is None,
+            published=resolution is not None and key in resolution.contacts,
+            omission=resolution.why_omitted(person) if resolution is not None else None,
+            present=present,
+            target=mailbox in targets.mailboxes,
+            left_out=targets.left_out.get(mailbox),
+            result=refused or _ill(result),
+            rejected=rejected is not None,
+            deleted_by_user=known is not None and not known.id,
+        )
+        return Explanation(
+            person,
+            mailbox,
+            facts.published,
+            present,
+            why_absent(facts),
+            import_.last_run,
+            rejected,
+        )
+
+    async def _plan(
+        self, caller: Caller, import_: Import, mailbox: str, found: Resolution | None
+    ) -> ImportPreview:
+        targets = await self._targets(caller, import_)
+        if mailbox not in targets.mailboxes:
+            reason = targets.left_out.get(mailbox, Reason.NOT_A_TARGET)
+            raise InvalidInput(
+                "The mailbox cannot be previewed.", (FieldError("mailbox", reason.remedy),)
+            )
+        desired = found.contacts if found is not None else {}
+        work = await self._mailboxes.leased(caller.tenant, import_.id, mailbox)
+        try:
+            planned = await _planned(work, import_, desired)
+            shown = _shown(planned.plan)
+            gone = [o.id for o in shown if isinstance(o, Delete)]
+            names = await work.mailbox.names(gone)
+        finally:
+            await work.release()
+        changes = (PlannedChange(_action(o), o.key, _called(o, desired, names)) for o in shown)
+        return ImportPreview(mailbox, counts_of(planned.plan), planned.objection, tuple(changes))
+
+    async def _present(self, work: MailboxWork, keys: tuple[str, ...]) -> bool:
+        head = work.head
+        try:
+            folder = head.folder or (await work.mailbox.find_folder() if head.own_folder else None)
+            if folder is None and head.own_folder:
+                return False
+            work.mailbox.in_folder(folder if head.own_folder else None)
+            return bool(await work.mailbox.find(keys))
+        except Refused as error:
+            if error.status == 404:
+                return False
+            raise
+        finally:
+            await work.release()
+
+    async def _resolved(self, caller: Caller, import_: Import) -> Resolution | None:
+        share, publisher = await self._publications.find(caller.tenant, import_.share_id)
+        if share is None:
+            return None
+        return await self._publications.resolve(caller.tenant, share, publisher, Meter())
+
+    async def _targets(self, caller: Caller, import_: Import) -> TargetMailboxes:
+        return await resolve_targets(self._graph.session(caller.tenant), import_.targets)
+
+
+def _preview(found: Resolution) -> SharePreview:
+    by_name = sorted(found.contacts.values(), key=lambda c: (_name(c).casefold(), c.key))
+    return SharePreview(
+        len(found.contacts), tuple(by_name[:SAMPLE]), tuple(found.omissions.values())
+    )
+
+
+async def _planned(work: MailboxWork, import_: Import, desired: Desired) -> Planned:
+    try:
+        delta = await since_last_time(work)
+        there = await _find_place(work, import_)
+        return await plan_mailbox(work, import_, desired, delta, empty=not there)
+    except FolderGoneError:
+        work.learn(folder=None, chunks=0)
+        return await plan_mailbox(work, import_, desired, None, empty=True)
+
+
+async def _find_place(work: MailboxWork, import_: Import) -> bool:
+    """Point at the import's folder in a mailbox without making it; say whether it is there."""
+    own = import_.destination.folder is not None
+    if work.head.folder is not None and work.head.own_folder != own:
+        # The import moves: all it has is in another place.
+        work.learn(folder=None, chunks=0)
+    folder = work.head.folder or (
+        await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
+    )
+    work.learn(folder=folder, own_folder=own)
+    work.mailbox.in_folder(folder if own else None)
+    return folder is not None
+
+
+def _ill(result: Result | None) -> Reason | None:
+    return result.reason if result and result.outcome is not Outcome.SUCCEEDED else None
+
+
+def _action(change: Change) -> str:
+    return type(change).__name__.lower()
+
+
+def _name(contact: Contact) -> str:
+    return str(contact.fields.get("displayName", ""))
+
+
+def _shown(plan: Plan) -> list[Change]:
+    """The first changes of a plan; removals come first, since they cannot be taken back."""
+    return sorted(plan.operations, key=lambda o: not isinstance(o, Delete))[:SAMPLE]
+
+
+def _called(change: Change, desired: Desired, names: Mapping[str, str]) -> str | None:
+    if isinstance(change, Delete):
+        return names.get(change.id) or None
+    return _name(desired[change.key]) if change.key in desired else None

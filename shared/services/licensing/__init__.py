@@ -1,0 +1,1 @@
+"""Licenses: booking and cancelling them, and assigning each to a mailbox."""

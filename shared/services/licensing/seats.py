@@ -1,0 +1,123 @@
+"""The seats of a tenant: who holds one, decided by the domain and written under a lease.
+
+Two runs of one tenant may want seats at the same moment; the lease sees to it that a booked seat
+is never given twice.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.adapters.storage.leases import Lease, Leases
+from shared.adapters.storage.records import SEATS_ROW, TENANT_ROW, SeatFacts, Store, Stored
+from shared.domain.errors import Busy, Conflict
+from shared.domain.tenancy.licensing import Assignment, Terms, assign, outwaited, served, settled
+from shared.domain.tenancy.tenants import Seat, Tenant
+
+_LEASED: Final = "seats"
+_LEASE: Final = timedelta(minutes=2)
+_TRIES: Final = 5
+
+
+class SeatBook:
+    """Assigns seats, one import at a time per tenant."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], terms: Terms) -> None:
+        """Keep seats in this store."""
+        self._store = store
+        self._clock = clock
+        self._terms = terms
+        self._leases = Leases(store.tables)
+
+    async def serve(self, tenant: str, import_id: str, wanted: Iterable[str]) -> Assignment:
+        """Give an import the seats of the mailboxes it wants, and take back those it had.
+
+        Raises `Busy` while another run of the tenant is at it.
+        """
+        lease = await self._lease(tenant)
+        try:
+            owner, before, now = await self._owner(tenant), await self._seats(tenant), self._clock()
+            decided = assign(owner, before.values(), import_id, frozenset(wanted), now, self._terms)
+            await self._write(tenant, before, decided.seats)
+        finally:
+            await self._leases.give_back(lease)
+        return decided
+
+    async def settle(self, tenant: str) -> None:
+        """Give and take seats as the license is now; raises `Busy` while a run is at it."""
+        lease = await self._lease(tenant)
+        try:
+            owner, before = await self._owner(tenant), await self._seats(tenant)
+            decided = settled(owner, before.values(), self._clock(), self._terms)
+            await self._write(tenant, before, decided)
+        finally:
+            await self._leases.give_back(lease)
+
+    def outwaited(self, assignment: Assignment) -> frozenset[str]:
+        """Which of the refused mailboxes lose their contacts too, as the grace time is over."""
+        return assignment.refused & outwaited(assignment.seats.values(), self._clock(), self._terms)
+
+    async def release(self, tenant: str, mailbox: str) -> None:
+        """Free the seat of a mailbox that turned out not to exist."""
+        await self._store.seats.delete(tenant, mailbox)
+        # Whoever needs to know how many are left counts anew.
+        await self._store.seat_facts.delete(tenant, SEATS_ROW)
+
+    async def wanted(self, tenant: str) -> int:
+        """How many mailboxes want a seat; kept, so that nobody has to read a row for each."""
+        known = await self._store.seat_facts.get(tenant, SEATS_ROW)
+        if known is not None:
+            return known.value.wanted
+        count = await self._store.seats.count(tenant)
+        # A run that has written its own number since knows better.
+        with suppress(Conflict):
+            await self._store.seat_facts.insert(tenant, SEATS_ROW, SeatFacts(wanted=count))
+        return count
+
+    async def now(self, tenant: str, some: Sequence[Stored[Seat]]) -> tuple[Stored[Seat], ...]:
+        """Some seats as the license gives them now; nothing is written.
+
+        What is stored is as of the last run, and the trial may have ended since. All seats are read
+        only if some mailboxes wait.
+        """
+        owner, now = await self._owner(tenant), self._clock()
+        wanted = await self.wanted(tenant)
+        if all(s.value.waiting for s in some) or served(owner, wanted, now, self._terms) == wanted:
+            return tuple(some)
+        seats = await self._seats(tenant)
+        decided = settled(owner, seats.values(), now, self._terms)
+        return tuple(Stored(decided.get(s.value.mailbox, s.value), s.etag) for s in some)
+
+    async def _owner(self, tenant: str) -> Tenant:
+        stored = await self._store.tenants.get(tenant, TENANT_ROW)
+        return stored.value if stored else Tenant(id=tenant, joined=self._clock())
+
+    async def _seats(self, tenant: str) -> dict[str, Seat]:
+        return {s.value.mailbox: s.value async for s in self._store.seats.all(tenant)}
+
+    async def _write(
+        self, tenant: str, before: Mapping[str, Seat], after: Mapping[str, Seat]
+    ) -> None:
+        changed = {
+            mailbox: after.get(mailbox)
+            for mailbox in before.keys() | after.keys()
+            if before.get(mailbox) != after.get(mailbox)
+        }
+        if len(before) != len(after):
+            # Should this worker die now, the seats are counted anew.
+            await self._store.seat_facts.delete(tenant, SEATS_ROW)
+        await self._store.seats.write_many(tenant, changed)
+        facts = SeatFacts(wanted=len(after))
+        known = await self._store.seat_facts.get(tenant, SEATS_ROW)
+        if known is None or known.value != facts:
+            await self._store.seat_facts.upsert(tenant, SEATS_ROW, facts)
+
+    async def _lease(self, tenant: str) -> Lease:
+        for attempt in range(1, _TRIES):
+            try:
+                return await self._leases.take(tenant, _LEASED, self._clock(), _LEASE)
+            except Busy:
+                await asyncio.sleep(0.2 * attempt)
+        return await self._leases.take(tenant, _LEASED, self._clock(), _LEASE)

@@ -1,0 +1,1 @@
+"""Data protection: finding a person's contacts and removing them everywhere."""

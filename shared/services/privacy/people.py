@@ -1,0 +1,170 @@
+"""One person's contact: where it is, and taking it out everywhere (a data-protection request)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import batched
+from typing import Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.graph.transport import Meter
+from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.records import Store
+from shared.domain.errors import ContactSyncError
+from shared.domain.importing.runs import RunTrigger
+from shared.domain.reasons import Reason
+from shared.services.importing.run_queue import RunQueue
+from shared.services.privacy.suppressions import KeptOutPeople, keys_of
+from shared.services.sharing.publications import Publications
+from shared.services.sharing.subscribers import Consumers
+from shared.services.tenancy.ledger import Ledger
+
+_AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An import that holds a person's contact, and in which mailboxes of one's own tenant."""
+
+    import_id: str
+    mailboxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """A share that publishes a person, and the partners (by name) that import it."""
+
+    share: str
+    partners: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A share whose sources hold a person whom it does not publish, and why not."""
+
+    share: str
+    reason: Reason
+
+
+@dataclass(slots=True)
+class Whereabouts:
+    """Where a person's contact is, and which shares leave the person out, and why.
+
+    `unknown` names the shares that cannot be read now.
+    """
+
+    person: str
+    kept_out: datetime | None
+    places: list[Place] = field(default_factory=list)
+    publications: list[Publishing] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepingOut:
+    """A person kept out: since when, and the runs that take the contact out.
+
+    The `paused` imports keep what they have until they go on.
+    """
+
+    since: datetime
+    runs: tuple[str, ...]
+    paused: tuple[str, ...]
+
+
+class People:
+    """The people in a tenant's contacts, by object id or by contact key."""
+
+    def __init__(
+        self,
+        store: Store,
+        states: MailboxStates,
+        publications: Publications,
+        consumers: Consumers,
+        kept_out: KeptOutPeople,
+        runs: RunQueue,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Work on these."""
+        self._store = store
+        self._states = states
+        self._publications = publications
+        self._consumers = consumers
+        self._kept_out = kept_out
+        self._runs = runs
+        self._ledger = ledger
+        self._clock = clock
+
+    async def find(self, caller: Caller, person: str) -> Whereabouts:
+        """Where a person's contact is: by our own records, and by resolving the tenant's shares.
+
+        In a large tenant it takes as long as reading the state of each mailbox.
+        """
+        tenant = caller.tenant
+        found = Whereabouts(person, await self._kept_out.since(tenant, person))
+        keys = frozenset(keys_of(person))
+        async for stored in self._store.imports.all(tenant):
+            mailboxes = await self._holding(tenant, stored.value.id, keys)
+            if mailboxes:
+                found.places.append(Place(stored.value.id, tuple(mailboxes)))
+        async for share in self._store.shares.all(tenant):
+            consumers = await self._consumers.of(tenant, share.value.id)
+            partners = tuple(c.name for c in consumers if c.tenant != tenant)
+            try:
+                resolution = await self._publications.resolve(tenant, share.value, tenant, Meter())
+            except ContactSyncError:
+                found.unknown.append(share.value.id)
+                continue
+            if keys & resolution.contacts.keys():
+                found.publications.append(Publishing(share.value.id, partners))
+            elif reason := resolution.why_omitted(person):
+                found.left_out.append(LeftOut(share.value.id, reason))
+        return found
+
+    async def kept_out_since(self, caller: Caller, person: str) -> datetime | None:
+        """Since when a person is kept out; None for who is not."""
+        return await self._kept_out.since(caller.tenant, person)
+
+    async def keep_out(self, caller: Caller, person: str) -> KeepingOut:
+        """Remove a person's contact and keep it out everywhere.
+
+        The runs of the tenant's own imports start at once, whatever its plan; partners' imports
+        follow with their next run. A paused import changes nothing, not even this.
+        """
+        tenant = caller.tenant
+        async with self._ledger.change(caller, "person.kept-out", person) as entry:
+            entry.changed = await self._kept_out.since(tenant, person) is None
+            since = await self._kept_out.keep_out(tenant, person)
+        runs, paused = list[str](), list[str]()
+        async for stored in self._store.imports.all(tenant):
+            if stored.value.removing:
+                continue
+            if not stored.value.active:
+                paused.append(stored.value.id)
+                continue
+            runs.append(await self._runs.queue(tenant, stored.value.id, RunTrigger.REQUEST, since))
+        return KeepingOut(since, tuple(runs), tuple(paused))
+
+    async def readmit(self, caller: Caller, person: str) -> None:
+        """Let a person in again; the next runs bring the contact back. Harmless to repeat."""
+        async with self._ledger.change(caller, "person.readmitted", person) as entry:
+            entry.changed = await self._kept_out.since(caller.tenant, person) is not None
+            await self._kept_out.readmit(caller.tenant, person)
+
+    async def _holding(self, tenant: str, import_id: str, keys: frozenset[str]) -> list[str]:
+        async def holds(mailbox: str) -> bool:
+            stored = await self._states.read(tenant, import_id, mailbox)
+            if stored is None:
+                return False
+            known = await self._states.contacts(tenant, import_id, mailbox, stored.value) or {}
+            return any(key in known and known[key].id for key in keys)
+
+        found: list[str] = []
+        mailboxes = await self._states.mailboxes(tenant, import_id)
+        for chunk in batched(mailboxes, _AT_ONCE, strict=False):
+            held = await asyncio.gather(*map(holds, chunk))
+            found += [mailbox for mailbox, yes in zip(chunk, held, strict=True) if yes]
+        return sorted(found)

@@ -1,0 +1,54 @@
+"""People whom a tenant keeps out everywhere: of what it publishes, and of what it imports."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from shared.adapters.storage.records import KeptOut, Store
+from shared.domain.reasons import Reason
+from shared.services.sharing.resolution import Resolution
+
+KINDS: Final = ("u", "o", "g", "c")
+"""How keys begin: of a user, an organisational contact, a group, a hand-kept contact."""
+
+
+def keys_of(person: str) -> tuple[str, ...]:
+    """The keys that a person's contact may have, by an object id or by the key itself."""
+    if person[:2] in {f"{kind}-" for kind in KINDS}:
+        return (person.lower(),)
+    return tuple(f"{kind}-{person.lower()}" for kind in KINDS)
+
+
+class KeptOutPeople:
+    """Whom each tenant keeps out: an id and since when, and no more, as a reminder."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        """Keep them in this store."""
+        self._store = store
+        self._clock = clock
+
+    async def since(self, tenant: str, person: str) -> datetime | None:
+        """Since when a person is kept out; None if not."""
+        found = await self._store.kept_out.get(tenant, person.lower())
+        return found.value.since if found is not None else None
+
+    async def keep_out(self, tenant: str, person: str) -> datetime:
+        """Keep a person out from now on; answers since when."""
+        known = await self.since(tenant, person)
+        if known is not None:
+            return known
+        now = self._clock()
+        row = person.lower()
+        await self._store.kept_out.upsert(tenant, row, KeptOut(person=row, since=now))
+        return now
+
+    async def readmit(self, tenant: str, person: str) -> None:
+        """Let a person in again."""
+        await self._store.kept_out.delete(tenant, person.lower())
+
+    async def leave_out(self, tenant: str, resolution: Resolution) -> None:
+        """Take whom the tenant keeps out of a resolution, and say so among its omissions."""
+        async for stored in self._store.kept_out.all(tenant):
+            for key in keys_of(stored.value.person):
+                if resolution.contacts.pop(key, None) is not None:
+                    resolution.omit(stored.value.person, Reason.KEPT_OUT)

@@ -1,0 +1,1 @@
+"""Shares: publishing them, resolving them to contacts, and who imports them."""

@@ -1,0 +1,132 @@
+"""Finding people, groups and organisational contacts of one's own directory, and telling names.
+
+Whom somebody looks for, and what the directory answers, is kept nowhere and written to no log.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.graph import directory
+from shared.adapters.graph.directory_search import search
+from shared.adapters.graph.transport import Graph, GraphSession
+
+FOUND_AT_MOST: Final = 10
+"""How many of each kind are found for a text."""
+_OBJECT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Kind(StrEnum):
+    """What is looked for."""
+
+    USER = "user"
+    GROUP = "group"
+    ORG_CONTACT = "orgContact"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Somebody or something of the directory; texts are '' where the directory has none.
+
+    `detail` tells those of one name apart: a user's job and department, a contact's company.
+    """
+
+    kind: Kind
+    id: str
+    name: str
+    address: str
+    detail: str
+
+
+_FIELDS: Final = {
+    Kind.USER: "id,displayName,mail,userPrincipalName,jobTitle,department",
+    Kind.GROUP: "id,displayName,mail,description",
+    Kind.ORG_CONTACT: "id,displayName,mail,companyName,department",
+}
+_PATHS: Final = {Kind.USER: "/users", Kind.GROUP: "/groups", Kind.ORG_CONTACT: "/contacts"}
+_DETAIL: Final = {
+    Kind.USER: ("jobTitle", "department"),
+    Kind.GROUP: ("description",),
+    Kind.ORG_CONTACT: ("companyName", "department"),
+}
+_ALL: Final = tuple(Kind)
+
+
+class DirectorySearch:
+    """The directory of the caller's tenant."""
+
+    def __init__(self, graph: Graph) -> None:
+        """Ask Microsoft Graph."""
+        self._graph = graph
+
+    async def find(self, caller: Caller, text: str, kinds: Collection[Kind] = _ALL) -> list[Found]:
+        """Whom a text may mean: at most 10 of each kind, those that begin with it first.
+
+        The text is a beginning of words of a name, of an address, or an object id as a whole.
+        One HTTP request to Graph. Raises `PassingError`, `NeedsAdmin`.
+        """
+        given = text.strip()
+        if _OBJECT_ID.fullmatch(given):
+            return list((await self.name(caller, [given], kinds)).values())
+        wanted = [kind for kind in Kind if kind in kinds]
+        fields = {_PATHS[kind]: _FIELDS[kind] for kind in wanted}
+        answers = await search(self._graph.session(caller.tenant), fields, given, FOUND_AT_MOST)
+        found: list[Found] = []
+        for kind, objects in zip(wanted, answers, strict=True):
+            found += sorted((_found(kind, o) for o in objects), key=lambda f: _order(f, given))
+        return found
+
+    async def mailboxes(self, caller: Caller, text: str) -> list[str]:
+        """The ids of the users that a text may mean; an object id also of nobody that is there.
+
+        By it rows may be found of who was in the directory once.
+        """
+        given = text.strip()
+        found = [found.id for found in await self.find(caller, given, (Kind.USER,))]
+        return found or ([given.lower()] if _OBJECT_ID.fullmatch(given) else [])
+
+    async def name(
+        self, caller: Caller, ids: Iterable[str], kinds: Collection[Kind] = _ALL
+    ) -> dict[str, Found]:
+        """Who these ids are, by the ids as given; who is in no directory any more is left out.
+
+        1,000 users and 300 of each other kind go into one HTTP request; only what is not found
+        among users is looked for among groups, and so on. Raises `PassingError`, `NeedsAdmin`.
+        """
+        missing = {id_.lower(): id_ for id_ in ids}
+        session, named = self._graph.session(caller.tenant), dict[str, Found]()
+        for kind in (kind for kind in Kind if kind in kinds):
+            if not missing:
+                break
+            for object_ in (await _by_id(session, kind, missing.values())).values():
+                given = missing.pop(str(object_["id"]).lower(), None)
+                if given is not None:
+                    named[given] = _found(kind, object_)
+        return named
+
+
+async def _by_id(
+    session: GraphSession, kind: Kind, ids: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    match kind:
+        case Kind.USER:
+            return await directory.mailboxes_by_id(session, ids, _FIELDS[kind])
+        case Kind.GROUP:
+            return await directory.groups_by_id(session, ids, _FIELDS[kind])
+        case Kind.ORG_CONTACT:
+            return await directory.org_contacts_by_id(session, ids, _FIELDS[kind])
+
+
+def _found(kind: Kind, object_: dict[str, Any]) -> Found:
+    parts = [str(object_.get(name) or "").strip() for name in _DETAIL[kind]]
+    address = str(object_.get("mail") or "")
+    name = str(object_.get("displayName") or object_.get("userPrincipalName") or address)
+    return Found(kind, str(object_["id"]), name, address, " · ".join(filter(None, parts)))
+
+
+def _order(found: Found, text: str) -> tuple[bool, str, str]:
+    begins = found.name.casefold().startswith(text.casefold())
+    return not begins, found.name.casefold(), found.id

@@ -1,0 +1,198 @@
+"""Reading a share for whoever may import it: found by its id, with its publisher's consent.
+
+The tenant wall is crossed here and nowhere else: a share is read with the publisher's token, by
+the publisher's field policy, for tenants that its access rule admits.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.graph.transport import Graph, GraphSession, Meter
+from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, ShareFacts, Store
+from shared.domain.contacts.fields import DEFAULT_FIELDS
+from shared.domain.errors import NeedsAdmin, NotFound
+from shared.domain.reasons import Reason
+from shared.domain.sharing.shares import Share, ShareInput
+from shared.domain.tenancy.tenants import Tenant, TenantStatus
+from shared.services.privacy.suppressions import KeptOutPeople
+from shared.services.sharing.photos import KeepPhoto, add_photos
+from shared.services.sharing.resolution import Resolution, resolve
+from shared.services.sharing.subscribers import MAX_MOVES
+from shared.services.tenancy.limits import Limiter
+
+NOT_OPEN: Final = (
+    "No share of this id is open to your tenant. Check the id, or ask its publisher whether the "
+    "access rule admits your tenant."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A share as a subscriber sees it: who publishes, what fields, and how many contacts.
+
+    `contacts` is None if the share cannot be counted at the moment.
+    """
+
+    share: Share
+    publisher: Tenant
+    fields: tuple[str, ...]
+    contacts: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an import's contacts come from: a share's name and its publisher's.
+
+    Either is '' if it is not there any more, or not open to the caller.
+    """
+
+    share: str
+    publisher: str
+    own: bool
+
+
+class Publications:
+    """The shares that are open to a tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        graph: Graph,
+        clock: Callable[[], datetime],
+        limiter: Limiter,
+        kept_out: KeptOutPeople,
+    ) -> None:
+        """Work on these; `limiter` slows down who asks for ids that are none."""
+        self._store = store
+        self._graph = graph
+        self._clock = clock
+        self._limiter = limiter
+        self._kept_out = kept_out
+
+    async def find(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
+        """The share and its publisher; no share if it was withdrawn from this tenant for sure.
+
+        An id that was rotated away leads on for the tenants that may stay.
+        """
+        for _ in range(MAX_MOVES):
+            location = await self._store.share_index.get(share_id, OWNER_ROW)
+            if location is None:
+                raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share is not known.")
+            publisher, moved_to = location.value.publisher, location.value.moved_to
+            if location.value.withdrawn is not None:
+                return None, publisher
+            if moved_to is None:
+                return await self._open(tenant, publisher, share_id), publisher
+            if tenant != publisher and tenant not in location.value.keep:
+                return None, publisher
+            share_id = moved_to
+        raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share's id was rotated too often since.")
+
+    async def open_to(self, caller: Caller, share_id: str) -> tuple[Share, str]:
+        """The share and its publisher, for a caller who names an id.
+
+        All refusals are the same `NotFound`; after too many of them `TooManyRequests`, so that
+        nobody gets far by guessing.
+        """
+        self._limiter.require_guesses_left(caller.tenant)
+        try:
+            share, publisher = await self.find(caller.tenant, share_id)
+        except NeedsAdmin:
+            share, publisher = None, ""
+        if share is None:
+            self._limiter.guessed(caller.tenant)
+            raise NotFound(NOT_OPEN)
+        return share, publisher
+
+    async def describe(self, caller: Caller, share_id: str) -> Publication:
+        """What a share offers to the caller's tenant; `NotFound` if it is not open to it."""
+        share, publisher = await self.open_to(caller, share_id)
+        stored = await self._store.tenants.get(publisher, TENANT_ROW)
+        if stored is None:
+            raise NotFound(NOT_OPEN)
+        return Publication(
+            share,
+            stored.value,
+            tuple(share.fields if share.fields is not None else DEFAULT_FIELDS),
+            await self._counted(caller.tenant, share, publisher),
+        )
+
+    async def origin(self, caller: Caller, share_id: str) -> Origin:
+        """What an import's share is called and who publishes it, to be shown beside the import.
+
+        Nothing is counted as a guess: the caller's import names the share.
+        """
+        try:
+            share, publisher = await self.find(caller.tenant, share_id)
+        except NeedsAdmin:
+            return Origin("", "", own=False)
+        stored = await self._store.tenants.get(publisher, TENANT_ROW)
+        return Origin(
+            share.name if share is not None else "",
+            stored.value.called if stored is not None else "",
+            own=publisher == caller.tenant,
+        )
+
+    async def resolve(
+        self,
+        tenant: str,
+        share: Share,
+        publisher: str,
+        meter: Meter,
+        photo_edge: int | None = None,
+        keep_photo: KeepPhoto | None = None,
+    ) -> Resolution:
+        """The share's contacts, with photos of `photo_edge` pixels if `keep_photo` takes them.
+
+        Who is kept out, by the publisher or by the tenant itself, is not among them. Raises
+        `PassingError` if any part cannot be read for now, `NeedsAdmin` with its reason.
+        """
+        try:
+            session = self._graph.session(publisher, meter)
+            resolution = await self._read(share, publisher, session)
+            facts = ShareFacts(contacts=len(resolution.contacts), when=self._clock())
+            if publisher != tenant:
+                await self._kept_out.leave_out(tenant, resolution)
+            if photo_edge is not None and keep_photo is not None and share.publishes_photos:
+                await add_photos(resolution, session, photo_edge, keep_photo)
+        except NeedsAdmin as error:
+            if error.reason is Reason.CONSENT_MISSING and publisher != tenant:
+                raise NeedsAdmin(Reason.PUBLISHER_CONSENT_MISSING, error.detail) from error
+            raise
+        await self._store.share_facts.upsert(publisher, share.id, facts)
+        return resolution
+
+    async def draft(self, caller: Caller, wanted: ShareInput) -> Resolution:
+        """The contacts of a share of the caller's own that is not saved; nothing is noted of it.
+
+        Raises as `resolve` does.
+        """
+        return await self._read(wanted, caller.tenant, self._graph.session(caller.tenant))
+
+    async def _read(self, share: ShareInput, publisher: str, session: GraphSession) -> Resolution:
+        resolution = await resolve(share, session)
+        await self._kept_out.leave_out(publisher, resolution)
+        return resolution
+
+    async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:
+        found = await self._store.shares.get(publisher, share_id)
+        if found is None:
+            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share is not there.")
+        admitted = found.value.admits(tenant, publisher, self._clock())
+        return found.value if admitted else None
+
+    async def _counted(self, tenant: str, share: Share, publisher: str) -> int | None:
+        """As at the share's last resolution; it is resolved now if it never was."""
+        facts = await self._store.share_facts.get(publisher, share.id)
+        if facts is not None:
+            return facts.value.contacts
+        stored = await self._store.tenants.get(publisher, TENANT_ROW)
+        if stored is None or stored.value.status is not TenantStatus.CONNECTED:
+            return None
+        try:
+            return len((await self.resolve(tenant, share, publisher, Meter())).contacts)
+        except NeedsAdmin:
+            return None

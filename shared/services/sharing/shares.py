@@ -1,0 +1,207 @@
+"""Shares: publishing a set of people, changing and withdrawing it, and who may import it."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import (
+    OWNER_ROW,
+    Listing,
+    ShareLocation,
+    Store,
+    Stored,
+    few_at_once,
+)
+from shared.domain.errors import Conflict, NotFound
+from shared.domain.sharing.shares import Share, ShareInput, require_ahead
+from shared.services.changes import change, found_in, require_match, require_storable
+from shared.services.idempotency import Idempotency
+from shared.services.named_lists import NamedPage, page_by_name
+from shared.services.sharing.subscribers import Consumer, Consumers
+from shared.services.tenancy.ledger import Ledger
+from shared.services.tenancy.limits import MAX_SHARES, require_room
+
+_WITHDRAWN_KEPT: Final = timedelta(days=180)
+
+
+class Shares:
+    """The shares of the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        ledger: Ledger,
+        consumers: Consumers,
+    ) -> None:
+        """Keep them in this store; `new_id` must be unguessable, since the id is the key to it."""
+        self._store = store
+        self._clock = clock
+        self._ids = Idempotency(store, clock, new_id)
+        self._ledger = ledger
+        self._consumers = consumers
+
+    async def create(
+        self, caller: Caller, wanted: ShareInput, key: str | None = None
+    ) -> Stored[Share]:
+        """Publish a share; the same idempotency `key` again answers the same share.
+
+        The way from the id to its owner is written first: a worker that dies in between leaves an
+        id that nobody was told. Raises `Conflict` if the tenant has too many shares, `InvalidInput`
+        for an end that is past.
+        """
+        now = self._clock()
+        require_ahead(wanted.access, now)
+        share = Share(
+            **{name: getattr(wanted, name) for name in ShareInput.model_fields},
+            id=await self._ids.id_for(caller.tenant, "share", key, wanted),
+            created=now,
+            changed=now,
+        )
+        require_storable(share)
+        known = await self._store.shares.get(caller.tenant, share.id)
+        if known is not None:
+            return known
+        require_room(await self._store.shares.count(caller.tenant), MAX_SHARES, "share")
+        await self._locate(caller, share.id)
+        async with self._ledger.change(caller, "share.created", share.id) as entry:
+            try:
+                return await self._store.shares.insert(caller.tenant, share.id, share)
+            except Conflict:
+                entry.changed = False
+        return await self.read(caller, share.id)
+
+    async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Share]:
+        """Some of the tenant's shares, by id."""
+        return await self._store.shares.page(caller.tenant, size=size, token=token)
+
+    async def search(
+        self, caller: Caller, text: str, size: int, token: str | None
+    ) -> NamedPage[Share]:
+        """Some of the tenant's shares with `text` in their names ('' for all), by name."""
+        return await page_by_name(self._store.shares, caller.tenant, text, size, token)
+
+    async def counts(self, caller: Caller, ids: Sequence[str]) -> dict[str, int]:
+        """How many contacts these shares held when they were last read; some never were."""
+
+        async def count(id_: str) -> int | None:
+            found = await self._store.share_facts.get(caller.tenant, id_)
+            return found.value.contacts if found is not None else None
+
+        found = zip(ids, await few_at_once(count, ids), strict=True)
+        return {id_: contacts for id_, contacts in found if contacts is not None}
+
+    async def read(self, caller: Caller, id_: str) -> Stored[Share]:
+        """One share; `NotFound` if the tenant has none of this id."""
+        return found_in(await self._store.shares.get(caller.tenant, id_), "share", id_)
+
+    async def change(
+        self,
+        caller: Caller,
+        id_: str,
+        patch: Callable[[ShareInput], ShareInput],
+        if_match: str | None,
+    ) -> Stored[Share]:
+        """Change a share; `PreconditionFailed` if it is not the version that If-Match names.
+
+        An end that is set now must lie ahead; one that has passed stays as it is.
+        """
+
+        def changed_by(share: Share) -> Share:
+            wanted = patch(share)
+            if wanted.access.expires != share.access.expires:
+                require_ahead(wanted.access, self._clock())
+            given = {name: getattr(wanted, name) for name in ShareInput.model_fields}
+            return share.model_copy(update={**given, "changed": self._clock()})
+
+        async with self._ledger.change(caller, "share.changed", id_):
+            return await change(
+                self._store.shares, caller.tenant, id_, changed_by, kind="share", if_match=if_match
+            )
+
+    async def withdraw(self, caller: Caller, id_: str, if_match: str | None) -> None:
+        """Withdraw a share: the next run of each import of it removes its contacts.
+
+        That it was withdrawn stays on record with its id, so that 'gone for good' is never
+        confused with 'cannot be read'; it is written first, so that a repeat completes it.
+        """
+        stored = await self.read(caller, id_)
+        require_match(stored.etag, if_match)
+        async with self._ledger.change(caller, "share.withdrawn", id_):
+            location = ShareLocation(publisher=caller.tenant, withdrawn=self._clock())
+            await self._store.share_index.upsert(id_, OWNER_ROW, location)
+            await self._store.shares.delete(caller.tenant, id_)
+            await self._store.share_facts.delete(caller.tenant, id_)
+
+    async def rotate(self, caller: Caller, id_: str, keep: Collection[str] | None) -> Stored[Share]:
+        """Give a share a new id; the old one leads on only for the tenants in `keep`.
+
+        None keeps all that import the share now. The others' next run removes its contacts. What
+        the new id will be is written down first, so that a repeat after a crash ends at the same
+        one. Raises `NotFound` (also for a share that was rotated before).
+        """
+        stored = await self.read(caller, id_)
+        consumers = {c.tenant for c in await self._consumers.of(caller.tenant, id_)}
+        kept = (consumers if keep is None else consumers & set(keep)) | {caller.tenant}
+        location = ShareLocation(publisher=caller.tenant)
+        new = await self._ids.id_for(caller.tenant, "rotation", id_, location)
+        begun = await self._store.share_index.get(id_, OWNER_ROW)
+        if begun is not None and begun.value.moved_to == new:
+            kept |= set(begun.value.keep)
+        share = stored.value.model_copy(update={"id": new, "changed": self._clock()})
+        async with self._ledger.change(caller, "share.rotated", id_, new=new, kept=len(kept) - 1):
+            await self._locate(caller, new)
+            made = await self._store.shares.upsert(caller.tenant, new, share)
+            location = ShareLocation(
+                publisher=caller.tenant, moved_to=new, keep=sorted(kept - {caller.tenant})
+            )
+            await self._store.share_index.upsert(id_, OWNER_ROW, location)
+            await self._consumers.move(caller.tenant, id_, new, kept)
+            await self._store.share_facts.delete(caller.tenant, id_)
+            await self._store.shares.delete(caller.tenant, id_)
+        return made
+
+    async def consumers(self, caller: Caller, id_: str) -> list[Consumer]:
+        """Who imports a share: tenants, and how many mailboxes, never whose."""
+        await self.read(caller, id_)
+        return await self._consumers.of(caller.tenant, id_)
+
+    async def block(self, caller: Caller, id_: str, tenant: str) -> None:
+        """Shut a tenant out of a share: its next run removes the contacts. Harmless to repeat.
+
+        Undone by taking it out of `blocked`. Raises `NotFound` for who does not import it.
+        """
+        if tenant not in {c.tenant for c in await self.consumers(caller, id_)}:
+            raise NotFound(f"No tenant {tenant[:64]!r} imports this share.")
+        if tenant == caller.tenant:
+            raise Conflict("Your own tenant always may: delete its imports instead.")
+
+        def blocked(share: Share) -> Share:
+            if tenant in share.blocked:
+                return share
+            more = {"blocked": [*share.blocked, tenant], "changed": self._clock()}
+            return share.model_copy(update=more)
+
+        async with self._ledger.change(caller, "share.blocked", id_, tenant=tenant):
+            await change(self._store.shares, caller.tenant, id_, blocked, kind="share")
+
+    async def sweep(self) -> int:
+        """Erase the ids of shares that were withdrawn long ago, and old idempotency keys.
+
+        A partner's import that has not run since then fails with 'not known', and removes nothing.
+        """
+        old = {"old": self._clock() - _WITHDRAWN_KEPT}
+        gone = await self._store.share_index.erase_where("gone lt @old", old)
+        return gone + await self._ids.sweep()
+
+    async def _locate(self, caller: Caller, id_: str) -> None:
+        location = ShareLocation(publisher=caller.tenant)
+        try:
+            await self._store.share_index.insert(id_, OWNER_ROW, location)
+        except Conflict:
+            known = await self._store.share_index.get(id_, OWNER_ROW)
+            if known is None or known.value != location:
+                message = "The share of this Idempotency-Key was withdrawn: use a new key."
+                raise Conflict(message) from None

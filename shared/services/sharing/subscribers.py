@@ -1,0 +1,92 @@
+"""Who imports a share: for its publisher to see, by tenant, and never whose mailboxes."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, Consumption, Store, consumers_of
+
+MAX_MOVES: Final = 50
+"""How many rotations an id that was kept may be behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A tenant that imports a share: what it is called, since when, into how many mailboxes."""
+
+    tenant: str
+    name: str
+    domain: str
+    since: datetime
+    imports: int
+    mailboxes: int
+
+
+class Consumers:
+    """The consumers of all shares; each import notes itself with the share it uses."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        """Keep them in this store."""
+        self._store = store
+        self._clock = clock
+
+    async def note(
+        self, publisher: str, share: str, tenant: str, import_id: str, mailboxes: int
+    ) -> None:
+        """Note that an import fills so many mailboxes with a share; since when stays."""
+        partition, row = consumers_of(publisher, share), _row(tenant, import_id)
+        known = await self._store.consumers.get(partition, row)
+        if known is not None and known.value.mailboxes == mailboxes:
+            return
+        since = known.value.since if known is not None else self._clock()
+        consumption = Consumption(
+            tenant=tenant, import_id=import_id, since=since, mailboxes=mailboxes
+        )
+        await self._store.consumers.upsert(partition, row, consumption)
+
+    async def drop(self, tenant: str, import_id: str, share_id: str) -> None:
+        """Forget an import that has ended; `share_id` may be one the share had before."""
+        for _ in range(MAX_MOVES):
+            location = await self._store.share_index.get(share_id, OWNER_ROW)
+            if location is None:
+                return
+            partition = consumers_of(location.value.publisher, share_id)
+            await self._store.consumers.delete(partition, _row(tenant, import_id))
+            if location.value.moved_to is None:
+                return
+            share_id = location.value.moved_to
+
+    async def of(self, publisher: str, share: str) -> list[Consumer]:
+        """The consumers of a share, one for each tenant, the first first."""
+        by_tenant: dict[str, list[Consumption]] = {}
+        async for stored in self._store.consumers.all(consumers_of(publisher, share)):
+            by_tenant.setdefault(stored.value.tenant, []).append(stored.value)
+        found: list[Consumer] = []
+        for tenant, parts in by_tenant.items():
+            stored_tenant = await self._store.tenants.get(tenant, TENANT_ROW)
+            found.append(
+                Consumer(
+                    tenant,
+                    stored_tenant.value.called if stored_tenant else tenant,
+                    stored_tenant.value.domain if stored_tenant else "",
+                    min(part.since for part in parts),
+                    len(parts),
+                    sum(part.mailboxes for part in parts),
+                )
+            )
+        return sorted(found, key=lambda c: (c.since, c.tenant))
+
+    async def move(self, publisher: str, old: str, new: str, keep: Collection[str]) -> None:
+        """Take the consumers that may stay over to a share's new id, and forget the others."""
+        partition = consumers_of(publisher, old)
+        async for stored in self._store.consumers.all(partition):
+            value = stored.value
+            if value.tenant in keep:
+                row = _row(value.tenant, value.import_id)
+                await self._store.consumers.upsert(consumers_of(publisher, new), row, value)
+        await self._store.tables.delete_partition(self._store.consumers.table, partition)
+
+
+def _row(tenant: str, import_id: str) -> str:
+    return f"{tenant}|{import_id}"

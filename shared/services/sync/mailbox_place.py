@@ -1,0 +1,89 @@
+"""Where an import's contacts live in a mailbox: its folder, its category, and leaving both."""
+
+from shared.adapters.graph.mailbox import FolderGoneError
+from shared.adapters.storage.mailbox_state import Head
+from shared.domain.contacts.plan import DEFAULT_POLICY, make_plan
+from shared.domain.errors import NeedsAdmin
+from shared.domain.importing.imports import Destination, Import
+from shared.domain.importing.runs import ContactCounts
+from shared.domain.reasons import Reason
+from shared.services.sync.applying import Progress, apply_plan
+from shared.services.sync.mailbox_work import MailboxWork
+
+
+async def open_folder(work: MailboxWork, destination: Destination) -> bool:
+    """Find, make or rename the folder the import names; say whether it is new (and so empty)."""
+    wanted = destination.folder
+    head, new = work.head, False
+    folder = head.folder
+    if folder is None and wanted is not None:
+        folder = await work.mailbox.find_folder()
+        if folder is None:
+            folder, new = await work.mailbox.create_folder(wanted), True
+    elif folder is None:
+        folder = await work.mailbox.default_folder()
+    elif wanted is not None and wanted != head.folder_name:
+        await work.mailbox.rename_folder(folder, wanted)
+    work.mailbox.in_folder(folder if wanted is not None else None)
+    work.learn(folder=folder, own_folder=wanted is not None, folder_name=wanted)
+    return new
+
+
+async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
+    """Take our contacts out if the import now goes to another kind of folder."""
+    head, to_own = work.head, destination.folder is not None
+    if head.folder is None or head.own_folder == to_own:
+        return False
+    await take_out(work)
+    work.head = Head()
+    return True
+
+
+async def take_out(work: MailboxWork) -> ContactCounts:
+    """Delete all of our contacts, our category, and our folder if nothing else is in it."""
+    if work.head.category_id is not None:
+        await work.mailbox.remove_category(work.head.category_id)
+    own = work.head.own_folder
+    folder = work.head.folder or (
+        await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
+    )
+    if folder is None:
+        return ContactCounts()
+    work.mailbox.in_folder(folder if own else None)
+    try:
+        delta = await work.mailbox.delta(folder)
+    except FolderGoneError:
+        return ContactCounts()
+    known, surplus = await work.observe(
+        await work.known(), delta.changes, {}, DEFAULT_POLICY, complete=True
+    )
+    progress = Progress()
+    plan = make_plan({}, known, surplus)
+    await apply_plan(work.mailbox, plan.operations, progress, None, work.may_send)
+    if own:
+        await work.mailbox.remove_folder(folder)
+    return progress.counts
+
+
+async def color_category(work: MailboxWork, import_: Import) -> None:
+    """Put our category with its color into the user's list of categories, once.
+
+    Without the permission the contacts still go: the head's notice tells the admin.
+    """
+    head = work.head
+    category = import_.destination.category
+    color = import_.category_color if category is not None else None
+    if (head.category, head.color) == (category, color) and head.notice is None:
+        return
+    if head.category_id is not None:
+        await work.mailbox.remove_category(head.category_id)
+    work.learn(notice=None, category_id=None, color=color)
+    if category is None or color is None:
+        return
+    try:
+        made = await work.mailbox.make_category(category, color)
+        work.learn(category_id=made)
+    except NeedsAdmin as error:
+        if error.reason is not Reason.ACCESS_DENIED:
+            raise
+        work.learn(notice=Reason.CATEGORY_COLOR_REFUSED)

@@ -1,0 +1,89 @@
+"""Looking at a mailbox and planning what has to change in it; nothing is written here."""
+
+from dataclasses import dataclass
+
+from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError
+from shared.adapters.storage.mailbox_state import Head
+from shared.adapters.storage.snapshots import Desired
+from shared.domain.contacts.guard import Guard
+from shared.domain.contacts.plan import KnownContacts, Plan, Policy, make_plan, relabelled
+from shared.domain.importing.imports import Import
+from shared.domain.reasons import Reason
+from shared.services.sync.mailbox_work import MailboxWork, count_of
+from shared.services.sync.threads import aside
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, what it rests on, and the delta link up to which the folder was looked at.
+
+    `objection` is the guard's, if it has one.
+    """
+
+    plan: Plan
+    known: KnownContacts
+    link: str | None
+    objection: Reason | None
+
+
+async def since_last_time(work: MailboxWork) -> Delta | None:
+    """The folder's delta; None if there is no folder or link yet, or not any more."""
+    head = work.head
+    if head.folder is None or head.link is None:
+        return None
+    work.mailbox.in_folder(head.folder if head.own_folder else None)
+    try:
+        return await work.mailbox.delta(head.folder, head.link)
+    except LinkExpiredError:
+        work.learn(link=None)
+    except FolderGoneError:
+        work.learn(folder=None, link=None, chunks=0)
+    return None
+
+
+async def plan_mailbox(
+    work: MailboxWork, import_: Import, desired: Desired, delta: Delta | None, *, empty: bool
+) -> Planned:
+    """Plan from what changed since the last time (None: from the whole folder).
+
+    `empty` says that the folder was made just now.
+    """
+    known = await work.known()
+    if work.head.link is None or needs_whole_folder(work.head, import_):
+        delta = None
+    complete = delta is None
+    if delta is None and work.head.folder is not None and not empty:
+        delta = await work.mailbox.delta(work.head.folder)
+    changes = delta.changes if delta else ()
+    policy, category = policy_of(import_), import_.destination.category
+    known, surplus = await work.observe(known, changes, desired, policy, complete=complete)
+    labels = (
+        relabelled(known, changes, work.head.category, category)
+        if work.head.category != category
+        else None
+    )
+    plan = await aside(len(desired), make_plan, desired, known, surplus, policy, labels)
+    # A surplus contact is in no state: without a link the next look finds it again.
+    link = delta.link if delta and not surplus else None
+    return Planned(plan, known, link, guard_of(import_).objection(plan, count_of(known)))
+
+
+def policy_of(import_: Import) -> Policy:
+    """How the import meets what a mailbox's user does to our contacts."""
+    conflicts = import_.conflicts
+    return Policy(conflicts.deleted == "restore", conflicts.edited == "keep")
+
+
+def guard_of(import_: Import) -> Guard:
+    """The import's limits."""
+    limits = import_.guard
+    return Guard(limits.deletes, limits.delete_share, limits.changes, limits.change_share)
+
+
+def needs_whole_folder(head: Head, import_: Import) -> bool:
+    """Whether each contact has to be looked at: its category changes, or edits are kept from now.
+
+    Neither shows in what changed since the last time.
+    """
+    starts_to_keep = policy_of(import_).keep_edits and not head.keep_edits
+    return head.category != import_.destination.category or starts_to_keep

@@ -1,0 +1,222 @@
+"""Leaving: imports end, contacts and folders go, shares are withdrawn, every row is erased.
+
+What is left is the ledger's closing line: what was removed, and where something remains.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.queues import Queues
+from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, ShareLocation, Store
+from shared.adapters.storage.tenant_data import Holdings
+from shared.adapters.telemetry import emit
+from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput
+from shared.domain.events import TenantLeft
+from shared.domain.importing.imports import Import
+from shared.domain.importing.messages import TENANT_LEAVINGS, LeaveTenant
+from shared.domain.importing.runs import Run, RunTrigger
+from shared.domain.importing.schedule import newest_first
+from shared.domain.tenancy.tenants import LedgerEntry, Tenant, TenantStatus
+from shared.services.changes import change, found_in
+from shared.services.importing.run_queue import RunQueue
+from shared.services.sharing.subscribers import Consumers
+from shared.services.tenancy.ledger import SERVICE, TENANT_LEFT, Ledger
+
+_TRIES: Final = 3
+_LOOK_AGAIN: Final = 2.0
+_REMAINS_NAMED: Final = 1_000
+_CLOSING: Final = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """What leaving would remove; `code` confirms just this."""
+
+    code: str
+    imports: int
+    mailboxes: int
+    shares: int
+    partners: int
+
+
+class Leaving:
+    """Takes tenants out of the service."""
+
+    def __init__(
+        self,
+        store: Store,
+        holdings: Holdings,
+        states: MailboxStates,
+        queues: Queues,
+        runs: RunQueue,
+        consumers: Consumers,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Work on these."""
+        self._store = store
+        self._holdings = holdings
+        self._states = states
+        self._queues = queues
+        self._runs = runs
+        self._consumers = consumers
+        self._ledger = ledger
+        self._clock = clock
+
+    async def ask(self, caller: Caller) -> Farewell:
+        """What leaving would remove, and the code that confirms it."""
+        tenant = caller.tenant
+        imports = [s.value.id async for s in self._store.imports.all(tenant)]
+        shares = [s.value.id async for s in self._store.shares.all(tenant)]
+        mailboxes = {m for i in imports for m in await self._states.mailboxes(tenant, i)}
+        partners = {c.tenant for s in shares for c in await self._consumers.of(tenant, s)}
+        counts = (len(imports), len(mailboxes), len(shares), len(partners - {tenant}))
+        told = f"{tenant}\n{sorted(imports)}\n{sorted(shares)}\n{counts}"
+        code = hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+        return Farewell(code, *counts)
+
+    async def leave(self, caller: Caller, code: str, tenant: str) -> None:
+        """Begin to leave, confirmed by the code of what was shown and by the tenant's id.
+
+        Raises `InvalidInput` for another tenant's id, `Conflict` if what would be removed is not
+        what was shown. Harmless to repeat once begun.
+        """
+        if tenant.lower() != caller.tenant.lower():
+            wrong = FieldError("tenant", "must be your own tenant's id")
+            raise InvalidInput("Name your own tenant's id to confirm that you leave.", (wrong,))
+        stored = found_in(
+            await self._store.tenants.get(caller.tenant, TENANT_ROW), "tenant", caller.tenant
+        )
+        if stored.value.status is not TenantStatus.LEAVING:
+            if not hmac.compare_digest(code.encode(), (await self.ask(caller)).code.encode()):
+                raise Conflict("What would be removed has changed: look at it again.")
+            await self._begin(caller)
+        await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=caller.tenant))
+
+    async def go_on(self, message: LeaveTenant) -> None:
+        """Take the next steps; raises `Busy` until all is done, to be called again."""
+        tenant = message.tenant
+        stored = await self._store.tenants.get(tenant, TENANT_ROW)
+        if stored is None or stored.value.status is not TenantStatus.LEAVING:
+            return
+        line = await self._ledger.closing_line(tenant)
+        if line is None:
+            imports = [s.value async for s in self._store.imports.all(tenant)]
+            under_way = [i for i in imports if await self._still_removing(tenant, i)]
+            if under_way:
+                note = f"{len(under_way)} imports of {tenant} are still being removed."
+                raise Busy(note, _LOOK_AGAIN)
+            line = await self._close(stored.value, imports)
+        async for import_ in self._store.imports.all(tenant):
+            await self._consumers.drop(tenant, import_.value.id, import_.value.share_id)
+        await self._withdraw(tenant)
+        await self._holdings.erase(tenant, keep=_row(line))
+        emit(TenantLeft(tenant=tenant, contacts_removed=line.detail["contacts"]))
+
+    async def _begin(self, caller: Caller) -> None:
+        def leaving(tenant: Tenant) -> Tenant:
+            now = self._clock()
+            return tenant.model_copy(update={"status": TenantStatus.LEAVING, "since": now})
+
+        async with self._ledger.change(caller, "tenant.leaving", caller.tenant):
+            await change(self._store.tenants, caller.tenant, TENANT_ROW, leaving, kind="tenant")
+
+    async def _still_removing(self, tenant: str, import_: Import) -> bool:
+        """Start or go on with an import's removal; False once all tries are over."""
+        if not import_.removing:
+            now = self._clock()
+            mark = {"removing": True, "changed": now}
+            await change(
+                self._store.imports,
+                tenant,
+                import_.id,
+                lambda i: i.model_copy(update=mark),
+                kind="import",
+            )
+            await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, now)
+            return True
+        tries = await self._removals(tenant, import_.id)
+        if not tries or any(not run.status.ended for run in tries):
+            if not tries:
+                await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
+            return True
+        if len(tries) >= _TRIES:
+            return False
+        await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, self._clock())
+        return True
+
+    async def _removals(self, tenant: str, import_id: str | None = None) -> list[Run]:
+        parameters = {"trigger": str(RunTrigger.REMOVAL)}
+        where = "trigger eq @trigger"
+        if import_id is not None:
+            where, parameters = (
+                f"{where} and importId eq @import",
+                parameters | {"import": import_id},
+            )
+        found: list[Run] = []
+        token = None
+        while True:
+            page = await self._store.runs.page(
+                tenant, size=1000, token=token, where=where, parameters=parameters
+            )
+            found += [stored.value for stored in page.items]
+            token = page.token
+            if token is None:
+                return found
+
+    async def _close(self, tenant: Tenant, left: list[Import]) -> LedgerEntry:
+        """Write the closing line and answer it.
+
+        It names mailboxes (ids) only where something could not be removed.
+        """
+        runs = await self._removals(tenant.id)
+        remains = sorted(
+            {m for import_ in left for m in await self._states.mailboxes(tenant.id, import_.id)}
+        )
+        now = self._clock()
+        detail: dict[str, Any] = {
+            "joined": tenant.joined.isoformat(),
+            "imports": len({run.import_id for run in runs}),
+            "mailboxes": sum(run.mailboxes.succeeded for run in runs),
+            "contacts": sum(run.contacts.deleted for run in runs),
+            "shares": await self._store.shares.count(tenant.id),
+            "remaining": len(remains),
+            "remainingMailboxes": remains[:_REMAINS_NAMED],
+        }
+        entry = LedgerEntry(
+            when=now,
+            actor=SERVICE,
+            origin=SERVICE,
+            action=TENANT_LEFT,
+            subject=tenant.id,
+            detail=detail,
+        )
+        await self._store.ledger.upsert(tenant.id, _row(entry), entry)
+        return entry
+
+    async def _withdraw(self, tenant: str) -> None:
+        """Let partners learn that the shares are gone for good; nothing tells whose they were."""
+        now = self._clock()
+        query, parameters = "publisher eq @tenant", {"tenant": tenant}
+        rows = self._store.tables.rows(
+            self._store.share_index.table, query, parameters, ["PartitionKey", "RowKey"]
+        )
+        for share in [row.partition async for row in rows]:
+            location = await self._store.share_index.get(share, OWNER_ROW)
+            partners = {c.tenant for c in await self._consumers.of(tenant, share)} - {tenant}
+            if partners or (location is not None and location.value.keep):
+                gone = ShareLocation(publisher="", withdrawn=now)
+                await self._store.share_index.upsert(share, OWNER_ROW, gone)
+            else:
+                await self._store.share_index.delete(share, OWNER_ROW)
+
+
+def _row(line: LedgerEntry) -> str:
+    """The ledger's row of a closing line."""
+    return f"{newest_first(line.when)}-{_CLOSING}"

@@ -1,0 +1,155 @@
+"""The ledger: every change of a tenant, with who, what, when and from where; kept a set time.
+
+An entry is written before its change, and marked done after it: a worker that dies in between
+leaves an entry that is not done, never a change without one.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Listing, Store
+from shared.domain.importing.schedule import before, newest_first
+from shared.domain.tenancy.tenants import LedgerEntry
+
+SERVICE: Final = "service"
+"""The actor of what the service does by itself, and the partition of what is no tenant's."""
+TENANT_LEFT: Final = "tenant.left"
+"""The action of a ledger's closing line."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """An entry whose change is under way; `changed` is False if there turned out to be none."""
+
+    subject: str
+    detail: dict[str, Any]
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries to read: of these actions (`share` means all of them), actor, subject, time."""
+
+    action: str | None = None
+    actor: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Ledger:
+    """Writes and reads the ledger, newest first. The only names in it are those of admins."""
+
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], new_id: Callable[[], str]
+    ) -> None:
+        """Write to this store."""
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+
+    @asynccontextmanager
+    async def change(
+        self, caller: Caller, action: str, subject: str, /, **detail: Any
+    ) -> AsyncIterator[Pending]:
+        """Record a change that the body of this context makes to `subject` (an id).
+
+        What was refused, and what changed nothing, leaves no entry.
+        """
+        async with self.change_of(caller.tenant, caller, action, subject, **detail) as pending:
+            yield pending
+
+    @asynccontextmanager
+    async def change_of(
+        self, tenant: str, caller: Caller, action: str, subject: str, /, **detail: Any
+    ) -> AsyncIterator[Pending]:
+        """Record a change in a tenant that need not be the caller's own: an operator's."""
+        now, pending = self._clock(), Pending(subject, detail)
+        row = f"{newest_first(now)}-{self._new_id()[:8]}"
+
+        def entry(*, done: bool) -> LedgerEntry:
+            return LedgerEntry(
+                when=now,
+                actor=caller.oid,
+                actor_name=caller.name,
+                origin=caller.origin,
+                network=caller.network,
+                action=action,
+                subject=pending.subject,
+                done=done,
+                detail=pending.detail,
+            )
+
+        await self._store.ledger.upsert(tenant, row, entry(done=False))
+        try:
+            yield pending
+        except Exception:
+            await self._store.ledger.delete(tenant, row)
+            raise
+        if pending.changed:
+            await self._store.ledger.upsert(tenant, row, entry(done=True))
+        else:
+            await self._store.ledger.delete(tenant, row)
+
+    async def note(self, tenant: str, action: str, subject: str, /, **detail: Any) -> None:
+        """Record what the service did by itself."""
+        now = self._clock()
+        entry = LedgerEntry(
+            when=now, actor=SERVICE, origin=SERVICE, action=action, subject=subject, detail=detail
+        )
+        row = f"{newest_first(now)}-{self._new_id()[:8]}"
+        await self._store.ledger.upsert(tenant, row, entry)
+
+    async def page(
+        self, caller: Caller, size: int, token: str | None, wanted: Wanted
+    ) -> Listing[LedgerEntry]:
+        """Some entries of the caller's tenant, newest first."""
+        where, parameters = _conditions(wanted)
+        return await self._store.ledger.page(
+            caller.tenant, size=size, token=token, where=where, parameters=parameters
+        )
+
+    async def closing_line(self, tenant: str) -> LedgerEntry | None:
+        """The entry that tells of a tenant's leaving, if that is the last that is known of it."""
+        found = await self._store.ledger.page(tenant, size=1)
+        newest = found.items[0].value if found.items else None
+        return newest if newest is not None and newest.action == TENANT_LEFT else None
+
+    async def sweep(self, kept: timedelta) -> int:
+        """Erase what is older than it is kept, of all tenants, and answer how many entries.
+
+        The closing line of a tenant that left is the proof that its data is gone: it stays.
+        """
+        return await self._store.ledger.erase_where(
+            "RowKey ge @old and action ne @closing",
+            {"old": newest_first(self._clock() - kept), "closing": TENANT_LEFT},
+        )
+
+
+def _conditions(wanted: Wanted) -> tuple[str, Mapping[str, Any]]:
+    """The filter of a page: rows sort by falling time, the rest stands in columns."""
+    where: list[str] = []
+    parameters: dict[str, Any] = {}
+
+    def add(condition: str, name: str, value: object) -> None:
+        where.append(condition)
+        parameters[name] = value
+
+    if wanted.action and "." in wanted.action:
+        add("action eq @action", "action", wanted.action)
+    elif wanted.action:
+        add("action ge @action", "action", f"{wanted.action}.")
+        add("action lt @beyond", "beyond", f"{wanted.action}/")
+    if wanted.actor:
+        add("actor eq @actor", "actor", wanted.actor)
+    if wanted.subject:
+        add("subject eq @subject", "subject", wanted.subject)
+    if wanted.since is not None:
+        add("RowKey lt @since", "since", before(wanted.since))
+    if wanted.until is not None:
+        add("RowKey ge @until", "until", newest_first(wanted.until))
+    return " and ".join(where), parameters

@@ -1,1 +1,0 @@
-"""What starts the app: HTTP, queues and timers. Parse, call one service, answer; no rules."""

@@ -1,0 +1,1 @@
+"""Where the parts of the app are put together."""
