@@ -6,7 +6,7 @@ from shared.domain.contacts.matching import MatchedBy
 from shared.domain.importing.imports import AdoptionInput
 from shared.domain.model import Model
 from shared.web.calls import Call, api
-from shared.web.operations import WRITERS, Answer
+from shared.web.operations import WRITERS, ApiResponse
 
 bp = func.Blueprint()
 
@@ -53,11 +53,11 @@ class AdoptionView(Model):
     conflicts=True,
     answers={200: AdoptionView},
 )
-async def adopt_contacts(call: Call) -> Answer:
+async def adopt_contacts(call: Call) -> ApiResponse:
     """Preview which contacts of a mailbox's folder are the share's; mark them once confirmed."""
     wanted = call.input(AdoptionInput)
-    found = await call.app.adoptions.adopt(call.caller, call.id, wanted)
-    return Answer(
+    found = await call.app.sync.adoptions.adopt(call.caller, call.id, wanted)
+    return ApiResponse(
         AdoptionView(
             mailbox=wanted.mailbox,
             folder=wanted.folder,

@@ -5,11 +5,11 @@ from typing import Annotated, Final, Literal
 import azure.functions as func
 from pydantic import Field
 
-from shared.domain.errors import PassingError, Unauthenticated
+from shared.domain.errors import TransientError, Unauthenticated
 from shared.domain.model import Model
 from shared.services.insight.readiness import Check
 from shared.web.calls import public
-from shared.web.operations import Answer, Role
+from shared.web.operations import ApiResponse, Role
 from shared.wiring.app import App, app
 
 bp = func.Blueprint()
@@ -41,24 +41,24 @@ class ReadyView(Model):
 
 
 @public(bp, "api/health", answers={200: HealthView}, direct=True)
-async def health(_: func.HttpRequest) -> Answer:
+async def health(_: func.HttpRequest) -> ApiResponse:
     """Say that the app answers; asks nobody else."""
-    return Answer(HealthView())
+    return ApiResponse(HealthView())
 
 
 @public(bp, "api/health/ready", answers={200: ReadyView, 503: ReadyView})
-async def ready(req: func.HttpRequest) -> Answer:
+async def ready(req: func.HttpRequest) -> ApiResponse:
     """Say whether what the app needs answers: storage, the vault, Entra ID's keys.
 
     Which of them, and how fast, is told to an Operator or Admin of the service's own tenant. An
     answer is kept for five seconds.
     """
     services = app()
-    found = await services.readiness.look()
+    found = await services.insight.readiness.look()
     ok = all(check.ok for check in found)
     told = await _is_told(services, req.headers.get("Authorization"))
     view = ReadyView(status=_word(ok=ok), checks=tuple(map(_shown, found)) if told else None)
-    return Answer(view) if ok else Answer(view, 503, {"Retry-After": _AGAIN})
+    return ApiResponse(view) if ok else ApiResponse(view, 503, {"Retry-After": _AGAIN})
 
 
 async def _is_told(services: App, authorization: str | None) -> bool:
@@ -66,8 +66,8 @@ async def _is_told(services: App, authorization: str | None) -> bool:
     if not authorization:
         return False
     try:
-        caller = await services.tokens.caller(authorization)
-    except (Unauthenticated, PassingError):
+        caller = await services.entra.tokens.caller(authorization)
+    except (Unauthenticated, TransientError):
         return False
     return caller.tenant == services.settings.home_tenant and bool(caller.roles & _TOLD)
 

@@ -15,8 +15,8 @@ from shared.domain.reasons import Reason
 from shared.domain.tenancy.licensing import Trial
 from shared.domain.tenancy.tenants import TenantStatus
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, Answer, Paging
-from shared.web.views import Page, Tagged
+from shared.web.operations import READERS, WRITERS, ApiResponse, Paging
+from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
 
@@ -63,7 +63,7 @@ class CreatedImportView(ImportView):
     seats: EstimateView | None
 
 
-class RemovalView(Model):
+class ImportRemovalView(Model):
     """The run that removes a deleted import's contacts."""
 
     removal_run: str
@@ -78,10 +78,10 @@ class RemovalView(Model):
     idempotent=True,
     answers={201: CreatedImportView},
 )
-async def create_import(call: Call) -> Answer:
+async def create_import(call: Call) -> ApiResponse:
     """Create an import; its first run is queued at once, or once it is set active."""
     wanted = call.input(ImportInput)
-    made = await call.app.imports.create(call.caller, wanted, call.idempotency_key)
+    made = await call.app.importing.imports.create(call.caller, wanted, call.idempotency_key)
     seats = EstimateView(**asdict(made.seats)) if made.seats is not None else None
     view = CreatedImportView.of(
         made.stored,
@@ -90,7 +90,7 @@ async def create_import(call: Call) -> Answer:
         seats=seats,
         resting=_resting(call),
     )
-    return Answer(view, 201)
+    return ApiResponse(view, 201)
 
 
 @api(
@@ -101,26 +101,28 @@ async def create_import(call: Call) -> Answer:
     body=EstimateInput,
     answers={200: EstimateView},
 )
-async def estimate_import(call: Call) -> Answer:
+async def estimate_import(call: Call) -> ApiResponse:
     """Say how many seats an import of these targets would take; nothing is created."""
     targets = call.input(EstimateInput).targets
-    return Answer(EstimateView(**asdict(await call.app.imports.outlook(call.caller, targets))))
+    return ApiResponse(
+        EstimateView(**asdict(await call.app.importing.imports.outlook(call.caller, targets)))
+    )
 
 
-@api(bp, "GET", "api/imports", READERS, query=Paging, answers={200: Page[ImportView]})
-async def list_imports(call: Call) -> Answer:
+@api(bp, "GET", "api/imports", READERS, query=Paging, answers={200: ItemPage[ImportView]})
+async def list_imports(call: Call) -> ApiResponse:
     """List the tenant's imports."""
     query = call.query(Paging)
-    found = await call.app.imports.page(call.caller, query.top, query.next)
-    return Answer(
-        Page[ImportView](items=[_shown(call, item) for item in found.items], next=found.token)
+    found = await call.app.importing.imports.page(call.caller, query.top, query.next)
+    return ApiResponse(
+        ItemPage[ImportView](items=[_shown(call, item) for item in found.items], next=found.token)
     )
 
 
 @api(bp, "GET", "api/imports/{id}", READERS, answers={200: ImportView})
-async def get_import(call: Call) -> Answer:
+async def get_import(call: Call) -> ApiResponse:
     """Read an import."""
-    return Answer(_shown(call, await call.app.imports.read(call.caller, call.id)))
+    return ApiResponse(_shown(call, await call.app.importing.imports.read(call.caller, call.id)))
 
 
 @api(
@@ -132,33 +134,35 @@ async def get_import(call: Call) -> Answer:
     conditional=True,
     answers={200: ImportView},
 )
-async def change_import(call: Call) -> Answer:
+async def change_import(call: Call) -> ApiResponse:
     """Change an import; it takes effect with its next run. Its share stays the same."""
     patch = call.patch(ImportInput)
-    stored = await call.app.imports.change(call.caller, call.id, patch, call.if_match)
-    return Answer(_shown(call, stored))
+    stored = await call.app.importing.imports.change(call.caller, call.id, patch, call.if_match)
+    return ApiResponse(_shown(call, stored))
 
 
-@api(bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, answers={202: RemovalView})
-async def delete_import(call: Call) -> Answer:
+@api(bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, answers={202: ImportRemovalView})
+async def delete_import(call: Call) -> ApiResponse:
     """Delete an import; a run removes its contacts."""
-    run = await call.app.imports.remove(call.caller, call.id, call.if_match)
-    return Answer(RemovalView(removal_run=run), 202)
+    run = await call.app.importing.imports.remove(call.caller, call.id, call.if_match)
+    return ApiResponse(ImportRemovalView(removal_run=run), 202)
 
 
-@api(bp, "GET", "api/imports/{id}/runs", READERS, query=Paging, answers={200: Page[RunSummary]})
-async def list_import_runs(call: Call) -> Answer:
+@api(bp, "GET", "api/imports/{id}/runs", READERS, query=Paging, answers={200: ItemPage[RunSummary]})
+async def list_import_runs(call: Call) -> ApiResponse:
     """List an import's runs, newest first."""
     query = call.query(Paging)
-    found = await call.app.runs.of_import(call.caller, call.id, query.top, query.next)
-    return Answer(Page[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token))
+    found = await call.app.importing.runs.of_import(call.caller, call.id, query.top, query.next)
+    return ApiResponse(
+        ItemPage[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token)
+    )
 
 
 @api(bp, "POST", "api/imports/{id}/runs", WRITERS, answers={202: RunView, 200: RunView})
-async def start_import_run(call: Call) -> Answer:
+async def start_import_run(call: Call) -> ApiResponse:
     """Start a run now (trial and premium); 200 answers the one that is under way."""
-    stored, new = await call.app.runs.request(call.caller, call.id)
-    return Answer(RunView.of(stored), 202 if new else 200)
+    stored, new = await call.app.importing.runs.request(call.caller, call.id)
+    return ApiResponse(RunView.of(stored), 202 if new else 200)
 
 
 def _shown(call: Call, stored: Stored[Import]) -> ImportView:

@@ -9,8 +9,8 @@ from pydantic import Field
 from shared.domain.model import Model, Moment, ObjectId, RunId
 from shared.services.tenancy.ledger import Wanted
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, Answer, Paging
-from shared.web.views import Page
+from shared.web.operations import READERS, ApiResponse, Paging
+from shared.web.views import ItemPage
 
 bp = func.Blueprint()
 
@@ -45,11 +45,11 @@ class LedgerEntryView(Model):
     detail: dict[str, Any]
 
 
-@api(bp, "GET", "api/ledger", READERS, query=LedgerQuery, answers={200: Page[LedgerEntryView]})
-async def list_ledger(call: Call) -> Answer:
+@api(bp, "GET", "api/ledger", READERS, query=LedgerQuery, answers={200: ItemPage[LedgerEntryView]})
+async def list_ledger(call: Call) -> ApiResponse:
     """List who changed what, newest first; `action` is one (share.created) or a kind (share)."""
     query = call.query(LedgerQuery)
     wanted = Wanted(query.action, query.actor, query.subject, query.since, query.until)
-    listing = await call.app.ledger.page(call.caller, query.top, query.next, wanted)
+    listing = await call.app.tenancy.ledger.page(call.caller, query.top, query.next, wanted)
     items = [LedgerEntryView(**item.value.model_dump()) for item in listing.items]
-    return Answer(Page[LedgerEntryView](items=items, next=listing.token))
+    return ApiResponse(ItemPage[LedgerEntryView](items=items, next=listing.token))

@@ -10,8 +10,8 @@ from shared.domain.model import Model
 from shared.domain.tenancy.tenants import BookingInput, LicensePlan
 from shared.services.licensing.licenses import License
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, Answer, Paging
-from shared.web.views import Page, Tagged
+from shared.web.operations import READERS, WRITERS, ApiResponse, Paging
+from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
 
@@ -55,9 +55,9 @@ class EffectView(Model):
 
 
 @api(bp, "GET", "api/licenses", READERS, answers={200: LicenseView})
-async def get_licenses(call: Call) -> Answer:
+async def get_licenses(call: Call) -> ApiResponse:
     """Read the tenant's license."""
-    return _answer(call, await call.app.licenses.read(call.caller))
+    return _answer(call, await call.app.licensing.licenses.read(call.caller))
 
 
 @api(
@@ -69,18 +69,18 @@ async def get_licenses(call: Call) -> Answer:
     conditional=True,
     answers={200: LicenseView},
 )
-async def book_licenses(call: Call) -> Answer:
+async def book_licenses(call: Call) -> ApiResponse:
     """Book or cancel seats; who gets or loses one is settled at once."""
     booked = call.input(BookingInput).booked
-    return _answer(call, await call.app.licenses.book(call.caller, booked, call.if_match))
+    return _answer(call, await call.app.licensing.licenses.book(call.caller, booked, call.if_match))
 
 
 @api(bp, "POST", "api/licenses/effect", READERS, body=BookingInput, answers={200: EffectView})
-async def preview_booking(call: Call) -> Answer:
+async def preview_booking(call: Call) -> ApiResponse:
     """Say what booking so many seats would change."""
     booked = call.input(BookingInput).booked
-    found = await call.app.licenses.effect(call.caller, booked)
-    return Answer(
+    found = await call.app.licensing.licenses.effect(call.caller, booked)
+    return ApiResponse(
         EffectView(
             booked=booked,
             used=found.license.used,
@@ -94,14 +94,14 @@ async def preview_booking(call: Call) -> Answer:
     )
 
 
-@api(bp, "GET", "api/licenses/seats", READERS, query=Paging, answers={200: Page[SeatView]})
-async def list_seats(call: Call) -> Answer:
+@api(bp, "GET", "api/licenses/seats", READERS, query=Paging, answers={200: ItemPage[SeatView]})
+async def list_seats(call: Call) -> ApiResponse:
     """List who holds which seat, and who waits for one, by mailbox."""
     query = call.query(Paging)
-    found = await call.app.licenses.seats(call.caller, query.top, query.next)
+    found = await call.app.licensing.licenses.seats(call.caller, query.top, query.next)
     items = [SeatView(**item.value.model_dump()) for item in found.items]
-    return Answer(Page[SeatView](items=items, next=found.token))
+    return ApiResponse(ItemPage[SeatView](items=items, next=found.token))
 
 
-def _answer(call: Call, stored: Stored[License]) -> Answer:
-    return Answer(LicenseView(id=call.caller.tenant, etag=stored.etag, **asdict(stored.value)))
+def _answer(call: Call, stored: Stored[License]) -> ApiResponse:
+    return ApiResponse(LicenseView(id=call.caller.tenant, etag=stored.etag, **asdict(stored.value)))

@@ -11,8 +11,8 @@ from shared.domain.model import Model, Moment
 from shared.domain.tenancy.tenants import LicensePlan, Tenant
 from shared.services.licensing.licenses import License
 from shared.web.calls import Call, api
-from shared.web.operations import OPERATORS, Answer, Paging
-from shared.web.views import Page, Tagged
+from shared.web.operations import OPERATORS, ApiResponse, Paging
+from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
 
@@ -49,18 +49,18 @@ class CustomerView(Tagged):
     OPERATORS,
     query=Paging,
     joined=False,
-    answers={200: Page[CustomerView]},
+    answers={200: ItemPage[CustomerView]},
 )
-async def list_tenants(call: Call) -> Answer:
+async def list_tenants(call: Call) -> ApiResponse:
     """List the tenants with their licenses."""
     query = call.query(Paging)
-    found = await call.app.licenses.tenants(query.top, query.next)
+    found = await call.app.licensing.licenses.tenants(query.top, query.next)
     items = [_shown(tenant, license_, etag) for tenant, license_, etag in found.items]
-    return Answer(Page[CustomerView](items=items, next=found.token))
+    return ApiResponse(ItemPage[CustomerView](items=items, next=found.token))
 
 
 @api(bp, "GET", "api/operator/tenants/{id}", OPERATORS, joined=False, answers={200: CustomerView})
-async def get_customer(call: Call) -> Answer:
+async def get_customer(call: Call) -> ApiResponse:
     """Read a tenant's license."""
     return await _answer(call)
 
@@ -75,10 +75,10 @@ async def get_customer(call: Call) -> Answer:
     conditional=True,
     answers={200: CustomerView},
 )
-async def change_customer(call: Call) -> Answer:
+async def change_customer(call: Call) -> ApiResponse:
     """Book seats for a tenant, set its plan or the end of its trial."""
     wanted = call.input(TermsInput)
-    licenses, if_match = call.app.licenses, call.if_match
+    licenses, if_match = call.app.licensing.licenses, call.if_match
     if wanted.plan is not None or wanted.trial_ends is not None:
         await licenses.set_terms(call.id, call.caller, wanted.plan, wanted.trial_ends, if_match)
         if_match = None
@@ -87,10 +87,10 @@ async def change_customer(call: Call) -> Answer:
     return await _answer(call)
 
 
-async def _answer(call: Call) -> Answer:
-    tenant = await call.app.tenants.read(call.id)
-    license_ = await call.app.licenses.of(call.id)
-    return Answer(_shown(tenant.value, license_.value, tenant.etag))
+async def _answer(call: Call) -> ApiResponse:
+    tenant = await call.app.tenancy.tenants.read(call.id)
+    license_ = await call.app.licensing.licenses.of(call.id)
+    return ApiResponse(_shown(tenant.value, license_.value, tenant.etag))
 
 
 def _shown(tenant: Tenant, license_: License, etag: str) -> CustomerView:

@@ -7,7 +7,7 @@ import azure.functions as func
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, Answer
+from shared.web.operations import READERS, WRITERS, ApiResponse
 
 bp = func.Blueprint()
 
@@ -49,7 +49,7 @@ class PersonView(Model):
     unknown: list[str]
 
 
-class RemovalView(Model):
+class PersonRemovalView(Model):
     """A person kept out: since when, and the runs that take the contact out of one's mailboxes.
 
     Partners' imports follow with their next run. The `paused` imports keep the contact, if they
@@ -63,10 +63,10 @@ class RemovalView(Model):
 
 
 @api(bp, "GET", "api/people/{id}", READERS, answers={200: PersonView})
-async def find_person(call: Call) -> Answer:
+async def find_person(call: Call) -> ApiResponse:
     """Say where a person's contact is: by the object id, or by the key of a contact."""
-    found = await call.app.people.find(call.caller, call.id)
-    return Answer(
+    found = await call.app.privacy.people.find(call.caller, call.id)
+    return ApiResponse(
         PersonView(
             id=found.person,
             kept_out=found.kept_out,
@@ -86,18 +86,18 @@ async def find_person(call: Call) -> Answer:
     )
 
 
-@api(bp, "DELETE", "api/people/{id}", WRITERS, answers={202: RemovalView})
-async def remove_person(call: Call) -> Answer:
+@api(bp, "DELETE", "api/people/{id}", WRITERS, answers={202: PersonRemovalView})
+async def remove_person(call: Call) -> ApiResponse:
     """Remove a person's contact and keep it out everywhere."""
-    kept = await call.app.people.keep_out(call.caller, call.id)
-    view = RemovalView(
+    kept = await call.app.privacy.people.keep_out(call.caller, call.id)
+    view = PersonRemovalView(
         id=call.id, kept_out=kept.since, runs=list(kept.runs), paused=list(kept.paused)
     )
-    return Answer(view, 202)
+    return ApiResponse(view, 202)
 
 
 @api(bp, "POST", "api/people/{id}/readmit", WRITERS, answers={204: None})
-async def readmit_person(call: Call) -> Answer:
+async def readmit_person(call: Call) -> ApiResponse:
     """Let a person in again; the next runs bring the contact back."""
-    await call.app.people.readmit(call.caller, call.id)
-    return Answer(status=204)
+    await call.app.privacy.people.readmit(call.caller, call.id)
+    return ApiResponse(status=204)

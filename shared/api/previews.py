@@ -11,7 +11,7 @@ from shared.domain.model import Model, ObjectId
 from shared.domain.reasons import Reason
 from shared.services.importing.run_start import OMISSIONS_KEPT
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, Answer, Query
+from shared.web.operations import READERS, WRITERS, ApiResponse, Query
 from shared.web.views import OmissionView
 
 bp = func.Blueprint()
@@ -76,11 +76,11 @@ class ExplainQuery(Query):
 
 
 @api(bp, "GET", "api/shares/{id}/preview", READERS, conflicts=True, answers={200: SharePreviewView})
-async def preview_share(call: Call) -> Answer:
+async def preview_share(call: Call) -> ApiResponse:
     """Count a share's contacts, show the first by name, and say who is left out and why."""
-    found = await call.app.previews.share(call.caller, call.id)
+    found = await call.app.insight.previews.share(call.caller, call.id)
     sample = [{"key": contact.key, **contact.fields} for contact in found.sample]
-    return Answer(
+    return ApiResponse(
         SharePreviewView(
             count=found.count,
             sample=[ContactView.model_validate(contact) for contact in sample],
@@ -99,14 +99,14 @@ async def preview_share(call: Call) -> Answer:
     conflicts=True,
     answers={200: ImportPreviewView},
 )
-async def preview_import(call: Call) -> Answer:
+async def preview_import(call: Call) -> ApiResponse:
     """Plan what the next run would do in one mailbox; nothing is done."""
     mailbox = call.input(MailboxInput).mailbox
-    found = await call.app.previews.plan(call.caller, call.id, mailbox)
+    found = await call.app.insight.previews.plan(call.caller, call.id, mailbox)
     changes = [
         {"action": c.action, "key": c.key, "display_name": c.display_name} for c in found.changes
     ]
-    return Answer(
+    return ApiResponse(
         ImportPreviewView(
             mailbox=found.mailbox,
             planned=found.planned,
@@ -126,11 +126,13 @@ async def preview_import(call: Call) -> Answer:
     conflicts=True,
     answers={200: ExplanationView},
 )
-async def explain_import(call: Call) -> Answer:
+async def explain_import(call: Call) -> ApiResponse:
     """Say whether a person is in a mailbox, and if not, why."""
     query = call.query(ExplainQuery)
-    found = await call.app.previews.explain(call.caller, call.id, query.mailbox, query.person)
-    return Answer(
+    found = await call.app.insight.previews.explain(
+        call.caller, call.id, query.mailbox, query.person
+    )
+    return ApiResponse(
         ExplanationView(
             mailbox=found.mailbox,
             person=found.person,

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from shared.domain.model import Model
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, Answer
+from shared.web.operations import READERS, ApiResponse
 
 bp = func.Blueprint()
 
@@ -35,11 +35,11 @@ class PublicationView(Model):
 
 
 @api(bp, "GET", "api/publications/{id}", READERS, answers={200: PublicationView})
-async def get_publication(call: Call) -> Answer:
+async def get_publication(call: Call) -> ApiResponse:
     """Read what a share offers to the caller's tenant, by the id its publisher gave away."""
-    found = await call.app.publications.describe(call.caller, call.id)
+    found = await call.app.sharing.publications.describe(call.caller, call.id)
     publisher = found.publisher
-    return Answer(
+    return ApiResponse(
         PublicationView(
             id=call.id,
             name=found.share.name,

@@ -8,8 +8,8 @@ from pydantic import Field
 from shared.adapters.storage.records import Stored
 from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result, Run, RunStatus
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, Answer, Paging
-from shared.web.views import OmissionView, Page, Tagged
+from shared.web.operations import READERS, WRITERS, ApiResponse, Paging
+from shared.web.views import ItemPage, OmissionView, Tagged
 
 bp = func.Blueprint()
 
@@ -65,20 +65,22 @@ class ResultsQuery(Paging):
     outcome: Outcome | None = None
 
 
-@api(bp, "GET", "api/runs", READERS, query=RunsQuery, answers={200: Page[RunSummary]})
-async def list_runs(call: Call) -> Answer:
+@api(bp, "GET", "api/runs", READERS, query=RunsQuery, answers={200: ItemPage[RunSummary]})
+async def list_runs(call: Call) -> ApiResponse:
     """List the tenant's runs, newest first."""
     query = call.query(RunsQuery)
-    found = await call.app.runs.page(
+    found = await call.app.importing.runs.page(
         call.caller, query.top, query.next, import_id=query.import_id, status=query.status
     )
-    return Answer(Page[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token))
+    return ApiResponse(
+        ItemPage[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token)
+    )
 
 
 @api(bp, "GET", "api/runs/{id}", READERS, answers={200: RunView})
-async def get_run(call: Call) -> Answer:
+async def get_run(call: Call) -> ApiResponse:
     """Read a run, and who of the share was left out, with the reasons."""
-    return Answer(RunView.of(await call.app.runs.read(call.caller, call.id)))
+    return ApiResponse(RunView.of(await call.app.importing.runs.read(call.caller, call.id)))
 
 
 @api(
@@ -87,26 +89,32 @@ async def get_run(call: Call) -> Answer:
     "api/runs/{id}/results",
     READERS,
     query=ResultsQuery,
-    answers={200: Page[ResultView]},
+    answers={200: ItemPage[ResultView]},
 )
-async def list_run_results(call: Call) -> Answer:
+async def list_run_results(call: Call) -> ApiResponse:
     """List what a run did in each mailbox."""
     query = call.query(ResultsQuery)
-    found = await call.app.runs.results(call.caller, call.id, query.top, query.next, query.outcome)
+    found = await call.app.importing.runs.results(
+        call.caller, call.id, query.top, query.next, query.outcome
+    )
     items = [_result(stored, found.addresses) for stored in found.listing.items]
-    return Answer(Page[ResultView](items=items, next=found.listing.token))
+    return ApiResponse(ItemPage[ResultView](items=items, next=found.listing.token))
 
 
 @api(bp, "POST", "api/runs/{id}/approve", WRITERS, conflicts=True, answers={202: RunSummary})
-async def approve_run(call: Call) -> Answer:
+async def approve_run(call: Call) -> ApiResponse:
     """Let a held run go on."""
-    return Answer(RunSummary.of(await call.app.decisions.approve(call.caller, call.id)), 202)
+    return ApiResponse(
+        RunSummary.of(await call.app.importing.decisions.approve(call.caller, call.id)), 202
+    )
 
 
 @api(bp, "POST", "api/runs/{id}/discard", WRITERS, conflicts=True, answers={200: RunSummary})
-async def discard_run(call: Call) -> Answer:
+async def discard_run(call: Call) -> ApiResponse:
     """Leave the mailboxes of a held run as they are."""
-    return Answer(RunSummary.of(await call.app.decisions.discard(call.caller, call.id)))
+    return ApiResponse(
+        RunSummary.of(await call.app.importing.decisions.discard(call.caller, call.id))
+    )
 
 
 @api(
@@ -117,10 +125,10 @@ async def discard_run(call: Call) -> Answer:
     conflicts=True,
     answers={202: RunSummary, 200: RunSummary},
 )
-async def retry_run(call: Call) -> Answer:
+async def retry_run(call: Call) -> ApiResponse:
     """Run the mailboxes that failed again; 200 answers the retry that was asked for before."""
-    stored, new = await call.app.decisions.retry(call.caller, call.id)
-    return Answer(RunSummary.of(stored), 202 if new else 200)
+    stored, new = await call.app.importing.decisions.retry(call.caller, call.id)
+    return ApiResponse(RunSummary.of(stored), 202 if new else 200)
 
 
 def _result(stored: Stored[Result], addresses: dict[str, str]) -> ResultView:

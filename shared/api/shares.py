@@ -10,8 +10,8 @@ from pydantic import Field
 from shared.domain.model import Model, ObjectId
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, Answer, Paging
-from shared.web.views import Page, Tagged
+from shared.web.operations import READERS, WRITERS, ApiResponse, Paging
+from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
 
@@ -26,7 +26,7 @@ class RotationInput(Model):
     keep: Annotated[list[ObjectId], Field(max_length=500)] | None = None
 
 
-class ConsumerView(Model):
+class SubscriberView(Model):
     """A tenant that imports a share: since when, and into how many mailboxes; never whose."""
 
     tenant: str
@@ -38,25 +38,27 @@ class ConsumerView(Model):
 
 
 @api(bp, "POST", "api/shares", WRITERS, body=ShareInput, idempotent=True, answers={201: ShareView})
-async def create_share(call: Call) -> Answer:
+async def create_share(call: Call) -> ApiResponse:
     """Publish a share."""
     wanted = call.input(ShareInput)
-    stored = await call.app.shares.create(call.caller, wanted, call.idempotency_key)
-    return Answer(ShareView.of(stored), 201)
+    stored = await call.app.sharing.shares.create(call.caller, wanted, call.idempotency_key)
+    return ApiResponse(ShareView.of(stored), 201)
 
 
-@api(bp, "GET", "api/shares", READERS, query=Paging, answers={200: Page[ShareView]})
-async def list_shares(call: Call) -> Answer:
+@api(bp, "GET", "api/shares", READERS, query=Paging, answers={200: ItemPage[ShareView]})
+async def list_shares(call: Call) -> ApiResponse:
     """List the tenant's shares."""
     query = call.query(Paging)
-    found = await call.app.shares.page(call.caller, query.top, query.next)
-    return Answer(Page[ShareView](items=list(map(ShareView.of, found.items)), next=found.token))
+    found = await call.app.sharing.shares.page(call.caller, query.top, query.next)
+    return ApiResponse(
+        ItemPage[ShareView](items=list(map(ShareView.of, found.items)), next=found.token)
+    )
 
 
 @api(bp, "GET", "api/shares/{id}", READERS, answers={200: ShareView})
-async def get_share(call: Call) -> Answer:
+async def get_share(call: Call) -> ApiResponse:
     """Read a share."""
-    return Answer(ShareView.of(await call.app.shares.read(call.caller, call.id)))
+    return ApiResponse(ShareView.of(await call.app.sharing.shares.read(call.caller, call.id)))
 
 
 @api(
@@ -68,28 +70,30 @@ async def get_share(call: Call) -> Answer:
     conditional=True,
     answers={200: ShareView},
 )
-async def change_share(call: Call) -> Answer:
+async def change_share(call: Call) -> ApiResponse:
     """Change a share."""
     patch = call.patch(ShareInput)
-    return Answer(
-        ShareView.of(await call.app.shares.change(call.caller, call.id, patch, call.if_match))
+    return ApiResponse(
+        ShareView.of(
+            await call.app.sharing.shares.change(call.caller, call.id, patch, call.if_match)
+        )
     )
 
 
 @api(bp, "DELETE", "api/shares/{id}", WRITERS, conditional=True, answers={204: None})
-async def delete_share(call: Call) -> Answer:
+async def delete_share(call: Call) -> ApiResponse:
     """Withdraw a share; the next run of each import of it removes its contacts."""
-    await call.app.shares.withdraw(call.caller, call.id, call.if_match)
-    return Answer(status=204)
+    await call.app.sharing.shares.withdraw(call.caller, call.id, call.if_match)
+    return ApiResponse(status=204)
 
 
-@api(bp, "GET", "api/shares/{id}/consumers", READERS, answers={200: Page[ConsumerView]})
-async def list_consumers(call: Call) -> Answer:
+@api(bp, "GET", "api/shares/{id}/consumers", READERS, answers={200: ItemPage[SubscriberView]})
+async def list_consumers(call: Call) -> ApiResponse:
     """List who imports a share: which tenants, since when, into how many mailboxes."""
-    found = await call.app.shares.consumers(call.caller, call.id)
-    return Answer(
-        Page[ConsumerView](
-            items=[ConsumerView(**asdict(consumer)) for consumer in found], next=None
+    found = await call.app.sharing.shares.consumers(call.caller, call.id)
+    return ApiResponse(
+        ItemPage[SubscriberView](
+            items=[SubscriberView(**asdict(consumer)) for consumer in found], next=None
         )
     )
 
@@ -102,12 +106,12 @@ async def list_consumers(call: Call) -> Answer:
     conflicts=True,
     answers={204: None},
 )
-async def block_consumer(call: Call) -> Answer:
+async def block_consumer(call: Call) -> ApiResponse:
     """Shut a tenant out of a share; its next run removes the contacts. `blocked` undoes it."""
-    await call.app.shares.block(
+    await call.app.sharing.shares.block(
         call.caller, call.id, call.segment("tenant", "There is no tenant of this id.")
     )
-    return Answer(status=204)
+    return ApiResponse(status=204)
 
 
 @api(
@@ -119,7 +123,9 @@ async def block_consumer(call: Call) -> Answer:
     conflicts=True,
     answers={200: ShareView},
 )
-async def rotate_share(call: Call) -> Answer:
+async def rotate_share(call: Call) -> ApiResponse:
     """Give a share a new id; the old one goes on only for those who may stay."""
     keep = call.input(RotationInput).keep
-    return Answer(ShareView.of(await call.app.shares.rotate(call.caller, call.id, keep)))
+    return ApiResponse(
+        ShareView.of(await call.app.sharing.shares.rotate(call.caller, call.id, keep))
+    )

@@ -6,12 +6,12 @@ from typing import Any, Final, Literal
 import azure.functions as func
 
 from shared.adapters.storage.records import Stored
-from shared.adapters.storage.tenant_data import Holding
+from shared.adapters.storage.tenant_data import TenantDataRow
 from shared.domain.model import Model
 from shared.domain.tenancy.tenants import LedgerEntry, Tenant, TenantInput, TenantStatus
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, Answer, Paging, Query
-from shared.web.views import Page
+from shared.web.operations import READERS, WRITERS, ApiResponse, Paging, Query
+from shared.web.views import ItemPage
 
 bp = func.Blueprint()
 REMAINS: Final = (
@@ -72,7 +72,7 @@ class LeavingQuery(Query):
     tenant: str | None = None
 
 
-class HoldingView(Model):
+class TenantDataView(Model):
     """One row that is held of the tenant."""
 
     table: str
@@ -82,12 +82,12 @@ class HoldingView(Model):
 
 
 @api(bp, "GET", "api/tenant", READERS, joined=False, answers={200: TenantView})
-async def get_tenant(call: Call) -> Answer:
+async def get_tenant(call: Call) -> ApiResponse:
     """Read the caller's tenant: status, consent, region; of one that left the closing report."""
-    line = await call.app.ledger.closing_line(call.caller.tenant)
+    line = await call.app.tenancy.ledger.closing_line(call.caller.tenant)
     if line is not None:
-        return Answer(_left(line))
-    return _shown(await call.app.tenants.known(call.caller))
+        return ApiResponse(_left(line))
+    return _shown(await call.app.tenancy.tenants.known(call.caller))
 
 
 @api(
@@ -99,16 +99,16 @@ async def get_tenant(call: Call) -> Answer:
     conditional=True,
     answers={200: TenantView},
 )
-async def change_tenant(call: Call) -> Answer:
+async def change_tenant(call: Call) -> ApiResponse:
     """Change what partners see the tenant called."""
     name = call.input(TenantInput).name
-    return _shown(await call.app.tenants.rename(call.caller, name, call.if_match))
+    return _shown(await call.app.tenancy.tenants.rename(call.caller, name, call.if_match))
 
 
 @api(bp, "POST", "api/tenant/consent", WRITERS, joined=False, answers={200: TenantView})
-async def prove_consent(call: Call) -> Answer:
+async def prove_consent(call: Call) -> ApiResponse:
     """Prove the tenant's consent anew: it joins, or is connected again."""
-    return _shown(await call.app.tenants.consented(call.caller))
+    return _shown(await call.app.tenancy.tenants.consented(call.caller))
 
 
 @api(
@@ -121,14 +121,14 @@ async def prove_consent(call: Call) -> Answer:
     conflicts=True,
     answers={200: FarewellView, 202: TenantView},
 )
-async def leave_service(call: Call) -> Answer:
+async def leave_service(call: Call) -> ApiResponse:
     """Leave: without `confirm` it says what would be removed; with it and the `tenant` id it goes.
 
     Both confirm: the code what is removed, the id whose.
     """
     query = call.query(LeavingQuery)
     if query.confirm is None or query.tenant is None:
-        found = await call.app.leaving.ask(call.caller)
+        found = await call.app.privacy.leaving.ask(call.caller)
         detail = (
             "Nothing is removed yet. To leave, repeat the call with confirm and with tenant, the "
             "id of your tenant. It cannot be undone."
@@ -141,27 +141,27 @@ async def leave_service(call: Call) -> Answer:
             partners=found.partners,
             detail=detail,
         )
-        return Answer(view)
-    await call.app.leaving.leave(call.caller, query.confirm, query.tenant)
-    return _shown(await call.app.tenants.read(call.caller.tenant), 202)
+        return ApiResponse(view)
+    await call.app.privacy.leaving.leave(call.caller, query.confirm, query.tenant)
+    return _shown(await call.app.tenancy.tenants.read(call.caller.tenant), 202)
 
 
-@api(bp, "GET", "api/tenant/export", WRITERS, query=Paging, answers={200: Page[HoldingView]})
-async def export_tenant(call: Call) -> Answer:
+@api(bp, "GET", "api/tenant/export", WRITERS, query=Paging, answers={200: ItemPage[TenantDataView]})
+async def export_tenant(call: Call) -> ApiResponse:
     """Read everything that is held of the tenant, row by row."""
     query = call.query(Paging)
-    found = await call.app.holdings.page(call.caller.tenant, query.top, query.next)
+    found = await call.app.tenancy.tenant_data.page(call.caller.tenant, query.top, query.next)
     items = [_holding(holding) for holding in found.items]
-    return Answer(Page[HoldingView](items=items, next=found.token))
+    return ApiResponse(ItemPage[TenantDataView](items=items, next=found.token))
 
 
-def _holding(holding: Holding) -> HoldingView:
-    return HoldingView(
+def _holding(holding: TenantDataRow) -> TenantDataView:
+    return TenantDataView(
         table=holding.table, partition=holding.partition, row=holding.row, value=holding.value
     )
 
 
-def _shown(stored: Stored[Tenant], status: int = 200) -> Answer:
+def _shown(stored: Stored[Tenant], status: int = 200) -> ApiResponse:
     tenant = stored.value
     remedy = None
     if tenant.status is TenantStatus.DISCONNECTED:
@@ -181,7 +181,7 @@ def _shown(stored: Stored[Tenant], status: int = 200) -> Answer:
         permissions=tuple(tenant.permissions),
         remedy=remedy,
     )
-    return Answer(view, status)
+    return ApiResponse(view, status)
 
 
 def _left(entry: LedgerEntry) -> TenantView:

@@ -20,7 +20,7 @@ import azure.functions as func
 from opentelemetry.trace import Span, SpanKind
 
 from shared.adapters.telemetry import emit, record_queue_age, span
-from shared.domain.errors import Busy, PassingError, UnknownMessage
+from shared.domain.errors import Busy, TransientError, UnknownMessage
 from shared.domain.events import MessageGivenBack, MessagePoisoned
 from shared.domain.importing.messages import (
     IMPORT_RUNS,
@@ -47,14 +47,16 @@ _BETWEEN_LOOKS: Final = 15.0
 @bp.queue_trigger("message", IMPORT_RUNS, _CONNECTION)
 async def start_run(message: func.QueueMessage) -> None:
     """Resolve a run's share and fan it out over the mailboxes."""
-    await _handle("start_run", message, IMPORT_RUNS, StartRun, lambda a, m: a.fan_out.start(m))
+    await _handle(
+        "start_run", message, IMPORT_RUNS, StartRun, lambda a, m: a.importing.run_start.start(m)
+    )
 
 
 @bp.queue_trigger("message", MAILBOX_SYNCS, _CONNECTION)
 async def sync_mailbox(message: func.QueueMessage) -> None:
     """Bring one mailbox to its run's snapshot."""
     await _handle(
-        "sync_mailbox", message, MAILBOX_SYNCS, SyncMailbox, lambda a, m: a.mailbox_sync.run(m)
+        "sync_mailbox", message, MAILBOX_SYNCS, SyncMailbox, lambda a, m: a.sync.mailbox_sync.run(m)
     )
 
 
@@ -66,7 +68,7 @@ async def close_run(message: func.QueueMessage) -> None:
         message,
         RUN_CLOSINGS,
         CloseRun,
-        lambda a, m: a.run_closing.close(m),
+        lambda a, m: a.importing.run_closing.close(m),
         patience=None,
         longest=_BETWEEN_LOOKS,
     )
@@ -80,7 +82,7 @@ async def leave_tenant(message: func.QueueMessage) -> None:
         message,
         TENANT_LEAVINGS,
         LeaveTenant,
-        lambda a, m: a.leaving.go_on(m),
+        lambda a, m: a.privacy.leaving.go_on(m),
         patience=None,
         longest=_BETWEEN_LOOKS,
     )
@@ -89,48 +91,48 @@ async def leave_tenant(message: func.QueueMessage) -> None:
 @bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION)
 async def record_poison_run(message: func.QueueMessage) -> None:
     """End a run that could not start in many tries."""
-    await _bury(
+    await _handle_poison(
         "record_poison_run",
         message,
         IMPORT_RUNS,
         StartRun,
-        lambda a, m: a.run_closing.give_up_run(m),
+        lambda a, m: a.importing.run_closing.give_up_run(m),
     )
 
 
 @bp.queue_trigger("message", f"{MAILBOX_SYNCS}-poison", _CONNECTION)
 async def record_poison_mailbox(message: func.QueueMessage) -> None:
     """Record the failure of a mailbox that could not be done in many tries."""
-    await _bury(
+    await _handle_poison(
         "record_poison_mailbox",
         message,
         MAILBOX_SYNCS,
         SyncMailbox,
-        lambda a, m: a.run_closing.give_up_mailbox(m),
+        lambda a, m: a.importing.run_closing.give_up_mailbox(m),
     )
 
 
 @bp.queue_trigger("message", f"{RUN_CLOSINGS}-poison", _CONNECTION)
 async def record_poison_closing(message: func.QueueMessage) -> None:
     """Queue a run's closing anew: a run must always end."""
-    await _bury(
+    await _handle_poison(
         "record_poison_closing",
         message,
         RUN_CLOSINGS,
         CloseRun,
-        lambda a, m: a.queues.send(RUN_CLOSINGS, m, delay=600),
+        lambda a, m: a.base.queues.send(RUN_CLOSINGS, m, delay=600),
     )
 
 
 @bp.queue_trigger("message", f"{TENANT_LEAVINGS}-poison", _CONNECTION)
 async def record_poison_leaving(message: func.QueueMessage) -> None:
     """Queue a tenant's leaving anew: it must always end."""
-    await _bury(
+    await _handle_poison(
         "record_poison_leaving",
         message,
         TENANT_LEAVINGS,
         LeaveTenant,
-        lambda a, m: a.queues.send(TENANT_LEAVINGS, m, 600),
+        lambda a, m: a.base.queues.send(TENANT_LEAVINGS, m, 600),
     )
 
 
@@ -157,12 +159,12 @@ async def _handle[T: Message](
     with _span(name, message):
         try:
             await work(services, message)
-        except PassingError as error:
+        except TransientError as error:
             if patience is not None and message.attempt >= patience:
                 raise
             delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), longest))
             again = message.model_copy(update={"attempt": message.attempt + 1})
-            await services.queues.send(queue, again, delay)
+            await services.base.queues.send(queue, again, delay)
             if patience is None and isinstance(error, Busy):
                 return  # it only looked whether others have ended
             emit(
@@ -177,7 +179,7 @@ async def _handle[T: Message](
             )
 
 
-async def _bury[T: Message](
+async def _handle_poison[T: Message](
     name: str,
     raw: func.QueueMessage,
     queue: str,
@@ -189,7 +191,9 @@ async def _bury[T: Message](
     try:
         message = parse(kind, raw.get_body())
     except UnknownMessage:
-        await services.run_closing.record_foreign(queue, str(raw.id or ""), raw.get_body())
+        await services.importing.run_closing.record_foreign(
+            queue, str(raw.id or ""), raw.get_body()
+        )
         emit(MessagePoisoned(tenant="", queue=queue))
         return
     with _span(name, message):

@@ -13,14 +13,14 @@ bp = func.Blueprint()
 @bp.timer_trigger("timer", f"0 0 {DAILY_HOUR} * * *")
 async def start_daily_runs(timer: func.TimerRequest) -> None:
     """Queue today's run of every active import, of all tenants."""
-    started = await app().timetable.start_daily()
+    started = await app().importing.timetable.start_daily()
     emit(RunsScheduled(timer="daily", runs=started, past_due=timer.past_due))
 
 
 @bp.timer_trigger("timer", "0 0 * * * *")
 async def start_hourly_runs(timer: func.TimerRequest) -> None:
     """Queue the runs that are due of imports that run more than once a day (premium)."""
-    started = await app().timetable.start_hourly()
+    started = await app().importing.timetable.start_hourly()
     emit(RunsScheduled(timer="hourly", runs=started, past_due=timer.past_due))
 
 
@@ -29,8 +29,8 @@ async def sweep_leftovers(timer: func.TimerRequest) -> None:
     """Erase what has had its time: snapshots of lost runs, old runs, ledger entries and keys."""
     del timer  # only the clock counts
     services = app()
-    snapshots = await services.run_closing.sweep()
-    entries = await services.ledger.sweep(services.settings.ledger_kept)
-    keys = await services.shares.sweep()
-    runs = await services.run_closing.sweep_runs(services.settings.runs_kept)
+    snapshots = await services.importing.run_closing.sweep()
+    entries = await services.tenancy.ledger.sweep(services.settings.ledger_kept)
+    keys = await services.sharing.shares.sweep()
+    runs = await services.importing.run_closing.sweep_runs(services.settings.runs_kept)
     emit(Swept(snapshots=snapshots, runs=runs, ledger_entries=entries, keys=keys))

@@ -11,7 +11,7 @@
     │   ├── PreconditionFailed   412, somebody else changed it meanwhile
     │   ├── PayloadTooLarge      413
     │   └── TooManyRequests      429, says after how many seconds to go on
-    ├── PassingError             wait and try again: HTTP 503, or the message goes back to the queue
+    ├── TransientError           wait and try again: HTTP 503, or the message goes back to the queue
     │   ├── Throttled            Microsoft asked us to slow down
     │   │   └── Paced            or would have to, if we went on
     │   ├── Unavailable          a service did not answer, or answered 5xx
@@ -131,7 +131,7 @@ class TooManyRequests(CallerError):
         self.retry_after = retry_after
 
 
-class PassingError(ContactSyncError):
+class TransientError(ContactSyncError):
     """Something that passes; `retry_after` is how long to wait, in seconds."""
 
     def __init__(self, detail: str, retry_after: float) -> None:
@@ -141,7 +141,7 @@ class PassingError(ContactSyncError):
         self.retry_after = retry_after
 
 
-class Throttled(PassingError):
+class Throttled(TransientError):
     """Microsoft Graph answered 429, or 503 with a Retry-After."""
 
 
@@ -149,11 +149,11 @@ class Paced(Throttled):
     """We slow down ourselves, before Microsoft has to ask."""
 
 
-class Unavailable(PassingError):
+class Unavailable(TransientError):
     """A service did not answer, or failed on its side."""
 
 
-class Busy(PassingError):
+class Busy(TransientError):
     """Another worker holds the lease on what this one wants to change."""
 
 

@@ -21,15 +21,15 @@ from shared.domain.errors import (
     Conflict,
     Forbidden,
     InvalidInput,
-    PassingError,
     PayloadTooLarge,
     TooManyRequests,
+    TransientError,
     Unauthenticated,
 )
 from shared.domain.tenancy.tenants import TenantStatus
 from shared.portal import rendering, sessions
 from shared.portal.visits import SWITCH, Page, Visit
-from shared.services.tenancy.tenants import ConsentMissing, TenantLeft
+from shared.services.tenancy.tenants import ConsentMissing, TenantGone
 from shared.web.calls import SAFE_HEADERS
 from shared.web.operations import Role
 from shared.web.origin import entered
@@ -44,7 +44,7 @@ _ROOT: Final = "{nothing:maxlength(0)?}"
 """The root as a route: the host takes no empty one (Azure-Functions#2473)."""
 
 
-type Handler = Callable[[Visit], Awaitable[Page]]
+type PageHandler = Callable[[Visit], Awaitable[Page]]
 
 
 def page(
@@ -56,7 +56,7 @@ def page(
     leaving: bool = False,
     open_form: bool = False,
     again: bool = False,
-) -> Callable[[Handler], Any]:
+) -> Callable[[PageHandler], Any]:
     """Make a handler a function that answers a browser.
 
     With `roles`, only who is signed in and has one of them gets in, and only with a company that
@@ -66,7 +66,7 @@ def page(
     pressed (`Visit.do`), does so in another language too; others are never asked for that.
     """
 
-    def decorate(handler: Handler) -> Any:
+    def decorate(handler: PageHandler) -> Any:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
             services, correlation = app(), new_id()
             visit = Visit(services, req, _language(req))
@@ -84,7 +84,7 @@ def page(
                 shown = await handler(visit) if again or not visit.switched else here
             except Unauthenticated as error:
                 shown = _sign_in_first(visit, error)
-            except (ConsentMissing, TenantLeft) as error:
+            except (ConsentMissing, TenantGone) as error:
                 # The start page tells what to do; a form on it shows what went wrong.
                 shown = Page(location="/") if roles else failed(visit, error)
             except Exception as error:  # noqa: BLE001 - the person gets a page whatever happens
@@ -131,7 +131,7 @@ async def _require_own_form(visit: Visit, *, token: bool) -> None:
     if not token:
         return
     caller = visit.caller
-    shown_to = await visit.app.seal.open(sessions.FORM, str(req.form.get("token", "")))
+    shown_to = await visit.app.entra.seal.open(sessions.FORM, str(req.form.get("token", "")))
     if shown_to != {"tenant": caller.tenant, "oid": caller.oid}:
         raise Forbidden("This page was shown to somebody else, or too long ago: open it anew.")
 
@@ -139,13 +139,13 @@ async def _require_own_form(visit: Visit, *, token: bool) -> None:
 async def _admitted(visit: Visit, roles: tuple[Role, ...], *, changes: bool) -> Visit:
     """The visit of somebody who may; raises what sends anybody else away."""
     caller = visit.caller
-    visit.app.limiter.count_call(caller.tenant)
+    visit.app.tenancy.limiter.count_call(caller.tenant)
     if not caller.roles & set(roles):
         raise Forbidden(
             "Your account may not do this. An administrator of your company assigns the app role "
             "Admin or Reader: Entra admin center, Enterprise applications, Contact Sync."
         )
-    tenant = (await visit.app.tenants.known(caller)).value
+    tenant = (await visit.app.tenancy.tenants.known(caller)).value
     if changes and tenant.status is TenantStatus.LEAVING:
         raise Conflict("Your company is leaving: nothing can be changed any more.")
     return replace(visit, tenant=tenant)
@@ -179,16 +179,16 @@ class _Sent:
 
 
 def _problem(
-    handler: Handler, correlation: str, visit: Visit, error: Exception, *, again: bool
+    handler: PageHandler, correlation: str, visit: Visit, error: Exception, *, again: bool
 ) -> Page:
     """What went wrong, and the way out: to try `again` what passes, else back to the start."""
     answer = problem(error, handler.__name__, correlation)
     shown = Problem.model_validate(answer.body)
     values: dict[str, Any] = {"problem": shown, "again": "", "form": None}
-    if isinstance(error, PassingError):
+    if isinstance(error, TransientError):
         values["problem"] = shown.model_copy(update={"detail": visit.trouble(error)})
         values["again"] = visit.path if again else ""
-    if isinstance(error, PassingError | TooManyRequests) and visit.request.method == "POST":
+    if isinstance(error, TransientError | TooManyRequests) and visit.request.method == "POST":
         values["form"] = _Sent.of(visit)
     return Page("problem", values, status=answer.status)
 
@@ -212,7 +212,7 @@ def _language(req: func.HttpRequest) -> str:
 async def _response(
     visit: Visit, shown: Page, renewed: Mapping[Purpose, Mapping[str, Any]], correlation: str
 ) -> func.HttpResponse:
-    seal = visit.app.seal
+    seal = visit.app.entra.seal
     keep = {**renewed, **shown.keep}
     drop = list(shown.drop)
     headers: dict[str, str] = {}
@@ -267,7 +267,7 @@ async def _view(visit: Visit, shown: Page) -> View:
     token, tenant = "", visit.tenant or shown.tenant
     if visit.someone is not None:
         shown_to = {"tenant": visit.someone.tenant, "oid": visit.someone.oid}
-        token = await visit.app.seal.close(sessions.FORM, shown_to)
+        token = await visit.app.entra.seal.close(sessions.FORM, shown_to)
     return View(
         language=visit.language,
         # What a redirect brought is not to be shown again, nor sent on.

@@ -16,7 +16,7 @@ from shared.domain.errors import (
     ContactSyncError,
     NeedsAdmin,
     NotFound,
-    PassingError,
+    TransientError,
     Unauthenticated,
 )
 from shared.domain.tenancy.tenants import Tenant
@@ -158,14 +158,14 @@ class Visit:
                 return next(iter(self.wrong(error).values()))
             case Busy():
                 return self.gettext("A run is at it just now. Try again in a minute.")
-            case PassingError():
+            case TransientError():
                 return self.gettext("Microsoft does not answer now. Try again in a minute.")
         raise error
 
     async def names(self, ids: Sequence[str], *kinds: Kind) -> dict[str, str]:
         """What the directory calls these (the first 300); whom it does not name is left out."""
         try:
-            found = await self.app.directory.name(self.caller, ids[:_NAMED], kinds)
+            found = await self.app.sharing.directory.name(self.caller, ids[:_NAMED], kinds)
         except ContactSyncError as error:
             _log.warning("the names of %d of %s cannot be read: %s", len(ids), kinds, error)
             return {}
@@ -176,14 +176,14 @@ class Visit:
         if not mailboxes:
             return {}
         try:
-            return await self.app.addresses(self.caller.tenant, mailboxes)
+            return await self.app.importing.addresses(self.caller.tenant, mailboxes)
         except ContactSyncError as error:
             _log.warning("the addresses of %d mailboxes cannot be read: %s", len(mailboxes), error)
             return {}
 
     async def kept(self, purpose: Purpose) -> dict[str, Any] | None:
         """What this browser keeps for a purpose; None if there is nothing, or it is too old."""
-        return await self.app.seal.open(purpose, sessions.cookie(self.request, purpose.name))
+        return await self.app.entra.seal.open(purpose, sessions.cookie(self.request, purpose.name))
 
 
 def done(location: str, text: str, *, undo: Undo | None = None) -> Page:

@@ -29,7 +29,7 @@ from shared.domain.errors import (
 )
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.changes import merge_patch
-from shared.web.operations import Answer, Method, Operation, Query, Role, register
+from shared.web.operations import ApiResponse, Method, Operation, Query, Role, register
 from shared.web.origin import entered
 from shared.web.problems import Problem, problem
 from shared.web.views import Tagged
@@ -125,8 +125,8 @@ def is_id(value: str) -> bool:
     return re.fullmatch(ID_PATTERN, value) is not None
 
 
-type Handler = Callable[[Call], Awaitable[Answer]]
-type PublicHandler = Callable[[func.HttpRequest], Awaitable[Answer]]
+type Handler = Callable[[Call], Awaitable[ApiResponse]]
+type PublicHandler = Callable[[func.HttpRequest], Awaitable[ApiResponse]]
 type Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
@@ -184,17 +184,17 @@ def public(
 def signed_in(operation: Operation, handler: Handler) -> Function:
     """The function that calls a handler for callers with one of the operation's roles."""
 
-    async def admit(req: func.HttpRequest, network: str) -> Answer:
+    async def admit(req: func.HttpRequest, network: str) -> ApiResponse:
         services = app()
-        caller = await services.tokens.caller(req.headers.get("Authorization"))
-        services.limiter.count_call(caller.tenant)
+        caller = await services.entra.tokens.caller(req.headers.get("Authorization"))
+        services.tenancy.limiter.count_call(caller.tenant)
         roles = caller.roles
         if caller.tenant != services.settings.home_tenant:
             roles -= {Role.OPERATOR}
         if not roles & set(operation.roles):
             raise Forbidden(f"This needs one of the app roles {', '.join(operation.roles)}.")
         caller = replace(caller, roles=roles, network=network)
-        tenant = (await services.tenants.known(caller)).value if operation.joined else None
+        tenant = (await services.tenancy.tenants.known(caller)).value if operation.joined else None
         leaving = tenant is not None and tenant.status is TenantStatus.LEAVING
         if leaving and operation.changes and not operation.leaving:
             raise Conflict("Your tenant is leaving: nothing can be changed any more.")
@@ -268,7 +268,7 @@ def _operation(
 
 
 def _function(
-    operation: Operation, work: Callable[[func.HttpRequest, str], Awaitable[Answer]]
+    operation: Operation, work: Callable[[func.HttpRequest, str], Awaitable[ApiResponse]]
 ) -> Function:
     async def function(req: func.HttpRequest) -> func.HttpResponse:
         correlation = new_id()
@@ -285,13 +285,13 @@ def _function(
     return function
 
 
-def _require_declared(operation: Operation, answer: Answer) -> None:
+def _require_declared(operation: Operation, answer: ApiResponse) -> None:
     kind = None if answer.body is None else type(answer.body)
     if answer.status not in operation.answers or operation.answers[answer.status] is not kind:
         raise Defect(f"{operation.name} answers {answer.status} with {kind}, undeclared.")
 
 
-def _response(answer: Answer, correlation: str) -> func.HttpResponse:
+def _response(answer: ApiResponse, correlation: str) -> func.HttpResponse:
     headers = {**SAFE_HEADERS, "X-Correlation-Id": correlation, **answer.headers}
     if answer.body is None:
         return func.HttpResponse(status_code=answer.status, headers=headers)

@@ -176,7 +176,7 @@ class _Generator(GenerateJsonSchema):
         return super().field_is_required(field, total)
 
     def normalize_name(self, name: str) -> str:
-        # Page[ShareView] is a ShareViewPage.
+        # ItemPage[ShareView] is a ShareViewPage.
         return super().normalize_name(re.sub(r"^(\w+)\[(\w+)\]$", r"\2\1", name))
 
     def field_title_should_be_set(self, schema: Any) -> bool:

@@ -58,7 +58,7 @@ class Paging(Query):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """What a handler answers: a model (None: no body), a status and headers."""
 
     body: BaseModel | None = None

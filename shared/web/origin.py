@@ -23,7 +23,7 @@ async def entered(req: func.HttpRequest) -> str:
 
     Raises `GatewayOnly` for a call past the gateway, `Unavailable` if that cannot be told now.
     """
-    gateway = app().gateway
+    gateway = app().entra.gateway
     await gateway.require(str(req.headers.get(TOKEN, "")))
     return network_of(req, gateway=gateway.guards)
 

@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field
 from shared.domain.errors import (
     CallerError,
     NeedsAdmin,
-    PassingError,
     TooManyRequests,
+    TransientError,
     Unauthenticated,
 )
 from shared.domain.reasons import Reason
-from shared.web.operations import Answer
+from shared.web.operations import ApiResponse
 
 _log = logging.getLogger(__name__)
 _KIND = "urn:contact-sync:problem:"
@@ -43,7 +43,7 @@ class Problem(BaseModel):
     reason: Annotated[Reason | None, Field(exclude_if=lambda reason: reason is None)] = None
 
 
-def problem(error: Exception, operation: str, correlation: str) -> Answer:
+def problem(error: Exception, operation: str, correlation: str) -> ApiResponse:
     """Answer an error, and log it under the correlation id with no more than it may tell."""
     instance = f"urn:uuid:{correlation}"
     match error:
@@ -74,7 +74,7 @@ def problem(error: Exception, operation: str, correlation: str) -> Answer:
                 reason=error.reason,
             )
             headers = {}
-        case PassingError():
+        case TransientError():
             _log.warning("%s %s: %s", operation, correlation, error.detail)
             body = Problem(
                 type=f"{_KIND}unavailable",
@@ -94,4 +94,4 @@ def problem(error: Exception, operation: str, correlation: str) -> Answer:
                 instance=instance,
             )
             headers = {}
-    return Answer(body, body.status, headers)
+    return ApiResponse(body, body.status, headers)

@@ -24,7 +24,7 @@ class Tagged(Model):
         return cls.model_validate({**dict(stored.value), "etag": stored.etag, **more})
 
 
-class Page[T](Model):
+class ItemPage[T](Model):
     """One page of a list; `next` asks for the one after it, null: it is the last."""
 
     items: list[T]

@@ -31,7 +31,7 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.trace import SpanKind
 from shared.adapters.telemetry import count_graph, emit, record_queue_age, span, traceparent
 from shared.domain.events import MailboxSyncFinished
-from shared.domain.messages import Task
+from shared.domain.importing.messages import Task
 from shared.domain.model import Outcome
 
 with span("start_run", kind=SpanKind.CONSUMER, attributes={"run": "r1"}):
@@ -46,7 +46,7 @@ with span("sync_mailbox", kind=SpanKind.CONSUMER, attributes=ids, sent_by=sent_b
                              outcome=Outcome.SUCCEEDED, created=3, milliseconds=12))
 count_graph(requests=2)
 record_queue_age("mailbox-syncs", 1.5)
-logging.getLogger("shared.services.fan_out").warning("a line of ours")
+logging.getLogger("shared.services.importing.fan_out").warning("a line of ours")
 for provider in (trace.get_tracer_provider(), _logs.get_logger_provider(),
                  metrics.get_meter_provider()):
     provider.force_flush()

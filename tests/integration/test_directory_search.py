@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.directory_search import search_of
-from shared.domain.errors import NeedsAdmin, PassingError
+from shared.domain.errors import NeedsAdmin, TransientError
 from shared.services.sharing.directory_search import FOUND_AT_MOST, Kind
 from shared.wiring.app import App
 from tests.local.graph.search import searched
@@ -31,7 +31,7 @@ HOSTILE = (
 
 
 async def names(app: App, caller: Caller, text: str, *kinds: Kind) -> list[str]:
-    return [f.name for f in await app.directory.find(caller, text, kinds or tuple(Kind))]
+    return [f.name for f in await app.sharing.directory.find(caller, text, kinds or tuple(Kind))]
 
 
 async def test_people_groups_and_contacts_are_found_by_the_beginning_of_a_name_or_an_address(
@@ -46,7 +46,7 @@ async def test_people_groups_and_contacts_are_found_by_the_beginning_of_a_name_o
         "companyName": "Supplies",
     }
     await world.client.change_tenant(world.tenant, users=[ann], groups=[group], contacts=[firm])
-    found = await app.directory.find(caller, " ANN ")
+    found = await app.sharing.directory.find(caller, " ANN ")
     assert [(f.kind, f.name, f.address, f.detail) for f in found] == [
         (Kind.USER, "Ann O'Brien-McDonald", "hit@x.example", "Agent · Service"),
         (Kind.GROUP, "Anniversary", "", "Fun"),
@@ -87,7 +87,7 @@ async def test_another_tenants_people_are_not_found(
     stranger = person(80, displayName="Stranger")
     await partner.client.change_tenant(partner.tenant, users=[stranger])
     assert await names(app, caller, "Stranger") == []
-    assert await app.directory.name(caller, [stranger["id"]]) == {}
+    assert await app.sharing.directory.name(caller, [stranger["id"]]) == {}
 
 
 async def test_ids_have_their_names_told_whatever_kind_they_are_and_however_written(
@@ -96,20 +96,20 @@ async def test_ids_have_their_names_told_whatever_kind_they_are_and_however_writ
     firm = {"id": str(uuid4()), "displayName": "Supplier"}
     await world.client.change_tenant(world.tenant, contacts=[firm])
     one = world.people[0].upper()
-    named = await app.directory.name(caller, [one, world.group, firm["id"], str(uuid4())])
+    named = await app.sharing.directory.name(caller, [one, world.group, firm["id"], str(uuid4())])
     assert {id_: (f.kind, f.name) for id_, f in named.items()} == {
         one: (Kind.USER, "Person 0"),
         world.group: (Kind.GROUP, "Shared"),
         firm["id"]: (Kind.ORG_CONTACT, "Supplier"),
     }
-    assert await app.directory.name(caller, [world.group], [Kind.USER]) == {}
-    assert await app.directory.name(caller, []) == {}
+    assert await app.sharing.directory.name(caller, [world.group], [Kind.USER]) == {}
+    assert await app.sharing.directory.name(caller, []) == {}
 
 
 async def test_what_the_directory_refuses_is_said(app: App, world: World, caller: Caller) -> None:
     await world.client.fault(r"^/groups\?", {"status": 403}, tenant=world.tenant)
     with pytest.raises(NeedsAdmin):
-        await app.directory.find(caller, "x")
+        await app.sharing.directory.find(caller, "x")
     await world.client.fault(r"^/users\?", {"status": 503}, tenant=world.tenant)
-    with pytest.raises(PassingError):
-        await app.directory.find(caller, "x")
+    with pytest.raises(TransientError):
+        await app.sharing.directory.find(caller, "x")

@@ -30,34 +30,36 @@ async def test_a_share_is_seen_before_it_is_saved_as_it_will_be_afterwards(
     gone = person(70, accountEnabled=False)
     await world.client.change_tenant(world.tenant, users=[gone])
     await world.members([*world.people, gone["id"]])
-    await app.people.keep_out(caller, world.people[0])
-    draft = await app.previews.share_draft(caller, wanted(world))
+    await app.privacy.people.keep_out(caller, world.people[0])
+    draft = await app.insight.previews.share_draft(caller, wanted(world))
     assert draft.count == 4
     assert {(o.id, str(o.reason)) for o in draft.omissions} == {
         (gone["id"], "disabled"),
         (world.people[0], "kept_out"),
     }
-    assert (await app.shares.page(caller, 10, None)).items == ()
-    saved = await app.shares.create(caller, wanted(world))
-    assert await app.previews.share(caller, saved.value.id) == draft
+    assert (await app.sharing.shares.page(caller, 10, None)).items == ()
+    saved = await app.sharing.shares.create(caller, wanted(world))
+    assert await app.insight.previews.share(caller, saved.value.id) == draft
 
 
 @pytest.mark.parametrize("folder", ["Contact Sync", None])
 async def test_an_import_is_planned_before_it_is_created_and_nothing_is_done(
     app: App, world: World, caller: Caller, folder: str | None
 ) -> None:
-    share = (await app.shares.create(caller, wanted(world))).value
+    share = (await app.sharing.shares.create(caller, wanted(world))).value
     box = world.targets[0]
     before = await world.client.mailbox(world.tenant, box)
 
     async def plan() -> ImportPreview:
-        return await app.previews.plan_draft(caller, import_of(world, share.id, folder), box)
+        return await app.insight.previews.plan_draft(
+            caller, import_of(world, share.id, folder), box
+        )
 
     seen = await plan()
     assert (seen.planned.created, seen.held) == (5, None)
     assert [c.display_name for c in seen.changes] == world.expected()
     assert await world.client.mailbox(world.tenant, box) == before
-    assert (await app.imports.page(caller, 10, None)).items == ()
+    assert (await app.importing.imports.page(caller, 10, None)).items == ()
     await world.import_(share.id, destination={"folder": folder})
     assert (await plan()).planned.created == 5
 
@@ -68,10 +70,10 @@ async def test_a_draft_needs_an_open_share_and_a_mailbox_it_aims_at(
     theirs = await partner.share(access={"rule": "tenant"})
     for share in (theirs["id"], "0" * 32):
         with pytest.raises(InvalidInput) as refused:
-            await app.previews.plan_draft(caller, import_of(world, share), world.targets[0])
+            await app.insight.previews.plan_draft(caller, import_of(world, share), world.targets[0])
         assert [e.field for e in refused.value.errors] == ["shareId"]
     own = wanted(world).model_copy(update={"access": Access(rule="tenant")})
-    mine = (await app.shares.create(caller, own)).value
+    mine = (await app.sharing.shares.create(caller, own)).value
     with pytest.raises(InvalidInput) as refused:
-        await app.previews.plan_draft(caller, import_of(world, mine.id), world.people[0])
+        await app.insight.previews.plan_draft(caller, import_of(world, mine.id), world.people[0])
     assert [e.field for e in refused.value.errors] == ["mailbox"]

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from shared.domain.contacts.fields import Contact
-from shared.domain.errors import PassingError
+from shared.domain.errors import TransientError
 from shared.domain.importing.messages import SyncMailbox
 from shared.domain.importing.runs import Outcome, Result
 from tests.integration.box import OURS, THE_USERS, Box, holds_exactly, nothing_was_spoilt
@@ -268,7 +268,7 @@ class MailboxMachine(RuleBasedStateMachine):
         message, desired = side.sent[number]
         lab.engine.now += timedelta(minutes=minutes)
         before, self.broken = self.look(), True
-        with contextlib.suppress(PassingError):
+        with contextlib.suppress(TransientError):
             lab.do(lab.engine.run(message, requests))
         nothing_was_spoilt(before, self.look(), side.id, desired)
         self.broken = False

@@ -21,7 +21,7 @@ async def test_a_mailbox_shows_what_fills_it_with_the_last_result_and_its_seat(
     share = (await world.share())["id"]
     one = await world.import_(share, name="B", settle=False)
     two = await world.import_(share, name="A", targets={"users": world.targets[:1]})
-    seen = await app.finding.mailbox(caller, world.targets[0])
+    seen = await app.insight.finding.mailbox(caller, world.targets[0])
     assert seen.found is not None
     assert seen.found.name == "Person 5"
     assert [f.import_.id for f in seen.imports] == [two["id"], one["id"]]
@@ -31,7 +31,7 @@ async def test_a_mailbox_shows_what_fills_it_with_the_last_result_and_its_seat(
         assert (filling.result.outcome, filling.result.contacts.created) == ("succeeded", 5)
     assert seen.seat is not None
     assert sorted(seen.seat.imports) == sorted([one["id"], two["id"]])
-    other = await app.finding.mailbox(caller, world.people[0])
+    other = await app.insight.finding.mailbox(caller, world.people[0])
     assert (other.seat, other.imports) == (None, ())
 
 
@@ -44,15 +44,15 @@ async def test_a_person_is_explained_in_one_mailbox_or_found_everywhere(
     share = await world.share()
     made = await world.import_(share["id"])
     box, one = world.targets[0], world.people[0]
-    there = await app.finding.person(caller, one, box)
+    there = await app.insight.finding.person(caller, one, box)
     assert there.found is not None
     assert [(e.import_.id, e.explanation and e.explanation.present) for e in there.explained] == [
         (made["id"], True)
     ]
     assert there.whereabouts is None
-    absent = await app.finding.person(caller, gone["id"], box)
+    absent = await app.insight.finding.person(caller, gone["id"], box)
     assert [e.explanation and str(e.explanation.reason) for e in absent.explained] == ["disabled"]
-    seen = await app.finding.person(caller, f"u-{one}")
+    seen = await app.insight.finding.person(caller, f"u-{one}")
     assert seen.whereabouts is not None
     assert [set(p.mailboxes) for p in seen.whereabouts.places] == [set(world.targets)]
     assert seen.imports == {made["id"]: "Import"}
@@ -66,7 +66,7 @@ async def test_what_cannot_be_explained_now_says_why(
 ) -> None:
     await world.import_((await world.share())["id"])
     await world.client.fault("/transitiveMembers/", {"status": 403}, tenant=world.tenant)
-    seen = await app.finding.person(caller, world.people[0], world.targets[0])
+    seen = await app.insight.finding.person(caller, world.people[0], world.targets[0])
     assert [(e.explanation, type(e.trouble).__name__) for e in seen.explained] == [
         (None, "NeedsAdmin")
     ]
@@ -79,17 +79,19 @@ async def test_results_and_seats_are_found_by_a_name_or_an_id(
     run = str((await world.last_run(made["id"]))["id"])
     first = world.targets[0]
     for text in ("Person 5", world.users[first]["mail"], first, first.upper()):
-        found = await app.finding.results(caller, run, text)
+        found = await app.insight.finding.results(caller, run, text)
         assert [r.value.mailbox for r in found.listing.items] == [first]
         assert found.addresses == {first: world.users[first]["mail"]}
-        assert [s.value.mailbox for s in (await app.finding.seats(caller, text)).items] == [first]
-    assert len((await app.finding.results(caller, run, "person")).listing.items) == 2
-    failed = await app.finding.results(caller, run, "person", Outcome.FAILED)
+        assert [s.value.mailbox for s in (await app.insight.finding.seats(caller, text)).items] == [
+            first
+        ]
+    assert len((await app.insight.finding.results(caller, run, "person")).listing.items) == 2
+    failed = await app.insight.finding.results(caller, run, "person", Outcome.FAILED)
     assert failed.listing.items == ()
     await world.client.delete_user(world.tenant, first)
-    assert len((await app.finding.results(caller, run, first)).listing.items) == 1
+    assert len((await app.insight.finding.results(caller, run, first)).listing.items) == 1
     with pytest.raises(NotFound):
-        await app.finding.results(
+        await app.insight.finding.results(
             Caller(partner.tenant, "x", "X", frozenset({"Admin"})), run, "person"
         )
 
@@ -103,18 +105,18 @@ async def test_a_runs_results_are_a_file_page_by_page_and_not_without_end(
         Result(mailbox=str(uuid4()), outcome=Outcome.FAILED, reason=Reason.GAVE_UP, ended=utc_now())
         for _ in range(3)
     ]
-    await app.store.results.write_many(f"{caller.tenant}|{run}", {r.mailbox: r for r in more})
+    await app.base.store.results.write_many(f"{caller.tenant}|{run}", {r.mailbox: r for r in more})
     monkeypatch.setattr(result_files, "_PAGE", 2)
-    raw = await app.result_files.whole(caller, run)
+    raw = await app.insight.result_files.whole(caller, run)
     assert raw.startswith(b"\xef\xbb\xbfmailbox,address,outcome")
     rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     assert {r["mailbox"] for r in rows} == {*world.targets, *(r.mailbox for r in more)}
     filled = next(r for r in rows if r["mailbox"] == world.targets[0])
     assert (filled["address"], filled["created"]) == (world.users[world.targets[0]]["mail"], "5")
-    failed = await app.result_files.whole(caller, run, Outcome.FAILED, ";")
+    failed = await app.insight.result_files.whole(caller, run, Outcome.FAILED, ";")
     assert failed.count(b"\r\n") == 4
     assert b';gave_up;"The mailbox could not' in failed
     monkeypatch.setattr(result_files, "MAX_ROWS", 2)
-    assert (await app.result_files.whole(caller, run)).count(b"\r\n") == 3
+    assert (await app.insight.result_files.whole(caller, run)).count(b"\r\n") == 3
     with pytest.raises(NotFound):
-        await app.result_files.whole(caller, "none")
+        await app.insight.result_files.whole(caller, "none")

@@ -40,7 +40,7 @@ def run(import_id: str, days_ago: float, created: int = 0, **more: Any) -> Run:
 
 
 async def keep(app: App, tenant: str, *runs: Run) -> None:
-    await app.store.runs.write_many(tenant, {r.id: r for r in runs})
+    await app.base.store.runs.write_many(tenant, {r.id: r for r in runs})
 
 
 async def test_thirty_days_are_counted_of_all_imports_or_of_one(app: App, stranger: Caller) -> None:
@@ -56,14 +56,14 @@ async def test_thirty_days_are_counted_of_all_imports_or_of_one(app: App, strang
         run("two", 0, 1, **lost),
         run("one", 30, 100),
     )
-    all_ = await app.histories.read(stranger)
+    all_ = await app.insight.run_histories.read(stranger)
     assert len(all_.days) == 30
     assert all_.whole_since is None
     today, first = all_.days[-1], all_.days[0]
     assert (today.runs, today.created, today.failed) == (2, 6, 2)
     assert (first.runs, first.created) == (1, 7)
     assert sum(day.runs for day in all_.days) == 3
-    one = await app.histories.read(stranger, "two")
+    one = await app.insight.run_histories.read(stranger, "two")
     assert [day.created for day in one.days if day.runs] == [1]
 
 
@@ -72,7 +72,7 @@ async def test_of_too_many_runs_the_latest_count_and_the_chart_says_from_when_on
 ) -> None:
     monkeypatch.setattr(run_history, "PAGES_READ", 1)
     await keep(app, stranger.tenant, *(run(f"i{n}", n % 12 + n / 9e4) for n in range(1_100)))
-    found = await app.histories.read(stranger)
+    found = await app.insight.run_histories.read(stranger)
     assert sum(day.runs for day in found.days) == 1_000
     assert found.whole_since is not None
     whole = [day for day in found.days if day.day >= found.whole_since]
@@ -86,9 +86,9 @@ async def test_runs_are_listed_by_import_by_status_and_since_a_day(
     held = run("one", 1, status=RunStatus.HELD)
     await keep(app, stranger.tenant, run("one", 0), held, run("two", 1), run("one", 9))
     since = utc_now().date() - timedelta(days=1)
-    assert len((await app.runs.page(stranger, 50, None)).items) == 4
-    assert len((await app.runs.page(stranger, 50, None, since=since)).items) == 3
-    found = await app.runs.page(stranger, 50, None, "one", RunStatus.HELD, since)
+    assert len((await app.importing.runs.page(stranger, 50, None)).items) == 4
+    assert len((await app.importing.runs.page(stranger, 50, None, since=since)).items) == 3
+    found = await app.importing.runs.page(stranger, 50, None, "one", RunStatus.HELD, since)
     assert [stored.value for stored in found.items] == [held]
 
 
@@ -97,17 +97,17 @@ async def test_shares_are_found_by_a_part_of_their_name_and_paged_in_its_order(
 ) -> None:
     for name in ("Zürich", "berlin", "Bern", "Hamburg"):
         wanted = ShareInput(name=name, sources=Sources(all_users=True))
-        await app.shares.create(stranger, wanted)
-    listed = await app.shares.search(stranger, "", 3, None)
+        await app.sharing.shares.create(stranger, wanted)
+    listed = await app.sharing.shares.search(stranger, "", 3, None)
     assert [s.value.name for s in listed.items] == ["berlin", "Bern", "Hamburg"]
     assert listed.total == 4
-    rest = await app.shares.search(stranger, "", 3, listed.token)
+    rest = await app.sharing.shares.search(stranger, "", 3, listed.token)
     assert ([s.value.name for s in rest.items], rest.token) == (["Zürich"], None)
-    found = await app.shares.search(stranger, " BER", 50, None)
+    found = await app.sharing.shares.search(stranger, " BER", 50, None)
     assert [s.value.name for s in found.items] == ["berlin", "Bern"]
-    assert (await app.shares.search(stranger, "*", 50, None)).items == ()
+    assert (await app.sharing.shares.search(stranger, "*", 50, None)).items == ()
     with pytest.raises(InvalidInput):
-        await app.shares.search(stranger, "BER", 3, listed.token)
+        await app.sharing.shares.search(stranger, "BER", 3, listed.token)
 
 
 async def test_imports_are_found_alike_without_those_that_are_being_removed(
@@ -116,9 +116,11 @@ async def test_imports_are_found_alike_without_those_that_are_being_removed(
     share = (await world.share())["id"]
     targets = Targets(users=world.targets)
     for name in ("Sales to all", "Board"):
-        await app.imports.create(caller, ImportInput(name=name, share_id=share, targets=targets))
+        await app.importing.imports.create(
+            caller, ImportInput(name=name, share_id=share, targets=targets)
+        )
     await world.client.settle()
-    (board,) = (await app.imports.search(caller, "oar", 50, None)).items
-    await app.imports.remove(caller, board.value.id, None)
-    left = await app.imports.search(caller, "", 50, None)
+    (board,) = (await app.importing.imports.search(caller, "oar", 50, None)).items
+    await app.importing.imports.remove(caller, board.value.id, None)
+    left = await app.importing.imports.search(caller, "", 50, None)
     assert [s.value.name for s in left.items] == ["Sales to all"]

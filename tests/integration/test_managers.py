@@ -39,7 +39,9 @@ async def test_managers_are_those_of_the_people_asked_for_whichever_way_takes_le
         await world.client.change_tenant(world.tenant, users=more)
     meter = Meter()
 
-    found = await directory.managers_by_id(app.graph.session(world.tenant, meter), world.people)
+    found = await directory.managers_by_id(
+        app.base.graph.session(world.tenant, meter), world.people
+    )
 
     assert {user: manager["id"] for user, manager in found.items()} == managers
     assert meter.requests == requests

@@ -24,7 +24,7 @@ def kinds(overview: Overview) -> list[str]:
 
 
 async def test_a_new_tenant_has_nothing_yet(app: App, caller: Caller) -> None:
-    seen = await app.overviews.read(caller)
+    seen = await app.insight.overviews.read(caller)
     assert (seen.shares, seen.imports, seen.running, seen.attention) == (0, (), (), ())
     assert (seen.license.used, seen.missing, seen.license.trial_ends) == (0, 0, None)
 
@@ -38,7 +38,7 @@ async def test_a_tenant_sees_its_last_runs_its_seats_and_what_to_decide(
     paused = await world.import_(share, name="Paused", active=False)
     await world.members(world.people[:2])
     await world.next_day()
-    seen = await app.overviews.read(caller)
+    seen = await app.insight.overviews.read(caller)
     assert seen.shares == 1
     assert [i.id for i in seen.imports] == [lax["id"], paused["id"], strict["id"]]
     first, rests, last = seen.imports
@@ -52,8 +52,8 @@ async def test_a_tenant_sees_its_last_runs_its_seats_and_what_to_decide(
     held, _ = seen.attention
     assert (held.subject, held.reason, held.count) == (seen.held[0].id, "too_many_deletes", 2)
     assert (seen.license.used, seen.license.waiting, seen.missing) == (2, 0, 2)
-    await app.decisions.discard(caller, held.subject)
-    assert kinds(await app.overviews.read(caller)) == ["import-paused"]
+    await app.importing.decisions.discard(caller, held.subject)
+    assert kinds(await app.insight.overviews.read(caller)) == ["import-paused"]
 
 
 async def test_a_mailbox_that_fails_is_counted_and_one_without_a_seat_is_missing(
@@ -64,14 +64,14 @@ async def test_a_mailbox_that_fails_is_counted_and_one_without_a_seat_is_missing
     await world.client.fault(broken, {"status": 403}, times=99, tenant=world.tenant)
     await world.change(world.people[0], jobTitle="Boss")
     await world.next_day()
-    seen = await app.overviews.read(caller)
+    seen = await app.insight.overviews.read(caller)
     assert (seen.failing, kinds(seen)) == (1, ["mailboxes-failed"])
     assert seen.attention[0].import_id == made["id"]
     await world.client.consent(world.tenant, granted=False)
     # A kept token would go on to work until it expires, as in reality.
     await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
-    assert kinds(await app.overviews.read(caller))[0] == AttentionKind.CONSENT_MISSING
+    assert kinds(await app.insight.overviews.read(caller))[0] == AttentionKind.CONSENT_MISSING
 
 
 async def test_ten_thousand_mailboxes_are_no_more_to_read_than_ten(
@@ -81,9 +81,9 @@ async def test_ten_thousand_mailboxes_are_no_more_to_read_than_ten(
     caller = Caller(tenant, "ada", "Ada", frozenset({"Admin"}))
     started = utc_now() - timedelta(days=31)
     owner = Tenant(id=tenant, joined=started, trial_started=started, booked=2_000)
-    await app.store.tenants.insert(tenant, TENANT_ROW, owner)
+    await app.base.store.tenants.insert(tenant, TENANT_ROW, owner)
     seats = [Seat(mailbox=str(uuid4()), since=started, imports=["i"]) for _ in range(2_100)]
-    await app.store.seats.write_many(tenant, {s.mailbox: s for s in seats})
+    await app.base.store.seats.write_many(tenant, {s.mailbox: s for s in seats})
     old = Run(
         id=run_id("i", RunTrigger.CREATED, started),
         import_id="i",
@@ -91,17 +91,17 @@ async def test_ten_thousand_mailboxes_are_no_more_to_read_than_ten(
         status=RunStatus.RUNNING,
         queued=started,
     )
-    await app.store.runs.insert(tenant, old.id, old)
-    counted = await app.overviews.read(caller)
+    await app.base.store.runs.insert(tenant, old.id, old)
+    counted = await app.insight.overviews.read(caller)
     asked: list[str] = []
-    page = app.store.tables.page
+    page = app.base.store.tables.page
 
     async def spy(table: str, *args: Any, **more: Any) -> Any:
         asked.append(table)
         return await page(table, *args, **more)
 
-    monkeypatch.setattr(app.store.tables, "page", spy)
-    again = await app.overviews.read(caller)
+    monkeypatch.setattr(app.base.store.tables, "page", spy)
+    again = await app.insight.overviews.read(caller)
     assert again == counted
     assert (again.license.used, again.license.waiting, again.license.free) == (2_000, 100, 0)
     assert (again.missing, kinds(again)) == (100, ["seats-missing"])
@@ -117,8 +117,8 @@ async def test_the_number_of_seats_is_the_rows_whoever_changes_them(
     more = await world.import_(share, targets={"users": [world.targets[0], *world.people[:2]]})
 
     async def both() -> tuple[int, int]:
-        rows = await app.store.seats.count(caller.tenant)
-        return (await app.overviews.read(caller)).license.used, rows
+        rows = await app.base.store.seats.count(caller.tenant)
+        return (await app.insight.overviews.read(caller)).license.used, rows
 
     assert await both() == (4, 4)
     await world.client.delete_user(world.tenant, world.people[0])

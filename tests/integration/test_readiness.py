@@ -28,7 +28,7 @@ async def app(
 async def test_a_vault_that_has_what_is_needed_is_ready(keys: Keeper, app: wiring.App) -> None:
     await keys.put("hush")
 
-    found = await app.readiness.look()
+    found = await app.insight.readiness.look()
 
     assert {check.name: check.ok for check in found} == {
         "tables": True,
@@ -45,6 +45,6 @@ async def test_the_azure_sdks_make_no_spans_of_their_own(app: wiring.App) -> Non
 
 
 async def test_a_vault_without_it_is_not(app: wiring.App) -> None:
-    found = await app.readiness.look()
+    found = await app.insight.readiness.look()
 
     assert [check.name for check in found if not check.ok] == ["key-vault"]

@@ -9,7 +9,7 @@ from shared.adapters.graph import directory
 from shared.adapters.graph.mailbox import Mailbox, missing_mailbox
 from shared.adapters.graph.transport import Graph, GraphSession
 from shared.domain.contacts.plan import Delete
-from shared.domain.errors import Defect, NeedsAdmin, PassingError, Refused, Throttled, Unavailable
+from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, TransientError, Unavailable
 from shared.domain.reasons import Reason
 from shared.settings import Settings
 from tests.local.client import Json
@@ -152,7 +152,7 @@ async def test_graph_is_taken_at_its_word_how_long_to_wait(
     given: str | None,
     seconds: float,
     status: int,
-    kind: type[PassingError],
+    kind: type[TransientError],
 ) -> None:
     headers = {} if given is None else {"Retry-After": given}
     await strike(world, "^/users", {"status": status, "headers": headers})

@@ -15,7 +15,7 @@ from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing.shares import ShareInput, Sources
 from shared.services.sharing import shares as shares_module
 from shared.services.sharing.shares import Shares
-from shared.services.sharing.subscribers import Consumers
+from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
 from shared.wiring.app import new_id
 from tests.local.cloud import LocalCloud
@@ -38,7 +38,7 @@ async def store(cloud: LocalCloud) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def shares(store: Store) -> Shares:
-    return Shares(store, now, new_id, Ledger(store, now, new_id), Consumers(store, now))
+    return Shares(store, now, new_id, Ledger(store, now, new_id), Subscribers(store, now))
 
 
 @pytest.fixture
@@ -120,13 +120,13 @@ async def test_a_tenant_may_have_so_many_shares_and_no_more(
     assert again.value.id == first.value.id
 
 
-@pytest.mark.parametrize("at", ["consumers.upsert", "shares.delete"])
+@pytest.mark.parametrize("at", ["subscribers.upsert", "shares.delete"])
 async def test_a_rotation_cut_short_is_completed_by_its_repeat_at_the_same_new_id(
     store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     table, method = at.split(".")
     old = await shares.create(caller, WANTED)
-    consumers = Consumers(store, now)
+    consumers = Subscribers(store, now)
     await consumers.note(caller.tenant, old.value.id, "stays", "i1", 3)
     await consumers.note(caller.tenant, old.value.id, "goes", "i2", 4)
     with monkeypatch.context() as cut:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.contacts.fields import Contact
-from shared.domain.errors import PassingError
+from shared.domain.errors import TransientError
 from shared.domain.importing.messages import SyncMailbox
 from shared.domain.importing.runs import Outcome, Result
 from tests.integration.box import Box, holds_exactly, nothing_was_spoilt
@@ -79,7 +79,7 @@ async def all_end(engine: Engine, messages: list[SyncMailbox]) -> None:
         for _ in range(_TRIES):
             try:
                 await engine.run(message)
-            except PassingError as error:
+            except TransientError as error:
                 await asyncio.sleep(error.retry_after / 20)
                 continue
             return

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from shared.adapters.storage.snapshots import Snapshots, snapshot_id
 from shared.domain.contacts.fields import Contact, fingerprint
-from shared.domain.errors import PassingError
+from shared.domain.errors import TransientError
 from shared.domain.importing.imports import GuardLimits, Import, Targets
 from shared.domain.importing.messages import SyncMailbox
 from shared.settings import Settings
@@ -61,7 +61,7 @@ class Engine:
             created=now,
             changed=now,
         )
-        await self.app.store.imports.upsert(world.tenant, import_id, import_)
+        await self.app.base.store.imports.upsert(world.tenant, import_id, import_)
         return Box(self, world, import_id)
 
 
@@ -77,7 +77,7 @@ class Box:
         """Publish contacts for a run of another day; the message that asks for them."""
         app, run = self.engine.app, wiring.new_id()
         self.engine.clock.passed += timedelta(days=1)
-        snapshots = Snapshots(app.store.tables)
+        snapshots = Snapshots(app.base.store.tables)
         await snapshots.write(snapshot_id(self.world.tenant, run), contacts, app.clock())
         return SyncMailbox(
             tenant=self.world.tenant,
@@ -95,8 +95,8 @@ class Box:
         while True:
             started = time.perf_counter()
             try:
-                await app.mailbox_sync.run(message)
-            except PassingError as error:
+                await app.sync.mailbox_sync.run(message)
+            except TransientError as error:
                 # The queue shows the message again after this time; so does the simulator's
                 # window of ten minutes end, which forgets when it is reset.
                 self.engine.clock.passed += timedelta(seconds=error.retry_after)

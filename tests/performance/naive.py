@@ -118,7 +118,7 @@ async def _measured(
     engine: Engine, way: Way, days: Mapping[str, Sequence[Contact]]
 ) -> dict[str, Cost]:
     box = await engine.box()
-    token = await engine.app.credentials.of(box.world.tenant).get_token(GRAPH_SCOPE)
+    token = await engine.app.base.credentials.of(box.world.tenant).get_token(GRAPH_SCOPE)
     costs: dict[str, Cost] = {}
     async with httpx.AsyncClient(
         base_url=engine.app.settings.graph_endpoint,

@@ -150,7 +150,7 @@ async def _company(client: Client, app: App, mailboxes: int) -> Company:
 
 async def _rows(app: App, world: World, share: str) -> tuple[str, str]:
     """An import, its runs with their results, seats and the ledger; the import's and a run's id."""
-    store, now, tenant, import_id = app.store, app.clock(), world.tenant, new_id()
+    store, now, tenant, import_id = app.base.store, app.clock(), world.tenant, new_id()
     known = await store.tenants.get(tenant, TENANT_ROW)
     assert known is not None
     assert await store.share_index.get(share, OWNER_ROW) is not None

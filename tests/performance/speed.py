@@ -105,8 +105,8 @@ async def event_loop(engine: Engine) -> dict[str, Any]:
 _MEMORY = """
 import asyncio, json, resource, sys
 from azure.data.tables.aio import TableServiceClient
-from shared.adapters.snapshots import Snapshots
-from shared.adapters.tables import Tables
+from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.tables import Tables
 
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20
@@ -125,7 +125,7 @@ asyncio.run(main())
 
 async def memory(engine: Engine, storage: str) -> dict[str, Any]:
     """What a share of 50,000 contacts takes in a worker that has loaded it."""
-    await Snapshots(engine.app.store.tables).write("bench", people(LARGE), engine.app.clock())
+    await Snapshots(engine.app.base.store.tables).write("bench", people(LARGE), engine.app.clock())
     count, megabytes = json.loads(await asyncio.to_thread(_python, _MEMORY, storage, "bench"))
     if count != LARGE:
         raise AssertionError(f"{count} contacts were loaded")
@@ -143,10 +143,10 @@ _FIRST_SYNC = """
 import asyncio, os, sys
 import function_app
 from shared.wiring import app as wiring
-from shared.domain.messages import SyncMailbox, parse
+from shared.domain.importing.messages import SyncMailbox, parse
 
 async def main():
-    await wiring.app().mailbox_sync.run(parse(SyncMailbox, sys.argv[1].encode()))
+    await wiring.app().sync.mailbox_sync.run(parse(SyncMailbox, sys.argv[1].encode()))
     await wiring.close()
 
 asyncio.run(main())

@@ -28,8 +28,8 @@ from shared.domain.tenancy.tenants import Tenant
 from shared.services.tenancy.limits import Limiter
 from shared.web import calls, origin
 from shared.web.calls import Call, Function, signed_in
-from shared.web.operations import READERS, Answer, Operation
-from shared.web.views import Page
+from shared.web.operations import READERS, ApiResponse, Operation
+from shared.web.views import ItemPage
 
 SECRET = "what nobody may see"
 
@@ -46,11 +46,14 @@ async def known(tenant: Tenant, _: Caller) -> Stored[Tenant]:
 def services(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     tenant = Tenant(id="tenant", joined=datetime.now(UTC))
     services = SimpleNamespace(
-        tokens=SimpleNamespace(caller=accept),
-        tenants=SimpleNamespace(known=partial(known, tenant)),
-        limiter=Limiter(1000),
+        entra=SimpleNamespace(
+            tokens=SimpleNamespace(caller=accept),
+            gateway=SimpleNamespace(require=accept, guards=False),
+        ),
+        tenancy=SimpleNamespace(
+            tenants=SimpleNamespace(known=partial(known, tenant)), limiter=Limiter(1000)
+        ),
         settings=SimpleNamespace(home_tenant=None),
-        gateway=SimpleNamespace(require=accept, guards=False),
     )
     monkeypatch.setattr(calls, "app", lambda: services)
     monkeypatch.setattr(origin, "app", lambda: services)
@@ -64,19 +67,19 @@ OPERATION = Operation(
     doc="Read something.",
     tag="test",
     roles=READERS,
-    answers={200: Page[str]},
+    answers={200: ItemPage[str]},
 )
 
 
 def raising(error: Exception) -> Function:
-    async def read_something(_: Call) -> Answer:
+    async def read_something(_: Call) -> ApiResponse:
         raise error
 
     return signed_in(OPERATION, read_something)
 
 
-async def declared(_: Call) -> Answer:
-    return Answer(Page[str](items=[], next=None))
+async def declared(_: Call) -> ApiResponse:
+    return ApiResponse(ItemPage[str](items=[], next=None))
 
 
 async def answer(function: Function, **params: str) -> tuple[func.HttpResponse, Any]:
@@ -98,7 +101,7 @@ def test_a_function_looks_as_the_worker_expects() -> None:
 async def test_a_tenant_that_calls_too_often_is_told_how_long_to_wait(
     services: SimpleNamespace,
 ) -> None:
-    services.limiter = Limiter(3)
+    services.tenancy.limiter = Limiter(3)
 
     answers = [await answer(raising(Conflict("x"))) for _ in range(4)]
 
@@ -159,14 +162,16 @@ async def test_a_parameter_that_a_route_does_not_take_is_refused() -> None:
 @pytest.mark.parametrize(
     "undeclared",
     [
-        Answer(),
-        Answer(Page[int](items=[1], next=None)),
-        Answer(Page[str](items=[], next=None), 201),
+        ApiResponse(),
+        ApiResponse(ItemPage[int](items=[1], next=None)),
+        ApiResponse(ItemPage[str](items=[], next=None), 201),
     ],
     ids=["no body", "another model", "another status"],
 )
-async def test_an_answer_that_an_operation_does_not_declare_is_a_defect(undeclared: Answer) -> None:
-    async def read_something(_: Call) -> Answer:
+async def test_an_answer_that_an_operation_does_not_declare_is_a_defect(
+    undeclared: ApiResponse,
+) -> None:
+    async def read_something(_: Call) -> ApiResponse:
         return undeclared
 
     response, _ = await answer(signed_in(OPERATION, read_something))
@@ -175,8 +180,8 @@ async def test_an_answer_that_an_operation_does_not_declare_is_a_defect(undeclar
 
 
 async def test_what_an_operation_does_not_declare_cannot_be_read() -> None:
-    async def read_something(call: Call) -> Answer:
-        return Answer(Page[str](items=[str(call.if_match)], next=None))
+    async def read_something(call: Call) -> ApiResponse:
+        return ApiResponse(ItemPage[str](items=[str(call.if_match)], next=None))
 
     response, _ = await answer(signed_in(OPERATION, read_something))
 
@@ -200,7 +205,7 @@ async def test_a_call_that_may_not_come_in_meets_no_handler(
     async def refuse(_: str) -> None:
         raise error
 
-    services.gateway.require = refuse
+    services.entra.gateway.require = refuse
 
     response, body = await answer(raising(Defect("the handler was called")))
 
@@ -208,7 +213,7 @@ async def test_a_call_that_may_not_come_in_meets_no_handler(
 
 
 async def test_what_is_direct_asks_no_gateway(services: SimpleNamespace) -> None:
-    del services.gateway
+    del services.entra.gateway
 
     response, _ = await answer(signed_in(replace(OPERATION, direct=True), declared))
 

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.tenancy import licensing
-from shared.domain.tenancy.licensing import Terms, assign, outwaited, plan_at, settled, trial_ends
+from shared.domain.tenancy.licensing import (
+    Terms,
+    assign,
+    grace_expired,
+    plan_at,
+    settled,
+    trial_ends,
+)
 from shared.domain.tenancy.tenants import LicensePlan, Seat, Tenant
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -89,8 +96,8 @@ def test_a_seat_that_no_import_wants_any_more_falls_free() -> None:
 def test_contacts_outlive_a_lost_seat_by_the_grace_time_to_the_second() -> None:
     lost = assign(tenant(0), [seat("m1", 5, "a")], "a", ["m1"], NOW, TERMS).seats.values()
 
-    assert not outwaited(lost, NOW + GRACE - timedelta(seconds=1), TERMS)
-    assert outwaited(lost, NOW + GRACE, TERMS) == {"m1"}
+    assert not grace_expired(lost, NOW + GRACE - timedelta(seconds=1), TERMS)
+    assert grace_expired(lost, NOW + GRACE, TERMS) == {"m1"}
 
 
 def test_the_time_of_waiting_is_not_begun_anew_by_another_run() -> None:

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from shared.adapters.graph.transport import (
     IMMUTABLE_ID,
-    Answer,
     Check,
+    GraphResponse,
     GraphSession,
     relative,
     required,
@@ -56,7 +56,7 @@ class BatchItem:
 
 async def send_batch(
     session: GraphSession, items: Sequence[BatchItem], check: Check = required
-) -> list[Answer]:
+) -> list[GraphResponse]:
     """Send at most 20 requests together and answer theirs, in the order of `items`.
 
     Each answer may be a refusal of its own. Raises `Throttled` or `Unavailable` if the batch as a
@@ -86,18 +86,18 @@ async def read_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[
     return [required(answer).body for answer in answers]
 
 
-def require_all(answers: Sequence[Answer]) -> None:
+def require_all(answers: Sequence[GraphResponse]) -> None:
     """Raise `Unavailable` if any of a batch's answers is one that passes."""
     if passing := [answer for answer in answers if answer.passing]:
         message = "Microsoft Graph did not answer all of a batch."
         raise Unavailable(message, longest_wait(passing))
 
 
-def longest_wait(answers: Iterable[Answer]) -> float:
+def longest_wait(answers: Iterable[GraphResponse]) -> float:
     """How long to wait before the failed items go again: the longest Retry-After among them."""
     return max(answer.wait for answer in answers)
 
 
-def _answer(part: Mapping[str, Any]) -> Answer:
+def _answer(part: Mapping[str, Any]) -> GraphResponse:
     headers = {str(k).lower(): str(v) for k, v in (part.get("headers") or {}).items()}
-    return Answer(int(part.get("status", 0)), part.get("body"), headers)
+    return GraphResponse(int(part.get("status", 0)), part.get("body"), headers)

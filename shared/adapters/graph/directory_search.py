@@ -30,7 +30,7 @@ async def search(
     """At most `most` objects of each collection (`/users`, `/groups`, `/contacts`) for a text.
 
     `fields` names the properties wanted of each; all are asked in one HTTP request. A text without
-    a letter or digit finds nobody. Raises `PassingError`, or `NeedsAdmin` without permission.
+    a letter or digit finds nobody. Raises `TransientError`, or `NeedsAdmin` without permission.
     """
     items: list[BatchItem] = []
     for path, select in fields.items():

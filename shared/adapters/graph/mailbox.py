@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
-from shared.adapters.graph.transport import Answer, GraphSession
+from shared.adapters.graph.transport import GraphResponse, GraphSession
 from shared.domain.contacts.fields import (
     GRAPH_FIELDS,
     MARK,
@@ -210,7 +210,9 @@ class Mailbox:
                     found[key] = str(contact["id"])
         return found
 
-    async def apply(self, operations: Sequence[Operation], category: str | None) -> list[Answer]:
+    async def apply(
+        self, operations: Sequence[Operation], category: str | None
+    ) -> list[GraphResponse]:
         """Send at most 20 operations in one batch and answer Graph's word on each, in order."""
         items = [self._item(o, category) for o in operations]
         return await send_batch(self._session, items, self._checked)
@@ -291,7 +293,7 @@ class Mailbox:
                 body = {"singleValueExtendedProperties": [mark]}
                 return BatchItem("PATCH", self._contact(contact_id), body=body)
 
-    async def _read(self, items: Sequence[BatchItem]) -> list[Answer]:
+    async def _read(self, items: Sequence[BatchItem]) -> list[GraphResponse]:
         """Read a batch; items that fail for now fail all of it, to be read again later.
 
         What Graph cannot understand (400) is a `Defect`: the request is all our own making.
@@ -305,7 +307,7 @@ class Mailbox:
             raise Unavailable(message, longest_wait(passing))
         return answers
 
-    def _checked(self, answer: Answer, *, folder: bool = False) -> Answer:
+    def _checked(self, answer: GraphResponse, *, folder: bool = False) -> GraphResponse:
         """The answer if it is a success; a 403 closes this mailbox and says nothing of others."""
         if answer.ok:
             return answer
@@ -330,7 +332,7 @@ def _marked(value: str) -> str:
     return f"singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq '{value}')"
 
 
-def missing_mailbox(answer: Answer) -> NeedsAdmin | None:
+def missing_mailbox(answer: GraphResponse) -> NeedsAdmin | None:
     """The reason if Graph's answer says that there is no mailbox, or none for us."""
     if answer.code in _NO_MAILBOX or "mailbox is either inactive" in answer.message.lower():
         return NeedsAdmin(Reason.NO_MAILBOX, f"Graph answered {answer.code}.")

@@ -71,7 +71,7 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GraphResponse:
     """What Graph answered: status, body and headers (lower-case names)."""
 
     status: int
@@ -114,7 +114,7 @@ class Answer:
         return _DEFAULT_WAIT if self.retry_after is None else self.retry_after
 
 
-type Check = Callable[[Answer], Answer]
+type Check = Callable[[GraphResponse], GraphResponse]
 """Hands a success on and raises what any other answer means, which its resource decides."""
 
 
@@ -207,7 +207,7 @@ class GraphSession:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: object = None,
-    ) -> Answer:
+    ) -> GraphResponse:
         """Send one request; `path` is below the endpoint, or a next or delta link of Graph.
 
         Answers whatever Graph says for good (2xx and 4xx). Raises `Throttled` or `Unavailable`
@@ -241,7 +241,7 @@ class GraphSession:
         *,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> GraphResponse:
         """Send a GET, and again after a short wait when that is all Graph asks for."""
         for attempt in range(1, _READ_TRIES):
             try:
@@ -293,7 +293,7 @@ class GraphSession:
             raise Defect(message)
         return answer
 
-    def _checked(self, response: httpx.Response) -> Answer:
+    def _checked(self, response: httpx.Response) -> GraphResponse:
         body: Any = None
         if response.content:
             try:
@@ -302,7 +302,7 @@ class GraphSession:
                 if response.is_success:
                     message = "Microsoft Graph answered a body that is not JSON."
                     raise Unavailable(message, _DEFAULT_WAIT) from error
-        answer = Answer(
+        answer = GraphResponse(
             response.status_code, body, {k.lower(): v for k, v in response.headers.items()}
         )
         if answer.status == 429:
@@ -333,7 +333,7 @@ def relative(path: str, query: Mapping[str, str] | None = None) -> str:
     return f"{path}?{urlencode(query, quote_via=quote, safe='$,()/:')}"
 
 
-def required(answer: Answer) -> Answer:
+def required(answer: GraphResponse) -> GraphResponse:
     """The directory's answer if it is a success, else `Refused` (403: `NeedsAdmin`).
 
     The directory is open as a whole or not at all, so a 403 of its means that the consent is gone.

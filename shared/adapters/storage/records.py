@@ -55,7 +55,7 @@ class SeatFacts(Model):
     wanted: int
 
 
-class Consumption(Model):
+class SubscribedImport(Model):
     """One import of a share, for its publisher to see: whose, since when, how many mailboxes."""
 
     tenant: str
@@ -64,7 +64,7 @@ class Consumption(Model):
     mailboxes: int = 0
 
 
-class KeptOut(Model):
+class Suppression(Model):
     """A person (an object id or a contact's key) that a tenant keeps out everywhere."""
 
     person: str
@@ -297,8 +297,10 @@ class Store:
             lambda e: {"action": e.action, "subject": e.subject, "actor": e.actor},
         )
         self.share_facts = Records(tables, "ShareFacts", ShareFacts)
-        self.consumers = Records(tables, "Consumers", Consumption, lambda c: {"tenant": c.tenant})
-        self.kept_out = Records(tables, "KeptOut", KeptOut)
+        self.subscribers = Records(
+            tables, "Consumers", SubscribedImport, lambda c: {"tenant": c.tenant}
+        )
+        self.suppressions = Records(tables, "KeptOut", Suppression)
         self.runs = Records(
             tables,
             "Runs",
@@ -333,7 +335,7 @@ async def few_at_once[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A
     return found
 
 
-def consumers_of(publisher: str, share: str) -> str:
+def subscribers_of(publisher: str, share: str) -> str:
     """The partition of a share's consumers."""
     return f"{publisher}|{share}"
 

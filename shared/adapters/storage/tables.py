@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RowPage:
     """Some rows, and the token by which the next ones are read (None: there are none)."""
 
     rows: tuple[Row, ...]
@@ -120,7 +120,7 @@ class Tables:
         size: int = 1000,
         token: str | None = None,
         select: Iterable[str] | None = None,
-    ) -> Page:
+    ) -> RowPage:
         """Read up to `size` (at most 1,000) rows of a query, going on from `token`."""
         return await self._try(table, lambda t: _page(t, query, parameters, size, token, select))
 
@@ -304,7 +304,7 @@ async def _page(
     size: int,
     token: str | None,
     select: Iterable[str] | None,
-) -> Page:
+) -> RowPage:
     found = table.query_entities(
         query,
         parameters=dict(parameters),
@@ -318,7 +318,7 @@ async def _page(
     async for page in pages:
         rows = [_row(entity) async for entity in page]
         break
-    return Page(tuple(rows), _encode(getattr(pages, "continuation_token", None), mark))
+    return RowPage(tuple(rows), _encode(getattr(pages, "continuation_token", None), mark))
 
 
 def _mark(query: str, parameters: Mapping[str, Any]) -> str:

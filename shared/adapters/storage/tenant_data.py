@@ -44,7 +44,7 @@ _ERASED_LAST: Final = "Tenants"
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class TenantDataRow:
     """One row: where it is, and what it holds, decoded."""
 
     table: str
@@ -54,24 +54,24 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldingPage:
+class TenantDataPage:
     """Some rows, and the token for the next ones."""
 
-    items: tuple[Holding, ...]
+    items: tuple[TenantDataRow, ...]
     token: str | None
 
 
-class Holdings:
+class TenantData:
     """The rows of each tenant."""
 
     def __init__(self, tables: Tables) -> None:
         """Look into these tables."""
         self._tables = tables
 
-    async def page(self, tenant: str, size: int, token: str | None) -> HoldingPage:
+    async def page(self, tenant: str, size: int, token: str | None) -> TenantDataPage:
         """Some of a tenant's rows, table by table; `InvalidInput` for a token that is none."""
         table, inner = _decoded(token)
-        found: list[Holding] = []
+        found: list[TenantDataRow] = []
         while table < len(_ALL):
             query, parameters = _query(_ALL[table], tenant)
             page = await self._tables.page(
@@ -82,7 +82,7 @@ class Holdings:
             if len(found) >= size:
                 break
         more = opaque([table, inner]) if table < len(_ALL) else None
-        return HoldingPage(tuple(found), more)
+        return TenantDataPage(tuple(found), more)
 
     async def erase(self, tenant: str, keep: str) -> int:
         """Erase all rows of a tenant but the ledger's row `keep`; answer how many.
@@ -119,7 +119,7 @@ def _query(table: str, tenant: str) -> tuple[str, Mapping[str, Any]]:
     }
 
 
-def _holding(table: str, row: Row) -> Holding:
+def _holding(table: str, row: Row) -> TenantDataRow:
     bodies = sorted(name for name in row.columns if name.startswith("body"))
     if bodies:
         value: object = json.loads("".join(row.columns[name] for name in bodies))
@@ -127,7 +127,7 @@ def _holding(table: str, row: Row) -> Holding:
         value = _unpacked(unpack_bytes(row))
     else:
         value = {name: str(v) for name, v in row.columns.items() if not name.startswith("odata")}
-    return Holding(table, row.partition, row.row, value)
+    return TenantDataRow(table, row.partition, row.row, value)
 
 
 def _unpacked(raw: bytes) -> object:

@@ -48,7 +48,7 @@ def match(
     address that several people share tells nothing.
     """
     contacts = list(existing)
-    people = _People(desired)
+    people = _PeopleIndex(desired)
     standing = dict(taken)
     found: dict[str, Match] = {}
     for by in MatchedBy:
@@ -60,7 +60,7 @@ def match(
     return tuple(found[id_] for id_, _ in contacts if id_ in found)
 
 
-class _People:
+class _PeopleIndex:
     """The people of a share, by mail address and by name."""
 
     def __init__(self, desired: Mapping[str, Contact]) -> None:

@@ -15,7 +15,7 @@ from shared.domain.contacts.fields import PHOTO, PUBLISHABLE, clean
 from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.model import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text
 
-MAX_HAND_KEPT: Final = 500
+MAX_MANUAL_CONTACTS: Final = 500
 FILTER_ATTRIBUTES: Final = (
     "city",
     "companyName",
@@ -64,7 +64,7 @@ class PostalAddress(Model):
 type Phones = Annotated[list[Text], Field(max_length=2)]
 
 
-class HandKeptContact(Model):
+class ManualContact(Model):
     """A contact that is in no directory, such as a hotline; kept in the share itself.
 
     `id` keeps it the same contact when its name or address changes; without it, the two are it.
@@ -113,7 +113,7 @@ class Sources(Model):
     groups: Annotated[list[GroupSource], Field(max_length=MAX_GROUPS)] = []
     all_users: bool = False
     org_contacts: bool = False
-    contacts: Annotated[list[HandKeptContact], Field(max_length=MAX_HAND_KEPT)] = []
+    contacts: Annotated[list[ManualContact], Field(max_length=MAX_MANUAL_CONTACTS)] = []
     exclude: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
     filter: Annotated[
         dict[str, FilterValues],

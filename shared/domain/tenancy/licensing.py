@@ -117,7 +117,7 @@ def assign(
     return Assignment(served, wanted_now - served, decided)
 
 
-def outwaited(seats: Iterable[Seat], now: datetime, terms: Terms) -> frozenset[str]:
+def grace_expired(seats: Iterable[Seat], now: datetime, terms: Terms) -> frozenset[str]:
     """The mailboxes that have waited longer than the grace time: their contacts go."""
     return frozenset(
         s.mailbox for s in seats if s.waiting is not None and now >= s.waiting + terms.grace

@@ -212,7 +212,9 @@ async def found(
     taken = {*draft.users, *draft.groups} if draft is not None else set[str]()
     names = {kind: name for name, kind in _KINDS.items()}
     try:
-        hits = await visit.app.directory.find(visit.caller, text, [_KINDS[k] for k in kinds])
+        hits = await visit.app.sharing.directory.find(
+            visit.caller, text, [_KINDS[k] for k in kinds]
+        )
     except ContactSyncError as error:
         return [], visit.trouble(error)
     return [
@@ -233,10 +235,12 @@ async def chosen(visit: Visit, draft: Draft, *, count: bool = True) -> Chosen | 
     more = len(draft.users) + len(draft.groups) - len(items)
     try:
         targets = draft.targets if count else None
-        outlook = await visit.app.imports.outlook(visit.caller, targets) if targets else None
+        outlook = (
+            await visit.app.importing.imports.outlook(visit.caller, targets) if targets else None
+        )
     except ContactSyncError as error:
         outlook, silent = None, visit.trouble(error)
-    return Chosen(items, more, outlook, silent, visit.app.licenses.trial_days)
+    return Chosen(items, more, outlook, silent, visit.app.licensing.licenses.trial_days)
 
 
 async def named(
@@ -252,7 +256,7 @@ async def named(
     try:
         for kind, some in ids.items():
             if some:
-                names |= await visit.app.directory.name(visit.caller, some, [_KINDS[kind]])
+                names |= await visit.app.sharing.directory.name(visit.caller, some, [_KINDS[kind]])
     except ContactSyncError as error:
         why = visit.trouble(error)
     return [

@@ -8,10 +8,10 @@ from typing import Any, Final, Self
 
 from shared.domain.contacts.fields import DEFAULT_FIELDS, PUBLISHABLE
 from shared.domain.errors import CallerError
-from shared.domain.sharing.shares import FILTER_ATTRIBUTES, HandKeptContact, Share, ShareInput
+from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact, Share, ShareInput
 from shared.web.calls import validated
 
-HAND_KEPT: Final = (
+MANUAL_FIELDS: Final = (
     "displayName",
     "emailAddress",
     "businessPhone",
@@ -101,7 +101,7 @@ class ShareForm:
             exclude=_once(sent.getlist("exclude")),
             filter={name: text(f"filter-{name}") for name in FILTER_ATTRIBUTES},
             contacts=[_json(one) for one in sent.getlist("contact")],
-            typed={name: text(f"typed-{name}") for name in HAND_KEPT},
+            typed={name: text(f"typed-{name}") for name in MANUAL_FIELDS},
             choice=text("choice") or "default",
             fields=[name for name in PUBLISHABLE if name in sent.getlist("fields")],
             rule=text("rule") or "anyone-with-id",
@@ -131,7 +131,7 @@ class ShareForm:
             case "remove-exclude":
                 self.exclude = [u for u in self.exclude if u != id_]
             case "add-contact":
-                self.contacts.append(self._hand_kept())
+                self.contacts.append(self._manual_contact())
                 self.typed = {}
             case "edit-contact" if id_.isdigit() and int(id_) < len(self.contacts):
                 self.typed = _typed(self.contacts.pop(int(id_)))
@@ -172,7 +172,7 @@ class ShareForm:
             "blocked": self.blocked,
         }
 
-    def _hand_kept(self) -> dict[str, Any]:
+    def _manual_contact(self) -> dict[str, Any]:
         typed = {name: text.strip() for name, text in self.typed.items() if text.strip()}
         address, phone = typed.pop("emailAddress", ""), typed.pop("businessPhone", "")
         value: dict[str, Any] = {"displayName": "", **typed}
@@ -181,7 +181,7 @@ class ShareForm:
         if phone:
             value["businessPhones"] = [phone]
         try:
-            kept = validated(HandKeptContact, value)
+            kept = validated(ManualContact, value)
         except CallerError as error:
             error.errors = tuple(_of_typed(e) for e in error.errors)
             raise
@@ -197,7 +197,7 @@ def _of_typed(error: Any) -> Any:
 def _typed(contact: Mapping[str, Any]) -> dict[str, str]:
     addresses, phones = contact.get("emailAddresses") or [{}], contact.get("businessPhones") or [""]
     return {
-        **{name: str(contact.get(name) or "") for name in HAND_KEPT},
+        **{name: str(contact.get(name) or "") for name in MANUAL_FIELDS},
         "emailAddress": str(addresses[0].get("address") or ""),
         "businessPhone": str(phones[0]),
     }

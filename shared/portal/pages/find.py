@@ -19,7 +19,7 @@ async def show_find(visit: Visit) -> Page:
     values: dict[str, object] = {"q": text, "found": [], "trouble": None}
     if text:
         try:
-            values["found"] = await visit.app.finding.candidates(visit.caller, text)
+            values["found"] = await visit.app.insight.finding.candidates(visit.caller, text)
         except ContactSyncError as error:
             values["trouble"] = visit.trouble(error)
     return Page("find/find", values)
@@ -28,7 +28,7 @@ async def show_find(visit: Visit) -> Page:
 @page(bp, "GET", "find/{id}", READERS)
 async def show_found(visit: Visit) -> Page:
     """A mailbox: its seat, what fills it, how the last runs ended; and whom one looks for in it."""
-    view = await visit.app.finding.mailbox(visit.caller, visit.id)
+    view = await visit.app.insight.finding.mailbox(visit.caller, visit.id)
     search, person = visit.query.get("q", "").strip(), visit.query.get("person", "")
     values: dict[str, object] = {
         "view": view,
@@ -40,9 +40,11 @@ async def show_found(visit: Visit) -> Page:
     }
     try:
         if person:
-            values["explained"] = await visit.app.finding.person(visit.caller, person, visit.id)
+            values["explained"] = await visit.app.insight.finding.person(
+                visit.caller, person, visit.id
+            )
         elif search:
-            values["found"] = await visit.app.finding.candidates(visit.caller, search)
+            values["found"] = await visit.app.insight.finding.candidates(visit.caller, search)
     except ContactSyncError as error:
         values["trouble"] = visit.trouble(error)
     return Page("find/mailbox", values)
@@ -55,7 +57,7 @@ async def show_whereabouts(visit: Visit) -> Page:
     The page comes at once; looking through all mailboxes takes longer, and is asked for by it.
     """
     looked = "look" in visit.query
-    finding = visit.app.finding
+    finding = visit.app.insight.finding
     view = await (finding.person if looked else finding.who)(visit.caller, visit.id)
     unnamed = visit.trouble(view.trouble) if view.trouble else ""
     return Page("find/person", {"view": view, "looked": looked, "unnamed": unnamed})
@@ -73,10 +75,10 @@ async def remove_or_readmit(visit: Visit) -> Page:
     """Remove a person's contact and keep it out everywhere, or let it in again."""
     path, back = f"/find/{visit.id}/remove", f"/find/{visit.id}/everywhere"
     if visit.form.get("do") == "readmit":
-        await visit.app.people.readmit(visit.caller, visit.id)
+        await visit.app.privacy.people.readmit(visit.caller, visit.id)
         words = visit.gettext("The person is let in again: the next runs bring the contact back.")
         return done(back, words, undo=Undo(path, {"do": "remove"}))
-    kept = await visit.app.people.keep_out(visit.caller, visit.id)
+    kept = await visit.app.privacy.people.keep_out(visit.caller, visit.id)
     words = visit.gettext("The contact is being removed, and the person is kept out everywhere.")
     if kept.paused:
         words = visit.gettext(

@@ -51,7 +51,7 @@ async def show_imports(visit: Visit) -> Page:
     """The company's imports, 50 a page, by name if one is looked for."""
     text = visit.query.get("q", "").strip()
     token = visit.query.get("next") or None
-    listing = await visit.app.imports.search(visit.caller, text, DEFAULT_PAGE, token)
+    listing = await visit.app.importing.imports.search(visit.caller, text, DEFAULT_PAGE, token)
     imports = [stored.value for stored in listing.items]
     values = {"rows": await _rows(visit, imports), "q": text, "next": listing.token}
     return Page("imports/list", values)
@@ -69,7 +69,7 @@ async def act_on_import(visit: Visit) -> Page:
     id_, do = visit.id, visit.form.get("do")
     if do == "run":
         try:
-            run, new = await visit.app.runs.request(visit.caller, id_)
+            run, new = await visit.app.importing.runs.request(visit.caller, id_)
         except NotFound:
             raise
         except CallerError as error:
@@ -79,7 +79,7 @@ async def act_on_import(visit: Visit) -> Page:
     if do not in {"pause", "resume"}:
         return Page(location=f"/imports/{id_}")
     active = do == "resume"
-    changed = await visit.app.imports.change(
+    changed = await visit.app.importing.imports.change(
         visit.caller, id_, lambda i: i.model_copy(update={"active": active}), None
     )
     if not active:
@@ -95,14 +95,14 @@ async def act_on_import(visit: Visit) -> Page:
 @page(bp, "GET", "imports/{id}/edit", WRITERS)
 async def show_import_form(visit: Visit) -> Page:
     """The form that changes all of an import but its share."""
-    stored = await visit.app.imports.read(visit.caller, visit.id)
+    stored = await visit.app.importing.imports.read(visit.caller, visit.id)
     return await _form(visit, stored, Draft.of(stored.value), stored.etag)
 
 
 @page(bp, "POST", "imports/{id}/edit", WRITERS, again=True)
 async def change_import_form(visit: Visit) -> Page:
     """Search and choose targets, or save."""
-    stored = await visit.app.imports.read(visit.caller, visit.id)
+    stored = await visit.app.importing.imports.read(visit.caller, visit.id)
     before = stored.value
     draft, do = Draft.typed(visit.form), visit.do
     if do == "enter":
@@ -118,11 +118,11 @@ async def change_import_form(visit: Visit) -> Page:
     try:
         wanted = draft.wanted()
         await require_plan(visit, wanted, before.schedule.every_hours)
-        await visit.app.imports.change(visit.caller, visit.id, changed, etag)
+        await visit.app.importing.imports.change(visit.caller, visit.id, changed, etag)
     except NotFound:
         raise
     except PreconditionFailed as error:
-        stored = await visit.app.imports.read(visit.caller, visit.id)
+        stored = await visit.app.importing.imports.read(visit.caller, visit.id)
         return await _form(visit, stored, draft, stored.etag, error)
     except CallerError as error:
         return await _form(visit, stored, draft, etag, error)
@@ -140,7 +140,7 @@ async def remove_import(visit: Visit) -> Page:
     """Delete an import; a run removes its contacts."""
     try:
         etag = visit.form.get("etag") or None
-        run = await visit.app.imports.remove(visit.caller, visit.id, etag)
+        run = await visit.app.importing.imports.remove(visit.caller, visit.id, etag)
     except PreconditionFailed as error:
         return await _deletion(visit, error)
     text = visit.gettext("The import is deleted. This run removes its contacts.")
@@ -148,9 +148,9 @@ async def remove_import(visit: Visit) -> Page:
 
 
 async def _import(visit: Visit, error: CallerError | None = None) -> Page:
-    import_ = (await visit.app.imports.read(visit.caller, visit.id)).value
+    import_ = (await visit.app.importing.imports.read(visit.caller, visit.id)).value
     (row,) = await _rows(visit, [import_])
-    runs = await visit.app.runs.page(visit.caller, _RUNS, None, import_.id)
+    runs = await visit.app.importing.runs.page(visit.caller, _RUNS, None, import_.id)
     targets, silent = await named(visit, import_.targets.users, import_.targets.groups, _NAMED)
     values = {
         "row": row,
@@ -159,7 +159,7 @@ async def _import(visit: Visit, error: CallerError | None = None) -> Page:
         "targets": targets,
         "others": len(import_.targets.users) + len(import_.targets.groups) - len(targets),
         "silent": silent,
-        "plan": await visit.app.licenses.plan(visit.caller),
+        "plan": await visit.app.licensing.licenses.plan(visit.caller),
         "errors": visit.wrong(error),
     }
     return Page("imports/import", values, 422 if error is not None else 200)
@@ -186,16 +186,16 @@ async def _form(
         "silent": silent,
         # What is stored has its seats; those of others are counted, which reads all members.
         "chosen": await chosen(visit, draft, count=draft.aims_elsewhere(stored.value.targets)),
-        "plan": await visit.app.licenses.plan(visit.caller),
+        "plan": await visit.app.licensing.licenses.plan(visit.caller),
         "errors": wrong(visit, error),
     }
     return Page("imports/edit", values, 422 if error is not None else 200)
 
 
 async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
-    stored = await visit.app.imports.read(visit.caller, visit.id)
+    stored = await visit.app.importing.imports.read(visit.caller, visit.id)
     (row,) = await _rows(visit, [stored.value])
-    mailboxes, contacts = await visit.app.finding.filled(visit.caller, stored.value.id)
+    mailboxes, contacts = await visit.app.insight.finding.filled(visit.caller, stored.value.id)
     values = {
         "row": row,
         "mailboxes": mailboxes,
@@ -212,15 +212,15 @@ async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
     if not imports:
         return []
     one = imports[0].id if len(imports) == 1 else None
-    under_way = await visit.app.runs.under_way(visit.caller, one)
+    under_way = await visit.app.importing.runs.under_way(visit.caller, one)
     origins = await asyncio.gather(
-        *(visit.app.publications.origin(visit.caller, share) for share in shares)
+        *(visit.app.sharing.publications.origin(visit.caller, share) for share in shares)
     )
     told = await asyncio.gather(*(_run(visit, run) for run in ended))
     by_share = dict(zip(shares, origins, strict=True))
     by_id = {run.id: run for run in told if run is not None}
     now = {stored.value.import_id: stored.value for stored in under_way}
-    plan, moment = await visit.app.licenses.plan(visit.caller), visit.app.clock()
+    plan, moment = await visit.app.licensing.licenses.plan(visit.caller), visit.app.clock()
     rows: list[ImportRow] = []
     for import_ in imports:
         running, last = now.get(import_.id), by_id.get(import_.last_run or "")
@@ -265,6 +265,6 @@ async def _mailboxes(visit: Visit, run: Run | None) -> int | None:
 async def _run(visit: Visit, run: str) -> Run | None:
     """A run that an import tells of; None once it is too old to be kept."""
     try:
-        return (await visit.app.runs.read(visit.caller, run)).value
+        return (await visit.app.importing.runs.read(visit.caller, run)).value
     except NotFound:
         return None

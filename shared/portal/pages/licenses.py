@@ -5,7 +5,7 @@ from typing import Any, Final
 import azure.functions as func
 
 from shared.adapters.storage.records import Listing
-from shared.domain.errors import CallerError, NeedsAdmin, PassingError
+from shared.domain.errors import CallerError, NeedsAdmin, TransientError
 from shared.domain.tenancy.tenants import BookingInput, Seat
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
@@ -23,23 +23,25 @@ _NAMED: Final = 50
 @page(bp, "GET", "licenses", READERS)
 async def show_licenses(visit: Visit) -> Page:
     """Booked, used and free seats, the trial, who holds which seat, and what was booked when."""
-    license_ = (await visit.app.licenses.read(visit.caller)).value
+    license_ = (await visit.app.licensing.licenses.read(visit.caller)).value
     search = visit.query.get("q", "").strip()
     seats, trouble = Listing[Seat]((), None), ""
     try:
         if search:
-            seats = await visit.app.finding.seats(visit.caller, search)
+            seats = await visit.app.insight.finding.seats(visit.caller, search)
         else:
             token = visit.query.get("next") or None
-            seats = await visit.app.licenses.seats(visit.caller, DEFAULT_PAGE, token)
-    except (PassingError, NeedsAdmin) as error:
+            seats = await visit.app.licensing.licenses.seats(visit.caller, DEFAULT_PAGE, token)
+    except (TransientError, NeedsAdmin) as error:
         trouble = visit.trouble(error)
-    entries = await visit.app.ledger.page(visit.caller, _HISTORY, None, Wanted(action="license"))
+    entries = await visit.app.tenancy.ledger.page(
+        visit.caller, _HISTORY, None, Wanted(action="license")
+    )
     history = [entry.value for entry in entries.items]
     found = [seat.value for seat in seats.items]
     values = {
         "license": license_,
-        "trial_left": visit.app.licenses.trial_left(license_),
+        "trial_left": visit.app.licensing.licenses.trial_left(license_),
         "booked_since": next((e.when for e in history if e.action == "license.booked"), None),
         "seats": found,
         "names": await visit.addresses([seat.mailbox for seat in found]),
@@ -65,10 +67,12 @@ async def book_seats(visit: Visit) -> Page:
         number = int(given) if given.isascii() and given.isdigit() else given
         booked = validated(BookingInput, {"booked": number}).booked
         if visit.do != "book" or visit.form.get("seen") != str(booked):
-            effect = await visit.app.licenses.effect(visit.caller, booked)
+            effect = await visit.app.licensing.licenses.effect(visit.caller, booked)
             return await _booking(visit, given, effect=effect)
-        before = (await visit.app.licenses.read(visit.caller)).value.booked
-        await visit.app.licenses.book(visit.caller, booked, visit.form.get("etag") or None)
+        before = (await visit.app.licensing.licenses.read(visit.caller)).value.booked
+        await visit.app.licensing.licenses.book(
+            visit.caller, booked, visit.form.get("etag") or None
+        )
     except CallerError as error:
         return await _booking(visit, given, error=error)
     said = visit.ngettext("%(num)s seat is booked now.", "%(num)s seats are booked now.", booked)
@@ -84,7 +88,7 @@ async def _booking(
     effect: BookingEffect | None = None,
     error: CallerError | None = None,
 ) -> Page:
-    stored = await visit.app.licenses.read(visit.caller)
+    stored = await visit.app.licensing.licenses.read(visit.caller)
     concerned = (*effect.gaining, *effect.losing)[:_NAMED] if effect is not None else ()
     values: dict[str, Any] = {
         "license": stored.value,

@@ -22,7 +22,7 @@ async def show_mailbox_preview(visit: Visit) -> Page:
     values["preview"] = None
     if values["mailbox"]:
         try:
-            values["preview"] = await visit.app.previews.plan(
+            values["preview"] = await visit.app.insight.previews.plan(
                 visit.caller, visit.id, values["mailbox"]
             )
         except ContactSyncError as error:
@@ -42,7 +42,7 @@ async def adopt(visit: Visit) -> Page:
     form = visit.form
     mailbox, folder = str(form.get("mailbox", "")), str(form.get("folder", ""))
     try:
-        made = await visit.app.adoptions.adopt(
+        made = await visit.app.sync.adoptions.adopt(
             visit.caller, visit.id, _wanted(mailbox, folder, str(form.get("confirm", "")))
         )
     except ContactSyncError as error:
@@ -63,7 +63,7 @@ async def _adoption(visit: Visit, error: ContactSyncError | None = None) -> Page
     own = values["import_"].destination.folder is not None
     if values["mailbox"] and (folder or not own):
         try:
-            values["adoption"] = await visit.app.adoptions.adopt(
+            values["adoption"] = await visit.app.sync.adoptions.adopt(
                 visit.caller, visit.id, _wanted(values["mailbox"], folder)
             )
         except ContactSyncError as refused:
@@ -75,7 +75,7 @@ async def _adoption(visit: Visit, error: ContactSyncError | None = None) -> Page
 
 async def _asked(visit: Visit) -> dict[str, Any]:
     """The import, the text that is looked for or the mailbox that was chosen, if it is one."""
-    import_ = (await visit.app.imports.read(visit.caller, visit.id)).value
+    import_ = (await visit.app.importing.imports.read(visit.caller, visit.id)).value
     mailbox = str(visit.form.get("mailbox", visit.query.get("mailbox", "")))
     text = visit.query.get("q", "")
     hits, silent = await found(visit, "" if mailbox else text, None, ("users",))

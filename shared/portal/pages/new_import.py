@@ -50,7 +50,7 @@ async def take_new_import(visit: Visit) -> Page:
         draft = await _passed(visit, step, draft)
         if step != _STEPS[-1] or do == "next":
             return await _step(visit, _STEPS[min(at + 1, len(_STEPS) - 1)], draft, key)
-        made = await visit.app.imports.create(visit.caller, draft.wanted(), key)
+        made = await visit.app.importing.imports.create(visit.caller, draft.wanted(), key)
     except CallerError as error:
         # What the key was used for, if it was, is there already: what is typed now is another one.
         return await _step(visit, step, draft, new_id(), error=error)
@@ -82,7 +82,7 @@ async def _passed(visit: Visit, step: str, draft: Draft) -> Draft:
 async def require_plan(visit: Visit, wanted: ImportInput, hours: int) -> None:
     """Raise `InvalidInput` for a schedule other than every `hours` that the plan does not have."""
     every = wanted.schedule.every_hours
-    if every in {hours, DAY} or await visit.app.licenses.plan(visit.caller) is not (
+    if every in {hours, DAY} or await visit.app.licensing.licenses.plan(visit.caller) is not (
         LicensePlan.STANDARD
     ):
         return
@@ -96,7 +96,7 @@ async def _offer(visit: Visit, draft: Draft) -> Publication:
         at = "shareId" if draft.values["share"] == PARTNER else "share"
         raise InvalidInput("No share is chosen.", (FieldError(at, words),))
     try:
-        return await visit.app.publications.describe(visit.caller, draft.share_id)
+        return await visit.app.sharing.publications.describe(visit.caller, draft.share_id)
     except CallerError as error:
         raise InvalidInput(error.detail, (FieldError("shareId", error.detail),)) from error
 
@@ -137,7 +137,7 @@ async def _step(
         values["found"], values["silent"] = await found(visit, values["q"], draft)
         values["chosen"] = await chosen(visit, draft)
     elif step == "settings":
-        values["plan"] = await visit.app.licenses.plan(visit.caller)
+        values["plan"] = await visit.app.licensing.licenses.plan(visit.caller)
     else:
         values |= await _check_step(visit, draft, values["q"], do)
     return Page(f"imports/new_{step}", values, 422 if values["errors"] else 200)
@@ -168,7 +168,7 @@ _OWN_FIELDS: Final = {
 
 
 async def _share_step(visit: Visit, draft: Draft, do: str) -> dict[str, Any]:
-    own = await visit.app.shares.search(visit.caller, "", DEFAULT_PAGE, None)
+    own = await visit.app.sharing.shares.search(visit.caller, "", DEFAULT_PAGE, None)
     shares = [stored.value for stored in own.items]
     offer, refused = None, ""
     if do == "check" and draft.share_id:
@@ -191,7 +191,7 @@ async def _check_step(visit: Visit, draft: Draft, text: str, do: str) -> dict[st
     if do.startswith("preview:"):
         try:
             mailbox = mailbox_of(do.partition(":")[2])
-            values["preview"] = await visit.app.previews.plan_draft(
+            values["preview"] = await visit.app.insight.previews.plan_draft(
                 visit.caller, draft.wanted(), mailbox
             )
             values["mailbox"] = (await visit.addresses([mailbox])).get(mailbox, mailbox)
@@ -205,6 +205,6 @@ async def _check_step(visit: Visit, draft: Draft, text: str, do: str) -> dict[st
 async def _own(visit: Visit, share: str) -> list[Share]:
     """The share of this id if it is one's own."""
     try:
-        return [(await visit.app.shares.read(visit.caller, share)).value]
+        return [(await visit.app.sharing.shares.read(visit.caller, share)).value]
     except NotFound:
         return []

@@ -10,7 +10,7 @@ import azure.functions as func
 from pydantic import BeforeValidator, Field
 
 from shared.adapters.storage.records import Listing, few_at_once
-from shared.domain.errors import CallerError, NeedsAdmin, NotFound, PassingError
+from shared.domain.errors import CallerError, NeedsAdmin, NotFound, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Run, RunStatus
 from shared.domain.model import Model
@@ -53,7 +53,7 @@ async def show_runs(visit: Visit) -> Page:
     """The runs, newest first, and what they did in the last 30 days."""
     names = {name: str(field.alias or name) for name, field in RunsFilter.model_fields.items()}
     given = {n: v for n, v in visit.query.items() if n in names.values() and v}
-    imports = await visit.app.imports.search(visit.caller, "", _CHOICES, None)
+    imports = await visit.app.importing.imports.search(visit.caller, "", _CHOICES, None)
     values: dict[str, Any] = {
         "given": given,
         "imports": [stored.value for stored in imports.items],
@@ -64,7 +64,7 @@ async def show_runs(visit: Visit) -> Page:
     }
     try:
         wanted = validated(RunsFilter, given)
-        found = await visit.app.runs.page(
+        found = await visit.app.importing.runs.page(
             visit.caller,
             DEFAULT_PAGE,
             wanted.next,
@@ -75,7 +75,7 @@ async def show_runs(visit: Visit) -> Page:
     except CallerError as error:
         return Page("runs/list", {**values, "errors": visit.wrong(error)}, error.status)
     runs = [stored.value for stored in found.items]
-    history = await visit.app.histories.read(visit.caller, wanted.import_id or None)
+    history = await visit.app.insight.run_histories.read(visit.caller, wanted.import_id or None)
     values |= {
         "runs": runs,
         "next": found.token,
@@ -88,13 +88,13 @@ async def show_runs(visit: Visit) -> Page:
 @page(bp, "GET", "runs/{id}", READERS)
 async def show_run(visit: Visit) -> Page:
     """A run: how far it is or how it ended, and each mailbox with its reason and remedy."""
-    run = (await visit.app.runs.read(visit.caller, visit.id)).value
+    run = (await visit.app.importing.runs.read(visit.caller, visit.id)).value
     wanted, search = _filter(visit)
     outcome = str(wanted or "")
     values: dict[str, Any] = {
         "run": run,
         "import": (await _names(visit, [run])).get(run.import_id),
-        "progress": await visit.app.runs.progress(visit.caller, run),
+        "progress": await visit.app.importing.runs.progress(visit.caller, run),
         "outcome": outcome,
         "q": search,
         "token": visit.query.get("next", ""),
@@ -102,12 +102,14 @@ async def show_run(visit: Visit) -> Page:
     found, trouble = ResultPage(Listing((), None), {}), ""
     if search:
         try:
-            found = await visit.app.finding.results(visit.caller, run.id, search, wanted)
-        except (PassingError, NeedsAdmin) as error:
+            found = await visit.app.insight.finding.results(visit.caller, run.id, search, wanted)
+        except (TransientError, NeedsAdmin) as error:
             trouble = visit.trouble(error)
     else:
         token = visit.query.get("next") or None
-        found = await visit.app.runs.results(visit.caller, run.id, DEFAULT_PAGE, token, wanted)
+        found = await visit.app.importing.runs.results(
+            visit.caller, run.id, DEFAULT_PAGE, token, wanted
+        )
     results = [stored.value for stored in found.listing.items]
     omitted = run.omissions[:DEFAULT_PAGE]
     called = await visit.names([o.id for o in omitted], Kind.USER) if omitted else {}
@@ -131,7 +133,7 @@ async def download_results(visit: Visit) -> Page:
     """
     delimiter: Delimiter = ";" if visit.language == "de" else ","
     outcome, text = _filter(visit)
-    content = await visit.app.result_files.whole(
+    content = await visit.app.insight.result_files.whole(
         visit.caller, visit.id, outcome, delimiter, text=text, words=_words(visit)
     )
     return Page(file=File("contact-sync-results.csv", "text/csv", content))
@@ -140,8 +142,8 @@ async def download_results(visit: Visit) -> Page:
 @page(bp, "GET", "runs/{id}/decide", WRITERS)
 async def show_decision(visit: Visit) -> Page:
     """What a held run would do, mailbox by mailbox, and the choice."""
-    run = (await visit.app.runs.read(visit.caller, visit.id)).value
-    found = await visit.app.runs.results(visit.caller, run.id, _HELD, None, Outcome.HELD)
+    run = (await visit.app.importing.runs.read(visit.caller, visit.id)).value
+    found = await visit.app.importing.runs.results(visit.caller, run.id, _HELD, None, Outcome.HELD)
     values = {
         "run": run,
         "import": (await _names(visit, [run])).get(run.import_id),
@@ -157,9 +159,9 @@ async def decide_run(visit: Visit) -> Page:
     """Approve or discard what a run held."""
     path = f"/runs/{visit.id}"
     if visit.form.get("do") == "approve":
-        await visit.app.decisions.approve(visit.caller, visit.id)
+        await visit.app.importing.decisions.approve(visit.caller, visit.id)
         return done(path, visit.gettext("Approved: the run goes on."))
-    await visit.app.decisions.discard(visit.caller, visit.id)
+    await visit.app.importing.decisions.discard(visit.caller, visit.id)
     words = visit.gettext("Discarded: the mailboxes stay as they are, and you are not asked again.")
     return done(path, words)
 
@@ -167,7 +169,7 @@ async def decide_run(visit: Visit) -> Page:
 @page(bp, "POST", "runs/{id}/retry", WRITERS)
 async def retry_failed(visit: Visit) -> Page:
     """Run the mailboxes that failed again."""
-    stored, _ = await visit.app.decisions.retry(visit.caller, visit.id)
+    stored, _ = await visit.app.importing.decisions.retry(visit.caller, visit.id)
     return done(f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are tried again."))
 
 
@@ -205,7 +207,7 @@ async def _names(visit: Visit, runs: list[Run], known: Sequence[Import] = ()) ->
 
     async def read(id_: str) -> Import | None:
         try:
-            return (await visit.app.imports.read(visit.caller, id_)).value
+            return (await visit.app.importing.imports.read(visit.caller, id_)).value
         except NotFound:
             return None
 

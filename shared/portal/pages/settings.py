@@ -43,16 +43,16 @@ async def show_settings(visit: Visit) -> Page:
 async def change_settings(visit: Visit) -> Page:
     """Rename the company, or prove its consent anew."""
     if visit.do == "check":
-        await visit.app.tenants.consented(visit.caller)
+        await visit.app.tenancy.tenants.consented(visit.caller)
         return done("/settings", visit.gettext("The consent works."))
     name = str(visit.form.get("name", ""))
     if not visit.do:
         return await _settings(visit, name)
     try:
         wanted = validated(TenantInput, {"name": name}).name
-        before = (await visit.app.tenants.read(visit.caller.tenant)).value.name
+        before = (await visit.app.tenancy.tenants.read(visit.caller.tenant)).value.name
         etag = visit.form.get("etag") or None
-        await visit.app.tenants.rename(visit.caller, wanted, etag)
+        await visit.app.tenancy.tenants.rename(visit.caller, wanted, etag)
     except CallerError as error:
         return await _settings(visit, name, error)
     undo = Undo("/settings", {"do": "rename", "name": before}) if before else None
@@ -68,7 +68,7 @@ async def show_audit(visit: Visit) -> Page:
     try:
         query = validated(AuditQuery, asked)
         wanted = Wanted(action=query.kind or None, since=query.since, until=query.until)
-        found = await visit.app.ledger.page(visit.caller, DEFAULT_PAGE, query.next, wanted)
+        found = await visit.app.tenancy.ledger.page(visit.caller, DEFAULT_PAGE, query.next, wanted)
     except CallerError as error:
         return Page("settings/audit", {**values, "errors": visit.wrong(error)}, error.status)
     entries = [entry.value for entry in found.items]
@@ -111,7 +111,7 @@ async def _part(visit: Visit, part: str) -> tuple[list[dict[str, Any]], str | No
     rows: list[dict[str, Any]] = []
     while len(rows) < _PART:
         size = min(_AT_ONCE, _PART - len(rows))
-        found = await visit.app.holdings.page(visit.caller.tenant, size, token)
+        found = await visit.app.tenancy.tenant_data.page(visit.caller.tenant, size, token)
         rows += [
             {"table": h.table, "partition": h.partition, "row": h.row, "value": h.value}
             for h in found.items
@@ -139,7 +139,7 @@ async def leave(visit: Visit) -> Page:
     """Leave, confirmed by the company's id."""
     tenant = str(visit.form.get("tenant", "")).strip()
     try:
-        await visit.app.leaving.leave(visit.caller, str(visit.form.get("code", "")), tenant)
+        await visit.app.privacy.leaving.leave(visit.caller, str(visit.form.get("code", "")), tenant)
     except CallerError as error:
         return await _leaving(visit, tenant, error)
     return done("/", visit.gettext("Your company is leaving: its contacts are being removed."))
@@ -148,7 +148,7 @@ async def leave(visit: Visit) -> Page:
 async def _settings(
     visit: Visit, name: str | None = None, error: CallerError | None = None
 ) -> Page:
-    stored = await visit.app.tenants.read(visit.caller.tenant)
+    stored = await visit.app.tenancy.tenants.read(visit.caller.tenant)
     tenant = stored.value
     granted = [(p, covers(tenant.permissions, p)) for p in PERMISSIONS]
     values = {
@@ -165,7 +165,7 @@ async def _settings(
 
 async def _leaving(visit: Visit, tenant: str = "", error: CallerError | None = None) -> Page:
     values = {
-        "farewell": await visit.app.leaving.ask(visit.caller),
+        "farewell": await visit.app.privacy.leaving.ask(visit.caller),
         "tenant": visit.tenant,
         "typed": tenant,
         "errors": visit.wrong(error),

@@ -11,7 +11,7 @@ from shared.domain.contacts.fields import PUBLISHABLE
 from shared.domain.errors import CallerError, ContactSyncError, PreconditionFailed
 from shared.domain.importing.runs import Omission
 from shared.domain.sharing.shares import FILTER_ATTRIBUTES, Share, ShareInput
-from shared.portal.forms.share_form import HAND_KEPT, ShareForm
+from shared.portal.forms.share_form import MANUAL_FIELDS, ShareForm
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
@@ -33,9 +33,9 @@ async def show_shares(visit: Visit) -> Page:
     """The company's shares, by name."""
     wanted = visit.query.get("q", "").strip()
     token = visit.query.get("next") or None
-    found = await visit.app.shares.search(visit.caller, wanted, DEFAULT_PAGE, token)
+    found = await visit.app.sharing.shares.search(visit.caller, wanted, DEFAULT_PAGE, token)
     shares = [stored.value for stored in found.items]
-    counts = await visit.app.shares.counts(visit.caller, [share.id for share in shares])
+    counts = await visit.app.sharing.shares.counts(visit.caller, [share.id for share in shares])
     values = {"shares": shares, "counts": counts, "q": wanted, "next": found.token}
     return Page("shares/list", values)
 
@@ -51,7 +51,7 @@ async def publish_share(visit: Visit) -> Page:
     """Look at, or publish, a new share."""
 
     async def save(form: ShareForm, wanted: ShareInput) -> Page:
-        made = await visit.app.shares.create(visit.caller, wanted, form.key or None)
+        made = await visit.app.sharing.shares.create(visit.caller, wanted, form.key or None)
         return done(f"/shares/{made.value.id}", visit.gettext("The share is published."))
 
     return await _sent(visit, save)
@@ -60,13 +60,13 @@ async def publish_share(visit: Visit) -> Page:
 @page(bp, "GET", "shares/{id}", READERS)
 async def show_share(visit: Visit) -> Page:
     """A share: its id, whom it holds, who may import it, and who does."""
-    stored = await visit.app.shares.read(visit.caller, visit.id)
+    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     share = stored.value
     ends = share.access.expires
     values = {
         "share": share,
         "expired": ends is not None and ends <= visit.app.clock(),
-        "consumers": await visit.app.shares.consumers(visit.caller, visit.id),
+        "consumers": await visit.app.sharing.shares.consumers(visit.caller, visit.id),
         "names": await _names(visit, share.sources.users, [g.id for g in share.sources.groups]),
         "preview": None,
         "trouble": None,
@@ -79,17 +79,19 @@ async def show_share(visit: Visit) -> Page:
 @page(bp, "GET", "shares/{id}/edit", WRITERS)
 async def show_share_form(visit: Visit) -> Page:
     """The form of a share that is published."""
-    stored = await visit.app.shares.read(visit.caller, visit.id)
+    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     return await _form(visit, ShareForm.of(stored.value, stored.etag), stored.value)
 
 
 @page(bp, "POST", "shares/{id}/edit", WRITERS, again=True)
 async def edit_share(visit: Visit) -> Page:
     """Look at, or make, changes of a share."""
-    share = (await visit.app.shares.read(visit.caller, visit.id)).value
+    share = (await visit.app.sharing.shares.read(visit.caller, visit.id)).value
 
     async def save(form: ShareForm, wanted: ShareInput) -> Page:
-        await visit.app.shares.change(visit.caller, visit.id, lambda _: wanted, form.etag or None)
+        await visit.app.sharing.shares.change(
+            visit.caller, visit.id, lambda _: wanted, form.etag or None
+        )
         words = visit.gettext("The share is changed. Each import of it follows with its next run.")
         return done(f"/shares/{visit.id}", words)
 
@@ -99,8 +101,8 @@ async def edit_share(visit: Visit) -> Page:
 @page(bp, "GET", "shares/{id}/withdraw", WRITERS)
 async def show_withdrawal(visit: Visit) -> Page:
     """What withdrawing a share means, and for whom."""
-    stored = await visit.app.shares.read(visit.caller, visit.id)
-    consumers = await visit.app.shares.consumers(visit.caller, visit.id)
+    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
+    consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
     values = {"share": stored.value, "etag": stored.etag, "consumers": consumers}
     return Page("shares/withdraw", values)
 
@@ -108,7 +110,7 @@ async def show_withdrawal(visit: Visit) -> Page:
 @page(bp, "POST", "shares/{id}/withdraw", WRITERS)
 async def withdraw_share(visit: Visit) -> Page:
     """Withdraw a share."""
-    await visit.app.shares.withdraw(visit.caller, visit.id, visit.form.get("etag") or None)
+    await visit.app.sharing.shares.withdraw(visit.caller, visit.id, visit.form.get("etag") or None)
     words = visit.gettext(
         "The share is withdrawn. The next run of each import of it removes its contacts."
     )
@@ -118,8 +120,8 @@ async def withdraw_share(visit: Visit) -> Page:
 @page(bp, "GET", "shares/{id}/rotate", WRITERS)
 async def show_rotation(visit: Visit) -> Page:
     """What a new id means, and the choice of who may stay."""
-    stored = await visit.app.shares.read(visit.caller, visit.id)
-    consumers = await visit.app.shares.consumers(visit.caller, visit.id)
+    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
+    consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
     others = [c for c in consumers if c.tenant != visit.caller.tenant]
     return Page("shares/rotate", {"share": stored.value, "consumers": others})
 
@@ -128,7 +130,7 @@ async def show_rotation(visit: Visit) -> Page:
 async def give_new_id(visit: Visit) -> Page:
     """Give a share a new id."""
     keep = [str(tenant) for tenant in visit.form.getlist("keep")]
-    made = await visit.app.shares.rotate(visit.caller, visit.id, keep)
+    made = await visit.app.sharing.shares.rotate(visit.caller, visit.id, keep)
     words = visit.gettext("The share has a new id. Nobody new can import with the old one.")
     return done(f"/shares/{made.value.id}", words)
 
@@ -136,9 +138,9 @@ async def give_new_id(visit: Visit) -> Page:
 @page(bp, "GET", "shares/{id}/consumers/{tenant}", WRITERS)
 async def show_consumer(visit: Visit) -> Page:
     """What shutting a partner out means."""
-    stored = await visit.app.shares.read(visit.caller, visit.id)
+    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     tenant = visit.segment("tenant")
-    consumers = await visit.app.shares.consumers(visit.caller, visit.id)
+    consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
     found = next((c for c in consumers if c.tenant == tenant), None)
     blocked = tenant in stored.value.blocked
     values = {"share": stored.value, "tenant": tenant, "consumer": found, "blocked": blocked}
@@ -156,10 +158,10 @@ async def admit_or_block_consumer(visit: Visit) -> Page:
             left = [each for each in share.blocked if each != tenant]
             return share.model_copy(update={"blocked": left})
 
-        await visit.app.shares.change(visit.caller, visit.id, admitted, None)
+        await visit.app.sharing.shares.change(visit.caller, visit.id, admitted, None)
         words = visit.gettext("The partner may import the share again.")
         return done(path, words, undo=Undo(here, {"do": "block"}))
-    await visit.app.shares.block(visit.caller, visit.id, tenant)
+    await visit.app.sharing.shares.block(visit.caller, visit.id, tenant)
     words = visit.gettext("The partner is shut out: its next run removes the contacts.")
     return done(path, words, undo=Undo(here, {"do": "admit"}))
 
@@ -177,7 +179,7 @@ async def _sent(visit: Visit, save: Save, share: Share | None = None) -> Page:
             return await _looked_at(visit, form, share)
         return await save(form, form.input())
     except PreconditionFailed as error:
-        stored = await visit.app.shares.read(visit.caller, visit.id)
+        stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
         form.etag = stored.etag
         return await _form(visit, form, share, error=error, meanwhile=stored.value)
     except CallerError as error:
@@ -206,7 +208,7 @@ async def _form(
     if form.search.strip() and visit.wants("results"):
         try:
             kinds = [Kind.GROUP, Kind.USER]
-            found = await visit.app.directory.find(visit.caller, form.search, kinds)
+            found = await visit.app.sharing.directory.find(visit.caller, form.search, kinds)
         except ContactSyncError as away:
             silent = visit.trouble(away)
     names = {}
@@ -220,7 +222,7 @@ async def _form(
         "names": names,
         "attributes": FILTER_ATTRIBUTES,
         "publishable": PUBLISHABLE,
-        "hand_kept": HAND_KEPT,
+        "hand_kept": MANUAL_FIELDS,
         "preview": None,
         "trouble": None,
         "meanwhile": None,
@@ -240,9 +242,9 @@ async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
     """A share's preview with the names of those left out; or why there is none."""
     try:
         found: SharePreview = (
-            await visit.app.previews.share(visit.caller, share.id)
+            await visit.app.insight.previews.share(visit.caller, share.id)
             if isinstance(share, Share)
-            else await visit.app.previews.share_draft(visit.caller, share)
+            else await visit.app.insight.previews.share_draft(visit.caller, share)
         )
     except CallerError:
         raise

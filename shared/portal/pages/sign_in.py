@@ -17,8 +17,8 @@ bp = func.Blueprint()
 @page(bp, "POST", "sign-in", open_form=True)
 async def sign_in(visit: Visit) -> Page:
     """Send the browser to Entra ID to sign in; `to` is the page that follows."""
-    visit.app.limiter.count_visit(visit.network)
-    begun = await visit.app.joining.begin()
+    visit.app.tenancy.limiter.count_visit(visit.network)
+    begun = await visit.app.tenancy.joining.begin()
     to = sessions.own_path(str(visit.form.get("to", "/")))
     return Page(location=begun.url, keep={sessions.SIGN_IN: {"flow": begun.flow, "to": to}})
 
@@ -27,7 +27,7 @@ async def sign_in(visit: Visit) -> Page:
 async def signed_in(visit: Visit) -> Page:
     """Take the browser back from signing in; the code leaves the address bar at once."""
     kept = await visit.kept(sessions.SIGN_IN) or {}
-    caller = await visit.app.joining.signed_in(kept.get("flow"), visit.query)
+    caller = await visit.app.tenancy.joining.signed_in(kept.get("flow"), visit.query)
     session = sessions.begun(caller, visit.app.clock())
     return Page(
         location=sessions.own_path(kept["to"]),
@@ -47,7 +47,7 @@ async def signed_in_again(visit: Visit) -> Page:
 async def sign_out(visit: Visit) -> Page:
     """End the session here and at Entra ID; one that has ended by itself needs no other first."""
     return Page(
-        location=visit.app.joining.signed_out("/"),
+        location=visit.app.tenancy.joining.signed_out("/"),
         drop=(sessions.SESSION, sessions.SIGN_IN, sessions.CONSENT),
     )
 

@@ -10,7 +10,7 @@ from shared.portal import sessions
 from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit, done
 from shared.services.tenancy.joining import CONSENTED
-from shared.services.tenancy.tenants import ConsentMissing, TenantLeft
+from shared.services.tenancy.tenants import ConsentMissing, TenantGone
 from shared.web.operations import READERS, Role
 
 bp = func.Blueprint()
@@ -22,17 +22,17 @@ async def show_start(visit: Visit) -> Page:
     if visit.someone is None:
         days = visit.app.settings.trial_days
         return Page("start/welcome", {"permissions": PERMISSIONS, "trial_days": days})
-    visit.app.limiter.count_call(visit.caller.tenant)
+    visit.app.tenancy.limiter.count_call(visit.caller.tenant)
     if not visit.caller.roles & set(READERS):
         return Page("start/no_role", status=Forbidden.status)
     try:
-        overview = await visit.app.overviews.read(visit.caller)
-    except (ConsentMissing, TenantLeft) as error:
-        left = isinstance(error, TenantLeft)
+        overview = await visit.app.insight.overviews.read(visit.caller)
+    except (ConsentMissing, TenantGone) as error:
+        left = isinstance(error, TenantGone)
         return Page("start/join", {"permissions": PERMISSIONS, "left": left})
     values = {
         "overview": overview,
-        "trial_days": visit.app.licenses.trial_left(overview.license),
+        "trial_days": visit.app.licensing.licenses.trial_left(overview.license),
         "next_run": min((i.next_run for i in overview.imports if i.next_run), default=None),
     }
     return Page("start/start", values, tenant=overview.tenant)
@@ -48,9 +48,9 @@ async def show_consent(visit: Visit) -> Page:
 @page(bp, "POST", "consent")
 async def ask_consent(visit: Visit) -> Page:
     """Send a signed-in admin to Entra ID to grant the consent."""
-    visit.app.limiter.count_call(visit.caller.tenant)
+    visit.app.tenancy.limiter.count_call(visit.caller.tenant)
     _require_admin(visit)
-    begun = visit.app.joining.ask_consent(visit.caller)
+    begun = visit.app.tenancy.joining.ask_consent(visit.caller)
     return Page(location=begun.url, keep={sessions.CONSENT: begun.flow})
 
 
@@ -58,9 +58,9 @@ async def ask_consent(visit: Visit) -> Page:
 async def consented(visit: Visit) -> Page:
     """Take the browser back from the consent, prove it, and join."""
     _require_admin(visit)
-    visit.app.limiter.count_call(visit.caller.tenant)
+    visit.app.tenancy.limiter.count_call(visit.caller.tenant)
     kept = await visit.kept(sessions.CONSENT)
-    await visit.app.joining.consented(kept, visit.caller, visit.query)
+    await visit.app.tenancy.joining.consented(kept, visit.caller, visit.query)
     words = visit.gettext("Your company is connected. Nothing was read or written yet.")
     return replace(done("/", words), drop=(sessions.CONSENT,))
 

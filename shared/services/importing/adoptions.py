@@ -13,10 +13,10 @@ from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from shared.domain.importing.imports import AdoptionInput, Import
 from shared.services.importing.imports import Imports
 from shared.services.sharing.publications import Publications
-from shared.services.sync.applying import Progress, apply_plan
+from shared.services.sync.applying import ApplyProgress, apply_plan
 from shared.services.sync.mailbox_work import MailboxWork
 from shared.services.sync.mailboxes import Mailboxes
-from shared.services.sync.threads import aside
+from shared.services.sync.threads import run_in_thread_if_large
 from shared.services.tenancy.ledger import Ledger
 
 
@@ -119,7 +119,9 @@ async def _look(work: MailboxWork, folder: str | None, desired: dict[str, Contac
     marked = await work.mailbox.all_marks([id_ for id_, _ in contacts])
     taken = {key: id_ for id_, key in marked.items() if key is not None}
     foreign = [(id_, fields) for id_, fields in contacts if id_ not in marked]
-    matches = await aside(len(foreign) + len(desired), match, foreign, desired, taken)
+    matches = await run_in_thread_if_large(
+        len(foreign) + len(desired), match, foreign, desired, taken
+    )
     names = {m.key: str(desired[m.key].fields.get("displayName", "")) for m in matches}
     return Adoption(matches, names, len(foreign) - len(matches), _digest(matches))
 
@@ -134,7 +136,7 @@ async def _mark(
         await work.mailbox.mark_folder(folder)
         await work.mailbox.rename_folder(folder, own_name)
     work.mailbox.in_folder(folder if own_name is not None else None)
-    progress = Progress()
+    progress = ApplyProgress()
     operations = [Adopt(m.key, m.id) for m in matches if m.duplicate_of is None]
     await apply_plan(work.mailbox, operations, progress, None, work.may_send)
     return len(progress.done)

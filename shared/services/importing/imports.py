@@ -24,7 +24,7 @@ from shared.services.idempotency import Idempotency
 from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
 from shared.services.named_lists import NamedPage, page_by_name
 from shared.services.sharing.publications import NOT_OPEN, Publications
-from shared.services.sharing.subscribers import Consumers
+from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.limits import MAX_IMPORTS, require_room
 
@@ -57,7 +57,7 @@ class Imports:
         new_id: Callable[[], str],
         ledger: Ledger,
         publications: Publications,
-        consumers: Consumers,
+        consumers: Subscribers,
         licenses: Licenses,
         queue_run: QueueRun,
         find_mailboxes: FindMailboxes,
@@ -68,7 +68,7 @@ class Imports:
         self._ids = Idempotency(store, clock, new_id)
         self._ledger = ledger
         self._publications = publications
-        self._consumers = consumers
+        self._subscribers = consumers
         self._licenses = licenses
         self._queue_run = queue_run
         self._find_mailboxes = find_mailboxes
@@ -101,14 +101,14 @@ class Imports:
         require_storable(import_)
         stored = await self._insert(caller, import_)
         expected = seats.mailboxes if seats is not None else 0
-        await self._consumers.note(publisher, share.id, caller.tenant, import_.id, expected)
+        await self._subscribers.note(publisher, share.id, caller.tenant, import_.id, expected)
         run = await self._queue_first(caller, stored.value) if stored.value.active else None
         return CreatedImport(stored, run, seats)
 
     async def outlook(self, caller: Caller, targets: Targets) -> SeatsOutlook:
         """How many seats an import of these targets takes.
 
-        Raises `PassingError` or `NeedsAdmin` if the directory cannot tell.
+        Raises `TransientError` or `NeedsAdmin` if the directory cannot tell.
         """
         mailboxes = await self._find_mailboxes(caller.tenant, targets)
         return await self._licenses.outlook(caller, mailboxes)

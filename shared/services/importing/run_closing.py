@@ -29,7 +29,7 @@ from shared.domain.importing.schedule import newest_first
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerEntry
 from shared.services.importing.run_telemetry import tell_end
-from shared.services.sharing.subscribers import Consumers
+from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE
 
 _log = logging.getLogger(__name__)
@@ -44,11 +44,11 @@ class RunClosing:
         self,
         store: Store,
         snapshots: Snapshots,
-        consumers: Consumers,
+        consumers: Subscribers,
         clock: Callable[[], datetime],
     ) -> None:
         """Work on these."""
-        self._consumers = consumers
+        self._subscribers = consumers
         self._store = store
         self._snapshots = snapshots
         self._clock = clock
@@ -155,7 +155,7 @@ class RunClosing:
         if found.value.removing:
             if run.mailboxes.failed == 0:
                 share_id = found.value.share_id
-                await self._consumers.drop(message.tenant, message.import_id, share_id)
+                await self._subscribers.drop(message.tenant, message.import_id, share_id)
                 await self._store.imports.delete(message.tenant, message.import_id)
             return
         if found.value.last_run != run.id:

@@ -41,7 +41,7 @@ from shared.services.importing.targets import TargetMailboxes, resolve_targets
 from shared.services.licensing.seats import SeatBook
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.resolution import Resolution
-from shared.services.sharing.subscribers import Consumers
+from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.tenants import Tenants
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class _Job:
     reason: Reason | None = None
 
 
-class FanOut:
+class RunStart:
     """Starts runs and spreads them over the mailboxes."""
 
     def __init__(
@@ -75,7 +75,7 @@ class FanOut:
         states: MailboxStates,
         snapshots: Snapshots,
         publications: Publications,
-        consumers: Consumers,
+        consumers: Subscribers,
         seats: SeatBook,
         tenants: Tenants,
         clock: Callable[[], datetime],
@@ -89,13 +89,13 @@ class FanOut:
         self._states = states
         self._snapshots = snapshots
         self._publications = publications
-        self._consumers = consumers
+        self._subscribers = consumers
         self._tenants = tenants
 
     async def start(self, message: StartRun) -> None:
         """Resolve a run and fan it out; safe to repeat at any point.
 
-        Raises `PassingError` for what goes again later; what an admin must mend ends the run.
+        Raises `TransientError` for what goes again later; what an admin must mend ends the run.
         """
         stored = await self._store.runs.get(message.tenant, message.run)
         if stored is None or stored.value.status.ended:
@@ -143,7 +143,7 @@ class FanOut:
             raise NeedsAdmin(Reason.IMPORT_PAUSED, f"Import {import_.id} is paused.")
         share, publisher = await self._publications.find(tenant, import_.share_id)
         if share is None:
-            await self._consumers.drop(tenant, import_.id, import_.share_id)
+            await self._subscribers.drop(tenant, import_.id, import_.share_id)
             return await self._removal(message, here, Reason.SHARE_WITHDRAWN), Resolution()
         snapshot = snapshot_id(tenant, run.id)
 
@@ -178,13 +178,13 @@ class FanOut:
                 raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} aims at nobody.")
         seats = await self._seats.serve(tenant, import_.id, targets.mailboxes)
         await self._tenants.works(tenant)
-        await self._consumers.note(publisher, share.id, tenant, import_.id, len(seats.served))
+        await self._subscribers.note(publisher, share.id, tenant, import_.id, len(seats.served))
         if not contacts and here:
             return _Job(remove=here, reason=Reason.SHARE_EMPTY), resolution
         print_ = await asyncio.to_thread(_combined, contacts, import_)
         await self._snapshots.write(snapshot, contacts, self._clock())
-        outwaited = self._seats.outwaited(seats)
-        return _job(targets, seats, outwaited, here, print_), resolution
+        grace_expired = self._seats.grace_expired(seats)
+        return _job(targets, seats, grace_expired, here, print_), resolution
 
     def _since(self, begun: datetime) -> int:
         return max(0, int((self._clock() - begun).total_seconds() * 1000))
@@ -336,14 +336,14 @@ class FanOut:
 def _job(
     targets: TargetMailboxes,
     seats: Assignment,
-    outwaited: frozenset[str],
+    grace_expired: frozenset[str],
     here: frozenset[str],
     print_: str,
 ) -> _Job:
     skip = {**targets.left_out, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
     # Whoever has no seat keeps for a time what is there; whoever is no target any more does not.
     remove = here - targets.mailboxes - skip.keys()
-    gone = here & (targets.left_out.keys() | outwaited)
+    gone = here & (targets.left_out.keys() | grace_expired)
     for mailbox in gone:
         del skip[mailbox]
     return _Job(seats.served, remove | gone, skip, print_)

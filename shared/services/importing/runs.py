@@ -31,7 +31,7 @@ class ResultPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """How far a run is: mailboxes done of all, how many a second, and the time left, if known."""
 
     done: int
@@ -130,7 +130,7 @@ class Runs:
             addresses = {}
         return ResultPage(listing, addresses)
 
-    async def progress(self, caller: Caller, run: Run) -> Progress | None:
+    async def progress(self, caller: Caller, run: Run) -> RunProgress | None:
         """How far a run under way is; None before it knows its mailboxes, and once it has ended.
 
         It counts the results by their keys, 1,000 a request, since no run counts itself.
@@ -141,10 +141,10 @@ class Runs:
         total = run.mailboxes.total
         if run.approved:
             # Most of its results are older than its second start: they say nothing of its rate.
-            return Progress(min(done, total), total, 0.0, None)
+            return RunProgress(min(done, total), total, 0.0, None)
         seconds = max((self._clock() - run.started).total_seconds(), 1.0)
         left = total - done
-        return Progress(
+        return RunProgress(
             min(done, total),
             total,
             done / seconds,

@@ -12,14 +12,14 @@ from typing import Final
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.mailbox_state import Head, MailboxStates
 from shared.adapters.storage.records import Listing, Store, Stored, few_at_once, results_of
-from shared.domain.errors import ContactSyncError, NeedsAdmin, PassingError
+from shared.domain.errors import ContactSyncError, NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Result
 from shared.domain.tenancy.tenants import Seat
 from shared.services.importing.runs import ResultPage, Runs
 from shared.services.insight.previews import Explanation, Previews
 from shared.services.licensing.seats import SeatBook
-from shared.services.privacy.people import People, Whereabouts
+from shared.services.privacy.people import ContactLocations, People
 from shared.services.sharing.directory_search import DirectorySearch, Found, Kind
 
 _PAGES: Final = 2
@@ -38,7 +38,7 @@ class Filling:
 
 
 @dataclass(frozen=True, slots=True)
-class MailboxView:
+class MailboxDetails:
     """A mailbox: who it is in the directory (None: nobody now), its seat, and what fills it.
 
     `trouble` is why the directory cannot tell who it is.
@@ -64,7 +64,7 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonView:
+class PersonDetails:
     """A person: who it is in the directory, and where the contact is.
 
     Either `whereabouts` (everywhere, with the names of what they name by id) or `explained` (in one
@@ -73,11 +73,11 @@ class PersonView:
 
     person: str
     found: Found | None
-    whereabouts: Whereabouts | None = None
+    whereabouts: ContactLocations | None = None
     imports: dict[str, str] = field(default_factory=dict)
     shares: dict[str, str] = field(default_factory=dict)
     mailboxes: dict[str, Found] = field(default_factory=dict)
-    mailbox: MailboxView | None = None
+    mailbox: MailboxDetails | None = None
     explained: tuple[Explained, ...] = ()
     trouble: ContactSyncError | None = None
 
@@ -125,21 +125,23 @@ class Finding:
         """How many mailboxes hold contacts of an import, and how many contacts these are."""
         return await self._states.held(caller.tenant, import_id)
 
-    async def mailbox(self, caller: Caller, mailbox: str) -> MailboxView:
+    async def mailbox(self, caller: Caller, mailbox: str) -> MailboxDetails:
         """Which imports fill a mailbox, their last results there, and its seat."""
         named, trouble = await self._named(caller, [mailbox], Kind.USER)
         found = named.get(mailbox)
         id_ = found.id if found is not None else mailbox
         return await self._mailbox(caller, id_, found, trouble)
 
-    async def who(self, caller: Caller, person: str) -> PersonView:
+    async def who(self, caller: Caller, person: str) -> PersonDetails:
         """Who a person is, and since when kept out; where the contact is takes `person` to tell."""
         id_ = _object_id(person)
         called, trouble = await self._named(caller, [id_])
-        whereabouts = Whereabouts(person, await self._people.kept_out_since(caller, person))
-        return PersonView(person, called.get(id_), whereabouts, trouble=trouble)
+        whereabouts = ContactLocations(person, await self._people.suppressed_since(caller, person))
+        return PersonDetails(person, called.get(id_), whereabouts, trouble=trouble)
 
-    async def person(self, caller: Caller, person: str, mailbox: str | None = None) -> PersonView:
+    async def person(
+        self, caller: Caller, person: str, mailbox: str | None = None
+    ) -> PersonDetails:
         """Where a person's contact is: everywhere, or in one mailbox with the reason if not there.
 
         Everywhere takes as long as reading the state of each mailbox, and each share of the
@@ -155,7 +157,7 @@ class Finding:
                 await self._explained(caller, filling.import_, view.mailbox, person)
                 for filling in view.imports
             ]
-            return PersonView(
+            return PersonDetails(
                 person, found, mailbox=view, explained=tuple(explained), trouble=trouble
             )
         whereabouts = await self._people.find(caller, person)
@@ -169,7 +171,7 @@ class Finding:
         imports = await self._imports(caller, [place.import_id for place in places])
         shares = await self._store.shares.read_many(caller.tenant, named)
         some, silent = await self._named(caller, islice(boxes, NAMED_AT_MOST), Kind.USER)
-        return PersonView(
+        return PersonDetails(
             person,
             found,
             whereabouts,
@@ -185,7 +187,7 @@ class Finding:
         """What the directory calls these, or why it cannot tell: all else is known without it."""
         try:
             return await self._directory.name(caller, ids, kinds or tuple(Kind)), None
-        except (PassingError, NeedsAdmin) as error:
+        except (TransientError, NeedsAdmin) as error:
             return {}, error
 
     async def _mailbox(
@@ -194,7 +196,7 @@ class Finding:
         mailbox: str,
         found: Found | None,
         trouble: ContactSyncError | None,
-    ) -> MailboxView:
+    ) -> MailboxDetails:
         tenant = caller.tenant
         stored = await self._store.seats.get(tenant, mailbox)
         seats = await self._seats.now(tenant, [stored]) if stored is not None else ()
@@ -212,7 +214,7 @@ class Finding:
             await self._filling(tenant, i.value, heads[i.value.id], mailbox)
             for i in await self._imports(caller, filling)
         ]
-        return MailboxView(mailbox, found, seat, tuple(fillings), trouble)
+        return MailboxDetails(mailbox, found, seat, tuple(fillings), trouble)
 
     async def _filling(
         self, tenant: str, import_: Import, stored: Stored[Head] | None, mailbox: str

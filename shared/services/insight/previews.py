@@ -108,7 +108,7 @@ class Previews:
     async def share(self, caller: Caller, id_: str) -> SharePreview:
         """Resolve a share of the tenant's own as a run would.
 
-        Raises `NeedsAdmin` or `PassingError` if a run could not read it either.
+        Raises `NeedsAdmin` or `TransientError` if a run could not read it either.
         """
         share = (await self._shares.read(caller, id_)).value
         return _preview(
@@ -246,7 +246,7 @@ async def _planned(work: MailboxWork, import_: Import, desired: Desired) -> Plan
         there = await _find_place(work, import_)
         return await plan_mailbox(work, import_, desired, delta, empty=not there)
     except FolderGoneError:
-        work.learn(folder=None, chunks=0)
+        work.update_state(folder=None, chunks=0)
         return await plan_mailbox(work, import_, desired, None, empty=True)
 
 
@@ -255,11 +255,11 @@ async def _find_place(work: MailboxWork, import_: Import) -> bool:
     own = import_.destination.folder is not None
     if work.head.folder is not None and work.head.own_folder != own:
         # The import moves: all it has is in another place.
-        work.learn(folder=None, chunks=0)
+        work.update_state(folder=None, chunks=0)
     folder = work.head.folder or (
         await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
     )
-    work.learn(folder=folder, own_folder=own)
+    work.update_state(folder=folder, own_folder=own)
     work.mailbox.in_folder(folder if own else None)
     return folder is not None
 

@@ -29,7 +29,7 @@ class RunHistory:
     whole_since: date | None = None
 
 
-class Histories:
+class RunHistories:
     """What the runs of the caller's tenant did, as the table of runs knows it."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:

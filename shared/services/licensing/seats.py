@@ -13,7 +13,14 @@ from typing import Final
 from shared.adapters.storage.leases import Lease, Leases
 from shared.adapters.storage.records import SEATS_ROW, TENANT_ROW, SeatFacts, Store, Stored
 from shared.domain.errors import Busy, Conflict
-from shared.domain.tenancy.licensing import Assignment, Terms, assign, outwaited, served, settled
+from shared.domain.tenancy.licensing import (
+    Assignment,
+    Terms,
+    assign,
+    grace_expired,
+    served,
+    settled,
+)
 from shared.domain.tenancy.tenants import Seat, Tenant
 
 _LEASED: Final = "seats"
@@ -55,9 +62,11 @@ class SeatBook:
         finally:
             await self._leases.give_back(lease)
 
-    def outwaited(self, assignment: Assignment) -> frozenset[str]:
+    def grace_expired(self, assignment: Assignment) -> frozenset[str]:
         """Which of the refused mailboxes lose their contacts too, as the grace time is over."""
-        return assignment.refused & outwaited(assignment.seats.values(), self._clock(), self._terms)
+        return assignment.refused & grace_expired(
+            assignment.seats.values(), self._clock(), self._terms
+        )
 
     async def release(self, tenant: str, mailbox: str) -> None:
         """Free the seat of a mailbox that turned out not to exist."""

@@ -1,1 +1,1 @@
-"""Data protection: finding a person's contacts and removing them everywhere."""
+"""Data protection: removing a person everywhere, and leaving the service."""

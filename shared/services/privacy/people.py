@@ -15,9 +15,9 @@ from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.reasons import Reason
 from shared.services.importing.run_queue import RunQueue
-from shared.services.privacy.suppressions import KeptOutPeople, keys_of
+from shared.services.privacy.suppressions import Suppressions, keys_of
 from shared.services.sharing.publications import Publications
-from shared.services.sharing.subscribers import Consumers
+from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
 
 _AT_ONCE: Final = 16
@@ -48,7 +48,7 @@ class LeftOut:
 
 
 @dataclass(slots=True)
-class Whereabouts:
+class ContactLocations:
     """Where a person's contact is, and which shares leave the person out, and why.
 
     `unknown` names the shares that cannot be read now.
@@ -63,7 +63,7 @@ class Whereabouts:
 
 
 @dataclass(frozen=True, slots=True)
-class KeepingOut:
+class SuppressedPerson:
     """A person kept out: since when, and the runs that take the contact out.
 
     The `paused` imports keep what they have until they go on.
@@ -82,8 +82,8 @@ class People:
         store: Store,
         states: MailboxStates,
         publications: Publications,
-        consumers: Consumers,
-        kept_out: KeptOutPeople,
+        consumers: Subscribers,
+        kept_out: Suppressions,
         runs: RunQueue,
         ledger: Ledger,
         clock: Callable[[], datetime],
@@ -92,26 +92,26 @@ class People:
         self._store = store
         self._states = states
         self._publications = publications
-        self._consumers = consumers
-        self._kept_out = kept_out
+        self._subscribers = consumers
+        self._suppressions = kept_out
         self._runs = runs
         self._ledger = ledger
         self._clock = clock
 
-    async def find(self, caller: Caller, person: str) -> Whereabouts:
+    async def find(self, caller: Caller, person: str) -> ContactLocations:
         """Where a person's contact is: by our own records, and by resolving the tenant's shares.
 
         In a large tenant it takes as long as reading the state of each mailbox.
         """
         tenant = caller.tenant
-        found = Whereabouts(person, await self._kept_out.since(tenant, person))
+        found = ContactLocations(person, await self._suppressions.since(tenant, person))
         keys = frozenset(keys_of(person))
         async for stored in self._store.imports.all(tenant):
             mailboxes = await self._holding(tenant, stored.value.id, keys)
             if mailboxes:
                 found.places.append(Place(stored.value.id, tuple(mailboxes)))
         async for share in self._store.shares.all(tenant):
-            consumers = await self._consumers.of(tenant, share.value.id)
+            consumers = await self._subscribers.of(tenant, share.value.id)
             partners = tuple(c.name for c in consumers if c.tenant != tenant)
             try:
                 resolution = await self._publications.resolve(tenant, share.value, tenant, Meter())
@@ -124,11 +124,11 @@ class People:
                 found.left_out.append(LeftOut(share.value.id, reason))
         return found
 
-    async def kept_out_since(self, caller: Caller, person: str) -> datetime | None:
+    async def suppressed_since(self, caller: Caller, person: str) -> datetime | None:
         """Since when a person is kept out; None for who is not."""
-        return await self._kept_out.since(caller.tenant, person)
+        return await self._suppressions.since(caller.tenant, person)
 
-    async def keep_out(self, caller: Caller, person: str) -> KeepingOut:
+    async def keep_out(self, caller: Caller, person: str) -> SuppressedPerson:
         """Remove a person's contact and keep it out everywhere.
 
         The runs of the tenant's own imports start at once, whatever its plan; partners' imports
@@ -136,8 +136,8 @@ class People:
         """
         tenant = caller.tenant
         async with self._ledger.change(caller, "person.kept-out", person) as entry:
-            entry.changed = await self._kept_out.since(tenant, person) is None
-            since = await self._kept_out.keep_out(tenant, person)
+            entry.changed = await self._suppressions.since(tenant, person) is None
+            since = await self._suppressions.keep_out(tenant, person)
         runs, paused = list[str](), list[str]()
         async for stored in self._store.imports.all(tenant):
             if stored.value.removing:
@@ -146,13 +146,13 @@ class People:
                 paused.append(stored.value.id)
                 continue
             runs.append(await self._runs.queue(tenant, stored.value.id, RunTrigger.REQUEST, since))
-        return KeepingOut(since, tuple(runs), tuple(paused))
+        return SuppressedPerson(since, tuple(runs), tuple(paused))
 
     async def readmit(self, caller: Caller, person: str) -> None:
         """Let a person in again; the next runs bring the contact back. Harmless to repeat."""
         async with self._ledger.change(caller, "person.readmitted", person) as entry:
-            entry.changed = await self._kept_out.since(caller.tenant, person) is not None
-            await self._kept_out.readmit(caller.tenant, person)
+            entry.changed = await self._suppressions.since(caller.tenant, person) is not None
+            await self._suppressions.readmit(caller.tenant, person)
 
     async def _holding(self, tenant: str, import_id: str, keys: frozenset[str]) -> list[str]:
         async def holds(mailbox: str) -> bool:

@@ -66,7 +66,7 @@ class DirectorySearch:
         """Whom a text may mean: at most 10 of each kind, those that begin with it first.
 
         The text is a beginning of words of a name, of an address, or an object id as a whole.
-        One HTTP request to Graph. Raises `PassingError`, `NeedsAdmin`.
+        One HTTP request to Graph. Raises `TransientError`, `NeedsAdmin`.
         """
         given = text.strip()
         if _OBJECT_ID.fullmatch(given):
@@ -94,7 +94,7 @@ class DirectorySearch:
         """Who these ids are, by the ids as given; who is in no directory any more is left out.
 
         1,000 users and 300 of each other kind go into one HTTP request; only what is not found
-        among users is looked for among groups, and so on. Raises `PassingError`, `NeedsAdmin`.
+        among users is looked for among groups, and so on. Raises `TransientError`, `NeedsAdmin`.
         """
         missing = {id_.lower(): id_ for id_ in ids}
         session, named = self._graph.session(caller.tenant), dict[str, Found]()

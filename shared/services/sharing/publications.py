@@ -17,7 +17,7 @@ from shared.domain.errors import NeedsAdmin, NotFound
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
-from shared.services.privacy.suppressions import KeptOutPeople
+from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.photos import KeepPhoto, add_photos
 from shared.services.sharing.resolution import Resolution, resolve
 from shared.services.sharing.subscribers import MAX_MOVES
@@ -63,14 +63,14 @@ class Publications:
         graph: Graph,
         clock: Callable[[], datetime],
         limiter: Limiter,
-        kept_out: KeptOutPeople,
+        kept_out: Suppressions,
     ) -> None:
         """Work on these; `limiter` slows down who asks for ids that are none."""
         self._store = store
         self._graph = graph
         self._clock = clock
         self._limiter = limiter
-        self._kept_out = kept_out
+        self._suppressions = kept_out
 
     async def find(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
         """The share and its publisher; no share if it was withdrawn from this tenant for sure.
@@ -148,14 +148,14 @@ class Publications:
         """The share's contacts, with photos of `photo_edge` pixels if `keep_photo` takes them.
 
         Who is kept out, by the publisher or by the tenant itself, is not among them. Raises
-        `PassingError` if any part cannot be read for now, `NeedsAdmin` with its reason.
+        `TransientError` if any part cannot be read for now, `NeedsAdmin` with its reason.
         """
         try:
             session = self._graph.session(publisher, meter)
             resolution = await self._read(share, publisher, session)
             facts = ShareFacts(contacts=len(resolution.contacts), when=self._clock())
             if publisher != tenant:
-                await self._kept_out.leave_out(tenant, resolution)
+                await self._suppressions.leave_out(tenant, resolution)
             if photo_edge is not None and keep_photo is not None and share.publishes_photos:
                 await add_photos(resolution, session, photo_edge, keep_photo)
         except NeedsAdmin as error:
@@ -174,7 +174,7 @@ class Publications:
 
     async def _read(self, share: ShareInput, publisher: str, session: GraphSession) -> Resolution:
         resolution = await resolve(share, session)
-        await self._kept_out.leave_out(publisher, resolution)
+        await self._suppressions.leave_out(publisher, resolution)
         return resolution
 
     async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:

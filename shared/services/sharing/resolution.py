@@ -15,7 +15,7 @@ from shared.domain.contacts.fields import DEFAULT_FIELDS, Contact, hand_kept_key
 from shared.domain.errors import NeedsAdmin
 from shared.domain.importing.runs import Omission
 from shared.domain.reasons import Reason
-from shared.domain.sharing.shares import GroupSource, HandKeptContact, ShareInput, Sources
+from shared.domain.sharing.shares import GroupSource, ManualContact, ShareInput, Sources
 
 MAX_CONTACTS: Final = 50_000
 
@@ -41,11 +41,11 @@ class Resolution:
 async def resolve(share: ShareInput, session: GraphSession) -> Resolution:
     """Read a share's sources with its publisher's consent.
 
-    Raises `PassingError` or `NeedsAdmin` (consent, a group that is gone, too many people).
+    Raises `TransientError` or `NeedsAdmin` (consent, a group that is gone, too many people).
     """
     resolution = Resolution()
     names = frozenset(share.fields if share.fields is not None else DEFAULT_FIELDS)
-    people = _People(share, names, resolution)
+    people = _PeopleReader(share, names, resolution)
     await _add_named(share.sources, session, people)
     if share.sources.all_users:
         async for user in directory.all_users(session):
@@ -64,7 +64,7 @@ async def resolve(share: ShareInput, session: GraphSession) -> Resolution:
     return resolution
 
 
-async def _add_named(sources: Sources, session: GraphSession, people: "_People") -> None:
+async def _add_named(sources: Sources, session: GraphSession, people: "_PeopleReader") -> None:
     if not sources.users:
         return
     users = await directory.users_by_id(session, sources.users)
@@ -77,7 +77,7 @@ async def _add_named(sources: Sources, session: GraphSession, people: "_People")
 
 
 async def _add_group(
-    source: GroupSource, session: GraphSession, people: "_People", *, managers: bool
+    source: GroupSource, session: GraphSession, people: "_PeopleReader", *, managers: bool
 ) -> None:
     if source.as_ in {"contact", "both"}:
         people.add_group(await directory.group(session, source.id))
@@ -101,7 +101,7 @@ async def _with_managers(
         yield {**user, "manager": managers.get(user["id"])}
 
 
-class _People:
+class _PeopleReader:
     """Decides for each directory object whether it is in, and maps it."""
 
     def __init__(self, share: ShareInput, names: frozenset[str], resolution: Resolution) -> None:
@@ -127,7 +127,7 @@ class _People:
         reason = Reason.EXCLUDED if excluded else None if group.get("mail") else Reason.NO_EMAIL
         self._add("g", "group", group, reason)
 
-    def add_hand_kept(self, kept: HandKeptContact) -> None:
+    def add_hand_kept(self, kept: ManualContact) -> None:
         key = hand_kept_key(kept.model_dump(by_alias=True))
         fields = {name: value for name, value in kept.fields().items() if name in self._names}
         self.put(key, {"displayName": kept.display_name, **fields})

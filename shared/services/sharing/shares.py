@@ -18,7 +18,7 @@ from shared.domain.sharing.shares import Share, ShareInput, require_ahead
 from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.idempotency import Idempotency
 from shared.services.named_lists import NamedPage, page_by_name
-from shared.services.sharing.subscribers import Consumer, Consumers
+from shared.services.sharing.subscribers import Subscriber, Subscribers
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.limits import MAX_SHARES, require_room
 
@@ -34,14 +34,14 @@ class Shares:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         ledger: Ledger,
-        consumers: Consumers,
+        consumers: Subscribers,
     ) -> None:
         """Keep them in this store; `new_id` must be unguessable, since the id is the key to it."""
         self._store = store
         self._clock = clock
         self._ids = Idempotency(store, clock, new_id)
         self._ledger = ledger
-        self._consumers = consumers
+        self._subscribers = consumers
 
     async def create(
         self, caller: Caller, wanted: ShareInput, key: str | None = None
@@ -143,7 +143,7 @@ class Shares:
         one. Raises `NotFound` (also for a share that was rotated before).
         """
         stored = await self.read(caller, id_)
-        consumers = {c.tenant for c in await self._consumers.of(caller.tenant, id_)}
+        consumers = {c.tenant for c in await self._subscribers.of(caller.tenant, id_)}
         kept = (consumers if keep is None else consumers & set(keep)) | {caller.tenant}
         location = ShareLocation(publisher=caller.tenant)
         new = await self._ids.id_for(caller.tenant, "rotation", id_, location)
@@ -158,15 +158,15 @@ class Shares:
                 publisher=caller.tenant, moved_to=new, keep=sorted(kept - {caller.tenant})
             )
             await self._store.share_index.upsert(id_, OWNER_ROW, location)
-            await self._consumers.move(caller.tenant, id_, new, kept)
+            await self._subscribers.move(caller.tenant, id_, new, kept)
             await self._store.share_facts.delete(caller.tenant, id_)
             await self._store.shares.delete(caller.tenant, id_)
         return made
 
-    async def consumers(self, caller: Caller, id_: str) -> list[Consumer]:
+    async def consumers(self, caller: Caller, id_: str) -> list[Subscriber]:
         """Who imports a share: tenants, and how many mailboxes, never whose."""
         await self.read(caller, id_)
-        return await self._consumers.of(caller.tenant, id_)
+        return await self._subscribers.of(caller.tenant, id_)
 
     async def block(self, caller: Caller, id_: str, tenant: str) -> None:
         """Shut a tenant out of a share: its next run removes the contacts. Harmless to repeat.

@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, Consumption, Store, consumers_of
+from shared.adapters.storage.records import (
+    OWNER_ROW,
+    TENANT_ROW,
+    Store,
+    SubscribedImport,
+    subscribers_of,
+)
 
 MAX_MOVES: Final = 50
 """How many rotations an id that was kept may be behind."""
 
 
 @dataclass(frozen=True, slots=True)
-class Consumer:
+class Subscriber:
     """A tenant that imports a share: what it is called, since when, into how many mailboxes."""
 
     tenant: str
@@ -23,7 +29,7 @@ class Consumer:
     mailboxes: int
 
 
-class Consumers:
+class Subscribers:
     """The consumers of all shares; each import notes itself with the share it uses."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
@@ -35,15 +41,15 @@ class Consumers:
         self, publisher: str, share: str, tenant: str, import_id: str, mailboxes: int
     ) -> None:
         """Note that an import fills so many mailboxes with a share; since when stays."""
-        partition, row = consumers_of(publisher, share), _row(tenant, import_id)
-        known = await self._store.consumers.get(partition, row)
+        partition, row = subscribers_of(publisher, share), _row(tenant, import_id)
+        known = await self._store.subscribers.get(partition, row)
         if known is not None and known.value.mailboxes == mailboxes:
             return
         since = known.value.since if known is not None else self._clock()
-        consumption = Consumption(
+        consumption = SubscribedImport(
             tenant=tenant, import_id=import_id, since=since, mailboxes=mailboxes
         )
-        await self._store.consumers.upsert(partition, row, consumption)
+        await self._store.subscribers.upsert(partition, row, consumption)
 
     async def drop(self, tenant: str, import_id: str, share_id: str) -> None:
         """Forget an import that has ended; `share_id` may be one the share had before."""
@@ -51,22 +57,22 @@ class Consumers:
             location = await self._store.share_index.get(share_id, OWNER_ROW)
             if location is None:
                 return
-            partition = consumers_of(location.value.publisher, share_id)
-            await self._store.consumers.delete(partition, _row(tenant, import_id))
+            partition = subscribers_of(location.value.publisher, share_id)
+            await self._store.subscribers.delete(partition, _row(tenant, import_id))
             if location.value.moved_to is None:
                 return
             share_id = location.value.moved_to
 
-    async def of(self, publisher: str, share: str) -> list[Consumer]:
+    async def of(self, publisher: str, share: str) -> list[Subscriber]:
         """The consumers of a share, one for each tenant, the first first."""
-        by_tenant: dict[str, list[Consumption]] = {}
-        async for stored in self._store.consumers.all(consumers_of(publisher, share)):
+        by_tenant: dict[str, list[SubscribedImport]] = {}
+        async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
             by_tenant.setdefault(stored.value.tenant, []).append(stored.value)
-        found: list[Consumer] = []
+        found: list[Subscriber] = []
         for tenant, parts in by_tenant.items():
             stored_tenant = await self._store.tenants.get(tenant, TENANT_ROW)
             found.append(
-                Consumer(
+                Subscriber(
                     tenant,
                     stored_tenant.value.called if stored_tenant else tenant,
                     stored_tenant.value.domain if stored_tenant else "",
@@ -79,13 +85,13 @@ class Consumers:
 
     async def move(self, publisher: str, old: str, new: str, keep: Collection[str]) -> None:
         """Take the consumers that may stay over to a share's new id, and forget the others."""
-        partition = consumers_of(publisher, old)
-        async for stored in self._store.consumers.all(partition):
+        partition = subscribers_of(publisher, old)
+        async for stored in self._store.subscribers.all(partition):
             value = stored.value
             if value.tenant in keep:
                 row = _row(value.tenant, value.import_id)
-                await self._store.consumers.upsert(consumers_of(publisher, new), row, value)
-        await self._store.tables.delete_partition(self._store.consumers.table, partition)
+                await self._store.subscribers.upsert(subscribers_of(publisher, new), row, value)
+        await self._store.tables.delete_partition(self._store.subscribers.table, partition)
 
 
 def _row(tenant: str, import_id: str) -> str:

@@ -13,9 +13,9 @@ from typing import Final
 
 from shared.adapters.graph.batch import BATCH_SIZE, longest_wait
 from shared.adapters.graph.mailbox import FolderGoneError, Mailbox, missing_mailbox
-from shared.adapters.graph.transport import LONGEST_WAIT, Answer
+from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse
 from shared.domain.contacts.plan import Create, Delete, Operation, SetPhoto, Update
-from shared.domain.errors import PassingError, Throttled, Unavailable
+from shared.domain.errors import Throttled, TransientError, Unavailable
 from shared.domain.importing.runs import ContactCounts, RejectedContact
 from shared.domain.pacing import weight
 
@@ -23,7 +23,7 @@ _FRUITLESS_ROUNDS: Final = 4
 
 
 @dataclass(slots=True)
-class Progress:
+class ApplyProgress:
     """What of a plan took effect so far; kept even when applying is cut short."""
 
     done: list[tuple[Operation, str]] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Progress:
 async def apply_plan(
     mailbox: Mailbox,
     operations: Sequence[Operation],
-    progress: Progress,
+    progress: ApplyProgress,
     category: str | None,
     may_send: Callable[[int, int, int], Awaitable[None]],
 ) -> None:
@@ -87,7 +87,7 @@ def _weight(operation: Operation) -> int:
 
 
 async def _one_round(
-    mailbox: Mailbox, batch: list[Operation], progress: Progress, category: str | None
+    mailbox: Mailbox, batch: list[Operation], progress: ApplyProgress, category: str | None
 ) -> tuple[list[Operation], float, set[str]]:
     """Send a batch; answer what must go again, after what pause, and which creates are in doubt."""
     try:
@@ -111,7 +111,7 @@ def _create_keys(operations: Sequence[Operation]) -> set[str]:
     return {operation.key for operation in operations if isinstance(operation, Create)}
 
 
-def _settled(operation: Operation, answer: Answer, progress: Progress) -> bool:
+def _settled(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> bool:
     """Take note of an operation that is over, well or ill; say whether it is."""
     if answer.ok:
         id_ = str(answer.body["id"]) if isinstance(operation, Create) else operation.id
@@ -134,13 +134,13 @@ def _settled(operation: Operation, answer: Answer, progress: Progress) -> bool:
 
 
 async def _without_those_done(
-    mailbox: Mailbox, operations: list[Operation], doubtful: set[str], progress: Progress
+    mailbox: Mailbox, operations: list[Operation], doubtful: set[str], progress: ApplyProgress
 ) -> list[Operation]:
     if not doubtful:
         return operations
     try:
         found = await mailbox.find(sorted(doubtful))
-    except PassingError as error:
+    except TransientError as error:
         message = "Microsoft Graph does not say whether contacts were created."
         raise Unavailable(message, error.retry_after) from error
     for operation in operations:

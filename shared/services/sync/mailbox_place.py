@@ -7,7 +7,7 @@ from shared.domain.errors import NeedsAdmin
 from shared.domain.importing.imports import Destination, Import
 from shared.domain.importing.runs import ContactCounts
 from shared.domain.reasons import Reason
-from shared.services.sync.applying import Progress, apply_plan
+from shared.services.sync.applying import ApplyProgress, apply_plan
 from shared.services.sync.mailbox_work import MailboxWork
 
 
@@ -25,7 +25,7 @@ async def open_folder(work: MailboxWork, destination: Destination) -> bool:
     elif wanted is not None and wanted != head.folder_name:
         await work.mailbox.rename_folder(folder, wanted)
     work.mailbox.in_folder(folder if wanted is not None else None)
-    work.learn(folder=folder, own_folder=wanted is not None, folder_name=wanted)
+    work.update_state(folder=folder, own_folder=wanted is not None, folder_name=wanted)
     return new
 
 
@@ -57,7 +57,7 @@ async def take_out(work: MailboxWork) -> ContactCounts:
     known, surplus = await work.observe(
         await work.known(), delta.changes, {}, DEFAULT_POLICY, complete=True
     )
-    progress = Progress()
+    progress = ApplyProgress()
     plan = make_plan({}, known, surplus)
     await apply_plan(work.mailbox, plan.operations, progress, None, work.may_send)
     if own:
@@ -77,13 +77,13 @@ async def color_category(work: MailboxWork, import_: Import) -> None:
         return
     if head.category_id is not None:
         await work.mailbox.remove_category(head.category_id)
-    work.learn(notice=None, category_id=None, color=color)
+    work.update_state(notice=None, category_id=None, color=color)
     if category is None or color is None:
         return
     try:
         made = await work.mailbox.make_category(category, color)
-        work.learn(category_id=made)
+        work.update_state(category_id=made)
     except NeedsAdmin as error:
         if error.reason is not Reason.ACCESS_DENIED:
             raise
-        work.learn(notice=Reason.CATEGORY_COLOR_REFUSED)
+        work.update_state(notice=Reason.CATEGORY_COLOR_REFUSED)

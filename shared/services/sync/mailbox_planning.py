@@ -10,7 +10,7 @@ from shared.domain.contacts.plan import KnownContacts, Plan, Policy, make_plan, 
 from shared.domain.importing.imports import Import
 from shared.domain.reasons import Reason
 from shared.services.sync.mailbox_work import MailboxWork, count_of
-from shared.services.sync.threads import aside
+from shared.services.sync.threads import run_in_thread_if_large
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ async def since_last_time(work: MailboxWork) -> Delta | None:
     try:
         return await work.mailbox.delta(head.folder, head.link)
     except LinkExpiredError:
-        work.learn(link=None)
+        work.update_state(link=None)
     except FolderGoneError:
-        work.learn(folder=None, link=None, chunks=0)
+        work.update_state(folder=None, link=None, chunks=0)
     return None
 
 
@@ -62,7 +62,9 @@ async def plan_mailbox(
         if work.head.category != category
         else None
     )
-    plan = await aside(len(desired), make_plan, desired, known, surplus, policy, labels)
+    plan = await run_in_thread_if_large(
+        len(desired), make_plan, desired, known, surplus, policy, labels
+    )
     # A surplus contact is in no state: without a link the next look finds it again.
     link = delta.link if delta and not surplus else None
     return Planned(plan, known, link, guard_of(import_).objection(plan, count_of(known)))

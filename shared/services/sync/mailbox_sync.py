@@ -32,7 +32,7 @@ from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import SyncMailbox, Task
 from shared.domain.importing.runs import ContactCounts, Outcome, Result, RunStatus
 from shared.domain.reasons import Reason
-from shared.services.sync.applying import Progress, apply_plan
+from shared.services.sync.applying import ApplyProgress, apply_plan
 from shared.services.sync.mailbox_place import (
     color_category,
     leave_old_place,
@@ -42,7 +42,7 @@ from shared.services.sync.mailbox_place import (
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
 from shared.services.sync.mailbox_work import NOBODY_THERE, MailboxWork
 from shared.services.sync.mailboxes import Mailboxes
-from shared.services.sync.threads import aside
+from shared.services.sync.threads import run_in_thread_if_large
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class MailboxSync:
     async def run(self, message: SyncMailbox) -> None:
         """Do what the message asks and record the result; safe to repeat at any point.
 
-        Raises `PassingError` for what goes again later (progress is kept), `Defect` for what is
+        Raises `TransientError` for what goes again later (progress is kept), `Defect` for what is
         ours to mend; everything else ends as the mailbox's result.
         """
         work = await self._mailboxes.open(message)
@@ -88,8 +88,8 @@ class MailboxSync:
             await self._refuse(work, error)
         except (FolderGoneError, LinkExpiredError) as error:
             if isinstance(error, FolderGoneError):
-                work.learn(folder=None, chunks=0)
-            work.learn(link=None)
+                work.update_state(folder=None, chunks=0)
+            work.update_state(link=None)
             await work.save()
             raise Busy("The folder changed under our hands.", 1.0) from error
         finally:
@@ -124,7 +124,7 @@ class MailboxSync:
     async def _sync(self, work: MailboxWork) -> None:
         delta = await since_last_time(work)
         if delta and not delta.changes and work.head.fingerprint == work.message.fingerprint:
-            work.learn(link=delta.link)
+            work.update_state(link=delta.link)
             await work.finish(work.success(ContactCounts(unchanged=work.head.contacts)))
             return
         import_ = await self._import(work.message)
@@ -150,7 +150,7 @@ class MailboxSync:
     async def _carry_out(
         self, work: MailboxWork, import_: Import, planned: Planned, desired: Desired
     ) -> None:
-        progress, category = Progress(), import_.destination.category
+        progress, category = ApplyProgress(), import_.destination.category
         plan, before, link = planned.plan, planned.known, planned.link
         try:
             await apply_plan(work.mailbox, plan.operations, progress, category, work.may_send)
@@ -175,7 +175,7 @@ class MailboxSync:
         if progress.done or link is None:
             known, settled, link = await self._settle(work, known, link, policy)
             calm = calm and settled
-        work.learn(
+        work.update_state(
             rejected=tuple(progress.rejected),
             held=None,
             category=category,
@@ -186,7 +186,7 @@ class MailboxSync:
         await work.finish(work.success(counts, progress.photos))
 
     async def _send_photos(
-        self, work: MailboxWork, photos: tuple[SetPhoto, ...], progress: Progress
+        self, work: MailboxWork, photos: tuple[SetPhoto, ...], progress: ApplyProgress
     ) -> None:
         snapshot = snapshot_id(work.message.tenant, work.message.run)
         for chunk in batched(photos, BATCH_SIZE, strict=False):
@@ -209,7 +209,7 @@ class MailboxSync:
             return None
         run, held = work.message.run, work.head.held
         if held is None or held.risk != plan.risk:
-            work.learn(held=HeldPlan(risk=plan.risk, run=run))
+            work.update_state(held=HeldPlan(risk=plan.risk, run=run))
             return work.held(objection, plan)
         asked = await self._store.runs.get(work.message.tenant, held.run)
         if asked is not None and asked.value.approved:
@@ -237,10 +237,12 @@ class MailboxSync:
         folder = work.head.folder or await work.mailbox.default_folder()
         if folder is None:
             return known, True, None
-        work.learn(folder=folder)
+        work.update_state(folder=folder)
         delta = await work.mailbox.delta(folder, link)
         strangers = await work.mailbox.marks(unknown_ids(known, delta.changes))
-        known, calm = await aside(len(delta.changes), settle, known, delta.changes, policy)
+        known, calm = await run_in_thread_if_large(
+            len(delta.changes), settle, known, delta.changes, policy
+        )
         # A second contact of ours: do not let this link hide it, the next run looks at everything.
         return known, calm and not strangers, None if strangers else delta.link
 
@@ -259,7 +261,7 @@ class MailboxSync:
         return desired
 
 
-def _after(known: KnownContacts, progress: Progress) -> KnownContacts:
+def _after(known: KnownContacts, progress: ApplyProgress) -> KnownContacts:
     current = applied(known, progress.done)
     for key in progress.vanished:
         current[key] = DELETED_BY_USER

@@ -22,7 +22,7 @@ from shared.domain.events import MailboxSyncFinished
 from shared.domain.importing.messages import SyncMailbox
 from shared.domain.importing.runs import ContactCounts, Outcome, Result
 from shared.domain.reasons import Reason
-from shared.services.sync.threads import aside
+from shared.services.sync.threads import run_in_thread_if_large
 
 LEASE: Final = timedelta(minutes=5)
 NOBODY_THERE: Final = frozenset({Reason.NO_MAILBOX, Reason.USER_NOT_FOUND})
@@ -106,7 +106,7 @@ class MailboxWork:
         """
         found = await self.states.contacts(*self._place, self.head)
         if found is None:
-            self.learn(link=None, chunks=0)
+            self.update_state(link=None, chunks=0)
         return found or {}
 
     async def observe(
@@ -121,7 +121,7 @@ class MailboxWork:
         """Bring what we know up to date with the folder's delta, marks and all."""
         marks = await self.mailbox.marks(unknown_ids(known, changes))
         begun = self.lease.before.get(self.message.import_id, 0) if self.lease else 0
-        return await aside(
+        return await run_in_thread_if_large(
             len(changes) + len(known),
             observe,
             known,
@@ -140,7 +140,7 @@ class MailboxWork:
         self.superseded = self.superseded or bool(self.head.generation)
         generation = self.new_id()[:12]
         chunks = await self.states.write_contacts(*self._place, generation, known)
-        self.learn(
+        self.update_state(
             fingerprint=fingerprint,
             link=link,
             generation=generation,
@@ -148,7 +148,7 @@ class MailboxWork:
             contacts=count_of(known),
         )
 
-    def learn(self, **news: object) -> None:
+    def update_state(self, **news: object) -> None:
         """Take note of something for the head; nothing is written yet."""
         self.head = self.head.model_copy(update=news)
 
@@ -167,7 +167,7 @@ class MailboxWork:
     ) -> None:
         """Keep what was done so far, for the try that goes on with it."""
         before = self.done_before()
-        self.learn(
+        self.update_state(
             partial=Partial(
                 run=before.run,
                 contacts=before.contacts + counts,
@@ -182,7 +182,7 @@ class MailboxWork:
     async def finish(self, result: Result) -> None:
         """Record the result in the head first, so that a repeated message tells the same."""
         self.ended = result.outcome in {Outcome.SUCCEEDED, Outcome.HELD}
-        self.learn(last_run=self.message.run, result=result, partial=None)
+        self.update_state(last_run=self.message.run, result=result, partial=None)
         await self.save()
         await self.record(result)
         if self.superseded:

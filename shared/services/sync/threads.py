@@ -7,7 +7,9 @@ from typing import Final
 _SMALL: Final = 500
 
 
-async def aside[**P, T](size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_in_thread_if_large[**P, T](
+    size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
     """Do pure work on `size` items in a thread, unless they are too few to hold anybody up.
 
     500 contacts take about 10 ms; 50,000 would stop every other mailbox of the worker for a second.

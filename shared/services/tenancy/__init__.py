@@ -1,1 +1,1 @@
-"""Tenants join and leave; their changes are recorded, and their calls are limited."""
+"""Tenants: who may use the service, what they changed, and how often they may call."""

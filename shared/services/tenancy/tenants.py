@@ -31,7 +31,7 @@ class ConsentMissing(Forbidden):
     kind = "consent-missing"
 
 
-class TenantLeft(Forbidden):
+class TenantGone(Forbidden):
     """The caller's tenant left the service, and nobody has joined it anew."""
 
     title = "Your tenant has left"
@@ -71,13 +71,13 @@ class Tenants:
     async def known(self, caller: Caller) -> Stored[Tenant]:
         """The caller's tenant; recorded at its first call, if its consent is proved.
 
-        Raises `ConsentMissing`, or `TenantLeft` for one that left and has to join anew.
+        Raises `ConsentMissing`, or `TenantGone` for one that left and has to join anew.
         """
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is not None:
             return found
         if await self._ledger.closing_line(caller.tenant) is not None:
-            raise TenantLeft(
+            raise TenantGone(
                 "Your tenant has left Contact Sync and its data was erased; GET /tenant says what "
                 "was removed. POST /tenant/consent joins anew."
             )

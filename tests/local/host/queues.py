@@ -143,16 +143,16 @@ class QueueTrigger:
             body = self._body(message)
         except ValueError:
             _log.error("%s: message %s is not base64", self.queue, message.id)
-            await self._bury(message)
+            await self._handle_poison(message)
             return
         if count > most and self._poison is not None:
-            await self._bury(message)
+            await self._handle_poison(message)
         elif await self._run(message, body):
             await self._client.delete_message(message)
         elif self._poison is None:
             _log.error("%s: message %s stays invisible after a failure", self.queue, message.id)
         elif count >= most:
-            await self._bury(message)
+            await self._handle_poison(message)
         else:
             seconds = int(self._settings.visibility_timeout.total_seconds())
             await self._client.update_message(message, visibility_timeout=seconds)
@@ -184,7 +184,7 @@ class QueueTrigger:
                 continue
             message.pop_receipt = held.pop_receipt
 
-    async def _bury(self, message: QueueMessage) -> None:
+    async def _handle_poison(self, message: QueueMessage) -> None:
         """A new message in the poison queue takes the place of the one that failed."""
         if self._poison is None:
             return

@@ -14,7 +14,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, ShareLocation, Store
-from shared.adapters.storage.tenant_data import Holdings
+from shared.adapters.storage.tenant_data import TenantData
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput
 from shared.domain.events import TenantLeft
@@ -25,7 +25,7 @@ from shared.domain.importing.schedule import newest_first
 from shared.domain.tenancy.tenants import LedgerEntry, Tenant, TenantStatus
 from shared.services.changes import change, found_in
 from shared.services.importing.run_queue import RunQueue
-from shared.services.sharing.subscribers import Consumers
+from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE, TENANT_LEFT, Ledger
 
 _TRIES: Final = 3
@@ -51,21 +51,21 @@ class Leaving:
     def __init__(
         self,
         store: Store,
-        holdings: Holdings,
+        tenant_data: TenantData,
         states: MailboxStates,
         queues: Queues,
         runs: RunQueue,
-        consumers: Consumers,
+        consumers: Subscribers,
         ledger: Ledger,
         clock: Callable[[], datetime],
     ) -> None:
         """Work on these."""
         self._store = store
-        self._holdings = holdings
+        self._tenant_data = tenant_data
         self._states = states
         self._queues = queues
         self._runs = runs
-        self._consumers = consumers
+        self._subscribers = consumers
         self._ledger = ledger
         self._clock = clock
 
@@ -75,7 +75,7 @@ class Leaving:
         imports = [s.value.id async for s in self._store.imports.all(tenant)]
         shares = [s.value.id async for s in self._store.shares.all(tenant)]
         mailboxes = {m for i in imports for m in await self._states.mailboxes(tenant, i)}
-        partners = {c.tenant for s in shares for c in await self._consumers.of(tenant, s)}
+        partners = {c.tenant for s in shares for c in await self._subscribers.of(tenant, s)}
         counts = (len(imports), len(mailboxes), len(shares), len(partners - {tenant}))
         told = f"{tenant}\n{sorted(imports)}\n{sorted(shares)}\n{counts}"
         code = hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
@@ -114,9 +114,9 @@ class Leaving:
                 raise Busy(note, _LOOK_AGAIN)
             line = await self._close(stored.value, imports)
         async for import_ in self._store.imports.all(tenant):
-            await self._consumers.drop(tenant, import_.value.id, import_.value.share_id)
+            await self._subscribers.drop(tenant, import_.value.id, import_.value.share_id)
         await self._withdraw(tenant)
-        await self._holdings.erase(tenant, keep=_row(line))
+        await self._tenant_data.erase(tenant, keep=_row(line))
         emit(TenantLeft(tenant=tenant, contacts_removed=line.detail["contacts"]))
 
     async def _begin(self, caller: Caller) -> None:
@@ -209,7 +209,7 @@ class Leaving:
         )
         for share in [row.partition async for row in rows]:
             location = await self._store.share_index.get(share, OWNER_ROW)
-            partners = {c.tenant for c in await self._consumers.of(tenant, share)} - {tenant}
+            partners = {c.tenant for c in await self._subscribers.of(tenant, share)} - {tenant}
             if partners or (location is not None and location.value.keep):
                 gone = ShareLocation(publisher="", withdrawn=now)
                 await self._store.share_index.upsert(share, OWNER_ROW, gone)
