@@ -49,7 +49,7 @@ bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 
 openapi: $(READY) ## write what is made from the API: infra/openapi.json and its shape for the tests
 	$(BIN)/python -m tests.infra.gateway_openapi
-	$(BIN)/python -m tests.unit.api_shape
+	$(BIN)/python -m tests.unit.web.api_shape
 
 package: $(READY) ## the app as Azure runs it, into build/package.zip
 	$(BIN)/python infra/package.py

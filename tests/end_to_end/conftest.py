@@ -3,7 +3,7 @@
 import pytest
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.portal import browser_of
+from tests.end_to_end.signed_in import browser_of
 from tests.local.client import Client
 from tests.world import World
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.infra import kql
+from tests.infra.readers import kql
 from tests.sources import ROOT
 
 MODULE: Final = (ROOT / "infra" / "modules" / "alerts.bicep").read_text("utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.domain.regions import COUNTRIES
-from tests.infra.bicep import INFRA, body, decorator, names, read, resources
+from tests.infra.readers.bicep import INFRA, body, decorator, names, read, resources
 from tests.sources import SHARED, files, text
 
 OLDEST = {

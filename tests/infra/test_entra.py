@@ -5,7 +5,7 @@ import re
 from shared.adapters.entra import access_tokens
 from shared.domain.tenancy.permissions import PERMISSIONS
 from shared.services.tenancy.joining import CONSENTED, SIGNED_IN
-from tests.infra.bicep import INFRA, Resource, read
+from tests.infra.readers.bicep import INFRA, Resource, read
 from tests.local.entra.tokens import EXCHANGE_AUDIENCE, GRAPH_PERMISSIONS
 
 # Microsoft's permissions-reference says them.

@@ -13,8 +13,8 @@ from shared.portal import page_functions
 from shared.web import calls, origin
 from shared.web.openapi import document
 from shared.web.problems import Problem, problem
-from tests.infra import policies
-from tests.infra.policies import (
+from tests.infra.readers import policies
+from tests.infra.readers.policies import (
     KNOWN,
     PARTS,
     SECTIONS,

@@ -9,8 +9,8 @@ import re
 import pytest
 
 from shared.domain.reasons import Reason
-from tests.infra import kql
-from tests.infra.telemetry_schema import CONVERSIONS, declared
+from tests.infra.readers import kql
+from tests.infra.readers.telemetry_schema import CONVERSIONS, declared
 from tests.sources import ROOT, text
 
 FILES = kql.files()

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared.domain.events import EVENTS, Event
-from tests.infra.bicep import INFRA
+from tests.infra.readers.bicep import INFRA
 
 TEXT = (INFRA / "README.md").read_text("utf-8")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.bicep import INFRA, names, read, resources
+from tests.infra.readers.bicep import INFRA, names, read, resources
 
 # Microsoft's built-in roles (docs: built-in-roles).
 ROLES = {

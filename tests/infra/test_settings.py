@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.settings import Settings
-from tests.infra.bicep import read
+from tests.infra.readers.bicep import read
 from tests.sources import ROOT
 
 # Read by the app, and not set in Azure.

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from tests.infra import kql, workbook
-from tests.infra.workbook_shapes import Json
+from tests.infra.readers import kql, workbook
+from tests.infra.readers.workbook_shapes import Json
 
 TEXTS = {name: text for name, text in kql.files().items() if "/" not in name}
 

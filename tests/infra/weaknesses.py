@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import Any, Final
 
-from tests.infra.bicep import INFRA
+from tests.infra.readers.bicep import INFRA
 from tests.sources import files
 
 _DECLARED: Final = re.compile(r"^\s*resource \w+ '[^']+'(?! existing)", re.MULTILINE)

@@ -7,7 +7,7 @@ import pytest
 from shared.adapters.entra.access_tokens import Caller
 from shared.settings import Settings
 from shared.wiring import app as wiring
-from tests.integration.keys import Keeper, keeper
+from tests.integration.adapters.keys import Keeper, keeper
 from tests.local.cloud import LocalCloud
 from tests.world import World
 

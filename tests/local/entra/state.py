@@ -15,13 +15,7 @@ import orjson
 from aiohttp import web
 from cryptography import x509
 
-from tests.local.entra.tokens import (
-    EXCHANGE_AUDIENCE,
-    GRAPH,
-    GRAPH_PERMISSIONS,
-    Keys,
-    times,
-)
+from tests.local.entra.tokens import EXCHANGE_AUDIENCE, GRAPH, GRAPH_PERMISSIONS, Keys, times
 
 SHARED = frozenset({"organizations", "common"})
 """The authorities that stand for any tenant."""

@@ -1,0 +1,57 @@
+"""The API does what its description says, whatever is sent: schemathesis calls it over HTTP.
+
+Seen are each operation's limits and what lies beyond them, random bodies, and things made, changed
+and deleted one after the other. Checked is that no call ends in a 5xx, that statuses, content
+types, headers and bodies are those described, that what a schema forbids is refused, that no call
+gets by without a token, and that what was deleted is gone.
+"""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+
+import pytest
+
+from tests.sources import ROOT
+from tests.world import World
+
+
+@pytest.mark.timeout(540)
+@pytest.mark.parametrize("role", ["Admin", "Operator"])
+async def test_the_api_answers_whatever_is_sent_as_it_is_described(world: World, role: str) -> None:
+    """An operator is let in at the operators' routes only, an admin everywhere else."""
+    operators = role == "Operator"
+    api = await world.client.operator() if operators else world.api
+    share = await world.share()
+    more = await world.share(name="Other")
+    import_ = await world.import_(share["id"])
+    other = await world.import_(share["id"], name="Other")
+    paused = await world.import_(share["id"], name="Paused", active=False)
+    await world.client.add_folder(world.tenant, world.targets[0], "Old")
+    environment = {
+        "API": world.client.addresses["api"],
+        "TOKEN": api.token,
+        "TENANT": world.tenant,
+        "PERSON": world.people[0],
+        "SHARE": share["id"],
+        "OTHER_SHARE": more["id"],
+        "IMPORT": import_["id"],
+        "OTHER_IMPORT": other["id"],
+        "PAUSED_IMPORT": paused["id"],
+        "RUN": import_["firstRun"],
+        "MAILBOX": world.targets[0],
+        "FOLDER": "Old",
+        "PYTHONHASHSEED": "0",  # the same calls each time
+    }
+
+    st = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "schemathesis.cli",
+        "--config-file", "tests/end_to_end/api/schemathesis.toml",
+        "run", f"{environment['API']}/openapi.json", "--no-color",
+        "--include-path-regex" if operators else "--exclude-path-regex", "^/operator/",
+        cwd=ROOT, env={**os.environ, **environment}, stdout=PIPE, stderr=STDOUT,
+    )  # fmt: skip
+    output, _ = await st.communicate()
+
+    assert st.returncode == 0, output.decode()

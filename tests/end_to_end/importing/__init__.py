@@ -1,0 +1,1 @@
+"""Imports and their runs, from the call to the mailbox."""

@@ -1,0 +1,208 @@
+"""An import's life: destinations, targets, seats, pauses, the brake, and its removal."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from azure.data.tables.aio import TableServiceClient
+
+from tests.end_to_end.importing.test_photos import picture
+from tests.local.client import Client
+from tests.local.cloud import LocalCloud
+from tests.world import World, person
+
+
+async def test_the_default_folder_holds_our_contacts_beside_the_users_own(world: World) -> None:
+    for mailbox in world.targets[:1]:
+        await world.client.add_contact(world.tenant, mailbox, displayName="Oma")
+    made = await world.import_(
+        (await world.share())["id"], destination={"folder": None, "category": "Company"}
+    )
+    assert await world.names(world.targets[0], "Contacts") == sorted([*world.expected(), "Oma"])
+    assert await world.names(world.targets[1], "Contacts") == world.expected()
+    await world.client.reset_requests()
+    await world.next_day()
+    seen = (await world.client.requests())["tenants"][world.tenant]["mailboxes"]
+    assert {seen[mailbox]["http"] for mailbox in world.targets} == {1}
+    await world.api.delete(f"/imports/{made['id']}", 202)
+    await world.client.settle()
+    assert await world.names(world.targets[0], "Contacts") == ["Oma"]
+
+
+async def test_moving_an_import_to_another_destination_moves_its_contacts(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.client.add_contact(world.tenant, world.targets[1], displayName="Oma")
+    await world.api.patch(f"/imports/{made['id']}", {"destination": {"folder": None}}, 200)
+    await world.next_day()
+    assert (await world.last_run(made["id"]))["contacts"]["created"] == 10
+    assert await world.names(world.targets[0], "Contacts") == world.expected()
+    assert await world.names(world.targets[1], "Contacts") == sorted([*world.expected(), "Oma"])
+    assert await world.names(world.targets[0]) == []
+    await world.api.patch(f"/imports/{made['id']}", {"destination": {"folder": "Firma"}}, 200)
+    await world.next_day()
+    assert await world.names(world.targets[0], "Contacts") == []
+    assert await world.names(world.targets[0], "Firma") == world.expected()
+
+
+async def test_deleting_an_import_removes_its_contacts_and_seats(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    assert (await world.api.get("/licenses"))["used"] == 2
+    removal = await world.api.delete(f"/imports/{made['id']}", 202)
+    assert (await world.api.send("GET", f"/imports/{made['id']}")).status == 404
+    await world.client.settle()
+    run = await world.api.get(f"/runs/{removal['removalRun']}")
+    assert (run["status"], run["contacts"]["deleted"]) == ("succeeded", 10)
+    box = await world.client.mailbox(world.tenant, world.targets[0])
+    assert [f["displayName"] for f in box["folders"]] == ["Contacts"]
+    assert (await world.api.get("/licenses"))["used"] == 0
+    assert (await world.api.get("/imports"))["items"] == []
+
+
+async def test_a_mailbox_that_is_no_target_any_more_is_cleared(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    keep, drop = world.targets
+    await world.api.patch(f"/imports/{made['id']}", {"targets": {"users": [keep]}}, 200)
+    await world.next_day()
+    assert await world.names(keep) == world.expected()
+    assert await world.names(drop) == []
+    assert (await world.api.get("/licenses"))["used"] == 1
+
+
+async def test_targets_without_a_mailbox_are_reported_and_the_others_go_on(world: World) -> None:
+    missing = str(uuid4())
+    no_mail = person(80, mail=None)
+    no_mailbox = person(81, mailbox=False)
+    await world.client.change_tenant(world.tenant, users=[no_mail, no_mailbox])
+    targets = {"users": [*world.targets, missing, no_mail["id"], no_mailbox["id"]]}
+    made = await world.import_((await world.share())["id"], targets=targets)
+    results = await world.results(made["firstRun"])
+    assert results[missing]["reason"] == "user_not_found"
+    assert results[no_mail["id"]]["reason"] == "no_mailbox"
+    assert results[no_mailbox["id"]]["reason"] == "no_mailbox"
+    assert all(results[m]["outcome"] == "succeeded" for m in world.targets)
+    assert all(results[m]["remedy"] for m in (missing, no_mail["id"], no_mailbox["id"]))
+    run = await world.api.get(f"/runs/{made['firstRun']}")
+    assert (run["mailboxes"]["skipped"], run["mailboxes"]["total"]) == (3, 5)
+    assert (await world.api.get("/licenses"))["used"] == 2
+
+
+async def test_after_the_trial_only_mailboxes_with_a_seat_go_on(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.api.put("/licenses", {"booked": 1}, 200)
+    await world.change(world.people[0], jobTitle="Boss")
+    world.days = 31
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    results = await world.results(run["id"])
+    assert sorted((r["outcome"], r["reason"]) for r in results.values()) == [
+        ("skipped", "no_seat"),
+        ("succeeded", None),
+    ]
+    license_ = await world.api.get("/licenses")
+    assert (license_["plan"], license_["booked"], license_["used"], license_["free"]) == (
+        "standard",
+        1,
+        1,
+        0,
+    )
+    served = {m for m, r in results.items() if r["outcome"] == "succeeded"}
+    await world.next_day()
+    again = await world.results((await world.last_run(made["id"]))["id"])
+    assert {m for m, r in again.items() if r["outcome"] == "succeeded"} == served
+
+
+async def test_a_paused_import_does_not_run(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.api.patch(f"/imports/{made['id']}", {"active": False}, 200)
+    await world.next_day()
+    assert len(await world.api.all(f"/imports/{made['id']}/runs")) == 1
+
+
+async def test_a_share_that_suddenly_is_empty_is_held_and_nothing_is_removed(
+    world: World,
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    names = world.expected()
+    await world.members([])
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert (run["status"], run["reason"]) == ("held", "share_empty")
+    assert await world.names(world.targets[0]) == names
+
+
+async def test_mass_deletion_is_held_until_the_guard_is_raised(client: Client) -> None:
+    world = await World.create(client, people=30, targets=1)
+    made = await world.import_((await world.share())["id"])
+    names = world.expected()
+    await world.members(world.people[:5])
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert (run["status"], run["reason"]) == ("held", "too_many_deletes")
+    assert await world.names(world.targets[0]) == names
+    await world.api.patch(f"/imports/{made['id']}", {"guard": {"deletes": 25}}, 200)
+    await world.next_day()
+    assert (await world.last_run(made["id"]))["contacts"]["deleted"] == 25
+    assert await world.names(world.targets[0]) == world.expected()
+
+
+async def test_the_snapshot_is_erased_when_the_run_closes(world: World, cloud: LocalCloud) -> None:
+    photos = {world.people[0]: picture("red")}
+    await world.client.change_tenant(world.tenant, photos=photos)
+    made = await world.import_((await world.share())["id"], photos={})
+    assert (await world.api.get(f"/runs/{made['firstRun']}"))["photos"] == 2
+    async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
+        snapshots = tables.get_table_client("Snapshots")
+        partition = f"{world.tenant}|{made['firstRun']}"
+        rows = [
+            row
+            async for row in snapshots.query_entities(
+                "PartitionKey eq @p", parameters={"p": partition}
+            )
+        ]
+    assert rows == []
+
+
+async def test_state_and_results_hold_no_personal_data(world: World, cloud: LocalCloud) -> None:
+    await world.import_((await world.share())["id"])
+    async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
+        for name in ("MailboxState", "Results", "Runs", "Imports", "Seats", "Ledger"):
+            table = tables.get_table_client(name)
+            async for row in table.list_entities():
+                if not row["PartitionKey"].startswith(world.tenant):
+                    continue
+                text = " ".join(map(str, row.values()))
+                for user in world.users.values():
+                    assert user["mail"] not in text
+                    assert user["mobilePhone"] not in text
+
+
+async def test_on_demand_runs_need_the_trial_or_premium(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    asked = await world.api.post(f"/imports/{made['id']}/runs", {}, 202)
+    assert asked["trigger"] == "request"
+    await world.client.settle()
+    assert (await world.api.get(f"/runs/{asked['id']}"))["status"] == "succeeded"
+    world.days = 31
+    await world.client.clock(datetime.now(UTC).replace(year=datetime.now(UTC).year + 1).isoformat())
+    refused = await world.api.send("POST", f"/imports/{made['id']}/runs", {})
+    assert refused.status == 403
+    assert "premium" in refused.body["detail"]
+
+
+async def test_two_imports_of_one_mailbox_never_have_more_than_four_requests_at_once(
+    client: Client,
+) -> None:
+    world = await World.create(client, people=60, targets=2)
+    first, second = await world.share(), await world.share(name="Other")
+    await client.reset_requests()
+    await client.latency(20)
+    try:
+        await world.import_(first["id"], settle=False)
+        await world.import_(second["id"], destination={"folder": "Other"})
+    finally:
+        await client.latency(0)
+    for mailbox in world.targets:
+        use = (await client.requests())["tenants"][world.tenant]["mailboxes"][mailbox]
+        assert (use["maxConcurrent"], use["throttled"]) == (4, 0)
+        assert await world.names(mailbox) == world.expected()
+        assert await world.names(mailbox, "Other") == world.expected()
+    await world.rest()

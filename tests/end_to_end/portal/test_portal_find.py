@@ -1,0 +1,176 @@
+"""Finding a person or a mailbox in a browser without scripts."""
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.signed_in import HOSTILE, browser_of, text_of
+from tests.local.client import Client, Json
+from tests.world import World
+
+
+async def test_a_mailbox_is_found_with_its_seat_and_what_fills_it(
+    world: World, ada: Browser
+) -> None:
+    await world.import_((await world.share())["id"], name="Colleagues")
+    box = world.users[world.targets[0]]
+
+    found = await ada.open(f"/find?q={box['mail']}")
+    shown = await ada.open(f"/find/{box['id']}")
+
+    assert f"/find/{box['id']}" in found.text
+    assert "Colleagues" in shown.text
+    assert "has a seat" in shown.text
+    assert "succeeded" in shown.text
+
+
+async def test_it_says_why_somebody_is_missing_from_a_mailbox(world: World, ada: Browser) -> None:
+    await world.change(world.people[0], accountEnabled=False)
+    await world.import_((await world.share())["id"])
+    path = f"/find/{world.targets[0]}"
+
+    missing = await ada.open(f"{path}?person={world.people[0]}")
+    there = await ada.open(f"{path}?person={world.people[1]}")
+    searched = await ada.open(f"{path}?q=Person")
+
+    assert "is not in the mailbox" in missing.text
+    assert "disabled" in missing.text
+    assert "is in the mailbox" in there.text
+    assert f"person={world.people[1]}" in searched.text
+
+
+async def test_a_person_is_removed_everywhere_and_let_in_again(world: World, ada: Browser) -> None:
+    await world.import_((await world.share())["id"])
+    person = world.people[0]
+    path = f"/find/{person}/remove"
+
+    at_once = await ada.open(f"/find/{person}/everywhere")
+    before = await ada.open(f"/find/{person}/everywhere?look=all")
+    asked = await ada.open(path)
+    gone = await ada.submit(asked, path, do="remove")
+    await world.client.settle()
+    after = await ada.open(f"/find/{person}/everywhere")
+    names = await world.names(world.targets[0])
+    back = await ada.submit(gone, path)
+
+    assert f'href="/find/{person}/everywhere?look=all"' in at_once.text
+    assert "2 mailboxes" in before.text
+    assert f"Remove {world.users[person]['displayName']} everywhere" in asked.title
+    assert "kept out everywhere" in gone.text
+    assert "Kept out everywhere since" in after.text
+    assert world.users[person]["displayName"] not in names
+    assert "let in again" in back.text
+    assert "Kept out" not in (await ada.open(f"/find/{person}/everywhere")).text
+
+
+async def test_the_page_of_a_person_comes_without_looking_into_any_mailbox(
+    client: Client, world: World, ada: Browser
+) -> None:
+    await world.import_((await world.share())["id"])
+    await client.reset_requests()
+
+    page = await ada.open(f"/find/{world.people[0]}/everywhere")
+
+    assert page.status == 200
+    assert "embers" not in str((await client.requests())["tenants"][world.tenant])
+    assert "Mailboxes that hold the contact" not in page.text
+
+
+async def test_whom_the_directory_does_not_name_is_asked_about_by_id(ada: Browser) -> None:
+    unknown = "00000000-0000-4000-8000-00000000dead"
+
+    assert f"Remove {unknown} everywhere" in (await ada.open(f"/find/{unknown}/remove")).title
+
+
+async def test_nobody_of_that_name_is_said_so(ada: Browser) -> None:
+    page = await ada.open("/find?q=nobodyatall")
+
+    assert "Nobody found" in page.text
+
+
+async def test_a_silent_directory_is_said_so(client: Client, world: World, ada: Browser) -> None:
+    await client.fault(".*", {"status": 503}, times=1000, tenant=world.tenant)
+
+    page = await ada.open("/find?q=Person")
+    german = await (await browser_of(client, world, language="de")).open("/find?q=Person")
+
+    assert page.status == 200
+    assert "Person" in page.text
+    assert "note warn" in page.text
+    assert "Microsoft does not answer now. Try again in a minute." in page.text
+    assert "Microsoft antwortet gerade nicht." in german.text
+
+
+async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> None:
+    await world.change(world.people[0], displayName=HOSTILE)
+    await world.import_((await world.share())["id"], name=HOSTILE)
+
+    for path in (
+        "/find?q=script",
+        f"/find/{world.people[0]}",
+        f"/find/{world.people[0]}/everywhere",
+        f"/find/{world.people[0]}/everywhere?look=all",
+        f"/find/{world.targets[0]}?person={world.people[0]}",
+    ):
+        page = await ada.open(path)
+        assert page.status == 200
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;alert" in page.text
+
+
+async def test_a_reader_finds_people_and_removes_none(client: Client, world: World) -> None:
+    rita = await browser_of(client, world, "Reader")
+    person = world.people[0]
+
+    page = await rita.open(f"/find/{person}/everywhere")
+
+    assert page.status == 200
+    assert "/remove" not in page.text
+    assert (await rita.open(f"/find/{person}/remove")).status == 403
+
+
+LEFT_OUT: dict[str, tuple[Json, Json, str, str]] = {
+    "disabled": ({"accountEnabled": False}, {}, "disabled", "Account disabled"),
+    "without an address": ({"mail": None}, {}, "no_email", "No mail address"),
+    "hidden": ({"showInAddressList": False}, {}, "hidden", "Hidden from address lists"),
+    "filtered": (
+        {"city": "Bonn"},
+        {"filter": {"city": ["Köln"]}},
+        "filtered",
+        "Left out by the filter",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "more", "reason", "words"), LEFT_OUT.values(), ids=LEFT_OUT)
+async def test_it_says_why_a_share_leaves_somebody_out(
+    world: World, ada: Browser, changes: Json, more: Json, reason: str, words: str
+) -> None:
+    somebody = world.people[0]
+    await world.change(somebody, **changes)
+    share = await world.share(sources={"groups": [{"id": world.group}], **more})
+
+    page = await ada.open(f"/find/{somebody}/everywhere?look=all")
+    told = await world.api.get(f"/people/{somebody}")
+
+    assert (told["shares"], told["places"]) == ([], [])
+    (out,) = told["leftOut"]
+    assert (out["shareId"], out["reason"]) == (share["id"], reason)
+    assert f"People {words} {out['remedy']}" in text_of(page)
+    assert f'href="/shares/{share["id"]}"' in page.text
+
+
+async def test_it_says_that_somebody_is_left_out_by_name_or_kept_out(
+    world: World, ada: Browser
+) -> None:
+    excluded, kept_out, nowhere = *world.people[:2], world.targets[0]
+    await world.share(sources={"groups": [{"id": world.group}], "exclude": [excluded]})
+    await world.api.delete(f"/people/{kept_out}", 202)
+
+    said = {
+        id_: text_of(await ada.open(f"/find/{id_}/everywhere?look=all"))
+        for id_ in (excluded, kept_out, nowhere)
+    }
+
+    assert "Left out by name" in said[excluded]
+    assert "Kept out" in said[kept_out]
+    assert "No share of yours names this person" in said[nowhere]

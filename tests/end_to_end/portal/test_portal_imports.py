@@ -1,0 +1,322 @@
+"""The pages of imports, as a person uses them in a browser without scripts."""
+
+import html
+import re
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.signed_in import browser_of, only_import, press, text_of
+from tests.local.client import Client, Json
+from tests.world import World
+
+BIDI = "\u202enoitcerid eht snrut\u2066"
+
+
+async def test_a_company_without_imports_is_told_what_one_is_and_what_to_do(ada: Browser) -> None:
+    page = await ada.open("/imports")
+
+    assert "There is no import yet" in page.text
+    assert 'href="/imports/new"' in page.text
+
+
+async def test_the_list_tells_each_imports_state_and_finds_by_name(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    await world.import_(share["id"], name="Running well")
+    await world.import_(share["id"], name="Put aside", active=False)
+
+    listed = text_of(await ada.open("/imports"))
+    assert "Running well active People your own 2 succeeded" in listed
+    assert "Put aside paused" in listed
+    found = text_of(await ada.open("/imports?q=aside"))
+    assert "Put aside" in found
+    assert "Running well" not in found
+
+
+async def test_without_a_consent_imports_are_shown_as_resting(
+    client: Client, world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    await client.consent(world.tenant, granted=False)
+    # A kept token would go on to work until it expires, as in reality.
+    await client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
+    await world.next_day()
+    await client.clear_faults()
+    await ada.sign_in(f"Admin-{world.tenant}")
+
+    assert "rests: the consent is gone" in (await ada.open("/imports")).text
+    assert "Grant it again" in (await ada.open(f"/imports/{made['id']}")).text
+
+
+async def held_by_its_limits(world: World, people: int) -> tuple[Json, str]:
+    """An import whose last run waits for a decision, since only so many people are left."""
+    guard = {"deletes": 0, "deleteShare": 0}
+    made = await world.import_((await world.share())["id"], guard=guard)
+    await world.members(world.people[:people])
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert run["status"] == "held"
+    return made, run["id"]
+
+
+@pytest.mark.parametrize("people", [2, 0], ids=["some mailboxes", "the whole run"])
+async def test_an_import_leads_to_the_run_that_waits_until_it_is_decided(
+    client: Client, world: World, people: int
+) -> None:
+    made, run = await held_by_its_limits(world, people)
+    at = f"/imports/{made['id']}"
+    ada = await browser_of(client, world)
+    rita = await browser_of(client, world, "Reader")
+
+    for path in ("/imports", at):
+        assert "waits for your decision" in text_of(await ada.open(path)), path
+    assert f'class="button main" href="/runs/{run}/decide"' in (await ada.open(at)).text
+    assert f'href="/runs/{run}"' in (await rita.open(at)).text
+    assert "/decide" not in (await rita.open(at)).text
+    await world.api.post(f"/runs/{run}/discard", {}, 200)
+
+    for path in ("/imports", at):
+        assert "waits for your decision" not in text_of(await ada.open(path)), path
+
+
+async def test_pausing_can_be_undone(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}"
+
+    paused = await ada.submit(await ada.open(at), at, do="pause")
+    assert (await only_import(world))["active"] is False
+    fields = [f for f in paused.text.split("<form") if "Undo" in f]
+    assert len(fields) == 1
+    again = await ada.submit(paused, at)
+
+    assert (await only_import(world))["active"] is True
+    assert "The import is active" in again.text
+
+
+async def test_an_import_created_paused_begins_when_it_is_let_go_on(
+    client: Client, world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"], active=False)
+    at = f"/imports/{made['id']}"
+
+    begun = await ada.submit(await ada.open(at), at, do="resume")
+    assert "its first run begins" in begun.text
+    await client.settle()
+
+    assert await world.names(world.targets[0]) == world.expected()
+
+
+async def test_after_a_retry_pages_still_count_all_mailboxes(
+    client: Client, world: World, ada: Browser
+) -> None:
+    path = f"/users/{world.targets[0]}/"
+    await client.fault(path, {"status": 403, "code": "ErrorAccessDenied"}, times=1000)
+    made = await world.import_((await world.share())["id"])
+    await world.api.post(f"/runs/{made['firstRun']}/retry", {}, 202)
+    await client.settle()
+    await client.clear_faults()
+
+    for at in ("/", "/imports"):
+        page = (await ada.open(at)).text
+        (row,) = re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL)
+        assert re.search(r'"Mailboxes" class="num">2\b', row), at
+    deletion = await ada.open(f"/imports/{made['id']}/delete")
+    assert "are removed from 1 mailbox." in text_of(deletion)
+
+
+async def test_an_import_is_run_now_during_the_trial(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}"
+
+    sent = await ada.submit(await ada.open(at), at, follow=False, do="run")
+
+    assert sent.status == 303
+    assert sent.headers["location"].startswith("/runs/")
+    await world.client.settle()
+    assert (await world.last_run(made["id"]))["trigger"] == "request"
+
+
+async def test_on_the_standard_plan_running_now_is_refused_with_the_reason(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    await world.api.put("/licenses", {"booked": 10})
+    await world.days_pass(40)
+    await world.client.settle()
+    await ada.sign_in(f"Admin-{world.tenant}")
+    at = f"/imports/{made['id']}"
+    page = await ada.open(at)
+    assert "belongs to the premium plan" in page.text
+    assert 'value="run"' not in page.text
+
+    refused = await ada.submit(page, at, do="run")
+
+    assert refused.status == 422
+    assert "A run on demand belongs to the premium plan." in refused.text
+
+
+async def test_an_import_is_edited_and_a_change_meanwhile_is_shown_beside_what_was_typed(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}/edit"
+    form = await ada.open(at)
+    await world.api.patch(f"/imports/{made['id']}", {"name": "By a colleague"})
+
+    clash = await ada.submit(form, at, do="save", name="Mine", place="default")
+    assert clash.status == 422
+    assert "By a colleague" in clash.text
+    assert ("name", "Mine") in clash.form(at).fields
+    saved = await ada.submit(clash, at, do="save")
+
+    assert saved.path == f"/imports/{made['id']}"
+    stored = await only_import(world)
+    assert (stored["name"], stored["destination"]["folder"]) == ("Mine", None)
+    assert stored["targets"] == made["targets"]
+    await world.client.settle()
+
+
+async def test_editing_changes_nothing_that_was_not_touched(world: World, ada: Browser) -> None:
+    made = await world.import_(
+        (await world.share())["id"],
+        settle=False,
+        active=False,
+        photos={"edge": 100},
+        guard={"deletes": 3, "deleteShare": 0.07, "changes": 5, "changeShare": 0.125},
+        schedule={"everyHours": 5},
+        categoryColor=None,
+        destination={"folder": None, "category": "Ours"},
+        conflicts={"deleted": "respect", "edited": "keep"},
+    )
+    at = f"/imports/{made['id']}/edit"
+
+    await ada.submit(await ada.open(at), at, do="save")
+
+    stored = await only_import(world)
+    assert {**stored, "changed": ""} == {**stored, **_given(made), "changed": ""}
+
+
+def _given(made: Json) -> dict[str, Any]:
+    names = ("targets", "photos", "guard", "schedule", "categoryColor", "destination", "conflicts")
+    return {name: made[name] for name in (*names, "active", "name", "shareId")}
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "must be a number between 0 and 100"),
+        ("de", "muss eine Zahl zwischen 0 und 100 sein"),
+    ],
+)
+@pytest.mark.parametrize("typed", ["300", "-5", "many"])
+async def test_what_is_no_percentage_is_refused_as_one(
+    client: Client, world: World, language: str, said: str, typed: str
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    ada = await browser_of(client, world, language=language)
+    page = await ada.open(f"/imports/{made['id']}/edit")
+
+    shown = await press(ada, page, "save", delete_share=typed)
+
+    assert shown.status == 422
+    assert re.search(rf'id="delete_share-error">{said}<', shown.text)
+
+
+async def test_a_number_below_zero_is_refused_as_too_small(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+
+    shown = await press(ada, await ada.open(f"/imports/{made['id']}/edit"), "save", deletes="-5")
+
+    assert 'id="deletes-error">must be at least 0<' in shown.text
+
+
+async def test_targets_are_told_one_after_another_in_one_sentence(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+
+    page = await ada.open(f"/imports/{made['id']}")
+
+    told = page.text.partition("Mailboxes of</dt>")[2].partition("</dd>")[0]
+    names = [str(world.users[t]["displayName"]) for t in world.targets]
+    # A block of its own would put each comma on a line of its own.
+    assert told.count('<bdi class="cut">') == len(names)
+    assert text_of(page).count(", ".join(names)) == 1
+
+
+async def test_deleting_says_first_what_it_removes_and_leads_to_the_run_that_does_it(
+    world: World, ada: Browser
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}/delete"
+
+    asked = await ada.open(at)
+    assert "are removed from 2 mailboxes. Those are 10 contacts." in text_of(asked)
+    sent = await ada.submit(asked, at, follow=False)
+
+    assert sent.headers["location"].startswith("/runs/")
+    await world.client.settle()
+    assert await world.api.all("/imports") == []
+    assert (await ada.open(f"/imports/{made['id']}")).status == 404
+
+
+async def test_a_reader_sees_everything_and_changes_nothing(client: Client, world: World) -> None:
+    rita = await browser_of(client, world, "Reader")
+    made = await world.import_((await world.share())["id"])
+    at = f"/imports/{made['id']}"
+
+    page = await rita.open(at)
+    assert page.status == 200
+    assert 'value="pause"' not in page.text
+    assert f"{at}/edit" not in page.text
+    for form in ("/imports/new", f"{at}/edit", f"{at}/delete", f"{at}/adopt", f"{at}/preview"):
+        assert (await rita.open(form)).status == 403, form
+    sent = await rita.open(at, "POST", [*page.form("/sign-out").fields, ("do", "pause")])
+    assert sent.status == 403
+    assert (await only_import(world))["active"] is True
+
+
+async def test_foreign_and_unknown_imports_are_not_found(partner: World, ada: Browser) -> None:
+    foreign = await partner.import_((await partner.share())["id"], name="Secret of others")
+
+    for id_ in (foreign["id"], "0" * 32, "nonsense!"):
+        for form in ("", "/edit", "/delete", "/adopt", "/preview"):
+            page = await ada.open(f"/imports/{id_}{form}")
+            assert page.status == 404, (id_, form)
+            assert "Secret of others" not in page.text
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", BIDI, "W" * 200])
+async def test_names_are_shown_as_text_whatever_is_in_them(
+    world: World, ada: Browser, name: str
+) -> None:
+    for target in world.targets:
+        await world.change(target, displayName=name * 2)
+    share = await world.share(name=name)
+    made = await world.import_(share["id"], name=name, destination={"folder": name[:100]})
+    at = f"/imports/{made['id']}"
+
+    for path in ("/imports", at, f"{at}/edit", f"{at}/delete", "/imports/new"):
+        page = await ada.open(path)
+        assert page.status == 200, path
+        assert "<script>alert" not in page.text
+        assert html.escape(name) in page.text, path
+        if name is BIDI:
+            assert re.search(rf"<bdi[^>]*>[^<]*{name}", page.text), path
+
+
+async def test_the_pages_speak_german(world: World, ada: Browser) -> None:
+    ada.language = "de"
+    assert "Es gibt noch keinen Import" in (await ada.open("/imports")).text
+    made = await world.import_((await world.share())["id"])
+
+    page = await ada.open(f"/imports/{made['id']}")
+    assert "Letzte Läufe" in page.text
+    asks = "wenn er mehr als 10 oder 20 % der Kontakte entfernen würde"
+    assert asks in text_of(page).replace("\xa0", " ")
+    start = await ada.open("/imports/new")
+    wrong = await ada.submit(start, "/imports/new", do="next", share="partner", partner="0" * 32)
+    assert "Bitte sehen Sie sich das noch einmal an" in wrong.text

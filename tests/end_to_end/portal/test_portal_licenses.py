@@ -1,0 +1,123 @@
+"""Seats in a browser without scripts: who holds one, and what a booking would change."""
+
+import re
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.signed_in import browser_of, press, text_of
+from tests.local.client import Client
+from tests.world import World
+
+
+async def test_a_booking_shows_what_it_changes_and_can_be_undone(
+    world: World, ada: Browser
+) -> None:
+    page = await ada.open("/licenses/book")
+    shown = await press(ada, page, "show", booked="3")
+    assert "What changes" in shown.text
+    assert (await world.api.get("/licenses"))["booked"] == 0
+
+    booked = await press(ada, shown, "book")
+    assert "3 seats are booked now" in booked.text
+    assert (await world.api.get("/licenses"))["booked"] == 3
+    undone = await ada.submit(booked, "/licenses/book")
+
+    assert undone.status == 200
+    assert (await world.api.get("/licenses"))["booked"] == 0
+
+
+async def test_nothing_is_booked_whose_effect_was_not_seen(world: World, ada: Browser) -> None:
+    await world.api.put("/licenses", {"booked": 2})
+
+    unseen = await press(ada, await ada.open("/licenses/book"), "book", booked="0")
+    assert "What changes" in unseen.text
+    assert "Cancel 2 seats" in unseen.text
+    another = await press(ada, unseen, "book", booked="5")
+    assert "Book 3 seats" in another.text
+    assert (await world.api.get("/licenses"))["booked"] == 2
+    await press(ada, another, "book")
+
+    assert (await world.api.get("/licenses"))["booked"] == 5
+
+
+async def test_who_would_lose_a_seat_is_named_before_it_is_cancelled(
+    client: Client, world: World
+) -> None:
+    await world.api.put("/licenses", {"booked": 2})
+    await world.import_((await world.share())["id"])
+    await world.days_pass(31)
+    await client.settle()
+    ada = await browser_of(client, world)
+
+    shown = await press(ada, await ada.open("/licenses/book"), "show", booked="1")
+
+    assert "1 mailbox loses its seat" in shown.text
+    assert re.search(r'value="book" class="main danger">Cancel 1 seat<', shown.text)
+    assert any(str(world.users[t]["mail"]) in shown.text for t in world.targets)
+    assert (await world.api.get("/licenses"))["booked"] == 2
+
+
+@pytest.mark.parametrize("typed", ["", "-1", "many", "1.5", "99999999"])
+async def test_what_is_no_number_of_seats_is_told_beside_the_field(
+    world: World, ada: Browser, typed: str
+) -> None:
+    shown = await press(ada, await ada.open("/licenses/book"), "book", booked=typed)
+
+    assert shown.status == 422
+    assert 'id="booked-error"' in shown.text
+    assert (await world.api.get("/licenses"))["booked"] == 0
+
+
+async def test_a_change_meanwhile_is_told_and_books_nothing(world: World, ada: Browser) -> None:
+    page = await press(ada, await ada.open("/licenses/book"), "show", booked="2")
+    await world.api.put("/licenses", {"booked": 7})
+
+    shown = await press(ada, page, "book")
+
+    assert shown.status == 422
+    assert "Now booked: 7" in shown.text
+    assert (await world.api.get("/licenses"))["booked"] == 7
+
+
+async def test_who_holds_a_seat_is_listed_and_searched(world: World, ada: Browser) -> None:
+    await world.import_((await world.share())["id"])
+    first, second = (str(world.users[t]["mail"]) for t in world.targets)
+
+    everybody = await ada.open("/licenses")
+    one = await ada.open(f"/licenses?q={first}")
+    nobody = await ada.open("/licenses?q=nobodyatall")
+
+    assert first in everybody.text
+    assert second in everybody.text
+    assert second not in one.text
+    assert "No seat for such a mailbox" in nobody.text
+
+
+async def test_a_reader_sees_seats_and_books_none(client: Client, world: World) -> None:
+    rita = await browser_of(client, world, "Reader")
+
+    assert "/licenses/book" not in (await rita.open("/licenses")).text
+    assert (await rita.open("/licenses/book")).status == 403
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "most"),
+    [
+        ("en", "12,345 seats are booked now.", "must be at most 1,000,000"),
+        ("de", "12.345 Plätze", "darf höchstens 1.000.000 sein"),
+    ],
+)
+async def test_numbers_in_sentences_are_written_as_the_language_does(
+    client: Client, world: World, language: str, said: str, most: str
+) -> None:
+    ada = await browser_of(client, world, language=language)
+    page = await ada.open("/licenses/book")
+
+    refused = await press(ada, page, "book", booked="99999999")
+    shown = await press(ada, page, "book", booked="12345")
+    booked = await press(ada, shown, "book")
+
+    assert most in text_of(refused)
+    assert said in text_of(booked)
+    assert "12345" not in text_of(booked)

@@ -1,0 +1,153 @@
+"""A new import, step by step, in a browser without scripts."""
+
+from typing import Any
+
+from tests.end_to_end.browser import Browser, Shown
+from tests.end_to_end.signed_in import only_import, text_of
+from tests.local.client import Client
+from tests.world import World
+
+CREATED = "The import is created. Its first run has begun."
+
+
+async def go_through(browser: Browser, world: World, **share: Any) -> Shown:
+    """From the list to the last step, for all targets of a world; what the last step shows."""
+    at = await browser.open("/imports/new")
+    at = await browser.submit(at, "/imports/new", do="next", **share)
+    assert at.status == 200, at.text
+    for target in world.targets:
+        name = world.users[target]["displayName"]
+        at = await browser.submit(at, "/imports/new", do="search", q=name)
+        assert f"add:users:{target}" in at.text
+        at = await browser.submit(at, "/imports/new", do=f"add:users:{target}")
+    at = await browser.submit(at, "/imports/new", do="next")
+    assert at.status == 200, at.text
+    at = await browser.submit(at, "/imports/new", do="next", name="For the phones")
+    assert "Is it right?" in at.text, at.text
+    return at
+
+
+async def test_an_import_of_an_own_share_is_created_in_four_steps(
+    client: Client, world: World, ada: Browser
+) -> None:
+    share = await world.share()
+
+    last = await go_through(ada, world, share=share["id"])
+    assert "This fills 2 mailboxes. It takes 2 more seats." in text_of(last)
+    shown = await ada.submit(last, "/imports/new", do="create")
+
+    assert CREATED in shown.text
+    made = await only_import(world)
+    assert shown.path == f"/imports/{made['id']}"
+    assert made["name"] == "For the phones"
+    assert sorted(made["targets"]["users"]) == sorted(world.targets)
+    await client.settle()
+    assert await world.names(world.targets[0]) == world.expected()
+
+
+async def test_an_import_of_a_partners_share_is_created_by_its_id(
+    client: Client, world: World, partner: World, ada: Browser
+) -> None:
+    await partner.api.patch("/tenant", {"name": "Fabrikam"})
+    share = await partner.share(name="Sales of Fabrikam")
+    start = await ada.open("/imports/new")
+
+    offer = await ada.submit(
+        start, do="check", share="partner", partner=share["id"], action="/imports/new"
+    )
+    assert "Published by: Fabrikam, 5 contacts" in text_of(offer)
+    last = await go_through(ada, world, share="partner", partner=f" {share['id']} ")
+    assert "Sales of Fabrikam" in last.text
+    shown = await ada.submit(last, "/imports/new", do="create")
+
+    assert CREATED in shown.text
+    assert (await only_import(world))["shareId"] == share["id"]
+    await client.settle()
+    assert "Fabrikam" in (await ada.open("/imports")).text
+
+
+async def test_an_id_that_is_no_shares_is_told_beside_the_field_and_kept(ada: Browser) -> None:
+    start = await ada.open("/imports/new")
+
+    page = await ada.submit(start, "/imports/new", do="next", share="partner", partner="0" * 32)
+
+    assert page.status == 422
+    assert 'id="partner-error"' in page.text
+    assert 'href="#partner"' in page.text
+    assert ("partner", "0" * 32) in page.form("/imports/new").fields
+
+
+async def test_nobody_chosen_and_a_name_left_out_are_told_beside_their_fields(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    start = await ada.open("/imports/new")
+
+    targets = await ada.submit(start, "/imports/new", do="next", share=share["id"])
+    nobody = await ada.submit(targets, "/imports/new", do="next")
+    assert nobody.status == 422
+    assert 'id="q-error"' in nobody.text
+    assert "Choose at least one person or group." in nobody.text
+    chosen = await ada.submit(nobody, "/imports/new", do=f"add:groups:{world.group}")
+    settings = await ada.submit(chosen, "/imports/new", do="next")
+    nameless = await ada.submit(
+        settings, "/imports/new", do="next", name=" ", deletes="many", category="Ours"
+    )
+
+    assert nameless.status == 422
+    assert 'id="name-error"' in nameless.text
+    assert 'id="deletes-error"' in nameless.text
+    assert "Name of the import: must not be empty" in text_of(nameless)
+    assert "Contacts deleted: must be a whole number" in text_of(nameless)
+    fields = nameless.form("/imports/new").fields
+    assert ("deletes", "many") in fields
+    assert ("category", "Ours") in fields
+
+
+async def test_going_back_loses_nothing(world: World, ada: Browser) -> None:
+    share = await world.share()
+    at = await go_through(ada, world, share=share["id"])
+    for _ in range(3):
+        at = await ada.submit(at, "/imports/new", do="back")
+    assert ("share", share["id"]) in at.form("/imports/new").fields
+    for _ in range(3):
+        at = await ada.submit(at, "/imports/new", do="next")
+
+    assert "For the phones" in at.text
+    assert [v for n, v in at.form("/imports/new").fields if n == "users"] == world.targets
+
+
+async def test_a_target_is_taken_out_again(world: World, ada: Browser) -> None:
+    share = await world.share()
+    at = await ada.open(f"/imports/new?share={share['id']}")
+    at = await ada.submit(at, "/imports/new", do="next")
+    at = await ada.submit(at, "/imports/new", do=f"add:groups:{world.group}")
+    assert "This fills 5 mailboxes." in text_of(at)
+
+    at = await ada.submit(at, "/imports/new", do=f"remove:groups:{world.group}")
+
+    assert "Nobody is chosen yet." in at.text
+
+
+async def test_a_mailbox_is_looked_into_before_anything_is_created(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    last = await go_through(ada, world, share=share["id"])
+
+    shown = await ada.submit(last, "/imports/new", do=f"preview:users:{world.targets[0]}")
+
+    assert "5 contacts would be created, 0 updated, 0 deleted." in text_of(shown)
+    assert world.expected()[0] in shown.text
+    assert await world.api.all("/imports") == []
+
+
+async def test_a_form_sent_twice_creates_one_import(world: World, ada: Browser) -> None:
+    share = await world.share()
+    last = await go_through(ada, world, share=share["id"])
+
+    first = await ada.submit(last, "/imports/new", do="create")
+    second = await ada.submit(last, "/imports/new", do="create")
+
+    assert first.url == second.url
+    await only_import(world)

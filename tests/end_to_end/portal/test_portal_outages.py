@@ -1,0 +1,53 @@
+"""While Microsoft Graph is away: pages show what is known without it, and say what is not."""
+
+import pytest
+
+from tests.end_to_end.signed_in import browser_of, only_import, press, text_of
+from tests.local.client import Client
+from tests.world import World
+
+SILENT = {
+    "en": "Microsoft does not answer now. Try again in a minute.",
+    "de": "Microsoft antwortet gerade nicht. Versuchen Sie es in einer Minute noch einmal.",
+}
+
+
+@pytest.mark.parametrize("language", SILENT)
+async def test_a_page_shows_what_it_has_and_says_that_microsoft_is_silent(
+    client: Client, world: World, language: str
+) -> None:
+    await world.import_((await world.share())["id"])
+    run, mailbox = (await only_import(world))["lastRun"], world.targets[0]
+    ada = await browser_of(client, world, language=language)
+    await client.fault(".*", {"status": 503}, times=1000, tenant=world.tenant)
+
+    pages = {
+        path: await ada.open(path)
+        for path in (
+            f"/runs/{run}?q=person",
+            "/licenses?q=person",
+            f"/find/{mailbox}",
+            f"/find/{world.people[0]}/everywhere",
+        )
+    }
+
+    assert [page.status for page in pages.values()] == [200] * 4
+    for path, page in pages.items():
+        assert SILENT[language] in text_of(page), path
+    assert f'href="/imports/{(await only_import(world))["id"]}"' in pages[f"/find/{mailbox}"].text
+
+
+@pytest.mark.parametrize("language", SILENT)
+async def test_what_has_nothing_to_show_without_microsoft_says_so_in_the_visitors_language(
+    client: Client, world: World, language: str
+) -> None:
+    share = (await world.share())["id"]
+    ada = await browser_of(client, world, language=language)
+    page = await ada.open(f"/imports/new?share={share}")
+    await client.fault(".*", {"status": 503}, times=1000, tenant=world.tenant)
+
+    shown = await press(ada, page, "next")
+
+    assert shown.status == 503
+    assert SILENT[language] in text_of(shown)
+    assert "503" not in text_of(shown)

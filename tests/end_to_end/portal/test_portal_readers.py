@@ -1,0 +1,53 @@
+"""Who may only look is led to what can be looked at, and offered nothing that is refused."""
+
+import re
+
+from tests.end_to_end.browser import Browser, Shown
+from tests.end_to_end.signed_in import browser_of, text_of
+from tests.local.client import Client
+from tests.world import World
+
+
+async def refused(reader: Browser, page: Shown) -> list[str]:
+    """Where a page leads that answers the reader no page."""
+    links = set(re.findall(r'href="(/[^"#]*)', page.text.partition("<main")[2]))
+    return [link for link in sorted(links) if (await reader.open(link)).status != 200]
+
+
+async def test_whatever_needs_attention_leads_a_reader_to_what_can_be_looked_at(
+    client: Client, world: World
+) -> None:
+    guard = {"deletes": 0, "deleteShare": 0}
+    made = await world.import_((await world.share())["id"], guard=guard)
+    await world.members(world.people[:1])
+    await world.next_day()
+    held = await browser_of(client, world, "Reader")
+    asked = await held.open("/")
+    await world.days_pass(31)
+    await client.settle()
+    rita = await browser_of(client, world, "Reader")
+    seatless = await rita.open("/")
+    mailbox = await rita.open(f"/find/{world.targets[0]}")
+
+    assert "A run waits for your decision." in text_of(asked)
+    assert "2 mailboxes have no seat." in text_of(seatless)
+    assert "waits for a seat" in text_of(mailbox)
+    for page in (asked, seatless, mailbox, await rita.open(f"/imports/{made['id']}")):
+        assert await refused(rita, page) == []
+
+
+async def test_a_reader_is_told_that_the_consent_is_gone_and_not_to_grant_it(
+    client: Client, world: World
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    await client.consent(world.tenant, granted=False)
+    # A kept token would go on to work until it expires, as in reality.
+    await client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
+    await world.next_day()
+    await client.clear_faults()
+    rita = await browser_of(client, world, "Reader")
+
+    for path in ("/", f"/imports/{made['id']}"):
+        page = await rita.open(path)
+        assert "consent" in text_of(page)
+        assert 'href="/consent"' not in page.text.partition("<main")[2]

@@ -1,0 +1,269 @@
+"""Runs in a browser without scripts: what happened, why, and what an admin decides."""
+
+import csv
+import html
+import io
+import re
+
+import pytest
+
+from shared.domain.reasons import Reason
+from shared.portal import rendering
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.signed_in import HOSTILE, browser_of, text_of
+from tests.local.client import Client
+from tests.world import World
+
+
+async def test_a_run_shows_each_mailbox_with_its_reason_and_the_remedy(
+    client: Client, world: World, ada: Browser
+) -> None:
+    await world.change(world.targets[0], mail=None)
+    made = await world.import_((await world.share())["id"])
+
+    listed = await ada.open("/runs")
+    shown = await ada.open(f"/runs/{made['firstRun']}")
+
+    assert made["firstRun"] in listed.text
+    assert "The same as a table" in listed.text
+    assert "partly succeeded" in shown.text or "succeeded" in shown.text
+    assert "No mailbox" in shown.text
+    assert "data-live" not in shown.text
+    assert str(world.users[world.targets[1]]["mail"]) in shown.text
+    del client
+
+
+async def test_what_a_run_leads_to_is_in_the_parts_that_are_renewed_while_it_goes_on(
+    client: Client, world: World, ada: Browser
+) -> None:
+    await client.fault(f"/users/{world.targets[0]}/contactFolders", {"status": 403}, times=1000)
+    await world.change(world.people[0], mail=None, proxyAddresses=[])
+    run = (await world.import_((await world.share())["id"], settle=False))["firstRun"]
+    going = await ada.open(f"/runs/{run}")
+    await client.settle()
+
+    ended = await ada.open(f"/runs/{run}")
+
+    assert 'data-live="3" data-with="said results omitted help"' in going.text
+    for text in (going.text, ended.text):
+        assert re.search(r'<form method="get" action="/runs/.*id="results"', text, re.DOTALL)
+    assert re.search(r'id="progress".*/retry".*id="results"', ended.text, re.DOTALL)
+    assert re.search(r'id="omitted">.*No mail address', ended.text, re.DOTALL)
+    assert ended.title != going.title
+    assert "partly succeeded" in ended.title
+
+
+async def test_runs_are_filtered(world: World, ada: Browser) -> None:
+    made = await world.import_((await world.share())["id"])
+
+    none = await ada.open("/runs?status=failed")
+    some = await ada.open(f"/runs?status=succeeded&import={made['id']}&since=2026-01-01")
+    wrong = await ada.open("/runs?status=odd&since=yesterday")
+    early = await ada.open("/runs?since=0001-01-01")
+
+    assert "There is no such run" in none.text
+    assert made["firstRun"] in some.text
+    assert wrong.status == 400
+    assert made["firstRun"] in early.text
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "2026-2-3", "86400", "20260203"])
+async def test_what_is_no_day_is_refused_by_name(ada: Browser, day: str) -> None:
+    page = await ada.open(f"/runs?since={day}")
+
+    assert page.status == 400
+    assert "must be a day, such as 2026-11-23" in page.text
+
+
+async def test_results_are_searched_by_name_and_outcome(world: World, ada: Browser) -> None:
+    run = (await world.import_((await world.share())["id"]))["firstRun"]
+    first, second = (world.users[t] for t in world.targets)
+
+    by_name = await ada.open(f"/runs/{run}?q={first['mail']}")
+    by_outcome = await ada.open(f"/runs/{run}?outcome=failed")
+
+    assert str(first["mail"]) in by_name.text
+    assert str(second["mail"]) not in by_name.text
+    assert "No mailbox is like that" in by_outcome.text
+
+
+async def test_a_run_under_way_shows_how_far_it_is(
+    client: Client, world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    await client.fault(f"/users/{world.targets[0]}", {"status": 503}, times=1000)
+    made = await world.import_(share["id"], settle=False)
+    page = await ada.open(f"/runs/{made['firstRun']}")
+    for _ in range(100):
+        if "<progress" in page.text or "data-live" not in page.text:
+            break
+        page = await ada.open(f"/runs/{made['firstRun']}")
+    assert "<progress" in page.text
+    assert 'data-live="3"' in page.text
+    assert 'http-equiv="refresh"' in page.text
+
+    await client.clear_faults()
+    await client.settle()
+
+    assert "data-live" not in (await ada.open(f"/runs/{made['firstRun']}")).text
+
+
+async def hold(world: World) -> str:
+    """A run that is held because a guard of none lets nothing be removed."""
+    guard = {"deletes": 0, "deleteShare": 0}
+    made = await world.import_((await world.share())["id"], guard=guard)
+    await world.members(world.people[:2])
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert run["status"] == "held"
+    return str(run["id"])
+
+
+async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
+    client: Client, world: World
+) -> None:
+    run = await hold(world)
+    ada = await browser_of(client, world)
+    path = f"/runs/{run}/decide"
+
+    shown = await ada.open(f"/runs/{run}")
+    asked = await ada.open(path)
+    went = await ada.submit(asked, path, do="approve")
+    await world.client.settle()
+
+    assert "waits for your decision" in shown.text
+    assert "3 deleted" in shown.text
+    assert f"/preview?mailbox={world.targets[0]}" in asked.text
+    assert "the run goes on" in went.text
+    assert len(await world.names(world.targets[0])) == 2
+
+
+async def test_where_a_run_waits_it_is_told_why(client: Client, world: World) -> None:
+    run = await hold(world)
+    ada = await browser_of(client, world)
+
+    for path in ("/runs", f"/runs/{run}", f"/runs/{run}/decide"):
+        assert "Why does a run wait for a decision?" in (await ada.open(path)).text, path
+
+
+async def test_a_run_says_once_what_to_do_about_the_reason_of_all_its_mailboxes(
+    client: Client, world: World
+) -> None:
+    run = await hold(world)
+    ada = await browser_of(client, world)
+
+    shown = text_of(await ada.open(f"/runs/{run}"))
+
+    assert shown.count("Would remove many contacts") == 1 + len(world.targets)
+    assert shown.count("approve the run, otherwise discard it") == 1
+
+
+async def test_a_discarded_run_can_be_approved_after_all(client: Client, world: World) -> None:
+    run = await hold(world)
+    ada = await browser_of(client, world)
+    path = f"/runs/{run}/decide"
+
+    discarded = await ada.submit(await ada.open(path), path, do="discard")
+    assert (await world.api.get(f"/runs/{run}"))["status"] == "discarded"
+    assert "Undo" not in discarded.text, "what is removed is approved on its own page only"
+    assert path in discarded.text
+    await ada.submit(await ada.open(path), path, do="approve")
+    await world.client.settle()
+
+    assert len(await world.names(world.targets[0])) == 2
+
+
+async def test_failed_mailboxes_are_tried_again(client: Client, world: World, ada: Browser) -> None:
+    path = f"/users/{world.targets[0]}/"
+    await client.fault(path, {"status": 403, "code": "ErrorAccessDenied"}, times=1000)
+    made = await world.import_((await world.share())["id"])
+    await client.clear_faults()
+    page = await ada.open(f"/runs/{made['firstRun']}")
+
+    again = await ada.submit(page, f"/runs/{made['firstRun']}/retry")
+    await client.settle()
+
+    assert "tried again" in again.text
+    assert "succeeded" in (await ada.open(again.path)).text
+
+
+async def test_a_file_of_results_runs_no_formula(client: Client, world: World) -> None:
+    await world.change(world.targets[0], mail="=cmd|x@example.com")
+    made = await world.import_((await world.share())["id"])
+    ada = await browser_of(client, world, language="de")
+
+    got = await ada.open(f"/runs/{made['firstRun']}/results.csv")
+
+    assert got.headers["content-type"].startswith("text/csv")
+    assert "attachment" in got.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(got.text.removeprefix("\ufeff")), delimiter=";"))
+    assert {row["outcome"] for row in rows} == {"succeeded"}
+    assert any(row["Postfach"].startswith("'=") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("language", "delimiter", "heading", "told"),
+    [("en", ",", "Outcome", "failed"), ("de", ";", "Ergebnis", "fehlgeschlagen")],
+)
+async def test_a_file_of_results_is_what_the_page_shows_in_its_language(
+    client: Client, world: World, language: str, delimiter: str, heading: str, told: str
+) -> None:
+    await client.fault(f"/users/{world.targets[0]}/", {"status": 403}, times=1000)
+    made = await world.import_((await world.share())["id"])
+    await client.clear_faults()
+    ada = await browser_of(client, world, language=language)
+
+    async def rows_of(query: str) -> list[dict[str, str]]:
+        page = await ada.open(f"/runs/{made['firstRun']}?{query}")
+        (link,) = re.findall(r'href="(/runs/[^"]*/results.csv[^"]*)"', page.text)
+        got = await ada.open(html.unescape(link))
+        return list(
+            csv.DictReader(io.StringIO(got.text.removeprefix("\ufeff")), delimiter=delimiter)
+        )
+
+    everything = await rows_of("")
+    failed = await rows_of("outcome=failed")
+    searched = await rows_of(f"q={world.users[world.targets[1]]['mail']}")
+
+    assert {row["mailbox"] for row in everything} == set(world.targets)
+    (row,) = failed
+    assert (row["mailbox"], row["outcome"], row[heading]) == (world.targets[0], "failed", told)
+    assert row["reason"] == "access_denied"
+    remedy = rendering.message(language)(Reason.ACCESS_DENIED.remedy)
+    assert remedy in row.values()
+    # In order: the words of a person, and the codes behind them.
+    assert list(searched[0].values())[1:4] == [
+        rendering.words("outcomes", language)["succeeded"][1],
+        "",
+        "",
+    ]
+    assert [row["mailbox"] for row in searched] == [world.targets[1]]
+
+
+async def test_a_reader_looks_on_and_decides_nothing(client: Client, world: World) -> None:
+    run = await hold(world)
+    rita = await browser_of(client, world, "Reader")
+
+    shown = await rita.open(f"/runs/{run}")
+
+    assert "decide" not in shown.text
+    assert (await rita.open(f"/runs/{run}/decide")).status == 403
+    assert (await rita.open(f"/runs/{run}/results.csv")).status == 200
+
+
+async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> None:
+    await world.change(world.people[0], mail=None, proxyAddresses=[], displayName=HOSTILE)
+    made = await world.import_((await world.share())["id"], name=HOSTILE)
+
+    for path in ("/runs", f"/runs/{made['firstRun']}"):
+        page = await ada.open(path)
+        assert page.status == 200
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;alert" in page.text
+
+
+async def test_another_companys_run_is_not_there(partner: World, ada: Browser) -> None:
+    run = (await partner.import_((await partner.share())["id"]))["firstRun"]
+
+    for path in ("", "/decide", "/results.csv"):
+        assert (await ada.open(f"/runs/{run}{path}")).status == 404

@@ -1,0 +1,176 @@
+"""The company's own pages in a browser without scripts: consent, audit, export, leaving."""
+
+import json
+import re
+from html import unescape
+from itertools import batched
+
+from azure.data.tables.aio import TableServiceClient
+
+from tests.end_to_end.browser import Browser, Shown
+from tests.end_to_end.signed_in import browser_of, press, text_of
+from tests.local.client import Client
+from tests.local.cloud import LocalCloud
+from tests.world import World
+
+
+def link_to(page: Shown, words: str) -> str:
+    """Where the link or button of these words leads."""
+    (href,) = re.findall(rf'<a [^>]*href="([^"]*)"[^>]*>{words}</a>', page.text)
+    return unescape(href)
+
+
+async def test_the_consent_is_checked_and_told(client: Client, world: World, ada: Browser) -> None:
+    page = await ada.open("/settings")
+    works = await press(ada, page, "check")
+    await client.consent(world.tenant, granted=False)
+    gone = await press(ada, page, "check")
+
+    assert "The consent works" in works.text
+    assert "granted" in page.text
+    assert gone.path == "/"
+
+
+async def test_a_name_that_partners_see_is_saved_and_the_old_one_comes_back(
+    world: World, ada: Browser
+) -> None:
+    await press(ada, await ada.open("/settings"), "rename", name="First")
+    second = await press(ada, await ada.open("/settings"), "rename", name="Second")
+    wrong = await press(ada, await ada.open("/settings"), "rename", name=" ")
+    await ada.submit(second, "/settings", do="rename", name="First")
+
+    assert wrong.status == 422
+    assert (await world.api.get("/tenant"))["name"] == "First"
+
+
+async def test_the_region_of_the_data_is_shown_with_its_country(
+    client: Client, world: World, ada: Browser
+) -> None:
+    english = await ada.open("/settings")
+    german = await (await browser_of(client, world, language="de")).open("/settings")
+
+    assert "Netherlands (westeurope)" in english.text
+    assert "Niederlande (westeurope)" in german.text
+
+
+async def test_the_audit_log_is_filtered_and_paged(world: World, ada: Browser) -> None:
+    for n in range(51):
+        await world.api.patch("/tenant", {"name": f"Name {n}"})
+    await world.share()
+
+    shares = await ada.open("/settings/audit?kind=share")
+    all_of_it = await ada.open("/settings/audit")
+    none = await ada.open("/settings/audit?until=2020-01-01")
+    wrong = await ada.open("/settings/audit?since=yesterday&kind=odd")
+
+    assert "share.created" in shares.text
+    assert "tenant.renamed" not in shares.text
+    assert 'rel="next"' in all_of_it.text
+    assert "Nothing was changed" in none.text
+    assert wrong.status == 400
+
+
+async def test_the_audit_log_says_in_words_what_was_done_and_leads_to_it(
+    world: World, ada: Browser
+) -> None:
+    share, gone = await world.share(), await world.share()
+    await world.api.send("DELETE", f"/shares/{gone['id']}")
+
+    page = await ada.open("/settings/audit")
+    ada.language = "de"
+    german = text_of(await ada.open("/settings/audit"))
+
+    assert "share published share.created" in text_of(page)
+    assert f'href="/shares/{share["id"]}"' in page.text
+    assert "Freigabe zurückgezogen share.withdrawn" in german
+
+
+async def test_everything_that_is_held_is_stored_as_a_file(world: World, ada: Browser) -> None:
+    share = await world.share()
+
+    got = await ada.open("/settings/export.json")
+
+    assert "attachment" in got.headers["content-disposition"]
+    held = json.loads(got.text)
+    assert (held["tenant"], held["next"]) == (world.tenant, None)
+    assert share["id"] in {item["row"] for item in held["items"]}
+
+
+async def test_more_than_a_file_holds_is_offered_part_by_part(
+    cloud: LocalCloud, world: World, ada: Browser
+) -> None:
+    rows = [f"{number:032x}" for number in range(5_100)]
+
+    def kept_out(row: str) -> dict[str, str]:
+        body = json.dumps({"person": row, "since": "2026-11-23T00:00:00Z"})
+        return {"PartitionKey": world.tenant, "RowKey": row, "body00": body}
+
+    async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
+        for some in batched(rows, 100, strict=True):
+            await tables.get_table_client("KeptOut").submit_transaction(
+                [("upsert", kept_out(row)) for row in some]
+            )
+
+    page = await ada.open("/settings/export")
+    last = await ada.open(link_to(page, "Go to part 2"))
+    files = [
+        await ada.open(link_to(page, "Download part 1")),
+        await ada.open(link_to(last, "Download part 2")),
+    ]
+
+    assert "Rows 1 to 5,000." in text_of(page)
+    assert "Rows 5,001 to 5,1" in text_of(last)
+    assert "This is the last part." in text_of(last)
+    assert "contact-sync-part-2.json" in files[1].headers["content-disposition"]
+    parts = [json.loads(file.text) for file in files]
+    assert len(parts[0]["items"]) == 5_000
+    assert parts[1]["next"] is None
+    held = [item["row"] for part in parts for item in part["items"] if item["table"] == "KeptOut"]
+    assert sorted(held) == rows
+
+
+async def test_leaving_wants_the_companys_own_id_and_then_removes_all(
+    client: Client,
+) -> None:
+    world = await World.create(client)
+    ada = await browser_of(client, world)
+    await world.import_((await world.share())["id"])
+    page = await ada.open("/settings/leave")
+
+    refused = await press(ada, page, "", tenant="another")
+    assert refused.status == 422
+    assert 'id="tenant-error"' in refused.text
+    going = await press(ada, refused, "", tenant=world.tenant)
+    await client.settle()
+    after = await ada.open("/")
+
+    assert "is leaving" in going.text
+    assert "has left" in after.text
+    assert await world.names(world.targets[0]) == []
+
+
+async def test_what_is_changed_while_a_company_leaves_is_refused(
+    client: Client,
+) -> None:
+    world = await World.create(client)
+    ada = await browser_of(client, world)
+    await world.import_((await world.share())["id"])
+    await client.fault("/contactFolders", {"status": 503}, times=10_000)
+    settings = await ada.open("/settings")
+    await press(ada, await ada.open("/settings/leave"), "", tenant=world.tenant)
+
+    refused = await press(ada, settings, "rename", name="Late")
+    await client.clear_faults()
+    await client.settle()
+
+    assert refused.status == 409
+    assert "leaving" in refused.text
+
+
+async def test_a_reader_may_neither_export_nor_leave(client: Client, world: World) -> None:
+    rita = await browser_of(client, world, "Reader")
+
+    for path in ("/settings/export", "/settings/export.json", "/settings/leave"):
+        assert (await rita.open(path)).status == 403
+    assert (await rita.open("/settings")).status == 200
+    assert (await rita.open("/settings/audit")).status == 200

@@ -1,0 +1,317 @@
+"""Publishing shares in a browser without scripts."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from uuid import uuid4
+
+import pytest
+
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.signed_in import HOSTILE, browser_of, press, text_of
+from tests.local.client import Client
+from tests.world import World, person
+
+
+async def test_a_share_is_published_by_searching_without_a_script(
+    world: World, ada: Browser
+) -> None:
+    page = await ada.open("/shares/new")
+    page = await press(ada, page, "search", name="Our people", search="Shar")
+    assert "Shared" in page.text
+    page = await press(ada, page, f"add-group:{world.group}", search="Person 5")
+    page = await press(ada, page, "search", search="Person 5")
+    page = await press(ada, page, f"add-user:{world.targets[0]}")
+    page = await press(ada, page, "preview")
+    assert "6 contacts" in page.text
+    assert "Person 1" in page.text
+
+    made = await press(ada, page, "save")
+
+    assert made.status == 200
+    assert "The share is published" in made.text
+    (share,) = await world.api.all("/shares")
+    assert share["name"] == "Our people"
+    assert share["sources"]["groups"] == [{"id": world.group, "as": "members"}]
+    assert share["sources"]["users"] == [world.targets[0]]
+    assert share["id"] in made.text
+
+
+async def test_a_form_that_is_sent_twice_publishes_one_share(world: World, ada: Browser) -> None:
+    page = await press(ada, await ada.open("/shares/new"), f"add-group:{world.group}", name="Once")
+
+    await press(ada, page, "save")
+    await press(ada, page, "save")
+
+    assert len(await world.api.all("/shares")) == 1
+
+
+async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
+    world: World, ada: Browser
+) -> None:
+    page = await ada.open("/shares/new")
+
+    shown = await press(ada, page, "save", name=" ", tenants="keep me", rule="tenants")
+
+    assert shown.status == 422
+    assert 'aria-invalid="true"' in shown.text
+    assert "keep me" in shown.text
+    assert re.search(r'href="#(name|sources)"', shown.text)
+    assert "Name: must not be empty" in text_of(shown)
+    assert await world.api.all("/shares") == []
+
+
+async def test_who_may_import_a_share_is_said_where_no_company_is_named(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share(access={"rule": "tenants", "tenants": [str(uuid4())]})
+
+    for path in ("/shares", f"/shares/{share['id']}"):
+        assert "only certain companies" in text_of(await ada.open(path)), path
+
+
+@pytest.mark.parametrize(
+    ("language", "wrong", "past"),
+    [
+        ("en", "is not a tenant id: contoso.com", "must lie in the future"),
+        ("de", "ist keine Mandanten-ID: contoso.com", "muss in der Zukunft liegen"),
+    ],
+)
+async def test_an_access_that_nobody_could_use_is_refused_beside_its_field(
+    client: Client, world: World, language: str, wrong: str, past: str
+) -> None:
+    ada = await browser_of(client, world, language=language)
+    page = await ada.open("/shares/new")
+    fields = {"name": "People", "all_users": "yes"}
+
+    nobody = await press(ada, page, "save", rule="tenants", tenants="contoso.com", **fields)
+    over = await press(ada, page, "save", expires="2020-01-01", **fields)
+
+    assert f'id="tenants-error">{wrong}<' in nobody.text
+    assert f'id="expires-error">{past}<' in over.text
+    assert '<a href="#tenants">' in nobody.text
+    assert '<a href="#expires">' in over.text
+    assert await world.api.all("/shares") == []
+
+
+async def test_the_form_answers_what_the_id_is_and_who_can_import(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+
+    for path in ("/shares/new", f"/shares/{share['id']}/edit"):
+        page = await ada.open(path)
+        assert "What is the id of a share?" in page.text
+        assert "Who can import a share?" in page.text
+
+
+async def test_the_last_day_of_a_share_is_included(world: World, ada: Browser) -> None:
+    today = datetime.now(UTC).date()
+    page = await ada.open("/shares/new")
+    await press(ada, page, "save", name="People", all_users="yes", expires=today.isoformat())
+
+    (share,) = await world.api.all("/shares")
+
+    assert share["access"]["expires"] == f"{today}T23:59:59Z"
+    form = (await ada.open(f"/shares/{share['id']}/edit")).form(f"/shares/{share['id']}/edit")
+    assert ("expires", today.isoformat()) in form.fields
+
+
+async def test_a_share_that_has_ended_says_so_and_can_still_be_renamed(
+    client: Client, world: World
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    share = await world.share(access={"rule": "anyone-with-id", "expires": soon})
+    await world.days_pass(2)
+    ada = await browser_of(client, world)
+    path = f"/shares/{share['id']}"
+
+    shown = await press(ada, await ada.open(f"{path}/edit"), "save", name="As it was")
+
+    assert "The share is changed." in text_of(shown)
+    assert "ended on" in text_of(shown)
+    kept = (await world.api.get(path))["access"]["expires"]
+    assert datetime.fromisoformat(kept) == datetime.fromisoformat(soon)
+
+
+async def test_contacts_of_no_directory_are_added_changed_and_taken_out(
+    world: World, ada: Browser
+) -> None:
+    page = await ada.open("/shares/new")
+    typed = {"typed-displayName": "Hotline", "typed-businessPhone": "+49 30 1"}
+    page = await press(ada, page, "add-contact", name="Help", **typed)
+    wrong = await press(ada, page, "add-contact", **{"typed-emailAddress": "no address"})
+    assert wrong.status == 422
+    assert 'id="typed-displayName-error"' in wrong.text
+    page = await press(ada, page, "edit-contact:0")
+    page = await press(ada, page, "save", **{"typed-displayName": "The hotline"})
+
+    (share,) = await world.api.all("/shares")
+
+    assert page.status == 200
+    (contact,) = share["sources"]["contacts"]
+    assert contact["displayName"] == "The hotline"
+    assert contact["businessPhones"] == ["+49 30 1"]
+
+
+async def test_a_change_meanwhile_is_told_and_nothing_typed_is_lost(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    page = await ada.open(f"/shares/{share['id']}/edit")
+    await world.api.patch(f"/shares/{share['id']}", {"name": "Theirs"})
+
+    shown = await press(ada, page, "save", name="Mine")
+    assert shown.status == 422
+    assert "Theirs" in shown.text
+    saved = await press(ada, shown, "save")
+
+    assert saved.status == 200
+    assert (await world.api.get(f"/shares/{share['id']}"))["name"] == "Mine"
+
+
+async def test_a_change_in_the_form_keeps_what_the_form_does_not_show(
+    world: World, ada: Browser
+) -> None:
+    contact = {
+        "displayName": "Hotline",
+        "title": "Dr.",
+        "homePhones": ["1"],
+        "emailAddresses": [{"address": "a@example.com", "name": "A"}],
+    }
+    more = {"sources": {"contacts": [contact]}, "blocked": ["t-1"], "fields": ["displayName"]}
+    share = await world.share(**more)
+
+    await press(ada, await ada.open(f"/shares/{share['id']}/edit"), "save", name="New name")
+
+    after = await world.api.get(f"/shares/{share['id']}")
+    assert after["name"] == "New name"
+    for name in ("sources", "blocked", "fields", "access"):
+        assert after[name] == share[name], name
+
+
+async def test_who_is_left_out_is_shown_with_the_reason(world: World, ada: Browser) -> None:
+    await world.change(world.people[0], mail=None, proxyAddresses=[], displayName="Nomail")
+    share = await world.share()
+
+    shown = await ada.open(f"/shares/{share['id']}?preview=now")
+
+    assert "4 contacts" in shown.text
+    assert "1 is left out" in shown.text
+    assert "Nomail" in shown.text
+    assert "no mail address" in shown.text
+
+
+async def test_a_share_is_withdrawn_after_saying_what_that_removes(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share()
+    await world.import_(share["id"])
+
+    asked = await ada.open(f"/shares/{share['id']}/withdraw")
+    gone = await ada.submit(asked, f"/shares/{share['id']}/withdraw")
+
+    assert "2 mailboxes" in asked.text
+    assert "withdrawn" in gone.text
+    assert (await world.api.send("GET", f"/shares/{share['id']}")).status == 404
+
+
+async def test_a_partner_is_shut_out_and_let_in_again_by_undoing(
+    world: World, partner: World, ada: Browser
+) -> None:
+    await partner.api.patch("/tenant", {"name": "Fabrikam"})
+    share = await world.share()
+    await partner.import_(share["id"])
+    path = f"/shares/{share['id']}/consumers/{partner.tenant}"
+
+    listed = await ada.open(f"/shares/{share['id']}")
+    asked = await ada.open(path)
+    assert "Shut out Fabrikam" in asked.title
+    assert "Shut out Fabrikam" in text_of(listed)
+    shut = await ada.submit(asked, path, do="block")
+    assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == [partner.tenant]
+    assert "Let in again Fabrikam" in text_of(shut)
+    assert "Let Fabrikam in again" in (await ada.open(path)).title
+    again = await ada.submit(shut, path)
+
+    assert "may import the share again" in again.text
+    assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == []
+
+
+async def test_a_new_id_keeps_those_who_were_chosen(
+    world: World, partner: World, ada: Browser
+) -> None:
+    share = await world.share()
+    await partner.import_(share["id"])
+    path = f"/shares/{share['id']}/rotate"
+
+    shown = await ada.submit(await ada.open(path), path)
+
+    (now,) = await world.api.all("/shares")
+    assert now["id"] != share["id"]
+    assert now["id"] in shown.text
+    assert (await partner.api.send("GET", f"/publications/{share['id']}")).status == 200
+
+
+async def test_a_long_list_is_paged_and_searched_on_the_server(world: World, ada: Browser) -> None:
+    for n in range(53):
+        await world.share(name=f"Share {n:02d}")
+
+    first = await ada.open("/shares")
+    (link,) = re.findall(r'href="([^"]+)" rel="next"', first.text)
+    second = await ada.open(unescape(link))
+    found = await ada.open("/shares?q=share+1")
+
+    assert (first.text.count("<tr>"), second.text.count("<tr>")) == (51, 4)
+    assert found.text.count("<tr>") == 11
+    assert "Share 52" in second.text
+
+
+async def test_hostile_names_are_shown_as_text(client: Client, world: World, ada: Browser) -> None:
+    evil = person(99, displayName=HOSTILE)
+    await client.change_tenant(world.tenant, users=[evil])
+    share = await world.share(name=HOSTILE, sources={"users": [evil["id"]]})
+    pages = [
+        await ada.open("/shares"),
+        await ada.open(f"/shares/{share['id']}?preview=now"),
+        await ada.open(f"/shares/{share['id']}/edit"),
+        await press(ada, await ada.open("/shares/new"), "search", search="script"),
+    ]
+
+    for page in pages:
+        assert page.status == 200
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;alert" in page.text
+
+
+async def test_a_reader_sees_shares_and_changes_none(client: Client, world: World) -> None:
+    share = await world.share()
+    rita = await browser_of(client, world, "Reader")
+
+    shown = await rita.open(f"/shares/{share['id']}")
+
+    assert share["id"] in shown.text
+    assert "/edit" not in shown.text
+    for path in ("/shares/new", f"/shares/{share['id']}/edit", f"/shares/{share['id']}/withdraw"):
+        assert (await rita.open(path)).status == 403
+
+
+async def test_a_foreign_or_unknown_share_is_not_there(partner: World, ada: Browser) -> None:
+    theirs = await partner.share()
+
+    assert (await ada.open(f"/shares/{theirs['id']}")).status == 404
+    assert (await ada.open("/shares/0000")).status == 404
+    assert partner.tenant not in (await ada.open(f"/shares/{theirs['id']}")).text
+
+
+async def test_it_is_all_there_in_german(client: Client, world: World) -> None:
+    share = await world.share()
+    ada = await browser_of(client, world, language="de")
+    paths = ["/shares", "/shares/new", *(f"/shares/{share['id']}{p}" for p in ("", "/edit"))]
+
+    pages = [await ada.open(path) for path in paths]
+
+    assert "Neue Freigabe" in pages[0].text
+    for page in pages:
+        assert page.status == 200
+        assert '<html lang="de"' in page.text

@@ -1,0 +1,1 @@
+"""Tenants, partners, licenses and people, over HTTP."""

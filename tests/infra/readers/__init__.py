@@ -1,0 +1,1 @@
+"""The template, queries, policies and workbook, read as data."""

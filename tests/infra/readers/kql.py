@@ -1,0 +1,104 @@
+"""The queries of the workbook and the alerts, read by Microsoft's own KQL compiler.
+
+A workbook and a Bicep module put values into a query before it runs: `{TimeRange}`, `{Tenant}`.
+Here stand what they could be, so that the compiler sees a whole query. There is no Kusto engine to
+run the queries with: what they find in real events stays to be seen in Azure.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tests import sources
+from tests.infra.readers.tables import TABLES
+from tests.sources import ROOT
+
+QUERIES: Final = ROOT / "infra" / "queries"
+PLACEHOLDER: Final = re.compile(r"\{([A-Za-z]+)(:[a-z]+)?\}")
+
+_SAMPLES: Final = {
+    "TimeRange": "> ago(1d)",
+    "TimeRange:grain": "1h",
+    "Tenant": "'*'",
+    "Import": "'*'",
+    "Run": "'*'",
+    "SelectedRun": "none",
+    "SelectedTrace": "none",
+    "Portal": "https://portal.example",
+    "MemoryMB": "2048",
+    "minimumMailboxes": "10",
+}
+
+
+class Use(NamedTuple):
+    """A use of `Properties.key`: by which function it is converted, of which events or metrics."""
+
+    key: str
+    conversion: str
+    names: tuple[str, ...]
+
+
+class Query(NamedTuple):
+    """What the compiler says of a query."""
+
+    faults: tuple[str, ...]
+    columns: Mapping[str, str]
+    names: tuple[str, ...]
+    uses: tuple[Use, ...]
+
+
+def files() -> dict[str, str]:
+    """Every query's text, by its path below infra/queries."""
+    return {
+        path.relative_to(QUERIES).as_posix(): path.read_text("utf-8")
+        for path in sources.files(QUERIES, "*.kql")
+    }
+
+
+def placeholders(text: str) -> set[str]:
+    """The parameters that a query takes, without how they are written out (`:grain`)."""
+    return {match[1] for match in PLACEHOLDER.finditer(text)}
+
+
+def filled(text: str) -> str:
+    """The query with a sample for each placeholder; raises KeyError if there is none."""
+    return PLACEHOLDER.sub(lambda match: _SAMPLES[match[1] + (match[2] or "")], text)
+
+
+def read(texts: Mapping[str, str]) -> dict[str, Query]:
+    """What the compiler says of these queries; it takes some seconds to start, so give it all."""
+    node = shutil.which("node")
+    if node is None:
+        raise RuntimeError("Node.js is needed to read KQL: install it from your system's packages.")
+    asked = {"tables": TABLES, "queries": {name: filled(text) for name, text in texts.items()}}
+    done = subprocess.run(  # noqa: S603 # our own script, with our own files
+        [node, str(Path(__file__).with_name("kql.cjs")), str(ROOT / "tests" / "local")],
+        input=json.dumps(asked),
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    answers: dict[str, Any] = json.loads(done.stdout)
+    return {
+        name: Query(
+            faults=tuple(said["faults"]),
+            columns=said["columns"],
+            names=tuple(said["names"]),
+            uses=tuple(
+                Use(u["key"], u["conversion"], tuple(u["names"])) for u in said["properties"]
+            ),
+        )
+        for name, said in answers.items()
+    }
+
+
+@cache
+def queries() -> dict[str, Query]:
+    """What the compiler says of every query there is."""
+    return read(files())

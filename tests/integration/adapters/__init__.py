@@ -1,0 +1,1 @@
+"""Storage, Entra ID, Key Vault and Graph."""

@@ -1,0 +1,1 @@
+"""The run engine, with workers that die."""

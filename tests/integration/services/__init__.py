@@ -1,0 +1,1 @@
+"""Services in this process, on a real local cloud."""

@@ -1,0 +1,50 @@
+"""Readiness asks the vault too where something is kept in it, by the real SDKs."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from azure.core.settings import settings as azure_settings
+
+from shared.settings import Settings
+from shared.wiring import app as wiring
+from tests.integration.adapters.keys import Keeper
+from tests.local.cloud import LocalCloud
+
+
+@pytest.fixture
+async def app(
+    cloud: LocalCloud, keys: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[wiring.App]:
+    """The app with its credential in the vault."""
+    # The simulator of Entra ID is trusted as the host's process trusts it.
+    monkeypatch.setenv("SSL_CERT_FILE", cloud.environment["SSL_CERT_FILE"])
+    choice = {"APP_CREDENTIAL": "key-vault-secret", "APP_KEY_VAULT_SECRET": keys.name}
+    settings = Settings.from_environment({**cloud.environment, **choice})
+    made = wiring.build(settings, wiring.utc_now, wiring.new_id)
+    yield made
+    await made.close()
+
+
+async def test_a_vault_that_has_what_is_needed_is_ready(keys: Keeper, app: wiring.App) -> None:
+    await keys.put("hush")
+
+    found = await app.insight.readiness.look()
+
+    assert {check.name: check.ok for check in found} == {
+        "tables": True,
+        "queues": True,
+        "token-keys": True,
+        "key-vault": True,
+    }
+
+
+async def test_the_azure_sdks_make_no_spans_of_their_own(app: wiring.App) -> None:
+    del app
+
+    assert not azure_settings.tracing_enabled()
+
+
+async def test_a_vault_without_it_is_not(app: wiring.App) -> None:
+    found = await app.insight.readiness.look()
+
+    assert [check.name for check in found if not check.ok] == ["key-vault"]

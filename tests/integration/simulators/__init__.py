@@ -1,0 +1,1 @@
+"""The local cloud behaves as Microsoft's services do."""

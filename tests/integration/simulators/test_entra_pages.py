@@ -1,0 +1,173 @@
+"""The Entra simulator's pages: who signs in, who may consent, and where the answers go."""
+
+import html
+import re
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from shared.adapters.entra.credentials import AppCredentials
+from shared.domain.errors import NeedsAdmin
+from shared.settings import Settings
+from tests.integration.adapters.entra import (
+    GRAPH,
+    REDIRECT,
+    Entra,
+    connect,
+    location,
+    refusal,
+    user,
+)
+from tests.local.cloud import LocalCloud
+
+
+@pytest.fixture
+async def entra(cloud: LocalCloud) -> AsyncIterator[Entra]:
+    async with connect(cloud) as made:
+        yield made
+
+
+async def test_a_person_picks_an_account_on_a_page(entra: Entra) -> None:
+    ada, eve = user("ada"), user("<eve>")
+    await entra.know(ada, eve)
+    page = await entra.authorize(entra.tenant)
+    links = re.findall(r'href="([^"]+)"', page.text)
+    back = location(await entra.http.get(html.unescape(links[1])))
+
+    assert page.status_code == 200
+    assert "&lt;eve&gt;" in page.text
+    assert len(links) == 2
+    access = (await entra.redeem(back["code"])).json()["access_token"]
+    assert (await entra.claims(access, entra.client_id))["oid"] == eve["oid"]
+
+
+async def test_an_answer_may_be_posted_as_a_form(entra: Entra) -> None:
+    ada = user()
+    await entra.know(ada)
+    page = await entra.authorize(login_hint=ada["oid"], response_mode="form_post")
+
+    assert f'<form method="post" action="{REDIRECT}">' in page.text
+    assert 'name="code"' in page.text
+    assert 'name="state" value="s&amp;t"' in page.text
+
+
+async def test_a_silent_sign_in_needs_a_person_and_a_consent(entra: Entra) -> None:
+    ada = user()
+    await entra.know(ada)
+    nobody = location(await entra.authorize(prompt="none"))
+    before = location(await entra.authorize(prompt="none", login_hint=ada["oid"]))
+    await entra.consent()
+    after = location(await entra.authorize(prompt="none", login_hint=ada["oid"]))
+
+    assert nobody["error"] == "login_required"
+    assert before["error"] == "interaction_required"
+    assert "AADSTS65001" in before["error_description"]
+    assert after["code"]
+
+
+async def test_a_foreign_app_cannot_start_a_sign_in(entra: Entra) -> None:
+    refusal(await entra.authorize(client_id="someone"), 400, "unauthorized_client", 700016)
+    refusal(await entra.authorize(redirect_uri="nowhere"), 400, "invalid_request", 50011)
+
+
+async def test_signing_in_lets_the_app_into_the_tenant_but_grants_it_nothing(
+    entra: Entra, cloud: LocalCloud
+) -> None:
+    ada = user()
+    await entra.know(ada)
+    await entra.authorize(login_hint=ada["oid"])
+    token = (await entra.app_token()).json()["access_token"]
+    credentials = AppCredentials(Settings.from_environment(cloud.environment))
+
+    assert "roles" not in await entra.claims(token, GRAPH)
+    with pytest.raises(NeedsAdmin):
+        await credentials.prove(entra.tenant)
+    await credentials.close()
+
+
+async def test_an_admin_accepts_or_declines_on_a_page(entra: Entra) -> None:
+    await entra.know(name="Contoso")
+    query = {"client_id": entra.client_id, "redirect_uri": REDIRECT, "state": "x"}
+    page = await entra.http.get("/organizations/v2.0/adminconsent", params=query)
+    links = {
+        html.unescape(text): html.unescape(link)
+        for link, text in re.findall(r'href="([^"]+)">([^<]+)<', page.text)
+    }
+    declined = location(await entra.http.get(links["Cancel"]))
+    refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
+    accepted = location(await entra.http.get(links["Accept for Contoso"]))
+
+    assert (declined["error"], declined["admin_consent"]) == ("access_denied", "True")
+    assert accepted == {
+        "admin_consent": "True", "tenant": entra.tenant, "state": "x",
+        "scope": f"{GRAPH}/.default",
+    }  # fmt: skip
+    assert (await entra.app_token()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target", [f"{REDIRECT}/", "https://app.example", "https://evil.example", "nowhere", ""]
+)
+async def test_only_a_registered_address_gets_an_answer(entra: Entra, target: str) -> None:
+    await entra.know()
+    query = {"client_id": entra.client_id, "redirect_uri": target}
+    consent = await entra.http.get(f"/{entra.tenant}/v2.0/adminconsent", params=query)
+
+    refusal(await entra.authorize(redirect_uri=target), 400, "invalid_request", 50011)
+    refusal(consent, 400, "invalid_request", 50011)
+
+
+async def test_who_is_no_admin_cannot_consent_for_the_tenant(entra: Entra) -> None:
+    helpdesk = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
+    bob = user("bob", "Admin", wids=[helpdesk])
+    await entra.know(bob)
+    await entra.authorize(login_hint=bob["oid"])
+    path = f"/{entra.tenant}/v2.0/adminconsent"
+    query = {"client_id": entra.client_id, "redirect_uri": REDIRECT, "state": "x"}
+    page = await entra.http.get(path, params=query)
+    forced = await entra.http.get(path, params={**query, "answer": "accept"})
+    (link,) = re.findall(r'href="([^"]+)"', page.text)
+    back = location(await entra.http.get(html.unescape(link)))
+
+    assert "Need admin approval" in page.text
+    refusal(forced, 403, "access_denied", 90094)
+    assert (back["error"], back["admin_consent"], back["state"]) == ("access_denied", "True", "x")
+    assert "roles" not in await entra.claims(
+        (await entra.app_token()).json()["access_token"], GRAPH
+    )
+
+
+@pytest.mark.parametrize(
+    "wid", ["62e90394-69f5-4237-9190-012177145e10", "e8611ab8-c189-46e8-94e1-60213ab1f814"]
+)
+async def test_a_signed_in_admin_consents_for_the_own_tenant_alone(entra: Entra, wid: str) -> None:
+    ada, other = user(wids=[wid]), str(uuid4())
+    await entra.know(ada)
+    (await entra.http.post("/_sim/tenants", json={"tenant": other})).raise_for_status()
+    await entra.authorize(login_hint=ada["oid"])
+    query = {"client_id": entra.client_id, "redirect_uri": REDIRECT, "answer": "accept"}
+    foreign = await entra.http.get(f"/{other}/v2.0/adminconsent", params=query)
+    own = await entra.http.get("/organizations/v2.0/adminconsent", params=query)
+
+    refusal(foreign, 400, "invalid_request", 50020)
+    assert location(own)["tenant"] == entra.tenant
+    assert (await entra.app_token()).status_code == 200
+
+
+async def test_directory_roles_are_in_both_tokens(entra: Entra) -> None:
+    ada = user(wids=["62e90394-69f5-4237-9190-012177145e10"])
+    await entra.know(ada)
+    back = location(await entra.authorize(login_hint=ada["oid"]))
+    tokens = (await entra.redeem(back["code"])).json()
+
+    for kind in ("access_token", "id_token"):
+        assert (await entra.claims(tokens[kind], entra.client_id))["wids"] == ada["wids"]
+
+
+async def test_signing_out_leads_back_to_the_app(entra: Entra) -> None:
+    path = "/organizations/oauth2/v2.0/logout"
+    there = await entra.http.get(path, params={"post_logout_redirect_uri": REDIRECT})
+
+    assert location(there) == {}
+    assert (await entra.http.get(path)).status_code == 200

@@ -1,0 +1,223 @@
+"""The Entra simulator is a fair judge: it issues, refuses and words things as Entra ID does."""
+
+import ssl
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+import pytest
+from azure.identity.aio import ManagedIdentityCredential
+
+from shared.adapters.entra.credentials import AppCredentials
+from shared.settings import Settings
+from tests.integration.adapters.entra import GRAPH, Entra, connect, location, refusal, user
+from tests.local.cloud import LocalCloud
+
+
+@pytest.fixture
+async def entra(cloud: LocalCloud) -> AsyncIterator[Entra]:
+    async with connect(cloud) as made:
+        yield made
+
+
+async def test_metadata_and_keys_name_the_issuer_with_a_template_for_any_tenant(
+    entra: Entra,
+) -> None:
+    await entra.know()
+    for tenant, named in (("organizations", "{tenantid}"), (entra.tenant, entra.tenant)):
+        path = f"/{tenant}/v2.0/.well-known/openid-configuration"
+        metadata = (await entra.http.get(path)).json()
+        keys = (await entra.http.get(urlsplit(metadata["jwks_uri"]).path)).json()["keys"]
+
+        assert metadata["issuer"] == f"{entra.authority}/{named}/v2.0"
+        assert [(k["kty"], k["use"], k["issuer"]) for k in keys] == [
+            ("RSA", "sig", metadata["issuer"])
+        ]
+
+
+async def test_the_authority_is_served_by_https_to_who_trusts_it(
+    entra: Entra, cloud: LocalCloud
+) -> None:
+    path = "/organizations/v2.0/.well-known/openid-configuration"
+    trusted = ssl.create_default_context(cafile=cloud.environment["SSL_CERT_FILE"])
+    async with httpx.AsyncClient(base_url=entra.authority, verify=trusted) as http:
+        assert (await http.get(path)).status_code == 200
+    async with httpx.AsyncClient(base_url=entra.authority) as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get(path)
+
+
+async def test_an_unknown_tenant_is_refused(entra: Entra) -> None:
+    path = f"/{entra.tenant}/v2.0/.well-known/openid-configuration"
+    refusal(await entra.http.get(path), 400, "invalid_request", 90002)
+    refusal(await entra.app_token(), 400, "invalid_request", 90002)
+
+
+async def test_an_app_gets_no_token_before_an_admin_consents_nor_after(entra: Entra) -> None:
+    await entra.know()
+    refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
+    await entra.consent()
+    granted = (await entra.app_token()).json()
+    await entra.consent(granted=False)
+
+    assert (granted["token_type"], granted["expires_in"]) == ("Bearer", 3599)
+    refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
+
+
+async def test_an_apps_token_for_graph_carries_what_was_granted(entra: Entra) -> None:
+    await entra.consent()
+    all_of = await entra.claims((await entra.app_token()).json()["access_token"], GRAPH)
+    await entra.consent(roles=["User.Read.All"])
+    one_of = await entra.claims((await entra.app_token()).json()["access_token"], GRAPH)
+
+    assert (all_of["tid"], all_of["appid"], all_of["idtyp"]) == (
+        entra.tenant, entra.client_id, "app",
+    )  # fmt: skip
+    assert {"User.Read.All", "Contacts.ReadWrite"} <= set(all_of["roles"])
+    assert one_of["roles"] == ["User.Read.All"]
+    assert all_of["oid"] == one_of["oid"]
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error", "code"),
+    [
+        ({"client_secret": "wrong"}, 401, "invalid_client", 7000215),
+        ({"client_id": "someone"}, 400, "unauthorized_client", 700016),
+        ({"scope": "User.Read.All"}, 400, "invalid_scope", 1002012),
+        ({"scope": "https://other.example/.default"}, 400, "invalid_resource", 500011),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
+        ({"grant_type": "refresh_token"}, 400, "invalid_grant", 9002313),
+        (
+            {"client_assertion_type": "jwt-bearer", "client_assertion": "x.y.z"},
+            401, "invalid_client", 700213,
+        ),
+    ],
+)  # fmt: skip
+async def test_a_wrong_request_for_a_token_is_refused(
+    entra: Entra, form: dict[str, str], status: int, error: str, code: int
+) -> None:
+    await entra.consent()
+    refusal(await entra.app_token(**form), status, error, code)
+
+
+async def test_a_client_without_a_credential_is_refused(entra: Entra) -> None:
+    await entra.consent()
+    form = {"client_id": entra.client_id, "grant_type": "client_credentials"}
+    answer = await entra.http.post(f"/{entra.tenant}/oauth2/v2.0/token", data=form)
+    refusal(answer, 401, "invalid_client", 7000218)
+
+
+async def test_an_apps_token_needs_a_tenant_of_its_own(entra: Entra) -> None:
+    refusal(await entra.app_token("organizations"), 400, "invalid_request", 50059)
+
+
+async def test_a_managed_identity_vouches_for_the_app_without_a_secret(
+    entra: Entra, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
+        monkeypatch.setenv(name, cloud.environment[name])
+    environment = {**cloud.environment, "APP_CREDENTIAL": "managed-identity"}
+    settings = Settings.from_environment(environment)
+    async with ManagedIdentityCredential(client_id=settings.managed_identity_client_id) as identity:
+        credentials = AppCredentials(settings, identity)
+        await entra.consent()
+        roles = await credentials.prove(entra.tenant)
+        await credentials.close()
+
+    assert "Contacts.ReadWrite" in roles
+
+
+async def test_a_managed_identity_answers_only_the_app_on_its_own_machine(entra: Entra) -> None:
+    assert (await entra.http.get("/msi/token?resource=x")).status_code == 401
+
+
+async def test_a_sign_in_gives_tokens_for_the_app_and_its_api(entra: Entra) -> None:
+    ada = user("ada", "Admin")
+    await entra.know(ada)
+    back = location(await entra.authorize(login_hint=ada["username"]))
+    tokens = (await entra.redeem(back["code"])).json()
+    access = await entra.claims(tokens["access_token"], entra.client_id)
+    identity = await entra.claims(tokens["id_token"], entra.client_id)
+
+    assert back["state"] == "s&t"
+    assert (access["tid"], access["oid"], access["ver"]) == (entra.tenant, ada["oid"], "2.0")
+    assert access["iss"] == f"{entra.authority}/{entra.tenant}/v2.0"
+    assert (access["scp"], access["roles"], access["azp"]) == (
+        "access_as_user", ["Admin"], entra.client_id,
+    )  # fmt: skip
+    assert (identity["nonce"], identity["name"]) == ("n", "ada")
+    assert identity["preferred_username"] == "ada@x.example"
+    assert identity["sub"] == access["sub"]
+    assert "scp" not in identity
+
+
+async def test_a_sign_in_without_a_scope_of_ours_gives_no_token_for_our_api(
+    entra: Entra,
+) -> None:
+    ada = user()
+    await entra.know(ada)
+    back = location(await entra.authorize(login_hint=ada["oid"], scope="openid profile"))
+    tokens = (await entra.redeem(back["code"])).json()
+
+    assert (await entra.claims(tokens["access_token"], GRAPH))["scp"] == "User.Read"
+    assert "refresh_token" not in tokens
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({"code_verifier": "another"}, 501481),
+        ({"redirect_uri": "https://evil.example/"}, 500112),
+        ({"code": "guessed"}, 70000),
+    ],
+)
+async def test_a_code_is_redeemed_only_by_who_asked_for_it(
+    entra: Entra, form: dict[str, str], code: int
+) -> None:
+    ada = user()
+    await entra.know(ada)
+    back = location(await entra.authorize(login_hint=ada["oid"]))
+    refusal(await entra.redeem(**{"code": back["code"], **form}), 400, "invalid_grant", code)
+
+
+async def test_a_code_is_redeemed_once(entra: Entra) -> None:
+    ada = user()
+    await entra.know(ada)
+    back = location(await entra.authorize(login_hint=ada["oid"]))
+    assert (await entra.redeem(back["code"])).status_code == 200
+    refusal(await entra.redeem(back["code"]), 400, "invalid_grant", 54005)
+
+
+async def test_a_refresh_token_works_until_the_app_is_removed(entra: Entra) -> None:
+    ada = user()
+    await entra.know(ada)
+    back = location(await entra.authorize(login_hint=ada["oid"]))
+    refresh = (await entra.redeem(back["code"])).json()["refresh_token"]
+    form = {"grant_type": "refresh_token", "refresh_token": refresh}
+    renewed = await entra.token(**form)
+    await entra.consent(granted=False)
+    refused = await entra.token(**form)
+
+    assert renewed.status_code == 200
+    refusal(refused, 400, "invalid_grant", 65001)
+    assert refused.json()["suberror"] == "consent_required"
+
+
+async def test_the_control_interface_makes_tokens_good_and_bad(entra: Entra) -> None:
+    async def made(**more: object) -> str:
+        body = {"tenant": entra.tenant, "oid": "o", "name": "N", "roles": ["Admin"], **more}
+        answer = await entra.http.post("/_sim/token", json=body)
+        return str(answer.json()["access_token"])
+
+    good = await entra.claims(await made(), entra.client_id)
+    changed = await entra.claims(await made(claims={"name": "M", "scp": None}), entra.client_id)
+    foreign, unsigned = await made(key="foreign"), await made(key="none")
+
+    assert (good["tid"], good["oid"], good["roles"]) == (entra.tenant, "o", ["Admin"])
+    assert changed["name"] == "M"
+    assert "scp" not in changed
+    with pytest.raises(KeyError):
+        await entra.claims(foreign, entra.client_id)
+    assert jwt.get_unverified_header(unsigned)["alg"] == "none"
+    assert (await entra.http.post("/_sim/token", json={})).status_code == 400
