@@ -1,4 +1,4 @@
-"""The shape of the API as plain lines: routes, JSON names and types, without any words.
+"""The shape of the API as plain lines: routes, operation ids, JSON names and types, no words.
 
 `make openapi` writes them to `api_shape.txt`. A test compares the file with the app, so a change
 that callers would notice is a change of that file, seen in its review.
@@ -25,7 +25,8 @@ def rendered() -> str:
     lines = ["problem", *_lines("", {"$ref": "#/components/schemas/Problem"}, api)]
     for path, methods in sorted(api["paths"].items()):
         for method, operation in methods.items():
-            lines += ["", f"{method.upper()} {path}", *_operation(operation, api)]
+            name = operation["operationId"]
+            lines += ["", f"{method.upper()} {path} ({name})", *_operation(operation, api)]
     return "\n".join(lines) + "\n"
 
 
