@@ -44,7 +44,7 @@ class Settings(BaseModel):
 
     `gateway_principal` is the object id, in `home_tenant`, of the managed identity of the gateway
     before the app. With it, calls are taken only with that identity's token
-    (`shared/web/origin.py`), and `portal_origin` is the gateway's; without it, from anybody.
+    (`shared/web/admission.py`), and `portal_origin` is the gateway's; without it, from anybody.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -5,8 +5,9 @@ import azure.functions as func
 from shared.domain.contacts.matching import MatchedBy
 from shared.domain.importing.imports import AdoptionInput
 from shared.domain.model import Model
+from shared.web.admission import WRITERS
 from shared.web.calls import Call, api
-from shared.web.operations import WRITERS, ApiResponse
+from shared.web.operations import ApiResponse
 
 bp = func.Blueprint()
 

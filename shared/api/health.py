@@ -8,12 +8,12 @@ from pydantic import Field
 from shared.domain.errors import TransientError, Unauthenticated
 from shared.domain.model import Model
 from shared.services.insight.readiness import Check
+from shared.web.admission import runs_the_service
 from shared.web.calls import public
-from shared.web.operations import ApiResponse, Role
+from shared.web.operations import ApiResponse
 from shared.wiring.app import App, app
 
 bp = func.Blueprint()
-_TOLD: Final = frozenset({Role.OPERATOR, Role.ADMIN})
 _AGAIN: Final = "5"
 
 
@@ -69,7 +69,7 @@ async def _is_told(services: App, authorization: str | None) -> bool:
         caller = await services.entra.tokens.caller(authorization)
     except (Unauthenticated, TransientError):
         return False
-    return caller.tenant == services.settings.home_tenant and bool(caller.roles & _TOLD)
+    return runs_the_service(services, caller)
 
 
 def _shown(check: Check) -> CheckView:

@@ -14,8 +14,9 @@ from shared.domain.model import Model
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.licensing import Trial
 from shared.domain.tenancy.tenants import TenantStatus
+from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, ApiResponse, Paging
+from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()

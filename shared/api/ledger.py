@@ -8,8 +8,9 @@ from pydantic import Field
 
 from shared.domain.model import Model, Moment, ObjectId, RunId
 from shared.services.tenancy.ledger import Wanted
+from shared.web.admission import READERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, ApiResponse, Paging
+from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage
 
 bp = func.Blueprint()

@@ -9,8 +9,9 @@ from shared.adapters.storage.records import Stored
 from shared.domain.model import Model
 from shared.domain.tenancy.tenants import BookingInput, LicensePlan
 from shared.services.licensing.licenses import License
+from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, ApiResponse, Paging
+from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()

@@ -10,8 +10,9 @@ from pydantic import Field
 from shared.domain.model import Model, Moment
 from shared.domain.tenancy.tenants import LicensePlan, Tenant
 from shared.services.licensing.licenses import License
+from shared.web.admission import OPERATORS
 from shared.web.calls import Call, api
-from shared.web.operations import OPERATORS, ApiResponse, Paging
+from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()

@@ -6,8 +6,9 @@ import azure.functions as func
 
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
+from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, ApiResponse
+from shared.web.operations import ApiResponse
 
 bp = func.Blueprint()
 

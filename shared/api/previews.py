@@ -10,8 +10,9 @@ from shared.domain.importing.runs import ContactCounts
 from shared.domain.model import Model, ObjectId
 from shared.domain.reasons import Reason
 from shared.services.importing.run_start import OMISSIONS_KEPT
+from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, ApiResponse, Query
+from shared.web.operations import ApiResponse, Query
 from shared.web.views import OmissionView
 
 bp = func.Blueprint()

@@ -5,8 +5,9 @@ from datetime import datetime
 import azure.functions as func
 
 from shared.domain.model import Model
+from shared.web.admission import READERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, ApiResponse
+from shared.web.operations import ApiResponse
 
 bp = func.Blueprint()
 

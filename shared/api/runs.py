@@ -7,8 +7,9 @@ from pydantic import Field
 
 from shared.adapters.storage.records import Stored
 from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result, Run, RunStatus
+from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, ApiResponse, Paging
+from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, OmissionView, Tagged
 
 bp = func.Blueprint()

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from shared.domain.model import Model, ObjectId
 from shared.domain.sharing.shares import Share, ShareInput
+from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, ApiResponse, Paging
+from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()

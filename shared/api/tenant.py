@@ -9,8 +9,9 @@ from shared.adapters.storage.records import Stored
 from shared.adapters.storage.tenant_data import TenantDataRow
 from shared.domain.model import Model
 from shared.domain.tenancy.tenants import LedgerEntry, Tenant, TenantInput, TenantStatus
+from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
-from shared.web.operations import READERS, WRITERS, ApiResponse, Paging, Query
+from shared.web.operations import ApiResponse, Paging, Query
 from shared.web.views import ItemPage
 
 bp = func.Blueprint()

@@ -18,7 +18,6 @@ import azure.functions as func
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.sealing import Purpose
 from shared.domain.errors import (
-    Conflict,
     Forbidden,
     InvalidInput,
     PayloadTooLarge,
@@ -26,13 +25,11 @@ from shared.domain.errors import (
     TransientError,
     Unauthenticated,
 )
-from shared.domain.tenancy.tenants import TenantStatus
 from shared.portal import rendering, sessions
 from shared.portal.visits import SWITCH, Page, Visit
 from shared.services.tenancy.tenants import ConsentMissing, TenantGone
+from shared.web.admission import Access, Role, enter
 from shared.web.calls import SAFE_HEADERS
-from shared.web.operations import Role
-from shared.web.origin import entered
 from shared.web.problems import Problem, problem
 from shared.wiring.app import App, app, new_id
 
@@ -53,40 +50,45 @@ def page(
     path: str,
     roles: tuple[Role, ...] = (),
     *,
+    joined: bool = True,
     leaving: bool = False,
     open_form: bool = False,
     again: bool = False,
 ) -> Callable[[PageHandler], Any]:
     """Make a handler a function that answers a browser.
 
-    With `roles`, only who is signed in and has one of them gets in, and only with a company that
-    has joined; without, anybody does. A form (POST) needs its token unless it is an `open_form`,
-    which changes nothing but what this browser keeps. While a tenant leaves, only forms that are
-    for `leaving` are taken. A handler that shows a form `again` as it was typed, if no button was
-    pressed (`Visit.do`), does so in another language too; others are never asked for that.
+    With `roles`, only callers who are signed in, have one of them, and whose company has `joined`
+    (unless that is False) get in; without, anybody does. A form (POST) needs its token unless it is
+    an `open_form`, which changes nothing but what this browser keeps. While a tenant leaves, only
+    forms that are for `leaving` are taken. A handler that shows a form `again` as it was typed, if
+    no button was pressed (`Visit.do`), does so in another language too; others are never asked for
+    that.
     """
+    access = Access(roles, joined, changes=method == "POST", leaving=leaving)
 
     def decorate(handler: PageHandler) -> Any:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
             services, correlation = app(), new_id()
             visit = Visit(services, req, _language(req))
-            # What a redirect of Entra ID brought, to a page without roles, counts only once.
-            failed = partial(_problem, handler, correlation, again=bool(roles) and method == "GET")
+            # What a redirect of Entra ID brought counts only once; it leads to pages that any
+            # company may open, joined or not.
+            settled = bool(roles) and joined
+            failed = partial(_problem, handler, correlation, again=settled and method == "GET")
             keep: dict[Purpose, Mapping[str, Any]] = {}
             try:
-                visit, keep = await _known(replace(visit, network=await entered(req)))
+                visit, keep = await _known(replace(visit, network=await enter(req)))
                 if method == "POST":
                     visit = visit if open_form else _switched(visit)
                     await _require_own_form(visit, token=not open_form)
                 if roles:
-                    visit = await _admitted(visit, roles, changes=method == "POST" and not leaving)
+                    visit = await visit.admitted(access)
                 here = Page(location=visit.path)
                 shown = await handler(visit) if again or not visit.switched else here
             except Unauthenticated as error:
                 shown = _sign_in_first(visit, error)
             except (ConsentMissing, TenantGone) as error:
                 # The start page tells what to do; a form on it shows what went wrong.
-                shown = Page(location="/") if roles else failed(visit, error)
+                shown = Page(location="/") if settled else failed(visit, error)
             except Exception as error:  # noqa: BLE001 - the person gets a page whatever happens
                 shown = failed(visit, error)
             try:
@@ -134,21 +136,6 @@ async def _require_own_form(visit: Visit, *, token: bool) -> None:
     shown_to = await visit.app.entra.seal.open(sessions.FORM, str(req.form.get("token", "")))
     if shown_to != {"tenant": caller.tenant, "oid": caller.oid}:
         raise Forbidden("This page was shown to somebody else, or too long ago: open it anew.")
-
-
-async def _admitted(visit: Visit, roles: tuple[Role, ...], *, changes: bool) -> Visit:
-    """The visit of somebody who may; raises what sends anybody else away."""
-    caller = visit.caller
-    visit.app.tenancy.limiter.count_call(caller.tenant)
-    if not caller.roles & set(roles):
-        raise Forbidden(
-            "Your account may not do this. An administrator of your company assigns the app role "
-            "Admin or Reader: Entra admin center, Enterprise applications, Contact Sync."
-        )
-    tenant = (await visit.app.tenancy.tenants.known(caller)).value
-    if changes and tenant.status is TenantStatus.LEAVING:
-        raise Conflict("Your company is leaving: nothing can be changed any more.")
-    return replace(visit, tenant=tenant)
 
 
 def _sign_in_first(visit: Visit, error: Unauthenticated) -> Page:

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import azure.functions as func
@@ -23,8 +23,8 @@ from shared.domain.tenancy.tenants import Tenant
 from shared.portal import rendering, sessions
 from shared.portal.sessions import Notice, Undo
 from shared.services.sharing.directory_search import Kind
-from shared.web.calls import is_id
-from shared.web.operations import Role
+from shared.web.admission import WRITERS, Access, admit, holds
+from shared.web.validation import is_id
 from shared.wiring.app import App
 
 _log = logging.getLogger(__name__)
@@ -90,7 +90,15 @@ class Visit:
     @property
     def may_write(self) -> bool:
         """Whether who is signed in may change things."""
-        return self.someone is not None and Role.ADMIN in self.someone.roles
+        return self.someone is not None and holds(self.someone, WRITERS)
+
+    async def admitted(self, access: Access) -> Self:
+        """The visit of somebody who may go on.
+
+        Raises `Unauthenticated`, and what `admit` raises.
+        """
+        found = await admit(self.app, self.caller, access)
+        return replace(self, someone=found.caller, tenant=found.tenant)
 
     @property
     def path(self) -> str:

@@ -1,47 +1,36 @@
-"""How HTTP meets the app: sign-in, parameters and bodies in, models or problems out.
+"""How the API answers calls: tokens, parameters and bodies in, models or problems out.
 
 `api` turns a handler into a native function and declares its operation: the access token is
-validated, the role checked, the tenant loaded, the handler called; every error of the tree becomes
+validated, the caller admitted (`admission.py`), the handler called; every error of the tree becomes
 a problem (`problems.py`). `public` does the same for what needs no token. All of them take calls
-through the gateway only (`gateway.py`), unless they are declared `direct`.
+through the gateway only, unless they are declared `direct`.
 """
 
-import json
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
-from typing import Any, Final, NoReturn, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 import azure.functions as func
-import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.domain.errors import (
-    Conflict,
     Defect,
-    FieldError,
-    Forbidden,
     InvalidInput,
     NotFound,
-    PayloadTooLarge,
 )
-from shared.domain.tenancy.tenants import Tenant, TenantStatus
+from shared.domain.tenancy.tenants import Tenant
 from shared.services.changes import merge_patch
-from shared.web.operations import ApiResponse, Method, Operation, Query, Role, register
-from shared.web.origin import entered
+from shared.web.admission import Role, admit, enter
+from shared.web.operations import ApiResponse, Method, Operation, Query, register
 from shared.web.problems import Problem, problem
+from shared.web.validation import is_id, json_object, validated
 from shared.web.views import Tagged
 from shared.wiring.app import App, app, new_id
 
-MAX_BODY: Final = 256 * 1024
-ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 MAX_KEY: Final = 200
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-_MAX_DEPTH: Final = 32
-_EXACT: Final = 2**53
 SAFE_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -120,11 +109,6 @@ class Call:
             raise Defect(f"{self.operation.name} reads {what}, undeclared.")
 
 
-def is_id(value: str) -> bool:
-    """Whether an id of ours may look like this."""
-    return re.fullmatch(ID_PATTERN, value) is not None
-
-
 type Handler = Callable[[Call], Awaitable[ApiResponse]]
 type PublicHandler = Callable[[func.HttpRequest], Awaitable[ApiResponse]]
 type Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
@@ -184,65 +168,15 @@ def public(
 def signed_in(operation: Operation, handler: Handler) -> Function:
     """The function that calls a handler for callers with one of the operation's roles."""
 
-    async def admit(req: func.HttpRequest, network: str) -> ApiResponse:
+    async def work(req: func.HttpRequest, network: str) -> ApiResponse:
         services = app()
         caller = await services.entra.tokens.caller(req.headers.get("Authorization"))
-        services.tenancy.limiter.count_call(caller.tenant)
-        roles = caller.roles
-        if caller.tenant != services.settings.home_tenant:
-            roles -= {Role.OPERATOR}
-        if not roles & set(operation.roles):
-            raise Forbidden(f"This needs one of the app roles {', '.join(operation.roles)}.")
-        caller = replace(caller, roles=roles, network=network)
-        tenant = (await services.tenancy.tenants.known(caller)).value if operation.joined else None
-        leaving = tenant is not None and tenant.status is TenantStatus.LEAVING
-        if leaving and operation.changes and not operation.leaving:
-            raise Conflict("Your tenant is leaving: nothing can be changed any more.")
+        admitted = await admit(services, replace(caller, network=network), operation.access)
         parameters = validated(operation.query, dict(req.params), "The query is not valid")
-        return await handler(Call(services, caller, req, operation, parameters, tenant))
+        call = Call(services, admitted.caller, req, operation, parameters, admitted.tenant)
+        return await handler(call)
 
-    return _function(operation, admit)
-
-
-def validated[T: BaseModel](
-    model: type[T], value: object, refusal: str = "The input is not valid"
-) -> T:
-    """Check JSON against a model; `InvalidInput` names each bad field by its path."""
-    try:
-        return model.model_validate_json(orjson.dumps(value))
-    except (orjson.JSONEncodeError, RecursionError) as error:
-        raise InvalidInput("The body holds text or numbers that JSON cannot carry.") from error
-    except ValidationError as error:
-        errors = tuple(
-            FieldError(
-                ".".join(map(str, e["loc"])) or "body", e["msg"].removeprefix("Value error, ")
-            )
-            for e in error.errors(include_url=False, include_input=False, include_context=False)
-        )
-        names = ", ".join(dict.fromkeys(e.field for e in errors))
-        raise InvalidInput(f"{refusal}: {names}.", errors[:100]) from error
-
-
-def json_object(req: func.HttpRequest, *content_types: str) -> dict[str, Any]:
-    """The body as a JSON object; `InvalidInput` or `PayloadTooLarge` if it is none."""
-    raw = req.get_body()
-    if len(raw) > MAX_BODY:
-        raise PayloadTooLarge(f"A body may have at most {MAX_BODY // 1024} KiB.")
-    if req.headers.get("Content-Type", "").split(";")[0].strip().lower() not in content_types:
-        raise InvalidInput(f"Send JSON, with Content-Type: {' or '.join(content_types)}.")
-    try:
-        body = json.loads(
-            raw, object_pairs_hook=_without_doubles, parse_constant=_no_number, parse_float=_float
-        )
-    except RecursionError as error:
-        raise InvalidInput("The body is nested too deeply.") from error
-    except ValueError as error:
-        raise InvalidInput(f"The body is not valid JSON: {error}.") from error
-    if not isinstance(body, dict):
-        raise InvalidInput("The body must be a JSON object.")
-    if _depth(body) > _MAX_DEPTH:
-        raise InvalidInput("The body is nested too deeply.")
-    return body
+    return _function(operation, work)
 
 
 def _operation(
@@ -273,7 +207,7 @@ def _function(
     async def function(req: func.HttpRequest) -> func.HttpResponse:
         correlation = new_id()
         try:
-            answer = await work(req, "" if operation.direct else await entered(req))
+            answer = await work(req, "" if operation.direct else await enter(req))
             _require_declared(operation, answer)
         except Exception as error:  # noqa: BLE001 - the caller gets an answer whatever happens
             answer = problem(error, operation.name, correlation)
@@ -303,42 +237,3 @@ def _response(answer: ApiResponse, correlation: str) -> func.HttpResponse:
         headers=headers,
         mimetype="application/problem+json" if isinstance(answer.body, Problem) else JSON,
     )
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, refused if it names a field twice, as nobody knows which is meant."""
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            # Half a surrogate pair is valid in JSON text, but cannot be sent back.
-            shown_name = name[:100].encode(errors="replace").decode()
-            error = FieldError(shown_name, "is given more than once")
-            raise InvalidInput("The body names a field more than once.", (error,))
-        found[name] = value
-    return found
-
-
-def _no_number(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads although JSON has no such numbers."""
-    message = f"{name} is no JSON number"
-    raise ValueError(message)
-
-
-def _float(text: str) -> float | int:
-    """A number with a fraction or exponent; 8.0 is the integer 8, as JSON Schema has it."""
-    number = float(text)
-    if not isfinite(number):
-        _no_number(text[:100])
-    return int(number) if number.is_integer() and abs(number) < _EXACT else number
-
-
-def _depth(value: object) -> int:
-    deepest, waiting = 0, [(value, 1)]
-    while waiting:
-        item, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        if isinstance(item, dict):
-            waiting += [(child, depth + 1) for child in item.values()]
-        elif isinstance(item, list):
-            waiting += [(child, depth + 1) for child in item]
-    return deepest

@@ -15,10 +15,11 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from shared.web.calls import ID_PATTERN, JSON, MAX_KEY, MERGE_PATCH
+from shared.web.calls import JSON, MAX_KEY, MERGE_PATCH
 from shared.web.merge_patches import patch_of
 from shared.web.operations import Operation, operations
 from shared.web.problems import Problem
+from shared.web.validation import ID_PATTERN
 from shared.web.views import Tagged
 
 VERSION: Final = "0.1.0"

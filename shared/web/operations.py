@@ -1,36 +1,22 @@
 """What the API consists of: each operation with its roles, its inputs and all that it may answer.
 
-A trigger declares its operation once, and both the handling of calls (`http.py`) and the published
+A trigger declares its operation once, and both the handling of calls (`calls.py`) and the published
 document (`openapi.py`) go by it. An operation is registered when its module is imported.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from shared.domain.model import Model
+from shared.web.admission import Access, Role
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 50
 
 type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-
-class Role(StrEnum):
-    """An app role of our registration in Entra ID."""
-
-    ADMIN = "Admin"
-    READER = "Reader"
-    OPERATOR = "Operator"
-    """Of the service's own people; it counts in the service's home tenant only."""
-
-
-WRITERS: Final = (Role.ADMIN,)
-READERS: Final = (Role.ADMIN, Role.READER)
-OPERATORS: Final = (Role.OPERATOR,)
 
 
 def _number(value: object) -> object:
@@ -101,6 +87,11 @@ class Operation:
         if not (self.doc and self.answers and self.path.startswith("api/")):
             message = f"{self.name} needs a docstring, its answers and a path that begins with api/"
             raise ValueError(message)
+
+    @property
+    def access(self) -> Access:
+        """Who may call it."""
+        return Access(self.roles, self.joined, self.changes, self.leaving)
 
     @property
     def changes(self) -> bool:

@@ -10,7 +10,7 @@ import function_app  # noqa: F401 - registers every operation
 from shared.domain import errors
 from shared.domain.errors import CallerError, Unavailable
 from shared.portal import page_functions
-from shared.web import calls, origin
+from shared.web import admission, calls, validation
 from shared.web.openapi import document
 from shared.web.problems import Problem, problem
 from tests.infra.readers import policies
@@ -159,7 +159,7 @@ def test_what_only_the_gateway_may_say_is_taken_away_before_it_says_it() -> None
     inbound = by_section(text("global.xml"))["inbound"]
     order = [(e.get("name"), e.get("exists-action")) for e in inbound if e.tag == "set-header"]
 
-    for name in (origin.TOKEN, origin.CLIENT):
+    for name in (admission.TOKEN, admission.CLIENT):
         assert order.index((name, "delete")) < order.index((name, "override"))
     assert ("X-Forwarded-For", "delete") in order
     assert "Authorization" not in {name for name, _ in order}
@@ -194,7 +194,7 @@ def test_a_token_is_asked_for_unless_the_app_asks_for_none() -> None:
 
 
 def test_the_gateway_takes_bodies_as_large_as_the_app() -> None:
-    for name, limit in (("api.xml", calls.MAX_BODY), ("portal.xml", page_functions._MAX_FORM)):
+    for name, limit in (("api.xml", validation.MAX_BODY), ("portal.xml", page_functions._MAX_FORM)):
         inbound = by_section(text(name))["inbound"]
         assert variable("bodyLimit", inbound) == f"@({limit})"
         first, second = inbound[:2]

@@ -13,7 +13,7 @@ from shared.domain.importing.imports import Import, ImportInput, MailboxInput, T
 from shared.portal.visits import Visit
 from shared.services.licensing.licenses import SeatsOutlook
 from shared.services.sharing.directory_search import Found, Kind
-from shared.web.calls import validated
+from shared.web.validation import validated
 
 SHOWN: Final = 100
 """How many targets are shown by name; the others are only counted."""

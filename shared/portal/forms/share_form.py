@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from shared.domain.contacts.fields import DEFAULT_FIELDS, PUBLISHABLE
 from shared.domain.errors import CallerError
 from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact, Share, ShareInput
-from shared.web.calls import validated
+from shared.web.validation import validated
 
 MANUAL_FIELDS: Final = (
     "displayName",

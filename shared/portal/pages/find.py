@@ -7,7 +7,7 @@ from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
 from shared.services.sharing.directory_search import Kind
-from shared.web.operations import READERS, WRITERS
+from shared.web.admission import READERS, WRITERS
 
 bp = func.Blueprint()
 

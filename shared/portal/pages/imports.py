@@ -20,7 +20,8 @@ from shared.portal.pages.new_import import require_plan
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
 from shared.services.sharing.publications import Origin
-from shared.web.operations import DEFAULT_PAGE, READERS, WRITERS
+from shared.web.admission import READERS, WRITERS
+from shared.web.operations import DEFAULT_PAGE
 
 bp = func.Blueprint()
 _RUNS: Final = 10

@@ -12,8 +12,9 @@ from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
 from shared.services.licensing.licenses import BookingEffect
 from shared.services.tenancy.ledger import Wanted
-from shared.web.calls import validated
-from shared.web.operations import DEFAULT_PAGE, READERS, WRITERS
+from shared.web.admission import READERS, WRITERS
+from shared.web.operations import DEFAULT_PAGE
+from shared.web.validation import validated
 
 bp = func.Blueprint()
 _HISTORY: Final = 10

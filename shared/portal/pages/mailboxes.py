@@ -9,8 +9,8 @@ from shared.domain.importing.imports import AdoptionInput
 from shared.portal.forms.import_form import found, mailbox_of
 from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit, done
-from shared.web.calls import validated
-from shared.web.operations import WRITERS
+from shared.web.admission import WRITERS
+from shared.web.validation import validated
 
 bp = func.Blueprint()
 

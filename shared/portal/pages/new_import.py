@@ -13,8 +13,9 @@ from shared.portal.forms.import_form import PARTNER, Draft, chosen, found, mailb
 from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit, done
 from shared.services.sharing.publications import Publication
-from shared.web.calls import is_id
-from shared.web.operations import DEFAULT_PAGE, WRITERS
+from shared.web.admission import WRITERS
+from shared.web.operations import DEFAULT_PAGE
+from shared.web.validation import is_id
 from shared.wiring.app import new_id
 
 bp = func.Blueprint()

@@ -21,8 +21,9 @@ from shared.portal.visits import File, Page, Visit, done
 from shared.services.importing.runs import ResultPage
 from shared.services.insight.result_files import Words
 from shared.services.sharing.directory_search import Kind
-from shared.web.calls import validated
-from shared.web.operations import DEFAULT_PAGE, READERS, WRITERS
+from shared.web.admission import READERS, WRITERS
+from shared.web.operations import DEFAULT_PAGE
+from shared.web.validation import validated
 
 bp = func.Blueprint()
 _CHOICES: Final = 200

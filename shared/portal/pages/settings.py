@@ -15,8 +15,9 @@ from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import File, Page, Visit, done
 from shared.services.tenancy.ledger import Wanted
-from shared.web.calls import validated
-from shared.web.operations import DEFAULT_PAGE, READERS, WRITERS
+from shared.web.admission import READERS, WRITERS
+from shared.web.operations import DEFAULT_PAGE
+from shared.web.validation import validated
 
 bp = func.Blueprint()
 _PART: Final = 5_000

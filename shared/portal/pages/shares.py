@@ -17,7 +17,8 @@ from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
 from shared.services.insight.previews import SharePreview
 from shared.services.sharing.directory_search import Kind
-from shared.web.operations import DEFAULT_PAGE, READERS, WRITERS
+from shared.web.admission import READERS, WRITERS
+from shared.web.operations import DEFAULT_PAGE
 from shared.wiring.app import new_id
 
 bp = func.Blueprint()

@@ -7,7 +7,7 @@ from shared.portal import rendering, sessions
 from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit
 from shared.services.tenancy.joining import SIGNED_IN
-from shared.web.origin import entered
+from shared.web.admission import enter
 from shared.web.problems import problem
 from shared.wiring.app import new_id
 
@@ -64,7 +64,7 @@ async def change_language(visit: Visit) -> Page:
 async def get_static(req: func.HttpRequest) -> func.HttpResponse:
     """Answer a file that pages link to; its address changes with it, so it may be kept."""
     try:
-        await entered(req)
+        await enter(req)
     except ContactSyncError as error:
         # Nobody reads the answer to a style sheet: its status says enough.
         answer = problem(error, "get_static", new_id())

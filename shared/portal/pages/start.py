@@ -11,7 +11,7 @@ from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit, done
 from shared.services.tenancy.joining import CONSENTED
 from shared.services.tenancy.tenants import ConsentMissing, TenantGone
-from shared.web.operations import READERS, Role
+from shared.web.admission import READERS, WRITERS, Access
 
 bp = func.Blueprint()
 
@@ -22,8 +22,9 @@ async def show_start(visit: Visit) -> Page:
     if visit.someone is None:
         days = visit.app.settings.trial_days
         return Page("start/welcome", {"permissions": PERMISSIONS, "trial_days": days})
-    visit.app.tenancy.limiter.count_call(visit.caller.tenant)
-    if not visit.caller.roles & set(READERS):
+    try:
+        visit = await visit.admitted(Access(READERS, joined=False))
+    except Forbidden:
         return Page("start/no_role", status=Forbidden.status)
     try:
         overview = await visit.app.insight.overviews.read(visit.caller)
@@ -45,30 +46,17 @@ async def show_consent(visit: Visit) -> Page:
     return Page("start/join", {"permissions": PERMISSIONS, "left": False})
 
 
-@page(bp, "POST", "consent")
+@page(bp, "POST", "consent", WRITERS, joined=False)
 async def ask_consent(visit: Visit) -> Page:
     """Send a signed-in admin to Entra ID to grant the consent."""
-    visit.app.tenancy.limiter.count_call(visit.caller.tenant)
-    _require_admin(visit)
     begun = visit.app.tenancy.joining.ask_consent(visit.caller)
     return Page(location=begun.url, keep={sessions.CONSENT: begun.flow})
 
 
-@page(bp, "GET", CONSENTED.removeprefix("/"))
+@page(bp, "GET", CONSENTED.removeprefix("/"), WRITERS, joined=False)
 async def consented(visit: Visit) -> Page:
     """Take the browser back from the consent, prove it, and join."""
-    _require_admin(visit)
-    visit.app.tenancy.limiter.count_call(visit.caller.tenant)
     kept = await visit.kept(sessions.CONSENT)
     await visit.app.tenancy.joining.consented(kept, visit.caller, visit.query)
     words = visit.gettext("Your company is connected. Nothing was read or written yet.")
     return replace(done("/", words), drop=(sessions.CONSENT,))
-
-
-def _require_admin(visit: Visit) -> None:
-    """Refuse who may not join for its company."""
-    if Role.ADMIN not in visit.caller.roles:
-        raise Forbidden(
-            "This account may not connect your company. A Global Administrator or a Privileged "
-            "Role Administrator may."
-        )

@@ -26,9 +26,10 @@ from shared.domain.errors import (
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import Tenant
 from shared.services.tenancy.limits import Limiter
-from shared.web import calls, origin
+from shared.web import admission, calls
+from shared.web.admission import READERS
 from shared.web.calls import Call, Function, signed_in
-from shared.web.operations import READERS, ApiResponse, Operation
+from shared.web.operations import ApiResponse, Operation
 from shared.web.views import ItemPage
 
 SECRET = "what nobody may see"
@@ -56,7 +57,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         settings=SimpleNamespace(home_tenant=None),
     )
     monkeypatch.setattr(calls, "app", lambda: services)
-    monkeypatch.setattr(origin, "app", lambda: services)
+    monkeypatch.setattr(admission, "app", lambda: services)
     return services
 
 

@@ -9,7 +9,7 @@ from shared.adapters.entra import gateway_tokens
 from shared.adapters.entra.access_tokens import Identity
 from shared.adapters.entra.gateway_tokens import Gateway, Passport
 from shared.domain.errors import GatewayOnly, Unauthenticated, Unavailable
-from shared.web.origin import network_of
+from shared.web.admission import network_of
 
 PASSPORT = Passport("home", "apim")
 

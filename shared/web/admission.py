@@ -1,0 +1,132 @@
+"""Who may do what: the one rule that API and portal go by.
+
+`enter` takes a call that came through the gateway, `admit` somebody whom a token or a session
+names: it counts the call, checks the app role and looks at the state of the tenant. Reading the
+token is left to `calls.py`, reading the session to the portal. Without GATEWAY_PRINCIPAL_ID there
+is no gateway, and headers that only a gateway may set are ignored.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+import azure.functions as func
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.domain.errors import Conflict, Forbidden
+from shared.domain.tenancy.tenants import Tenant, TenantStatus
+from shared.wiring.app import App, app
+
+TOKEN: Final = "X-Gateway-Token"  # noqa: S105 - a header's name
+"""The header with the token of the gateway's own identity."""
+
+CLIENT: Final = "X-Gateway-Client-Ip"
+"""The header with the address that called the gateway."""
+
+
+class Role(StrEnum):
+    """An app role of our registration in Entra ID."""
+
+    ADMIN = "Admin"
+    READER = "Reader"
+    OPERATOR = "Operator"
+    """Held by the service's own people; it counts in the service's home tenant only."""
+
+
+WRITERS: Final = (Role.ADMIN,)
+READERS: Final = (Role.ADMIN, Role.READER)
+OPERATORS: Final = (Role.OPERATOR,)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use a function: callers with one of the `roles`.
+
+    Unless it is `joined`, the caller's tenant need not be known to us. While a tenant is leaving,
+    nothing may be changed: functions with `changes` are refused unless they are for `leaving`.
+    """
+
+    roles: tuple[Role, ...]
+    joined: bool = True
+    changes: bool = False
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A caller who may go on, with the roles that count, and its tenant if that had to be known."""
+
+    caller: Caller
+    tenant: Tenant | None
+
+
+async def enter(req: func.HttpRequest) -> str:
+    """Return the network that a call came from ('' if unknown).
+
+    Raises `GatewayOnly` for a call that bypassed the gateway, `Unavailable` if the gateway's token
+    cannot be checked now.
+    """
+    gateway = app().entra.gateway
+    await gateway.require(str(req.headers.get(TOKEN, "")))
+    return network_of(req, gateway=gateway.guards)
+
+
+async def admit(services: App, caller: Caller, access: Access) -> Admitted:
+    """Let a caller in, or say why not.
+
+    Raises `TooManyRequests`, `Forbidden`, `Conflict` while the tenant is leaving, and what
+    `Tenants.known` raises.
+    """
+    services.tenancy.limiter.count_call(caller.tenant)
+    if caller.tenant != services.settings.home_tenant:
+        caller = replace(caller, roles=caller.roles - {Role.OPERATOR})
+    if not holds(caller, access.roles):
+        raise _refusal(access)
+    if not access.joined:
+        return Admitted(caller, None)
+    tenant = (await services.tenancy.tenants.known(caller)).value
+    if access.changes and not access.leaving and tenant.status is TenantStatus.LEAVING:
+        raise Conflict("Your company is leaving: nothing can be changed any more.")
+    return Admitted(caller, tenant)
+
+
+def holds(caller: Caller, roles: tuple[Role, ...]) -> bool:
+    """Whether a caller has one of the roles."""
+    return bool(caller.roles & set(roles))
+
+
+def runs_the_service(services: App, caller: Caller) -> bool:
+    """Whether a caller is an Operator or Admin of the service's own tenant."""
+    at_home = caller.tenant == services.settings.home_tenant
+    return at_home and holds(caller, (Role.OPERATOR, Role.ADMIN))
+
+
+def network_of(req: func.HttpRequest, *, gateway: bool) -> str:
+    """Return the network of a caller, too coarse to name anybody: IPv4 /24, IPv6 /48.
+
+    '' if it is unknown. The `gateway` says who called it. Without one, it is the last address of
+    X-Forwarded-For, which App Service itself saw (docs: app-service, configure-common); anybody
+    can write what stands before it.
+    """
+    seen = CLIENT if gateway else "X-Forwarded-For"
+    last = str(req.headers.get(seen, "")).rpartition(",")[2].strip()
+    text = last if last.count(":") > 1 and "]" not in last else last.rpartition(":")[0] or last
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        return ""
+    return str(ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
+
+
+def _refusal(access: Access) -> Forbidden:
+    """The words for a caller without the role; a tenant that joins has nobody to assign it yet."""
+    if access.roles == WRITERS and not access.joined:
+        return Forbidden(
+            "This account may not connect your company. A Global Administrator or a Privileged "
+            "Role Administrator may."
+        )
+    return Forbidden(
+        f"This needs the app role {' / '.join(access.roles)}. An administrator of your company "
+        "assigns it: Entra admin center, Enterprise applications, Contact Sync."
+    )

@@ -1,0 +1,102 @@
+"""Who may do what is decided in one place, in the same way for API and portal."""
+
+from datetime import UTC, datetime
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Stored
+from shared.domain.errors import CallerError, Conflict, Forbidden, TooManyRequests
+from shared.domain.tenancy.tenants import Tenant, TenantStatus
+from shared.services.tenancy.limits import Limiter
+from shared.services.tenancy.tenants import TenantGone
+from shared.web.admission import OPERATORS, READERS, WRITERS, Access, admit
+from tests.sources import SHARED, files
+
+HOME = "home"
+
+
+def caller(tenant: str, *roles: str) -> Caller:
+    return Caller(tenant, "ada", "Ada", frozenset(roles))
+
+
+async def known(status: TenantStatus | None, caller: Caller) -> Stored[Tenant]:
+    if status is None:
+        raise TenantGone("It left.")
+    return Stored(Tenant(id=caller.tenant, joined=datetime.now(UTC), status=status), "1")
+
+
+def app_of(
+    status: TenantStatus | None = TenantStatus.CONNECTED, calls: int = 1000
+) -> SimpleNamespace:
+    return SimpleNamespace(
+        tenancy=SimpleNamespace(
+            limiter=Limiter(calls), tenants=SimpleNamespace(known=partial(known, status))
+        ),
+        settings=SimpleNamespace(home_tenant=HOME),
+    )
+
+
+READ, CHANGE = Access(READERS), Access(WRITERS, changes=True)
+LEAVE = Access(WRITERS, changes=True, leaving=True)
+JOIN = Access(WRITERS, joined=False, changes=True)
+OPERATE = Access(OPERATORS, joined=False)
+
+
+@pytest.mark.parametrize(
+    ("who", "access", "status", "refusal"),
+    [
+        (caller("a", "Reader"), READ, TenantStatus.CONNECTED, None),
+        (caller("a", "Reader"), READ, TenantStatus.LEAVING, None),
+        (caller("a", "Reader"), CHANGE, TenantStatus.CONNECTED, Forbidden),
+        (caller("a", "Admin"), CHANGE, TenantStatus.DISCONNECTED, None),
+        (caller("a", "Admin"), CHANGE, TenantStatus.LEAVING, Conflict),
+        (caller("a", "Admin"), LEAVE, TenantStatus.LEAVING, None),
+        (caller("a", "Admin"), READ, None, TenantGone),
+        (caller("a", "Admin"), JOIN, None, None),
+        (caller("a", "Reader"), JOIN, None, Forbidden),
+        (caller(HOME, "Operator"), OPERATE, None, None),
+        (caller("a", "Operator"), OPERATE, None, Forbidden),
+        (caller("a"), READ, TenantStatus.CONNECTED, Forbidden),
+    ],
+)
+async def test_role_and_state_of_the_tenant_decide(
+    who: Caller, access: Access, status: TenantStatus | None, refusal: type[CallerError] | None
+) -> None:
+    app = app_of(status)
+
+    if refusal is not None:
+        with pytest.raises(refusal):
+            await admit(app, who, access)  # type: ignore[arg-type] # what it asks for is there
+        return
+    admitted = await admit(app, who, access)  # type: ignore[arg-type]
+
+    assert (admitted.tenant is not None) is access.joined
+
+
+async def test_roles_that_do_not_count_are_taken_away() -> None:
+    admitted = await admit(app_of(), caller("a", "Admin", "Operator"), READ)  # type: ignore[arg-type]
+
+    assert admitted.caller.roles == {"Admin"}
+
+
+async def test_calls_are_counted_before_the_role_is_checked() -> None:
+    app = app_of(calls=10)
+
+    for _ in range(10):
+        with pytest.raises(Forbidden):
+            await admit(app, caller("a"), READ)  # type: ignore[arg-type]
+    with pytest.raises(TooManyRequests):
+        await admit(app, caller("a"), READ)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "rule", ["count_call(", ".roles &", "TenantStatus.LEAVING", "gateway.require("]
+)
+def test_no_rule_of_admission_stands_anywhere_else_at_the_edge(rule: str) -> None:
+    edge = [p for part in ("web", "api", "portal") for p in files(SHARED / part, "*.py")]
+    found = [p.name for p in edge if rule in p.read_text("utf-8")]
+
+    assert found == ["admission.py"]
