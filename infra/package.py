@@ -23,6 +23,8 @@ ZIP: Final = ROOT / "build" / "package.zip"
 PACKAGES: Final = STAGE / ".python_packages" / "lib" / "site-packages"
 APP: Final = ("function_app.py", "host.json", "shared")
 PYTHON: Final = (3, 13)
+LEFT_OUT: Final = ("__pycache__", "*.md")
+"""What of the app's folders stays behind: nobody reads documents in Azure."""
 KEPT: Final = frozenset({"__init__.py", "base_graph_service_client.py"})
 """What of msgraph.generated goes along: the module that msgraph itself imports."""
 
@@ -88,7 +90,7 @@ def copy(name: str) -> None:
     """Copy a file or folder of the app."""
     source = ROOT / name
     if source.is_dir():
-        shutil.copytree(source, STAGE / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, STAGE / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
     else:
         shutil.copy(source, STAGE / name)
 

@@ -11,6 +11,7 @@ from shared.services.insight.readiness import Check
 from shared.web.admission import runs_the_service
 from shared.web.calls import public
 from shared.web.operations import ApiResponse
+from shared.web.version import VERSION
 from shared.wiring.app import App, app
 
 bp = func.Blueprint()
@@ -18,9 +19,10 @@ _AGAIN: Final = "5"
 
 
 class HealthView(Model):
-    """The app answers."""
+    """The app answers; `version` is the one that is deployed."""
 
     status: Literal["ok"] = "ok"
+    version: str = VERSION
 
 
 class CheckView(Model):
@@ -42,7 +44,7 @@ class ReadyView(Model):
 
 @public(bp, "api/health", answers={200: HealthView}, direct=True)
 async def health(_: func.HttpRequest) -> ApiResponse:
-    """Say that the app answers; asks nobody else."""
+    """Say that the app answers, and in which version; asks nobody else."""
     return ApiResponse(HealthView())
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.portal.languages import LANGUAGES, gettext, message, ngettext, preferred
+from shared.web.version import VERSION
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -92,7 +93,7 @@ def _environment(language: str) -> "Environment":
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.globals |= {"asset": asset, "languages": LANGUAGES}
+    environment.globals |= {"asset": asset, "languages": LANGUAGES, "version": VERSION}
     environment.filters |= filters(language)
     environment.filters |= {
         "message": message(language),

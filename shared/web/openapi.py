@@ -20,9 +20,8 @@ from shared.web.merge_patches import patch_of
 from shared.web.operations import Operation, operations
 from shared.web.problems import Problem
 from shared.web.validation import ID_PATTERN
+from shared.web.version import VERSION
 from shared.web.views import Tagged
-
-VERSION: Final = "0.1.0"
 
 type Schema = dict[str, Any]
 type Mode = Literal["validation", "serialization"]

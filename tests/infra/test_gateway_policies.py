@@ -31,9 +31,9 @@ FRAGMENTS = {"problem.xml"}
 PIECES = {"tenant-limit.xml"}
 DOCUMENTS = [name for name in files() if name not in FRAGMENTS | PIECES]
 LIMIT = 16 * 1024
-"""Of a policy document in the SubscribedImport tier, in bytes (docs: service limits)."""
+"""Of a policy document in the Consumption tier, in bytes (docs: service limits)."""
 
-TIERS = pytest.mark.parametrize("standard", [False, True], ids=["SubscribedImport", "StandardV2"])
+TIERS = pytest.mark.parametrize("standard", [False, True], ids=["Consumption", "StandardV2"])
 
 
 def known(element: ET.Element) -> Policy:

@@ -36,7 +36,7 @@ NOT_LOCAL = {
     "AzureWebJobsStorage__tableServiceUri": "AzureWebJobsStorage says it",
     "AzureWebJobsStorage__queueServiceUri": "the same",
 }
-# Flex SubscribedImport refuses them, or sets them itself (docs: functions-app-settings, Flex).
+# Flex Consumption refuses them, or sets them itself (docs: functions-app-settings, Flex).
 REFUSED = {
     "FUNCTIONS_WORKER_RUNTIME",
     "FUNCTIONS_EXTENSION_VERSION",

@@ -1,0 +1,54 @@
+"""The version stands in one place, and reaches everyone who asks for it."""
+
+import tomllib
+from importlib import util
+from pathlib import Path
+
+import pytest
+
+from shared.portal.rendering import render
+from shared.web.openapi import document
+from shared.web.version import VERSION
+from tests.sources import ROOT, text
+
+
+def test_pyproject_reads_the_version_from_the_app() -> None:
+    project = tomllib.loads(text("pyproject.toml"))
+
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {
+        "attr": "shared.web.version.VERSION"
+    }
+
+
+def test_the_document_of_the_api_has_the_version() -> None:
+    assert document()["info"]["version"] == VERSION
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_footer_of_a_page_shows_the_version(language: str) -> None:
+    class Page:
+        """A page for somebody who is not signed in."""
+
+        def __init__(self) -> None:
+            self.language = language
+            self.caller = self.company = self.notice = self.area = None
+            self.path, self.token = "/", ""
+
+    assert f"<span>Version {VERSION}</span>" in render("base", language, page=Page())
+
+
+def test_the_deployed_package_has_the_version_and_no_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = util.spec_from_file_location("package", ROOT / "infra" / "package.py")
+    assert spec is not None
+    assert spec.loader is not None
+    package = util.module_from_spec(spec)
+    spec.loader.exec_module(package)
+    monkeypatch.setattr(package, "STAGE", tmp_path)
+
+    package.copy("shared")
+
+    assert (tmp_path / "shared" / "web" / "version.py").exists()
+    assert list(tmp_path.rglob("*.md")) == []
