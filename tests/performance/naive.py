@@ -1,6 +1,7 @@
-"""The peers' ways (graph-facts.md, last table), made anew on the same simulator: what ours saves.
+"""Three simpler ways to sync a mailbox, on the same simulator: what ours saves.
 
-Each brings a mailbox to a share, one request at a time, as their scripts do.
+Published scripts, such as EvotecIT/O365Synchronizer and tardispilot/GraphContactSync, work in these
+ways. Each brings a mailbox to a share, one request at a time.
 """
 
 import time

@@ -1,8 +1,8 @@
 """JSON batching: up to 20 requests in one (docs: json-batching).
 
 Unordered, so that Outlook runs up to four of them at once; one batch in flight per mailbox is
-therefore just what the limit of four allows. The SDK's own batch classes cannot be used as
-installed (graph-facts.md: msgraph-sdk-python-core#1030, kiota-python#737).
+therefore just what the limit of four allows. The SDK's own batch classes lack a dependency and
+lose JSON bodies (msgraph-sdk-python-core#1030, kiota-python#737).
 """
 
 from base64 import b64encode

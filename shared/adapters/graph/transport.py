@@ -2,8 +2,8 @@
 
 All tenants share one HTTP client; aiohttp carries it, since httpcore's pool and its search for
 other event loops cost most of a request's CPU (`make bench`). The SDK's own retries are off, since
-they also repeat POST, which can create a contact twice (graph-facts.md); waiting is decided here
-and in the services.
+they repeat POST too, which can create a contact twice (kiota_http, RetryHandler); waiting is
+decided here and in the services.
 """
 
 import asyncio

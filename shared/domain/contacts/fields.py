@@ -300,7 +300,7 @@ def checks(observed: Mapping[str, Any], mask: int) -> str:
 def edited(before: str, now: str, mask: int) -> int:
     """The mask of fields whose checks differ; a name is one thing, whichever part was edited.
 
-    Outlook computes the display name of the other parts (graph-facts.md), so they stand together.
+    Outlook may compute the display name from the other parts (docs: contact), so they count as one.
     """
     changed = 0
     visible = (name for name in GRAPH_FIELDS if mask & _BITS[name])

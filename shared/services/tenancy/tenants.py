@@ -86,7 +86,7 @@ class Tenants:
     async def consented(self, caller: Caller) -> Stored[Tenant]:
         """Prove the caller's tenant's consent, and record or reconnect it. Harmless to repeat.
 
-        A parameter of a redirect is never taken for proof (graph-facts: v2-admin-consent). Raises
+        A parameter of a redirect is never taken for proof (docs: v2-admin-consent). Raises
         `ConsentMissing`.
         """
         try:

@@ -68,10 +68,10 @@ class Box:
 def nothing_was_spoilt(
     before: Box, after: Box, import_id: str, desired: Mapping[str, Contact]
 ) -> None:
-    """What must hold after each worker, dead or alive, whatever Graph answered it.
+    """What holds after each worker, dead or alive, whatever Graph answered it.
 
-    I2 no contact is doubled; I3 and I9 nothing of the user's and of other imports is touched; I4
-    a contact that should be there stays, with what the user wrote on it.
+    No contact exists twice; nothing of the user or of another import changes; a contact that the
+    share holds stays, with what the user wrote on it.
     """
     assert after.foreign(import_id) == before.foreign(import_id), "touched what is not its own"
     assert after.folders_of(import_id) <= max(1, before.folders_of(import_id)), "a second folder"
