@@ -82,7 +82,7 @@ def faults(rule: dict[str, Any], query: kql.Query, text: str) -> list[str]:
 RULES = {rule["name"]: rule for rule in rules()}
 
 
-def test_every_alert_that_is_promised_is_there() -> None:
+def test_all_expected_alerts_exist() -> None:
     assert set(RULES) == {
         "run-failed",
         "mailbox-failures",
@@ -98,7 +98,7 @@ def test_every_alert_that_is_promised_is_there() -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rule_is_right(name: str) -> None:
+def test_rule_has_no_faults(name: str) -> None:
     file = RULES[name]["file"]
 
     assert faults(RULES[name], kql.queries()[file], kql.files()[file]) == []
@@ -121,13 +121,13 @@ def test_a_rule_is_right(name: str) -> None:
         ("mailbox-failures", {"filled": set()}),
     ],
 )
-def test_what_is_wrong_in_a_rule_is_found(name: str, change: dict[str, Any]) -> None:
+def test_faults_in_a_rule_are_found(name: str, change: dict[str, Any]) -> None:
     rule = RULES[name] | change
 
     assert faults(rule, kql.queries()[rule["file"]], kql.files()[rule["file"]])
 
 
-def test_a_query_that_fails_without_its_table_is_found() -> None:
+def test_query_that_fails_without_its_table_is_found() -> None:
     name = "alerts/queue-age.kql"
     text = kql.files()[name]
     bare = re.sub(r"union isfuzzy=true (\w+),.*?\[\]\)", r"\1", text, flags=re.DOTALL)
@@ -151,14 +151,14 @@ def test_the_runbook_has_a_heading_for_each_alert() -> None:
     assert wanted <= there
 
 
-def test_no_description_is_longer_than_azure_takes() -> None:
+def test_descriptions_fit_azures_length_limit() -> None:
     descriptions = re.findall(r"^ +description: '(.*)'$", MODULE, re.MULTILINE)
 
     assert len(descriptions) == len(RULES) + 2
     assert max(map(len, descriptions)) < LONGEST_DESCRIPTION
 
 
-def test_thresholds_have_their_reasons() -> None:
+def test_every_threshold_has_a_description() -> None:
     described = re.findall(
         r"@description\((.+?)\)\n(?:@\w+\(\d+\)\n)*param (\w+) int = ", MODULE, re.DOTALL
     )

@@ -56,13 +56,13 @@ def called() -> list[tuple[str, str, str, Mapping[str, Any]]]:
 
 @pytest.mark.parametrize("name", names())
 @pytest.mark.timeout(60)
-def test_a_file_can_be_read(name: str) -> None:
+def test_bicep_file_parses(name: str) -> None:
     found = read(name)
 
     assert found.resources or found.modules
 
 
-def test_each_module_is_called() -> None:
+def test_each_module_is_used() -> None:
     assert {target for _, _, target, _ in called()} | {"main.bicep"} == set(names())
 
 
@@ -71,7 +71,7 @@ def test_each_module_is_called() -> None:
     called(),
     ids=[f"{file}:{symbol}" for file, symbol, _, _ in called()],
 )
-def test_a_module_is_given_what_it_takes(
+def test_module_call_passes_all_required_and_no_unknown_parameters(
     file: str, symbol: str, target: str, given: Mapping[str, Any]
 ) -> None:
     takes = read(target).parameters
@@ -81,7 +81,7 @@ def test_a_module_is_given_what_it_takes(
 
 
 @pytest.mark.parametrize("name", names())
-def test_what_is_read_of_a_module_is_what_it_gives(name: str) -> None:
+def test_module_outputs_that_are_read_exist(name: str) -> None:
     text = (INFRA / name).read_text("utf-8")
     outputs = {symbol: read(target).outputs for file, symbol, target, _ in called() if file == name}
     read_ = re.findall(r"\b(\w+)!?\.outputs\.(\w+)", text)
@@ -90,7 +90,7 @@ def test_what_is_read_of_a_module_is_what_it_gives(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_what_a_condition_may_leave_out_is_marked_where_it_is_read(name: str) -> None:
+def test_conditional_resources_are_read_null_safely(name: str) -> None:
     text = (INFRA / name).read_text("utf-8")
     optional = re.findall(r"^(?:resource|module) (\w+) '[^']+' = if ", text, re.MULTILINE)
 
@@ -99,7 +99,7 @@ def test_what_a_condition_may_leave_out_is_marked_where_it_is_read(name: str) ->
 
 
 @pytest.mark.parametrize("name", names())
-def test_each_parameter_says_what_it_is_and_is_used(name: str) -> None:
+def test_each_parameter_is_described_and_used(name: str) -> None:
     text = (INFRA / name).read_text("utf-8")
     parameters = read(name).parameters
 
@@ -108,7 +108,7 @@ def test_each_parameter_says_what_it_is_and_is_used(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_no_secret_goes_in_or_out(name: str) -> None:
+def test_no_parameter_or_output_is_a_secret(name: str) -> None:
     found = read(name)
     secret = [one for one in (*found.parameters, *found.outputs) if SECRET.search(one)]
 
@@ -117,7 +117,7 @@ def test_no_secret_goes_in_or_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("resource", list(resources()), ids=lambda resource: resource.where)
-def test_a_version_is_released_and_recent(resource: Any) -> None:
+def test_api_version_is_released_and_recent(resource: Any) -> None:
     kind = resource.type.split("@")[0]
     if kind.startswith("Microsoft.Graph/"):
         assert resource.version == "v1.0"
@@ -128,7 +128,7 @@ def test_a_version_is_released_and_recent(resource: Any) -> None:
     assert "preview" not in resource.version or kind in PREVIEW
 
 
-def test_the_parameters_file_sets_what_there_is() -> None:
+def test_parameters_file_sets_all_required_and_no_unknown_parameters() -> None:
     text = (INFRA / "main.bicepparam").read_text("utf-8")
     given = set(re.findall(r"^param (\w+) =", text, re.MULTILINE))
     takes = read("main.bicep").parameters
@@ -137,7 +137,7 @@ def test_the_parameters_file_sets_what_there_is() -> None:
     assert {name for name, p in takes.items() if p["default"] is None} <= given
 
 
-def test_names_fit_whatever_they_are_made_of() -> None:
+def test_longest_resource_names_fit_azures_limits() -> None:
     main = read("main.bicep").parameters
     longest = {name: "x" * (decorator(p, "max_length") or 0) for name, p in main.items()}
     text = (INFRA / "main.bicep").read_text("utf-8")
@@ -152,7 +152,7 @@ def test_names_fit_whatever_they_are_made_of() -> None:
         assert max(map(len, made)) <= limit, prefix
 
 
-def test_the_regions_are_those_that_the_app_knows() -> None:
+def test_allowed_regions_match_the_app() -> None:
     assert decorator(read("main.bicep").parameters["location"], "allowed") == list(COUNTRIES)
 
 

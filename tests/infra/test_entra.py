@@ -24,7 +24,7 @@ def application() -> Resource:
     return next(r for r in read("modules/entra.bicep").resources if r.name == "application")
 
 
-def test_it_asks_for_what_the_app_and_the_simulator_know() -> None:
+def test_requested_permissions_match_the_app_and_the_simulator() -> None:
     asked = read("modules/entra.bicep").variables["permissions"]["value"]
 
     assert {p["id"] for p in asked if p["type"] == "Role"} == set(IDS.values())
@@ -32,13 +32,13 @@ def test_it_asks_for_what_the_app_and_the_simulator_know() -> None:
     assert set(IDS) == set(GRAPH_PERMISSIONS) == {p.name for p in PERMISSIONS}
 
 
-def test_browsers_are_sent_back_to_where_it_says() -> None:
+def test_redirect_uris_match_the_portal_routes() -> None:
     uris = application().config["web"]["redirectUris"]
 
     assert uris == [f"${{portalOrigin}}{path}" for path in (SIGNED_IN, CONSENTED, "/")]
 
 
-def test_tokens_are_of_the_form_that_is_checked() -> None:
+def test_token_settings_match_what_the_app_checks() -> None:
     config = application().config
 
     assert config["signInAudience"] == "AzureADMultipleOrgs"
@@ -48,13 +48,13 @@ def test_tokens_are_of_the_form_that_is_checked() -> None:
     assert {role["value"] for role in config["appRoles"]} == {"Admin", "Reader", "Operator"}
 
 
-def test_ids_are_used_once() -> None:
+def test_ids_are_unique() -> None:
     ids = re.findall(r"id: '([0-9a-f-]{36})'", TEXT)
 
     assert len(ids) == len(set(ids))
 
 
-def test_it_has_no_credential_but_the_identity() -> None:
+def test_managed_identity_is_the_only_credential() -> None:
     assert f"'{EXCHANGE_AUDIENCE}'" in TEXT
     assert "passwordCredentials" not in TEXT
     assert "keyCredentials" not in TEXT

@@ -69,22 +69,22 @@ def every_object(value: Any) -> Iterator[Json]:
             yield from every_object(item)
 
 
-def test_the_file_is_what_make_openapi_writes() -> None:
+def test_openapi_file_is_up_to_date() -> None:
     assert FILE.read_text("utf-8") == rendered(), "run: make openapi"
 
 
-def test_it_is_valid_openapi_3_0(published: Json) -> None:
+def test_openapi_file_is_valid_openapi_3_0(published: Json) -> None:
     assert published["openapi"] == "3.0.3"
     assert [error.message for error in OpenAPIV30SpecValidator(published).iter_errors()] == []
 
 
-def test_its_operations_are_the_apps_routes(published: Json) -> None:
+def test_operations_match_the_apps_routes(published: Json) -> None:
     imported = [f"{m.upper()} api{path}" for m, path, _ in operations(published).values()]
 
     assert sorted(imported) == [str(route) for route in routes.API]
 
 
-def test_each_operation_takes_and_answers_what_the_app_says(published: Json) -> None:
+def test_parameters_bodies_and_responses_match_the_apps_document(published: Json) -> None:
     own = document()
     components = own["components"]
     theirs, ours = operations(published), operations(own)
@@ -98,7 +98,7 @@ def test_each_operation_takes_and_answers_what_the_app_says(published: Json) -> 
         assert answers(imported, {}) == answers(operation, components), name
 
 
-def test_schemas_have_the_same_fields_and_the_same_ones_may_be_null(published: Json) -> None:
+def test_schemas_have_the_same_fields_and_nullability_as_the_app(published: Json) -> None:
     ours = document()["components"]["schemas"]
     for name, schema in published["components"]["schemas"].items():
         fields = schema.get("properties", {})
@@ -109,7 +109,7 @@ def test_schemas_have_the_same_fields_and_the_same_ones_may_be_null(published: J
             assert its.get("nullable", False) == ({"type": "null"} in kinds), (name, field)
 
 
-def test_it_holds_nothing_that_the_importer_refuses(published: Json) -> None:
+def test_openapi_file_contains_nothing_the_importer_rejects(published: Json) -> None:
     """Docs: api-management-api-import-restrictions; OpenAPI 3.0.3, Schema Object."""
     assert published["components"].keys() == {"schemas"}
     for part in every_object(published["paths"]):
@@ -128,7 +128,7 @@ def test_it_holds_nothing_that_the_importer_refuses(published: Json) -> None:
         assert len({name.lower() for name in part}) == len(part), part.keys()
 
 
-def test_no_schema_leads_back_to_itself(published: Json) -> None:
+def test_no_schema_is_recursive(published: Json) -> None:
     schemas = published["components"]["schemas"]
 
     def below(name: str, above: tuple[str, ...]) -> None:
@@ -141,7 +141,7 @@ def test_no_schema_leads_back_to_itself(published: Json) -> None:
         below(name, ())
 
 
-def test_bicep_and_api_management_can_hold_it(published: Json) -> None:
+def test_openapi_file_fits_the_limits_of_bicep_and_api_management(published: Json) -> None:
     """Docs: operation names have 76 characters at most, summaries 300, descriptions 1,000."""
     assert len(FILE.read_text("utf-8")) < INLINE
     for name, (_, _, operation) in operations(published).items():

@@ -78,7 +78,7 @@ def told() -> Iterator[tuple[int, str, str, str]]:
 
 
 @pytest.mark.parametrize("name", files())
-def test_a_policy_is_well_formed_small_and_says_what_it_is_for(name: str) -> None:
+def test_policy_is_well_formed_small_and_documented(name: str) -> None:
     parsed(text(name))
 
     assert len(text(name).encode()) < LIMIT
@@ -87,7 +87,9 @@ def test_a_policy_is_well_formed_small_and_says_what_it_is_for(name: str) -> Non
 
 @TIERS
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_document_has_its_sections_in_order_and_is_small(name: str, *, standard: bool) -> None:
+def test_document_has_its_sections_in_order_and_fits_the_size_limit(
+    name: str, *, standard: bool
+) -> None:
     root = parsed(deployed(name, standard=standard))
 
     assert root.tag == "policies"
@@ -97,7 +99,7 @@ def test_a_document_has_its_sections_in_order_and_is_small(name: str, *, standar
 
 @TIERS
 @pytest.mark.parametrize("name", [name for name in files() if name not in PIECES])
-def test_a_policy_is_one_that_the_tier_has_where_it_stands(name: str, *, standard: bool) -> None:
+def test_policy_is_supported_by_its_tier_and_section(name: str, *, standard: bool) -> None:
     for section, element in placed(name, standard=standard):
         policy = known(element)
         assert section in policy.sections, element.tag
@@ -114,7 +116,7 @@ def test_only_standard_v2_limits_by_tenant() -> None:
 
 
 @pytest.mark.parametrize("name", files())
-def test_an_expression_is_whole(name: str) -> None:
+def test_expressions_are_syntactically_complete(name: str) -> None:
     for expression in expressions(name):
         opening, closing = expression[1], expression[-1]
         assert (opening, closing) in {("(", ")"), ("{", "}")}
@@ -125,14 +127,14 @@ def test_an_expression_is_whole(name: str) -> None:
         assert "//" not in plain
 
 
-def test_every_file_is_used_by_the_module_and_nothing_else() -> None:
+def test_module_uses_exactly_the_policy_files() -> None:
     used = re.findall(r"loadTextContent\('\.\./policies/([^']+)'\)", APIS)
 
     assert sorted(used) == files()
     assert set(re.findall(r"format: '(\w+)'\n", APIS)) == {"xml"}
 
 
-def test_every_named_value_backend_and_fragment_is_there_and_used() -> None:
+def test_every_named_value_backend_and_fragment_exists_and_is_used() -> None:
     documents = [deployed(name, standard=True) for name in files()]
     used = {value for each in documents for value in re.findall(r"\{\{([\w.-]+)\}\}", each)}
     made = re.findall(r"'([a-z-]+)': ", APIS)
@@ -145,7 +147,7 @@ def test_every_named_value_backend_and_fragment_is_there_and_used() -> None:
 
 
 @pytest.mark.parametrize("name", files())
-def test_no_policy_holds_a_secret_or_an_address_of_ours(name: str) -> None:
+def test_no_policy_contains_secrets_or_urls(name: str) -> None:
     document = text(name)
 
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-|[A-Za-z0-9+/_-]{32,}=", document)
@@ -155,7 +157,7 @@ def test_no_policy_holds_a_secret_or_an_address_of_ours(name: str) -> None:
     )
 
 
-def test_what_only_the_gateway_may_say_is_taken_away_before_it_says_it() -> None:
+def test_gateway_headers_are_removed_before_they_are_set() -> None:
     inbound = by_section(text("global.xml"))["inbound"]
     order = [(e.get("name"), e.get("exists-action")) for e in inbound if e.tag == "set-header"]
 
@@ -165,7 +167,7 @@ def test_what_only_the_gateway_may_say_is_taken_away_before_it_says_it() -> None
     assert "Authorization" not in {name for name, _ in order}
 
 
-def test_the_app_gets_a_token_of_an_audience_that_it_takes() -> None:
+def test_gateway_token_has_an_audience_the_app_accepts() -> None:
     (element,) = [
         e for _, e in placed("global.xml", standard=True)
         if e.tag == "authentication-managed-identity"
@@ -178,7 +180,7 @@ def test_the_app_gets_a_token_of_an_audience_that_it_takes() -> None:
     assert audiences == ["{{app-client-id}}", "api://{{app-client-id}}"]
 
 
-def test_a_token_is_asked_for_unless_the_app_asks_for_none() -> None:
+def test_gateway_requires_a_token_except_on_public_routes() -> None:
     public = {
         path
         for path, methods in document()["paths"].items()
@@ -193,7 +195,7 @@ def test_a_token_is_asked_for_unless_the_app_asks_for_none() -> None:
     assert "required-claims" not in text("api.xml")
 
 
-def test_the_gateway_takes_bodies_as_large_as_the_app() -> None:
+def test_gateway_and_app_have_the_same_body_limits() -> None:
     for name, limit in (("api.xml", validation.MAX_BODY), ("portal.xml", page_functions._MAX_FORM)):
         inbound = by_section(text(name))["inbound"]
         assert variable("bodyLimit", inbound) == f"@({limit})"
@@ -201,7 +203,7 @@ def test_the_gateway_takes_bodies_as_large_as_the_app() -> None:
         assert (first.get("name"), second.tag) == ("bodyLimit", "base")
 
 
-def test_a_problem_of_the_gateway_is_one_of_the_apps() -> None:
+def test_gateway_problems_are_problems_of_the_app() -> None:
     own = {
         (kind.status, kind.kind, kind.title)
         for kind in vars(errors).values()
@@ -218,7 +220,7 @@ def test_a_problem_of_the_gateway_is_one_of_the_apps() -> None:
         assert detail
 
 
-def test_a_problem_has_the_fields_and_headers_of_the_apps() -> None:
+def test_gateway_problems_have_the_fields_and_headers_of_the_app() -> None:
     fragment = text("problem.xml")
     fields = re.findall(r'new JProperty\("(\w+)"', fragment)
     headers = set(re.findall(r'<set-header name="([^"]+)"', fragment))

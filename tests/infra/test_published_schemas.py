@@ -17,11 +17,11 @@ def check(host: dict[str, Any]) -> None:
     jsonschema.Draft7Validator(SCHEMA).validate(host)
 
 
-def test_the_hosts_settings_are_of_the_published_form() -> None:
+def test_host_json_matches_the_published_schema() -> None:
     check(HOST)
 
 
-def test_a_setting_of_another_form_would_be_found() -> None:
+def test_invalid_host_json_is_rejected() -> None:
     queues = {**HOST["extensions"]["queues"], "batchSize": 33}
 
     with pytest.raises(jsonschema.ValidationError):

@@ -39,17 +39,17 @@ def test_a_query_compiles(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_query_asks_for_events_and_metrics_that_are_sent(name: str) -> None:
+def test_query_uses_only_declared_events_and_metrics(name: str) -> None:
     assert set(kql.queries()[name].names) <= declared().keys()
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_query_reads_attributes_that_its_events_have_as_what_they_are(name: str) -> None:
+def test_query_reads_declared_attributes_with_the_right_type(name: str) -> None:
     assert misreadings(kql.queries()[name]) == []
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_query_says_first_what_it_answers_and_from_what(name: str) -> None:
+def test_query_starts_with_a_comment_on_its_purpose_and_sources(name: str) -> None:
     head = [line for line in FILES[name].splitlines() if line.startswith("//")]
     told = set(re.findall(r"[a-z_.]+[a-z]", " ".join(head)))
 
@@ -59,14 +59,14 @@ def test_a_query_says_first_what_it_answers_and_from_what(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_is_summed_is_not_counted_twice_because_a_message_came_twice(name: str) -> None:
+def test_aggregates_count_repeated_events_once(name: str) -> None:
     repeated = {"run_closed", "mailbox_sync_finished"} & set(kql.queries()[name].names)
 
     if repeated and re.search(r"\b(sum|count|avg)\(", FILES[name]):
         assert "arg_max(TimeGenerated" in FILES[name]
 
 
-def test_what_is_wrong_in_a_query_is_found() -> None:
+def test_compile_errors_in_queries_are_found() -> None:
     wrong = {
         "no such table": "AppEvent | count",
         "no such column": "AppEvents | project Nam",
@@ -83,7 +83,7 @@ def test_what_is_wrong_in_a_query_is_found() -> None:
     } == dict.fromkeys(wrong, True)
 
 
-def test_what_is_wrong_about_events_is_found() -> None:
+def test_misuse_of_events_in_queries_is_found() -> None:
     wrong = {
         "no such attribute": CLOSED + "| project tolong(Properties.mailbox)",
         "another event's": CLOSED + "| project tostring(Properties.publisher)",
@@ -104,7 +104,7 @@ def test_what_is_wrong_about_events_is_found() -> None:
     assert misreadings(read["right"]) == []
 
 
-def test_reasons_come_with_the_remedies_that_the_portal_shows() -> None:
+def test_reasons_query_has_the_remedies_that_the_portal_shows() -> None:
     rows = dict(
         re.findall(r"^    '(\w+)', '((?:[^'\\]|\\.)*)',?$", FILES["reasons.kql"], re.MULTILINE)
     )
@@ -117,14 +117,14 @@ def test_reasons_come_with_the_remedies_that_the_portal_shows() -> None:
     }
 
 
-def test_cost_knows_how_many_mailboxes_an_instance_works_on() -> None:
+def test_cost_query_uses_the_concurrency_of_host_json() -> None:
     queues = json.loads((ROOT / "host.json").read_text("utf-8"))["extensions"]["queues"]
     together = queues["batchSize"] + queues["newBatchThreshold"]
 
     assert f"let together = {together};" in FILES["cost-per-import.kql"]
 
 
-def test_a_run_links_to_its_page() -> None:
+def test_runs_query_links_to_the_run_page() -> None:
     pages = text("shared/portal/pages/runs.py")
 
     assert "strcat('{Portal}/runs/', Run)" in FILES["runs.kql"]

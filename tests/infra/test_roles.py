@@ -28,11 +28,11 @@ GIVEN = {
 ASSIGNMENTS = [r for r in resources() if r.type == "Microsoft.Authorization/roleAssignments"]
 
 
-def test_the_ids_are_microsofts() -> None:
+def test_role_ids_are_those_of_microsofts_built_in_roles() -> None:
     assert read("modules/roles.bicep").variables["roles"]["value"] == ROLES
 
 
-def test_who_is_given_what_is_no_more_than_this() -> None:
+def test_role_assignments_are_exactly_the_expected_ones() -> None:
     found = {
         r.name: (r.config["scope"], role(r), r.config["properties"]["principalId"])
         for r in ASSIGNMENTS
@@ -43,7 +43,7 @@ def test_who_is_given_what_is_no_more_than_this() -> None:
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda resource: resource.name)
-def test_each_says_why(assignment: Any) -> None:
+def test_each_assignment_has_a_description(assignment: Any) -> None:
     properties = assignment.config["properties"]
 
     assert len(properties["description"]) > 40
@@ -51,7 +51,7 @@ def test_each_says_why(assignment: Any) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_no_role_is_named_elsewhere(name: str) -> None:
+def test_role_ids_appear_only_in_the_roles_module(name: str) -> None:
     ids = re.findall(
         r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", (INFRA / name).read_text("utf-8")
     )
@@ -60,7 +60,7 @@ def test_no_role_is_named_elsewhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("started", ["functions", "gateway"])
-def test_roles_are_given_before_anything_starts_that_needs_them(started: str) -> None:
+def test_functions_and_gateway_depend_on_the_role_assignments(started: str) -> None:
     text = (INFRA / "main.bicep").read_text("utf-8")
     block = text.split(f"\nmodule {started} ")[1].split("\n}\n")[0]
 

@@ -61,16 +61,16 @@ def local() -> dict[str, str]:
     return dict(json.loads(text)["Values"])
 
 
-def test_azure_sets_what_the_app_reads() -> None:
+def test_template_sets_exactly_the_settings_the_app_reads() -> None:
     assert set(in_azure()) - set(PLATFORM) == known() - set(SIMULATOR_ONLY)
 
 
-def test_azure_sets_for_the_platform_what_is_known_and_explained() -> None:
+def test_template_sets_the_platform_settings_and_none_that_azure_rejects() -> None:
     assert set(PLATFORM) <= set(in_azure())
     assert REFUSED & set(in_azure()) == set()
 
 
-def test_the_example_for_ones_own_machine_has_the_same_settings() -> None:
+def test_local_example_has_the_same_settings() -> None:
     platform = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsDisableHomepage"}
     wanted = known() - set(NOT_LOCAL) - set(SIMULATOR_ONLY) | {"AzureWebJobsStorage"}
 
@@ -95,7 +95,7 @@ def test_defaults_are_the_same_everywhere(parameter: str, setting: str) -> None:
     assert (default, local()[setting]) == (field.default, str(field.default))
 
 
-def test_the_host_sends_what_it_measures_by_the_same_way_as_the_app() -> None:
+def test_telemetry_is_exported_once_with_entra_authentication() -> None:
     settings = in_azure()
 
     assert settings["PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"] == "true"

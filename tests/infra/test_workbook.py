@@ -20,21 +20,21 @@ def item(book: Json, name: str) -> Json:
     return found
 
 
-def test_the_workbook_has_the_shape_that_the_portal_reads() -> None:
+def test_workbook_has_the_structure_that_azure_expects() -> None:
     shaped = workbook.shaped(workbook.load())
 
     assert len(shaped.items) > 5
 
 
-def test_every_query_is_shown_and_every_one_shown_is_there() -> None:
+def test_workbook_shows_every_query_and_only_existing_ones() -> None:
     assert workbook.query_names(workbook.load()) == set(TEXTS)
 
 
-def test_columns_and_parameters_are_those_of_the_queries() -> None:
+def test_columns_and_parameters_match_the_queries() -> None:
     assert workbook.faults(workbook.load(), TEXTS, kql.queries()) == []
 
 
-def test_every_tab_has_its_part() -> None:
+def test_every_tab_has_a_group() -> None:
     items = workbook.load()["items"]
     tabs = next(one for one in items if one["name"] == "tabs")["content"]["links"]
     parts = [one["conditionalVisibility"] for one in items if one["type"] == 12]
@@ -44,14 +44,14 @@ def test_every_tab_has_its_part() -> None:
     assert {part["comparison"] for part in parts} == {"isEqualTo"}
 
 
-def test_no_two_items_have_one_name() -> None:
+def test_item_names_are_unique() -> None:
     nodes = workbook.walk(workbook.load())
     names = [node["name"] for node in nodes if "name" in node and "content" in node]
 
     assert len(names) == len(set(names))
 
 
-def test_azure_gets_every_query_in_full_and_every_id() -> None:
+def test_deployed_workbook_contains_every_query_and_resource_id() -> None:
     book = workbook.load()
     module = workbook.MODULE.read_text("utf-8")
     made = workbook.filled(book, TEXTS)
@@ -61,7 +61,7 @@ def test_azure_gets_every_query_in_full_and_every_id() -> None:
     assert set(re.findall(r", '(<\w+>)', ", module)) == workbook.STAND_INS
 
 
-def test_the_module_loads_each_query_by_its_name() -> None:
+def test_module_loads_each_query_by_name() -> None:
     loaded = re.findall(
         r"^  '([\w.-]+)': loadTextContent\('\.\./queries/([\w.-]+)'\)$",
         workbook.MODULE.read_text("utf-8"),
@@ -71,7 +71,7 @@ def test_the_module_loads_each_query_by_its_name() -> None:
     assert [name for name, _ in loaded] == [file for _, file in loaded] == sorted(TEXTS)
 
 
-def test_bicep_may_load_the_workbook() -> None:
+def test_workbook_and_queries_fit_the_limits_of_bicep() -> None:
     assert len(workbook.WORKBOOK.read_text("utf-8")) < 1_048_576  # loadJsonContent's limit
     assert all(len(text) < 131_072 for text in TEXTS.values())  # loadTextContent's
 
@@ -113,7 +113,7 @@ def take_a_tabs_parameter_away(book: Json) -> None:
         take_a_tabs_parameter_away,
     ],
 )
-def test_what_is_wrong_in_a_workbook_is_found(harm: Callable[[Json], None]) -> None:
+def test_faults_in_the_workbook_are_found(harm: Callable[[Json], None]) -> None:
     book = copy.deepcopy(workbook.load())
     harm(book)
 
@@ -130,7 +130,7 @@ def test_what_is_wrong_in_a_workbook_is_found(harm: Callable[[Json], None]) -> N
         ("parameters", "style", "pill"),
     ],
 )
-def test_what_is_wrong_in_its_shape_is_found(name: str, key: str, value: str) -> None:
+def test_structural_errors_in_the_workbook_are_found(name: str, key: str, value: str) -> None:
     book = workbook.load()
     item(book, name)["content"][key] = value
 

@@ -41,7 +41,7 @@ async def prepare(keys: Keeper, choice: str) -> None:
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-async def test_each_choice_gets_a_token_and_tells_its_permissions(
+async def test_each_credential_gets_a_token_with_the_granted_permissions(
     keys: Keeper, choice: str
 ) -> None:
     await prepare(keys, choice)
@@ -56,7 +56,7 @@ async def test_each_choice_gets_a_token_and_tells_its_permissions(
     assert roles == frozenset({"User.Read.All", "Contacts.ReadWrite"})
 
 
-async def test_the_sdks_own_certificate_credential_is_taken_too(keys: Keeper) -> None:
+async def test_simulator_accepts_the_sdks_certificate_credential(keys: Keeper) -> None:
     """So the simulator does not only judge assertions of our own making."""
     await keys.register(certificates=[OLD.public])
     tenant, environment = await keys.consent(), keys.environment
@@ -69,7 +69,7 @@ async def test_the_sdks_own_certificate_credential_is_taken_too(keys: Keeper) ->
         assert (await credential.get_token(GRAPH_SCOPE)).token
 
 
-async def test_a_certificate_may_be_kept_as_pem_too(keys: Keeper) -> None:
+async def test_certificate_may_be_stored_as_pem(keys: Keeper) -> None:
     await keys.put(OLD.pem, contentType="application/x-pem-file", managed=True)
     await keys.register(certificates=[OLD.public])
     tenant = await keys.consent()
@@ -86,7 +86,7 @@ async def test_a_certificate_may_be_kept_as_pem_too(keys: Keeper) -> None:
     ],
     ids=["a secret", "a certificate", "a certificate for another kind"],
 )
-async def test_a_rotated_credential_is_taken_up_while_the_app_runs(
+async def test_rotated_credential_is_picked_up_without_a_restart(
     keys: Keeper, choice: str, old: str, new: str
 ) -> None:
     def registered(*names: str) -> dict[str, list[str]]:
@@ -110,7 +110,7 @@ async def test_a_rotated_credential_is_taken_up_while_the_app_runs(
         await credentials.prove(tenants[0])
 
 
-async def test_a_credential_that_stays_wrong_is_our_defect_and_the_vault_is_left_in_peace(
+async def test_wrong_credential_raises_a_defect_and_the_vault_is_rarely_asked(
     keys: Keeper,
 ) -> None:
     await keys.put("wrong-secret")
@@ -128,7 +128,7 @@ async def test_a_credential_that_stays_wrong_is_our_defect_and_the_vault_is_left
 
 
 @pytest.mark.parametrize("kept", ["nothing-of-use", "bm8gY2VydGlmaWNhdGU=", "-----BEGIN NOTHING"])
-async def test_what_is_no_certificate_is_named_without_being_shown(
+async def test_invalid_certificate_raises_a_defect_without_its_content(
     keys: Keeper, kept: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -152,7 +152,7 @@ async def test_a_certificate_needs_an_rsa_key_without_a_password(keys: Keeper, k
                 await credentials.prove(tenant)
 
 
-async def test_a_vault_that_is_down_at_first_use_passes_and_one_that_refuses_is_a_defect(
+async def test_vault_outage_is_transient_and_denied_access_is_a_defect(
     keys: Keeper,
 ) -> None:
     await prepare(keys, "key-vault-secret")
@@ -208,7 +208,7 @@ async def test_a_tenants_token_is_cached_until_it_is_forgotten(keys: Keeper) -> 
     assert set(claims["roles"]) == anew
 
 
-async def test_tenants_that_are_dropped_for_others_go_on_and_leave_nothing_open(
+async def test_evicted_tenants_keep_working_and_leave_no_connection_open(
     keys: Keeper, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     monkeypatch.setattr(module, "_TENANTS_KEPT", 3)
@@ -298,7 +298,7 @@ SPOILT: dict[str, tuple[Certificate, dict[str, Any], int]] = {
 
 
 @pytest.mark.parametrize(("made", "more", "code"), SPOILT.values(), ids=SPOILT.keys())
-async def test_the_simulator_refuses_an_assertion_that_is_not_as_documented(
+async def test_simulator_rejects_invalid_client_assertions(
     keys: Keeper, made: Certificate, more: dict[str, Any], code: int
 ) -> None:
     await keys.register(certificates=[OLD.public, PAST.public])
@@ -314,9 +314,7 @@ async def test_the_simulator_refuses_an_assertion_that_is_not_as_documented(
 
 
 @pytest.mark.parametrize("choice", CHOICES[:3])
-async def test_a_company_is_synced_with_each_credential_of_production(
-    tmp_path: Path, choice: str
-) -> None:
+async def test_sync_works_with_each_production_credential(tmp_path: Path, choice: str) -> None:
     settings = {"APP_CREDENTIAL": choice, "APP_CLIENT_SECRET": ""}
     async with LocalCloud(build=tmp_path, settings=settings) as cloud, keeper(cloud) as keys:
         keys.name = "contact-sync-app"

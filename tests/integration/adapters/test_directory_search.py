@@ -34,7 +34,7 @@ async def names(app: App, caller: Caller, text: str, *kinds: Kind) -> list[str]:
     return [f.name for f in await app.sharing.directory.find(caller, text, kinds or tuple(Kind))]
 
 
-async def test_people_groups_and_contacts_are_found_by_the_beginning_of_a_name_or_an_address(
+async def test_users_groups_and_org_contacts_are_found_by_start_of_name_or_address(
     app: App, world: World, caller: Caller
 ) -> None:
     ann = person(70, displayName="Ann O'Brien-McDonald", surname="McDonald", mail="hit@x.example")
@@ -58,7 +58,7 @@ async def test_people_groups_and_contacts_are_found_by_the_beginning_of_a_name_o
     assert await names(app, caller, "ann", Kind.GROUP) == ["Anniversary"]
 
 
-async def test_so_many_are_found_and_no_more_by_one_request(
+async def test_search_returns_a_limited_number_of_results_with_one_request(
     app: App, world: World, caller: Caller
 ) -> None:
     await world.client.change_tenant(world.tenant, users=[person(n) for n in range(20, 40)])
@@ -68,12 +68,12 @@ async def test_so_many_are_found_and_no_more_by_one_request(
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-async def test_any_text_may_be_typed(app: App, caller: Caller, text: str) -> None:
+async def test_search_accepts_any_text(app: App, caller: Caller, text: str) -> None:
     assert await names(app, caller, text) == []
 
 
 @given(st.text(max_size=200))
-def test_whatever_is_typed_is_a_well_formed_search_that_finds_what_has_this_name(text: str) -> None:
+def test_any_text_becomes_a_well_formed_search_that_finds_its_name(text: str) -> None:
     wanted = search_of(text, ("displayName", "surname"), ("mail",))
     if wanted is not None:
         matches = searched(wanted)
@@ -90,7 +90,7 @@ async def test_another_tenants_people_are_not_found(
     assert await app.sharing.directory.name(caller, [stranger["id"]]) == {}
 
 
-async def test_ids_have_their_names_told_whatever_kind_they_are_and_however_written(
+async def test_names_are_found_for_ids_of_any_kind_in_any_case(
     app: App, world: World, caller: Caller
 ) -> None:
     firm = {"id": str(uuid4()), "displayName": "Supplier"}
@@ -106,7 +106,9 @@ async def test_ids_have_their_names_told_whatever_kind_they_are_and_however_writ
     assert await app.sharing.directory.name(caller, []) == {}
 
 
-async def test_what_the_directory_refuses_is_said(app: App, world: World, caller: Caller) -> None:
+async def test_directory_errors_raise_needs_admin_or_transient_error(
+    app: App, world: World, caller: Caller
+) -> None:
     await world.client.fault(r"^/groups\?", {"status": 403}, tenant=world.tenant)
     with pytest.raises(NeedsAdmin):
         await app.sharing.directory.find(caller, "x")

@@ -110,20 +110,20 @@ def tokens(entra: Entra, clock: Time) -> AccessTokens:
     return AccessTokens(http, f"{AUTHORITY}/", CLIENT)
 
 
-async def test_a_caller_is_who_the_token_says(entra: Entra, tokens: AccessTokens) -> None:
+async def test_caller_is_read_from_the_token(entra: Entra, tokens: AccessTokens) -> None:
     caller = await tokens.caller(entra.token(roles=["Admin", "Other"]))
 
     assert caller == Caller(TENANT, "ada", "Ada", frozenset({"Admin", "Other"}))
 
 
 @pytest.mark.parametrize("roles", [None, "Admin", {"Admin": True}, []])
-async def test_only_a_list_of_roles_gives_roles(
+async def test_roles_claim_counts_only_as_a_list(
     entra: Entra, tokens: AccessTokens, roles: object
 ) -> None:
     assert (await tokens.caller(entra.token(roles=roles))).roles == frozenset()
 
 
-async def test_a_minute_of_wrong_clocks_is_forgiven(entra: Entra, tokens: AccessTokens) -> None:
+async def test_clock_skew_of_a_minute_is_tolerated(entra: Entra, tokens: AccessTokens) -> None:
     now = int(time.time())
 
     await tokens.caller(entra.token(nbf=now + 50, iat=now + 50))
@@ -133,7 +133,7 @@ async def test_a_minute_of_wrong_clocks_is_forgiven(entra: Entra, tokens: Access
         await tokens.caller(entra.token(exp=now - 70))
 
 
-async def test_a_token_is_never_repeated_in_an_error(entra: Entra, tokens: AccessTokens) -> None:
+async def test_errors_never_contain_the_token(entra: Entra, tokens: AccessTokens) -> None:
     token = entra.token(aud="another")
 
     with pytest.raises(Unauthenticated) as caught:
@@ -142,9 +142,7 @@ async def test_a_token_is_never_repeated_in_an_error(entra: Entra, tokens: Acces
     assert not any(part in str(caught.value) for part in token.split(" ")[1].split("."))
 
 
-async def test_a_public_key_is_not_taken_for_a_shared_secret(
-    entra: Entra, tokens: AccessTokens
-) -> None:
+async def test_token_signed_with_hs256_is_rejected(entra: Entra, tokens: AccessTokens) -> None:
     claims = jwt.decode(entra.token().split(" ")[1], options={"verify_signature": False})
     forged = jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": "one"})
 
@@ -152,7 +150,7 @@ async def test_a_public_key_is_not_taken_for_a_shared_secret(
         await tokens.caller(f"Bearer {forged}")
 
 
-async def test_a_key_signs_only_for_its_issuer(entra: Entra, tokens: AccessTokens) -> None:
+async def test_key_is_valid_only_for_its_issuer(entra: Entra, tokens: AccessTokens) -> None:
     entra.add("personal", f"{AUTHORITY}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0")
     entra.add("own", f"{AUTHORITY}/{TENANT}/v2.0")
     entra.add("unsaid", None)
@@ -182,7 +180,7 @@ async def test_keys_are_read_again_after_a_day(
     assert len(entra.asked) == 4
 
 
-async def test_a_new_key_is_found_and_unknown_keys_cannot_make_us_ask_for_ever(
+async def test_new_key_is_found_and_unknown_keys_do_not_cause_repeated_reads(
     entra: Entra, tokens: AccessTokens, clock: Time
 ) -> None:
     await tokens.caller(entra.token())
@@ -211,7 +209,7 @@ BROKEN: Mapping[str, Any] = {
 
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
-async def test_without_keys_nobody_is_let_in_and_nobody_is_blamed(
+async def test_validation_is_unavailable_without_keys_and_recovers(
     entra: Entra, tokens: AccessTokens, clock: Time, answer: Any
 ) -> None:
     entra.answer = answer
@@ -225,7 +223,7 @@ async def test_without_keys_nobody_is_let_in_and_nobody_is_blamed(
     await tokens.caller(entra.token())
 
 
-async def test_known_keys_outlive_an_outage_for_a_day(
+async def test_known_keys_are_used_for_a_day_during_an_outage(
     entra: Entra, tokens: AccessTokens, clock: Time
 ) -> None:
     await tokens.caller(entra.token())
@@ -239,7 +237,7 @@ async def test_known_keys_outlive_an_outage_for_a_day(
         await tokens.caller(entra.token())
 
 
-async def test_an_id_token_signs_in_and_is_no_access_token(
+async def test_id_token_signs_in_but_is_rejected_as_access_token(
     entra: Entra, tokens: AccessTokens
 ) -> None:
     bearer = entra.token(scp=None, azp=None, nonce="n")
@@ -251,7 +249,7 @@ async def test_an_id_token_signs_in_and_is_no_access_token(
 
 
 @pytest.mark.parametrize("spoilt", [{"nonce": "m"}, {"nonce": None}, {"aud": f"api://{CLIENT}"}])
-async def test_an_id_token_of_another_sign_in_or_audience_is_refused(
+async def test_id_token_with_wrong_nonce_or_audience_is_rejected(
     entra: Entra, tokens: AccessTokens, spoilt: dict[str, Any]
 ) -> None:
     token = entra.token(**{"scp": None, "azp": None, "nonce": "n", **spoilt})
@@ -277,7 +275,7 @@ async def test_a_personal_account_cannot_sign_in(entra: Entra, tokens: AccessTok
         ({"wids": []}, set()),
     ],
 )
-async def test_who_may_assign_the_role_admin_counts_as_one(
+async def test_global_administrator_gets_the_admin_role(
     entra: Entra, tokens: AccessTokens, claims: dict[str, Any], roles: set[str]
 ) -> None:
     caller = await tokens.caller(entra.token(roles=None, **claims))

@@ -39,7 +39,7 @@ def partition() -> str:
     return uuid4().hex
 
 
-async def test_a_row_is_read_as_it_was_written(tables: Tables, partition: str) -> None:
+async def test_row_is_read_as_it_was_written(tables: Tables, partition: str) -> None:
     columns = {"text": "Ä😀\n'", "number": 7, "flag": True, "when": WHEN, "data": b"\x00\xff"}
 
     etag = await tables.insert(TABLE, partition, "row", columns)
@@ -51,7 +51,7 @@ async def test_a_row_is_read_as_it_was_written(tables: Tables, partition: str) -
     assert await tables.get(f"T{partition}", partition, "row") is None
 
 
-async def test_only_the_first_insert_wins(tables: Tables, partition: str) -> None:
+async def test_second_insert_of_a_row_raises_conflict(tables: Tables, partition: str) -> None:
     await tables.insert(TABLE, partition, "row", {"n": 1})
 
     with pytest.raises(Conflict):
@@ -62,7 +62,7 @@ async def test_only_the_first_insert_wins(tables: Tables, partition: str) -> Non
     assert found.columns["n"] == 1
 
 
-async def test_only_the_version_that_was_read_is_replaced(tables: Tables, partition: str) -> None:
+async def test_replace_and_delete_require_a_matching_etag(tables: Tables, partition: str) -> None:
     old = await tables.insert(TABLE, partition, "row", {"a": 1, "b": 1})
     new = await tables.replace(TABLE, partition, "row", {"a": 2}, old)
 
@@ -81,7 +81,7 @@ async def test_only_the_version_that_was_read_is_replaced(tables: Tables, partit
     assert await tables.get(TABLE, partition, "row") is None
 
 
-async def test_many_rows_are_written_and_deleted_by_hundreds(
+async def test_more_rows_than_one_transaction_holds_are_written_and_deleted(
     tables: Tables, partition: str
 ) -> None:
     await tables.write_many(TABLE, partition, {f"{n:04d}": {"n": n} for n in range(250)})
@@ -95,7 +95,7 @@ async def test_many_rows_are_written_and_deleted_by_hundreds(
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-async def test_pages_of_a_filtered_list_hold_each_row_once(
+async def test_pages_of_a_filtered_list_contain_each_row_once(
     tables: Tables, partition: str, size: int
 ) -> None:
     seats = Records(tables, "SeatsTest", Seat, lambda s: {"odd": int(s.mailbox) % 2 == 1})
@@ -114,7 +114,7 @@ async def test_pages_of_a_filtered_list_hold_each_row_once(
     assert found == [f"{n:03d}" for n in range(1, 21, 2)]
 
 
-async def test_a_token_serves_only_the_list_it_came_from(tables: Tables, partition: str) -> None:
+async def test_page_token_is_valid_only_for_its_list(tables: Tables, partition: str) -> None:
     query = "PartitionKey eq @p"
     await tables.write_many(TABLE, partition, {"a": {}, "b": {}})
     page = await tables.page(TABLE, query, {"p": partition}, size=1)
@@ -129,7 +129,7 @@ async def test_a_token_serves_only_the_list_it_came_from(tables: Tables, partiti
 
 
 @pytest.mark.parametrize("key", ["", "a/b", "a\\b", "a#b", "a?b", "a\nb", "x" * 513])
-async def test_a_key_that_storage_cannot_hold_is_our_defect(tables: Tables, key: str) -> None:
+async def test_invalid_table_key_raises_a_defect(tables: Tables, key: str) -> None:
     with pytest.raises(Defect):
         await tables.insert(TABLE, key, "row", {})
     with pytest.raises(Defect):
@@ -147,7 +147,7 @@ async def test_a_key_that_storage_cannot_hold_is_our_defect(tables: Tables, key:
     ],
     ids=["columns", "text", "wide text", "bytes", "whole"],
 )
-async def test_what_azure_would_refuse_for_its_size_is_refused_here_too(
+async def test_row_too_large_for_azure_raises_a_defect(
     tables: Tables, partition: str, columns: dict[str, object]
 ) -> None:
     with pytest.raises(Defect):
@@ -155,17 +155,17 @@ async def test_what_azure_would_refuse_for_its_size_is_refused_here_too(
 
 
 @given(st.binary(max_size=200_000))
-def test_packed_bytes_come_back(data: bytes) -> None:
+def test_packed_bytes_are_unpacked_unchanged(data: bytes) -> None:
     assert unpack_bytes(Row("p", "r", "", pack_bytes(data))) == data
 
 
-def test_more_bytes_than_a_row_holds_are_refused() -> None:
+def test_packing_more_bytes_than_a_row_holds_raises_a_defect() -> None:
     with pytest.raises(Defect):
         pack_bytes(b"x" * (BYTES_PER_ROW + 1))
 
 
 @pytest.mark.parametrize("letter", ["x", "Ä", "😀", '"'])
-async def test_a_long_model_comes_back_from_as_many_columns_as_it_takes(
+async def test_long_model_is_stored_in_several_columns_and_read_unchanged(
     tables: Tables, partition: str, letter: str
 ) -> None:
     notes = Records(tables, "Notes", Note)
@@ -175,7 +175,7 @@ async def test_a_long_model_comes_back_from_as_many_columns_as_it_takes(
     assert await notes.get(partition, "row") == stored
 
 
-async def test_a_shorter_version_leaves_nothing_of_the_longer_one(
+async def test_shorter_version_replaces_a_longer_one_completely(
     tables: Tables, partition: str
 ) -> None:
     notes = Records(tables, "Notes", Note)
@@ -188,7 +188,7 @@ async def test_a_shorter_version_leaves_nothing_of_the_longer_one(
     assert found.value.text == "short"
 
 
-async def test_a_row_of_a_newer_version_of_the_app_can_still_be_read(
+async def test_row_with_unknown_fields_of_a_newer_version_can_be_read(
     tables: Tables, partition: str
 ) -> None:
     body = '{"publisher": "p", "withdrawn": null, "added later": 1}'
@@ -200,7 +200,7 @@ async def test_a_row_of_a_newer_version_of_the_app_can_still_be_read(
     assert found.value == ShareLocation(publisher="p")
 
 
-async def test_storage_that_does_not_answer_is_unavailable() -> None:
+async def test_unreachable_storage_raises_unavailable() -> None:
     address = f"http://127.0.0.1:{free_port()}/devstoreaccount1"
     text = f"AccountName=devstoreaccount1;AccountKey=eA==;TableEndpoint={address};"
     unreachable = Tables(TableServiceClient.from_connection_string(text, retry_total=0))

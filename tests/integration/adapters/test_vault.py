@@ -24,7 +24,7 @@ async def vault(keys: Keeper) -> AsyncIterator[Vault]:
         yield made
 
 
-async def test_the_current_version_is_read_and_kept_for_an_hour(keys: Keeper, vault: Vault) -> None:
+async def test_current_version_is_read_and_cached_for_an_hour(keys: Keeper, vault: Vault) -> None:
     first = await keys.put("one")
     read = await vault.current(keys.name)
     await keys.put("two")
@@ -40,7 +40,7 @@ async def test_the_current_version_is_read_and_kept_for_an_hour(keys: Keeper, va
     assert (await vault.current(keys.name)).value == "two"
 
 
-async def test_many_who_need_it_at_once_ask_once(keys: Keeper, vault: Vault) -> None:
+async def test_concurrent_reads_send_one_request(keys: Keeper, vault: Vault) -> None:
     await keys.put("one")
     await vault.current(keys.name)
     await keys.put("two")
@@ -51,7 +51,7 @@ async def test_many_who_need_it_at_once_ask_once(keys: Keeper, vault: Vault) -> 
     assert len(await keys.asked()) == 1
 
 
-async def test_reading_anew_asks_at_once_but_not_again_and_again(
+async def test_forced_read_asks_the_vault_at_most_once_per_interval(
     keys: Keeper, vault: Vault
 ) -> None:
     await keys.put("one")
@@ -64,9 +64,7 @@ async def test_reading_anew_asks_at_once_but_not_again_and_again(
     assert (await vault.current(keys.name, anew=True)).value == "three"
 
 
-async def test_versions_come_newest_first_without_those_that_may_not_be_used(
-    keys: Keeper, vault: Vault
-) -> None:
+async def test_usable_versions_are_listed_newest_first(keys: Keeper, vault: Vault) -> None:
     now = int(keys.now().timestamp())
     for age in range(30):
         await keys.put(f"{age} old", created=now - 10_000 - age)
@@ -83,9 +81,7 @@ async def test_versions_come_newest_first_without_those_that_may_not_be_used(
     assert len(listed) >= 2  # pages of 25
 
 
-async def test_without_a_version_that_may_be_used_it_is_a_defect(
-    keys: Keeper, vault: Vault
-) -> None:
+async def test_secret_without_a_usable_version_raises_a_defect(keys: Keeper, vault: Vault) -> None:
     await keys.put(HUSH, enabled=False)
     with pytest.raises(Defect, match="no version"):
         await vault.versions(keys.name)
@@ -93,7 +89,7 @@ async def test_without_a_version_that_may_be_used_it_is_a_defect(
         await vault.current(keys.name)
 
 
-async def test_a_missing_secret_and_a_missing_role_are_defects_that_say_what_to_do(
+async def test_missing_secret_and_missing_role_raise_defects_with_a_remedy(
     keys: Keeper, vault: Vault
 ) -> None:
     with pytest.raises(Defect, match="404 SecretNotFound") as missing:
@@ -110,7 +106,7 @@ async def test_a_missing_secret_and_a_missing_role_are_defects_that_say_what_to_
 
 
 @pytest.mark.parametrize("status", [None, 429, 500, 503])
-async def test_a_vault_that_is_down_or_busy_passes(
+async def test_vault_outage_or_throttling_raises_unavailable_with_retry_after(
     keys: Keeper, vault: Vault, status: int | None
 ) -> None:
     await keys.put(HUSH)
@@ -122,7 +118,7 @@ async def test_a_vault_that_is_down_or_busy_passes(
     assert keys.name in str(caught.value)
 
 
-async def test_what_was_read_outlives_an_outage_for_a_day(keys: Keeper, vault: Vault) -> None:
+async def test_cached_secret_is_used_for_a_day_during_an_outage(keys: Keeper, vault: Vault) -> None:
     await keys.put("one")
     await vault.current(keys.name)
     await keys.fail(503)
@@ -138,7 +134,7 @@ async def test_what_was_read_outlives_an_outage_for_a_day(keys: Keeper, vault: V
         await vault.current(keys.name)
 
 
-async def test_a_role_that_is_taken_away_is_not_outlived(keys: Keeper, vault: Vault) -> None:
+async def test_cached_secret_is_not_used_after_access_is_denied(keys: Keeper, vault: Vault) -> None:
     await keys.put(HUSH)
     await vault.current(keys.name)
     await keys.allow(granted=False)
@@ -147,7 +143,7 @@ async def test_a_role_that_is_taken_away_is_not_outlived(keys: Keeper, vault: Va
         await vault.current(keys.name)
 
 
-async def test_an_identity_that_gives_no_token_is_named_as_the_fault(
+async def test_failing_managed_identity_is_named_in_the_error(
     keys: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IDENTITY_HEADER", "wrong")
@@ -157,7 +153,7 @@ async def test_an_identity_that_gives_no_token_is_named_as_the_fault(
             await vault.current(keys.name)
 
 
-async def test_no_value_is_ever_logged(
+async def test_secret_values_are_never_logged(
     keys: Keeper, vault: Vault, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -173,7 +169,7 @@ async def test_no_value_is_ever_logged(
     assert caplog.records
 
 
-async def test_the_sdk_takes_no_challenge_for_another_host_than_the_vaults(keys: Keeper) -> None:
+async def test_sdk_rejects_a_challenge_for_another_domain(keys: Keeper) -> None:
     """Only on this machine is the check off; the simulator's challenge is as Azure's."""
     await keys.put(HUSH)
     async with ManagedIdentityCredential() as identity, SecretClient(keys.uri, identity) as strict:
@@ -191,7 +187,7 @@ async def test_the_sdk_takes_no_challenge_for_another_host_than_the_vaults(keys:
         ("?api-version=7.4", "Bearer x.y.z", 401, "Unauthorized"),
     ],
 )
-async def test_the_simulator_refuses_as_the_vault_does(
+async def test_simulator_rejects_requests_as_key_vault_does(
     keys: Keeper, query: str, authorization: str | None, status: int, code: str
 ) -> None:
     await keys.put(HUSH)
@@ -203,9 +199,7 @@ async def test_the_simulator_refuses_as_the_vault_does(
     assert (status != 401) or ('resource="https://vault.azure.net"' in challenge)
 
 
-async def test_the_simulator_takes_only_tokens_that_are_meant_for_it(
-    keys: Keeper, cloud: LocalCloud
-) -> None:
+async def test_simulator_accepts_only_tokens_for_key_vault(keys: Keeper, cloud: LocalCloud) -> None:
     await keys.put(HUSH)
     answers = []
     for resource in ("https://vault.azure.net", "https://vault.azure.net/", "https://x.example"):

@@ -93,7 +93,7 @@ async def one_target(world: World) -> World:
     return other
 
 
-async def test_a_first_fill_survives_death_after_every_request(
+async def test_first_fill_completes_after_a_crash_at_any_request(
     engine: Engine, world: World
 ) -> None:
     whole = 0
@@ -110,7 +110,7 @@ async def test_a_first_fill_survives_death_after_every_request(
         await holds_exactly(other, FIRST)
 
 
-async def test_a_mixed_change_survives_death_after_every_request(
+async def test_mixed_changes_complete_after_a_crash_at_any_request(
     engine: Engine, world: World
 ) -> None:
     async def filled() -> tuple[World, Workers, SyncMailbox]:
@@ -132,9 +132,7 @@ async def test_a_mixed_change_survives_death_after_every_request(
         await holds_exactly(other, CHANGED)
 
 
-async def test_workers_that_die_one_after_the_other_still_get_there(
-    engine: Engine, world: World
-) -> None:
+async def test_first_fill_completes_after_repeated_crashes(engine: Engine, world: World) -> None:
     await world.client.add_contact(world.tenant, world.targets[0], displayName="Oma")
     workers = await make_import(engine, world)
     message = await workers.publish(FIRST)
@@ -145,7 +143,7 @@ async def test_workers_that_die_one_after_the_other_still_get_there(
 
 
 @pytest.mark.parametrize("times", [2, 3])
-async def test_a_message_that_is_delivered_again_changes_nothing(
+async def test_redelivered_message_changes_nothing(
     engine: Engine, world: World, times: int
 ) -> None:
     await world.client.add_contact(world.tenant, world.targets[0], displayName="Oma")

@@ -299,7 +299,7 @@ class MailboxMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(300 + EXAMPLES * _SECONDS_PER_EXAMPLE)
-def test_two_imports_leave_their_mailbox_right_whatever_happens(cloud: LocalCloud) -> None:
+def test_two_imports_keep_their_mailbox_correct_under_any_events(cloud: LocalCloud) -> None:
     with asyncio.Runner(loop_factory=QuickLoop) as runner:
         lab = runner.run(open_lab(runner, cloud))
         MailboxMachine.lab = lab

@@ -30,7 +30,7 @@ async def company(world: World, size: int) -> Mapping[str, str]:
         (1_000, 9_500, 5),  # how many there are: too many others, so by id
     ],
 )
-async def test_managers_are_those_of_the_people_asked_for_whichever_way_takes_less(
+async def test_managers_are_read_with_as_few_requests_as_possible(
     app: App, world: World, asked: int, others: int, requests: int
 ) -> None:
     managers = await company(world, asked)

@@ -56,7 +56,7 @@ async def strike(world: World, path: str, effect: Json) -> None:
 
 
 @pytest.mark.parametrize("call", list(CALLS))
-async def test_whatever_is_asked_of_a_closed_mailbox_is_denied_in_this_mailbox(
+async def test_every_call_to_a_denied_mailbox_raises_access_denied(
     call: str, mailbox: Mailbox, world: World
 ) -> None:
     await world.client.consent(world.tenant, roles=DIRECTORY_ONLY)
@@ -67,7 +67,7 @@ async def test_whatever_is_asked_of_a_closed_mailbox_is_denied_in_this_mailbox(
     assert refused.value.reason is Reason.ACCESS_DENIED
 
 
-async def test_a_write_to_a_closed_mailbox_is_denied_in_this_mailbox(
+async def test_write_to_a_denied_mailbox_returns_access_denied(
     mailbox: Mailbox, world: World
 ) -> None:
     await world.client.consent(world.tenant, roles=DIRECTORY_ONLY)
@@ -80,7 +80,7 @@ async def test_a_write_to_a_closed_mailbox_is_denied_in_this_mailbox(
 
 
 @pytest.mark.parametrize("code", ["ErrorAccessDenied", "ExtensionError"])
-async def test_a_batch_refused_as_a_whole_closes_the_mailbox_it_was_for(
+async def test_batch_rejected_as_a_whole_raises_access_denied(
     code: str, mailbox: Mailbox, world: World
 ) -> None:
     await strike(world, r"^/\$batch", {"status": 403, "body": {"error": {"code": code}}})
@@ -91,7 +91,7 @@ async def test_a_batch_refused_as_a_whole_closes_the_mailbox_it_was_for(
     assert refused.value.reason is Reason.ACCESS_DENIED
 
 
-async def test_a_folder_looked_for_where_there_is_no_mailbox_says_so(
+async def test_finding_a_folder_without_a_mailbox_raises_no_mailbox(
     session: GraphSession, world: World
 ) -> None:
     user = {"id": "nobody-1", "displayName": "N", "mail": "n@x.example", "mailbox": False}
@@ -103,7 +103,7 @@ async def test_a_folder_looked_for_where_there_is_no_mailbox_says_so(
     assert refused.value.reason is Reason.NO_MAILBOX
 
 
-async def test_a_closed_directory_is_a_lost_consent(session: GraphSession, world: World) -> None:
+async def test_denied_directory_raises_consent_missing(session: GraphSession, world: World) -> None:
     await world.client.consent(world.tenant, roles=["Contacts.ReadWrite"])
 
     for call in (
@@ -119,23 +119,21 @@ async def test_a_closed_directory_is_a_lost_consent(session: GraphSession, world
     await world.client.consent(world.tenant)
 
 
-async def test_a_token_refused_within_a_batch_passes(mailbox: Mailbox, world: World) -> None:
+async def test_token_rejected_within_a_batch_is_transient(mailbox: Mailbox, world: World) -> None:
     await strike(world, r"/contacts\?", {"status": 401})
 
     with pytest.raises(Unavailable):
         await mailbox.find(["u-1"])
 
 
-async def test_a_batched_read_that_graph_does_not_understand_is_our_fault(
-    mailbox: Mailbox, world: World
-) -> None:
+async def test_bad_request_within_a_batch_raises_a_defect(mailbox: Mailbox, world: World) -> None:
     await strike(world, r"/contacts\?", {"status": 400})
 
     with pytest.raises(Defect, match="400"):
         await mailbox.find(["u-1"])
 
 
-async def test_another_refusal_for_good_keeps_its_status(mailbox: Mailbox, world: World) -> None:
+async def test_other_permanent_errors_keep_their_status(mailbox: Mailbox, world: World) -> None:
     await strike(world, r"/contacts\?", {"status": 412})
 
     with pytest.raises(Refused, match="412"):
@@ -146,7 +144,7 @@ async def test_another_refusal_for_good_keeps_its_status(mailbox: Mailbox, world
     ("given", "seconds"), [("0", 0.0), ("0.5", 0.5), ("7", 7.0), (None, 1.0), ("soon", 1.0)]
 )
 @pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (503, Unavailable)])
-async def test_graph_is_taken_at_its_word_how_long_to_wait(
+async def test_retry_after_of_graph_is_used(
     session: GraphSession,
     world: World,
     given: str | None,

@@ -102,7 +102,7 @@ def creates(use: Json) -> int:
 
 
 @pytest.mark.parametrize("workers", [2, 5])
-async def test_workers_with_the_same_message_at_once_do_its_work_once(
+async def test_concurrent_workers_with_the_same_message_create_each_contact_once(
     engine: Engine, slow: World, workers: int
 ) -> None:
     one, share = await place(engine, slow), share_of(45)
@@ -115,7 +115,7 @@ async def test_workers_with_the_same_message_at_once_do_its_work_once(
 
 
 @pytest.mark.parametrize("folders", [("Ours", "Theirs"), ("Same", "Same"), (None, None)])
-async def test_two_imports_at_once_in_a_mailbox_take_turns(
+async def test_two_concurrent_imports_in_a_mailbox_complete_without_throttling(
     engine: Engine, slow: World, folders: tuple[str | None, str | None]
 ) -> None:
     places = [await place(engine, slow, folder) for folder in folders]
@@ -132,7 +132,7 @@ async def test_two_imports_at_once_in_a_mailbox_take_turns(
 
 @pytest.mark.parametrize("folder", ["Contact Sync", None])
 @pytest.mark.parametrize("rows", ["", "h"])
-async def test_an_import_whose_state_is_lost_knows_its_contacts_by_their_marks(
+async def test_import_with_lost_state_finds_its_contacts_by_their_marks(
     engine: Engine, world: World, folder: str | None, rows: str
 ) -> None:
     one, share = await place(engine, world, folder), share_of(25)
@@ -145,7 +145,7 @@ async def test_an_import_whose_state_is_lost_knows_its_contacts_by_their_marks(
     assert await one.look() == before
 
 
-async def test_a_list_of_contacts_that_is_lost_is_read_from_the_mailbox_again(
+async def test_lost_list_of_contacts_is_rebuilt_from_the_mailbox(
     engine: Engine, world: World
 ) -> None:
     one, share = await place(engine, world), share_of(25)
@@ -158,9 +158,7 @@ async def test_a_list_of_contacts_that_is_lost_is_read_from_the_mailbox_again(
     nothing_was_spoilt(before, await one.look(), one.id, changed)
 
 
-async def test_a_field_is_cleared_though_the_worker_that_wrote_it_died(
-    engine: Engine, world: World
-) -> None:
+async def test_field_written_by_a_crashed_worker_is_cleared(engine: Engine, world: World) -> None:
     one = await place(engine, world)
     await one.sync(share_of(1))
     message = await one.publish(share_of(2, companyName="Sold"))
@@ -172,9 +170,7 @@ async def test_a_field_is_cleared_though_the_worker_that_wrote_it_died(
     await one.sync(share_of(2))
 
 
-async def test_a_field_that_left_the_source_is_cleared_though_the_state_was_lost(
-    engine: Engine, world: World
-) -> None:
+async def test_removed_field_is_cleared_after_state_loss(engine: Engine, world: World) -> None:
     one = await place(engine, world)
     await one.sync(share_of(2, companyName="Sold"))
     await engine.lose_state(world.tenant, one.id)
@@ -182,7 +178,7 @@ async def test_a_field_that_left_the_source_is_cleared_though_the_state_was_lost
 
 
 @pytest.mark.parametrize("days", [3, -3])
-async def test_a_clock_that_jumps_between_two_runs_changes_nothing(
+async def test_clock_jump_between_two_runs_changes_nothing(
     engine: Engine, world: World, days: int
 ) -> None:
     one, share = await place(engine, world), share_of(25)
@@ -194,7 +190,7 @@ async def test_a_clock_that_jumps_between_two_runs_changes_nothing(
     await one.sync({**share, "u-99": contact("u-99", {"displayName": "Joined"})})
 
 
-async def test_a_worker_that_died_while_the_clock_was_ahead_does_not_close_the_mailbox(
+async def test_crash_while_the_clock_is_ahead_does_not_lock_the_mailbox(
     engine: Engine, world: World
 ) -> None:
     one, share = await place(engine, world), share_of(25)

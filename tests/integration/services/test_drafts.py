@@ -24,7 +24,7 @@ def import_of(world: World, share: str, folder: str | None = "Contact Sync") -> 
     )
 
 
-async def test_a_share_is_seen_before_it_is_saved_as_it_will_be_afterwards(
+async def test_preview_of_a_draft_share_equals_its_preview_after_saving(
     app: App, world: World, caller: Caller
 ) -> None:
     gone = person(70, accountEnabled=False)
@@ -43,7 +43,7 @@ async def test_a_share_is_seen_before_it_is_saved_as_it_will_be_afterwards(
 
 
 @pytest.mark.parametrize("folder", ["Contact Sync", None])
-async def test_an_import_is_planned_before_it_is_created_and_nothing_is_done(
+async def test_preview_of_a_draft_import_plans_changes_without_writing(
     app: App, world: World, caller: Caller, folder: str | None
 ) -> None:
     share = (await app.sharing.shares.create(caller, wanted(world))).value
@@ -64,7 +64,7 @@ async def test_an_import_is_planned_before_it_is_created_and_nothing_is_done(
     assert (await plan()).planned.created == 5
 
 
-async def test_a_draft_needs_an_open_share_and_a_mailbox_it_aims_at(
+async def test_preview_of_a_draft_import_requires_an_open_share_and_a_target_mailbox(
     app: App, world: World, partner: World, caller: Caller
 ) -> None:
     theirs = await partner.share(access={"rule": "tenant"})

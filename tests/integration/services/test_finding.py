@@ -15,7 +15,7 @@ from shared.wiring.app import App, utc_now
 from tests.world import World, person
 
 
-async def test_a_mailbox_shows_what_fills_it_with_the_last_result_and_its_seat(
+async def test_mailbox_shows_its_imports_with_last_results_and_its_seat(
     app: App, world: World, caller: Caller
 ) -> None:
     share = (await world.share())["id"]
@@ -35,7 +35,7 @@ async def test_a_mailbox_shows_what_fills_it_with_the_last_result_and_its_seat(
     assert (other.seat, other.imports) == (None, ())
 
 
-async def test_a_person_is_explained_in_one_mailbox_or_found_everywhere(
+async def test_person_is_explained_in_one_mailbox_or_located_in_all(
     app: App, world: World, caller: Caller
 ) -> None:
     gone = person(70, accountEnabled=False)
@@ -61,7 +61,7 @@ async def test_a_person_is_explained_in_one_mailbox_or_found_everywhere(
     assert seen.found == there.found
 
 
-async def test_what_cannot_be_explained_now_says_why(
+async def test_failed_explanation_includes_its_error(
     app: App, world: World, caller: Caller
 ) -> None:
     await world.import_((await world.share())["id"])
@@ -72,7 +72,7 @@ async def test_what_cannot_be_explained_now_says_why(
     ]
 
 
-async def test_results_and_seats_are_found_by_a_name_or_an_id(
+async def test_results_and_seats_are_found_by_name_address_or_id(
     app: App, world: World, partner: World, caller: Caller
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -96,7 +96,7 @@ async def test_results_and_seats_are_found_by_a_name_or_an_id(
         )
 
 
-async def test_a_runs_results_are_a_file_page_by_page_and_not_without_end(
+async def test_result_file_contains_all_pages_up_to_the_row_limit(
     app: App, world: World, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await world.import_((await world.share())["id"])

@@ -43,7 +43,9 @@ async def keep(app: App, tenant: str, *runs: Run) -> None:
     await app.base.store.runs.write_many(tenant, {r.id: r for r in runs})
 
 
-async def test_thirty_days_are_counted_of_all_imports_or_of_one(app: App, stranger: Caller) -> None:
+async def test_run_history_counts_thirty_days_of_all_imports_or_one(
+    app: App, stranger: Caller
+) -> None:
     lost: dict[str, Any] = {
         "status": RunStatus.PARTIAL,
         "mailboxes": MailboxCounts(total=3, failed=2),
@@ -67,7 +69,7 @@ async def test_thirty_days_are_counted_of_all_imports_or_of_one(app: App, strang
     assert [day.created for day in one.days if day.runs] == [1]
 
 
-async def test_of_too_many_runs_the_latest_count_and_the_chart_says_from_when_on(
+async def test_run_history_with_too_many_runs_counts_the_latest_and_says_since_when(
     app: App, stranger: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_history, "PAGES_READ", 1)
@@ -80,9 +82,7 @@ async def test_of_too_many_runs_the_latest_count_and_the_chart_says_from_when_on
     assert len(whole) >= 10
 
 
-async def test_runs_are_listed_by_import_by_status_and_since_a_day(
-    app: App, stranger: Caller
-) -> None:
+async def test_runs_are_filtered_by_import_status_and_day(app: App, stranger: Caller) -> None:
     held = run("one", 1, status=RunStatus.HELD)
     await keep(app, stranger.tenant, run("one", 0), held, run("two", 1), run("one", 9))
     since = utc_now().date() - timedelta(days=1)
@@ -92,7 +92,7 @@ async def test_runs_are_listed_by_import_by_status_and_since_a_day(
     assert [stored.value for stored in found.items] == [held]
 
 
-async def test_shares_are_found_by_a_part_of_their_name_and_paged_in_its_order(
+async def test_shares_are_found_by_part_of_their_name_and_paged_in_name_order(
     app: App, stranger: Caller
 ) -> None:
     for name in ("Zürich", "berlin", "Bern", "Hamburg"):
@@ -110,7 +110,7 @@ async def test_shares_are_found_by_a_part_of_their_name_and_paged_in_its_order(
         await app.sharing.shares.search(stranger, "BER", 3, listed.token)
 
 
-async def test_imports_are_found_alike_without_those_that_are_being_removed(
+async def test_import_search_leaves_out_imports_that_are_being_removed(
     app: App, world: World, caller: Caller
 ) -> None:
     share = (await world.share())["id"]

@@ -23,13 +23,13 @@ def kinds(overview: Overview) -> list[str]:
     return [str(item.kind) for item in overview.attention]
 
 
-async def test_a_new_tenant_has_nothing_yet(app: App, caller: Caller) -> None:
+async def test_new_tenant_has_an_empty_overview(app: App, caller: Caller) -> None:
     seen = await app.insight.overviews.read(caller)
     assert (seen.shares, seen.imports, seen.running, seen.attention) == (0, (), (), ())
     assert (seen.license.used, seen.missing, seen.license.trial_ends) == (0, 0, None)
 
 
-async def test_a_tenant_sees_its_last_runs_its_seats_and_what_to_decide(
+async def test_overview_shows_last_runs_seats_and_held_runs(
     app: App, world: World, caller: Caller
 ) -> None:
     share = (await world.share())["id"]
@@ -56,7 +56,7 @@ async def test_a_tenant_sees_its_last_runs_its_seats_and_what_to_decide(
     assert kinds(await app.insight.overviews.read(caller)) == ["import-paused"]
 
 
-async def test_a_mailbox_that_fails_is_counted_and_one_without_a_seat_is_missing(
+async def test_overview_counts_failing_mailboxes_and_reports_missing_consent(
     app: App, world: World, caller: Caller
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -74,7 +74,7 @@ async def test_a_mailbox_that_fails_is_counted_and_one_without_a_seat_is_missing
     assert kinds(await app.insight.overviews.read(caller))[0] == AttentionKind.CONSENT_MISSING
 
 
-async def test_ten_thousand_mailboxes_are_no_more_to_read_than_ten(
+async def test_overview_reads_no_rows_per_mailbox(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant = str(uuid4())
@@ -109,7 +109,7 @@ async def test_ten_thousand_mailboxes_are_no_more_to_read_than_ten(
     assert len(asked) <= 4
 
 
-async def test_the_number_of_seats_is_the_rows_whoever_changes_them(
+async def test_number_of_seats_matches_the_rows_after_every_change(
     app: App, world: World, caller: Caller
 ) -> None:
     share = (await world.share())["id"]

@@ -25,7 +25,7 @@ async def app(
     await made.close()
 
 
-async def test_a_vault_that_has_what_is_needed_is_ready(keys: Keeper, app: wiring.App) -> None:
+async def test_readiness_passes_if_the_vault_has_the_secret(keys: Keeper, app: wiring.App) -> None:
     await keys.put("hush")
 
     found = await app.insight.readiness.look()
@@ -38,13 +38,13 @@ async def test_a_vault_that_has_what_is_needed_is_ready(keys: Keeper, app: wirin
     }
 
 
-async def test_the_azure_sdks_make_no_spans_of_their_own(app: wiring.App) -> None:
+async def test_azure_sdks_create_no_spans(app: wiring.App) -> None:
     del app
 
     assert not azure_settings.tracing_enabled()
 
 
-async def test_a_vault_without_it_is_not(app: wiring.App) -> None:
+async def test_readiness_fails_if_the_vault_lacks_the_secret(app: wiring.App) -> None:
     found = await app.insight.readiness.look()
 
     assert [check.name for check in found if not check.ok] == ["key-vault"]

@@ -55,7 +55,7 @@ def dying(records: Records[Any], method: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(records, method, outage)
 
 
-async def test_a_creation_cut_short_is_completed_by_its_repeat(
+async def test_interrupted_creation_is_completed_by_a_repeat(
     store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as cut:
@@ -74,7 +74,7 @@ async def test_a_creation_cut_short_is_completed_by_its_repeat(
     assert located.value == ShareLocation(publisher=caller.tenant)
 
 
-async def test_a_withdrawal_cut_short_is_completed_by_its_repeat(
+async def test_interrupted_withdrawal_is_completed_by_a_repeat(
     store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     share = await shares.create(caller, WANTED, "key")
@@ -94,7 +94,7 @@ async def test_a_withdrawal_cut_short_is_completed_by_its_repeat(
         await shares.create(caller, WANTED, "key")
 
 
-async def test_the_ledger_says_who_did_what(store: Store, shares: Shares, caller: Caller) -> None:
+async def test_ledger_records_who_did_what(store: Store, shares: Shares, caller: Caller) -> None:
     share = await shares.create(caller, WANTED)
     await shares.withdraw(caller, share.value.id, None)
 
@@ -104,7 +104,7 @@ async def test_the_ledger_says_who_did_what(store: Store, shares: Shares, caller
     assert {(entry.subject, entry.actor_name) for entry in entries} == {(share.value.id, "Ada")}
 
 
-async def test_a_tenant_may_have_so_many_shares_and_no_more(
+async def test_number_of_shares_per_tenant_is_limited(
     shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shares_module, "MAX_SHARES", 2)
@@ -121,7 +121,7 @@ async def test_a_tenant_may_have_so_many_shares_and_no_more(
 
 
 @pytest.mark.parametrize("at", ["subscribers.upsert", "shares.delete"])
-async def test_a_rotation_cut_short_is_completed_by_its_repeat_at_the_same_new_id(
+async def test_interrupted_rotation_is_completed_by_a_repeat_with_one_new_id(
     store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     table, method = at.split(".")

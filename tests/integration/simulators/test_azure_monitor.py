@@ -110,7 +110,7 @@ async def told() -> AsyncIterator[Ingestion]:
     await runner.cleanup()
 
 
-async def test_an_event_arrives_as_a_custom_event_with_all_its_attributes(told: Ingestion) -> None:
+async def test_event_arrives_as_a_custom_event_with_all_its_attributes(told: Ingestion) -> None:
     (event,) = told.of("EventData")
 
     assert event["name"] == "mailbox_sync_finished"
@@ -122,7 +122,7 @@ async def test_an_event_arrives_as_a_custom_event_with_all_its_attributes(told: 
     assert (properties["tenant"], properties["run"], properties["reason"]) == ("t1", "r1", "")
 
 
-async def test_a_message_arrives_as_a_request_that_links_to_who_sent_it(told: Ingestion) -> None:
+async def test_message_arrives_as_a_request_linked_to_its_sender(told: Ingestion) -> None:
     requests = {request["name"]: request for request in told.of("RequestData")}
     start, sync = requests["start_run"], requests["sync_mailbox"]
 
@@ -131,7 +131,7 @@ async def test_a_message_arrives_as_a_request_that_links_to_who_sent_it(told: In
     assert sync["properties"]["mailbox"] == "m1"
 
 
-async def test_a_call_of_graph_arrives_as_a_dependency_without_an_id(told: Ingestion) -> None:
+async def test_graph_call_arrives_as_a_dependency_without_ids(told: Ingestion) -> None:
     (call,) = told.of("RemoteDependencyData")
 
     assert call["name"] == "GET /v1.0/users/{id}/contacts/delta"
@@ -140,7 +140,7 @@ async def test_a_call_of_graph_arrives_as_a_dependency_without_an_id(told: Inges
     assert (call["resultCode"], call["success"]) == ("200", True)
 
 
-async def test_metrics_and_log_lines_arrive_and_an_event_is_no_trace(told: Ingestion) -> None:
+async def test_metrics_and_log_lines_arrive_and_events_are_not_traces(told: Ingestion) -> None:
     names = {metric["name"] for data in told.of("MetricData") for metric in data["metrics"]}
     traces = [data["message"] for data in told.of("MessageData")]
 

@@ -28,7 +28,7 @@ async def entra(cloud: LocalCloud) -> AsyncIterator[Entra]:
         yield made
 
 
-async def test_a_person_picks_an_account_on_a_page(entra: Entra) -> None:
+async def test_user_picks_an_account_on_the_sign_in_page(entra: Entra) -> None:
     ada, eve = user("ada"), user("<eve>")
     await entra.know(ada, eve)
     page = await entra.authorize(entra.tenant)
@@ -42,7 +42,7 @@ async def test_a_person_picks_an_account_on_a_page(entra: Entra) -> None:
     assert (await entra.claims(access, entra.client_id))["oid"] == eve["oid"]
 
 
-async def test_an_answer_may_be_posted_as_a_form(entra: Entra) -> None:
+async def test_response_may_be_posted_as_a_form(entra: Entra) -> None:
     ada = user()
     await entra.know(ada)
     page = await entra.authorize(login_hint=ada["oid"], response_mode="form_post")
@@ -52,7 +52,7 @@ async def test_an_answer_may_be_posted_as_a_form(entra: Entra) -> None:
     assert 'name="state" value="s&amp;t"' in page.text
 
 
-async def test_a_silent_sign_in_needs_a_person_and_a_consent(entra: Entra) -> None:
+async def test_silent_sign_in_requires_a_user_and_consent(entra: Entra) -> None:
     ada = user()
     await entra.know(ada)
     nobody = location(await entra.authorize(prompt="none"))
@@ -66,12 +66,12 @@ async def test_a_silent_sign_in_needs_a_person_and_a_consent(entra: Entra) -> No
     assert after["code"]
 
 
-async def test_a_foreign_app_cannot_start_a_sign_in(entra: Entra) -> None:
+async def test_unknown_client_or_redirect_uri_cannot_start_a_sign_in(entra: Entra) -> None:
     refusal(await entra.authorize(client_id="someone"), 400, "unauthorized_client", 700016)
     refusal(await entra.authorize(redirect_uri="nowhere"), 400, "invalid_request", 50011)
 
 
-async def test_signing_in_lets_the_app_into_the_tenant_but_grants_it_nothing(
+async def test_sign_in_adds_the_app_to_the_tenant_without_permissions(
     entra: Entra, cloud: LocalCloud
 ) -> None:
     ada = user()
@@ -86,7 +86,7 @@ async def test_signing_in_lets_the_app_into_the_tenant_but_grants_it_nothing(
     await credentials.close()
 
 
-async def test_an_admin_accepts_or_declines_on_a_page(entra: Entra) -> None:
+async def test_admin_accepts_or_declines_on_the_consent_page(entra: Entra) -> None:
     await entra.know(name="Contoso")
     query = {"client_id": entra.client_id, "redirect_uri": REDIRECT, "state": "x"}
     page = await entra.http.get("/organizations/v2.0/adminconsent", params=query)
@@ -109,7 +109,7 @@ async def test_an_admin_accepts_or_declines_on_a_page(entra: Entra) -> None:
 @pytest.mark.parametrize(
     "target", [f"{REDIRECT}/", "https://app.example", "https://evil.example", "nowhere", ""]
 )
-async def test_only_a_registered_address_gets_an_answer(entra: Entra, target: str) -> None:
+async def test_unregistered_redirect_uri_is_rejected(entra: Entra, target: str) -> None:
     await entra.know()
     query = {"client_id": entra.client_id, "redirect_uri": target}
     consent = await entra.http.get(f"/{entra.tenant}/v2.0/adminconsent", params=query)
@@ -118,7 +118,7 @@ async def test_only_a_registered_address_gets_an_answer(entra: Entra, target: st
     refusal(consent, 400, "invalid_request", 50011)
 
 
-async def test_who_is_no_admin_cannot_consent_for_the_tenant(entra: Entra) -> None:
+async def test_non_admin_cannot_consent_for_the_tenant(entra: Entra) -> None:
     helpdesk = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
     bob = user("bob", "Admin", wids=[helpdesk])
     await entra.know(bob)
@@ -141,7 +141,7 @@ async def test_who_is_no_admin_cannot_consent_for_the_tenant(entra: Entra) -> No
 @pytest.mark.parametrize(
     "wid", ["62e90394-69f5-4237-9190-012177145e10", "e8611ab8-c189-46e8-94e1-60213ab1f814"]
 )
-async def test_a_signed_in_admin_consents_for_the_own_tenant_alone(entra: Entra, wid: str) -> None:
+async def test_signed_in_admin_consents_only_for_their_own_tenant(entra: Entra, wid: str) -> None:
     ada, other = user(wids=[wid]), str(uuid4())
     await entra.know(ada)
     (await entra.http.post("/_sim/tenants", json={"tenant": other})).raise_for_status()
@@ -165,7 +165,7 @@ async def test_directory_roles_are_in_both_tokens(entra: Entra) -> None:
         assert (await entra.claims(tokens[kind], entra.client_id))["wids"] == ada["wids"]
 
 
-async def test_signing_out_leads_back_to_the_app(entra: Entra) -> None:
+async def test_sign_out_redirects_to_the_app(entra: Entra) -> None:
     path = "/organizations/oauth2/v2.0/logout"
     there = await entra.http.get(path, params={"post_logout_redirect_uri": REDIRECT})
 

@@ -21,7 +21,7 @@ async def entra(cloud: LocalCloud) -> AsyncIterator[Entra]:
         yield made
 
 
-async def test_metadata_and_keys_name_the_issuer_with_a_template_for_any_tenant(
+async def test_metadata_and_keys_have_an_issuer_template_for_organizations(
     entra: Entra,
 ) -> None:
     await entra.know()
@@ -36,7 +36,7 @@ async def test_metadata_and_keys_name_the_issuer_with_a_template_for_any_tenant(
         ]
 
 
-async def test_the_authority_is_served_by_https_to_who_trusts_it(
+async def test_authority_is_served_over_https_with_its_own_certificate(
     entra: Entra, cloud: LocalCloud
 ) -> None:
     path = "/organizations/v2.0/.well-known/openid-configuration"
@@ -48,13 +48,13 @@ async def test_the_authority_is_served_by_https_to_who_trusts_it(
             await http.get(path)
 
 
-async def test_an_unknown_tenant_is_refused(entra: Entra) -> None:
+async def test_unknown_tenant_is_rejected(entra: Entra) -> None:
     path = f"/{entra.tenant}/v2.0/.well-known/openid-configuration"
     refusal(await entra.http.get(path), 400, "invalid_request", 90002)
     refusal(await entra.app_token(), 400, "invalid_request", 90002)
 
 
-async def test_an_app_gets_no_token_before_an_admin_consents_nor_after(entra: Entra) -> None:
+async def test_app_gets_no_token_before_consent_or_after_its_withdrawal(entra: Entra) -> None:
     await entra.know()
     refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
     await entra.consent()
@@ -65,7 +65,7 @@ async def test_an_app_gets_no_token_before_an_admin_consents_nor_after(entra: En
     refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
 
 
-async def test_an_apps_token_for_graph_carries_what_was_granted(entra: Entra) -> None:
+async def test_graph_token_contains_the_granted_roles(entra: Entra) -> None:
     await entra.consent()
     all_of = await entra.claims((await entra.app_token()).json()["access_token"], GRAPH)
     await entra.consent(roles=["User.Read.All"])
@@ -94,25 +94,25 @@ async def test_an_apps_token_for_graph_carries_what_was_granted(entra: Entra) ->
         ),
     ],
 )  # fmt: skip
-async def test_a_wrong_request_for_a_token_is_refused(
+async def test_invalid_token_request_is_rejected(
     entra: Entra, form: dict[str, str], status: int, error: str, code: int
 ) -> None:
     await entra.consent()
     refusal(await entra.app_token(**form), status, error, code)
 
 
-async def test_a_client_without_a_credential_is_refused(entra: Entra) -> None:
+async def test_client_without_a_credential_is_rejected(entra: Entra) -> None:
     await entra.consent()
     form = {"client_id": entra.client_id, "grant_type": "client_credentials"}
     answer = await entra.http.post(f"/{entra.tenant}/oauth2/v2.0/token", data=form)
     refusal(answer, 401, "invalid_client", 7000218)
 
 
-async def test_an_apps_token_needs_a_tenant_of_its_own(entra: Entra) -> None:
+async def test_app_token_requires_a_specific_tenant(entra: Entra) -> None:
     refusal(await entra.app_token("organizations"), 400, "invalid_request", 50059)
 
 
-async def test_a_managed_identity_vouches_for_the_app_without_a_secret(
+async def test_managed_identity_authenticates_the_app_without_a_secret(
     entra: Entra, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
@@ -128,11 +128,11 @@ async def test_a_managed_identity_vouches_for_the_app_without_a_secret(
     assert "Contacts.ReadWrite" in roles
 
 
-async def test_a_managed_identity_answers_only_the_app_on_its_own_machine(entra: Entra) -> None:
+async def test_managed_identity_endpoint_requires_the_identity_header(entra: Entra) -> None:
     assert (await entra.http.get("/msi/token?resource=x")).status_code == 401
 
 
-async def test_a_sign_in_gives_tokens_for_the_app_and_its_api(entra: Entra) -> None:
+async def test_sign_in_returns_tokens_for_the_app_and_its_api(entra: Entra) -> None:
     ada = user("ada", "Admin")
     await entra.know(ada)
     back = location(await entra.authorize(login_hint=ada["username"]))
@@ -152,7 +152,7 @@ async def test_a_sign_in_gives_tokens_for_the_app_and_its_api(entra: Entra) -> N
     assert "scp" not in identity
 
 
-async def test_a_sign_in_without_a_scope_of_ours_gives_no_token_for_our_api(
+async def test_sign_in_without_our_scope_returns_no_token_for_our_api(
     entra: Entra,
 ) -> None:
     ada = user()
@@ -172,7 +172,7 @@ async def test_a_sign_in_without_a_scope_of_ours_gives_no_token_for_our_api(
         ({"code": "guessed"}, 70000),
     ],
 )
-async def test_a_code_is_redeemed_only_by_who_asked_for_it(
+async def test_code_is_redeemed_only_with_its_verifier_and_redirect_uri(
     entra: Entra, form: dict[str, str], code: int
 ) -> None:
     ada = user()
@@ -181,7 +181,7 @@ async def test_a_code_is_redeemed_only_by_who_asked_for_it(
     refusal(await entra.redeem(**{"code": back["code"], **form}), 400, "invalid_grant", code)
 
 
-async def test_a_code_is_redeemed_once(entra: Entra) -> None:
+async def test_code_is_redeemed_only_once(entra: Entra) -> None:
     ada = user()
     await entra.know(ada)
     back = location(await entra.authorize(login_hint=ada["oid"]))
@@ -189,7 +189,7 @@ async def test_a_code_is_redeemed_once(entra: Entra) -> None:
     refusal(await entra.redeem(back["code"]), 400, "invalid_grant", 54005)
 
 
-async def test_a_refresh_token_works_until_the_app_is_removed(entra: Entra) -> None:
+async def test_refresh_token_works_until_consent_is_withdrawn(entra: Entra) -> None:
     ada = user()
     await entra.know(ada)
     back = location(await entra.authorize(login_hint=ada["oid"]))
@@ -204,7 +204,7 @@ async def test_a_refresh_token_works_until_the_app_is_removed(entra: Entra) -> N
     assert refused.json()["suberror"] == "consent_required"
 
 
-async def test_the_control_interface_makes_tokens_good_and_bad(entra: Entra) -> None:
+async def test_control_interface_issues_valid_and_invalid_tokens(entra: Entra) -> None:
     async def made(**more: object) -> str:
         body = {"tenant": entra.tenant, "oid": "o", "name": "N", "roles": ["Admin"], **more}
         answer = await entra.http.post("/_sim/token", json=body)

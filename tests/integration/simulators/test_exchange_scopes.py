@@ -18,7 +18,7 @@ async def scoped(world: World) -> Graph:
     return Graph(world, await graph_token(world.client, world.tenant, *DIRECTORY))
 
 
-async def test_exchange_opens_only_the_mailboxes_of_its_scope_to_a_bare_token(
+async def test_exchange_role_grants_access_only_to_mailboxes_in_its_scope(
     scoped: Graph,
 ) -> None:
     inside, outside = scoped.box, f"/users/{scoped.world.targets[1]}"
@@ -36,7 +36,7 @@ async def test_exchange_opens_only_the_mailboxes_of_its_scope_to_a_bare_token(
         assert code(await scoped(method, f"{outside}{path}", body)) == DENIED
 
 
-async def test_items_of_a_batch_are_opened_by_exchange_each_by_its_mailbox(scoped: Graph) -> None:
+async def test_batch_items_are_authorized_one_by_one(scoped: Graph) -> None:
     answers = await scoped.batch(
         *(
             {"id": user, "method": "GET", "url": f"/users/{user}/contacts"}
@@ -51,7 +51,7 @@ async def test_items_of_a_batch_are_opened_by_exchange_each_by_its_mailbox(scope
     assert answers[outside]["body"]["error"]["code"] == "ErrorAccessDenied"
 
 
-async def test_a_category_takes_a_role_of_its_own_in_exchange(scoped: Graph) -> None:
+async def test_categories_require_a_separate_exchange_role(scoped: Graph) -> None:
     path, body = f"{scoped.box}/outlook/masterCategories", {"displayName": "C", "color": "preset1"}
     assert code(await scoped("POST", path, body)) == DENIED
     await scoped.world.client.assign(scoped.world.tenant, settings=scoped.world.targets[:1])
@@ -59,21 +59,21 @@ async def test_a_category_takes_a_role_of_its_own_in_exchange(scoped: Graph) -> 
     assert code(await scoped("GET", f"{scoped.box}/contacts")) == DENIED
 
 
-async def test_grants_of_entra_and_of_exchange_add_up(scoped: Graph) -> None:
+async def test_permissions_of_entra_and_exchange_add_up(scoped: Graph) -> None:
     client, tenant = scoped.world.client, scoped.world.tenant
     wide = Graph(scoped.world, await graph_token(client, tenant, *DIRECTORY, "Contacts.ReadWrite"))
     for user in scoped.world.targets:
         assert (await wide("GET", f"/users/{user}/contacts")).status == 200
 
 
-async def test_exchange_opens_nothing_of_the_directory(world: World) -> None:
+async def test_exchange_roles_grant_no_access_to_the_directory(world: World) -> None:
     await world.client.assign(world.tenant, contacts=world.targets, settings=world.targets)
     bare = Graph(world, await graph_token(world.client, world.tenant, "Calendars.Read"))
     assert code(await bare("GET", "/users")) == (403, "Authorization_RequestDenied")
     assert (await bare("GET", f"{bare.box}/contacts")).status == 200
 
 
-async def test_a_role_that_exchange_does_not_have_cannot_be_assigned(world: World) -> None:
+async def test_unknown_exchange_role_cannot_be_assigned(world: World) -> None:
     url = f"{world.client.graph}/_sim/rbac"
     wanted = {"role": "Contacts.ReadWrite", "mailboxes": world.targets}
     reply = await world.client.send("POST", url, {"tenant": world.tenant, "assignments": [wanted]})

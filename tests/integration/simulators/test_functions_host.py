@@ -72,7 +72,7 @@ async def until(holds: Callable[[Json], bool], client: Client) -> Json:
     raise AssertionError(message)
 
 
-async def test_a_request_reaches_its_function_as_it_was_sent(small: LocalCloud) -> None:
+async def test_request_reaches_its_function_unchanged(small: LocalCloud) -> None:
     id_ = str(uuid4())
     url = f"{small.addresses['api']}/Echo/{id_}/a%20b%2Fc?x=1&x=2&y="
     answer = await small.client.send("POST", url, headers={"X-Custom": "yes"}, raw=b"body")
@@ -97,27 +97,25 @@ async def test_a_request_reaches_its_function_as_it_was_sent(small: LocalCloud) 
         ("/cookies", 202),
     ],
 )
-async def test_a_path_leads_to_a_function_or_to_404(
-    small: LocalCloud, path: str, status: int
-) -> None:
+async def test_path_leads_to_a_function_or_404(small: LocalCloud, path: str, status: int) -> None:
     assert (await get(small, path)).status == status
 
 
-async def test_a_method_that_no_function_takes_is_404(small: LocalCloud) -> None:
+async def test_unsupported_method_returns_404(small: LocalCloud) -> None:
     url = f"{small.addresses['api']}/health"
     assert (await small.client.send("DELETE", url)).status == 404
 
 
-async def test_a_literal_path_comes_before_one_with_a_parameter(small: LocalCloud) -> None:
+async def test_literal_path_takes_precedence_over_a_parameter(small: LocalCloud) -> None:
     assert (await get(small, "/things/special")).body == {"special": "GET"}
     assert (await get(small, "/things/other")).body == {"thing": "other"}
 
 
-async def test_a_disabled_homepage_answers_no_content(small: LocalCloud) -> None:
+async def test_disabled_homepage_returns_204(small: LocalCloud) -> None:
     assert (await small.client.send("GET", f"{small.addresses['portal']}/")).status == 204
 
 
-async def test_every_cookie_of_an_answer_is_set(small: LocalCloud) -> None:
+async def test_every_cookie_of_a_response_is_set(small: LocalCloud) -> None:
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", int(small.addresses["portal"].rsplit(":", 1)[1])
     )
@@ -131,7 +129,7 @@ async def test_every_cookie_of_an_answer_is_set(small: LocalCloud) -> None:
     assert "content-type: text/html; charset=utf-8" in answer.lower()
 
 
-async def test_a_function_that_raises_answers_500_and_is_logged_by_name(
+async def test_function_that_raises_returns_500_and_is_logged_by_name(
     small: LocalCloud,
 ) -> None:
     assert (await get(small, "/broken")).status == 500
@@ -139,11 +137,11 @@ async def test_a_function_that_raises_answers_500_and_is_logged_by_name(
     assert "broken failed (invocation " in (small.logs / "host.log").read_text("utf-8")
 
 
-async def test_a_function_that_takes_too_long_is_ended(small: LocalCloud) -> None:
+async def test_function_that_takes_too_long_returns_500(small: LocalCloud) -> None:
     assert (await get(small, "/endless")).status == 500
 
 
-async def test_a_function_that_is_not_async_runs_in_a_thread_and_gets_its_context(
+async def test_sync_function_runs_in_a_thread_and_gets_its_context(
     small: LocalCloud,
 ) -> None:
     got = (await get(small, "/blocking")).body
@@ -153,7 +151,7 @@ async def test_a_function_that_is_not_async_runs_in_a_thread_and_gets_its_contex
     assert not got["main thread"]
 
 
-async def test_a_function_with_a_key_asks_for_it(small: LocalCloud) -> None:
+async def test_function_with_a_key_requires_it(small: LocalCloud) -> None:
     keys = (await small.client.send("GET", f"{small.client.host}/_sim/keys")).body
 
     assert (await get(small, "/keyed")).status == 401
@@ -164,7 +162,7 @@ async def test_a_function_with_a_key_asks_for_it(small: LocalCloud) -> None:
     assert (await get(small, f"/admin-only?code={keys['master']}")).status == 200
 
 
-async def test_requests_over_the_limit_wait_or_are_refused(small: LocalCloud) -> None:
+async def test_requests_over_the_limit_wait_or_return_429(small: LocalCloud) -> None:
     answers = await asyncio.gather(*(get(small, "/slow") for _ in range(12)))
     statuses = sorted(answer.status for answer in answers)
 
@@ -172,7 +170,7 @@ async def test_requests_over_the_limit_wait_or_are_refused(small: LocalCloud) ->
     assert max(await seen(small, "slow")) == 4
 
 
-async def test_a_message_is_decoded_handed_over_and_deleted(small: LocalCloud) -> None:
+async def test_message_is_decoded_and_delivered_once(small: LocalCloud) -> None:
     await send(small, "work", "hello")
     await small.client.settle()
 
@@ -181,7 +179,7 @@ async def test_a_message_is_decoded_handed_over_and_deleted(small: LocalCloud) -
     assert message["id"]
 
 
-async def test_messages_run_side_by_side_up_to_batch_size_and_threshold(
+async def test_messages_run_concurrently_up_to_batch_size_and_threshold(
     small: LocalCloud,
 ) -> None:
     await send(small, "work", *(f"linger {n}" for n in range(9)))
@@ -191,7 +189,7 @@ async def test_messages_run_side_by_side_up_to_batch_size_and_threshold(
     assert 1 < max(await seen(small, "work")) <= 3
 
 
-async def test_a_message_that_fails_to_the_end_becomes_a_new_one_in_the_poison_queue(
+async def test_message_that_keeps_failing_moves_to_the_poison_queue(
     small: LocalCloud,
 ) -> None:
     await send(small, "work", "fail me")
@@ -205,7 +203,7 @@ async def test_a_message_that_fails_to_the_end_becomes_a_new_one_in_the_poison_q
     assert (counts["work"]["waiting"], counts["work"]["invisible"]) == (0, 0)
 
 
-async def test_a_message_that_is_not_base64_goes_straight_to_the_poison_queue(
+async def test_message_that_is_not_base64_goes_straight_to_the_poison_queue(
     small: LocalCloud,
 ) -> None:
     before = (await small.client.queues())["work"]["poison"]
@@ -215,7 +213,7 @@ async def test_a_message_that_is_not_base64_goes_straight_to_the_poison_queue(
     assert "not base64!" in await peek(small, "work-poison")
 
 
-async def test_a_function_may_drain_a_poison_queue_but_what_fails_there_stays(
+async def test_message_that_fails_in_the_poison_queue_stays_there(
     small: LocalCloud,
 ) -> None:
     await send(small, "sour", "once", "fail again")
@@ -238,7 +236,7 @@ async def test_a_delayed_message_counts_as_invisible(small: LocalCloud) -> None:
     assert len(await seen(small, "hi")) == 1
 
 
-async def test_the_host_goes_on_when_storage_comes_back(small: LocalCloud) -> None:
+async def test_host_resumes_when_storage_comes_back(small: LocalCloud) -> None:
     await small.stop_host()
     await send(small, "work", "patience")
     await small.azurite.stop()
@@ -253,7 +251,7 @@ async def test_the_host_goes_on_when_storage_comes_back(small: LocalCloud) -> No
     assert len(await seen(small, "patience")) == 1
 
 
-async def test_a_timer_fires_when_asked_and_tells_how_it_went(small: LocalCloud) -> None:
+async def test_timer_fires_on_request_and_reports_its_outcome(small: LocalCloud) -> None:
     fire = f"{small.client.host}/_sim/timer"
 
     good = (await small.client.send("POST", f"{fire}/nightly")).body
@@ -265,7 +263,7 @@ async def test_a_timer_fires_when_asked_and_tells_how_it_went(small: LocalCloud)
     assert (await seen(small, "nightly"))[-1]["past_due"] is False
 
 
-async def test_a_timer_fires_by_itself_when_the_apps_clock_gets_there(small: LocalCloud) -> None:
+async def test_timer_fires_when_the_apps_clock_reaches_its_schedule(small: LocalCloud) -> None:
     before = len(await seen(small, "nightly"))
     await small.client.clock("2031-05-06T02:59:59.500Z")
     for _ in range(60):
@@ -281,7 +279,7 @@ async def test_a_timer_fires_by_itself_when_the_apps_clock_gets_there(small: Loc
     assert len(await seen(small, "nightly")) == before + 1, "setting the clock fires nothing"
 
 
-async def test_a_clock_that_is_no_time_is_refused(small: LocalCloud) -> None:
+async def test_invalid_clock_value_returns_400(small: LocalCloud) -> None:
     url = f"{small.client.host}/_sim/clock"
     assert (await small.client.send("POST", url, {"now": "soon"})).status == 400
 

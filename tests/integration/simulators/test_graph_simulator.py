@@ -22,25 +22,25 @@ async def graph(world: World) -> AsyncIterator[Graph]:
     await world.client.latency(0)
 
 
-async def test_a_request_without_a_valid_token_is_401(world: World) -> None:
+async def test_request_without_a_valid_token_returns_401(world: World) -> None:
     url = f"{world.client.addresses['graph']}/users"
     for headers in ({}, {"Authorization": "Bearer nonsense"}):
         reply = await world.client.send("GET", url, headers=headers)
         assert code(reply) == (401, "InvalidAuthenticationToken")
 
 
-async def test_a_token_for_another_audience_is_401(world: World) -> None:
+async def test_token_for_another_audience_returns_401(world: World) -> None:
     wrong = Graph(world, await world.client.token(world.tenant))
     assert (await wrong("GET", "/users")).status == 401
 
 
-async def test_a_token_without_the_role_is_403(world: World) -> None:
+async def test_token_without_the_role_returns_403(world: World) -> None:
     bare = Graph(world, await graph_token(world.client, world.tenant, "Calendars.Read"))
     assert code(await bare("GET", "/users")) == (403, "Authorization_RequestDenied")
     assert code(await bare("GET", f"{bare.box}/contacts")) == (403, "ErrorAccessDenied")
 
 
-async def test_users_come_in_pages_of_at_most_999(graph: Graph) -> None:
+async def test_page_of_users_has_at_most_999(graph: Graph) -> None:
     first = (await graph("GET", "/users?$top=3&$select=id")).expect(200).body
     assert [set(u) for u in first["value"]] == [{"id"}] * 3
     rest = (await graph("GET", first["@odata.nextLink"])).expect(200).body
@@ -49,7 +49,7 @@ async def test_users_come_in_pages_of_at_most_999(graph: Graph) -> None:
     assert code(await graph("GET", "/users?$skip=1"))[0] == 400
 
 
-async def test_a_filter_with_in_takes_fifteen_values(graph: Graph) -> None:
+async def test_in_filter_takes_at_most_fifteen_values(graph: Graph) -> None:
     ids = graph.world.people
     listed = ",".join(f"'{i}'" for i in ids)
     found = (await graph("GET", f"/users?$filter=id in ({listed})")).expect(200).body["value"]
@@ -58,7 +58,7 @@ async def test_a_filter_with_in_takes_fifteen_values(graph: Graph) -> None:
     assert (await graph("GET", f"/users?$filter=id in ({many})")).status == 400
 
 
-async def test_ne_and_casts_need_the_advanced_query(graph: Graph) -> None:
+async def test_ne_and_casts_require_an_advanced_query(graph: Graph) -> None:
     ne = "/users?$filter=department ne 'Sales'"
     assert code(await graph("GET", ne)) == (400, "Request_UnsupportedQuery")
     assert (await graph("GET", f"{ne}&$count=true", None, **EVENTUAL)).status == 200
@@ -68,7 +68,7 @@ async def test_ne_and_casts_need_the_advanced_query(graph: Graph) -> None:
     assert (await graph("GET", f"{members}?$count=true", None, **EVENTUAL)).status == 200
 
 
-async def test_members_may_come_with_an_empty_page_and_need_the_header_on_each(
+async def test_pages_of_members_may_be_empty_and_each_requires_the_header(
     graph: Graph,
 ) -> None:
     path = f"/groups/{graph.world.group}/transitiveMembers/microsoft.graph.user?$count=true&$top=2"
@@ -85,7 +85,7 @@ async def test_members_may_come_with_an_empty_page_and_need_the_header_on_each(
     assert 0 in sizes
 
 
-async def test_nested_groups_that_hold_each_other_list_everybody_once(graph: Graph) -> None:
+async def test_groups_nested_in_each_other_list_each_member_once(graph: Graph) -> None:
     world = graph.world
     inner = {"id": str(uuid4()), "displayName": "I", "members": [world.targets[0], world.group]}
     outer = {"id": world.group, "members": [*world.people, inner["id"]]}
@@ -95,7 +95,7 @@ async def test_nested_groups_that_hold_each_other_list_everybody_once(graph: Gra
     assert sorted(u["id"] for u in found) == sorted([*world.people, world.targets[0]])
 
 
-async def test_get_by_ids_answers_those_that_exist(graph: Graph) -> None:
+async def test_get_by_ids_returns_existing_objects(graph: Graph) -> None:
     ids = [graph.world.people[0], str(uuid4())]
     reply = await graph("POST", "/directoryObjects/getByIds", {"ids": ids, "types": ["user"]})
     assert [u["id"] for u in reply.expect(200).body["value"]] == ids[:1]
@@ -103,7 +103,7 @@ async def test_get_by_ids_answers_those_that_exist(graph: Graph) -> None:
     assert (await graph("POST", "/directoryObjects/getByIds", many)).status == 400
 
 
-async def test_other_kinds_by_id_need_the_permission_that_is_documented(graph: Graph) -> None:
+async def test_get_by_ids_of_groups_requires_the_documented_permission(graph: Graph) -> None:
     body = {"ids": [graph.world.group], "types": ["group"]}
     asked = "/directoryObjects/getByIds"
     assert code(await graph("POST", asked, body)) == (403, "Authorization_RequestDenied")
@@ -133,7 +133,7 @@ NAMES = ("李四(David Li)", "hello.world", "HelloWorld", "Mary Ann", 'Ann "Bo" 
         ('"mail:example"', set()),
     ],
 )
-async def test_search_finds_words_of_names_and_beginnings_of_the_rest(
+async def test_search_matches_words_of_names_and_prefixes_of_other_fields(
     graph: Graph, search: str, names: set[str]
 ) -> None:
     users = [
@@ -162,13 +162,13 @@ async def test_search_finds_words_of_names_and_beginnings_of_the_rest(
         '"displayName:a\\b"',
     ],
 )
-async def test_a_search_that_is_not_well_formed_is_400(graph: Graph, search: str) -> None:
+async def test_malformed_search_returns_400(graph: Graph, search: str) -> None:
     query = urlencode({"$search": search})
     refused = await graph("GET", f"/users?{query}", None, **EVENTUAL)
     assert code(refused) == (400, "Request_UnsupportedQuery")
 
 
-async def test_search_needs_the_header_on_each_page(graph: Graph) -> None:
+async def test_search_requires_the_header_on_each_page(graph: Graph) -> None:
     query = urlencode({"$search": '"displayName:person"', "$top": "2"})
     assert (await graph("GET", f"/users?{query}")).status == 400
     page = (await graph("GET", f"/users?{query}", None, **EVENTUAL)).expect(200).body
@@ -178,7 +178,7 @@ async def test_search_needs_the_header_on_each_page(graph: Graph) -> None:
     assert len((await graph("GET", link, None, **EVENTUAL)).expect(200).body["value"]) == 2
 
 
-async def test_a_batch_takes_twenty_and_answers_each_by_its_id(graph: Graph) -> None:
+async def test_batch_takes_at_most_twenty_requests_and_answers_each_by_id(graph: Graph) -> None:
     item = {"method": "GET", "url": "/users?$top=1"}
     answers = await graph.batch(
         {"id": "a", **item},
@@ -200,7 +200,7 @@ async def test_a_batch_takes_twenty_and_answers_each_by_its_id(graph: Graph) -> 
         assert (await graph("POST", "/$batch", {"requests": requests})).status == 400
 
 
-async def test_what_depends_on_a_failure_in_a_batch_is_424(graph: Graph) -> None:
+async def test_batch_item_that_depends_on_a_failed_one_returns_424(graph: Graph) -> None:
     answers = await graph.batch(
         {"id": "1", "method": "GET", "url": "/users/nobody"},
         {"id": "2", "method": "GET", "url": "/users?$top=1", "dependsOn": ["1"]},
@@ -208,7 +208,7 @@ async def test_what_depends_on_a_failure_in_a_batch_is_424(graph: Graph) -> None
     assert (answers["1"]["status"], answers["2"]["status"]) == (404, 424)
 
 
-async def test_the_hard_limits_of_a_contact_answer_400(graph: Graph) -> None:
+async def test_contact_beyond_the_hard_limits_returns_400(graph: Graph) -> None:
     mails = [{"address": f"a{n}@x.example"} for n in range(4)]
     for body in (
         {"businessPhones": ["1", "2", "3"]},
@@ -219,7 +219,7 @@ async def test_the_hard_limits_of_a_contact_answer_400(graph: Graph) -> None:
         assert (await graph("POST", f"{graph.box}/contacts", body)).status == 400
 
 
-async def test_a_patch_keeps_what_is_not_sent_and_replaces_lists_whole(graph: Graph) -> None:
+async def test_patch_keeps_unsent_fields_and_replaces_whole_lists(graph: Graph) -> None:
     body = {
         "givenName": "A",
         "surname": "B",
@@ -237,7 +237,7 @@ async def test_a_patch_keeps_what_is_not_sent_and_replaces_lists_whole(graph: Gr
     assert changed["@odata.etag"] != made["@odata.etag"]
 
 
-async def test_ids_are_immutable_only_when_asked_for_and_both_are_taken(graph: Graph) -> None:
+async def test_ids_are_immutable_only_on_request_and_both_kinds_are_accepted(graph: Graph) -> None:
     body = {"displayName": "X"}
     made = (await graph("POST", f"{graph.box}/contacts", body, **IMMUTABLE)).body["id"]
     listed = (await graph("GET", f"{graph.box}/contacts")).body["value"][0]["id"]
@@ -247,7 +247,7 @@ async def test_ids_are_immutable_only_when_asked_for_and_both_are_taken(graph: G
     assert (await graph("GET", f"{graph.box}/contacts/{made.swapcase()}")).status == 404
 
 
-async def test_extended_properties_show_only_when_expanded_and_can_be_filtered(
+async def test_extended_properties_are_returned_only_if_expanded_and_can_be_filtered(
     graph: Graph,
 ) -> None:
     marked = {"displayName": "M", "singleValueExtendedProperties": [{"id": MARK, "value": "V:1"}]}
@@ -262,7 +262,7 @@ async def test_extended_properties_show_only_when_expanded_and_can_be_filtered(
     assert [e["value"] for e in shown["singleValueExtendedProperties"]] == ["V:1"]
 
 
-async def test_a_delta_lists_the_folder_then_only_what_changed(graph: Graph) -> None:
+async def test_delta_lists_the_folder_first_and_then_only_changes(graph: Graph) -> None:
     folder = await graph.folder()
     contacts = f"{graph.box}/contactFolders/{folder}/contacts"
     ids = [
@@ -284,7 +284,7 @@ async def test_a_delta_lists_the_folder_then_only_what_changed(graph: Graph) -> 
     assert len(changed) == 2
 
 
-async def test_an_expired_delta_token_is_410_and_expand_on_delta_500(graph: Graph) -> None:
+async def test_expired_delta_token_returns_410_and_expand_on_delta_500(graph: Graph) -> None:
     folder = await graph.folder()
     path = f"{graph.box}/contactFolders/{folder}/contacts/delta"
     link = (await graph("GET", path)).body["@odata.deltaLink"]
@@ -293,7 +293,7 @@ async def test_an_expired_delta_token_is_410_and_expand_on_delta_500(graph: Grap
     assert (await graph("GET", f"{path}?$expand=extensions")).status == 500
 
 
-async def test_folders_have_unique_names_and_the_default_one_is_not_listed(graph: Graph) -> None:
+async def test_folder_names_are_unique_and_the_default_folder_is_not_listed(graph: Graph) -> None:
     await graph.folder(displayName="Once")
     again = await graph("POST", f"{graph.box}/contactFolders", {"displayName": "once"})
     assert code(again) == (409, "ErrorFolderExists")
@@ -301,7 +301,7 @@ async def test_folders_have_unique_names_and_the_default_one_is_not_listed(graph
     assert [f["displayName"] for f in listed] == ["Once"]
 
 
-async def test_a_user_without_a_mailbox_is_404_with_its_code(graph: Graph) -> None:
+async def test_user_without_a_mailbox_returns_404_with_its_code(graph: Graph) -> None:
     user = {"id": str(uuid4()), "displayName": "No box", "mail": "x@x.example", "mailbox": False}
     await graph.world.client.change_tenant(graph.world.tenant, users=[user])
     reply = await graph("GET", f"/users/{user['id']}/contacts")
@@ -309,7 +309,7 @@ async def test_a_user_without_a_mailbox_is_404_with_its_code(graph: Graph) -> No
     assert code(await graph("GET", "/users/nobody/contacts")) == (404, "ErrorInvalidUser")
 
 
-async def test_more_than_four_at_once_in_a_mailbox_is_429(graph: Graph) -> None:
+async def test_more_than_four_concurrent_requests_in_a_mailbox_return_429(graph: Graph) -> None:
     await graph.world.client.latency(100)
     replies = await asyncio.gather(*(graph("GET", f"{graph.box}/contacts") for _ in range(8)))
     refused = [r for r in replies if r.status == 429]
@@ -319,7 +319,7 @@ async def test_more_than_four_at_once_in_a_mailbox_is_429(graph: Graph) -> None:
     assert use[graph.world.targets[0]]["maxConcurrent"] == 4
 
 
-async def test_one_batch_in_flight_stays_within_the_limit_of_four(graph: Graph) -> None:
+async def test_one_batch_stays_within_the_limit_of_four(graph: Graph) -> None:
     await graph.world.client.latency(20)
     answers = await graph.batch(
         *({"id": str(n), "method": "GET", "url": f"{graph.box}/contacts"} for n in range(20))
@@ -327,7 +327,7 @@ async def test_one_batch_in_flight_stays_within_the_limit_of_four(graph: Graph) 
     assert {part["status"] for part in answers.values()} == {200}
 
 
-async def test_a_fault_strikes_after_and_as_often_as_it_is_told(graph: Graph) -> None:
+async def test_fault_applies_after_and_as_often_as_configured(graph: Graph) -> None:
     effect = {"status": 503, "headers": {"Retry-After": "9"}}
     await graph.world.client.fault("^/users", effect, tenant=graph.world.tenant, after=1, times=2)
     seen = [await graph("GET", "/users?$top=1") for _ in range(4)]
@@ -335,7 +335,7 @@ async def test_a_fault_strikes_after_and_as_often_as_it_is_told(graph: Graph) ->
     assert seen[1].headers["Retry-After"] == "9"
 
 
-async def test_a_connection_cut_after_the_request_leaves_its_effect(graph: Graph) -> None:
+async def test_connection_dropped_after_the_request_keeps_its_effect(graph: Graph) -> None:
     path = f"{graph.box}/contacts"
     for effect, left in (("before", 0), ("after", 1)):
         await graph.world.client.fault(

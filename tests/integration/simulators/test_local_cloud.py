@@ -33,7 +33,9 @@ print(json.dumps({
 """
 
 
-async def test_the_host_serves_exactly_what_microsofts_worker_indexes(client: Client) -> None:
+async def test_host_serves_exactly_the_functions_that_microsofts_worker_indexes(
+    client: Client,
+) -> None:
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-c", INDEX, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
@@ -46,18 +48,18 @@ async def test_the_host_serves_exactly_what_microsofts_worker_indexes(client: Cl
     assert not [name for name in indexed if name not in text], "function_app.py names every trigger"
 
 
-async def test_what_no_function_serves_is_not_found(client: Client) -> None:
+async def test_path_that_no_function_serves_returns_404(client: Client) -> None:
     for method, path in (("GET", "/api/nothing"), ("DELETE", "/api/shares")):
         assert (await client.send(method, f"{client.host}{path}")).status == 404
 
 
-async def test_a_timer_that_does_not_exist_is_named(client: Client) -> None:
+async def test_unknown_timer_returns_404_with_the_existing_ones(client: Client) -> None:
     reply = await client.send("POST", f"{client.host}/_sim/timer/nothing")
     assert reply.status == 404
     assert reply.body["timers"] == ["start_daily_runs", "start_hourly_runs", "sweep_leftovers"]
 
 
-async def test_a_message_that_always_fails_is_tried_five_times_and_then_poison(
+async def test_message_that_always_fails_is_tried_five_times(
     cloud: LocalCloud, client: Client
 ) -> None:
     service = QueueServiceClient.from_connection_string(cloud.addresses["storage"])
@@ -72,14 +74,14 @@ async def test_a_message_that_always_fails_is_tried_five_times_and_then_poison(
     assert "is not ours" in log.read_text()
 
 
-async def test_the_apps_clock_is_set_and_goes_on(client: Client) -> None:
+async def test_clock_of_the_app_can_be_set_and_reset(client: Client) -> None:
     url = f"{client.host}/_sim/clock"
     first = (await client.send("POST", url, {"now": "2030-05-01T00:00:00Z"})).body["now"]
     assert first.startswith("2030-05-01T00:00:00")
     assert (await client.send("POST", url, {"now": None})).body["now"].startswith("20")
 
 
-async def test_storage_that_is_away_for_a_while_loses_no_run(tmp_path: Path) -> None:
+async def test_storage_outage_loses_no_run(tmp_path: Path) -> None:
     # A message whose delivery was cut off stays invisible for as long as a worker may hold it.
     short = {"LOCAL_HOST_HELD_FOR": "5"}
     folder = tmp_path / "storage"
@@ -97,7 +99,7 @@ async def test_storage_that_is_away_for_a_while_loses_no_run(tmp_path: Path) -> 
             assert await world.names(mailbox) == world.expected()
 
 
-async def test_a_missing_azurite_is_named_with_the_way_to_get_it(
+async def test_missing_azurite_raises_an_error_with_an_install_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(azurite, "_PROGRAM", tmp_path / "azurite.js")
@@ -108,7 +110,7 @@ async def test_a_missing_azurite_is_named_with_the_way_to_get_it(
     assert not (tmp_path / "local.json").exists()
 
 
-async def test_a_host_that_does_not_start_is_an_error_and_leaves_nothing_behind(
+async def test_host_that_does_not_start_raises_an_error_and_leaves_nothing_running(
     tmp_path: Path,
 ) -> None:
     cloud = LocalCloud(build=tmp_path, app=tmp_path)
@@ -120,7 +122,7 @@ async def test_a_host_that_does_not_start_is_an_error_and_leaves_nothing_behind(
     assert open_ports(cloud.addresses) == []
 
 
-async def test_an_app_with_wrong_settings_takes_no_work_and_says_what_is_wrong(
+async def test_app_with_wrong_settings_does_not_start_and_logs_them(
     tmp_path: Path,
 ) -> None:
     settings = {"APP_CREDENTIAL": "key-vault-secret", "KEY_VAULT_URI": "", "TRIAL_DAYS": "many"}
@@ -136,7 +138,7 @@ async def test_an_app_with_wrong_settings_takes_no_work_and_says_what_is_wrong(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_serve_tells_its_addresses_and_stops_all_it_started(
+async def test_serve_prints_its_addresses_and_stops_everything_on_a_signal(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     serving = await asyncio.create_subprocess_exec(

@@ -56,7 +56,7 @@ IMPORTS = st.builds(
 
 
 @given(st.lists(IMPORTS, max_size=6), st.integers(0, 2), st.sampled_from(TenantStatus))
-def test_the_most_important_comes_first_whatever_the_order_of_the_imports(
+def test_items_are_sorted_by_importance_regardless_of_import_order(
     imports: list[ImportGlance], waiting: int, status: TenantStatus
 ) -> None:
     tenant = TENANT.model_copy(update={"status": status})
@@ -84,13 +84,13 @@ def test_the_most_important_comes_first_whatever_the_order_of_the_imports(
         (glance(run(RunStatus.FAILED, Reason.IMPORT_PAUSED), active=False), ["import-paused"]),
     ],
 )
-def test_an_import_needs_attention_for_what_its_last_run_says(
+def test_last_run_determines_whether_an_import_needs_attention(
     import_: ImportGlance, kinds: list[str]
 ) -> None:
     assert [str(item.kind) for item in attention(TENANT, [import_], NO_SEATS, NOW)] == kinds
 
 
-def test_a_tenant_is_told_of_its_consent_its_seats_and_the_end_of_its_trial() -> None:
+def test_missing_consent_missing_seats_and_trial_end_need_attention() -> None:
     gone = TENANT.model_copy(update={"status": TenantStatus.DISCONNECTED})
     ends = NOW + timedelta(days=7)
     assert attention(gone, [], SeatsNow(3, 4, ends), NOW) == (

@@ -39,13 +39,13 @@ CONTRACT = {
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
 
-def test_names_and_attributes_are_those_that_the_queries_know() -> None:
+def test_event_names_and_attributes_match_the_contract_of_the_queries() -> None:
     assert {n: set(s) for n, s in schemas().items()} == {
         name: set(attributes.split()) for name, attributes in CONTRACT.items()
     }
 
 
-def test_no_event_is_left_out_and_each_says_when_it_is_sent() -> None:
+def test_every_event_is_listed_and_documented() -> None:
     made = {
         kind
         for kind in vars(events).values()
@@ -61,7 +61,7 @@ _TELLING = st.sampled_from(" @+,;'/\"\n\u00f6")
 
 
 @given(st.text(max_size=8), _TELLING, st.text(max_size=8))
-def test_no_text_that_may_name_a_person_fits_into_any_attribute(
+def test_no_attribute_accepts_text_that_could_contain_personal_data(
     before: str, sign: str, after: str
 ) -> None:
     for event in EVENTS:
@@ -72,13 +72,13 @@ def test_no_text_that_may_name_a_person_fits_into_any_attribute(
             assert refused == {field.alias}, (event.name, name)
 
 
-def test_a_name_or_an_address_is_refused() -> None:
+def test_names_addresses_phone_numbers_and_tokens_are_rejected() -> None:
     for text in ("Ada Lovelace", "ada@contoso.example", "+49 30 1234", "eyJhbGciOi.J9 x"):
         with pytest.raises(ValidationError):
             MessagePoisoned(tenant=text, queue="mailbox-syncs")
 
 
-def test_attributes_are_flat_and_a_reason_that_is_not_there_is_empty() -> None:
+def test_attributes_are_flat_and_a_missing_reason_is_empty() -> None:
     run = Run(
         id="r",
         import_id="i",

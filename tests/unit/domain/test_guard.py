@@ -11,7 +11,7 @@ from tests.unit.domain.folder import shares
 
 
 @given(shares, st.integers(0, 20), st.floats(0, 1))
-def test_the_guard_holds_a_plan_that_removes_more_than_it_allows(
+def test_guard_holds_plan_that_deletes_more_than_allowed(
     share: dict[str, Contact], deletes: int, share_of_known: float
 ) -> None:
     known = {f"k{n}": Known(f"id{n}", "h", "s", 1) for n in range(15)}
@@ -22,7 +22,7 @@ def test_the_guard_holds_a_plan_that_removes_more_than_it_allows(
 
 
 @given(st.integers(0, 20), st.floats(0, 1), st.integers(0, 15))
-def test_the_guard_holds_a_plan_that_changes_more_than_it_allows(
+def test_guard_holds_plan_that_changes_more_than_allowed(
     changes: int, share_of_known: float, changed: int
 ) -> None:
     share = {f"k{n}": Contact.of(f"k{n}", {"displayName": str(n)}) for n in range(15)}
@@ -35,12 +35,12 @@ def test_the_guard_holds_a_plan_that_changes_more_than_it_allows(
     assert (held is Reason.TOO_MANY_CHANGES) == (changed > max(changes, share_of_known * 15))
 
 
-def test_mending_contacts_never_trips_the_guard() -> None:
+def test_repairs_never_trip_the_guard() -> None:
     share = {f"k{n}": Contact.of(f"k{n}", {"displayName": str(n)}) for n in range(15)}
     known = {key: Known(f"id-{key}", None, None, 1) for key in share}
     assert Guard(0, 0, 0, 0).objection(make_plan(share, known), len(known)) is None
 
 
-def test_surplus_contacts_of_one_source_never_trip_the_guard() -> None:
+def test_deleting_duplicates_never_trips_the_guard() -> None:
     plan = Plan((), (), tuple(Delete("", f"id{n}") for n in range(50)), 0)
     assert Guard(0, 0).objection(plan, 0) is None

@@ -36,7 +36,7 @@ TIMES = st.datetimes(
 
 
 @given(st.lists(RUNS), st.integers(1, 31))
-def test_every_day_is_there_once_in_order_and_each_run_of_these_days_counts(
+def test_by_day_lists_each_day_once_in_order_and_counts_its_runs(
     runs: list[RunFacts], days: int
 ) -> None:
     found = by_day(runs, LAST, days)
@@ -50,28 +50,26 @@ def test_every_day_is_there_once_in_order_and_each_run_of_these_days_counts(
 
 
 @given(TIMES)
-def test_a_row_tells_its_time_to_the_millisecond(when: datetime) -> None:
+def test_row_key_encodes_its_time_to_the_millisecond(when: datetime) -> None:
     assert (
         timedelta() <= when - moment_of(f"{newest_first(when)}-abc-s") < timedelta(milliseconds=1)
     )
 
 
 @given(TIMES, TIMES)
-def test_a_day_begins_at_midnight_for_rows_too(when: datetime, other: datetime) -> None:
+def test_before_day_splits_row_keys_at_midnight(when: datetime, other: datetime) -> None:
     row = f"{newest_first(when)}-abc-s"
     assert (row < before_day(other.date())) == (when.date() >= other.date())
 
 
 @given(TIMES, st.datetimes(timezones=st.just(UTC)))
-def test_rows_are_found_from_any_moment_on(when: datetime, since: datetime) -> None:
+def test_before_splits_row_keys_at_any_moment(when: datetime, since: datetime) -> None:
     if abs(when - since) >= timedelta(milliseconds=1):
         assert (newest_first(when) < before(since)) == (when >= since)
 
 
 @given(TIMES, st.integers(1, 24))
-def test_the_next_run_is_due_after_now_and_nothing_is_due_in_between(
-    now: datetime, hours: int
-) -> None:
+def test_next_run_is_the_first_due_time_after_now(now: datetime, hours: int) -> None:
     then = next_due(now, hours)
     assert now < then <= now + timedelta(hours=hours)
     assert due(then, hours) == then
@@ -79,6 +77,6 @@ def test_the_next_run_is_due_after_now_and_nothing_is_due_in_between(
     assert due(before, hours) <= now or hours == DAY
 
 
-def test_only_the_standard_plan_keeps_to_the_daily_run() -> None:
+def test_intervals_shorter_than_a_day_apply_only_to_premium_and_trial() -> None:
     assert hours_in_force(2, LicensePlan.PREMIUM) == hours_in_force(2, LicensePlan.TRIAL) == 2
     assert hours_in_force(2, LicensePlan.STANDARD) == hours_in_force(2, None) == DAY

@@ -35,7 +35,7 @@ def seat(mailbox: str, days_ago: int, *imports: str) -> Seat:
     return Seat(mailbox=mailbox, since=NOW - timedelta(days=days_ago), imports=list(imports))
 
 
-def test_the_trial_ends_to_the_second() -> None:
+def test_trial_ends_exactly_on_time() -> None:
     owner = tenant(trial=True)
     ends = trial_ends(owner, TERMS)
     assert ends is not None
@@ -44,19 +44,19 @@ def test_the_trial_ends_to_the_second() -> None:
     assert plan_at(owner, ends, TERMS) is LicensePlan.STANDARD
 
 
-def test_the_trial_waits_for_the_first_import() -> None:
+def test_trial_does_not_start_before_the_first_import() -> None:
     owner = Tenant(id="t", joined=NOW - timedelta(days=1000))
 
     assert trial_ends(owner, TERMS) is None
     assert plan_at(owner, NOW, TERMS) is LicensePlan.TRIAL
 
 
-def test_premium_is_premium_in_the_trial_too() -> None:
+def test_premium_plan_applies_during_the_trial() -> None:
     assert plan_at(tenant(trial=True, plan="premium"), NOW, TERMS) is LicensePlan.PREMIUM
 
 
 @given(mailboxes=MAILBOXES, booked=st.integers(0, 15), trial=st.booleans())
-def test_the_number_of_seats_alone_tells_how_many_are_served(
+def test_served_count_depends_only_on_the_number_of_seats(
     *, mailboxes: frozenset[str], booked: int, trial: bool
 ) -> None:
     owner = tenant(booked, trial=trial)
@@ -75,7 +75,7 @@ def test_a_mailbox_of_two_imports_takes_one_seat() -> None:
     assert decided.seats["m1"].since == NOW - timedelta(days=5)
 
 
-def test_after_the_trial_who_came_first_is_kept_and_the_others_wait() -> None:
+def test_oldest_seats_are_kept_after_the_trial_and_others_wait() -> None:
     held = [seat("m1", 1, "a"), seat("m2", 3, "a"), seat("m3", 2, "b")]
 
     decided = assign(tenant(2), held, "a", ["m1", "m2"], NOW, TERMS)
@@ -86,21 +86,21 @@ def test_after_the_trial_who_came_first_is_kept_and_the_others_wait() -> None:
     assert decided.seats["m1"].waiting == NOW
 
 
-def test_a_seat_that_no_import_wants_any_more_falls_free() -> None:
+def test_seat_is_released_when_no_import_targets_its_mailbox() -> None:
     decided = assign(tenant(1), [seat("m1", 5, "a")], "a", ["m2"], NOW, TERMS)
 
     assert decided.served == {"m2"}
     assert set(decided.seats) == {"m2"}
 
 
-def test_contacts_outlive_a_lost_seat_by_the_grace_time_to_the_second() -> None:
+def test_grace_time_of_a_lost_seat_expires_exactly_on_time() -> None:
     lost = assign(tenant(0), [seat("m1", 5, "a")], "a", ["m1"], NOW, TERMS).seats.values()
 
     assert not grace_expired(lost, NOW + GRACE - timedelta(seconds=1), TERMS)
     assert grace_expired(lost, NOW + GRACE, TERMS) == {"m1"}
 
 
-def test_the_time_of_waiting_is_not_begun_anew_by_another_run() -> None:
+def test_another_run_does_not_restart_the_waiting_time() -> None:
     once = assign(tenant(0), [seat("m1", 5, "a")], "a", ["m1"], NOW, TERMS)
 
     later = assign(tenant(0), once.seats.values(), "a", ["m1"], NOW + timedelta(days=9), TERMS)
@@ -108,7 +108,7 @@ def test_the_time_of_waiting_is_not_begun_anew_by_another_run() -> None:
     assert later.seats["m1"].waiting == NOW
 
 
-def test_an_end_of_the_trial_set_by_the_service_counts() -> None:
+def test_trial_end_set_by_an_operator_applies() -> None:
     owner = tenant().model_copy(update={"trial_until": NOW + timedelta(days=3)})
 
     assert trial_ends(owner, TERMS) == NOW + timedelta(days=3)
@@ -126,7 +126,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-def test_seats_used_never_exceed_those_booked_and_only_who_must_loses_or_gains(
+def test_used_seats_never_exceed_booked_seats_and_the_newest_are_lost_first(
     steps: list[Any],
 ) -> None:
     owner, now = tenant(5), NOW
@@ -158,7 +158,9 @@ def test_seats_used_never_exceed_those_booked_and_only_who_must_loses_or_gains(
 
 
 @given(held=MAILBOXES, wanted=MAILBOXES)
-def test_in_the_trial_every_mailbox_is_served(held: frozenset[str], wanted: frozenset[str]) -> None:
+def test_every_mailbox_is_served_during_the_trial(
+    held: frozenset[str], wanted: frozenset[str]
+) -> None:
     seats = [seat(mailbox, 1, "a") for mailbox in held]
 
     decided = assign(tenant(trial=True), seats, "b", wanted, NOW, TERMS)

@@ -36,13 +36,13 @@ def mail(address: str) -> dict[str, Any]:
     return {"emailAddresses": [{"address": address}]}
 
 
-def test_a_mail_address_is_enough_whatever_its_case_and_the_name() -> None:
+def test_mail_address_alone_matches_regardless_of_case_and_name() -> None:
     assert found(("a", {"displayName": "Auntie", **mail("ADA@X.example")})) == {
         "a": ("u-1", MatchedBy.MAIL, None)
     }
 
 
-def test_a_number_counts_with_the_name_however_both_are_written() -> None:
+def test_phone_number_with_name_matches_regardless_of_format() -> None:
     contact = {"displayName": "Gross, Juergen", "businessPhones": ["0170 7654321"]}
     named = {"givenName": "JURGEN", "surname": "Gross", "homePhones": ["0170/765 43 21"]}
     assert found(("a", contact)) == {}
@@ -50,16 +50,16 @@ def test_a_number_counts_with_the_name_however_both_are_written() -> None:
 
 
 @given(st.sampled_from(["Ada Lovelace", "Lovelace, Ada", "ADA LOVELACE"]))
-def test_a_name_alone_is_never_enough(name: str) -> None:
+def test_name_alone_never_matches(name: str) -> None:
     assert found(("a", {"displayName": name}), ("b", {"displayName": name, **mail("o@y.z")})) == {}
     assert found(("a", {"displayName": name, "mobilePhone": "+49 30 999"})) == {}
 
 
-def test_a_number_alone_is_never_enough() -> None:
+def test_phone_number_alone_never_matches() -> None:
     assert found(("a", {"displayName": "Switchboard", "mobilePhone": "+49 30 12345678"})) == {}
 
 
-def test_the_second_contact_of_a_person_is_a_duplicate_and_mail_goes_before_number() -> None:
+def test_second_match_is_a_duplicate_and_mail_takes_precedence_over_phone() -> None:
     by_phone = {"displayName": "Ada Lovelace", "mobilePhone": "030 12345678"}
     assert found(("a", by_phone), ("b", mail("ada@x.example")), ("c", mail("ada@x.example"))) == {
         "a": ("u-1", MatchedBy.PHONE_AND_NAME, "b"),
@@ -68,18 +68,18 @@ def test_the_second_contact_of_a_person_is_a_duplicate_and_mail_goes_before_numb
     }
 
 
-def test_a_person_who_has_a_contact_of_ours_is_not_given_another() -> None:
+def test_match_is_a_duplicate_if_the_person_already_has_our_contact() -> None:
     assert found(("a", mail("ada@x.example")), taken={"u-1": "ours"}) == {
         "a": ("u-1", MatchedBy.MAIL, "ours")
     }
 
 
-def test_an_address_that_several_people_share_tells_nothing() -> None:
+def test_address_shared_by_several_people_does_not_match() -> None:
     share = {k: person(k, k, "team@x.example") for k in ("u-1", "u-2")}
     assert match([("a", mail("team@x.example"))], share, {}) == ()
 
 
-def test_a_contact_that_is_two_people_is_left_alone() -> None:
+def test_contact_with_addresses_of_two_people_does_not_match() -> None:
     both = {"emailAddresses": [{"address": "ada@x.example"}, {"address": "grace@x.example"}]}
     assert found(("a", both)) == {}
 
@@ -97,7 +97,7 @@ def test_a_contact_that_is_two_people_is_left_alone() -> None:
         max_size=8,
     )
 )
-def test_nobody_is_ever_given_two_contacts(contacts: list[dict[str, Any]]) -> None:
+def test_no_person_is_matched_to_two_contacts(contacts: list[dict[str, Any]]) -> None:
     matches = match([(str(n), c) for n, c in enumerate(contacts)], SHARE, {})
     adopted = [m.key for m in matches if m.duplicate_of is None]
     assert len(adopted) == len(set(adopted))

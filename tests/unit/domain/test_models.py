@@ -42,18 +42,18 @@ def without_nulls(value: Any) -> Any:
         {"expires": "2026-11-23T00:00:00"},
     ],
 )
-def test_an_access_rule_that_contradicts_itself_is_refused(access: dict[str, Any]) -> None:
+def test_invalid_access_rule_is_rejected(access: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ShareInput.model_validate({**SHARE, "access": access})
 
 
 @pytest.mark.parametrize("share_id", ["", "A" * 32, "a/b" * 10, "a" * 65, "ä" * 32, 7])
-def test_a_share_id_that_is_none_is_refused(share_id: object) -> None:
+def test_malformed_share_id_is_rejected(share_id: object) -> None:
     with pytest.raises(ValidationError):
         ImportInput.model_validate({**IMPORT, "shareId": share_id})
 
 
-def test_an_import_has_an_own_folder_and_a_guard_unless_told_otherwise() -> None:
+def test_import_defaults_to_active_with_own_folder_and_guard() -> None:
     wanted = ImportInput.model_validate(IMPORT)
 
     assert wanted.destination.folder == "Contact Sync"
@@ -66,7 +66,7 @@ def test_an_import_has_an_own_folder_and_a_guard_unless_told_otherwise() -> None
     tenant=st.sampled_from([FRIEND, FRIEND.upper(), SOMEBODY]),
     days=st.none() | st.integers(-3, 3),
 )
-def test_a_share_admits_its_publisher_always_and_others_by_its_rule(
+def test_share_always_admits_its_publisher_and_others_by_access_rule(
     rule: Any, tenant: str, days: int | None
 ) -> None:
     tenants = [tenant] if rule == "tenants" else []
@@ -86,7 +86,7 @@ def test_every_reason_has_a_remedy(reason: Reason) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON), st.dictionaries(st.text(max_size=3), JSON))
-def test_a_merge_patch_leaves_the_rest_alone_and_changes_nothing_twice(
+def test_merge_patch_is_idempotent_and_keeps_other_fields(
     target: dict[str, Any], patch: dict[str, Any]
 ) -> None:
     patch = without_nulls(patch)
@@ -110,24 +110,24 @@ def test_a_merge_patch_leaves_the_rest_alone_and_changes_nothing_twice(
         ({"a": 1}, {"a": {"b": 2}}, {"a": {"b": 2}}),
     ],
 )
-def test_null_resets_what_has_parts_and_is_a_value_elsewhere(
+def test_null_removes_objects_and_lists_and_replaces_scalars(
     target: Any, patch: Any, expected: Any
 ) -> None:
     assert merge_patch(target, patch) == expected
 
 
 @pytest.mark.parametrize("if_match", [None, "*", " * ", 'W/"1"', '"1"', '"0", W/"1"'])
-def test_an_etag_matches_weak_or_strong(if_match: str | None) -> None:
+def test_matching_etag_is_accepted_weak_or_strong(if_match: str | None) -> None:
     require_match('W/"1"', if_match)
 
 
 @pytest.mark.parametrize("if_match", ['W/"2"', "1", '"', '"0", "2"'])
-def test_another_etag_does_not_match(if_match: str) -> None:
+def test_other_etag_raises_precondition_failed(if_match: str) -> None:
     with pytest.raises(PreconditionFailed):
         require_match('W/"1"', if_match)
 
 
-def test_what_storage_would_refuse_is_refused_before() -> None:
+def test_share_too_large_for_storage_is_rejected() -> None:
     users = [f"{n:036d}" for n in range(5000)]
     contacts = [{"displayName": "😀" * 200, "title": "x" * 500} for _ in range(500)]
 

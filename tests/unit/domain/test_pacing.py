@@ -13,7 +13,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 @given(
     st.lists(st.tuples(st.integers(1, 900), st.floats(0, 90), st.integers(0, 5_000)), max_size=200)
 )
-def test_no_ten_minutes_ever_see_more_than_the_limit(
+def test_no_ten_minute_window_exceeds_the_request_limit(
     steps: list[tuple[int, float, int]],
 ) -> None:
     pace, now = Pace(), START
@@ -31,7 +31,7 @@ def test_no_ten_minutes_ever_see_more_than_the_limit(
     assert len(pace.sent) <= 31
 
 
-def test_a_fill_of_many_contacts_waits_seldom_and_loses_no_time() -> None:
+def test_large_fill_waits_rarely_and_finishes_within_an_hour() -> None:
     pace, now, waits = Pace(), START, 0
     for left in range(50_000, 0, -20):
         if wait := pace.wait(now, 20, left):
@@ -44,7 +44,7 @@ def test_a_fill_of_many_contacts_waits_seldom_and_loses_no_time() -> None:
 
 
 @given(st.integers(0, 20_000), st.timedeltas(timedelta(0), timedelta(days=30)))
-def test_a_clock_that_goes_back_blocks_for_no_longer_than_ten_minutes(
+def test_clock_moved_back_delays_requests_by_about_ten_minutes_at_most(
     requests: int, back: timedelta
 ) -> None:
     now = START - back

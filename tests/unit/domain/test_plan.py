@@ -20,7 +20,7 @@ def test_applying_a_plan_to_any_mailbox_yields_the_desired_contacts_exactly_once
 
 
 @given(mailboxes(), shares)
-def test_a_plan_changes_nothing_that_is_not_marked_as_ours(
+def test_plan_changes_only_contacts_with_our_mark(
     folder: Folder, share: dict[str, Contact]
 ) -> None:
     def others() -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_a_second_plan_is_empty(folder: Folder, share: dict[str, Contact]) -> No
 
 
 @given(mailboxes(), shares, shares)
-def test_any_change_of_the_share_arrives_and_only_what_changed_is_written(
+def test_share_changes_are_applied_and_unchanged_contacts_are_not_written(
     folder: Folder, first: dict[str, Contact], second: dict[str, Contact]
 ) -> None:
     _, known, since, _ = sync(folder, first, {}, None)
@@ -56,7 +56,7 @@ def test_any_change_of_the_share_arrives_and_only_what_changed_is_written(
 
 
 @given(mailboxes(), shares, shares, st.integers(0, 12))
-def test_a_worker_that_dies_anywhere_leaves_no_duplicate_and_no_gap(
+def test_sync_after_a_worker_crash_leaves_no_duplicates_and_no_gaps(
     folder: Folder, first: dict[str, Contact], second: dict[str, Contact], survived: int
 ) -> None:
     _, known, since, _ = sync(folder, first, {}, None)
@@ -75,7 +75,7 @@ def test_lost_state_is_rebuilt_from_the_marks(
 
 
 @given(mailboxes(), shares, st.data())
-def test_what_the_user_does_to_our_contacts_is_mended(
+def test_user_edits_and_deletions_of_our_contacts_are_reverted(
     folder: Folder, share: dict[str, Contact], data: st.DataObject
 ) -> None:
     _, known, since, _ = sync(folder, share, {}, None)
@@ -112,7 +112,7 @@ def test_fields_that_we_never_wrote_survive_every_update(
 
 
 @given(shares)
-def test_what_the_source_no_longer_has_is_cleared_where_we_wrote_it(
+def test_fields_removed_from_the_source_are_cleared(
     share: dict[str, Contact],
 ) -> None:
     folder = Folder()

@@ -50,7 +50,7 @@ def test_a_respected_deletion_lasts_until_the_person_leaves_the_share(
 
 
 @given(shares, shares, st.data())
-def test_a_kept_edit_survives_every_update_and_all_else_follows_the_source(
+def test_kept_edits_survive_updates_and_other_fields_follow_the_source(
     first: dict[str, Contact], second: dict[str, Contact], data: st.DataObject
 ) -> None:
     keep, folder = Policy(keep_edits=True), Folder()
@@ -77,7 +77,7 @@ def test_a_kept_edit_survives_every_update_and_all_else_follows_the_source(
 
 
 @given(shares, st.data())
-def test_a_new_category_takes_the_place_of_the_old_one_beside_the_users_own(
+def test_new_category_replaces_the_old_one_and_keeps_the_users_own(
     share: dict[str, Contact], data: st.DataObject
 ) -> None:
     folder = Folder()
@@ -99,7 +99,7 @@ def test_a_new_category_takes_the_place_of_the_old_one_beside_the_users_own(
 
 
 @given(shares, shares)
-def test_the_risk_of_a_plan_is_the_same_for_the_same_removals_and_changes(
+def test_plan_risk_depends_only_on_removals_and_changes(
     first: dict[str, Contact], second: dict[str, Contact]
 ) -> None:
     folder = Folder()

@@ -26,14 +26,12 @@ def test_later_times_sort_first(one: datetime, other: datetime) -> None:
 
 
 @given(TIMES, st.sampled_from(RunTrigger))
-def test_a_run_id_is_an_id(when: datetime, trigger: RunTrigger) -> None:
+def test_run_id_is_valid(when: datetime, trigger: RunTrigger) -> None:
     TypeAdapter(RunId).validate_python(run_id(IMPORT, trigger, when))
 
 
 @given(TIMES, st.timedeltas(timedelta(), timedelta(days=1) - timedelta(microseconds=1)))
-def test_a_timer_that_fires_twice_in_a_day_means_the_same_run(
-    when: datetime, later: timedelta
-) -> None:
+def test_timer_firing_twice_a_day_yields_the_same_run_id(when: datetime, later: timedelta) -> None:
     midnight = when.replace(hour=0, minute=0, second=0, microsecond=0)
 
     first = run_id(IMPORT, RunTrigger.SCHEDULE, midnight)
@@ -42,7 +40,7 @@ def test_a_timer_that_fires_twice_in_a_day_means_the_same_run(
     assert run_id(IMPORT, RunTrigger.SCHEDULE, midnight + timedelta(days=1)) < first
 
 
-def test_the_day_is_that_of_utc() -> None:
+def test_scheduled_run_id_uses_the_utc_day() -> None:
     late = datetime(2026, 11, 24, 0, 30, tzinfo=timezone(timedelta(hours=1)))
 
     assert run_id(IMPORT, RunTrigger.SCHEDULE, late) == run_id(
@@ -51,14 +49,14 @@ def test_the_day_is_that_of_utc() -> None:
 
 
 @given(TIMES)
-def test_every_trigger_and_import_has_a_run_of_its_own(when: datetime) -> None:
+def test_run_ids_differ_by_import_and_trigger(when: datetime) -> None:
     ids = {run_id(import_, trigger, when) for import_ in ("a", "b") for trigger in RunTrigger}
 
     assert len(ids) == 2 * len(RunTrigger)
 
 
 @given(TIMES, st.integers(1, DAY))
-def test_the_next_run_is_the_first_that_is_due_later(when: datetime, every_hours: int) -> None:
+def test_next_due_is_the_first_due_time_after_now(when: datetime, every_hours: int) -> None:
     following = next_due(when, every_hours)
 
     assert when < following <= when + timedelta(hours=every_hours)

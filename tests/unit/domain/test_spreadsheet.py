@@ -14,7 +14,7 @@ FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1")
 
 
 @given(st.lists(st.tuples(TEXTS, st.integers(), TEXTS), max_size=5), st.sampled_from([",", ";"]))
-def test_a_file_read_again_has_the_same_cells_none_of_which_begins_a_formula(
+def test_csv_round_trip_preserves_cells_and_no_cell_starts_a_formula(
     rows: list[tuple[str, int, str]], delimiter: str
 ) -> None:
     text = csv_lines(rows, ";" if delimiter == ";" else ",")
@@ -27,5 +27,5 @@ def test_a_file_read_again_has_the_same_cells_none_of_which_begins_a_formula(
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
-def test_what_a_spreadsheet_would_run_is_text(cell: str) -> None:
+def test_formulas_are_escaped_as_text(cell: str) -> None:
     assert next(csv.reader(io.StringIO(csv_lines([[cell]]), newline=""))) == [f"'{cell}"]

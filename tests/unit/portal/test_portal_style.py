@@ -56,18 +56,20 @@ PAIRS = [
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize(("front", "back", "least"), PAIRS)
-def test_what_is_to_be_seen_stands_out(front: str, back: str, least: float, scheme: int) -> None:
+def test_text_and_controls_have_sufficient_contrast(
+    front: str, back: str, least: float, scheme: int
+) -> None:
     known = colors()
 
     assert contrast(known[front][scheme], known[back][scheme]) >= least
 
 
-def test_contrast_is_measured_as_the_standard_does() -> None:
+def test_contrast_is_calculated_as_in_wcag() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
 
 
-def test_every_color_is_one_of_the_named_ones() -> None:
+def test_style_sheet_uses_only_named_colors() -> None:
     sheet = served("portal.css")
     named = {color for pair in colors().values() for color in pair}
     used = set(re.findall(r"var\(--([\w-]+)\)", sheet))
@@ -77,14 +79,14 @@ def test_every_color_is_one_of_the_named_ones() -> None:
     assert used - set_ == set()
 
 
-def test_what_pages_load_is_little() -> None:
+def test_static_files_stay_below_the_size_limit() -> None:
     names = ("portal.css", "portal.js", "icon.svg")
 
     assert sum(len(served(name)) for name in names) < MOST_BYTES
 
 
 @pytest.mark.parametrize("name", ["portal.css", "portal.js", "icon.svg"])
-def test_a_file_asks_for_nothing_that_the_policy_forbids(name: str) -> None:
+def test_static_file_contains_nothing_the_content_security_policy_forbids(name: str) -> None:
     content = served(name).replace("http://www.w3.org/2000/svg", "")
     ending = name[name.rindex(".") :]
 

@@ -65,13 +65,13 @@ def identity(entry: Message) -> str:
     return entry.id if isinstance(entry.id, str) else entry.id[0]
 
 
-def test_every_text_has_a_german_one() -> None:
+def test_every_text_has_a_german_translation() -> None:
     known = {identity(entry) for _, entry in translated() if entry.string}
 
     assert set(texts()) - known == set()
 
 
-def test_every_remedy_and_permission_has_a_german_text() -> None:
+def test_every_remedy_and_permission_has_a_german_translation() -> None:
     german = rendering.message("de")
     told = [reason.remedy for reason in Reason]
     told += [text for p in PERMISSIONS for text in (p.why, p.without)]
@@ -88,7 +88,7 @@ def actions() -> set[str]:
 
 
 @pytest.mark.parametrize("language", rendering.LANGUAGES)
-def test_every_action_of_the_ledger_has_words(language: str) -> None:
+def test_every_ledger_action_has_a_text(language: str) -> None:
     entries = [
         LedgerEntry(when=datetime(2026, 11, 23, tzinfo=UTC), actor="a", action=a, subject="s")
         for a in sorted(actions())
@@ -102,7 +102,7 @@ def test_every_action_of_the_ledger_has_words(language: str) -> None:
     assert [action for words, action in rows if not words or words == action] == []
 
 
-def test_no_german_text_is_left_over() -> None:
+def test_no_german_translation_is_unused() -> None:
     used = set(texts()) | {reason.remedy for reason in Reason}
 
     left = {identity(entry) for area, entry in translated() if area != SENTENCES} - used
@@ -110,7 +110,7 @@ def test_no_german_text_is_left_over() -> None:
     assert left == set()
 
 
-def test_each_question_is_answered_in_one_place() -> None:
+def test_each_help_question_appears_once() -> None:
     asked = re.compile(r'call help\(_\("([^"]*)"\)\)')
     templates = files(SHARED / "portal" / "templates", "*.html")
     questions = [q for path in templates for q in asked.findall(path.read_text("utf-8"))]
@@ -119,7 +119,7 @@ def test_each_question_is_answered_in_one_place() -> None:
     assert sorted(questions) == sorted(set(questions))
 
 
-def test_one_text_has_one_german_text_everywhere_with_the_same_places() -> None:
+def test_each_text_has_one_german_translation_with_the_same_placeholders() -> None:
     seen: dict[str, object] = {}
     for _, entry in translated():
         name = identity(entry)
@@ -131,7 +131,7 @@ def test_one_text_has_one_german_text_everywhere_with_the_same_places() -> None:
         assert {place for text in strings for place in PLACE.findall(text)} <= places, name
 
 
-def test_a_sentence_with_values_in_it_is_found() -> None:
+def test_messages_with_values_are_translated() -> None:
     german = rendering.message("de")
 
     assert german("There is no share 'abc' in your tenant.").startswith("Unter der Kennung 'abc'")
@@ -155,16 +155,16 @@ def test_a_sentence_with_values_in_it_is_found() -> None:
         (",;=", "en"),
     ],
 )
-def test_the_language_is_the_one_that_a_browser_prefers(header: str, language: str) -> None:
+def test_browser_preference_selects_the_language(header: str, language: str) -> None:
     assert rendering.preferred(header) == language
 
 
 @given(st.text())
-def test_whatever_a_browser_says_there_is_a_language(header: str) -> None:
+def test_any_accept_language_header_yields_a_supported_language(header: str) -> None:
     assert rendering.preferred(header) in rendering.LANGUAGES
 
 
-def test_dates_and_numbers_are_those_of_the_language() -> None:
+def test_dates_and_numbers_follow_the_language() -> None:
     moment = datetime(2026, 11, 23, 15, 4, tzinfo=UTC)
     english, german = filters("en"), filters("de")
 
@@ -176,7 +176,7 @@ def test_dates_and_numbers_are_those_of_the_language() -> None:
 
 
 @pytest.mark.parametrize(("language", "number"), [("en", "12,345"), ("de", "12.345")])
-def test_a_number_in_a_text_is_written_as_its_language_does(language: str, number: str) -> None:
+def test_numbers_in_texts_follow_the_language(language: str, number: str) -> None:
     outlook = SeatsOutlook(12345, 12345, 12345, 12345, "over", None)
     chosen = Chosen([("users:x", "x")], 12345, outlook, "", 30)
     values = {"errors": {}, "found": [], "silent": "", "q": "", "chosen": chosen}
@@ -200,7 +200,7 @@ def test_a_number_in_a_text_is_written_as_its_language_does(language: str, numbe
 
 
 @given(st.text(min_size=1))
-def test_no_name_becomes_markup(name: str) -> None:
+def test_names_are_escaped(name: str) -> None:
     page = PAGE | {
         "caller": {"name": name, "oid": "o", "tenant": "t"},
         "company": name,
@@ -219,10 +219,10 @@ def test_no_name_becomes_markup(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["secret.txt", "../base.html", "portal.css/..", "", "\0"])
-def test_only_known_files_are_served(name: str) -> None:
+def test_only_known_static_files_are_served(name: str) -> None:
     assert rendering.static_file(name) is None
     assert rendering.static_file("portal.css") is not None
 
 
-def test_a_files_address_changes_with_it() -> None:
+def test_static_file_url_contains_a_version() -> None:
     assert re.fullmatch(r"/static/portal\.css\?v=[0-9a-f]{12}", rendering.asset("portal.css"))

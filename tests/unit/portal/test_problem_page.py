@@ -27,7 +27,7 @@ def visit_of(path: str) -> Visit:
     ],
     ids=["passes", "passes-but-counts-once", "stays"],
 )
-def test_a_page_that_failed_for_now_can_be_asked_for_again(
+def test_transient_error_of_a_repeatable_page_offers_a_retry(
     error: Exception,
     again: bool,  # noqa: FBT001 - a parameter of the test
     path: str,

@@ -76,12 +76,12 @@ OWN = {text(node) for node in all_of("function_name")}
 FOREIGN = [command for command in all_of("command") if name(command) not in OWN]
 
 
-def test_the_script_is_powershell() -> None:
+def test_script_parses_as_powershell() -> None:
     assert not TREE.has_error
     assert len(FOREIGN) > 20
 
 
-def test_it_calls_only_what_is_documented_with_parameters_that_are() -> None:
+def test_script_calls_only_documented_cmdlets_and_parameters() -> None:
     for command in FOREIGN:
         assert name(command) in DOCUMENTED
         known = {f"-{parameter}" for parameter in DOCUMENTED[name(command)].split()}
@@ -90,7 +90,7 @@ def test_it_calls_only_what_is_documented_with_parameters_that_are() -> None:
         assert given <= known, name(command)
 
 
-def test_what_is_spread_over_parameters_is_documented_too() -> None:
+def test_splatted_parameters_are_documented() -> None:
     spread = set(re.findall(r"\$scope = @\{ (\w+) =", SCRIPT))
 
     assert spread == {"CustomResourceScope", "RecipientAdministrativeUnitScope"}
@@ -99,7 +99,7 @@ def test_what_is_spread_over_parameters_is_documented_too() -> None:
 
 
 @pytest.mark.parametrize("command", [c for c in FOREIGN if CHANGING.match(name(c))], ids=name)
-def test_whatif_shows_each_change_and_makes_none(command: Node) -> None:
+def test_every_change_is_inside_should_process(command: Node) -> None:
     conditions: list[str] = []
     node = command.parent
     while node is not None:
@@ -110,7 +110,7 @@ def test_whatif_shows_each_change_and_makes_none(command: Node) -> None:
     assert any("$PSCmdlet.ShouldProcess(" in condition for condition in conditions)
 
 
-def test_it_moves_the_permissions_of_mailboxes_and_no_others() -> None:
+def test_script_moves_only_mailbox_permissions() -> None:
     named = re.search(r"^\$Permissions = (.+)$", SCRIPT, re.MULTILINE)
 
     assert named is not None
@@ -119,14 +119,14 @@ def test_it_moves_the_permissions_of_mailboxes_and_no_others() -> None:
     }
 
 
-def test_nothing_is_taken_away_before_the_scope_is_proved() -> None:
+def test_tenant_wide_permissions_are_removed_only_after_the_scope_is_verified() -> None:
     body = next(text(f) for f in all_of("function_statement") if "function Set-All" in text(f))
     steps = ["Set-Assignment", "Assert-Scope", "Remove-TenantWide", "Get-TenantWide"]
 
     assert sorted(steps, key=body.index) == steps
 
 
-def test_every_parameter_is_explained() -> None:
+def test_every_parameter_is_documented() -> None:
     block = next(iter(all_of("param_block")))
     parameters = {text(p.children[-1]).strip("$") for p in all_of("script_parameter", block)}
 
@@ -134,7 +134,7 @@ def test_every_parameter_is_explained() -> None:
     assert parameters == set(re.findall(r"^\.PARAMETER (\w+)$", SCRIPT, re.MULTILINE))
 
 
-def test_no_variable_hides_a_parameter_whose_name_differs_in_case_only() -> None:
+def test_no_two_variables_differ_only_in_case() -> None:
     """PowerShell takes $Inside and $inside for the same variable."""
     spellings: dict[str, set[str]] = {}
     for variable in all_of("variable"):
@@ -145,7 +145,7 @@ def test_no_variable_hides_a_parameter_whose_name_differs_in_case_only() -> None
     assert [found for found in spellings.values() if len(found) > 1] == []
 
 
-def test_names_given_in_exchange_are_short_enough() -> None:
+def test_names_of_exchange_objects_fit_the_length_limit() -> None:
     """At most 64 characters (docs: New-ManagementRoleAssignment, New-ManagementScope)."""
     longest = max((permission.name for permission in PERMISSIONS), key=len)
 

@@ -31,7 +31,7 @@ def test_a_leak_is_found(tmp_path: Path, line: str) -> None:
     assert all(place.startswith("host.log:2 ") for place in found)
 
 
-def test_ids_and_counts_are_no_leak(tmp_path: Path) -> None:
+def test_ids_and_counts_are_not_leaks(tmp_path: Path) -> None:
     (tmp_path / "host.log").write_text(
         "run 9998-abc of import 0123abcd: succeeded, 12 mailboxes, 3 Graph requests\n", "utf-8"
     )

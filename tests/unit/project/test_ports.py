@@ -15,7 +15,7 @@ except RuntimeError as error:
 """
 
 
-def test_a_port_that_was_given_is_given_to_no_other_process() -> None:
+def test_reserved_port_is_not_given_to_another_process() -> None:
     port = free_port()
 
     code = OTHER.format(port=port)

@@ -41,11 +41,11 @@ def test_every_package_is_pinned_by_version_and_hash(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_no_pin_depends_on_where_it_was_made(lock: str) -> None:
+def test_lock_files_contain_no_indexes_urls_or_paths(lock: str) -> None:
     assert re.findall(r"https?:|file:|--index|--find-links", (ROOT / lock).read_text("utf-8")) == []
 
 
-def test_what_is_tested_is_what_azure_installs() -> None:
+def test_tests_use_the_versions_that_azure_installs() -> None:
     tested = pins("tests/requirements.txt")
 
     assert {name: str(tested.get(name)) for name in pins("requirements.txt")} == {
@@ -53,7 +53,7 @@ def test_what_is_tested_is_what_azure_installs() -> None:
     }
 
 
-def test_the_pins_are_up_to_date_with_what_the_project_asks_for() -> None:
+def test_pins_satisfy_the_requirements_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     app = [Requirement(text) for text in project["dependencies"]]
     tests = [Requirement(text) for text in project["optional-dependencies"]["tests"]]
@@ -70,7 +70,7 @@ def test_the_pins_are_up_to_date_with_what_the_project_asks_for() -> None:
     assert unmet(tests, "tests/requirements.txt") == []
 
 
-def test_a_failed_message_waits_and_is_tried_again_before_it_is_poison() -> None:
+def test_failed_messages_are_retried_with_a_delay_before_poison() -> None:
     queues = json.loads((ROOT / "host.json").read_text("utf-8"))["extensions"]["queues"]
 
     assert queues["messageEncoding"] == "base64"
@@ -80,7 +80,7 @@ def test_a_failed_message_waits_and_is_tried_again_before_it_is_poison() -> None
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_says_what_belongs_in_it_and_is_short_enough_to_read(module: Path) -> None:
+def test_module_has_a_docstring_and_at_most_400_lines(module: Path) -> None:
     text = module.read_text("utf-8")
 
     assert len(text.splitlines()) <= LONGEST_MODULE
@@ -88,7 +88,7 @@ def test_a_module_says_what_belongs_in_it_and_is_short_enough_to_read(module: Pa
         assert ast.get_docstring(ast.parse(text))
 
 
-def test_each_threat_names_a_test_that_is_there() -> None:
+def test_each_threat_names_an_existing_test() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "README.md").read_text("utf-8"))
 
     assert len(named) > 10

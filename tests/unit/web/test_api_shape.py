@@ -3,7 +3,7 @@
 from tests.unit.web import api_shape
 
 
-def test_routes_names_and_types_are_those_of_the_committed_copy() -> None:
+def test_api_shape_matches_the_committed_copy() -> None:
     committed = api_shape.FILE.read_text("utf-8")
 
     assert len(committed.splitlines()) > 500

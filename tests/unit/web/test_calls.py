@@ -89,7 +89,7 @@ async def answer(function: Function, **params: str) -> tuple[func.HttpResponse, 
     return response, json.loads(response.get_body())
 
 
-def test_a_function_looks_as_the_worker_expects() -> None:
+def test_function_has_the_signature_the_worker_expects() -> None:
     function = raising(Conflict("x"))
 
     assert function.__name__ == "read_something"
@@ -99,7 +99,7 @@ def test_a_function_looks_as_the_worker_expects() -> None:
     assert inspect.signature(function).parameters["req"].annotation is func.HttpRequest
 
 
-async def test_a_tenant_that_calls_too_often_is_told_how_long_to_wait(
+async def test_rate_limited_tenant_gets_429_with_retry_after(
     services: SimpleNamespace,
 ) -> None:
     services.tenancy.limiter = Limiter(3)
@@ -113,14 +113,14 @@ async def test_a_tenant_that_calls_too_often_is_told_how_long_to_wait(
 
 
 @pytest.mark.parametrize("error", [Unavailable("No answer.", 6.6), Throttled("Slower.", 0.2)])
-async def test_what_passes_is_503_with_a_time_to_wait(error: ContactSyncError) -> None:
+async def test_transient_error_returns_503_with_retry_after(error: ContactSyncError) -> None:
     response, body = await answer(raising(error))
 
     assert (response.status_code, body["status"]) == (503, 503)
     assert response.headers["Retry-After"] == ("7" if isinstance(error, Unavailable) else "1")
 
 
-async def test_what_an_admin_has_to_do_first_is_409_with_its_reason_and_remedy() -> None:
+async def test_needs_admin_returns_409_with_reason_and_remedy() -> None:
     response, body = await answer(raising(NeedsAdmin(Reason.CONSENT_MISSING, SECRET)))
 
     assert (response.status_code, body["reason"]) == (409, "consent_missing")
@@ -129,7 +129,7 @@ async def test_what_an_admin_has_to_do_first_is_409_with_its_reason_and_remedy()
 
 
 @pytest.mark.parametrize("error", [Defect(SECRET), RuntimeError(SECRET)])
-async def test_a_defect_is_logged_whole_and_told_to_nobody(
+async def test_defect_returns_500_and_details_appear_only_in_the_log(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
@@ -143,7 +143,7 @@ async def test_a_defect_is_logged_whole_and_told_to_nobody(
     assert SECRET in caplog.text
 
 
-async def test_a_refusal_is_logged_by_its_kind_and_correlation_id(
+async def test_rejected_call_is_logged_with_error_kind_and_correlation_id(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO):
@@ -153,7 +153,7 @@ async def test_a_refusal_is_logged_by_its_kind_and_correlation_id(
     assert f"{response.headers['X-Correlation-Id']}: conflict" in caplog.text
 
 
-async def test_a_parameter_that_a_route_does_not_take_is_refused() -> None:
+async def test_unknown_query_parameter_returns_400() -> None:
     response, body = await answer(raising(Conflict("x")), top="5")
 
     assert response.status_code == 400
@@ -169,7 +169,7 @@ async def test_a_parameter_that_a_route_does_not_take_is_refused() -> None:
     ],
     ids=["no body", "another model", "another status"],
 )
-async def test_an_answer_that_an_operation_does_not_declare_is_a_defect(
+async def test_undeclared_response_returns_500(
     undeclared: ApiResponse,
 ) -> None:
     async def read_something(_: Call) -> ApiResponse:
@@ -180,7 +180,7 @@ async def test_an_answer_that_an_operation_does_not_declare_is_a_defect(
     assert response.status_code == 500
 
 
-async def test_what_an_operation_does_not_declare_cannot_be_read() -> None:
+async def test_reading_an_undeclared_if_match_returns_500() -> None:
     async def read_something(call: Call) -> ApiResponse:
         return ApiResponse(ItemPage[str](items=[str(call.if_match)], next=None))
 
@@ -190,7 +190,7 @@ async def test_what_an_operation_does_not_declare_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize(("doc", "answers"), [("", {200: None}), ("Read something.", {})])
-def test_an_operation_without_docstring_or_answers_is_refused(
+def test_operation_without_docstring_or_answers_raises_value_error(
     doc: str, answers: dict[int, None]
 ) -> None:
     with pytest.raises(ValueError, match="read_something"):
@@ -200,7 +200,7 @@ def test_an_operation_without_docstring_or_answers_is_refused(
 @pytest.mark.parametrize(
     ("error", "status"), [(GatewayOnly("Call x."), 403), (Unavailable("No answer.", 5), 503)]
 )
-async def test_a_call_that_may_not_come_in_meets_no_handler(
+async def test_call_rejected_by_the_gateway_check_never_reaches_the_handler(
     services: SimpleNamespace, error: ContactSyncError, status: int
 ) -> None:
     async def refuse(_: str) -> None:
@@ -213,7 +213,7 @@ async def test_a_call_that_may_not_come_in_meets_no_handler(
     assert (response.status_code, body["detail"][:5]) == (status, str(error)[:5])
 
 
-async def test_what_is_direct_asks_no_gateway(services: SimpleNamespace) -> None:
+async def test_direct_operation_skips_the_gateway_check(services: SimpleNamespace) -> None:
     del services.entra.gateway
 
     response, _ = await answer(signed_in(replace(OPERATION, direct=True), declared))

@@ -42,7 +42,7 @@ def guard(tokens: Tokens) -> Gateway:
     return Gateway(tokens, PASSPORT, "https://contacts.example")  # type: ignore[arg-type]
 
 
-async def test_a_good_token_is_looked_at_once_until_it_expires(
+async def test_valid_token_is_checked_once_until_it_expires(
     guard: Gateway, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
@@ -56,7 +56,7 @@ async def test_a_good_token_is_looked_at_once_until_it_expires(
 
 
 @pytest.mark.parametrize("token", ["", "spoilt", "other/apim", "home/other", "home/apim /60"])
-async def test_a_wrong_token_is_refused_however_often_it_comes(
+async def test_wrong_token_is_rejected_every_time(
     guard: Gateway, tokens: Tokens, token: str
 ) -> None:
     for _ in range(2):
@@ -66,7 +66,7 @@ async def test_a_wrong_token_is_refused_however_often_it_comes(
     assert tokens.seen == [token, token]
 
 
-async def test_while_entra_is_away_a_known_token_is_still_good(
+async def test_known_token_is_accepted_while_entra_is_unavailable(
     guard: Gateway, tokens: Tokens
 ) -> None:
     await guard.require("home/apim")
@@ -77,9 +77,7 @@ async def test_while_entra_is_away_a_known_token_is_still_good(
         await guard.require("home/apim/61")
 
 
-async def test_no_more_tokens_are_remembered_than_gateways_have(
-    guard: Gateway, tokens: Tokens
-) -> None:
+async def test_number_of_remembered_tokens_is_limited(guard: Gateway, tokens: Tokens) -> None:
     given = [f"home/apim/{n}" for n in range(60, 60 + 2 * gateway_tokens._REMEMBERED)]
     for token in given:
         await guard.require(token)
@@ -91,7 +89,7 @@ async def test_no_more_tokens_are_remembered_than_gateways_have(
     assert len(tokens.seen) == first + 1
 
 
-async def test_without_a_gateway_nothing_is_asked(tokens: Tokens) -> None:
+async def test_without_a_gateway_no_token_is_checked(tokens: Tokens) -> None:
     guard = Gateway(tokens, None, "https://contacts.example")  # type: ignore[arg-type]
 
     await guard.require("")
@@ -113,7 +111,7 @@ async def test_without_a_gateway_nothing_is_asked(tokens: Tokens) -> None:
     ],
 )
 @pytest.mark.parametrize("through", [True, False])
-def test_a_network_is_coarse_and_only_of_the_header_that_counts(
+def test_network_is_coarse_and_comes_only_from_the_trusted_header(
     seen: str, network: str, *, through: bool
 ) -> None:
     trusted, other = "X-Gateway-Client-Ip", "X-Forwarded-For"

@@ -6,7 +6,7 @@ from shared.domain.errors import Conflict, TooManyRequests
 from shared.services.tenancy.limits import Limiter, require_room
 
 
-def test_each_tenant_has_calls_of_its_own() -> None:
+def test_each_tenant_has_its_own_rate_limit() -> None:
     limiter = Limiter(10)
     for _ in range(10):
         limiter.count_call("one")
@@ -18,7 +18,7 @@ def test_each_tenant_has_calls_of_its_own() -> None:
     assert 1 <= refused.value.retry_after <= 60
 
 
-def test_asking_does_not_count_as_guessing() -> None:
+def test_only_wrong_guesses_count_towards_the_guess_limit() -> None:
     limiter = Limiter(10)
     for _ in range(1000):
         limiter.require_guesses_left("one")
@@ -40,7 +40,7 @@ def test_sign_ins_are_limited_by_network() -> None:
         limiter.count_visit("192.0.2.0/24")
 
 
-def test_there_is_room_for_one_less_than_the_limit() -> None:
+def test_require_room_raises_conflict_at_the_limit() -> None:
     require_room(4, 5, "share")
     with pytest.raises(Conflict, match="5 shares"):
         require_room(5, 5, "share")

@@ -19,7 +19,7 @@ async def silent() -> None:
     await asyncio.sleep(60)
 
 
-async def test_each_part_is_told_by_itself_and_none_holds_up_the_others() -> None:
+async def test_checks_report_separately_and_do_not_delay_each_other() -> None:
     checks = {"a": fine, "b": away, "c": silent, "d": fine}
     begun = time.monotonic()
     found = await Readiness(checks, patience=0.3).look()
@@ -34,7 +34,7 @@ async def test_each_part_is_told_by_itself_and_none_holds_up_the_others() -> Non
     assert time.monotonic() - begun < 3
 
 
-async def test_many_who_ask_at_once_or_soon_after_ask_once() -> None:
+async def test_concurrent_and_repeated_calls_share_one_check() -> None:
     asked = 0
 
     async def count() -> None:

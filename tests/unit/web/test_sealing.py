@@ -29,16 +29,16 @@ def seal(*keys: str, now: datetime = NOON) -> Seal:
 
 
 @given(VALUES)
-async def test_what_was_sealed_is_opened_as_it_was(value: dict[str, Any]) -> None:
+async def test_sealed_value_is_opened_unchanged(value: dict[str, Any]) -> None:
     assert await seal().open(SESSION, await seal().close(SESSION, value)) == value
 
 
-async def test_it_is_good_for_its_purpose_alone() -> None:
+async def test_sealed_value_is_valid_only_for_its_purpose() -> None:
     assert await seal().open(FORM, await seal().close(SESSION, {"a": 1})) is None
 
 
 @pytest.mark.parametrize(("minutes", "good"), [(0, True), (59, True), (61, False), (-10, False)])
-async def test_it_is_good_for_its_time_alone(minutes: int, *, good: bool) -> None:
+async def test_sealed_value_is_valid_only_for_its_lifetime(minutes: int, *, good: bool) -> None:
     sealed = await seal().close(SESSION, {"a": 1})
 
     found = await seal(now=NOON + timedelta(minutes=minutes)).open(SESSION, sealed)
@@ -47,7 +47,7 @@ async def test_it_is_good_for_its_time_alone(minutes: int, *, good: bool) -> Non
 
 
 @given(st.data())
-async def test_what_was_changed_anywhere_is_not_opened(data: st.DataObject) -> None:
+async def test_modified_value_is_not_opened(data: st.DataObject) -> None:
     sealed = await seal().close(SESSION, {"roles": ["Reader"]})
     # The last letter before the padding has bits that say nothing.
     place = data.draw(st.integers(0, len(sealed) - 4))
@@ -58,11 +58,11 @@ async def test_what_was_changed_anywhere_is_not_opened(data: st.DataObject) -> N
 
 
 @given(st.text() | st.just("A" * (LONGEST + 1)))
-async def test_what_is_not_of_our_making_is_not_opened(text: str) -> None:
+async def test_value_that_we_did_not_seal_is_not_opened(text: str) -> None:
     assert await seal().open(SESSION, text) is None
 
 
-async def test_a_renewed_key_seals_and_the_one_before_still_opens() -> None:
+async def test_new_key_seals_and_the_previous_key_still_opens() -> None:
     before = await seal(KEY).close(SESSION, {"a": 1})
     after = await seal(OTHER, KEY).close(SESSION, {"a": 2})
 
@@ -71,12 +71,12 @@ async def test_a_renewed_key_seals_and_the_one_before_still_opens() -> None:
     assert await seal(OTHER).open(SESSION, before) is None
 
 
-async def test_nothing_of_the_value_can_be_read_in_it() -> None:
+async def test_sealed_value_does_not_reveal_its_content() -> None:
     assert "Ada" not in await seal().close(SESSION, {"name": "Ada"})
 
 
 @pytest.mark.parametrize("key", ["", "short", "ä" * 44])
-async def test_a_key_that_is_none_is_our_fault_and_is_not_told(key: str) -> None:
+async def test_invalid_key_raises_a_defect_without_the_key(key: str) -> None:
     with pytest.raises(Defect) as caught:
         await seal(key).close(SESSION, {})
 

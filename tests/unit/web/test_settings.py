@@ -48,7 +48,7 @@ VAULT = "https://contact-sync.vault.azure.net"
         },
     ],
 )
-def test_each_choice_is_taken_with_what_it_needs(more: Mapping[str, str]) -> None:
+def test_each_credential_is_accepted_with_the_settings_it_needs(more: Mapping[str, str]) -> None:
     settings = Settings.from_environment({**DEPLOYED, **more})
 
     assert settings.credential == more.get("APP_CREDENTIAL", "managed-identity")
@@ -102,7 +102,7 @@ def test_each_choice_is_taken_with_what_it_needs(more: Mapping[str, str]) -> Non
         ),
     ],
 )  # fmt: skip
-def test_every_wrong_setting_is_named_at_once(
+def test_all_wrong_settings_are_named_in_one_error(
     environment: Mapping[str, str], named: list[str]
 ) -> None:
     with pytest.raises(Defect) as caught:
@@ -129,7 +129,7 @@ def test_every_wrong_setting_is_named_at_once(
         "contact-sync.vault.azure.net",
     ],
 )
-def test_only_a_vault_is_trusted_with_the_apps_token(uri: str) -> None:
+def test_only_key_vault_uris_are_accepted(uri: str) -> None:
     with pytest.raises(Defect, match="KEY_VAULT_URI"):
         Settings.from_environment({**DEPLOYED, "KEY_VAULT_URI": uri})
 
@@ -143,7 +143,7 @@ VALUES = st.sampled_from(["", LOCAL, VAULT, "30", *CHOICES]) | st.text("äX7§ /
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES))
-def test_settings_are_right_or_refused_without_telling_a_value(
+def test_settings_are_valid_or_rejected_without_showing_a_value(
     environment: dict[str, str],
 ) -> None:
     settings, refusal = None, ""
@@ -162,18 +162,18 @@ def test_settings_are_right_or_refused_without_telling_a_value(
     assert settings.credential != "client-secret" or settings.client_secret
 
 
-def test_a_secret_is_in_no_text_of_the_settings() -> None:
+def test_repr_of_settings_contains_no_secret() -> None:
     secrets = {"APP_CLIENT_SECRET": "hush-1", "SESSION_KEY": "hush-2"}
     given = {**SIMULATED, **secrets, "AzureWebJobsStorage": "hush-3"}
 
     assert "hush" not in repr(Settings.from_environment(given))
 
 
-def test_tools_that_only_look_at_the_app_need_no_settings() -> None:
+def test_check_at_load_needs_no_settings_outside_a_host() -> None:
     check_at_load({})
 
 
-def test_under_a_host_a_wrong_setting_stops_the_app_before_it_takes_work(
+def test_check_at_load_raises_and_logs_wrong_settings_under_a_host(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     check_at_load({**DEPLOYED, "WEBSITE_HOSTNAME": "x.azurewebsites.net"})
@@ -185,7 +185,7 @@ def test_under_a_host_a_wrong_setting_stops_the_app_before_it_takes_work(
     assert "APP_CLIENT_ID" in record.getMessage()
 
 
-def test_the_example_of_local_settings_is_valid() -> None:
+def test_local_settings_example_is_valid() -> None:
     example = json.loads((ROOT / "local.settings.example.json").read_text("utf-8"))
 
     Settings.from_environment(example["Values"])

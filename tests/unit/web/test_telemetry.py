@@ -24,21 +24,21 @@ MESSAGE = CloseRun(tenant="t", import_id="i", run="r")
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_a_message_is_as_old_as_it_has_been_due(waited: int, delay: int) -> None:
+def test_message_age_excludes_its_delay(waited: int, delay: int) -> None:
     message = MESSAGE.model_copy(update={"delay": delay})
     age = message.age(NOW, NOW + timedelta(seconds=waited))
 
     assert age == max(0, waited - delay)
 
 
-def test_a_message_of_a_newer_version_is_read_by_what_is_known_of_it() -> None:
+def test_unknown_fields_of_a_newer_message_are_ignored() -> None:
     newer = b'{"tenant": "t", "importId": "i", "run": "r", "invented": {"later": 1}}'
 
     assert parse(StartRun, newer) == StartRun(tenant="t", import_id="i", run="r")
     assert parse(StartRun, newer).traceparent == ""
 
 
-def test_what_is_wrong_with_a_foreign_message_is_not_told_by_its_content() -> None:
+def test_error_for_a_foreign_message_does_not_contain_its_content() -> None:
     with pytest.raises(UnknownMessage) as caught:
         parse(StartRun, b'{"tenant": "Ada Lovelace"}')
 
@@ -57,7 +57,7 @@ def test_what_is_wrong_with_a_foreign_message_is_not_told_by_its_content() -> No
         ("/groups/0f9e/transitiveMembers/microsoft.graph.user", None),
     ],
 )
-def test_a_request_is_named_by_its_template(path: str, shown: str | None) -> None:
+def test_request_is_named_by_its_route_template(path: str, shown: str | None) -> None:
     found = template(path)
 
     assert found == shown or (shown is None and "{id}" in found)
@@ -65,25 +65,25 @@ def test_a_request_is_named_by_its_template(path: str, shown: str | None) -> Non
 
 
 @given(st.text())
-def test_no_part_of_a_path_that_is_not_graphs_own_word_is_shown(part: str) -> None:
+def test_request_name_contains_only_words_of_graph(part: str) -> None:
     shown = template(f"/users/{part}/contacts")
     allowed = WORDS | {"{id}"} | {f"{word}({{id}})" for word in WORDS}
 
     assert set(shown.strip("/").split("/")) <= allowed
 
 
-def test_without_an_sdk_nothing_is_recorded_and_nothing_is_sent_along() -> None:
+def test_spans_record_nothing_and_traceparent_is_empty_without_an_sdk() -> None:
     with span("sync_mailbox", kind=SpanKind.CONSUMER, sent_by="00-" + "1" * 32) as current:
         assert not current.is_recording()
         assert traceparent() == ""
 
 
-def test_a_failure_goes_through_a_span_as_it_is() -> None:
+def test_span_lets_exceptions_pass_unchanged() -> None:
     with pytest.raises(ZeroDivisionError), span("resolve_share"):
         _ = 1 / 0
 
 
-def test_an_event_is_one_readable_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_event_is_logged_as_one_readable_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         emit(SeatsBooked(tenant="t1", booked=8, before=0))
         emit(MessagePoisoned(tenant="", queue="run-closings"))
@@ -94,7 +94,7 @@ def test_an_event_is_one_readable_line(caplog: pytest.LogCaptureFixture) -> None
     ]
 
 
-def test_without_an_sdk_a_mailboxs_telemetry_takes_less_than_a_thousandth_of_a_request() -> None:
+def test_telemetry_of_a_mailbox_takes_less_than_half_a_millisecond_without_an_sdk() -> None:
     def once() -> None:
         with span("sync_mailbox", kind=SpanKind.CONSUMER, attributes={"run": "r"}):
             emit(SeatsBooked(tenant="t1", booked=8, before=0))
@@ -113,7 +113,7 @@ def test_without_an_sdk_a_mailboxs_telemetry_takes_less_than_a_thousandth_of_a_r
     assert each < 0.000_5
 
 
-def test_the_graph_sdk_makes_no_spans_of_its_own() -> None:
+def test_graph_sdk_creates_no_spans() -> None:
     packages = ("kiota_abstractions", "kiota_authentication_azure", "kiota_http", "msgraph_core")
     folders = [Path(str(importlib.import_module(name).__file__)).parent for name in packages]
     tracing = {
@@ -128,7 +128,7 @@ def test_the_graph_sdk_makes_no_spans_of_its_own() -> None:
     assert all(isinstance(vars(module)["tracer"], NoOpTracer) for module in sdk_tracing.TRACING)
 
 
-async def test_a_span_follows_its_task_and_no_other() -> None:
+async def test_concurrent_spans_have_no_traceparent_without_an_sdk() -> None:
     async def one(name: str) -> str:
         with span(name):
             await asyncio.sleep(0)
