@@ -9,7 +9,7 @@ READY := .venv/.ready
 NODE := tests/local/node_modules/.ready
 CHECKOV := .venv-checkov/.ready
 
-.PHONY: help demo serve test screenshots lint format bench openapi package lock clean
+.PHONY: help demo serve test screenshots lint format bench openapi messages package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -50,6 +50,9 @@ bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 openapi: $(READY) ## write what is made from the API: infra/openapi.json and its shape for the tests
 	$(BIN)/python -m tests.infra.gateway_openapi
 	$(BIN)/python -m tests.unit.web.api_shape
+
+messages: $(READY) ## extract the texts, bring each language's translations up to date, compile them
+	$(BIN)/python -m tests.unit.portal.messages
 
 package: $(READY) ## the app as Azure runs it, into build/package.zip
 	$(BIN)/python infra/package.py

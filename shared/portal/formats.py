@@ -9,13 +9,12 @@ from babel.dates import format_date, format_datetime, format_skeleton, format_ti
 from babel.numbers import format_decimal, format_percent
 
 from shared.domain.regions import COUNTRIES
-
-_REGIONS = {"en": "en_GB", "de": "de_DE"}
+from shared.portal.languages import LANGUAGES
 
 
 def filters(language: str) -> dict[str, Callable[..., str]]:
     """The template filters of a language; moments are shown in UTC, and say so."""
-    locale = Locale.parse(_REGIONS[language])
+    locale = Locale.parse(LANGUAGES[language].locale)
 
     def moment(value: datetime) -> str:
         return f"{format_datetime(value.astimezone(UTC), 'd MMM y, HH:mm', locale=locale)} UTC"

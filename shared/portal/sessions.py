@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import azure.functions as func
+from werkzeug.http import dump_cookie, parse_cookie
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.sealing import Purpose
@@ -96,18 +97,18 @@ def own_path(text: str) -> str:
 
 def cookie(req: func.HttpRequest, name: str) -> str:
     """A cookie of ours; '' if there is none. What another site has set cannot get in its way."""
-    wanted = f"__Host-{name}"
-    for part in str(req.headers.get("Cookie", "")).split(";"):
-        found, _, value = part.strip().partition("=")
-        if found == wanted:
-            return value
-    return ""
+    return parse_cookie(str(req.headers.get("Cookie", ""))).get(f"__Host-{name}", "")
 
 
 def set_cookie(response: func.HttpResponse, name: str, value: str, lives: timedelta) -> None:
     """Let the browser keep a value for so long; an empty value removes it."""
-    seconds = int(lives.total_seconds()) if value else 0
-    response.headers.add_header(
-        "Set-Cookie",
-        f"__Host-{name}={value}; Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite=Lax",
+    kept = dump_cookie(
+        f"__Host-{name}",
+        value,
+        max_age=lives if value else 0,
+        secure=True,
+        httponly=True,
+        samesite="Lax",
+        max_size=0,  # the seal takes no more than browsers keep
     )
+    response.headers.add_header("Set-Cookie", kept)

@@ -14,8 +14,8 @@ from shared.domain.errors import CallerError, NeedsAdmin, NotFound, TransientErr
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Run, RunStatus
 from shared.domain.model import Model
-from shared.domain.spreadsheet import Delimiter
 from shared.portal import rendering
+from shared.portal.languages import LANGUAGES
 from shared.portal.page_functions import page
 from shared.portal.visits import File, Page, Visit, done
 from shared.services.importing.runs import ResultPage
@@ -132,7 +132,7 @@ async def download_results(visit: Visit) -> Page:
 
     Those of that language expect the delimiter.
     """
-    delimiter: Delimiter = ";" if visit.language == "de" else ","
+    delimiter = LANGUAGES[visit.language].delimiter
     outcome, text = _filter(visit)
     content = await visit.app.insight.result_files.whole(
         visit.caller, visit.id, outcome, delimiter, text=text, words=_words(visit)

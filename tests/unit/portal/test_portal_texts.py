@@ -1,13 +1,13 @@
 """What the portal says: in German as in English, and escaped whatever it is."""
 
 import re
-from collections.abc import Iterator
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Message
-from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,14 +17,12 @@ from shared.domain.tenancy.tenants import LedgerEntry
 from shared.portal import rendering
 from shared.portal.formats import filters
 from shared.portal.forms.import_form import Chosen
-from shared.portal.languages import catalogs
 from shared.services.licensing.licenses import SeatsOutlook
 from shared.services.sharing.publications import NOT_OPEN
 from tests.sources import SHARED, files
+from tests.unit.portal.messages import LOCALES, write
 
 PLACE = re.compile(r"%\(\w+\)s")
-SENTENCES = "errors"
-"""The area whose texts stand in services, not in templates."""
 NO_TENANTS = "message.foreign"
 """The action of an entry that no page shows: it is in the ledger of the service itself."""
 
@@ -42,33 +40,50 @@ PAGE = {
 """What every page is rendered with."""
 
 
-def texts() -> Iterator[str]:
-    """Every text of templates and pages, as Babel finds it."""
-    ways = [("portal/templates/**.html", "jinja2"), ("portal/**.py", "python")]
-    options = {"portal/templates/**.html": {"newstyle_gettext": "true"}}
-    read = set()
-    for path, _, text, _, _ in extract_from_dir(str(SHARED), ways, options_map=options):
-        read.add(Path(path).suffix)
-        yield text if isinstance(text, str) else text[0]
-    assert read == {".html", ".py"}
+TRANSLATED = list(rendering.LANGUAGES)[1:]
+"""The languages that have a catalogue; the first is the one of all texts."""
 
 
-def translated() -> Iterator[tuple[str, Message]]:
-    paths = files(SHARED / "portal" / "locales" / "de", "*.po")
-    for path, catalog in zip(paths, catalogs("de"), strict=True):
-        for entry in catalog:
-            if entry.id:
-                yield path.stem, entry
+def catalogue(language: str) -> list[Message]:
+    path = LOCALES / language / "LC_MESSAGES" / "messages.po"
+    found = read_po(path.read_text("utf-8").splitlines(), locale=language)
+    return [entry for entry in found if entry.id]
 
 
-def identity(entry: Message) -> str:
-    return entry.id if isinstance(entry.id, str) else entry.id[0]
+def forms(text: object) -> list[str]:
+    """A text, or its singular and plural."""
+    return [text] if isinstance(text, str) else list(text) if isinstance(text, tuple) else []
 
 
-def test_every_text_has_a_german_translation() -> None:
-    known = {identity(entry) for _, entry in translated() if entry.string}
+def places(texts: list[str]) -> set[str]:
+    return {place for text in texts for place in PLACE.findall(text)}
 
-    assert set(texts()) - known == set()
+
+def test_catalogues_are_what_make_messages_writes(tmp_path: Path) -> None:
+    made = tmp_path / "locales"
+    shutil.copytree(LOCALES, made)
+
+    write(made)
+
+    for path in files(LOCALES, "messages.*"):
+        assert (made / path.relative_to(LOCALES)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_every_language_has_a_catalogue_and_every_catalogue_a_language() -> None:
+    assert sorted(p.parents[1].name for p in files(LOCALES, "messages.po")) == sorted(TRANSLATED)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_text_is_translated_with_the_same_values(language: str) -> None:
+    entries = catalogue(language)
+
+    assert len(entries) > 500
+    for entry in entries:
+        assert not entry.fuzzy, entry.id
+        translated = forms(entry.string)
+        assert translated, entry.id
+        assert all(translated), entry.id
+        assert places(translated) == places(forms(entry.id)), entry.id
 
 
 def test_every_remedy_and_permission_has_a_german_translation() -> None:
@@ -102,14 +117,6 @@ def test_every_ledger_action_has_a_text(language: str) -> None:
     assert [action for words, action in rows if not words or words == action] == []
 
 
-def test_no_german_translation_is_unused() -> None:
-    used = set(texts()) | {reason.remedy for reason in Reason}
-
-    left = {identity(entry) for area, entry in translated() if area != SENTENCES} - used
-
-    assert left == set()
-
-
 def test_each_help_question_appears_once() -> None:
     asked = re.compile(r'call help\(_\("([^"]*)"\)\)')
     templates = files(SHARED / "portal" / "templates", "*.html")
@@ -117,18 +124,6 @@ def test_each_help_question_appears_once() -> None:
 
     assert len(questions) > 10
     assert sorted(questions) == sorted(set(questions))
-
-
-def test_each_text_has_one_german_translation_with_the_same_placeholders() -> None:
-    seen: dict[str, object] = {}
-    for _, entry in translated():
-        name = identity(entry)
-        assert seen.setdefault(name, entry.string) == entry.string, name
-        ids = [entry.id] if isinstance(entry.id, str) else list(entry.id)
-        strings = [entry.string] if isinstance(entry.string, str) else list(entry.string or ())
-        places = {place for text in ids for place in PLACE.findall(text)}
-        assert all(strings), name
-        assert {place for text in strings for place in PLACE.findall(text)} <= places, name
 
 
 def test_messages_with_values_are_translated() -> None:
