@@ -68,7 +68,7 @@ from shared.portal.pages import settings as pages_settings
 from shared.portal.pages import shares as pages_shares
 from shared.portal.pages import sign_in as pages_sign_in
 from shared.portal.pages import start as pages_start
-from shared.settings import check_at_load
+from shared.wiring.settings import check_at_load
 
 check_at_load(os.environ)
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)

@@ -65,7 +65,7 @@ param callsPerMinute int
 
 var private = !empty(endpointSubnetId)
 
-// What shared/settings.py and the Functions host read. Flex Consumption itself sets runtime, version and package, and
+// What shared/wiring/settings.py and the Functions host read. Flex Consumption itself sets runtime, version and package, and
 // refuses the settings by which other plans are told.
 var settings = {
   // Storage by identity. All three services are named, since with a credential no name is guessed.

@@ -16,8 +16,8 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 
+from shared.adapters.loopback import is_loopback
 from shared.domain.errors import Defect, Unavailable
-from shared.settings import is_loopback
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretProperties

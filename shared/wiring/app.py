@@ -6,13 +6,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.settings import Settings
 from shared.wiring.entra import Entra, build_entra
 from shared.wiring.foundation import Clock, Foundation, NewId, build_foundation
 from shared.wiring.importing import Importing, build_importing
 from shared.wiring.insight import Insight, build_insight
 from shared.wiring.licensing import Licensing, build_licensing
 from shared.wiring.privacy import Privacy, build_privacy
+from shared.wiring.settings import Settings
 from shared.wiring.sharing import Sharing, build_sharing
 from shared.wiring.sync import Sync, build_sync
 from shared.wiring.tenancy import Tenancy, build_tenancy

@@ -9,8 +9,8 @@ from shared.adapters.entra.gateway_tokens import Gateway, Passport
 from shared.adapters.sealing import Seal
 from shared.adapters.vault import Vault
 from shared.domain.errors import Defect
-from shared.settings import Settings
 from shared.wiring.foundation import Foundation
+from shared.wiring.settings import Settings
 
 SESSION_KEY: Final = "session-key"
 """The secret, in Key Vault, that seals cookies; made anew to renew it (`Fernet.generate_key`)."""

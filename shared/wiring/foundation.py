@@ -24,7 +24,7 @@ from shared.adapters.storage.records import Store
 from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.storage.tables import Tables
 from shared.adapters.vault import Vault
-from shared.settings import Settings
+from shared.wiring.settings import Settings
 
 type Clock = Callable[[], datetime]
 type NewId = Callable[[], str]
@@ -70,7 +70,7 @@ def build_foundation(settings: Settings, clock: Clock, new_id: NewId) -> Foundat
     if settings.key_vault_uri is not None and identity is not None:
         vault = Vault(settings.key_vault_uri, identity, clock)
     tables, queues = _storage(settings, identity)
-    credentials = AppCredentials(settings, identity, vault)
+    credentials = AppCredentials(settings.app_credential, identity, vault)
     return Foundation(
         settings=settings,
         clock=clock,

@@ -35,7 +35,7 @@ def build_tenancy(base: Foundation, entra: Entra) -> Tenancy:
     tenants = Tenants(
         base.store, base.credentials, find_domain, settings.data_region, base.clock, ledger
     )
-    sign_in = SignIn(settings.entra_authority, settings.client_id, base.credentials.for_sign_in)
+    sign_in = SignIn(settings.entra_authority, settings.client_id, base.credentials)
     joining = Joining(
         sign_in=sign_in,
         tokens=entra.tokens,

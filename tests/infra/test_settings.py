@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings import Settings
+from shared.wiring.settings import Settings
 from tests.infra.readers.bicep import read
 from tests.sources import ROOT
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.settings import Settings
 from shared.wiring import app as wiring
+from shared.wiring.settings import Settings
 from tests.integration.adapters.keys import Keeper, keeper
 from tests.local.cloud import LocalCloud
 from tests.world import World

@@ -12,8 +12,8 @@ from shared.domain.contacts.fields import Contact, fingerprint
 from shared.domain.errors import TransientError
 from shared.domain.importing.imports import GuardLimits, Import, Targets
 from shared.domain.importing.messages import SyncMailbox
-from shared.settings import Settings
 from shared.wiring import app as wiring
+from shared.wiring.settings import Settings
 from tests.local.certificates import trust
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud

@@ -11,9 +11,10 @@ import asyncio
 import base64
 import json
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
@@ -30,12 +31,30 @@ from shared.adapters.entra.certificate import Certificate
 from shared.adapters.vault import Secret, Vault
 from shared.domain.errors import Defect, NeedsAdmin, Unavailable
 from shared.domain.reasons import Reason
-from shared.settings import Settings
 
 GRAPH_SCOPE: Final = "https://graph.microsoft.com/.default"
 _EXCHANGE_SCOPE: Final = "api://AzureADTokenExchange/.default"
 _TENANTS_KEPT: Final = 2_000
 _NO_CONSENT: Final = ("AADSTS700016", "AADSTS7000229", "AADSTS7000112", "AADSTS500011")
+
+type CredentialKind = Literal[
+    "managed-identity", "key-vault-certificate", "key-vault-secret", "client-secret"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AppCredential:
+    """How the app proves to Entra ID that it is itself.
+
+    `kind` says by what; a certificate or secret of the vault has the name `vault_name`, `secret`
+    is for a simulator on this machine.
+    """
+
+    client_id: str
+    authority: str
+    kind: CredentialKind
+    vault_name: str
+    secret: str | None = field(default=None, repr=False)
 
 
 class AppCredentials:
@@ -43,16 +62,15 @@ class AppCredentials:
 
     def __init__(
         self,
-        settings: Settings,
+        own: AppCredential,
         identity: ManagedIdentityCredential | None = None,
         vault: Vault | None = None,
     ) -> None:
-        """Choose the kind of credential by the settings; nothing is asked yet.
+        """`identity` vouches for the app, or `vault` holds its certificate or secret.
 
-        `identity` vouches for the app if the settings say so, `vault` holds its certificate or
-        secret if they say that; the caller closes both.
+        Which of them is needed depends on the kind of its `own` credential; the caller closes both.
         """
-        self._settings = settings
+        self._own = own
         self._identity = identity
         self._vault = vault
         self._tenants: OrderedDict[str, AsyncTokenCredential] = OrderedDict()
@@ -102,17 +120,17 @@ class AppCredentials:
         Raises `Defect` if the settings lack what they chose, and what `Vault.current` raises.
         """
         await self._current()
-        settings = self._settings
-        if settings.credential == "managed-identity" and self._identity is not None:
+        own = self._own
+        if own.kind == "managed-identity" and self._identity is not None:
             token = await self._identity.get_token(_EXCHANGE_SCOPE)
             return {"client_assertion": token.token}
-        if settings.credential == "key-vault-certificate" and self._certificate is not None:
+        if own.kind == "key-vault-certificate" and self._certificate is not None:
             sign = self._certificate.assertion
-            return {"client_assertion": sign(settings.client_id, token_endpoint)}
-        if settings.credential == "key-vault-secret" and self._secret is not None:
+            return {"client_assertion": sign(own.client_id, token_endpoint)}
+        if own.kind == "key-vault-secret" and self._secret is not None:
             return self._secret.value
-        if settings.credential == "client-secret" and settings.client_secret is not None:
-            return settings.client_secret
+        if own.kind == "client-secret" and own.secret is not None:
+            return own.secret
         raise self._lacking()
 
     async def close(self) -> None:
@@ -127,12 +145,12 @@ class AppCredentials:
 
         When it is another one than before, all tenants' credentials are made anew with it.
         """
-        if not self._settings.credential.startswith("key-vault-"):
+        if not self._own.kind.startswith("key-vault-"):
             return None
         if self._vault is None:
-            message = f"APP_CREDENTIAL={self._settings.credential} needs KEY_VAULT_URI."
+            message = f"APP_CREDENTIAL={self._own.kind} needs KEY_VAULT_URI."
             raise Defect(message)
-        name = self._settings.credential_name
+        name = self._own.vault_name
         found = await self._vault.current(name, anew=refused is not None)
         if found == self._secret:
             return found
@@ -140,7 +158,7 @@ class AppCredentials:
             # Somebody may have read a newer one, or taken this one up, while we waited.
             found = await self._vault.current(name)
             if found != self._secret:
-                if self._settings.credential == "key-vault-certificate":
+                if self._own.kind == "key-vault-certificate":
                     self._certificate = await _read(found, name)
                 self._secret = found
                 self._tenants.clear()
@@ -160,36 +178,34 @@ class AppCredentials:
         return found
 
     def _make(self, tenant: str) -> AsyncTokenCredential:
-        settings = self._settings
+        own = self._own
         if self._transport is None:
             self._transport = AioHttpTransport(use_env_settings=False)
         # Waiting for a busy Entra ID is left to the queue: no worker sleeps for it.
         options: dict[str, Any] = {
-            "authority": settings.entra_authority,
+            "authority": own.authority,
             "transport": self._transport,
             "retry_total": 2,
             "retry_status": 0,
             "connection_timeout": 10,
             "read_timeout": 30,
         }
-        client = settings.client_id
-        match settings.credential:
+        client = own.client_id
+        match own.kind:
             case "managed-identity" if self._identity is not None:
                 return _FederatedCredential(client, tenant, self._identity, options)
             case "key-vault-certificate" if self._certificate is not None:
-                endpoint = f"{settings.entra_authority.rstrip('/')}/{tenant}/oauth2/v2.0/token"
+                endpoint = f"{own.authority.rstrip('/')}/{tenant}/oauth2/v2.0/token"
                 sign = partial(self._certificate.assertion, client, endpoint)
                 return ClientAssertionCredential(tenant, client, sign, **options)
             case "key-vault-secret" if self._secret is not None:
                 return ClientSecretCredential(tenant, client, self._secret.value, **options)
-            case "client-secret" if settings.client_secret is not None:
-                return ClientSecretCredential(tenant, client, settings.client_secret, **options)
+            case "client-secret" if own.secret is not None:
+                return ClientSecretCredential(tenant, client, own.secret, **options)
         raise self._lacking()
 
     def _lacking(self) -> Defect:
-        return Defect(
-            f"APP_CREDENTIAL={self._settings.credential} was chosen without what it needs."
-        )
+        return Defect(f"APP_CREDENTIAL={self._own.kind} was chosen without what it needs.")
 
 
 class _Handle:

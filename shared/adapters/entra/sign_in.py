@@ -4,7 +4,7 @@ msal is not async, so each step runs in a thread. Docs: v2-protocols-oidc, v2-oa
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ssl import SSLContext
@@ -14,10 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from msal import ConfidentialClientApplication
 
+from shared.adapters.entra.credentials import AppCredentials
+from shared.adapters.loopback import is_loopback
 from shared.domain.errors import Forbidden, Unavailable
-from shared.settings import is_loopback
-
-type ClientCredential = Callable[[str], Awaitable[str | dict[str, str]]]
 
 _REFUSALS: Final = {
     "access_denied": "The sign-in, or the consent to it, was declined.",
@@ -45,11 +44,10 @@ class Begun:
 class SignIn:
     """Signs people of any company in."""
 
-    def __init__(self, authority: str, client_id: str, credential: ClientCredential) -> None:
-        """`credential` answers msal's client credential for a token endpoint."""
+    def __init__(self, authority: str, client_id: str, credentials: AppCredentials) -> None:
         self._authority = f"{authority.rstrip('/')}/organizations"
         self._client_id = client_id
-        self._credential = credential
+        self._credentials = credentials
         self._loopback = is_loopback(authority)
 
     async def begin(self, redirect_uri: str) -> Begun:
@@ -88,7 +86,7 @@ class SignIn:
         return httpx.create_ssl_context()
 
     async def _with[T](self, step: Callable[[ConfidentialClientApplication], T]) -> T:
-        credential = await self._credential(f"{self._authority}/oauth2/v2.0/token")
+        credential = await self._credentials.for_sign_in(f"{self._authority}/oauth2/v2.0/token")
 
         def work() -> T:
             with httpx.Client(timeout=10.0, verify=self._trusted) as http:

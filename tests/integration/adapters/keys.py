@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.vault import Vault
-from shared.settings import Settings
+from shared.wiring.settings import Settings
 from tests.local.cloud import LocalCloud
 
 
@@ -165,7 +165,7 @@ class Keeper:
         settings = Settings.from_environment({**self.environment, **more})
         client_id = settings.managed_identity_client_id
         async with ManagedIdentityCredential(client_id=client_id) as identity, self.vault() as kept:
-            credentials = AppCredentials(settings, identity, kept)
+            credentials = AppCredentials(settings.app_credential, identity, kept)
             try:
                 yield credentials
             finally:

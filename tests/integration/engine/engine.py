@@ -32,8 +32,8 @@ from shared.domain.tenancy.licensing import Terms
 from shared.services.licensing.seats import SeatBook
 from shared.services.sync.mailbox_sync import MailboxSync
 from shared.services.sync.mailboxes import Mailboxes
-from shared.settings import Settings
 from shared.wiring.app import new_id
+from shared.wiring.settings import Settings
 
 IMMORTAL = 10**9
 _STATE = "MailboxState"
@@ -110,7 +110,7 @@ class Engine:
         self._settings = Settings.from_environment(environment)
 
     async def __aenter__(self) -> Self:
-        self._credentials = AppCredentials(self._settings)
+        self._credentials = AppCredentials(self._settings.app_credential)
         self._sockets = httpx.AsyncHTTPTransport()
         self._session = aiohttp.ClientSession(
             auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()

@@ -11,7 +11,7 @@ from shared.adapters.graph.transport import Graph, GraphSession
 from shared.domain.contacts.plan import Delete
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, TransientError, Unavailable
 from shared.domain.reasons import Reason
-from shared.settings import Settings
+from shared.wiring.settings import Settings
 from tests.local.client import Json
 from tests.local.cloud import LocalCloud
 from tests.world import World
@@ -39,7 +39,7 @@ CALLS: dict[str, Call] = {
 async def session(cloud: LocalCloud, world: World) -> AsyncIterator[GraphSession]:
     """Graph in the world's tenant, with a token of the permissions it has when first asked."""
     settings = Settings.from_environment(cloud.environment)
-    credentials = AppCredentials(settings)
+    credentials = AppCredentials(settings.app_credential)
     graph = Graph(settings.graph_endpoint, credentials)
     yield graph.session(world.tenant)
     await graph.close()

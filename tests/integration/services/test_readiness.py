@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from azure.core.settings import settings as azure_settings
 
-from shared.settings import Settings
 from shared.wiring import app as wiring
+from shared.wiring.settings import Settings
 from tests.integration.adapters.keys import Keeper
 from tests.local.cloud import LocalCloud
 

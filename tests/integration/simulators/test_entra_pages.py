@@ -9,7 +9,7 @@ import pytest
 
 from shared.adapters.entra.credentials import AppCredentials
 from shared.domain.errors import NeedsAdmin
-from shared.settings import Settings
+from shared.wiring.settings import Settings
 from tests.integration.adapters.entra import (
     GRAPH,
     REDIRECT,
@@ -78,7 +78,7 @@ async def test_sign_in_adds_the_app_to_the_tenant_without_permissions(
     await entra.know(ada)
     await entra.authorize(login_hint=ada["oid"])
     token = (await entra.app_token()).json()["access_token"]
-    credentials = AppCredentials(Settings.from_environment(cloud.environment))
+    credentials = AppCredentials(Settings.from_environment(cloud.environment).app_credential)
 
     assert "roles" not in await entra.claims(token, GRAPH)
     with pytest.raises(NeedsAdmin):

@@ -10,7 +10,7 @@ import pytest
 from azure.identity.aio import ManagedIdentityCredential
 
 from shared.adapters.entra.credentials import AppCredentials
-from shared.settings import Settings
+from shared.wiring.settings import Settings
 from tests.integration.adapters.entra import GRAPH, Entra, connect, location, refusal, user
 from tests.local.cloud import LocalCloud
 
@@ -120,7 +120,7 @@ async def test_managed_identity_authenticates_the_app_without_a_secret(
     environment = {**cloud.environment, "APP_CREDENTIAL": "managed-identity"}
     settings = Settings.from_environment(environment)
     async with ManagedIdentityCredential(client_id=settings.managed_identity_client_id) as identity:
-        credentials = AppCredentials(settings, identity)
+        credentials = AppCredentials(settings.app_credential, identity)
         await entra.consent()
         roles = await credentials.prove(entra.tenant)
         await credentials.close()

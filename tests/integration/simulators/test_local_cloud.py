@@ -132,7 +132,7 @@ async def test_app_with_wrong_settings_does_not_start_and_logs_them(
             pass
 
     logged = (cloud.logs / "host.log").read_text("utf-8")
-    assert "ERROR shared.settings: Contact Sync does not start." in logged
+    assert "ERROR shared.wiring.settings: Contact Sync does not start." in logged
     assert "KEY_VAULT_URI: APP_CREDENTIAL=key-vault-secret needs" in logged
     assert "TRIAL_DAYS: " in logged
 

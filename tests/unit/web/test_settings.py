@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.adapters.loopback import is_loopback
 from shared.domain.errors import Defect
-from shared.settings import Settings, check_at_load, is_loopback
+from shared.wiring.settings import Settings, check_at_load
 from tests.sources import ROOT
 
 LOCAL = "https://127.0.0.1:8443"

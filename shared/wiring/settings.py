@@ -9,16 +9,16 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Final, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from shared.adapters.entra.credentials import AppCredential, CredentialKind
+from shared.adapters.loopback import LOOPBACK, is_loopback, split
 from shared.domain.errors import Defect
 from shared.domain.regions import COUNTRIES
 from shared.domain.tenancy.licensing import Terms
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # Docs: about-keys-secrets-certificates (vault URLs of each cloud, names of vaults and secrets).
 _VAULT: Final = re.compile(
     r"[a-z][a-z0-9-]{1,22}[a-z0-9]\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net)"
@@ -61,10 +61,7 @@ class Settings(BaseModel):
     entra_authority: Annotated[str, Field(alias="ENTRA_AUTHORITY")] = _AUTHORITY
     graph_endpoint: Annotated[str, Field(alias="GRAPH_ENDPOINT")] = _GRAPH
     client_id: Annotated[str, Field(alias="APP_CLIENT_ID")]
-    credential: Annotated[
-        Literal["managed-identity", "key-vault-certificate", "key-vault-secret", "client-secret"],
-        Field(alias="APP_CREDENTIAL"),
-    ] = "managed-identity"
+    credential: Annotated[CredentialKind, Field(alias="APP_CREDENTIAL")] = "managed-identity"
     client_secret: Annotated[str | None, Field(alias="APP_CLIENT_SECRET", repr=False)] = None
     managed_identity_client_id: Annotated[str | None, Field(alias="MANAGED_IDENTITY_CLIENT_ID")] = (
         None
@@ -106,6 +103,17 @@ class Settings(BaseModel):
         return found
 
     @property
+    def app_credential(self) -> AppCredential:
+        """How the app proves to Entra ID that it is itself."""
+        return AppCredential(
+            client_id=self.client_id,
+            authority=self.entra_authority,
+            kind=self.credential,
+            vault_name=self.credential_name,
+            secret=self.client_secret,
+        )
+
+    @property
     def terms(self) -> Terms:
         """How long the trial lasts, and the grace time without a seat."""
         return Terms(timedelta(days=self.trial_days), timedelta(days=self.grace_days))
@@ -137,12 +145,6 @@ def check_at_load(environment: Mapping[str, str]) -> None:
     except Defect as error:
         _log.error("Contact Sync does not start. %s", error)
         raise
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine, as only a simulator's does."""
-    parts = _split(url)
-    return parts is not None and parts.hostname in _LOOPBACK
 
 
 def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -208,15 +210,15 @@ def _defect(wrong: Mapping[str, str]) -> Defect:
 
 
 def _safe(url: str) -> bool:
-    parts = _split(url)
+    parts = split(url)
     if parts is None or not parts.hostname:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 def _is_origin(url: str) -> bool:
     """Whether a URL is scheme, host and port alone, written as browsers write it."""
-    parts = _split(url)
+    parts = split(url)
     if parts is None or "@" in parts.netloc or not _safe(url):
         return False
     return url == f"{parts.scheme}://{parts.netloc}".lower()
@@ -224,19 +226,9 @@ def _is_origin(url: str) -> bool:
 
 def _is_vault(uri: str) -> bool:
     """Whether a URI is the root of a vault, by https; on this machine the port is free."""
-    parts = _split(uri)
+    parts = split(uri)
     if parts is None or parts.scheme != "https" or parts.path not in {"", "/"}:
         return False
     if parts.query or parts.fragment or "@" in parts.netloc:
         return False
-    return parts.hostname in _LOOPBACK or bool(_VAULT.fullmatch(parts.netloc.lower()))
-
-
-def _split(url: str) -> SplitResult | None:
-    """A URL's parts; None if it is none, its port included."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
+    return parts.hostname in LOOPBACK or bool(_VAULT.fullmatch(parts.netloc.lower()))
