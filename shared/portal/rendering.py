@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.domain.contacts.fields import LABELS
 from shared.portal.languages import LANGUAGES, gettext, message, ngettext, preferred
 from shared.web.version import VERSION
 
@@ -93,7 +94,14 @@ def _environment(language: str) -> "Environment":
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.globals |= {"asset": asset, "languages": LANGUAGES, "version": VERSION}
+    translate = gettext(language)
+    environment.globals |= {
+        "asset": asset,
+        "languages": LANGUAGES,
+        "version": VERSION,
+        # What people call the fields of a contact, by their names in the API.
+        "field_labels": lambda: {name: translate(label) for name, label in LABELS.items()},
+    }
     environment.filters |= filters(language)
     environment.filters |= {
         "message": message(language),
@@ -101,6 +109,6 @@ def _environment(language: str) -> "Environment":
         "labelled": lambda name, labels: (name, labels.get(name, name)),
     }
     environment.install_gettext_callables(  # type: ignore[attr-defined] # the extension's
-        gettext(language), ngettext(language), newstyle=True
+        translate, ngettext(language), newstyle=True
     )
     return environment

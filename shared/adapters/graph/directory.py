@@ -1,19 +1,20 @@
-"""Reading Entra ID: users, groups with their nested members, organisational contacts.
+"""Reading Entra ID: users, groups with their nested members, organizational contacts.
 
-Every function reads all pages or fails: a part is never taken for the whole. Each takes what it
-costs of the tenant's resource units first. Docs: user-list,
-group-list-transitivemembers, orgcontact-list, directoryobject-getbyids, aad-advanced-queries.
+Every function reads all pages or fails: a part is never taken for the whole, nor an object without
+a property that was asked for (`fields`, see `select`). Each takes what it costs of the tenant's
+resource units first. Docs: user-list, group-list-transitivemembers, orgcontact-list,
+directoryobject-getbyids, aad-advanced-queries.
 """
 
 from base64 import b64decode
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import batched
 from typing import Any, Final
 from urllib.parse import quote
 
 from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, read_batch, require_all, send_batch
 from shared.adapters.graph.transport import GraphSession, required
-from shared.domain.errors import NeedsAdmin, Refused
+from shared.domain.errors import NeedsAdmin, Refused, Unavailable
 from shared.domain.reasons import Reason
 
 type Object = dict[str, Any]
@@ -27,25 +28,22 @@ _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
 _LISTED_UP_TO: Final = 10
 """A directory so many times as large is still read whole: for a sixth of the resource units."""
-_USER_FIELDS: Final = (
-    "id,accountEnabled,showInAddressList,userType,displayName,givenName,surname,companyName,"
-    "department,jobTitle,officeLocation,mail,proxyAddresses,businessPhones,mobilePhone,faxNumber,"
-    "streetAddress,city,state,postalCode,country"
-)
-_ORG_CONTACT_FIELDS: Final = (
-    "id,displayName,givenName,surname,companyName,department,jobTitle,mail,proxyAddresses,"
-    "phones,addresses"
-)
-_GROUP_FIELDS: Final = "id,displayName,mail,mailEnabled,proxyAddresses"
 _MAILBOX_FIELDS: Final = "id,mail"
 _MANAGER: Final = "manager($select=id,displayName)"
+_PAUSE: Final = 1.0
+"""Seconds until an incomplete answer is asked for again."""
 
 
-async def all_users(session: GraphSession, fields: str = _USER_FIELDS) -> AsyncIterator[Object]:
+def select(*properties: str) -> str:
+    """The `$select` of these properties, each once."""
+    return ",".join(dict.fromkeys(properties))
+
+
+async def all_users(session: GraphSession, fields: str) -> AsyncIterator[Object]:
     """Every user of the tenant, 999 a page, each with its manager's name."""
     query = {"$select": fields, "$expand": _MANAGER, "$top": _PAGE}
     async for page in session.pages("/users", query=query, units=_USERS):
-        for user in page["value"]:
+        for user in _complete(page["value"], fields):
             yield user
 
 
@@ -71,9 +69,7 @@ async def _how_many_users(session: GraphSession) -> int:
     return int(answer.body["@odata.count"])
 
 
-async def users_by_id(
-    session: GraphSession, ids: Iterable[str], fields: str = _USER_FIELDS
-) -> dict[str, Object]:
+async def users_by_id(session: GraphSession, ids: Iterable[str], fields: str) -> dict[str, Object]:
     """Those of the users that exist, each with its manager's name; 300 per HTTP request.
 
     The filter `in` takes at most 15 values (docs: filter-query-parameter).
@@ -89,31 +85,31 @@ async def groups_by_id(session: GraphSession, ids: Iterable[str], fields: str) -
 async def org_contacts_by_id(
     session: GraphSession, ids: Iterable[str], fields: str
 ) -> dict[str, Object]:
-    """Those of the organisational contacts that exist, with these `fields`; 300 per request."""
+    """Those of the organizational contacts that exist, with these `fields`; 300 per request."""
     return await _by_id(session, "/contacts", ids, {"$select": fields}, _OTHERS)
 
 
-async def group(session: GraphSession, group_id: str) -> Object:
+async def group(session: GraphSession, group_id: str, fields: str) -> Object:
     """One group; raises `NeedsAdmin` (group not found) if it does not exist."""
     await session.directory.take(_OTHERS)
     try:
-        answer = required(
-            await session.read(f"/groups/{group_id}", query={"$select": _GROUP_FIELDS})
-        )
+        answer = required(await session.read(f"/groups/{group_id}", query={"$select": fields}))
     except Refused as error:
         raise _group_error(error, group_id) from error
-    return dict(answer.body)
+    (found,) = _complete([answer.body], fields)
+    return found
 
 
-async def group_members(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
+async def group_members(session: GraphSession, group_id: str, fields: str) -> AsyncIterator[Object]:
     """The users in a group and in the groups within it."""
-    async for user in _members(session, group_id, "microsoft.graph.user", _USER_FIELDS):
+    async for user in _members(session, group_id, "microsoft.graph.user", fields):
         yield user
 
 
-async def group_org_contacts(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
-    """The organisational contacts in a group and in the groups within it."""
-    fields = _ORG_CONTACT_FIELDS
+async def group_org_contacts(
+    session: GraphSession, group_id: str, fields: str
+) -> AsyncIterator[Object]:
+    """The organizational contacts in a group and in the groups within it."""
     async for contact in _members(session, group_id, "microsoft.graph.orgContact", fields):
         yield contact
 
@@ -124,18 +120,24 @@ async def group_mailboxes(session: GraphSession, group_id: str) -> AsyncIterator
         yield user
 
 
-async def org_contacts(session: GraphSession) -> AsyncIterator[Object]:
-    """Every organisational contact of the tenant."""
-    query = {"$select": _ORG_CONTACT_FIELDS, "$top": _PAGE}
+async def org_contacts(session: GraphSession, fields: str) -> AsyncIterator[Object]:
+    """Every organizational contact of the tenant, 999 a page."""
+    query = {"$select": fields, "$top": _PAGE}
     async for page in session.pages("/contacts", query=query, units=_OTHERS):
-        for contact in page["value"]:
+        for contact in _complete(page["value"], fields):
             yield contact
 
 
-async def mailboxes_by_id(
-    session: GraphSession, ids: Iterable[str], fields: str = _MAILBOX_FIELDS
+async def mailboxes_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str, Object]:
+    """Those of the users that exist, with `mail`, by id; 1,000 per request."""
+    users = await readable_users(session, ids, _MAILBOX_FIELDS)
+    return {user["id"]: user for user in _complete(users.values(), _MAILBOX_FIELDS)}
+
+
+async def readable_users(
+    session: GraphSession, ids: Iterable[str], fields: str
 ) -> dict[str, Object]:
-    """Those of the users that exist, with `mail`, by id; 1,000 per request.
+    """Those of the users that exist, by id, with what the app may read of them; 1,000 per request.
 
     Only users are asked for so: what the app may read of other kinds is not documented for this
     call (docs: directoryobject-getbyids names Directory.Read.All).
@@ -196,7 +198,8 @@ async def _by_id(
         ]
         await session.directory.take(units * len(items))
         for answer in await read_batch(session, items):
-            found.update({item["id"]: item for item in answer["value"]})
+            complete = _complete(answer["value"], query["$select"])
+            found.update({item["id"]: item for item in complete})
     return found
 
 
@@ -207,10 +210,20 @@ async def _members(
     query = {"$select": fields, "$top": _PAGE, "$count": "true"}
     try:
         async for page in session.pages(path, query=query, headers=_ADVANCED, units=_MEMBERS):
-            for member in page["value"]:
+            for member in _complete(page["value"], fields):
                 yield member
     except Refused as error:
         raise _group_error(error, group_id) from error
+
+
+def _complete(objects: Iterable[Object], fields: str) -> Iterator[Object]:
+    """The objects if each has every property asked for: one that is missing is not an empty one."""
+    asked = frozenset(fields.split(","))
+    for found in objects:
+        if not found.keys() >= asked:
+            message = "Microsoft Graph answered without a property that was asked for."
+            raise Unavailable(message, _PAUSE)
+        yield found
 
 
 def _group_error(error: Refused, group_id: str) -> NeedsAdmin:

@@ -6,14 +6,32 @@ for which Graph v1.0 has no property and which goes as the MAPI property `String
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
-type Fields = dict[str, Any]
-type Directory = Mapping[str, Any]
+from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.values import (
+    ADDRESS,
+    MAIL_LIST,
+    MAILS,
+    MANAGER,
+    ORG_ADDRESS,
+    ORG_OFFICE,
+    TEXT,
+    TEXTS,
+    USER_ADDRESS,
+    Directory,
+    Fields,
+    Reader,
+    Shape,
+    one,
+    phone,
+    phones,
+)
+from shared.domain.texts import N_
 
 MARK: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSync"
 """Our mark, for ever: id of the extended property on contacts and folders (value: `mark_of`)."""
@@ -31,150 +49,120 @@ MAX_PHONES: Final = 2
 MAX_ADDRESSES: Final = 3
 
 
-def _one(name: str) -> Callable[[Directory], Any]:
-    return lambda source: source.get(name)
-
-
-def _mails(source: Directory) -> list[Any]:
-    """The main address first, then aliases, without the tenant's technical onmicrosoft.com ones."""
-    aliases = sorted(
-        str(proxy)[5:]
-        for proxy in source.get("proxyAddresses") or ()
-        if str(proxy)[:5].lower() == "smtp:" and not str(proxy).lower().endswith("onmicrosoft.com")
-    )
-    return [{"address": address} for address in (source.get("mail"), *aliases) if address]
-
-
-def _phones(*types: str) -> Callable[[Directory], list[str]]:
-    return lambda source: [
-        phone["number"]
-        for phone in source.get("phones") or ()
-        if phone.get("type") in types and phone.get("number")
-    ]
-
-
-def _phone(*types: str) -> Callable[[Directory], str | None]:
-    numbers = _phones(*types)
-    return lambda source: next(iter(numbers(source)), None)
-
-
-def _user_address(user: Directory) -> Fields:
-    return {
-        "street": user.get("streetAddress"),
-        "city": user.get("city"),
-        "state": user.get("state"),
-        "postalCode": user.get("postalCode"),
-        "countryOrRegion": user.get("country"),
-    }
-
-
-def _org_address(contact: Directory) -> Any:
-    return next(iter(contact.get("addresses") or ()), None)
-
-
-def _org_office(contact: Directory) -> Any:
-    return (_org_address(contact) or {}).get("officeLocation")
-
-
-def _manager(user: Directory) -> Any:
-    return (user.get("manager") or {}).get("displayName")
-
-
-def _text(value: object) -> str | None:
-    """Text without control characters and surrounding blanks, or nothing."""
-    if not isinstance(value, str):
-        return None
-    if value.isprintable():
-        return value.strip() or None
-    return "".join(c for c in value if c.isprintable() or c == "\n").strip() or None
-
-
-def _texts(value: object) -> list[str] | None:
-    items = value if isinstance(value, list | tuple) else ()
-    return list(dict.fromkeys(text for item in items if (text := _text(item)))) or None
-
-
-def _mail_list(value: object) -> list[Fields] | None:
-    found: dict[str, Fields] = {}
-    for item in value if isinstance(value, list | tuple) else ():
-        address = _text(item.get("address"))
-        if address and address.lower() not in found:
-            name = _text(item.get("name"))
-            found[address.lower()] = {"address": address, "name": name or address}
-    return list(found.values()) or None
-
-
-_ADDRESS_PARTS: Final = ("street", "city", "state", "postalCode", "countryOrRegion")
-
-
-def _address(value: object) -> Fields | None:
-    parts = value if isinstance(value, Mapping) else {}
-    return {part: text for part in _ADDRESS_PARTS if (text := _text(parts.get(part)))} or None
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
     """One row of the mapping: a contact field and where it comes from in each kind of source.
 
-    `limit` is the most values Graph takes (more answer 400: microsoft-graph-docs#15276);
-    `by_default` whether a share publishes it unless its field policy names others.
+    `bit` says in masks that we wrote the field; masks are stored in mailboxes, so a bit never
+    changes and a new field takes the next one. `label` is what people call the field. `limit` is
+    the most values Graph takes (more answer 400: microsoft-graph-docs#15276); `by_default` says
+    whether a share publishes the field unless its field policy names others, `manual` whether a
+    manual contact may have it.
     """
 
     name: str
-    clean: Callable[[object], Any] = _text
-    user: Callable[[Directory], Any] | None = None
-    org_contact: Callable[[Directory], Any] | None = None
-    group: Callable[[Directory], Any] | None = None
+    bit: int
+    label: str
+    shape: Shape = TEXT
+    user: Reader | None = None
+    org_contact: Reader | None = None
+    group: Reader | None = None
     limit: int | None = None
     by_default: bool = True
+    manual: bool = True
+
+    def reader(self, kind: ContactKind) -> Reader | None:
+        """How the field is read from an object of this kind; None if the kind has no such value."""
+        match kind:
+            case ContactKind.USER:
+                return self.user
+            case ContactKind.ORG_CONTACT:
+                return self.org_contact
+            case ContactKind.GROUP:
+                return self.group
+            case ContactKind.MANUAL:
+                return one(self.name) if self.manual else None
 
 
-def _same(name: str) -> Field:
-    return Field(name, user=_one(name), org_contact=_one(name))
+def _same(name: str, *, bit: int, label: str) -> Field:
+    return Field(name, bit=bit, label=label, user=one(name), org_contact=one(name))
 
 
 FIELDS: Final[tuple[Field, ...]] = (
     Field(
         "displayName",
-        user=_one("displayName"),
-        org_contact=_one("displayName"),
-        group=_one("displayName"),
+        bit=0,
+        label=N_("Display name"),
+        user=one("displayName"),
+        org_contact=one("displayName"),
+        group=one("displayName"),
     ),
-    _same("givenName"),
-    Field("middleName"),
-    _same("surname"),
-    Field("title"),
-    _same("companyName"),
-    _same("department"),
-    _same("jobTitle"),
-    Field("officeLocation", user=_one("officeLocation"), org_contact=_org_office),
+    _same("givenName", bit=1, label=N_("First name")),
+    Field("middleName", bit=2, label=N_("Middle name")),
+    _same("surname", bit=3, label=N_("Last name")),
+    Field("title", bit=4, label=N_("Title")),
+    _same("companyName", bit=5, label=N_("Company")),
+    _same("department", bit=6, label=N_("Department")),
+    _same("jobTitle", bit=7, label=N_("Job title")),
+    Field(
+        "officeLocation",
+        bit=8,
+        label=N_("Office"),
+        user=one("officeLocation"),
+        org_contact=ORG_OFFICE,
+    ),
     Field(
         "emailAddresses",
-        _mail_list,
-        user=_mails,
-        org_contact=_mails,
-        group=_mails,
+        bit=9,
+        label=N_("E-mail"),
+        shape=MAIL_LIST,
+        user=MAILS,
+        org_contact=MAILS,
+        group=MAILS,
         limit=MAX_ADDRESSES,
     ),
     Field(
         "businessPhones",
-        _texts,
-        user=_one("businessPhones"),
-        org_contact=_phones("business"),
+        bit=10,
+        label=N_("Business phone"),
+        shape=TEXTS,
+        user=one("businessPhones"),
+        org_contact=phones("business"),
         limit=MAX_PHONES,
     ),
-    Field("mobilePhone", user=_one("mobilePhone"), org_contact=_phone("mobile")),
-    Field("homePhones", _texts, org_contact=_phones("home"), limit=MAX_PHONES, by_default=False),
-    Field("fax", user=_one("faxNumber"), org_contact=_phone("businessFax")),
-    Field("businessAddress", _address, user=_user_address, org_contact=_org_address),
-    Field("homeAddress", _address, by_default=False),
-    Field("otherAddress", _address),
-    Field("manager", user=_manager),
-    Field("assistantName"),
-    Field("businessHomePage"),
-    Field("yomiGivenName"),
-    Field("yomiSurname"),
-    Field("yomiCompanyName"),
+    Field(
+        "mobilePhone",
+        bit=11,
+        label=N_("Mobile phone"),
+        user=one("mobilePhone"),
+        org_contact=phone("mobile"),
+    ),
+    Field(
+        "homePhones",
+        bit=12,
+        label=N_("Home phone"),
+        shape=TEXTS,
+        org_contact=phones("home"),
+        limit=MAX_PHONES,
+        by_default=False,
+    ),
+    Field("fax", bit=13, label=N_("Fax"), user=one("faxNumber"), org_contact=phone("businessFax")),
+    Field(
+        "businessAddress",
+        bit=14,
+        label=N_("Business address"),
+        shape=ADDRESS,
+        user=USER_ADDRESS,
+        org_contact=ORG_ADDRESS,
+    ),
+    Field("homeAddress", bit=15, label=N_("Home address"), shape=ADDRESS, by_default=False),
+    Field("otherAddress", bit=16, label=N_("Other address"), shape=ADDRESS),
+    Field("manager", bit=17, label=N_("Manager"), user=MANAGER),
+    Field("assistantName", bit=18, label=N_("Assistant")),
+    Field("businessHomePage", bit=19, label=N_("Web page")),
+    Field("yomiGivenName", bit=20, label=N_("First name, phonetic")),
+    Field("yomiSurname", bit=21, label=N_("Last name, phonetic")),
+    Field("yomiCompanyName", bit=22, label=N_("Company, phonetic")),
 )
 
 FIELD_NAMES: Final = tuple(row.name for row in FIELDS)
@@ -184,9 +172,13 @@ PUBLISHABLE: Final = (*FIELD_NAMES, PHOTO)
 DEFAULT_FIELDS: Final = (*(row.name for row in FIELDS if row.by_default), PHOTO)
 GRAPH_FIELDS: Final = tuple(name for name in FIELD_NAMES if name != "fax")
 """The fields a contact read from Graph shows (`$select` of delta); fax is no property there."""
+LABELS: Final = {row.name: row.label for row in FIELDS} | {PHOTO: N_("Photo")}
+"""What people call the fields, in English."""
 
 _ROWS: Final = {row.name: row for row in FIELDS}
-_BITS: Final = {name: 1 << position for position, name in enumerate(FIELD_NAMES)}
+_BITS: Final = {row.name: 1 << row.bit for row in FIELDS}
+_BY_BIT: Final = tuple(sorted(GRAPH_FIELDS, key=lambda name: _BITS[name]))
+"""The order of stored checks, so that a new row may stand anywhere in the table."""
 
 
 _NAME_PARTS: Final = sum(
@@ -200,7 +192,7 @@ class Contact:
     """One desired contact: `key` names its source for ever, `packed` is its fields as JSON.
 
     Packed, because a run holds up to 50,000 of them and writes few. `hash` stands for all fields,
-    `seen` for those that a later read can show, `mask` says which they are (a bit for each row of
+    `seen` for those that a later read can show, `mask` says which they are (by the bits of
     `FIELDS`). `photo` is the photo's digest; '' says that there is none, None that we do not know.
     """
 
@@ -222,7 +214,7 @@ class Contact:
 
     @property
     def fields(self) -> Fields:
-        """The fields by name, unpacked anew each time."""
+        """The fields by name, unpacked at each call."""
         return dict(orjson.loads(self.packed))
 
     def without(self, kept: int) -> "Contact":
@@ -233,30 +225,35 @@ class Contact:
         return Contact.of(self.key, left, self.photo)
 
 
-def map_source(kind: str, source: Directory, names: Iterable[str]) -> tuple[Fields, bool]:
-    """Map a directory object to contact fields.
+def properties_of(kind: ContactKind) -> tuple[str, ...]:
+    """The properties of a kind's objects that any field is read from, for `$select`."""
+    readers = (row.reader(kind) for row in FIELDS)
+    return tuple(dict.fromkeys(n for reader in readers if reader for n in reader.properties))
 
-    `kind` is 'user', 'org_contact' or 'group' (a column of `FIELDS`), `names` the published
-    fields. Answers the fields and whether Graph's limits cut some off.
+
+def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tuple[Fields, bool]:
+    """Map an object of a source to contact fields; `names` are the published ones.
+
+    Return the fields, and whether Graph's limits cut some values off.
     """
     values = {
-        row.name: getter(source)
+        row.name: reader.read(source)
         for row in map(_ROWS.get, names)
-        if row is not None and (getter := getattr(row, kind)) is not None
+        if row is not None and (reader := row.reader(kind)) is not None
     }
     return clean(values)
 
 
 def clean(values: Mapping[str, Any]) -> tuple[Fields, bool]:
-    """Bring values to the form Graph takes and would answer; empty ones fall away.
+    """Bring values to the form that Graph takes and shows again; drop empty ones.
 
-    Answers the fields and whether Graph's limits cut some off.
+    Return the fields, and whether Graph's limits cut some values off.
     """
     fields: Fields = {}
     shortened = False
     for name in FIELD_NAMES:
         row = _ROWS[name]
-        value = row.clean(values.get(name))
+        value = row.shape.clean(values.get(name))
         if value is None:
             continue
         if row.limit is not None and len(value) > row.limit:
@@ -274,7 +271,7 @@ def seen_hash(observed: Mapping[str, Any], mask: int) -> str:
         {
             name: cleaned
             for name, value in values.items()
-            if (cleaned := _ROWS[name].clean(value)) is not None
+            if (cleaned := _ROWS[name].shape.clean(value)) is not None
         }
     )
 
@@ -290,9 +287,9 @@ def holds_any(observed: Mapping[str, Any], mask: int) -> bool:
 def checks(observed: Mapping[str, Any], mask: int) -> str:
     """A short check of each field of `mask` that a read shows, to tell later which was edited."""
     found = []
-    for name in GRAPH_FIELDS:
+    for name in _BY_BIT:
         if mask & _BITS[name]:
-            value = _ROWS[name].clean(observed.get(name))
+            value = _ROWS[name].shape.clean(observed.get(name))
             found.append(_digest(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))[:_CHECK_DIGITS])
     return "".join(found)
 
@@ -303,7 +300,7 @@ def edited(before: str, now: str, mask: int) -> int:
     Outlook may compute the display name from the other parts (docs: contact), so they count as one.
     """
     changed = 0
-    visible = (name for name in GRAPH_FIELDS if mask & _BITS[name])
+    visible = (name for name in _BY_BIT if mask & _BITS[name])
     for start, name in zip(range(0, len(now), _CHECK_DIGITS), visible, strict=True):
         if before[start : start + _CHECK_DIGITS] != now[start : start + _CHECK_DIGITS]:
             changed |= _BITS[name]
@@ -317,10 +314,7 @@ def graph_body(contact: Contact, before: int = 0) -> Fields:
     fields that we never wrote are not named, so that the user's own values survive.
     """
     gone = [name for name in FIELD_NAMES if before & ~contact.mask & _BITS[name]]
-    body: Fields = {name: None for name in gone if name != "fax"}
-    for name in ("emailAddresses", "businessPhones", "homePhones"):
-        if name in body:
-            body[name] = []
+    body: Fields = {name: _ROWS[name].shape.empty() for name in gone if name != "fax"}
     fields = contact.fields
     body |= _shown(fields)
     if "fax" in fields or "fax" in gone:
@@ -354,18 +348,6 @@ def key_of_mark(value: str, import_id: str) -> str | None:
     """The source key in a mark's value, or None if the mark is another import's."""
     prefix = f"{import_id}:"
     return value[len(prefix) :] if value.startswith(prefix) else None
-
-
-def hand_kept_key(contact: Mapping[str, Any]) -> str:
-    """A stable key for a hand-kept contact: its own id, else its name and first address.
-
-    Correcting a phone number so keeps the contact; renaming it makes it a new one.
-    """
-    if given := contact.get("id"):
-        return f"c-{str(given).lower()}"
-    mails = contact.get("emailAddresses") or [{}]
-    identity = f"{contact.get('displayName', '')}\n{mails[0].get('address', '')}".casefold()
-    return f"c-{hashlib.blake2b(identity.encode(), digest_size=12).hexdigest()}"
 
 
 def fingerprint(contacts: Iterable[Contact]) -> str:

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from shared.domain.contacts.fields import (
     Contact,
-    Fields,
     Mark,
     checks,
     edited,
@@ -22,6 +21,7 @@ from shared.domain.contacts.fields import (
     seen_hash,
     wrote,
 )
+from shared.domain.contacts.values import Fields
 
 
 @dataclass(frozen=True, slots=True)

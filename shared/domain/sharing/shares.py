@@ -1,5 +1,6 @@
 """Shares as the API shows them and their table keeps them: sources, field policy, access rule."""
 
+import hashlib
 import re
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
@@ -12,6 +13,7 @@ from pydantic import (
 )
 
 from shared.domain.contacts.fields import PHOTO, PUBLISHABLE, clean
+from shared.domain.contacts.keys import ContactKey, ContactKind
 from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.model import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text
 
@@ -40,6 +42,16 @@ class GroupSource(Model):
     id: ObjectId
     as_: Annotated[Literal["members", "contact", "both"], Field(alias="as")] = "members"
 
+    @property
+    def publishes_members(self) -> bool:
+        """Whether the people in the group become contacts."""
+        return self.as_ in {"members", "both"}
+
+    @property
+    def publishes_itself(self) -> bool:
+        """Whether the group itself becomes a contact."""
+        return self.as_ in {"contact", "both"}
+
 
 class MailAddress(Model):
     """A mail address and the name shown for it."""
@@ -67,7 +79,8 @@ type Phones = Annotated[list[Text], Field(max_length=2)]
 class ManualContact(Model):
     """A contact that is in no directory, such as a hotline; kept in the share itself.
 
-    `id` keeps it the same contact when its name or address changes; without it, the two are it.
+    With an `id` it stays the same contact when its name or address changes; without one, its name
+    and first address identify it.
     """
 
     id: ObjectId | None = None
@@ -94,6 +107,19 @@ class ManualContact(Model):
     yomi_given_name: Text | None = None
     yomi_surname: Text | None = None
     yomi_company_name: Text | None = None
+
+    @property
+    def key(self) -> ContactKey:
+        """The contact's key, from its id, else from its name and first address.
+
+        So a corrected phone number changes the contact, and another name makes a new one.
+        """
+        if self.id:
+            return ContactKey(ContactKind.MANUAL, self.id)
+        address = self.email_addresses[0].address if self.email_addresses else ""
+        identity = f"{self.display_name}\n{address}".casefold()
+        digest = hashlib.blake2b(identity.encode(), digest_size=12).hexdigest()
+        return ContactKey(ContactKind.MANUAL, digest)
 
     def fields(self) -> dict[str, Any]:
         """The contact's fields under Graph's names, without empty ones."""

@@ -12,6 +12,7 @@ from typing import Final
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.mailbox_state import Head, MailboxStates
 from shared.adapters.storage.records import Listing, Store, Stored, few_at_once, results_of
+from shared.domain.contacts.keys import object_id_of
 from shared.domain.errors import ContactSyncError, NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Result
@@ -134,7 +135,7 @@ class Finding:
 
     async def who(self, caller: Caller, person: str) -> PersonDetails:
         """Who a person is, and since when kept out; where the contact is takes `person` to tell."""
-        id_ = _object_id(person)
+        id_ = object_id_of(person)
         called, trouble = await self._named(caller, [id_])
         whereabouts = ContactLocations(person, await self._people.suppressed_since(caller, person))
         return PersonDetails(person, called.get(id_), whereabouts, trouble=trouble)
@@ -148,7 +149,7 @@ class Finding:
         tenant; in one mailbox it takes a look into it for each import that fills it. `person` is
         an object id, or a key of a result.
         """
-        id_ = _object_id(person)
+        id_ = object_id_of(person)
         called, trouble = await self._named(caller, [id_])
         found = called.get(id_)
         if mailbox is not None:
@@ -239,8 +240,3 @@ class Finding:
         except ContactSyncError as error:
             return Explained(import_, None, error)
         return Explained(import_, told)
-
-
-def _object_id(person: str) -> str:
-    """The directory's id of a person, who may be named by a key of a result."""
-    return person.partition("-")[2] if person[:2] in {"u-", "o-", "g-"} else person

@@ -16,6 +16,7 @@ from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Desired
 from shared.domain.contacts.explanation import Facts, why_absent
 from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.keys import keys_of
 from shared.domain.contacts.plan import Create, Delete, Plan, Update
 from shared.domain.errors import FieldError, InvalidInput, NeedsAdmin, Refused
 from shared.domain.importing.imports import Import, ImportInput
@@ -24,7 +25,6 @@ from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import ShareInput
 from shared.services.importing.imports import Imports
 from shared.services.importing.targets import TargetMailboxes, resolve_targets
-from shared.services.privacy.suppressions import keys_of
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.resolution import Resolution
 from shared.services.sharing.shares import Shares

@@ -11,11 +11,12 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store
+from shared.domain.contacts.keys import keys_of
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.reasons import Reason
 from shared.services.importing.run_queue import RunQueue
-from shared.services.privacy.suppressions import Suppressions, keys_of
+from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger

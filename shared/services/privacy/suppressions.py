@@ -2,21 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
 from shared.adapters.storage.records import Store, Suppression
+from shared.domain.contacts.keys import keys_of
 from shared.domain.reasons import Reason
 from shared.services.sharing.resolution import Resolution
-
-KINDS: Final = ("u", "o", "g", "c")
-"""How keys begin: of a user, an organisational contact, a group, a hand-kept contact."""
-
-
-def keys_of(person: str) -> tuple[str, ...]:
-    """The keys that a person's contact may have, by an object id or by the key itself."""
-    if person[:2] in {f"{kind}-" for kind in KINDS}:
-        return (person.lower(),)
-    return tuple(f"{kind}-{person.lower()}" for kind in KINDS)
 
 
 class Suppressions:

@@ -113,7 +113,7 @@ async def _by_id(
 ) -> dict[str, dict[str, Any]]:
     match kind:
         case Kind.USER:
-            return await directory.mailboxes_by_id(session, ids, _FIELDS[kind])
+            return await directory.readable_users(session, ids, _FIELDS[kind])
         case Kind.GROUP:
             return await directory.groups_by_id(session, ids, _FIELDS[kind])
         case Kind.ORG_CONTACT:

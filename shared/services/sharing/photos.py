@@ -14,6 +14,7 @@ from shared.adapters.graph import directory
 from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.transport import GraphSession
 from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.keys import ContactKey, ContactKind
 from shared.domain.reasons import Reason
 from shared.services.sharing.resolution import Resolution
 
@@ -21,7 +22,6 @@ type KeepPhoto = Callable[[str, bytes], Awaitable[None]]
 
 _QUALITY: Final = 85
 _MOST_PIXELS: Final = 40_000_000
-_USER: Final = "u-"
 
 
 class NoPictureError(Exception):
@@ -36,16 +36,17 @@ async def add_photos(
     Twenty people a request; only users have photos that an app may read (docs: profilephoto-get).
     Somebody whose photo cannot be read keeps the one that was sent last, and is reported.
     """
-    users = [key for key in resolution.contacts if key.startswith(_USER)]
+    keys = filter(None, map(ContactKey.parse, resolution.contacts))
+    users = [key for key in keys if key.kind is ContactKind.USER]
     for chunk in batched(users, BATCH_SIZE, strict=False):
-        ids = [key.removeprefix(_USER) for key in chunk]
-        found = await directory.photos(session, ids)
-        for key, id_ in zip(chunk, ids, strict=True):
+        found = await directory.photos(session, [user.id for user in chunk])
+        for user in chunk:
+            key = str(user)
             contact = resolution.contacts[key]
             try:
-                resolution.contacts[key] = await _with_photo(contact, found[id_], edge, keep)
+                resolution.contacts[key] = await _with_photo(contact, found[user.id], edge, keep)
             except (KeyError, NoPictureError):
-                resolution.omit(id_, Reason.PHOTO_REFUSED)
+                resolution.omit(user.id, Reason.PHOTO_REFUSED)
 
 
 async def _with_photo(

@@ -24,7 +24,8 @@ from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Snapshots, snapshot_id
 from shared.adapters.storage.tables import Tables
-from shared.domain.contacts.fields import MARK, Contact, Fields, fingerprint, mark_of
+from shared.domain.contacts.fields import MARK, Contact, fingerprint, mark_of
+from shared.domain.contacts.values import Fields
 from shared.domain.importing.imports import Destination, GuardLimits, Import, Targets
 from shared.domain.importing.messages import SyncMailbox, Task
 from shared.domain.importing.runs import Result

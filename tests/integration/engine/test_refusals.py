@@ -107,11 +107,11 @@ async def test_denied_directory_raises_consent_missing(session: GraphSession, wo
     await world.client.consent(world.tenant, roles=["Contacts.ReadWrite"])
 
     for call in (
-        directory.group(session, world.group),
+        directory.group(session, world.group, "id"),
         directory.mailboxes_by_id(session, world.targets),
         directory.users_by_id(session, world.targets, "id"),
-        anext(directory.org_contacts(session)),
-        anext(directory.group_members(session, world.group)),
+        anext(directory.org_contacts(session, "id")),
+        anext(directory.group_members(session, world.group, "id")),
     ):
         with pytest.raises(NeedsAdmin) as refused:
             await call

@@ -1,0 +1,59 @@
+"""What a share selects from its sources: the published fields, exclusions and the filter."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from shared.domain.contacts.fields import DEFAULT_FIELDS, map_source
+from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.values import Fields
+from shared.domain.reasons import Reason
+from shared.domain.sharing.shares import ShareInput
+
+
+class Selection:
+    """What a share asks of its sources; `names` are the published fields, the name always."""
+
+    def __init__(self, share: ShareInput) -> None:
+        """Prepare a share's settings for many objects."""
+        self.sources = share.sources
+        published = share.fields if share.fields is not None else DEFAULT_FIELDS
+        self.names = frozenset(published) | {"displayName"}
+        self._excluded = {id_.lower() for id_ in share.sources.exclude}
+        self._filter = {
+            attribute: {value.casefold() for value in values}
+            for attribute, values in share.sources.filter.items()
+        }
+
+    def excludes(self, id_: str) -> bool:
+        """Whether the share excludes an object by its id."""
+        return id_.lower() in self._excluded
+
+    def filters(self, attribute: str) -> bool:
+        """Whether the share filters by this attribute."""
+        return attribute in self._filter
+
+    def objection(self, person: Mapping[str, Any], status: Iterable[Reason] = ()) -> Reason | None:
+        """Why a person of the directory is omitted; None if the person is not.
+
+        `status` are the reasons of the kind itself; an exclusion comes before them, all else after.
+        """
+        return next(self._objections(person, status), None)
+
+    def fields_of(self, kind: ContactKind, source: Mapping[str, Any]) -> tuple[Fields, bool]:
+        """Map an object to the published fields; one without a name is called by its address.
+
+        Return the fields, and whether Graph's limits cut some values off.
+        """
+        fields, shortened = map_source(kind, source, self.names)
+        fields.setdefault("displayName", str(source.get("mail")))
+        return fields, shortened
+
+    def _objections(self, person: Mapping[str, Any], status: Iterable[Reason]) -> Iterator[Reason]:
+        if self.excludes(person["id"]):
+            yield Reason.EXCLUDED
+        yield from status
+        for attribute, values in self._filter.items():
+            if str(person.get(attribute) or "").casefold() not in values:
+                yield Reason.FILTERED
+        if not person.get("mail"):
+            yield Reason.NO_EMAIL

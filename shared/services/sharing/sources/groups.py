@@ -1,0 +1,40 @@
+"""Groups as contacts of their own, with the group's mail address; members are other sources'."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from shared.adapters.graph import directory
+from shared.adapters.graph.transport import GraphSession
+from shared.domain.contacts.fields import properties_of
+from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.values import Fields
+from shared.domain.reasons import Reason
+from shared.domain.sharing.selection import Selection
+from shared.services.sharing.sources.source import Entry
+
+_SELECT: Final = directory.select("id", *properties_of(ContactKind.GROUP), "mail")
+
+
+class Groups:
+    """The groups that a share names to be contacts."""
+
+    kind = ContactKind.GROUP
+    settings: tuple[str, ...] = ("groups",)
+
+    async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
+        """One request for each group; a group that is gone raises `NeedsAdmin`."""
+        for group in wanted.sources.groups:
+            if group.publishes_itself:
+                found = await directory.group(session, group.id, _SELECT)
+                yield Entry(found["id"], found, named=True)
+
+    def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
+        """Whom the share excludes, and groups without an address; filters are for people."""
+        group = entry.object or {}
+        if wanted.excludes(entry.id):
+            return Reason.EXCLUDED
+        return None if group.get("mail") else Reason.NO_EMAIL
+
+    def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
+        """As the table of fields maps a group."""
+        return wanted.fields_of(self.kind, entry.object or {})

@@ -1,0 +1,33 @@
+"""Manual contacts, which the share itself holds: nothing is read, and nobody is omitted."""
+
+from collections.abc import AsyncIterator
+
+from shared.adapters.graph.transport import GraphSession
+from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.values import Fields
+from shared.domain.reasons import Reason
+from shared.domain.sharing.selection import Selection
+from shared.services.sharing.sources.source import Entry
+
+
+class ManualContacts:
+    """The contacts that are typed into a share."""
+
+    kind = ContactKind.MANUAL
+    settings: tuple[str, ...] = ("contacts",)
+
+    async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
+        """Every contact as it stands in the share."""
+        del session
+        for contact in wanted.sources.contacts:
+            values = contact.model_dump(by_alias=True, exclude={"id"})
+            yield Entry(contact.key.id, values, named=True)
+
+    def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
+        """Nobody: who types a contact into a share wants it published."""
+        del entry, wanted
+        return None
+
+    def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
+        """The published fields as typed."""
+        return wanted.fields_of(self.kind, entry.object or {})

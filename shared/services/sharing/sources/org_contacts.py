@@ -1,0 +1,40 @@
+"""Organizational contacts: those in groups that a share names, and all of the tenant."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from shared.adapters.graph import directory
+from shared.adapters.graph.transport import GraphSession
+from shared.domain.contacts.fields import properties_of
+from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.values import Fields
+from shared.domain.reasons import Reason
+from shared.domain.sharing.selection import Selection
+from shared.services.sharing.sources.source import Entry
+
+_SELECT: Final = directory.select("id", *properties_of(ContactKind.ORG_CONTACT), "mail")
+
+
+class OrgContacts:
+    """The organizational contacts of the publisher's directory."""
+
+    kind = ContactKind.ORG_CONTACT
+    settings: tuple[str, ...] = ("groups", "org_contacts")
+
+    async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
+        """Those in each group, then all; 999 a page."""
+        for group in wanted.sources.groups:
+            if group.publishes_members:
+                async for contact in directory.group_org_contacts(session, group.id, _SELECT):
+                    yield Entry(contact["id"], contact)
+        if wanted.sources.org_contacts:
+            async for contact in directory.org_contacts(session, _SELECT):
+                yield Entry(contact["id"], contact)
+
+    def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
+        """Whom exclusions or filter rule out, and who has no address."""
+        return wanted.objection(entry.object or {})
+
+    def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
+        """As the table of fields maps an organizational contact."""
+        return wanted.fields_of(self.kind, entry.object or {})

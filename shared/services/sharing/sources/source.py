@@ -1,0 +1,52 @@
+"""What a source of contacts is: its kind, what it reads, whom it omits, how fields are made.
+
+Nothing outside a source's own module knows its kind. `tests/integration/services/test_sources.py`
+holds every source of `registry.SOURCES` to the same contract.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.adapters.graph.transport import GraphSession
+from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.values import Fields
+from shared.domain.reasons import Reason
+from shared.domain.sharing.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of a source by its id; `named` if the share names just this object.
+
+    Without an `object`, the share names an id that the source does not have.
+    """
+
+    id: str
+    object: Mapping[str, Any] | None
+    named: bool = False
+
+
+class Source(Protocol):
+    """A source of contacts of one kind."""
+
+    kind: ContactKind
+    """The kind of its contacts' keys."""
+
+    settings: tuple[str, ...]
+    """The attributes of `Sources` that ask for its objects."""
+
+    def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
+        """Read every object that a share asks for, or raise: a part is never taken for the whole.
+
+        An object without a property that was asked for raises too. An object may come twice.
+        """
+        ...
+
+    def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
+        """Why an entry does not become a contact; None if it does."""
+        ...
+
+    def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
+        """The published fields of an entry, and whether Graph's limits cut some values off."""
+        ...

@@ -1,0 +1,84 @@
+"""Users: those whom a share names, all users of the tenant, and the members of groups.
+
+Guests, and users hidden from address lists, become contacts only if the share names them.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final
+
+from shared.adapters.graph import directory
+from shared.adapters.graph.transport import GraphSession
+from shared.domain.contacts.fields import properties_of
+from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.values import Fields
+from shared.domain.reasons import Reason
+from shared.domain.sharing.selection import Selection
+from shared.domain.sharing.shares import FILTER_ATTRIBUTES
+from shared.services.sharing.sources.source import Entry
+
+_STATUS: Final = ("id", "accountEnabled", "showInAddressList", "userType")
+_SELECT: Final = directory.select(
+    *_STATUS, *properties_of(ContactKind.USER), "mail", *FILTER_ATTRIBUTES
+)
+
+
+class Users:
+    """The users of the publisher's directory."""
+
+    kind = ContactKind.USER
+    settings: tuple[str, ...] = ("users", "all_users", "groups")
+
+    async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
+        """Named users first, 300 per request; then all, 999 a page; then each group's members."""
+        sources = wanted.sources
+        if sources.users:
+            for entry in await _named(session, sources.users):
+                yield entry
+        if sources.all_users:
+            async for user in directory.all_users(session, _SELECT):
+                yield Entry(user["id"], user)
+        for group in sources.groups:
+            if group.publishes_members:
+                managers = "manager" in wanted.names
+                for user in await _members(session, group.id, managers=managers):
+                    yield Entry(user["id"], user)
+
+    def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
+        """Unknown ids, and whom status, exclusions or filter rule out."""
+        if entry.object is None:
+            return Reason.NOT_FOUND
+        status = _status(entry.object, wanted, named=entry.named)
+        return wanted.objection(entry.object, status)
+
+    def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
+        """As the table of fields maps a user."""
+        return wanted.fields_of(self.kind, entry.object or {})
+
+
+def _status(user: Mapping[str, Any], wanted: Selection, *, named: bool) -> Iterator[Reason]:
+    if user.get("accountEnabled") is False:
+        yield Reason.DISABLED
+    guest = user.get("userType") == "Guest" and not wanted.filters("userType")
+    if not named and (user.get("showInAddressList") is False or guest):
+        yield Reason.HIDDEN
+
+
+async def _named(session: GraphSession, ids: list[str]) -> list[Entry]:
+    users = await directory.users_by_id(session, ids, _SELECT)
+    found = {id_.lower() for id_ in users}
+    missing = [id_ for id_ in ids if id_.lower() not in found]
+    return [
+        *(Entry(user["id"], user, named=True) for user in users.values()),
+        *(Entry(id_, None, named=True) for id_ in missing),
+    ]
+
+
+async def _members(session: GraphSession, group: str, *, managers: bool) -> list[dict[str, Any]]:
+    """The users of a group; their managers are read apart, as advanced queries do not expand."""
+    members = [user async for user in directory.group_members(session, group, _SELECT)]
+    found = (
+        await directory.managers_by_id(session, [user["id"] for user in members])
+        if managers
+        else {}
+    )
+    return [{**user, "manager": found.get(user["id"])} for user in members]
