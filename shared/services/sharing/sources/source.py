@@ -1,6 +1,6 @@
 """What a source of contacts is: its kind, what it reads, whom it omits, how fields are made.
 
-Nothing outside a source's own module knows its kind. `tests/integration/services/test_sources.py`
+Nothing outside a source's own module knows its kind. `tests/unit/sharing/test_sources.py`
 holds every source of `registry.SOURCES` to the same contract.
 """
 

@@ -1,0 +1,1 @@
+"""Shares: their sources, and how they become contacts."""
