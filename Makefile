@@ -47,9 +47,10 @@ format: $(READY) ## bring the code into form
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
 
-openapi: $(READY) ## write what is made from the API: infra/openapi.json and its shape for the tests
+openapi: $(READY) ## write what is made from the API and the fields: infra/openapi.json, its shape and bits
 	$(BIN)/python -m tests.infra.gateway_openapi
 	$(BIN)/python -m tests.unit.web.api_shape
+	$(BIN)/python -m tests.unit.domain.field_bits
 
 messages: $(READY) ## extract the texts, bring each language's translations up to date, compile them
 	$(BIN)/python -m tests.unit.portal.messages

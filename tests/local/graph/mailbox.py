@@ -41,6 +41,8 @@ TEXTS = [
 ]
 LISTS = ("businessPhones", "homePhones", "imAddresses", "children", "categories", "emailAddresses")
 ADDRESSES = ("businessAddress", "homeAddress", "otherAddress")
+_BY_PLACE = ("primaryEmailAddress", "secondaryEmailAddress", "tertiaryEmailAddress")
+"""Other names of the first three of `emailAddresses`; no document says how they are written."""
 MOST = {"businessPhones": 2, "homePhones": 2, "emailAddresses": 3}
 _ADDRESS_PARTS = {"street", "city", "state", "postalCode", "countryOrRegion", "type"}
 _EXTENDED = "singleValueExtendedProperties"
@@ -54,6 +56,7 @@ PROPERTIES = (
     *TEXTS,
     *LISTS,
     *ADDRESSES,
+    *_BY_PLACE,
 )
 _IMMUTABLE, _MUTABLE = "AAkALg", "AAMkAD"
 _numbers = itertools.count(1)
@@ -309,6 +312,10 @@ def _shown_value(folder: Folder, contact: Contact, name: str, *, immutable: bool
                 # A malformed address vanishes on read.
                 if "@" in (mail.get("address") or "")
             ]
+        case _ if name in _BY_PLACE:
+            mails = _shown_value(folder, contact, "emailAddresses", immutable=immutable)
+            place = _BY_PLACE.index(name)
+            return mails[place] if place < len(mails) else None
         case "parentFolderId":
             return shown_id(folder.core, immutable=immutable)
         case "changeKey":
