@@ -1,4 +1,4 @@
-"""A browser without scripts: it keeps cookies, follows redirects, and sends a page's forms."""
+"""A browser without scripts that keeps cookies, follows redirects and submits forms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from tests.local.client import Client
 
 @dataclass(slots=True)
 class Form:
-    """A form of a page: where it goes, and the fields that it sends as it stands."""
+    """A form on a page: its address, and the fields it sends if nothing is changed."""
 
     method: str
     action: str
@@ -22,7 +22,7 @@ class Form:
 
 
 class Forms(HTMLParser):
-    """Finds the forms of a page."""
+    """Find the forms on a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Forms(HTMLParser):
 
 @dataclass(slots=True)
 class Shown:
-    """What the browser shows in the end: where, with which status, and every answer on the way."""
+    """The page shown after all redirects, and the addresses passed on the way."""
 
     url: str
     status: int
@@ -91,7 +91,7 @@ class Shown:
         return unescape(self.text.partition("<title>")[2].partition("</title>")[0])
 
     def form(self, action: str = "") -> Form:
-        """The first form, of this action if one is given; the sign-out and language are none."""
+        """Return the first form with this action; by default, neither sign-out nor language."""
         for form in Forms.of(self.text):
             if form.action == action or (
                 not action and form.action not in {"/sign-out", "/language"}
@@ -103,7 +103,7 @@ class Shown:
 
 @dataclass(slots=True)
 class Browser:
-    """One person's browser; `cookies` are those of our own pages, which are all that it keeps."""
+    """One person's browser. `cookies` holds the portal's cookies only."""
 
     client: Client
     cookies: dict[str, str] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Browser:
         return self.client.addresses["portal"]
 
     def copy(self) -> Self:
-        """Another browser with the same cookies."""
+        """Return another browser with the same cookies."""
         return type(self)(self.client, dict(self.cookies), self.language)
 
     async def open(
@@ -126,7 +126,7 @@ class Browser:
         follow: bool = True,
         headers: Mapping[str, str] | None = None,
     ) -> Shown:
-        """Open an address (below our own pages, if it is none whole), or send a form there."""
+        """Open an address, or send a form to it. Relative addresses are the portal's."""
         at, passed = urljoin(self.origin, url), []
         async with aiohttp.ClientSession() as session:
             while True:
@@ -151,7 +151,7 @@ class Browser:
     async def submit(
         self, page: Shown, action: str = "", *, follow: bool = True, **values: str | list[str]
     ) -> Shown:
-        """Send a form of a page, with some of its fields changed."""
+        """Send a form on a page, with some of its fields changed."""
         form = page.form(action)
         fields = [(name, value) for name, value in form.fields if name not in values]
         for name, value in values.items():
@@ -162,12 +162,12 @@ class Browser:
         return await self.open(form.action or page.url, "POST", fields, follow=follow)
 
     async def pick(self, page: Shown, *, follow: bool = True, **choice: str) -> Shown:
-        """Choose one of the links by which Entra's pages lead back to themselves."""
+        """Follow a link of an Entra page: the page's own address plus these parameters."""
         joiner = "&" if "?" in page.url else "?"
         return await self.open(f"{page.url}{joiner}{urlencode(choice)}", follow=follow)
 
     async def sign_in(self, oid: str, to: str = "/") -> Shown:
-        """Sign somebody in whom Entra ID knows, to see a page."""
+        """Sign in as a user whom Entra ID knows, and open a page."""
         picker = await self.submit(await self.open("/"), "/sign-in", to=to)
         return await self.pick(picker, login_hint=oid)
 

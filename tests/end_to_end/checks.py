@@ -1,4 +1,4 @@
-"""What the tests of the API have in common: raw bodies, and what a problem looks like."""
+"""Helpers of the API tests: raw bodies, headers, problems."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,19 +10,19 @@ UNKNOWN = "0123456789abcdef" * 2
 
 
 async def raw(api: Api, method: str, path: str, content: bytes, **headers: str) -> Reply:
-    """Send bytes as they are."""
+    """Send a raw body."""
     given = {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json", **headers}
     url = f"{api.client.addresses['api']}{path}"
     return await api.client.send(method, url, headers=given, raw=content)
 
 
 def header(reply: Reply, name: str) -> str:
-    """A header, whatever the case of its name."""
+    """Return a header; its name is not case-sensitive."""
     return next(v for n, v in reply.headers.items() if n.lower() == name.lower())
 
 
 def problem(reply: Reply, status: int, kind: str) -> Json:
-    """The problem of a reply, checked for what every problem has (RFC 9457)."""
+    """Check that the reply is this problem, as RFC 9457 defines it, and return its body."""
     assert reply.status == status, reply.body
     assert header(reply, "Content-Type").startswith("application/problem+json")
     assert reply.body["status"] == status
@@ -39,6 +39,3 @@ def fields(body: Mapping[str, Any]) -> set[str]:
 
 def an_import(world: World, share: str, **more: Any) -> Json:
     return {"name": "Import", "shareId": share, "targets": {"users": world.targets}, **more}
-
-
-# Who calls

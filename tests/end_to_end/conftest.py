@@ -1,4 +1,4 @@
-"""Who uses the portal in the end-to-end tests."""
+"""Fixtures of the end-to-end tests."""
 
 import pytest
 
@@ -10,5 +10,5 @@ from tests.world import World
 
 @pytest.fixture
 async def ada(client: Client, world: World) -> Browser:
-    """The browser of an admin of the world, who is signed in."""
+    """The browser of a signed-in admin of the world's tenant."""
     return await browser_of(client, world)

@@ -1,4 +1,4 @@
-"""What the tests of the portal's pages share: somebody signed in, and pressing buttons."""
+"""Helpers of the portal tests: a signed-in browser, pressing buttons, reading a page's text."""
 
 import html
 import re
@@ -14,7 +14,7 @@ HOSTILE = "<script>alert(1)</script>\u202eevil\u2066 & " + "x" * 150
 async def browser_of(
     client: Client, world: World, role: str = "Admin", language: str = "en"
 ) -> Browser:
-    """The browser of somebody of a company who has a role and is signed in."""
+    """Return the browser of a signed-in user with this role."""
     oid = f"{role}-{world.tenant}"
     await client.know(world.tenant, "Contoso", {"oid": oid, "name": "Ada", "roles": [role]})
     browser = Browser(client, language=language)
@@ -23,12 +23,12 @@ async def browser_of(
 
 
 async def press(browser: Browser, page: Shown, button: str, **values: Any) -> Shown:
-    """Send the form that a page shows at its own address, by one of its buttons."""
+    """Press a button of the form that the page sends to its own address."""
     return await browser.submit(page, page.path, do=button, **values)
 
 
 def text_of(page: Shown) -> str:
-    """What a page says: its text without markup, with single blanks."""
+    """Return the page's text without markup, with single spaces."""
     without = re.sub(r"<[^>]*>", " ", page.text.partition("<main")[2])
     return re.sub(r" ([.,:])", r"\1", re.sub(r"\s+", " ", html.unescape(without)))
 

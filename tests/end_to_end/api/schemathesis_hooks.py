@@ -1,4 +1,4 @@
-"""What schemathesis is told of our API: which things exist, and which rules no schema can say."""
+"""Hooks of schemathesis: which items exist, and which rules a schema cannot express."""
 
 import os
 from typing import Any
@@ -17,9 +17,9 @@ IDS = {
     "/runs/": os.environ["RUN"],
 }
 OTHER_IDS = {
-    "change_import": os.environ["OTHER_IMPORT"],  # so that IMPORT keeps its targets
-    "adopt_contacts": os.environ["PAUSED_IMPORT"],  # which has no folder of its own yet
-    "rotate_share": os.environ["OTHER_SHARE"],  # which is gone after the first time
+    "change_import": os.environ["OTHER_IMPORT"],  # IMPORT keeps its targets
+    "adopt_contacts": os.environ["PAUSED_IMPORT"],  # it has no folder yet
+    "rotate_share": os.environ["OTHER_SHARE"],  # it no longer exists after the first call
 }
 BODIES: dict[str, Any] = {
     "create_import": {"shareId": os.environ["SHARE"]},
@@ -45,12 +45,12 @@ BEYOND_SCHEMAS = {
     "list_runs": {"next"},
     "list_run_results": {"next"},
 }
-"""The fields for which a call that fits its schema may be refused, by operation."""
+"""For each operation, the fields that may be refused although they match the schema."""
 
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """Aim valid calls at what exists; the stateful phase makes things of its own."""
+    """Point valid calls at existing items; the stateful phase creates its own."""
     del context, kwargs
     name = str(case.operation.definition.raw["operationId"])
     stateful = case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL
@@ -66,7 +66,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 def only_rules_beyond_schemas_refuse_valid_data(
     ctx: CheckContext, response: Response, case: Case[Any]
 ) -> None:
-    """What fits the schema is refused for one of the named fields only."""
+    """Check that data that matches the schema is refused for the listed fields only."""
     del ctx
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
@@ -74,7 +74,7 @@ def only_rules_beyond_schemas_refuse_valid_data(
         fields = {error["field"] for error in response.json().get("errors", ())}
         allowed = BEYOND_SCHEMAS.get(str(case.operation.definition.raw["operationId"]), set())
         assert fields, "no field is named"
-        assert fields <= allowed, f"{sorted(fields - allowed)} fit the schema"
+        assert fields <= allowed, f"{sorted(fields - allowed)} match the schema"
 
 
 def _valid(case: Case[Any], part: ParameterLocation) -> bool:

@@ -22,7 +22,7 @@ async def test_health_needs_no_token(client: Client) -> None:
 
 
 @pytest.mark.parametrize("given", [None, "", "Basic dTpw", "Bearer", "Bearer x", "Bearer a.b.c"])
-async def test_a_call_without_a_token_is_refused(client: Client, given: str | None) -> None:
+async def test_call_without_bearer_token_is_refused(client: Client, given: str | None) -> None:
     headers = {} if given is None else {"Authorization": given}
 
     reply = await client.send("GET", f"{client.addresses['api']}/shares", headers=headers)
@@ -32,43 +32,43 @@ async def test_a_call_without_a_token_is_refused(client: Client, given: str | No
     assert header(reply, "Cache-Control") == "no-store"
 
 
-SPOILT = {
+INVALID_TOKENS = {
     "expired": {"claims": {"exp": int(time.time()) - 3600}},
     "not valid yet": {"claims": {"nbf": int(time.time()) + 36_000}},
     "issued in the future": {"claims": {"iat": int(time.time()) + 36_000}},
     "for another app": {"claims": {"aud": str(uuid4())}},
     "for Graph": {"claims": {"aud": "https://graph.microsoft.com"}},
     "without an audience": {"claims": {"aud": None}},
-    "of a foreign issuer": {"claims": {"iss": "https://evil.example/v2.0"}},
-    "of another tenant's issuer": {"claims": {"tid": str(uuid4())}},
+    "from a foreign issuer": {"claims": {"iss": "https://evil.example/v2.0"}},
+    "from another tenant's issuer": {"claims": {"tid": str(uuid4())}},
     "without a tenant": {"claims": {"tid": None}},
     "without an expiry": {"claims": {"exp": None}},
     "of version 1": {"claims": {"ver": "1.0"}},
-    "with a tenant that is no key": {"claims": {"tid": "a/b"}},
+    "with an invalid tenant id": {"claims": {"tid": "a/b"}},
     "without an object id": {"claims": {"oid": None}},
     "signed with an unknown key": {"key": "foreign"},
     "not signed": {"key": "none"},
 }
 
 
-@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT.keys())
-async def test_a_spoilt_token_is_refused(world: World, spoilt: dict[str, Any]) -> None:
-    spoilt_api = await world.client.api(world.tenant, **spoilt)
+@pytest.mark.parametrize("invalid", INVALID_TOKENS.values(), ids=INVALID_TOKENS.keys())
+async def test_invalid_token_is_refused(world: World, invalid: dict[str, Any]) -> None:
+    api = await world.client.api(world.tenant, **invalid)
 
-    reply = await spoilt_api.send("GET", "/shares")
+    reply = await api.send("GET", "/shares")
 
     detail = problem(reply, 401, "unauthenticated")["detail"]
-    assert spoilt_api.token not in detail
+    assert api.token not in detail
 
 
-async def test_a_token_with_a_changed_payload_is_refused(world: World, partner: World) -> None:
+async def test_token_with_tampered_payload_is_refused(world: World, partner: World) -> None:
     own, other = world.api.token.split("."), partner.api.token.split(".")
     forged = Api(world.client, ".".join((own[0], other[1], own[2])))
 
     problem(await forged.send("GET", "/shares"), 401, "unauthenticated")
 
 
-async def test_an_audience_as_app_id_uri_is_as_good(world: World) -> None:
+async def test_audience_may_be_app_id_uri(world: World) -> None:
     audience = f"api://{world.client.addresses['clientId']}"
 
     named = await world.client.api(world.tenant, claims={"aud": audience})
@@ -76,13 +76,13 @@ async def test_an_audience_as_app_id_uri_is_as_good(world: World) -> None:
     await named.get("/shares")
 
 
-async def test_a_caller_without_a_role_is_refused(world: World) -> None:
+async def test_caller_without_role_is_refused(world: World) -> None:
     for roles in ((), ("Something",)):
         nobody = await world.client.api(world.tenant, roles=roles)
         problem(await nobody.send("GET", "/licenses"), 403, "forbidden")
 
 
-async def test_a_reader_reads_and_changes_nothing(world: World) -> None:
+async def test_reader_can_read_but_not_change(world: World) -> None:
     share = await world.share()
     reader = await world.client.api(world.tenant, roles=("Reader",))
 
@@ -98,7 +98,7 @@ async def test_a_reader_reads_and_changes_nothing(world: World) -> None:
     assert await world.api.get(f"/shares/{share['id']}") == share
 
 
-async def test_a_tenant_without_consent_is_told_how_to_grant_it(client: Client) -> None:
+async def test_tenant_without_consent_gets_link_to_grant_it(client: Client) -> None:
     tenant = str(uuid4())
     admin = await client.api(tenant)
 
@@ -109,10 +109,10 @@ async def test_a_tenant_without_consent_is_told_how_to_grant_it(client: Client) 
     await admin.get("/shares")
 
 
-# The wall between tenants
+# Tenant isolation
 
 
-async def test_what_is_foreign_looks_as_if_it_did_not_exist(world: World, partner: World) -> None:
+async def test_foreign_id_answers_like_unknown_id(world: World, partner: World) -> None:
     share = await world.share()
     import_ = await world.import_(share["id"])
     run = import_["firstRun"]
@@ -142,7 +142,7 @@ async def test_what_is_foreign_looks_as_if_it_did_not_exist(world: World, partne
     assert (await world.api.get(f"/imports/{import_['id']}"))["name"] == "Import"
 
 
-async def test_lists_hold_ones_own_things_only(world: World, partner: World) -> None:
+async def test_lists_contain_only_own_items(world: World, partner: World) -> None:
     share = await world.share()
     await world.import_(share["id"])
 
@@ -152,7 +152,7 @@ async def test_lists_hold_ones_own_things_only(world: World, partner: World) -> 
 
 
 @pytest.mark.parametrize("id_", ["..", "a%23b", "a%3Fb", "a%5Cb", "%27", "x" * 2000, "%00", "Ä"])
-async def test_an_id_that_cannot_be_ours_is_not_found(world: World, id_: str) -> None:
+async def test_malformed_id_returns_404(world: World, id_: str) -> None:
     for path in (f"/shares/{id_}", f"/runs/{id_}/results"):
         assert (await world.api.send("GET", path)).status == 404
 
@@ -160,7 +160,7 @@ async def test_an_id_that_cannot_be_ours_is_not_found(world: World, id_: str) ->
 # Shares
 
 
-async def test_a_share_is_kept_as_it_was_given(world: World) -> None:
+async def test_share_is_stored_as_sent(world: World) -> None:
     body: Json = {
         "name": "Sales ☎",
         "sources": {
@@ -188,7 +188,7 @@ async def test_a_share_is_kept_as_it_was_given(world: World) -> None:
     assert await world.api.get(f"/shares/{share['id']}") == share
 
 
-async def test_a_merge_patch_changes_what_it_names(world: World) -> None:
+async def test_merge_patch_changes_only_named_fields(world: World) -> None:
     share = await world.share(fields=["displayName", "mobilePhone"], access={"rule": "tenant"})
 
     patch = {"name": "New", "fields": None, "sources": {"exclude": [world.people[0]]}}
@@ -202,7 +202,7 @@ async def test_a_merge_patch_changes_what_it_names(world: World) -> None:
     assert changed["etag"] != share["etag"]
 
 
-async def test_a_patch_is_checked_as_a_whole(world: World) -> None:
+async def test_patched_share_is_validated_as_a_whole(world: World) -> None:
     share = await world.share()
 
     reply = await world.api.send("PATCH", f"/shares/{share['id']}", {"sources": {"groups": []}})
@@ -211,7 +211,7 @@ async def test_a_patch_is_checked_as_a_whole(world: World) -> None:
     assert await world.api.get(f"/shares/{share['id']}") == share
 
 
-async def test_an_etag_guards_against_overwriting(world: World) -> None:
+async def test_stale_etag_returns_412(world: World) -> None:
     share = await world.share()
     path = f"/shares/{share['id']}"
 
@@ -228,7 +228,7 @@ async def test_an_etag_guards_against_overwriting(world: World) -> None:
     assert third.expect(200).body["name"] == "Third"
 
 
-async def test_a_withdrawn_share_is_gone_for_its_publisher_and_for_partners(
+async def test_withdrawn_share_is_unknown_to_publisher_and_partners(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -241,7 +241,7 @@ async def test_a_withdrawn_share_is_gone_for_its_publisher_and_for_partners(
     assert fields(problem(reply, 400, "invalid-input")) == {"shareId"}
 
 
-async def test_lists_are_paged_to_their_end(world: World) -> None:
+async def test_paging_returns_every_item_once(world: World) -> None:
     made = {(await world.share())["id"] for _ in range(5)}
 
     listed = await world.api.all("/shares?top=2")
@@ -251,13 +251,13 @@ async def test_lists_are_paged_to_their_end(world: World) -> None:
 
 
 @pytest.mark.parametrize("query", ["top=0", "top=101", "top=x", "top=-1", "top=%C2%B2", "skip=5"])
-async def test_a_wrong_query_is_refused(world: World, query: str) -> None:
+async def test_invalid_query_parameter_is_named(world: World, query: str) -> None:
     reply = await world.api.send("GET", f"/shares?{query}")
 
     assert fields(problem(reply, 400, "invalid-input")) == {query.partition("=")[0]}
 
 
-async def test_a_page_token_of_another_list_is_refused(world: World, partner: World) -> None:
+async def test_page_token_of_another_list_is_refused(world: World, partner: World) -> None:
     for _ in range(2):
         await world.share()
     token = (await world.api.get("/shares?top=1"))["next"]
@@ -266,6 +266,3 @@ async def test_a_page_token_of_another_list_is_refused(world: World, partner: Wo
         problem(await api.send("GET", f"{path}?next={token}"), 400, "invalid-input")
     for forged in ("x", "e30=", "WyIiLDEsMl0=", "%C3%A4"):
         problem(await world.api.send("GET", f"/shares?next={forged}"), 400, "invalid-input")
-
-
-# Bodies

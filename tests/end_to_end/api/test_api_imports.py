@@ -1,4 +1,4 @@
-"""The API over HTTP: imports, their runs, licenses, and posts that are sent twice."""
+"""The API over HTTP: imports, their runs, licenses, and idempotency keys."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from tests.local.client import Json
 from tests.world import World
 
 
-async def test_an_import_answers_its_first_run_and_the_seats_it_needs(world: World) -> None:
+async def test_creating_import_returns_first_run_and_needed_seats(world: World) -> None:
     share = await world.share()
 
     made = await world.import_(share["id"])
@@ -26,7 +26,7 @@ async def test_an_import_answers_its_first_run_and_the_seats_it_needs(world: Wor
     assert "removing" not in kept
 
 
-async def test_every_share_that_is_not_open_is_refused_in_the_same_words(
+async def test_every_inaccessible_share_is_refused_with_the_same_error(
     world: World, partner: World
 ) -> None:
     elsewhere = {"rule": "tenants", "tenants": [str(uuid4())]}
@@ -55,7 +55,7 @@ async def test_every_share_that_is_not_open_is_refused_in_the_same_words(
     assert (await partner.api.get("/licenses"))["trialEnds"] is None
 
 
-async def test_a_share_is_open_to_those_it_names(world: World, partner: World) -> None:
+async def test_share_can_be_imported_by_named_tenants(world: World, partner: World) -> None:
     share = await world.share(access={"rule": "tenants", "tenants": [partner.tenant]})
 
     made = await partner.import_(share["id"])
@@ -63,29 +63,29 @@ async def test_a_share_is_open_to_those_it_names(world: World, partner: World) -
     assert (await partner.last_run(made["id"]))["status"] == "succeeded"
 
 
-WRONG_IMPORTS: dict[str, tuple[Json, set[str]]] = {
+INVALID_IMPORTS: dict[str, tuple[Json, set[str]]] = {
     "no share": ({"shareId": None}, {"shareId"}),
     "a list of shares": ({"shareId": [UNKNOWN, UNKNOWN]}, {"shareId"}),
     "no targets": ({"targets": {}}, {"targets"}),
     "empty targets": ({"targets": {"users": [], "groups": []}}, {"targets"}),
-    "a target that is no id": ({"targets": {"users": ["a b"]}}, {"targets.users.0"}),
+    "an invalid target id": ({"targets": {"users": ["a b"]}}, {"targets.users.0"}),
     "an empty folder name": ({"destination": {"folder": " "}}, {"destination.folder"}),
-    "a foreign field": ({"tenant": "x"}, {"tenant"}),
-    "a mark of ours": ({"removing": True}, {"removing"}),
-    "a guard beyond the whole": ({"guard": {"deleteShare": 2}}, {"guard.deleteShare"}),
+    "an unknown field": ({"tenant": "x"}, {"tenant"}),
+    "a reserved field": ({"removing": True}, {"removing"}),
+    "a guard above 100 percent": ({"guard": {"deleteShare": 2}}, {"guard.deleteShare"}),
 }
 
 
-@pytest.mark.parametrize(("spoilt", "wrong"), WRONG_IMPORTS.values(), ids=WRONG_IMPORTS.keys())
-async def test_a_wrong_import_is_refused_by_field(
-    world: World, spoilt: dict[str, Any], wrong: set[str]
+@pytest.mark.parametrize(("changes", "wrong"), INVALID_IMPORTS.values(), ids=INVALID_IMPORTS.keys())
+async def test_invalid_import_is_refused_by_field(
+    world: World, changes: dict[str, Any], wrong: set[str]
 ) -> None:
-    reply = await world.api.send("POST", "/imports", {**an_import(world, UNKNOWN), **spoilt})
+    reply = await world.api.send("POST", "/imports", {**an_import(world, UNKNOWN), **changes})
 
     assert fields(problem(reply, 400, "invalid-input")) == wrong
 
 
-async def test_an_import_of_two_shares_is_refused(world: World) -> None:
+async def test_duplicate_share_id_is_refused(world: World) -> None:
     one, two = await world.share(), await world.share()
     content = (
         f'{{"name": "x", "shareId": "{one["id"]}", "shareId": "{two["id"]}", '
@@ -97,7 +97,7 @@ async def test_an_import_of_two_shares_is_refused(world: World) -> None:
     assert fields(problem(reply, 400, "invalid-input")) == {"shareId"}
 
 
-async def test_an_import_keeps_its_share_for_life(world: World) -> None:
+async def test_share_of_import_cannot_be_changed(world: World) -> None:
     one, two = await world.share(), await world.share()
     made = await world.import_(one["id"])
     path = f"/imports/{made['id']}"
@@ -109,7 +109,7 @@ async def test_an_import_keeps_its_share_for_life(world: World) -> None:
     assert same["active"] is False
 
 
-async def test_an_import_created_paused_has_its_first_run_once_it_is_set_active(
+async def test_paused_import_starts_first_run_when_activated(
     world: World,
 ) -> None:
     made = await world.import_((await world.share())["id"], active=False)
@@ -126,7 +126,9 @@ async def test_an_import_created_paused_has_its_first_run_once_it_is_set_active(
     assert await world.names(world.targets[0]) == world.expected()
 
 
-async def test_null_means_the_default_folder_and_a_whole_null_the_usual_one(world: World) -> None:
+async def test_null_folder_is_default_folder_and_null_destination_restores_defaults(
+    world: World,
+) -> None:
     share = await world.share()
     made = await world.import_(share["id"], active=False)
     path = f"/imports/{made['id']}"
@@ -138,7 +140,7 @@ async def test_null_means_the_default_folder_and_a_whole_null_the_usual_one(worl
     assert usual["destination"] == made["destination"]
 
 
-async def test_changes_at_the_same_time_are_all_kept(world: World) -> None:
+async def test_concurrent_changes_are_all_kept(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"], settle=False)
     path = f"/imports/{made['id']}"
@@ -155,7 +157,9 @@ async def test_changes_at_the_same_time_are_all_kept(world: World) -> None:
     assert kept["destination"]["category"] == "Work"
 
 
-async def test_a_deleted_import_is_gone_at_once_and_its_contacts_soon(world: World) -> None:
+async def test_deleted_import_is_gone_at_once_and_removal_run_deletes_contacts(
+    world: World,
+) -> None:
     share = await world.share()
     made = await world.import_(share["id"])
     path = f"/imports/{made['id']}"
@@ -176,10 +180,10 @@ async def test_a_deleted_import_is_gone_at_once_and_its_contacts_soon(world: Wor
     assert [await world.names(mailbox) for mailbox in world.targets] == [[], []]
 
 
-# Posts that are sent twice
+# Idempotency keys
 
 
-async def test_a_post_sent_twice_creates_one_thing(world: World) -> None:
+async def test_repeated_post_with_same_key_creates_one_item(world: World) -> None:
     body = {"name": "People", "sources": {"groups": [{"id": world.group}]}}
 
     shares = [
@@ -200,7 +204,9 @@ async def test_a_post_sent_twice_creates_one_thing(world: World) -> None:
     assert await world.names(world.targets[0]) == world.expected()
 
 
-async def test_a_key_belongs_to_one_body_and_one_tenant(world: World, partner: World) -> None:
+async def test_idempotency_key_belongs_to_one_body_and_one_tenant(
+    world: World, partner: World
+) -> None:
     body = {"name": "People", "sources": {"allUsers": True}}
     first = await world.api.send("POST", "/shares", body, idempotency_key="k")
 
@@ -211,7 +217,7 @@ async def test_a_key_belongs_to_one_body_and_one_tenant(world: World, partner: W
     assert theirs.expect(201).body["id"] != first.expect(201).body["id"]
 
 
-async def test_a_key_whose_thing_is_gone_creates_nothing(world: World) -> None:
+async def test_idempotency_key_of_deleted_item_creates_nothing(world: World) -> None:
     body = {"name": "People", "sources": {"groups": [{"id": world.group}]}}
     share = await world.share()
     wanted = an_import(world, share["id"])
@@ -233,7 +239,7 @@ async def test_a_key_whose_thing_is_gone_creates_nothing(world: World) -> None:
 # Runs
 
 
-async def test_results_name_mailboxes_as_the_directory_has_them_now(world: World) -> None:
+async def test_results_show_current_mailbox_addresses(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"])
     await world.change(world.targets[0], mail="new.name@example.com")
@@ -245,7 +251,7 @@ async def test_results_name_mailboxes_as_the_directory_has_them_now(world: World
     assert {r["outcome"] for r in results.values()} == {"succeeded"}
 
 
-async def test_results_are_told_without_addresses_when_the_directory_fails(world: World) -> None:
+async def test_results_have_no_addresses_if_directory_fails(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"])
     await world.client.consent(world.tenant, granted=False)
@@ -260,7 +266,7 @@ async def test_results_are_told_without_addresses_when_the_directory_fails(world
     assert set(results) == set(world.targets)
 
 
-async def test_runs_and_results_are_filtered(world: World) -> None:
+async def test_runs_and_results_can_be_filtered(world: World) -> None:
     share = await world.share()
     one, two = await world.import_(share["id"]), await world.import_(share["id"])
 
@@ -283,7 +289,7 @@ async def test_runs_are_listed_newest_first(world: World) -> None:
     assert [run["id"] for run in await world.api.all("/runs?top=2")] == made[::-1]
 
 
-async def test_a_run_tells_who_was_left_out_and_why(world: World) -> None:
+async def test_run_lists_omissions_with_reason_and_remedy(world: World) -> None:
     await world.change(world.people[0], mail=None, businessPhones=[], mobilePhone=None)
     share = await world.share(
         sources={"groups": [{"id": world.group}], "exclude": world.people[1:2]}
@@ -298,7 +304,7 @@ async def test_a_run_tells_who_was_left_out_and_why(world: World) -> None:
     assert all("omissions" not in listed for listed in await world.api.all("/runs"))
 
 
-async def test_a_run_on_demand_in_the_trial_is_not_started_twice(world: World) -> None:
+async def test_on_demand_run_in_trial_is_not_started_twice(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"])
     path = f"/imports/{made['id']}/runs"
@@ -317,7 +323,7 @@ async def test_a_run_on_demand_in_the_trial_is_not_started_twice(world: World) -
     assert {r["status"] for r in await world.api.all(path)} == {"succeeded"}
 
 
-async def test_a_run_on_demand_after_the_trial_needs_premium(world: World) -> None:
+async def test_on_demand_run_after_trial_requires_premium(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"])
     await world.api.put("/licenses", {"booked": 10})
@@ -332,7 +338,7 @@ async def test_a_run_on_demand_after_the_trial_needs_premium(world: World) -> No
 # Licenses
 
 
-async def test_licenses_count_seats(world: World) -> None:
+async def test_licenses_count_used_seats(world: World) -> None:
     before = await world.api.get("/licenses")
     booked = await world.api.put("/licenses", {"booked": 3})
     share = await world.share()
@@ -350,13 +356,13 @@ async def test_licenses_count_seats(world: World) -> None:
 
 
 @pytest.mark.parametrize("booked", [-1, 1_000_001, 1.5, "3", None, True])
-async def test_a_wrong_number_of_seats_is_refused(world: World, booked: object) -> None:
+async def test_invalid_number_of_licenses_is_refused(world: World, booked: object) -> None:
     reply = await world.api.send("PUT", "/licenses", {"booked": booked})
 
     assert fields(problem(reply, 400, "invalid-input")) == {"booked"}
 
 
-async def test_seats_booked_at_the_same_time_end_with_one_of_the_numbers(world: World) -> None:
+async def test_concurrent_bookings_end_with_one_of_the_numbers(world: World) -> None:
     await world.api.get("/licenses")
 
     answers = await asyncio.gather(
@@ -366,7 +372,7 @@ async def test_seats_booked_at_the_same_time_end_with_one_of_the_numbers(world: 
     assert (await world.api.get("/licenses"))["booked"] in {a["booked"] for a in answers}
 
 
-async def test_an_etag_guards_the_licenses_too(world: World) -> None:
+async def test_stale_etag_of_licenses_returns_412(world: World) -> None:
     before = await world.api.get("/licenses")
 
     await world.api.put("/licenses", {"booked": 3})

@@ -1,4 +1,4 @@
-"""What the API refuses of a share's body, field by field, before anything is changed."""
+"""Invalid input: what the API refuses, field by field, before it changes anything."""
 
 from uuid import uuid4
 
@@ -10,44 +10,44 @@ from tests.world import World
 
 TENANT = "fabfabfa-0000-4000-8000-000000000002"
 BAD_BODIES = {
-    "no JSON": b"name=x",
-    "nothing": b"",
-    "no object": b'["x"]',
-    "cut off": b'{"name": "x"',
-    "no UTF-8": b'{"name": "\xff"}',
-    "half a character": b'{"name": "\\ud800", "sources": {"allUsers": true}}',
-    "half a character twice": b'{"\\ud800": 1, "\\ud800": 2}',
+    "not JSON": b"name=x",
+    "empty": b"",
+    "not an object": b'["x"]',
+    "truncated": b'{"name": "x"',
+    "not UTF-8": b'{"name": "\xff"}',
+    "a lone surrogate": b'{"name": "\\ud800", "sources": {"allUsers": true}}',
+    "a lone surrogate as duplicate key": b'{"\\ud800": 1, "\\ud800": 2}',
     "NaN": b'{"name": "x", "sources": {"allUsers": true}, "fields": NaN}',
-    "an endless number": b'{"name": "x", "sources": {"allUsers": true}, "fields": 1e400}',
+    "an infinite number": b'{"name": "x", "sources": {"allUsers": true}, "fields": 1e400}',
     "a huge number": b'{"name": ' + b"9" * 5000 + b"}",
     "deep lists": b'{"name": ' + b"[" * 100 + b"]" * 100 + b"}",
-    "bottomless lists": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "bottomless objects": b'{"a":' * 40_000 + b"1" + b"}" * 40_000,
+    "very deep lists": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "very deep objects": b'{"a":' * 40_000 + b"1" + b"}" * 40_000,
 }
 
 
 @pytest.mark.parametrize("content", BAD_BODIES.values(), ids=BAD_BODIES.keys())
-async def test_a_body_that_is_no_sound_json_is_refused(world: World, content: bytes) -> None:
+async def test_malformed_json_is_refused(world: World, content: bytes) -> None:
     problem(await raw(world.api, "POST", "/shares", content), 400, "invalid-input")
 
     assert await world.api.all("/shares") == []
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # meant to be large
-async def test_a_body_of_two_megabytes_is_refused(world: World) -> None:
+async def test_body_of_two_megabytes_is_refused(world: World) -> None:
     content = b'{"name": "' + b"x" * 2_000_000 + b'"}'
 
     problem(await raw(world.api, "POST", "/shares", content), 413, "payload-too-large")
 
 
-async def test_a_body_of_another_type_is_refused(world: World) -> None:
+async def test_body_of_another_content_type_is_refused(world: World) -> None:
     content = b'{"name": "x", "sources": {"allUsers": true}}'
     headers = {"Content-Type": "text/plain"}
 
     problem(await raw(world.api, "POST", "/shares", content, **headers), 400, "invalid-input")
 
 
-async def test_a_share_that_grows_beyond_a_row_is_refused_and_stays_as_it_was(
+async def test_share_too_large_for_storage_is_refused_and_stays_unchanged(
     world: World,
 ) -> None:
     share = await world.share()
@@ -64,7 +64,7 @@ async def test_a_share_that_grows_beyond_a_row_is_refused_and_stays_as_it_was(
     assert kept["users"] == []
 
 
-async def test_names_of_any_script_are_kept(world: World) -> None:
+async def test_names_in_any_script_are_kept(world: World) -> None:
     contacts = [{"displayName": "\U0001f600" * 200} for _ in range(300)]
 
     share = await world.api.post("/shares", {"name": "😀", "sources": {"contacts": contacts}}, 201)
@@ -73,13 +73,13 @@ async def test_names_of_any_script_are_kept(world: World) -> None:
     assert [contact["displayName"] for contact in kept] == ["\U0001f600" * 200] * 300
 
 
-WRONG_SHARES: dict[str, tuple[Json, set[str]]] = {
+INVALID_SHARES: dict[str, tuple[Json, set[str]]] = {
     "no name": ({"sources": {"allUsers": True}}, {"name"}),
     "no sources": ({"name": "x"}, {"sources"}),
-    "nobody in it": ({"name": "x", "sources": {}}, {"sources"}),
+    "empty sources": ({"name": "x", "sources": {}}, {"sources"}),
     "an unknown field": ({"name": "x", "sources": {"allUsers": True}, "id": "1"}, {"id"}),
     "text for a boolean": ({"name": "x", "sources": {"allUsers": "yes"}}, {"sources.allUsers"}),
-    "an id that is no key": (
+    "an invalid id": (
         {"name": "x", "sources": {"groups": [{"id": "a/b"}]}},
         {"sources.groups.0.id"},
     ),
@@ -91,7 +91,7 @@ WRONG_SHARES: dict[str, tuple[Json, set[str]]] = {
         {"name": "x", "sources": {"allUsers": True}, "fields": ["password"]},
         {"fields"},
     ),
-    "a tenant id that is none": (
+    "an invalid tenant id": (
         {
             "name": "x",
             "sources": {"allUsers": True},
@@ -99,7 +99,7 @@ WRONG_SHARES: dict[str, tuple[Json, set[str]]] = {
         },
         {"access.tenants"},
     ),
-    "an end that is past": (
+    "an expiry in the past": (
         {
             "name": "x",
             "sources": {"allUsers": True},
@@ -111,21 +111,21 @@ WRONG_SHARES: dict[str, tuple[Json, set[str]]] = {
         {"name": "x", "sources": {"allUsers": True}, "access": {"tenants": [TENANT]}},
         {"access"},
     ),
-    "a filter nobody knows": (
+    "an unknown filter": (
         {"name": "x", "sources": {"allUsers": True, "filter": {"password": ["x"]}}},
         {"sources.filter"},
     ),
 }
 
 
-@pytest.mark.parametrize(("body", "wrong"), WRONG_SHARES.values(), ids=WRONG_SHARES.keys())
-async def test_a_wrong_share_is_refused_by_field(world: World, body: Json, wrong: set[str]) -> None:
+@pytest.mark.parametrize(("body", "wrong"), INVALID_SHARES.values(), ids=INVALID_SHARES.keys())
+async def test_invalid_share_is_refused_by_field(world: World, body: Json, wrong: set[str]) -> None:
     reply = await world.api.send("POST", "/shares", body)
 
     assert fields(problem(reply, 400, "invalid-input")) == wrong
 
 
-async def test_a_filter_that_is_not_there_can_be_taken_away(world: World) -> None:
+async def test_removing_absent_filter_succeeds(world: World) -> None:
     share = await world.share()
     filters = {"department": ["Sales"], "city": None}
 
@@ -134,7 +134,7 @@ async def test_a_filter_that_is_not_there_can_be_taken_away(world: World) -> Non
     assert changed["sources"]["filter"] == {"department": ["Sales"]}
 
 
-async def test_a_whole_number_may_be_written_with_a_fraction(world: World) -> None:
+async def test_whole_number_may_have_a_zero_fraction(world: World) -> None:
     reply = await raw(world.api, "PUT", "/licenses", b'{"booked": 8.0}')
     refused = await raw(world.api, "PUT", "/licenses", b'{"booked": 8.5}')
 

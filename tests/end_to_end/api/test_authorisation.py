@@ -1,7 +1,7 @@
 """Who may call what: every route, by every kind of caller.
 
-The table is written by hand, apart from the code: a route that is new, or that opens to somebody
-else, fails here until it is entered.
+The table is written by hand, apart from the code: a new route, or a route that admits another
+role, fails here until it is entered.
 """
 
 import re
@@ -90,11 +90,11 @@ SERVED = [str(route) for route in routes.SERVED]
 ROUTES = [route for route in SERVED if " api/" in route]
 
 
-def test_every_route_is_in_the_table_and_nothing_else() -> None:
+def test_table_lists_exactly_the_api_routes() -> None:
     assert sorted(MAY) == ROUTES
 
 
-def test_the_pages_are_these_and_no_more() -> None:
+def test_portal_has_exactly_these_pages() -> None:
     assert [route for route in SERVED if route not in ROUTES] == [
         "GET consent",
         "GET consented",
@@ -154,7 +154,7 @@ def test_the_pages_are_these_and_no_more() -> None:
     ]
 
 
-async def test_the_apis_description_names_the_roles_of_the_table(client: Client) -> None:
+async def test_openapi_document_names_the_roles_of_the_table(client: Client) -> None:
     reply = await client.send("GET", f"{client.addresses['api']}/openapi.json")
     described = {
         f"{method.upper()} api{path}": {
@@ -168,7 +168,7 @@ async def test_the_apis_description_names_the_roles_of_the_table(client: Client)
 
 
 async def refused(api: Api, route: str) -> str | None:
-    """The kind of problem with which a caller is turned away before anything is looked at."""
+    """Return the problem's type if the caller itself is refused (401 or 403), else None."""
     method, path = route.split()
     filled = re.sub(r"\{\w+\}", UNKNOWN, path.removeprefix("api"))
     reply = await api.send(method, filled)
@@ -182,20 +182,20 @@ async def refused(api: Api, route: str) -> str | None:
 
 CALLERS = [
     ("no token", None, None),
-    ("a token signed by nobody known", "foreign", (ADMIN,)),
+    ("a token signed with an unknown key", "foreign", (ADMIN,)),
     ("no role", "own", ()),
     ("a made-up role", "own", ("admin", "Owner", "Administrator")),
     ("Reader", "own", (READER,)),
     ("Admin", "own", (ADMIN,)),
-    ("Operator at home", "home", (OPERATOR,)),
+    ("Operator of the home tenant", "home", (OPERATOR,)),
     ("Operator of another tenant", "own", (OPERATOR,)),
-    ("Admin at home", "home", (ADMIN,)),
+    ("Admin of the home tenant", "home", (ADMIN,)),
     ("all roles, another tenant", "own", (ADMIN, READER, OPERATOR)),
 ]
 
 
 @pytest.mark.parametrize(("tenant", "roles"), [c[1:] for c in CALLERS], ids=[c[0] for c in CALLERS])
-async def test_each_route_takes_only_who_may(
+async def test_each_route_admits_only_permitted_callers(
     client: Client, world: World, tenant: str | None, roles: tuple[str, ...] | None
 ) -> None:
     home = client.home_tenant
@@ -219,9 +219,7 @@ async def test_each_route_takes_only_who_may(
         assert got == want, route
 
 
-async def test_what_belongs_to_another_tenant_is_not_there_on_any_route(
-    world: World, partner: World
-) -> None:
+async def test_foreign_ids_return_404_on_every_route(world: World, partner: World) -> None:
     share = await world.share(access={"rule": "tenant"})
     made = await world.import_(share["id"])
     run = made["firstRun"]
@@ -248,7 +246,7 @@ async def test_what_belongs_to_another_tenant_is_not_there_on_any_route(
     assert (await world.api.get(f"/imports/{made['id']}"))["name"] == "Import"
 
 
-async def test_an_operator_sees_no_contacts_and_changes_nothing_else(
+async def test_operator_sees_no_contacts_and_changes_only_operator_settings(
     client: Client, world: World
 ) -> None:
     await world.share()
@@ -264,7 +262,7 @@ async def test_an_operator_sees_no_contacts_and_changes_nothing_else(
     assert (await world.api.get("/licenses"))["booked"] == 0
 
 
-async def test_an_app_of_another_tenant_that_never_consented_gets_nowhere(client: Client) -> None:
+async def test_caller_from_tenant_without_consent_is_refused(client: Client) -> None:
     stranger = await client.api(str(uuid4()))
 
     for route in ("/shares", "/imports", "/licenses", "/ledger"):

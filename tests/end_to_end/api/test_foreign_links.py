@@ -1,4 +1,4 @@
-"""A link that Graph seems to give: it is followed to Graph and nowhere else."""
+"""Links in Graph's answers: they are followed to Graph's own host only."""
 
 from collections.abc import AsyncIterator
 
@@ -11,7 +11,7 @@ from tests.world import World
 
 @pytest.fixture
 async def stranger() -> AsyncIterator[tuple[str, list[web.Request]]]:
-    """A server of somebody else's, and the requests that reached it."""
+    """A server that is not Graph, and the requests that reached it."""
     seen: list[web.Request] = []
 
     async def note(request: web.Request) -> web.Response:
@@ -32,7 +32,7 @@ async def stranger() -> AsyncIterator[tuple[str, list[web.Request]]]:
     ("path", "link"),
     [("transitiveMembers", "@odata.nextLink"), ("contacts/delta", "@odata.deltaLink")],
 )
-async def test_a_link_to_another_host_is_not_followed_and_gets_no_token(
+async def test_link_to_another_host_is_not_followed_and_gets_no_token(
     world: World, stranger: tuple[str, list[web.Request]], path: str, link: str
 ) -> None:
     address, seen = stranger

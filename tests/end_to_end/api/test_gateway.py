@@ -1,6 +1,6 @@
-"""A call is taken from the gateway only: every HTTP function, by every kind of X-Gateway-Token.
+"""Only the gateway may call: every HTTP function, with every kind of X-Gateway-Token.
 
-These tests have a local cloud of their own, whose app stands behind a gateway.
+These tests have their own local cloud, whose app stands behind a gateway.
 """
 
 import re
@@ -21,11 +21,11 @@ from tests.world import World
 GATEWAY = "9a0c1d2e-0000-4000-8000-00000000a91c"
 DIRECT = {"GET api/health"}
 WITHOUT_TOKEN = {"GET api/health/ready", "GET api/openapi.json"}
-"""What may be called past the gateway: all that there is."""
+"""`DIRECT` works without the gateway, `WITHOUT_TOKEN` works without a caller's token."""
 
 WRONG: dict[str, dict[str, Any]] = {
     "no token": {},
-    "an expired one": {"exp": int(time.time()) - 3600},
+    "an expired token": {"exp": int(time.time()) - 3600},
     "another tenant's": {"tid": str(uuid4())},
     "another identity's": {"oid": str(uuid4())},
     "for another application": {"aud": "https://graph.microsoft.com"},
@@ -43,9 +43,9 @@ async def behind(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
 
 
 async def token(client: Client, key: str | None = None, **claims: Any) -> str:
-    """The token of the gateway's identity, as Entra gives it to an app without roles; or another.
+    """Return a token of the gateway's identity, as Entra issues it to an app without roles.
 
-    Another tenant's has an issuer and oid that are right for it.
+    `claims` override its own. With another `tid`, the issuer is that tenant's.
     """
     app_only = {"scp": None, "roles": None, "name": None, "azp": str(uuid4()), "idtyp": "app"}
     tenant = claims.pop("tid", client.home_tenant)
@@ -53,7 +53,7 @@ async def token(client: Client, key: str | None = None, **claims: Any) -> str:
 
 
 async def ask(client: Client, route: Route, gateway: str | None, **headers: str) -> Reply:
-    """Call a function, with these headers."""
+    """Call a function with these headers."""
     path = re.sub(r"\{nothing.*\}", "", route.path)
     url = f"{client.host}/{re.sub(r'\{\w+\}', UNKNOWN, path)}"
     given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -72,9 +72,7 @@ async def wrong_token(client: Client, name: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_no_function_but_health_is_reached_past_the_gateway(
-    behind: Client, name: str
-) -> None:
+async def test_only_health_is_reachable_without_the_gateway(behind: Client, name: str) -> None:
     given = await wrong_token(behind, name)
 
     for route in routes.SERVED:
@@ -88,13 +86,13 @@ async def test_no_function_but_health_is_reached_past_the_gateway(
 
 
 @pytest.mark.parametrize("key", ["foreign", "none"])
-async def test_a_token_that_entra_did_not_sign_is_refused(behind: Client, key: str) -> None:
+async def test_gateway_token_not_signed_by_entra_is_refused(behind: Client, key: str) -> None:
     route = Route("GET", "api/openapi.json")
 
     problem(await ask(behind, route, await token(behind, key=key)), 403, "gateway-only")
 
 
-async def test_with_the_gateways_token_every_function_is_reached(behind: Client) -> None:
+async def test_gateway_token_reaches_every_function(behind: Client) -> None:
     given = await token(behind)
 
     for route in routes.SERVED:
@@ -104,7 +102,7 @@ async def test_with_the_gateways_token_every_function_is_reached(behind: Client)
             problem(reply, 401, "unauthenticated")
 
 
-async def test_who_comes_past_the_gateway_is_told_where_to_go(behind: Client) -> None:
+async def test_direct_call_is_refused_with_the_published_address(behind: Client) -> None:
     origin = behind.addresses["portal"]
     page = Route("GET", "shares")
 
@@ -118,8 +116,8 @@ async def test_who_comes_past_the_gateway_is_told_where_to_go(behind: Client) ->
     assert origin.encode() in shown.body
 
 
-async def test_a_right_token_gives_no_rights_by_itself(behind: Client) -> None:
-    """The gateway's own token is none for the API, and a caller's none for the gateway."""
+async def test_gateway_and_caller_tokens_are_not_interchangeable(behind: Client) -> None:
+    """The API does not accept the gateway's token, nor the gateway check a caller's token."""
     given = await token(behind)
     shares = Route("GET", "api/shares")
     caller = await behind.token(behind.home_tenant)
@@ -132,7 +130,7 @@ async def test_a_right_token_gives_no_rights_by_itself(behind: Client) -> None:
 
 
 async def network_in_the_ledger(client: Client, **headers: str) -> str:
-    """Book seats as a new tenant's admin, and read where the ledger says it came from."""
+    """Book licenses as a new tenant's admin and return the network that the ledger records."""
     tenant = str(uuid4())
     await client.consent(tenant)
     given = {
@@ -145,7 +143,7 @@ async def network_in_the_ledger(client: Client, **headers: str) -> str:
     return str(found.body["items"][0]["network"])
 
 
-async def test_the_network_is_what_the_gateway_saw(behind: Client) -> None:
+async def test_ledger_records_the_network_that_the_gateway_saw(behind: Client) -> None:
     given = await token(behind)
 
     network = await network_in_the_ledger(
@@ -155,7 +153,7 @@ async def test_the_network_is_what_the_gateway_saw(behind: Client) -> None:
     assert network == "203.0.113.0/24"
 
 
-async def test_without_a_gateway_nobody_is_believed_to_be_it(client: Client, world: World) -> None:
+async def test_gateway_headers_are_ignored_without_a_gateway(client: Client, world: World) -> None:
     network = await network_in_the_ledger(
         client, X_Gateway_Token=await token(client), X_Gateway_Client_Ip="203.0.113.77"
     )

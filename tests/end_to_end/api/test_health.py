@@ -1,4 +1,4 @@
-"""Whether the app is alive and can work: all may ask, only the service's own people learn more."""
+"""Health: anyone may ask, only the service's own admins and operators see details."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ import pytest
 from tests.local.client import Api, Client
 
 
-async def asked(client: Client, api: Api | None) -> Any:
+async def readiness(client: Client, api: Api | None) -> Any:
     url = f"{client.addresses['api']}/health/ready"
     headers = {"Authorization": f"Bearer {api.token}"} if api is not None else {}
     return (await client.send("GET", url, headers=headers)).expect(200).body
 
 
 @pytest.mark.parametrize("role", ["Operator", "Admin"])
-async def test_the_services_own_people_see_each_part_with_its_time(
+async def test_home_admins_and_operators_see_each_check_with_its_duration(
     client: Client, role: str
 ) -> None:
-    seen = await asked(client, await client.api(client.home_tenant, roles=(role,)))
+    seen = await readiness(client, await client.api(client.home_tenant, roles=(role,)))
 
     assert seen["status"] == "ok"
     assert [check["name"] for check in seen["checks"]] == ["tables", "queues", "token-keys"]
@@ -26,7 +26,7 @@ async def test_the_services_own_people_see_each_part_with_its_time(
     assert all(0 <= check["milliseconds"] < 3_000 for check in seen["checks"])
 
 
-async def test_everybody_else_learns_only_whether_it_works(client: Client) -> None:
+async def test_everyone_else_sees_only_the_status(client: Client) -> None:
     somewhere = "6f1c2d3e-0000-4000-8000-00000000beef"
     strangers = [
         None,
@@ -37,4 +37,4 @@ async def test_everybody_else_learns_only_whether_it_works(client: Client) -> No
     ]
 
     for stranger in strangers:
-        assert await asked(client, stranger) == {"status": "ok"}
+        assert await readiness(client, stranger) == {"status": "ok"}

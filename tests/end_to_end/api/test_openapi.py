@@ -1,4 +1,4 @@
-"""The API's own description: served to anybody, valid, and the same as what runs."""
+"""The OpenAPI document: served to anyone, valid, and the same as the running API."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ async def document(client: Client) -> Json:
     return dict((await client.send("GET", f"{client.addresses['api']}/openapi.json")).body)
 
 
-async def test_the_document_is_served_without_a_token_and_may_be_cached(client: Client) -> None:
+async def test_document_needs_no_token_and_may_be_cached(client: Client) -> None:
     reply = await client.send("GET", f"{client.addresses['api']}/openapi.json")
 
     assert reply.status == 200
@@ -25,21 +25,17 @@ async def test_the_document_is_served_without_a_token_and_may_be_cached(client: 
     assert "max-age" in header(reply, "Cache-Control")
 
 
-async def test_the_document_is_valid_openapi(document: Json) -> None:
+async def test_document_is_valid_openapi(document: Json) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-async def test_the_document_has_the_version_that_the_health_check_answers(
-    client: Client, document: Json
-) -> None:
+async def test_document_has_the_version_that_health_reports(client: Client, document: Json) -> None:
     health = (await client.send("GET", f"{client.addresses['api']}/health")).expect(200).body
 
     assert health == {"status": "ok", "version": document["info"]["version"]}
 
 
-async def test_every_function_of_the_api_is_described_and_nothing_else(
-    client: Client, document: Json
-) -> None:
+async def test_document_describes_exactly_the_api_functions(client: Client, document: Json) -> None:
     served = (await client.send("GET", f"{client.host}/_sim/functions")).body
     triggers = {f["function"]: f["trigger"] for f in served}
     running = {
@@ -56,7 +52,7 @@ async def test_every_function_of_the_api_is_described_and_nothing_else(
     }
 
 
-async def test_every_reference_leads_somewhere_and_every_component_is_used(document: Json) -> None:
+async def test_every_reference_resolves_and_every_component_is_used(document: Json) -> None:
     used = set(_references(document))
 
     assert used == {
@@ -67,8 +63,8 @@ async def test_every_reference_leads_somewhere_and_every_component_is_used(docum
     }
 
 
-async def test_a_merge_patch_may_say_what_its_schema_says(world: World, document: Json) -> None:
-    """Null is allowed just where the schema allows it."""
+async def test_merge_patch_accepts_null_where_the_schema_does(world: World, document: Json) -> None:
+    """Null is accepted exactly where the schema allows it."""
     people = {"users": world.people, "groups": [{"id": world.group}]}
     mailboxes = {"users": world.targets, "groups": [world.group]}
     share = await world.share(sources=people, access={"rule": "tenant"})
@@ -85,7 +81,7 @@ async def test_a_merge_patch_may_say_what_its_schema_says(world: World, document
 
 
 def _nulls(document: Json, name: str) -> Iterator[tuple[Json, bool]]:
-    """A patch with null for each field, and whether the schema allows it."""
+    """Yield a patch with null for each field, and whether the schema allows it."""
     for field, schema in document["components"]["schemas"][name]["properties"].items():
         kinds = schema.get("anyOf", [schema])
         yield {field: None}, {"type": "null"} in kinds
@@ -96,7 +92,7 @@ def _nulls(document: Json, name: str) -> Iterator[tuple[Json, bool]]:
                     yield {field: body}, allowed
 
 
-async def test_a_merge_patch_may_be_sent_as_either_type(world: World) -> None:
+async def test_merge_patch_may_be_sent_with_either_content_type(world: World) -> None:
     share = await world.share()
     url = f"{world.client.addresses['api']}/shares/{share['id']}"
     headers = {"Authorization": f"Bearer {world.api.token}"}

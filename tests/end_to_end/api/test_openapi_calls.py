@@ -1,9 +1,9 @@
-"""The API does what its description says, whatever is sent: schemathesis calls it over HTTP.
+"""Schemathesis calls the API over HTTP and checks that it does what its document says.
 
-Seen are each operation's limits and what lies beyond them, random bodies, and things made, changed
-and deleted one after the other. Checked is that no call ends in a 5xx, that statuses, content
-types, headers and bodies are those described, that what a schema forbids is refused, that no call
-gets by without a token, and that what was deleted is gone.
+It sends values at and beyond each operation's limits, random bodies, and sequences that create,
+change and delete items. It checks that no call ends in a 5xx, that statuses, content types,
+headers and bodies are the documented ones, that what a schema forbids is refused, that no call
+succeeds without a token, and that deleted items are gone.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from tests.world import World
 
 @pytest.mark.timeout(540)
 @pytest.mark.parametrize("role", ["Admin", "Operator"])
-async def test_the_api_answers_whatever_is_sent_as_it_is_described(world: World, role: str) -> None:
-    """An operator is let in at the operators' routes only, an admin everywhere else."""
+async def test_api_does_what_its_openapi_document_says(world: World, role: str) -> None:
+    """An operator may call the operator routes only, an admin all others."""
     operators = role == "Operator"
     api = await world.client.operator() if operators else world.api
     share = await world.share()

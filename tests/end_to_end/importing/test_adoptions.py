@@ -1,4 +1,4 @@
-"""Moving in from another tool without a single double."""
+"""Adoption: taking over another tool's contacts without duplicates."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from tests.local.client import Json
 from tests.world import World
 
 
-async def left_behind(world: World, mailbox: str, folder: str | None) -> None:
-    """What another tool and the user left in a folder: three people of ours, one twice, and Oma."""
+async def add_old_contacts(world: World, mailbox: str, folder: str | None) -> None:
+    """Add old contacts: three published people, one of them twice, and the user's Oma."""
     place = {"folder": folder} if folder else {}
     if folder:
         await world.client.add_folder(world.tenant, mailbox, folder)
@@ -32,9 +32,9 @@ async def adopt(world: World, made: Json, **body: Any) -> Any:
     return await world.api.post(f"/imports/{made['id']}/adoptions", body, 200)
 
 
-async def test_a_folder_of_another_tool_is_taken_over_without_doubles(world: World) -> None:
+async def test_contacts_of_another_tool_are_adopted_without_duplicates(world: World) -> None:
     box = world.targets[0]
-    await left_behind(world, box, "Old Tool")
+    await add_old_contacts(world, box, "Old Tool")
     made = await world.import_((await world.share())["id"], active=False)
     before = await world.client.mailbox(world.tenant, box)
     seen = await adopt(world, made, mailbox=box, folder="old tool")
@@ -66,9 +66,9 @@ async def test_a_folder_of_another_tool_is_taken_over_without_doubles(world: Wor
     assert await world.names(box) == sorted(["Oma", one, three])
 
 
-async def test_contacts_in_the_default_folder_are_adopted_where_they_are(world: World) -> None:
+async def test_contacts_in_default_folder_are_adopted_in_place(world: World) -> None:
     box = world.targets[0]
-    await left_behind(world, box, None)
+    await add_old_contacts(world, box, None)
     made = await world.import_(
         (await world.share())["id"], active=False, destination={"folder": None}
     )
@@ -82,10 +82,10 @@ async def test_contacts_in_the_default_folder_are_adopted_where_they_are(world: 
     assert await world.names(box, "Contacts") == sorted([*world.expected(), "Oma", one, three])
 
 
-async def test_adopting_after_the_first_run_reports_doubles_and_marks_none(world: World) -> None:
+async def test_adoption_after_first_run_reports_duplicates_and_adopts_none(world: World) -> None:
     box = world.targets[0]
     made = await world.import_((await world.share())["id"], destination={"folder": None})
-    await left_behind(world, box, None)
+    await add_old_contacts(world, box, None)
     seen = await adopt(world, made, mailbox=box)
     assert (seen["adopt"], len(seen["duplicates"])) == ([], 3)
 
@@ -98,9 +98,9 @@ async def test_another_imports_contacts_are_never_adopted(world: World) -> None:
     assert (seen["adopt"], seen["duplicates"], seen["left"]) == ([], [], 0)
 
 
-async def test_a_confirmation_is_for_what_was_seen(world: World) -> None:
+async def test_confirmation_does_not_cover_contacts_added_since(world: World) -> None:
     box = world.targets[0]
-    await left_behind(world, box, "Old Tool")
+    await add_old_contacts(world, box, "Old Tool")
     made = await world.import_((await world.share())["id"], active=False)
     seen = await adopt(world, made, mailbox=box, folder="Old Tool")
     four = world.users[world.people[3]]
@@ -112,11 +112,11 @@ async def test_a_confirmation_is_for_what_was_seen(world: World) -> None:
     problem(await world.api.send("POST", path, body), 409, "conflict")
 
 
-async def test_what_cannot_be_adopted_is_refused_with_the_way_out(
+async def test_adoption_is_refused_without_folder_or_while_import_is_active(
     world: World, partner: World
 ) -> None:
     box = world.targets[0]
-    await left_behind(world, box, "Old Tool")
+    await add_old_contacts(world, box, "Old Tool")
     made = await world.import_((await world.share())["id"])
     path = f"/imports/{made['id']}/adoptions"
     default = await world.api.send("POST", path, {"mailbox": box})

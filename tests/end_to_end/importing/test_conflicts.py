@@ -1,4 +1,4 @@
-"""What the mailbox's user does to our contacts and folder, and what each policy makes of it."""
+"""Changes by a mailbox's user to our contacts and folder, and how each policy handles them."""
 
 from tests.local.client import Json
 from tests.world import World
@@ -10,7 +10,7 @@ async def contact_of(world: World, mailbox: str, person: str) -> Json:
     return next(c for c in contacts if world.users[person]["mail"] in str(c) or name in str(c))
 
 
-async def test_by_default_a_deleted_contact_comes_back_and_an_edit_is_undone(world: World) -> None:
+async def test_by_default_deleted_contact_is_restored_and_edit_is_overwritten(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     box = world.targets[0]
     edited, deleted = (await world.client.folder(world.tenant, box))[:2]
@@ -23,7 +23,7 @@ async def test_by_default_a_deleted_contact_comes_back_and_an_edit_is_undone(wor
     assert "+1 555" not in str(await world.client.folder(world.tenant, box))
 
 
-async def test_a_deletion_is_respected_until_the_import_says_otherwise(world: World) -> None:
+async def test_deletion_is_respected_until_policy_changes(world: World) -> None:
     made = await world.import_((await world.share())["id"], conflicts={"deleted": "respect"})
     box, gone = world.targets[0], world.people[0]
     contact = await contact_of(world, box, gone)
@@ -46,7 +46,7 @@ async def test_a_deletion_is_respected_until_the_import_says_otherwise(world: Wo
     assert await world.names(box) == world.expected()
 
 
-async def test_a_kept_edit_survives_while_the_rest_of_the_contact_stays_true(world: World) -> None:
+async def test_kept_edit_survives_while_other_fields_are_updated(world: World) -> None:
     made = await world.import_((await world.share())["id"], conflicts={"edited": "keep"})
     box, person = world.targets[0], world.people[0]
     contact = await contact_of(world, box, person)
@@ -67,7 +67,7 @@ async def test_a_kept_edit_survives_while_the_rest_of_the_contact_stays_true(wor
     assert (await contact_of(world, box, person))["mobilePhone"] == "+49 999"
 
 
-async def test_a_name_that_the_user_gave_is_kept_whole(world: World) -> None:
+async def test_edited_name_keeps_all_name_fields(world: World) -> None:
     await world.import_((await world.share())["id"], conflicts={"edited": "keep"})
     box, person = world.targets[0], world.people[1]
     contact = await contact_of(world, box, person)
@@ -79,7 +79,7 @@ async def test_a_name_that_the_user_gave_is_kept_whole(world: World) -> None:
     assert now["surname"] != "Married"
 
 
-async def test_edits_made_before_they_were_to_be_kept_are_still_undone(world: World) -> None:
+async def test_edits_are_kept_only_after_the_first_run_with_the_keep_policy(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     box, person = world.targets[0], world.people[0]
     contact = await contact_of(world, box, person)
@@ -92,7 +92,7 @@ async def test_edits_made_before_they_were_to_be_kept_are_still_undone(world: Wo
     assert (await contact_of(world, box, person))["jobTitle"] == "Clown"
 
 
-async def test_a_renamed_folder_is_found_again_and_a_deleted_one_made_anew(world: World) -> None:
+async def test_renamed_folder_is_found_and_deleted_folder_is_recreated(world: World) -> None:
     made = await world.import_((await world.share())["id"], conflicts={"deleted": "respect"})
     box = world.targets[0]
     await world.client.rename_folder(world.tenant, box, "Contact Sync", "Colleagues")
@@ -105,7 +105,7 @@ async def test_a_renamed_folder_is_found_again_and_a_deleted_one_made_anew(world
     assert (await world.last_run(made["id"]))["contacts"]["created"] == 5
 
 
-async def test_a_folder_deleted_while_contacts_are_written_is_made_anew(world: World) -> None:
+async def test_folder_deleted_during_a_run_is_recreated(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     box = world.targets[0]
     await world.members(world.people[:4])
@@ -120,7 +120,7 @@ async def test_a_folder_deleted_while_contacts_are_written_is_made_anew(world: W
     assert (await world.last_run(made["id"]))["status"] == "succeeded"
 
 
-async def test_a_category_comes_with_its_color_and_leaves_with_the_import(world: World) -> None:
+async def test_category_is_created_with_color_and_removed_with_import(world: World) -> None:
     made = await world.import_(
         (await world.share())["id"], destination={"category": "Firma"}, categoryColor="preset4"
     )
@@ -135,7 +135,7 @@ async def test_a_category_comes_with_its_color_and_leaves_with_the_import(world:
     assert (await world.client.mailbox(world.tenant, box))["categories"] == []
 
 
-async def test_changing_the_category_changes_it_on_every_contact_and_leaves_the_users_own(
+async def test_new_category_replaces_the_old_one_and_keeps_the_users_categories(
     world: World,
 ) -> None:
     made = await world.import_(
@@ -162,7 +162,7 @@ async def test_changing_the_category_changes_it_on_every_contact_and_leaves_the_
     assert {counted[mailbox]["http"] for mailbox in world.targets} == {1}
 
 
-async def test_without_the_permission_for_colors_the_contacts_go_and_the_admin_is_told(
+async def test_contacts_are_synced_with_a_reason_if_category_color_is_refused(
     world: World,
 ) -> None:
     await world.client.fault("/masterCategories", {"status": 403}, times=2)
@@ -179,7 +179,7 @@ async def test_without_the_permission_for_colors_the_contacts_go_and_the_admin_i
     assert [c["displayName"] for c in found["categories"]] == ["Firma"]
 
 
-async def test_a_category_that_the_user_has_already_stays_the_users(world: World) -> None:
+async def test_existing_category_keeps_its_color_and_outlives_the_import(world: World) -> None:
     share = (await world.share())["id"]
     await world.import_(share, destination={"category": "Firma"}, categoryColor="preset1")
     second = await world.import_(
@@ -191,7 +191,7 @@ async def test_a_category_that_the_user_has_already_stays_the_users(world: World
     assert [(c["displayName"], c["color"]) for c in found["categories"]] == [("Firma", "preset1")]
 
 
-async def test_two_imports_of_one_mailbox_never_meet(world: World) -> None:
+async def test_two_imports_of_one_mailbox_do_not_affect_each_other(world: World) -> None:
     share = (await world.share())["id"]
     first = await world.import_(share, destination={"folder": None})
     second = await world.import_(share, destination={"folder": None})

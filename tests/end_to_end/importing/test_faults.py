@@ -1,4 +1,4 @@
-"""Microsoft Graph, the queues and the workers misbehave; nothing is lost, doubled or emptied."""
+"""Faults of Microsoft Graph, queues and workers: nothing is lost, duplicated or emptied."""
 
 import asyncio
 import base64
@@ -15,7 +15,7 @@ from tests.local.cloud import LocalCloud
 from tests.world import World
 
 CREATES = r"/contactFolders/[^/]+/contacts$"
-PASSING: list[Json] = [
+TRANSIENT: list[Json] = [
     {"status": 429, "headers": {"Retry-After": "1"}},
     {"status": 429, "headers": {"Retry-After": "0.4"}},
     {"status": 429},
@@ -36,8 +36,8 @@ async def holds_everybody_once(world: World) -> None:
         assert await world.names(mailbox) == world.expected()
 
 
-@pytest.mark.parametrize("effect", PASSING, ids=described)
-async def test_a_create_that_fails_for_now_is_done_exactly_once(world: World, effect: Json) -> None:
+@pytest.mark.parametrize("effect", TRANSIENT, ids=described)
+async def test_create_with_transient_error_is_done_exactly_once(world: World, effect: Json) -> None:
     share = await world.share()
     await world.client.fault(CREATES, effect, method="POST", tenant=world.tenant, after=2, times=3)
     made = await world.import_(share["id"])
@@ -47,18 +47,16 @@ async def test_a_create_that_fails_for_now_is_done_exactly_once(world: World, ef
     assert run["throttled"] == (3 if effect.get("status") == 429 else 0)
 
 
-@pytest.mark.parametrize("effect", PASSING, ids=described)
-async def test_a_batch_that_fails_as_a_whole_is_done_exactly_once(
-    world: World, effect: Json
-) -> None:
+@pytest.mark.parametrize("effect", TRANSIENT, ids=described)
+async def test_batch_with_transient_error_is_done_exactly_once(world: World, effect: Json) -> None:
     share = await world.share()
     await world.client.fault(r"^/\$batch", effect, tenant=world.tenant, after=1, times=2)
     await world.import_(share["id"])
     await holds_everybody_once(world)
 
 
-@pytest.mark.parametrize("effect", PASSING, ids=described)
-async def test_a_delta_that_fails_for_now_is_read_again(world: World, effect: Json) -> None:
+@pytest.mark.parametrize("effect", TRANSIENT, ids=described)
+async def test_delta_with_transient_error_is_read_again(world: World, effect: Json) -> None:
     made = await world.import_((await world.share())["id"])
     await world.client.fault("/contacts/delta", effect, tenant=world.tenant, times=5)
     await world.change(world.people[0], jobTitle="Boss")
@@ -67,8 +65,8 @@ async def test_a_delta_that_fails_for_now_is_read_again(world: World, effect: Js
     assert (await world.last_run(made["id"]))["status"] == "succeeded"
 
 
-@pytest.mark.parametrize("effect", [PASSING[0], PASSING[5], PASSING[7]], ids=described)
-async def test_a_source_page_that_fails_in_the_middle_removes_nobody(
+@pytest.mark.parametrize("effect", [TRANSIENT[0], TRANSIENT[5], TRANSIENT[7]], ids=described)
+async def test_transient_error_on_a_source_page_removes_nobody(
     client: Client, effect: Json
 ) -> None:
     world = await World.create(client, people=1_010, targets=1)
@@ -84,7 +82,7 @@ async def test_a_source_page_that_fails_in_the_middle_removes_nobody(
     await world.rest()
 
 
-async def test_a_source_that_stays_unreadable_ends_the_run_and_removes_nobody(
+async def test_unreadable_source_fails_the_run_and_removes_nobody(
     world: World,
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -95,7 +93,7 @@ async def test_a_source_that_stays_unreadable_ends_the_run_and_removes_nobody(
     await holds_everybody_once(world)
 
 
-async def test_a_group_that_is_gone_fails_the_run_with_its_reason(world: World) -> None:
+async def test_deleted_group_fails_the_run_with_group_not_found(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await world.client.fault("transitiveMembers", {"status": 404}, tenant=world.tenant, times=1_000)
     await world.next_day()
@@ -104,7 +102,7 @@ async def test_a_group_that_is_gone_fails_the_run_with_its_reason(world: World) 
     await holds_everybody_once(world)
 
 
-async def test_an_expired_delta_link_leads_to_a_full_read_and_no_change(world: World) -> None:
+async def test_expired_delta_link_leads_to_full_read_and_no_change(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     before = await world.client.mailbox(world.tenant, world.targets[0])
     await world.client.expire_delta(world.tenant)
@@ -114,7 +112,7 @@ async def test_an_expired_delta_link_leads_to_a_full_read_and_no_change(world: W
     assert await world.client.mailbox(world.tenant, world.targets[0]) == before
 
 
-async def test_a_mailbox_that_refuses_us_fails_with_its_reason_and_others_go_on(
+async def test_mailbox_without_access_fails_with_reason_and_others_are_synced(
     world: World,
 ) -> None:
     share = await world.share()
@@ -127,7 +125,7 @@ async def test_a_mailbox_that_refuses_us_fails_with_its_reason_and_others_go_on(
     assert (await world.api.get(f"/runs/{made['firstRun']}"))["status"] == "partial"
 
 
-async def test_a_contact_that_graph_refuses_is_named_and_the_others_are_written(
+async def test_rejected_contact_is_reported_and_others_are_written(
     world: World,
 ) -> None:
     share = await world.share()
@@ -142,7 +140,7 @@ async def test_a_contact_that_graph_refuses_is_named_and_the_others_are_written(
     assert run["contacts"]["created"] == 9
 
 
-async def test_a_rejected_token_passes_and_the_run_succeeds(world: World) -> None:
+async def test_run_succeeds_after_rejected_token(world: World) -> None:
     share = await world.share()
     await world.client.fault(
         "/contactFolders", {"status": 401}, method="GET", tenant=world.tenant, times=3
@@ -151,14 +149,14 @@ async def test_a_rejected_token_passes_and_the_run_succeeds(world: World) -> Non
     await holds_everybody_once(world)
 
 
-async def test_consent_that_is_withdrawn_ends_the_run_and_removes_nobody(
+async def test_withdrawn_consent_of_publisher_fails_the_run_and_removes_nobody(
     world: World, partner: World, cloud: LocalCloud
 ) -> None:
     share = await world.share()
     await partner.import_(share["id"])
     await cloud.client.consent(world.tenant, granted=False)
     await cloud.stop_host()
-    await cloud.start_host()  # its tokens are forgotten, as they are after an hour
+    await cloud.start_host()  # drops its tokens, which would expire after an hour
     await partner.next_day()
     imports = await partner.api.all("/imports")
     run = await partner.last_run(imports[0]["id"])
@@ -166,7 +164,7 @@ async def test_consent_that_is_withdrawn_ends_the_run_and_removes_nobody(
     assert await partner.names(partner.targets[0]) == world.expected()
 
 
-async def test_a_long_retry_after_gives_the_message_back_instead_of_waiting(
+async def test_long_retry_after_returns_message_to_the_queue(
     world: World,
 ) -> None:
     share = await world.share()
@@ -198,7 +196,7 @@ async def send(cloud: LocalCloud, queue: str, *texts: str) -> None:
         "not base64 at all",
     ],
 )
-async def test_a_message_that_is_not_ours_is_recorded_and_disturbs_nobody(
+async def test_foreign_queue_message_is_logged_and_does_not_affect_runs(
     cloud: LocalCloud, world: World, content: str
 ) -> None:
     share = await world.share()
@@ -209,7 +207,7 @@ async def test_a_message_that_is_not_ours_is_recorded_and_disturbs_nobody(
     assert "is not ours" in log or "is not base64" in log
 
 
-async def test_the_same_message_delivered_twice_and_at_once_changes_nothing_more(
+async def test_concurrent_duplicate_messages_create_no_duplicates(
     cloud: LocalCloud, world: World
 ) -> None:
     made = await world.import_((await world.share())["id"], settle=False)
@@ -234,10 +232,10 @@ async def test_the_same_message_delivered_twice_and_at_once_changes_nothing_more
     await holds_everybody_once(world)
 
 
-async def test_a_host_that_is_killed_in_the_middle_is_made_good_by_the_next_one(
+async def test_next_host_completes_the_run_of_a_killed_host(
     tmp_path: Path,
 ) -> None:
-    # A cloud of its own: what the dead host held stays invisible for ten minutes.
+    # Its own cloud: messages of the killed host stay invisible for ten minutes.
     async with LocalCloud(build=tmp_path) as cloud:
         world = await World.create(cloud.client, people=60, targets=4)
         share = await world.share()
@@ -255,7 +253,7 @@ async def test_a_host_that_is_killed_in_the_middle_is_made_good_by_the_next_one(
         await holds_everybody_once(world)
 
 
-async def test_a_share_that_never_existed_cannot_empty_a_mailbox(world: World) -> None:
+async def test_import_of_unknown_share_is_refused(world: World) -> None:
     unknown = uuid4().hex
     reply = await world.api.send(
         "POST",

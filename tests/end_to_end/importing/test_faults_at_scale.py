@@ -1,4 +1,4 @@
-"""Two thousand mailboxes while Microsoft Graph fails at random: none is lost, none is doubled."""
+"""Two thousand mailboxes while Microsoft Graph fails at random: nothing is lost or duplicated."""
 
 import asyncio
 import os
@@ -11,8 +11,8 @@ from tests.world import World
 
 MAILBOXES = int(os.environ.get("SCALE_MAILBOXES", "2000"))
 LONGEST = 600
-_LOOKS_AT_ONCE = 20
-PASSING: list[Json] = [
+_READS_AT_ONCE = 20
+TRANSIENT: list[Json] = [
     {"status": 429, "headers": {"Retry-After": "0.2"}},
     {"status": 429, "headers": {"Retry-After": "0.05"}},
     {"status": 408},
@@ -40,8 +40,8 @@ async def company(client: Client) -> AsyncIterator[World]:
 
 
 async def mailboxes(world: World) -> dict[str, list[str]]:
-    """The names in each target's folder."""
-    places = asyncio.Semaphore(_LOOKS_AT_ONCE)
+    """Return the names in each target's folder."""
+    places = asyncio.Semaphore(_READS_AT_ONCE)
 
     async def look(mailbox: str) -> list[str]:
         async with places:
@@ -51,7 +51,7 @@ async def mailboxes(world: World) -> dict[str, list[str]]:
 
 
 async def ended(world: World, import_id: str) -> Json:
-    """The latest run, once it has ended."""
+    """Wait until the latest run has ended, and return it."""
     for _ in range(LONGEST):
         run = await world.last_run(import_id)
         if run["ended"]:
@@ -61,13 +61,13 @@ async def ended(world: World, import_id: str) -> Json:
 
 
 @pytest.mark.timeout(3 * LONGEST)
-async def test_every_mailbox_is_right_or_failed_with_a_reason_and_then_made_good(
+async def test_every_mailbox_succeeds_or_fails_with_reason_and_the_next_run_completes_all(
     company: World,
 ) -> None:
     client, tenant = company.client, company.tenant
     share = await company.share()
-    await client.random_faults(0.045, 7, PASSING, tenant=tenant)
-    # Not while the share and the targets are read: the run itself would end with a reason.
+    await client.random_faults(0.045, 7, TRANSIENT, tenant=tenant)
+    # Not while share and targets are read: that would end the run itself.
     await client.random_faults(
         0.005, 8, REFUSALS, path="^/users/[^/]+/contact|batch", tenant=tenant
     )
@@ -80,7 +80,7 @@ async def test_every_mailbox_is_right_or_failed_with_a_reason_and_then_made_good
     found = await mailboxes(company)
     for mailbox, result in results.items():
         names = found[mailbox]
-        assert len(set(names)) == len(names), f"doubled: {result}"
+        assert len(set(names)) == len(names), f"duplicates: {result}"
         if result["outcome"] == "succeeded" and result["reason"] is None:
             assert names == company.expected(), result
         else:

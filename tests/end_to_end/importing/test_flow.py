@@ -1,11 +1,11 @@
-"""The main job through the functions host: what admins do, and what arrives in mailboxes."""
+"""The main flow through the functions host: what admins do, and what arrives in mailboxes."""
 
 from uuid import uuid4
 
 from tests.world import World, person
 
 
-async def test_a_new_import_fills_its_mailboxes_at_once(world: World) -> None:
+async def test_new_import_fills_its_mailboxes_at_once(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"])
     run = await world.api.get(f"/runs/{made['firstRun']}")
@@ -15,7 +15,7 @@ async def test_a_new_import_fills_its_mailboxes_at_once(world: World) -> None:
         assert await world.names(mailbox) == world.expected()
 
 
-async def test_a_contact_carries_every_field_of_its_source(world: World) -> None:
+async def test_contact_has_every_field_of_its_source(world: World) -> None:
     boss, worker = world.people[0], world.people[1]
     await world.change(
         worker,
@@ -60,7 +60,7 @@ async def test_a_contact_carries_every_field_of_its_source(world: World) -> None
     )
 
 
-async def test_every_kind_of_source_becomes_a_contact(world: World) -> None:
+async def test_every_kind_of_source_becomes_a_contact_in_the_mailbox(world: World) -> None:
     team = {
         "id": str(uuid4()),
         "displayName": "Team",
@@ -99,7 +99,7 @@ async def test_every_kind_of_source_becomes_a_contact(world: World) -> None:
     assert by_name["Hotline"]["homePhones"] == []
 
 
-async def test_filters_and_exclusions_leave_people_out_with_a_reason(world: World) -> None:
+async def test_filtered_and_excluded_people_are_omitted_with_reason(world: World) -> None:
     share = await world.share(
         sources={
             "allUsers": True,
@@ -116,7 +116,7 @@ async def test_filters_and_exclusions_leave_people_out_with_a_reason(world: Worl
     assert await world.names(world.targets[0]) == ["Person 3", "Person 5"]
 
 
-async def test_the_field_policy_keeps_fields_in_the_house(world: World) -> None:
+async def test_only_fields_of_the_share_are_published(world: World) -> None:
     share = await world.share(fields=["displayName", "businessPhones"])
     await world.import_(share["id"])
     for contact in await world.client.folder(world.tenant, world.targets[0]):
@@ -125,7 +125,7 @@ async def test_the_field_policy_keeps_fields_in_the_house(world: World) -> None:
         assert contact["emailAddresses"] == []
 
 
-async def test_a_partner_imports_by_the_id_and_loses_it_when_withdrawn(
+async def test_partner_imports_by_share_id_and_loses_contacts_on_withdrawal(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -141,7 +141,7 @@ async def test_a_partner_imports_by_the_id_and_loses_it_when_withdrawn(
     assert [f["displayName"] for f in folders] == ["Contacts"]
 
 
-async def test_a_second_run_with_nothing_changed_writes_nothing(world: World) -> None:
+async def test_run_without_changes_writes_nothing(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     before = await world.client.mailbox(world.tenant, world.targets[0])
     await world.client.reset_requests()
@@ -153,7 +153,7 @@ async def test_a_second_run_with_nothing_changed_writes_nothing(world: World) ->
     assert (await world.last_run(made["id"]))["contacts"]["unchanged"] == 10
 
 
-async def test_changes_in_the_directory_arrive_with_the_daily_run(world: World) -> None:
+async def test_directory_changes_arrive_with_the_daily_run(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     joined = person(77)
     await world.client.change_tenant(world.tenant, users=[joined])
@@ -170,7 +170,7 @@ async def test_changes_in_the_directory_arrive_with_the_daily_run(world: World) 
     assert not boss["mobilePhone"]
 
 
-async def test_a_timer_that_fires_twice_in_a_day_means_one_run(world: World) -> None:
+async def test_timer_firing_twice_a_day_starts_one_run(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await world.next_day()
     await world.client.fire()
@@ -179,7 +179,7 @@ async def test_a_timer_that_fires_twice_in_a_day_means_one_run(world: World) -> 
     assert [r["trigger"] for r in runs] == ["schedule", "created"]
 
 
-async def test_what_the_user_changed_in_our_fields_is_put_right_and_the_rest_survives(
+async def test_user_edits_of_our_fields_are_overwritten_and_others_survive(
     world: World,
 ) -> None:
     await world.import_((await world.share())["id"])
@@ -201,7 +201,7 @@ async def test_what_the_user_changed_in_our_fields_is_put_right_and_the_rest_sur
     assert (mended["personalNotes"], mended["categories"]) == ("likes tea", ["Friends"])
 
 
-async def test_a_renamed_folder_is_kept_and_a_deleted_one_is_filled_anew(world: World) -> None:
+async def test_renamed_folder_is_kept_and_deleted_folder_is_refilled(world: World) -> None:
     await world.import_((await world.share())["id"])
     renamed, deleted = world.targets
     for mailbox in world.targets:
@@ -218,7 +218,7 @@ async def test_a_renamed_folder_is_kept_and_a_deleted_one_is_filled_anew(world: 
     assert await world.names(deleted) == world.expected()
 
 
-async def test_a_folder_of_the_same_name_that_is_not_ours_is_left_alone(world: World) -> None:
+async def test_folder_of_another_import_with_same_name_is_left_alone(world: World) -> None:
     first = await world.import_((await world.share())["id"])
     second = await world.import_((await world.share(name="Other"))["id"])
     box = await world.client.mailbox(world.tenant, world.targets[0])

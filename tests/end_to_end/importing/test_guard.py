@@ -1,4 +1,4 @@
-"""The brake: what is held, that it waits, what approving and discarding do, and retrying."""
+"""The guard: what is held, what approving and discarding do, and how runs are retried."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ async def large(client: Client) -> World:
 
 
 async def shrunk(large: World, left: int = 5, **more: Any) -> tuple[Json, Json]:
-    """An import whose next run is held, since most of the people left; answers both."""
+    """Return an import and its next run, which is held because most of the people left."""
     made = await large.import_((await large.share())["id"], **more)
     await large.members(large.people[:left])
     await large.next_day()
@@ -26,7 +26,7 @@ async def shrunk(large: World, left: int = 5, **more: Any) -> tuple[Json, Json]:
     return made, run
 
 
-async def test_a_held_run_changes_nothing_and_says_what_it_would_do(large: World) -> None:
+async def test_held_run_changes_nothing_and_shows_its_plan(large: World) -> None:
     before = large.expected()
     _, run = await shrunk(large)
     assert await large.names(large.targets[0]) == before
@@ -37,7 +37,7 @@ async def test_a_held_run_changes_nothing_and_says_what_it_would_do(large: World
     assert "approve" in run["remedy"]
 
 
-async def test_an_approved_run_goes_on_and_does_what_it_held(large: World) -> None:
+async def test_approved_run_applies_the_held_plan(large: World) -> None:
     _, run = await shrunk(large)
     answer = await large.api.post(f"/runs/{run['id']}/approve", {}, 202)
     assert (answer["id"], answer["approved"]) == (run["id"], True)
@@ -52,7 +52,7 @@ async def test_an_approved_run_goes_on_and_does_what_it_held(large: World) -> No
     assert again["status"] == "succeeded"
 
 
-async def test_the_next_run_of_a_held_plan_does_not_ask_twice(large: World) -> None:
+async def test_next_run_skips_mailbox_with_pending_approval(large: World) -> None:
     made, run = await shrunk(large)
     await large.next_day()
     second = await large.last_run(made["id"])
@@ -67,7 +67,7 @@ async def test_the_next_run_of_a_held_plan_does_not_ask_twice(large: World) -> N
     assert await large.names(large.targets[0]) == large.expected()
 
 
-async def test_a_discarded_plan_is_neither_done_nor_asked_about_again(large: World) -> None:
+async def test_discarded_plan_is_neither_applied_nor_held_again(large: World) -> None:
     before = large.expected()
     made, run = await shrunk(large)
     answer = await large.api.post(f"/runs/{run['id']}/discard", {}, 200)
@@ -79,7 +79,7 @@ async def test_a_discarded_plan_is_neither_done_nor_asked_about_again(large: Wor
     assert await large.names(large.targets[0]) == before
 
 
-async def test_what_was_discarded_can_still_be_approved(large: World) -> None:
+async def test_discarded_run_can_still_be_approved(large: World) -> None:
     _, run = await shrunk(large)
     await large.api.post(f"/runs/{run['id']}/discard", {}, 200)
     await large.api.post(f"/runs/{run['id']}/approve", {}, 202)
@@ -87,7 +87,7 @@ async def test_what_was_discarded_can_still_be_approved(large: World) -> None:
     assert await large.names(large.targets[0]) == large.expected()
 
 
-async def test_a_run_that_waited_for_days_has_its_time_from_the_approval_on(large: World) -> None:
+async def test_deadline_of_held_run_starts_at_approval(large: World) -> None:
     _, run = await shrunk(large)
     later = datetime.now(UTC) + timedelta(days=large.days + 3)
     await large.client.clock(later.isoformat())
@@ -100,7 +100,7 @@ async def test_a_run_that_waited_for_days_has_its_time_from_the_approval_on(larg
     assert await large.names(large.targets[0]) == large.expected()
 
 
-async def test_an_approval_is_for_what_was_held_and_not_for_more(large: World) -> None:
+async def test_approval_covers_only_the_held_changes(large: World) -> None:
     before = large.expected()
     made, run = await shrunk(large)
     await large.members(large.people[:2])
@@ -114,7 +114,7 @@ async def test_an_approval_is_for_what_was_held_and_not_for_more(large: World) -
     assert await large.names(large.targets[0]) == large.expected()
 
 
-async def test_what_changes_meanwhile_is_asked_about_anew(large: World) -> None:
+async def test_changed_plan_is_held_again(large: World) -> None:
     made, run = await shrunk(large)
     await large.members(large.people[:3])
     await large.next_day()
@@ -122,7 +122,7 @@ async def test_what_changes_meanwhile_is_asked_about_anew(large: World) -> None:
     assert (second["status"], second["id"] != run["id"]) == ("held", True)
 
 
-async def test_a_held_plan_that_is_no_longer_needed_is_forgotten(large: World) -> None:
+async def test_obsolete_held_plan_is_dropped(large: World) -> None:
     everybody = list(large.people)
     made, _ = await shrunk(large)
     await large.members(everybody)
@@ -133,7 +133,7 @@ async def test_a_held_plan_that_is_no_longer_needed_is_forgotten(large: World) -
     assert (await large.last_run(made["id"]))["status"] == "held"
 
 
-async def test_many_changes_at_once_are_held_by_the_imports_own_limits(large: World) -> None:
+async def test_too_many_changes_are_held_by_the_imports_own_guard(large: World) -> None:
     guard = {"changes": 3, "changeShare": 0.1}
     made = await large.import_((await large.share())["id"], guard=guard)
     for person in large.people[:4]:
@@ -146,7 +146,7 @@ async def test_many_changes_at_once_are_held_by_the_imports_own_limits(large: Wo
     assert (await large.last_run(made["id"]))["contacts"]["updated"] == 4
 
 
-async def test_an_approved_empty_share_clears_the_mailboxes(world: World) -> None:
+async def test_approved_empty_share_removes_all_contacts(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     people = list(world.people)
     await world.members([])
@@ -166,7 +166,7 @@ async def test_an_approved_empty_share_clears_the_mailboxes(world: World) -> Non
     assert await world.names(world.targets[0]) == world.expected()
 
 
-async def test_a_discarded_empty_share_is_not_asked_about_until_it_held_somebody_again(
+async def test_discarded_empty_share_is_held_again_only_after_it_was_filled(
     world: World,
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -184,7 +184,9 @@ async def test_a_discarded_empty_share_is_not_asked_about_until_it_held_somebody
     assert (await world.last_run(made["id"]))["status"] == "held"
 
 
-async def test_only_a_held_run_can_be_decided(world: World, partner: World) -> None:
+async def test_succeeded_run_cannot_be_approved_discarded_or_retried(
+    world: World, partner: World
+) -> None:
     made = await world.import_((await world.share())["id"])
     for word in ("approve", "discard", "retry"):
         path = f"/runs/{made['firstRun']}/{word}"
@@ -195,7 +197,7 @@ async def test_only_a_held_run_can_be_decided(world: World, partner: World) -> N
         problem(await reader.send("POST", path, {}), 403, "forbidden")
 
 
-async def test_a_retry_runs_only_the_mailboxes_that_failed(world: World) -> None:
+async def test_retry_runs_only_failed_mailboxes(world: World) -> None:
     bad, good = world.targets
     await world.client.fault(f"/users/{bad}/", {"status": 403}, times=1)
     made = await world.import_((await world.share())["id"])
@@ -216,7 +218,7 @@ async def test_a_retry_runs_only_the_mailboxes_that_failed(world: World) -> None
     assert (again.status, again.body["id"]) == (200, retry["id"])
 
 
-async def test_a_run_that_could_not_start_is_retried_as_a_whole(world: World) -> None:
+async def test_run_that_could_not_start_is_retried_as_a_whole(world: World) -> None:
     await world.client.fault("/transitiveMembers/", {"status": 403}, times=1)
     made = await world.import_((await world.share())["id"])
     assert (await world.api.get(f"/runs/{made['firstRun']}"))["reason"] == "consent_missing"
@@ -226,7 +228,7 @@ async def test_a_run_that_could_not_start_is_retried_as_a_whole(world: World) ->
     assert await world.names(world.targets[1]) == world.expected()
 
 
-async def test_a_removal_that_failed_somewhere_can_be_retried(world: World) -> None:
+async def test_failed_removal_can_be_retried(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await world.client.fault(f"/users/{world.targets[0]}/", {"status": 403}, times=1)
     removal = (await world.api.delete(f"/imports/{made['id']}", 202))["removalRun"]
@@ -239,7 +241,7 @@ async def test_a_removal_that_failed_somewhere_can_be_retried(world: World) -> N
     assert await world.names(world.targets[0]) == []
 
 
-async def test_a_removal_that_failed_somewhere_is_tried_again_every_day(world: World) -> None:
+async def test_failed_removal_is_retried_every_day(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await world.client.fault(f"/users/{world.targets[0]}/", {"status": 403}, times=1)
     await world.api.delete(f"/imports/{made['id']}", 202)

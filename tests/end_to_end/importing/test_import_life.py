@@ -1,4 +1,4 @@
-"""An import's life: destinations, targets, seats, pauses, the brake, and its removal."""
+"""An import's life: destinations, targets, licenses, pauses, the guard, and its removal."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -11,7 +11,7 @@ from tests.local.cloud import LocalCloud
 from tests.world import World, person
 
 
-async def test_the_default_folder_holds_our_contacts_beside_the_users_own(world: World) -> None:
+async def test_default_folder_holds_our_contacts_beside_the_users_own(world: World) -> None:
     for mailbox in world.targets[:1]:
         await world.client.add_contact(world.tenant, mailbox, displayName="Oma")
     made = await world.import_(
@@ -28,7 +28,7 @@ async def test_the_default_folder_holds_our_contacts_beside_the_users_own(world:
     assert await world.names(world.targets[0], "Contacts") == ["Oma"]
 
 
-async def test_moving_an_import_to_another_destination_moves_its_contacts(world: World) -> None:
+async def test_changing_the_destination_moves_contacts(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await world.client.add_contact(world.tenant, world.targets[1], displayName="Oma")
     await world.api.patch(f"/imports/{made['id']}", {"destination": {"folder": None}}, 200)
@@ -43,7 +43,7 @@ async def test_moving_an_import_to_another_destination_moves_its_contacts(world:
     assert await world.names(world.targets[0], "Firma") == world.expected()
 
 
-async def test_deleting_an_import_removes_its_contacts_and_seats(world: World) -> None:
+async def test_deleting_an_import_removes_contacts_and_frees_seats(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     assert (await world.api.get("/licenses"))["used"] == 2
     removal = await world.api.delete(f"/imports/{made['id']}", 202)
@@ -57,7 +57,7 @@ async def test_deleting_an_import_removes_its_contacts_and_seats(world: World) -
     assert (await world.api.get("/imports"))["items"] == []
 
 
-async def test_a_mailbox_that_is_no_target_any_more_is_cleared(world: World) -> None:
+async def test_contacts_are_removed_from_former_target(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     keep, drop = world.targets
     await world.api.patch(f"/imports/{made['id']}", {"targets": {"users": [keep]}}, 200)
@@ -67,7 +67,9 @@ async def test_a_mailbox_that_is_no_target_any_more_is_cleared(world: World) -> 
     assert (await world.api.get("/licenses"))["used"] == 1
 
 
-async def test_targets_without_a_mailbox_are_reported_and_the_others_go_on(world: World) -> None:
+async def test_targets_without_mailbox_are_skipped_with_reason_and_others_synced(
+    world: World,
+) -> None:
     missing = str(uuid4())
     no_mail = person(80, mail=None)
     no_mailbox = person(81, mailbox=False)
@@ -85,7 +87,7 @@ async def test_targets_without_a_mailbox_are_reported_and_the_others_go_on(world
     assert (await world.api.get("/licenses"))["used"] == 2
 
 
-async def test_after_the_trial_only_mailboxes_with_a_seat_go_on(world: World) -> None:
+async def test_after_the_trial_only_mailboxes_with_a_seat_are_synced(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await world.api.put("/licenses", {"booked": 1}, 200)
     await world.change(world.people[0], jobTitle="Boss")
@@ -110,14 +112,14 @@ async def test_after_the_trial_only_mailboxes_with_a_seat_go_on(world: World) ->
     assert {m for m, r in again.items() if r["outcome"] == "succeeded"} == served
 
 
-async def test_a_paused_import_does_not_run(world: World) -> None:
+async def test_paused_import_does_not_run(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await world.api.patch(f"/imports/{made['id']}", {"active": False}, 200)
     await world.next_day()
     assert len(await world.api.all(f"/imports/{made['id']}/runs")) == 1
 
 
-async def test_a_share_that_suddenly_is_empty_is_held_and_nothing_is_removed(
+async def test_suddenly_empty_share_is_held_and_nothing_is_removed(
     world: World,
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -144,7 +146,7 @@ async def test_mass_deletion_is_held_until_the_guard_is_raised(client: Client) -
     assert await world.names(world.targets[0]) == world.expected()
 
 
-async def test_the_snapshot_is_erased_when_the_run_closes(world: World, cloud: LocalCloud) -> None:
+async def test_snapshot_is_erased_when_the_run_closes(world: World, cloud: LocalCloud) -> None:
     photos = {world.people[0]: picture("red")}
     await world.client.change_tenant(world.tenant, photos=photos)
     made = await world.import_((await world.share())["id"], photos={})
@@ -175,7 +177,7 @@ async def test_state_and_results_hold_no_personal_data(world: World, cloud: Loca
                     assert user["mobilePhone"] not in text
 
 
-async def test_on_demand_runs_need_the_trial_or_premium(world: World) -> None:
+async def test_on_demand_runs_require_trial_or_premium(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     asked = await world.api.post(f"/imports/{made['id']}/runs", {}, 202)
     assert asked["trigger"] == "request"
@@ -188,7 +190,7 @@ async def test_on_demand_runs_need_the_trial_or_premium(world: World) -> None:
     assert "premium" in refused.body["detail"]
 
 
-async def test_two_imports_of_one_mailbox_never_have_more_than_four_requests_at_once(
+async def test_two_imports_of_one_mailbox_send_at_most_four_requests_at_once(
     client: Client,
 ) -> None:
     world = await World.create(client, people=60, targets=2)

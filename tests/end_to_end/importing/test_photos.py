@@ -1,4 +1,4 @@
-"""People's photos: read once a run, made small, sent when they changed and only then."""
+"""Photos: read once per run, scaled down, and sent only if they changed."""
 
 import base64
 import io
@@ -31,7 +31,7 @@ async def photo_requests(world: World) -> dict[str, int]:
     return {"read": read["batchItems"], "sent": sent}
 
 
-async def test_a_photo_is_read_once_a_run_and_sent_to_each_mailbox_at_the_wanted_size(
+async def test_photo_is_read_once_per_run_and_sent_to_each_mailbox_in_configured_size(
     world: World,
 ) -> None:
     one, two = world.people[:2]
@@ -50,7 +50,7 @@ async def test_a_photo_is_read_once_a_run_and_sent_to_each_mailbox_at_the_wanted
     assert (run["status"], run["photos"]) == ("succeeded", 4)
 
 
-async def test_only_a_photo_that_changed_is_sent_again_and_the_day_after_costs_one_request(
+async def test_only_changed_photos_are_sent_again_and_next_day_costs_one_request(
     world: World,
 ) -> None:
     one, two = world.people[:2]
@@ -71,7 +71,7 @@ async def test_only_a_photo_that_changed_is_sent_again_and_the_day_after_costs_o
     assert counted[box]["http"] == 1
 
 
-async def test_a_photo_that_is_gone_or_no_picture_leaves_the_last_one(world: World) -> None:
+async def test_missing_or_invalid_photo_keeps_the_last_one(world: World) -> None:
     one, two, three = world.people[:3]
     pictures = {one: picture("red"), two: picture("blue")}
     await world.client.change_tenant(world.tenant, photos=pictures)
@@ -85,7 +85,7 @@ async def test_a_photo_that_is_gone_or_no_picture_leaves_the_last_one(world: Wor
     assert {o["id"] for o in run["omissions"] if o["reason"] == "photo_refused"} == {two, three}
 
 
-async def test_photos_go_only_where_the_import_wants_and_the_share_allows_them(
+async def test_photos_require_the_imports_setting_and_the_shares_permission(
     world: World,
 ) -> None:
     await world.client.change_tenant(world.tenant, photos={world.people[0]: picture("red")})
@@ -97,14 +97,14 @@ async def test_photos_go_only_where_the_import_wants_and_the_share_allows_them(
     assert await photos(world, world.targets[0]) == {}
 
 
-async def test_photos_that_cannot_be_read_for_now_change_nothing(world: World) -> None:
+async def test_photo_is_sent_despite_transient_read_errors(world: World) -> None:
     await world.client.change_tenant(world.tenant, photos={world.people[0]: picture("red")})
     await world.client.fault("/photo/", {"status": 503}, times=3, method="GET")
     await world.import_((await world.share())["id"], photos={})
     assert len(await photos(world, world.targets[0])) == 1
 
 
-async def test_a_throttled_photo_goes_again_alone(world: World) -> None:
+async def test_only_the_throttled_photo_is_sent_again(world: World) -> None:
     await world.client.change_tenant(
         world.tenant, photos={person: picture("red") for person in world.people}
     )

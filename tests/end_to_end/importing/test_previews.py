@@ -1,4 +1,4 @@
-"""Looking before anything is done: previews and explanations."""
+"""Previews and explanations: they show what a run would do, and change nothing."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tests.local.client import Json
 from tests.world import World, person
 
 
-async def test_a_shares_preview_counts_shows_some_and_says_who_is_left_out_and_why(
+async def test_share_preview_has_count_sample_and_omissions_with_reason(
     world: World,
 ) -> None:
     gone, silent = person(70, accountEnabled=False), person(71, mail=None)
@@ -24,19 +24,19 @@ async def test_a_shares_preview_counts_shows_some_and_says_who_is_left_out_and_w
     assert all(o["remedy"] for o in seen["omissions"])
 
 
-async def test_a_preview_keeps_to_the_field_policy(world: World) -> None:
+async def test_share_preview_shows_only_published_fields(world: World) -> None:
     share = await world.share(fields=["displayName"])
     seen = await world.api.get(f"/shares/{share['id']}/preview")
     assert set(seen["sample"][0]) == {"key", "displayName"}
 
 
-async def test_only_the_publisher_sees_a_shares_preview(world: World, partner: World) -> None:
+async def test_only_the_publisher_sees_the_share_preview(world: World, partner: World) -> None:
     share = await world.share()
     foreign = await partner.api.send("GET", f"/shares/{share['id']}/preview")
     problem(foreign, 404, "not-found")
 
 
-async def test_a_preview_says_what_an_admin_has_to_do_first(world: World) -> None:
+async def test_share_preview_without_consent_needs_an_admin(world: World) -> None:
     share = await world.share()
     await world.client.fault("/transitiveMembers/", {"status": 403})
     refused = await world.api.send("GET", f"/shares/{share['id']}/preview")
@@ -48,7 +48,7 @@ async def preview(world: World, made: Json, mailbox: str) -> Any:
     return await world.api.post(f"/imports/{made['id']}/preview", {"mailbox": mailbox}, 200)
 
 
-async def test_an_imports_preview_shows_the_plan_and_does_nothing(world: World) -> None:
+async def test_import_preview_shows_the_plan_and_changes_nothing(world: World) -> None:
     made = await world.import_((await world.share())["id"], active=False)
     box = world.targets[0]
     before = await world.client.mailbox(world.tenant, box)
@@ -70,7 +70,7 @@ async def test_an_imports_preview_shows_the_plan_and_does_nothing(world: World) 
     assert (await world.last_run(made["id"]))["contacts"]["updated"] == 2
 
 
-async def test_a_preview_says_what_would_be_held(world: World) -> None:
+async def test_import_preview_shows_what_would_be_held(world: World) -> None:
     made = await world.import_((await world.share())["id"], guard={"deletes": 0, "deleteShare": 0})
     gone = [world.users[who]["displayName"] for who in world.people[2:]]
     await world.change(world.people[0], jobTitle="Boss")
@@ -83,7 +83,7 @@ async def test_a_preview_says_what_would_be_held(world: World) -> None:
     assert [action for action, _ in actions[3:]] == ["update"]
 
 
-async def test_only_a_mailbox_that_the_import_aims_at_can_be_previewed(world: World) -> None:
+async def test_only_target_mailboxes_can_be_previewed(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     path = f"/imports/{made['id']}/preview"
     refused = await world.api.send("POST", path, {"mailbox": world.people[0]})
@@ -102,7 +102,7 @@ async def explain(world: World, made: Json, mailbox: str, person: str) -> tuple[
     return seen["published"], seen["present"], seen["reason"]
 
 
-async def test_an_explanation_names_the_first_cause(world: World) -> None:
+async def test_explanation_names_the_first_cause(world: World) -> None:
     gone, stranger, late = person(70, accountEnabled=False), person(71), person(72)
     await world.client.change_tenant(world.tenant, users=[gone, stranger, late])
     await world.members([*world.people, gone["id"]])
@@ -124,7 +124,7 @@ async def test_an_explanation_names_the_first_cause(world: World) -> None:
     assert await explain(world, made, box, late["id"]) == (True, True, None)
 
 
-async def test_an_explanation_knows_seats_refusals_and_mailboxes_that_are_not_there(
+async def test_explanation_covers_missing_seats_rejected_contacts_and_missing_mailboxes(
     world: World,
 ) -> None:
     nobody = person(80, mailbox=False)
@@ -144,7 +144,7 @@ async def test_an_explanation_knows_seats_refusals_and_mailboxes_that_are_not_th
     assert await explain(world, made, other, one) == (True, False, "no_seat")
 
 
-async def test_an_explanation_needs_both_ids(world: World) -> None:
+async def test_explanation_requires_mailbox_and_person(world: World) -> None:
     made = await world.import_((await world.share())["id"], settle=False)
     for query in ("", "?mailbox=m", "?person=p", "?mailbox=m&person=a/b"):
         refused = await world.api.send("GET", f"/imports/{made['id']}/explain{query}")
@@ -152,7 +152,7 @@ async def test_an_explanation_needs_both_ids(world: World) -> None:
     await world.client.settle()
 
 
-async def test_a_folder_that_is_gone_is_no_obstacle_to_looking(world: World) -> None:
+async def test_preview_and_explanation_work_with_a_deleted_folder(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     box = world.targets[0]
     await world.client.delete_folder(world.tenant, box, "Contact Sync")

@@ -1,4 +1,4 @@
-"""Telemetry of whole runs: one trace by links, events as their schema says, nobody's data."""
+"""Telemetry of whole runs: linked traces, events that match their schema, no personal data."""
 
 import json
 from typing import Any
@@ -25,8 +25,8 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-class Told:
-    """What the functions host has told."""
+class Telemetry:
+    """The telemetry that the functions host has recorded."""
 
     def __init__(self, telemetry: Json) -> None:
         self.all = telemetry
@@ -34,7 +34,7 @@ class Told:
         self.by_id = {span["span"]: span for span in self.spans}
 
     @classmethod
-    async def read(cls, client: Client) -> "Told":
+    async def read(cls, client: Client) -> "Telemetry":
         return cls(await client.telemetry())
 
     def events(self, name: str, **attributes: Any) -> list[Json]:
@@ -49,8 +49,8 @@ class Told:
             if span["name"] == name and attributes.items() <= span["attributes"].items()
         ]
 
-    def leading_to(self, span: Json) -> list[Json]:
-        """The span and all that it goes back to, by parents and links."""
+    def ancestors(self, span: Json) -> list[Json]:
+        """Return the span and all its ancestors, by parents and links."""
         found: list[Json] = []
         waiting = [span]
         while waiting:
@@ -68,14 +68,14 @@ async def world(client: Client) -> World:
     return made
 
 
-def traced(told: Told, world: World, run: str, origin: str) -> list[Json]:
-    """The spans of a run's mailboxes, each of which goes back to one span of the origin's name."""
-    spans = told.named("sync_mailbox", run=run)
+def traced(telemetry: Telemetry, world: World, run: str, origin: str) -> list[Json]:
+    """Return the spans of a run's mailboxes, all of which lead back to one span named `origin`."""
+    spans = telemetry.named("sync_mailbox", run=run)
     assert {span["attributes"]["mailbox"] for span in spans} == set(world.targets)
     origins = set()
     for span in spans:
         assert span["kind"] == "CONSUMER"
-        before = told.leading_to(span)
+        before = telemetry.ancestors(span)
         assert [s["name"] for s in before if s["scope"] == SCOPE and s["kind"] == "CONSUMER"] == [
             "sync_mailbox",
             "start_run",
@@ -85,7 +85,7 @@ def traced(told: Told, world: World, run: str, origin: str) -> list[Json]:
     return spans
 
 
-async def test_every_mailbox_of_a_run_leads_back_to_the_call_that_created_the_import(
+async def test_mailbox_spans_lead_back_to_the_call_that_created_the_import(
     world: World,
 ) -> None:
     share = await world.share()
@@ -94,41 +94,41 @@ async def test_every_mailbox_of_a_run_leads_back_to_the_call_that_created_the_im
     reply = await world.api.send("POST", "/imports", body, traceparent=f"00-{trace}-{caller}-01")
     await world.client.settle()
     run = reply.expect(201).body["firstRun"]
-    told = await Told.read(world.client)
+    telemetry = await Telemetry.read(world.client)
 
-    spans = traced(told, world, run, "create_import")
+    spans = traced(telemetry, world, run, "create_import")
 
-    origin = next(s for s in told.leading_to(spans[0]) if s["name"] == "create_import")
+    origin = next(s for s in telemetry.ancestors(spans[0]) if s["name"] == "create_import")
     assert (origin["trace"], origin["parent"]) == (trace, caller)
-    (start,) = told.named("start_run", run=run)
+    (start,) = telemetry.named("start_run", run=run)
     assert start["trace"] != trace
-    (resolved,) = told.named("resolve_share", run=run)
+    (resolved,) = telemetry.named("resolve_share", run=run)
     assert resolved["parent"] == start["span"]
-    asked = [s for s in told.spans if s["parent"] in {s["span"] for s in spans}]
+    asked = [s for s in telemetry.spans if s["parent"] in {s["span"] for s in spans}]
     assert "POST /$batch" in {s["name"] for s in asked}
 
 
-async def test_a_run_by_the_timer_leads_back_to_it(world: World) -> None:
+async def test_mailbox_spans_of_a_scheduled_run_lead_back_to_the_timer(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"])
     await world.client.reset_telemetry()
     await world.next_day()
     run = await world.last_run(made["id"])
 
-    traced(await Told.read(world.client), world, run["id"], "start_daily_runs")
+    traced(await Telemetry.read(world.client), world, run["id"], "start_daily_runs")
 
 
-async def test_a_run_tells_what_it_did_once_and_in_numbers_that_agree(world: World) -> None:
+async def test_run_emits_each_event_once_with_consistent_numbers(world: World) -> None:
     share = await world.share()
     made = await world.import_(share["id"])
-    told = await Told.read(world.client)
+    telemetry = await Telemetry.read(world.client)
     ids = {"tenant": world.tenant, "importId": made["id"], "run": made["firstRun"]}
     run = await world.last_run(made["id"])
 
-    (resolved,) = told.events("share_resolved", **ids)
-    (started,) = told.events("run_started", **ids)
-    mailboxes = told.events("mailbox_sync_finished", **ids)
-    (closed,) = told.events("run_closed", **ids)
+    (resolved,) = telemetry.events("share_resolved", **ids)
+    (started,) = telemetry.events("run_started", **ids)
+    mailboxes = telemetry.events("mailbox_sync_finished", **ids)
+    (closed,) = telemetry.events("run_closed", **ids)
     assert (resolved["contacts"], resolved["publisher"]) == (5, world.tenant)
     assert (started["mailboxes"], started["shareContacts"]) == (3, 5)
     assert sorted(m["mailbox"] for m in mailboxes) == sorted(world.targets)
@@ -141,10 +141,10 @@ async def test_a_run_tells_what_it_did_once_and_in_numbers_that_agree(world: Wor
     assert closed["graphRequests"] == (
         started["graphRequests"] + sum(m["graphRequests"] for m in mailboxes)
     )
-    requests = [s for s in told.spans if s["kind"] == "CLIENT"]
-    counted = [m for m in told.all["metrics"] if m["name"] == "contact_sync.graph.requests"]
+    requests = [s for s in telemetry.spans if s["kind"] == "CLIENT"]
+    counted = [m for m in telemetry.all["metrics"] if m["name"] == "contact_sync.graph.requests"]
     assert sum(m["value"] for m in counted) == len(requests) >= closed["graphRequests"]
-    ages = [m for m in told.all["metrics"] if m["name"] == "contact_sync.queue.age"]
+    ages = [m for m in telemetry.all["metrics"] if m["name"] == "contact_sync.queue.age"]
     assert {m["attributes"]["queue"] for m in ages} == {
         "import-runs",
         "mailbox-syncs",
@@ -159,8 +159,8 @@ async def send(cloud: LocalCloud, queue: str, text: str) -> None:
         await client.send_message(text)
 
 
-async def life(world: World) -> list[str]:
-    """Have as many events as there are; answer what no telemetry may hold."""
+async def cause_every_event(world: World) -> list[str]:
+    """Cause every kind of event. Return the texts that no telemetry may contain."""
     client, api = world.client, world.api
     share = await world.share()
     made = await world.import_(share["id"], guard={"deletes": 0, "deleteShare": 0})
@@ -177,7 +177,7 @@ async def life(world: World) -> list[str]:
     await client.fire("start_hourly_runs")
     await client.fire("sweep_leftovers")
     await client.consent(world.tenant, granted=False)
-    # A kept token would go on to work until it expires.
+    # A cached token keeps working until it expires.
     await client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
     await client.clear_faults()
@@ -195,15 +195,15 @@ def _values(user: Json) -> list[str]:
     return [str(user[name]) for name in fields] + list(user["businessPhones"])
 
 
-async def test_all_events_fit_their_schema_and_nothing_tells_of_anybody(
+async def test_events_match_their_schema_and_hold_no_personal_data(
     cloud: LocalCloud, world: World, client: Client
 ) -> None:
     await send(cloud, MAILBOX_SYNCS, json.dumps({"mailbox": "Person 1"}))
-    never = await life(world)
-    told = await Told.read(client)
+    never = await cause_every_event(world)
+    telemetry = await Telemetry.read(client)
     known = schemas()
     seen = set()
-    for log in told.all["logs"]:
+    for log in telemetry.all["logs"]:
         name = log["attributes"].pop(EVENT_NAME, None)
         if name is not None:
             seen.add(name)
@@ -212,12 +212,12 @@ async def test_all_events_fit_their_schema_and_nothing_tells_of_anybody(
                 kind = TYPES[known[name][attribute]]
                 assert isinstance(value, kind), (name, attribute, value)
                 assert isinstance(value, bool) == (kind is bool)
-    text = json.dumps(told.all, ensure_ascii=False)
+    text = json.dumps(telemetry.all, ensure_ascii=False)
 
     assert seen == known.keys()
     assert [word for word in never if word in text] == []
-    assert {s["scope"] for s in told.spans} == {"host", SCOPE}
-    assert {key for s in told.spans for key in s["attributes"]} <= {
+    assert {s["scope"] for s in telemetry.spans} == {"host", SCOPE}
+    assert {key for s in telemetry.spans for key in s["attributes"]} <= {
         "importId",
         "run",
         "mailbox",
@@ -228,7 +228,7 @@ async def test_all_events_fit_their_schema_and_nothing_tells_of_anybody(
         "error.type",
     }
     assert all(
-        not s["recorded"] and not s["description"] for s in told.spans if s["scope"] == SCOPE
+        not s["recorded"] and not s["description"] for s in telemetry.spans if s["scope"] == SCOPE
     )
     ids = {*world.users, world.tenant, world.group}
-    assert not any(id_ in s["name"] for s in told.spans for id_ in ids)
+    assert not any(id_ in s["name"] for s in telemetry.spans for id_ in ids)

@@ -1,4 +1,4 @@
-"""Going no faster than Microsoft allows, and fairly."""
+"""Throttling: staying within Microsoft's limits, fairly for all tenants."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ from tests.local.cloud import LocalCloud
 from tests.world import World
 
 
-async def nearly_used_up(cloud: LocalCloud, world: World, left: int) -> None:
-    """Leave so many requests of what the first target's mailbox may take, for some seconds."""
+async def nearly_exhaust_limit(cloud: LocalCloud, world: World, left: int) -> None:
+    """Leave the first target's mailbox this many requests of its limit, for some seconds."""
     moment = int(datetime.now(UTC).timestamp()) - 592
     pace = {"sent": [[moment, LIMIT - left]]}
     row = {
@@ -28,11 +28,11 @@ async def nearly_used_up(cloud: LocalCloud, world: World, left: int) -> None:
         await table.upsert_entity(row)
 
 
-async def test_a_mailbox_near_its_limit_waits_in_the_queue_and_never_sees_a_429(
+async def test_mailbox_near_its_limit_waits_in_the_queue_and_gets_no_429(
     cloud: LocalCloud, client: Client
 ) -> None:
     world = await World.create(client, people=60, targets=1)
-    await nearly_used_up(cloud, world, 25)
+    await nearly_exhaust_limit(cloud, world, 25)
     await client.reset_requests()
     made = await world.import_((await world.share())["id"])
     run = await world.api.get(f"/runs/{made['firstRun']}")
@@ -40,14 +40,14 @@ async def test_a_mailbox_near_its_limit_waits_in_the_queue_and_never_sees_a_429(
     assert (run["contacts"]["created"], run["contacts"]["unchanged"]) == (60, 0)
     assert await world.names(world.targets[0]) == world.expected()
     use = (await client.requests())["tenants"][world.tenant]["mailboxes"][world.targets[0]]
-    # Twice: it went back into the queue, and found its folder and contacts again.
+    # The message went back to the queue once, then found folder and contacts again.
     assert use["routes"]["POST /$batch"]["http"] == 3
     result = (await world.results(run["id"]))[world.targets[0]]
     assert result["graphRequests"] == use["http"]
     assert use["routes"]["GET /users/{id}/contactFolders/{id}/contacts/delta"]["http"] >= 2
 
 
-async def test_a_small_tenants_run_need_not_wait_for_a_large_ones(client: Client) -> None:
+async def test_run_of_a_small_tenant_does_not_wait_for_a_large_one(client: Client) -> None:
     large = await World.create(client, people=1, targets=250)
     small = await World.create(client, people=1, targets=2)
     shares = [(await world.share())["id"] for world in (large, small)]
@@ -64,7 +64,7 @@ async def test_a_small_tenants_run_need_not_wait_for_a_large_ones(client: Client
     await small.rest()
 
 
-async def test_a_directory_is_asked_for_no_more_than_its_share_of_units(
+async def test_directory_reads_stay_within_their_units(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pauses: list[float] = []
@@ -76,6 +76,6 @@ async def test_a_directory_is_asked_for_no_more_than_its_share_of_units(
     units = Units()
     for _ in range(100):
         await units.take(10)
-    # 500 at once; what goes beyond waits its turn at 50 in a second.
+    # 500 at once; the rest is paced at 50 per second.
     assert len(pauses) in {49, 50}
     assert 9 < max(pauses) <= 10

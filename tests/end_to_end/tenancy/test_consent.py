@@ -1,4 +1,4 @@
-"""A consent that is gone: the tenant is disconnected, nothing is removed, and it comes back."""
+"""Withdrawn consent: the tenant is disconnected, nothing is removed, new consent reconnects it."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ ONE_LEFT = DIRECTORY_ONLY[:1]
 
 
 async def withdraw(world: World, how: str) -> None:
-    """Take the consent away: the app is removed, or its permissions are."""
+    """Withdraw the consent: remove the app, or only its permissions."""
     body: Json = {"tenant": world.tenant, "granted": how != "removed"}
     if how == "no roles":
         body["roles"] = []
@@ -26,12 +26,12 @@ async def status(world: World) -> Any:
 
 
 @pytest.mark.parametrize("how", ["removed", "no roles"])
-async def test_a_tenant_whose_consent_is_gone_is_disconnected_and_loses_nothing(
+async def test_withdrawn_consent_disconnects_tenant_and_removes_nothing(
     world: World, how: str
 ) -> None:
     made = await world.import_((await world.share())["id"])
     await withdraw(world, how)
-    # A kept token would go on to work until it expires, as in reality.
+    # A cached token keeps working until it expires, as in reality.
     await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
     failed = await world.last_run(made["id"])
@@ -48,7 +48,7 @@ async def test_a_tenant_whose_consent_is_gone_is_disconnected_and_loses_nothing(
     assert entry["actor"] == "service"
 
 
-async def test_the_imports_of_a_disconnected_tenant_rest_with_that_reason(world: World) -> None:
+async def test_imports_of_disconnected_tenant_are_suspended_with_reason(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await withdraw(world, "removed")
     await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
@@ -63,7 +63,7 @@ async def test_the_imports_of_a_disconnected_tenant_rest_with_that_reason(world:
 
 
 @pytest.mark.parametrize("by", ["daily", "call"])
-async def test_a_tenant_comes_back_by_consenting_again(world: World, by: str) -> None:
+async def test_new_consent_reconnects_tenant(world: World, by: str) -> None:
     made = await world.import_((await world.share())["id"])
     await withdraw(world, "removed")
     await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
@@ -85,7 +85,7 @@ async def test_a_tenant_comes_back_by_consenting_again(world: World, by: str) ->
     assert (await world.api.get(f"/imports/{made['id']}"))["resting"] is None
 
 
-async def test_a_403_of_one_mailbox_is_not_taken_for_a_lost_consent(world: World) -> None:
+async def test_403_from_one_mailbox_does_not_disconnect_tenant(world: World) -> None:
     await world.client.fault(
         f"/users/{world.targets[0]}/", {"status": 403}, times=1000, tenant=world.tenant
     )
@@ -98,7 +98,7 @@ async def test_a_403_of_one_mailbox_is_not_taken_for_a_lost_consent(world: World
     assert await status(world) == "connected"
 
 
-async def test_a_publishers_lost_consent_is_told_to_its_partners_and_deletes_nothing(
+async def test_partner_run_fails_with_publisher_consent_missing_and_deletes_nothing(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -120,7 +120,7 @@ async def test_a_publishers_lost_consent_is_told_to_its_partners_and_deletes_not
     assert await status(world) == "connected"
 
 
-async def test_what_is_left_of_a_consent_does_not_keep_a_tenant_connected(world: World) -> None:
+async def test_partly_withdrawn_consent_disconnects_tenant(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     await world.client.consent(world.tenant, roles=ONE_LEFT)
     await world.client.fault("^/groups", {"status": 403}, times=1000, tenant=world.tenant)
@@ -135,7 +135,7 @@ async def test_what_is_left_of_a_consent_does_not_keep_a_tenant_connected(world:
 
 
 @pytest.mark.parametrize("by", ["daily", "call"])
-async def test_a_tenant_comes_back_only_once_no_needed_permission_is_missing(
+async def test_tenant_reconnects_only_when_all_required_permissions_are_granted(
     world: World, by: str
 ) -> None:
     await world.import_((await world.share())["id"])

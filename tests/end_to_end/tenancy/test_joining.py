@@ -1,4 +1,4 @@
-"""Joining in a browser: signing in, granting consent, and all who try to get in the way."""
+"""Joining in a browser: signing in, granting consent, and attempts to abuse either."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -33,13 +33,11 @@ async def sign_in(browser: Browser, world: World, name: str = "ada", to: str = "
 
 
 async def consent_page(browser: Browser, world: World) -> Shown:
-    """Entra's page that asks for the consent."""
+    """Sign in and open Entra's consent page."""
     return await browser.submit(await sign_in(browser, world), "/consent")
 
 
-async def test_an_admin_signs_in_grants_the_consent_and_the_company_is_connected(
-    client: Client, company: World
-) -> None:
+async def test_admin_signs_in_and_consent_connects_tenant(client: Client, company: World) -> None:
     browser = Browser(client)
     start = await browser.open("/")
     asked = await sign_in(browser, company)
@@ -70,7 +68,7 @@ async def test_a_notice_is_shown_once(client: Client, company: World) -> None:
     assert "Your company is connected" not in (await browser.open("/")).text
 
 
-async def test_whoever_consents_is_told_first_that_it_opens_every_mailbox_anew(
+async def test_consent_page_warns_that_each_consent_opens_every_mailbox(
     client: Client, company: World
 ) -> None:
     browser = Browser(client)
@@ -80,7 +78,7 @@ async def test_whoever_consents_is_told_first_that_it_opens_every_mailbox_anew(
         assert "exchange-rbac.ps1" in shown.text
 
 
-async def test_a_disconnected_company_comes_back_by_consenting_again(
+async def test_consent_in_portal_reconnects_disconnected_tenant(
     client: Client, world: World
 ) -> None:
     await world.import_((await world.share())["id"])
@@ -99,9 +97,7 @@ async def test_a_disconnected_company_comes_back_by_consenting_again(
     assert (await world.api.get("/tenant"))["status"] == "connected"
 
 
-async def test_who_is_no_admin_may_neither_ask_for_a_consent_nor_finish_one(
-    client: Client, company: World
-) -> None:
+async def test_only_admins_may_start_or_complete_consent(client: Client, company: World) -> None:
     await admin_of(client, company.tenant, "rita", wids=[], roles=["Reader"])
     await admin_of(client, company.tenant, "nils", wids=[])
     for name in ("rita", "nils"):
@@ -118,7 +114,7 @@ async def test_who_is_no_admin_may_neither_ask_for_a_consent_nor_finish_one(
     assert (await company.api.send("GET", "/shares")).status == 403
 
 
-async def test_another_admins_consent_cannot_be_finished(client: Client, company: World) -> None:
+async def test_consent_started_by_another_admin_is_refused(client: Client, company: World) -> None:
     await admin_of(client, company.tenant, "ada")
     await client.know(
         company.tenant,
@@ -140,7 +136,7 @@ async def test_another_admins_consent_cannot_be_finished(client: Client, company
     assert "Somebody else" in refused.text
 
 
-async def test_a_declined_consent_is_told_and_connects_nobody(
+async def test_declined_consent_is_reported_and_does_not_connect_tenant(
     client: Client, company: World
 ) -> None:
     browser = Browser(client)
@@ -155,7 +151,7 @@ async def test_a_declined_consent_is_told_and_connects_nobody(
     assert (await company.api.send("GET", "/shares")).status == 403
 
 
-async def test_an_error_counts_though_the_consent_was_granted_before(
+async def test_consent_error_is_reported_even_if_consent_was_already_granted(
     client: Client, company: World
 ) -> None:
     browser = Browser(client)
@@ -170,10 +166,10 @@ async def test_an_error_counts_though_the_consent_was_granted_before(
     assert "did not grant" in refused.text
 
 
-async def test_the_tenant_that_a_redirect_names_is_not_believed(
+async def test_tenant_in_consent_redirect_is_ignored(
     client: Client, company: World, partner: World
 ) -> None:
-    """The partner consented long ago; the company's admin claims to come back for it."""
+    """The partner has consented; the company's admin claims to return for the partner's tenant."""
     browser = Browser(client)
     page = await consent_page(browser, company)
 
@@ -187,7 +183,7 @@ async def test_the_tenant_that_a_redirect_names_is_not_believed(
 
 
 @pytest.mark.parametrize("state", ["", "guessed", "of another"])
-async def test_a_state_that_is_not_this_browsers_is_refused(
+async def test_state_not_issued_to_this_browser_is_refused(
     client: Client, company: World, state: str
 ) -> None:
     browser, other = Browser(client), Browser(client)
@@ -203,9 +199,7 @@ async def test_a_state_that_is_not_this_browsers_is_refused(
     assert "not the one that was begun in this browser" in refused.text
 
 
-async def test_without_the_cookie_no_redirect_leads_anywhere(
-    client: Client, company: World
-) -> None:
+async def test_redirect_without_matching_cookie_is_refused(client: Client, company: World) -> None:
     browser = Browser(client)
     page = await consent_page(browser, company)
     await client.consent(company.tenant)
@@ -227,7 +221,7 @@ async def test_without_the_cookie_no_redirect_leads_anywhere(
         assert "started in another browser" in refused.text
 
 
-async def test_somebody_elses_sign_in_cannot_be_slipped_under_a_browser(
+async def test_attackers_sign_in_cannot_be_completed_in_victims_browser(
     client: Client, company: World
 ) -> None:
     """Session fixation: the attacker's code and state, opened in the victim's browser."""
@@ -243,7 +237,7 @@ async def test_somebody_elses_sign_in_cannot_be_slipped_under_a_browser(
     assert "__Host-session" not in victim.cookies
 
 
-async def test_a_code_is_good_once(client: Client, company: World) -> None:
+async def test_authorization_code_works_once(client: Client, company: World) -> None:
     browser = Browser(client)
     picker = await browser.submit(await browser.open("/"), "/sign-in")
     kept = browser.copy()
@@ -256,7 +250,9 @@ async def test_a_code_is_good_once(client: Client, company: World) -> None:
     assert again.status == 403
 
 
-async def test_the_code_leaves_the_address_bar(client: Client, company: World) -> None:
+async def test_authorization_code_is_removed_from_address_bar(
+    client: Client, company: World
+) -> None:
     browser = Browser(client)
 
     shown = await sign_in(browser, company, to="/consent")
@@ -265,7 +261,7 @@ async def test_the_code_leaves_the_address_bar(client: Client, company: World) -
     assert (shown.path, shown.query) == ("/consent", {})
 
 
-async def test_what_takes_too_long_begins_anew(client: Client, company: World) -> None:
+async def test_consent_that_takes_too_long_is_refused(client: Client, company: World) -> None:
     browser = Browser(client)
     page = await consent_page(browser, company)
     late = dict(browser.cookies)
@@ -281,7 +277,7 @@ async def test_what_takes_too_long_begins_anew(client: Client, company: World) -
     assert "too long ago" in refused.text
 
 
-async def test_a_permission_that_was_not_granted_is_named(client: Client, company: World) -> None:
+async def test_missing_permission_is_named(client: Client, company: World) -> None:
     browser = Browser(client)
     page = await consent_page(browser, company)
     body: Json = {"tenant": company.tenant, "granted": True, "roles": ["User.Read.All"]}
@@ -295,7 +291,7 @@ async def test_a_permission_that_was_not_granted_is_named(client: Client, compan
     assert "Contacts.ReadWrite" not in refused.text
 
 
-async def test_mailboxes_opened_by_exchange_are_enough(client: Client, company: World) -> None:
+async def test_directory_permissions_alone_connect_tenant(client: Client, company: World) -> None:
     browser = Browser(client)
     page = await consent_page(browser, company)
     roles = ["User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All"]
@@ -309,7 +305,7 @@ async def test_mailboxes_opened_by_exchange_are_enough(client: Client, company: 
     assert (await company.api.get("/tenant"))["permissions"] == sorted(roles)
 
 
-async def test_the_way_to_entra_has_what_openid_connect_wants(client: Client) -> None:
+async def test_sign_in_redirect_has_required_openid_connect_parameters(client: Client) -> None:
     browser = Browser(client)
 
     step = await browser.submit(await browser.open("/"), "/sign-in", follow=False)
@@ -326,7 +322,7 @@ async def test_the_way_to_entra_has_what_openid_connect_wants(client: Client) ->
     assert query["redirect_uri"] == f"{client.addresses['portal']}/signed-in"
 
 
-async def test_a_host_header_does_not_choose_where_entra_sends_people(client: Client) -> None:
+async def test_host_header_does_not_affect_redirect_uri(client: Client) -> None:
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
 
     step = await Browser(client).open("/sign-in", "POST", follow=False, headers=headers)
@@ -346,7 +342,7 @@ async def test_only_known_files_are_served(client: Client, name: str) -> None:
     assert other.status == 404
 
 
-async def test_a_directory_admin_may_manage_at_once_and_another_role_gives_nothing(
+async def test_global_administrator_has_access_and_other_directory_roles_have_none(
     client: Client, world: World
 ) -> None:
     admin = await client.api(world.tenant, roles=(), claims={"wids": [GLOBAL_ADMIN]})
@@ -356,7 +352,7 @@ async def test_a_directory_admin_may_manage_at_once_and_another_role_gives_nothi
     assert (await other.send("GET", "/licenses")).status == 403
 
 
-async def test_an_id_token_is_no_access_token(
+async def test_id_token_is_refused_as_access_token(
     cloud: LocalCloud, client: Client, world: World
 ) -> None:
     del cloud

@@ -1,4 +1,4 @@
-"""Leaving: confirmed twice, contacts and folders gone, every row erased, and a closing report."""
+"""Leaving: two confirmations, contacts and folders removed, every row erased, a final report."""
 
 import json
 
@@ -10,8 +10,8 @@ from tests.local.cloud import LocalCloud
 from tests.world import World
 
 
-async def held_of(cloud: LocalCloud, *traces: str) -> list[str]:
-    """The rows of all tables in which any of these texts occurs, in key or value."""
+async def rows_containing(cloud: LocalCloud, *traces: str) -> list[str]:
+    """Return the rows of all tables that contain any of these texts, in key or value."""
     found = []
     async with TableServiceClient.from_connection_string(
         cloud.environment["AzureWebJobsStorage"]
@@ -25,7 +25,7 @@ async def held_of(cloud: LocalCloud, *traces: str) -> list[str]:
 
 
 async def leave(world: World) -> Json:
-    """Leave as an admin does, and wait for the end; answers what was shown before."""
+    """Leave as an admin does and wait for the end. Return what the dry run showed."""
     shown: Json = await world.api.delete("/tenant", 200)
     path = f"/tenant?confirm={shown['confirm']}&tenant={world.tenant}"
     assert (await world.api.delete(path, 202))["status"] == "leaving"
@@ -33,8 +33,8 @@ async def leave(world: World) -> Json:
     return shown
 
 
-async def nothing_is_left_in_mailboxes(world: World, partner: World, theirs: Json) -> None:
-    """Not in the tenant's own, nor (from the partner's next run on) in the partner's."""
+async def assert_mailboxes_empty(world: World, partner: World, theirs: Json) -> None:
+    """Check the tenant's mailboxes and, after the partner's next run, the partner's."""
     for mailbox in world.targets:
         box = await world.client.mailbox(world.tenant, mailbox)
         assert [(f["displayName"], f["contacts"]) for f in box["folders"]] == [("Contacts", [])]
@@ -44,7 +44,7 @@ async def nothing_is_left_in_mailboxes(world: World, partner: World, theirs: Jso
     assert await partner.names(partner.targets[0]) == []
 
 
-async def test_leaving_shows_what_goes_and_needs_both_confirmations(world: World) -> None:
+async def test_leaving_shows_effect_and_requires_code_and_tenant_id(world: World) -> None:
     await world.import_((await world.share())["id"])
 
     shown = await world.api.delete("/tenant", 200)
@@ -62,7 +62,7 @@ async def test_leaving_shows_what_goes_and_needs_both_confirmations(world: World
     assert await world.names(world.targets[0]) == world.expected()
 
 
-async def test_a_code_does_not_confirm_what_was_added_since(world: World) -> None:
+async def test_confirmation_code_does_not_cover_later_changes(world: World) -> None:
     shown = await world.api.delete("/tenant", 200)
     await world.share()
 
@@ -73,7 +73,7 @@ async def test_a_code_does_not_confirm_what_was_added_since(world: World) -> Non
     problem(late, 409, "conflict")
 
 
-async def test_nothing_of_a_tenant_that_left_remains_but_the_closing_line(
+async def test_leaving_erases_everything_except_final_ledger_entry(
     cloud: LocalCloud, client: Client
 ) -> None:
     world = await World.create(client)
@@ -89,15 +89,15 @@ async def test_nothing_of_a_tenant_that_left_remains_but_the_closing_line(
 
     people = [*world.people, *world.targets]
     names = [user["mail"] for user in world.users.values()]
-    rows = await held_of(cloud, world.tenant, *people, *names)
+    rows = await rows_containing(cloud, world.tenant, *people, *names)
     partners = [row for row in rows if partner.tenant in row]
     assert [row.split()[0] for row in rows if row not in partners] == ["Ledger"]
-    await nothing_is_left_in_mailboxes(world, partner, theirs)
-    assert not [r for r in await held_of(cloud, world.tenant) if not r.startswith("Ledger")]
+    await assert_mailboxes_empty(world, partner, theirs)
+    assert not [r for r in await rows_containing(cloud, world.tenant) if not r.startswith("Ledger")]
     await partner.rest()
 
 
-async def test_the_closing_report_says_what_was_removed_and_what_remains_where(
+async def test_final_report_counts_removed_contacts_and_lists_remaining_mailboxes(
     client: Client,
 ) -> None:
     world = await World.create(client)
@@ -116,7 +116,7 @@ async def test_the_closing_report_says_what_was_removed_and_what_remains_where(
     assert "Enterprise applications" in report["inEntra"]
 
 
-async def test_a_tenant_that_left_is_told_so_and_joins_anew_only_on_request(
+async def test_tenant_that_left_is_refused_until_it_joins_again(
     client: Client,
 ) -> None:
     world = await World.create(client)
@@ -132,7 +132,7 @@ async def test_a_tenant_that_left_is_told_so_and_joins_anew_only_on_request(
     assert (await world.api.get("/tenant"))["status"] == "connected"
 
 
-async def test_while_a_tenant_leaves_it_can_be_looked_at_but_not_changed(client: Client) -> None:
+async def test_leaving_tenant_is_read_only(client: Client) -> None:
     world = await World.create(client)
     share = await world.share()
     await world.import_(share["id"])
@@ -152,7 +152,7 @@ async def test_while_a_tenant_leaves_it_can_be_looked_at_but_not_changed(client:
     assert (await world.api.get("/tenant"))["status"] == "left"
 
 
-async def test_an_export_holds_all_that_is_known_of_the_tenant_and_nothing_of_others(
+async def test_export_holds_all_rows_of_tenant_and_none_of_others(
     cloud: LocalCloud, world: World, partner: World
 ) -> None:
     share = await world.share(sources={"contacts": [{"displayName": "Hotline"}]})
@@ -169,5 +169,5 @@ async def test_an_export_holds_all_that_is_known_of_the_tenant_and_nothing_of_ot
     assert "Hotline" in text
     assert partner.tenant not in text
     keys = sorted(f"{r['table']} {r['partition']} {r['row']}" for r in rows)
-    held = [r for r in await held_of(cloud, world.tenant) if not r.startswith("ShareIndex")]
+    held = [r for r in await rows_containing(cloud, world.tenant) if not r.startswith("ShareIndex")]
     assert keys == sorted(held)

@@ -1,4 +1,4 @@
-"""The ledger: every change with who, what, when and from where, and no more."""
+"""The ledger: who changed what, when and from where, and how long that is kept."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ async def entries(world: World, query: str = "") -> list[Json]:
     return await world.api.all(f"/ledger{query}")
 
 
-async def test_every_change_is_in_the_ledger_with_who_what_when_and_from_where(
+async def test_every_change_is_recorded_with_actor_action_time_and_network(
     world: World,
 ) -> None:
     share = await world.share()
@@ -42,7 +42,7 @@ async def test_every_change_is_in_the_ledger_with_who_what_when_and_from_where(
     assert not any(user["mail"] in str(found) for user in world.users.values())
 
 
-async def test_what_was_refused_leaves_no_entry(world: World) -> None:
+async def test_refused_change_leaves_no_entry(world: World) -> None:
     share = await world.share()
     before = await entries(world)
 
@@ -54,7 +54,7 @@ async def test_what_was_refused_leaves_no_entry(world: World) -> None:
     assert await entries(world) == before
 
 
-async def test_the_ledger_is_filtered_by_action_kind_subject_actor_and_time(
+async def test_ledger_filters_by_action_kind_subject_actor_and_time(
     world: World,
 ) -> None:
     first = await world.share()
@@ -77,7 +77,7 @@ async def test_the_ledger_is_filtered_by_action_kind_subject_actor_and_time(
     assert len(await entries(world, f"?since={past}&until={future}")) == 4
 
 
-async def test_the_ledger_comes_in_pages(world: World) -> None:
+async def test_ledger_is_paged(world: World) -> None:
     for _ in range(4):
         await world.share()
 
@@ -92,13 +92,13 @@ async def test_the_ledger_comes_in_pages(world: World) -> None:
 @pytest.mark.parametrize(
     "query", ["since=yesterday", "until=2026-01-01", "action=DROP TABLE", "actor=a/b", "who=me"]
 )
-async def test_a_bad_filter_is_named(world: World, query: str) -> None:
+async def test_invalid_filter_is_named(world: World, query: str) -> None:
     reply = await world.api.send("GET", f"/ledger?{query.replace(' ', '%20')}")
 
     assert fields(problem(reply, 400, "invalid-input")) == {query.split("=", maxsplit=1)[0]}
 
 
-async def test_entries_are_erased_after_their_time(world: World) -> None:
+async def test_ledger_entries_are_erased_after_a_year(world: World) -> None:
     await world.share()
     await world.client.clock((datetime.now(UTC) + timedelta(days=364)).isoformat())
     await world.client.fire("sweep_leftovers")
@@ -111,7 +111,7 @@ async def test_entries_are_erased_after_their_time(world: World) -> None:
     assert await entries(world) == []
 
 
-async def test_runs_and_their_results_are_erased_after_their_time(world: World) -> None:
+async def test_runs_and_results_are_erased_after_90_days(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     run = made["firstRun"]
     await world.client.clock((datetime.now(UTC) + timedelta(days=89)).isoformat())

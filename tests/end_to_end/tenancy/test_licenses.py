@@ -1,4 +1,4 @@
-"""Seats, trial, plans: booked and cancelled by admins, set by operators, kept to by runs."""
+"""Licenses, trial and plans: admins book and cancel, operators set, runs comply."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ async def seated(world: World) -> set[str]:
     return {seat["mailbox"] for seat in seats if seat["waiting"] is None}
 
 
-async def test_who_loses_a_seat_keeps_the_contacts_for_the_grace_time_only(world: World) -> None:
+async def test_mailbox_without_seat_keeps_contacts_until_grace_period_ends(world: World) -> None:
     await world.api.put("/licenses", {"booked": 2})
     made = await world.import_((await world.share())["id"])
     await world.days_pass(AFTER_TRIAL)
@@ -42,7 +42,7 @@ async def test_who_loses_a_seat_keeps_the_contacts_for_the_grace_time_only(world
     assert await world.names(kept) == world.expected()
 
 
-async def test_a_seat_booked_again_brings_the_contacts_back(world: World) -> None:
+async def test_booking_licenses_again_restores_contacts(world: World) -> None:
     await world.import_((await world.share())["id"])
     await world.days_pass(AFTER_TRIAL)
     await world.client.settle()
@@ -57,7 +57,7 @@ async def test_a_seat_booked_again_brings_the_contacts_back(world: World) -> Non
         assert await world.names(mailbox) == world.expected()
 
 
-async def test_the_effect_shown_before_booking_is_what_booking_does(world: World) -> None:
+async def test_previewed_effect_matches_booking(world: World) -> None:
     await world.api.put("/licenses", {"booked": 2})
     await world.import_((await world.share())["id"])
     await world.days_pass(AFTER_TRIAL)
@@ -76,7 +76,7 @@ async def test_the_effect_shown_before_booking_is_what_booking_does(world: World
     assert again["gaining"] == effect["losing"]
 
 
-async def test_a_new_import_says_how_many_seats_it_takes_and_how_many_are_missing(
+async def test_new_import_reports_needed_and_missing_licenses(
     world: World,
 ) -> None:
     await world.api.put("/licenses", {"booked": 1})
@@ -97,7 +97,7 @@ async def test_a_new_import_says_how_many_seats_it_takes_and_how_many_are_missin
     assert second["trialEnds"] > datetime.now(UTC).isoformat()
 
 
-async def test_a_booking_is_in_the_ledger_with_before_and_after(world: World) -> None:
+async def test_booking_is_recorded_with_count_before_and_after(world: World) -> None:
     await world.api.put("/licenses", {"booked": 3})
     await world.api.put("/licenses", {"booked": 3})
     await world.api.put("/licenses", {"booked": 5})
@@ -110,7 +110,7 @@ async def test_a_booking_is_in_the_ledger_with_before_and_after(world: World) ->
     ]
 
 
-async def test_an_operator_books_seats_sets_the_plan_and_the_end_of_the_trial(
+async def test_operator_sets_booked_licenses_plan_and_trial_end(
     world: World,
 ) -> None:
     await world.import_((await world.share())["id"])
@@ -133,7 +133,9 @@ async def test_an_operator_books_seats_sets_the_plan_and_the_end_of_the_trial(
     assert world.tenant in listed
 
 
-async def test_an_operator_is_told_of_a_tenant_that_is_not_there(client: Client) -> None:
+async def test_operator_gets_404_for_unknown_tenant_and_400_for_invalid_plan(
+    client: Client,
+) -> None:
     operator = await client.operator()
 
     problem(await operator.send("GET", "/operator/tenants/nobody"), 404, "not-found")
@@ -148,7 +150,7 @@ async def premium(world: World) -> None:
     await operator.patch(path, {"plan": "premium", "booked": 9}, 200)
 
 
-async def test_more_than_one_run_a_day_needs_premium_and_the_refusal_says_the_way_out(
+async def test_more_than_one_run_a_day_requires_premium(
     world: World,
 ) -> None:
     share = (await world.share())["id"]
@@ -178,7 +180,7 @@ async def test_more_than_one_run_a_day_needs_premium_and_the_refusal_says_the_wa
     problem(longer, 403, "premium-needed")
 
 
-async def test_a_premium_import_runs_every_so_many_hours_and_once_for_each(world: World) -> None:
+async def test_premium_import_runs_once_per_interval(world: World) -> None:
     await premium(world)
     made = await world.import_((await world.share())["id"], schedule={"everyHours": 6})
     await world.next_day()
@@ -199,7 +201,7 @@ async def test_a_premium_import_runs_every_so_many_hours_and_once_for_each(world
     assert await scheduled() == before + 2
 
 
-async def test_a_daily_import_is_left_alone_by_the_timer_of_the_hour(world: World) -> None:
+async def test_hourly_timer_ignores_daily_import(world: World) -> None:
     await premium(world)
     made = await world.import_((await world.share())["id"])
 

@@ -1,4 +1,4 @@
-"""Sharing between tenants: who may, what each side sees, and that both can end it."""
+"""Sharing between tenants: who may import, what each side sees, and how either side ends it."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -10,7 +10,7 @@ from tests.local.client import Client
 from tests.world import World
 
 
-async def test_a_subscriber_sees_who_publishes_what_fields_and_how_many(
+async def test_subscriber_sees_publisher_fields_and_contact_count(
     world: World, partner: World
 ) -> None:
     await world.api.patch("/tenant", {"name": "Contoso"}, 200)
@@ -30,7 +30,7 @@ async def test_a_subscriber_sees_who_publishes_what_fields_and_how_many(
     assert (await world.api.get(f"/publications/{share['id']}"))["own"] is True
 
 
-async def test_a_publisher_sees_which_tenants_import_and_how_many_mailboxes_never_whose(
+async def test_publisher_sees_subscribers_and_mailbox_counts_but_no_mailbox_ids(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -51,7 +51,7 @@ async def test_a_publisher_sees_which_tenants_import_and_how_many_mailboxes_neve
     problem(foreign, 404, "not-found")
 
 
-async def test_a_consumer_that_deletes_its_import_is_gone_from_the_list(
+async def test_deleting_the_import_removes_subscriber_from_list(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -64,7 +64,7 @@ async def test_a_consumer_that_deletes_its_import_is_gone_from_the_list(
     assert await partner.names(partner.targets[0]) == []
 
 
-async def test_a_blocked_tenants_next_run_removes_the_contacts_and_unblocking_brings_them_back(
+async def test_blocking_removes_contacts_with_next_run_and_unblocking_restores_them(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -84,7 +84,7 @@ async def test_a_blocked_tenants_next_run_removes_the_contacts_and_unblocking_br
     assert await partner.names(partner.targets[0]) == world.expected()
 
 
-async def test_who_imports_nothing_cannot_be_blocked_and_ones_own_tenant_neither(
+async def test_only_other_subscribers_can_be_blocked(
     world: World,
 ) -> None:
     share = await world.share()
@@ -97,7 +97,7 @@ async def test_who_imports_nothing_cannot_be_blocked_and_ones_own_tenant_neither
     problem(oneself, 409, "conflict")
 
 
-async def test_rotating_an_id_cuts_off_whom_it_shall_and_does_not_disturb_the_others(
+async def test_rotation_cuts_off_dropped_subscribers_and_leaves_kept_ones_unchanged(
     client: Client, world: World, partner: World
 ) -> None:
     outsider = await World.create(client)
@@ -128,7 +128,7 @@ async def test_rotating_an_id_cuts_off_whom_it_shall_and_does_not_disturb_the_ot
     await outsider.rest()
 
 
-async def test_a_rotated_id_may_be_rotated_again_and_withdrawal_still_reaches_everybody(
+async def test_withdrawal_reaches_subscribers_after_two_rotations(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -145,9 +145,7 @@ async def test_a_rotated_id_may_be_rotated_again_and_withdrawal_still_reaches_ev
     assert await partner.names(partner.targets[0]) == []
 
 
-async def test_an_access_that_expires_ends_with_the_contacts_removed(
-    world: World, partner: World
-) -> None:
+async def test_expired_access_removes_contacts(world: World, partner: World) -> None:
     expires = (datetime.now(UTC) + timedelta(hours=12)).isoformat()
     share = await world.share(access={"rule": "anyone-with-id", "expires": expires})
     made = await partner.import_(share["id"])
@@ -159,7 +157,7 @@ async def test_an_access_that_expires_ends_with_the_contacts_removed(
 
 
 @pytest.mark.parametrize("rule", ["tenant", "tenants"])
-async def test_a_rule_that_leaves_a_tenant_out_looks_like_no_share_at_all(
+async def test_share_without_access_looks_like_unknown_share(
     world: World, partner: World, rule: str
 ) -> None:
     named = [str(uuid4())] if rule == "tenants" else []
@@ -172,7 +170,7 @@ async def test_a_rule_that_leaves_a_tenant_out_looks_like_no_share_at_all(
     assert shown[0]["detail"] == shown[1]["detail"]
 
 
-async def test_guessing_ids_is_slowed_and_only_for_who_guesses(
+async def test_guessing_share_ids_is_throttled_for_the_guesser_only(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -189,7 +187,7 @@ async def test_guessing_ids_is_slowed_and_only_for_who_guesses(
     assert (await world.api.get(f"/publications/{share['id']}"))["contacts"] == 5
 
 
-async def test_a_bad_list_of_who_may_stay_changes_nothing(world: World) -> None:
+async def test_rotation_with_invalid_keep_list_changes_nothing(world: World) -> None:
     share = await world.share()
 
     refused = await world.api.send("POST", f"/shares/{share['id']}/rotate", {"keep": ["a/b"]})

@@ -1,4 +1,4 @@
-"""A data-protection request: where a person's contact is, and taking it out everywhere."""
+"""Data-protection requests: where a person's contact is, and removing it everywhere."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.end_to_end.checks import problem
 from tests.world import World
 
 
-async def test_a_persons_contact_is_found_in_own_mailboxes_and_at_partners_by_name(
+async def test_person_is_found_in_own_mailboxes_and_at_named_partners(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -23,7 +23,7 @@ async def test_a_persons_contact_is_found_in_own_mailboxes_and_at_partners_by_na
     assert not any(mailbox in str(found) for mailbox in partner.targets)
 
 
-async def test_who_is_nowhere_is_found_nowhere(world: World) -> None:
+async def test_person_in_no_share_is_found_nowhere(world: World) -> None:
     await world.import_((await world.share())["id"])
 
     found = await world.api.get(f"/people/{world.targets[0]}")
@@ -31,7 +31,7 @@ async def test_who_is_nowhere_is_found_nowhere(world: World) -> None:
     assert (found["places"], found["shares"]) == ([], [])
 
 
-async def test_a_removed_person_goes_everywhere_at_once_here_and_with_the_next_run_at_partners(
+async def test_removed_person_disappears_here_at_once_and_at_partners_with_next_run(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -55,7 +55,7 @@ async def test_a_removed_person_goes_everywhere_at_once_here_and_with_the_next_r
     assert found["keptOut"] == removal["keptOut"]
 
 
-async def test_paused_imports_keep_a_removed_person_and_are_named(world: World) -> None:
+async def test_paused_imports_keep_removed_person_and_are_listed(world: World) -> None:
     share = (await world.share())["id"]
     running, paused = await world.import_(share), await world.import_(share, name="Second")
     await world.api.patch(f"/imports/{paused['id']}", {"active": False})
@@ -71,7 +71,7 @@ async def test_paused_imports_keep_a_removed_person_and_are_named(world: World) 
     assert running["id"] not in str(found["places"])
 
 
-async def test_a_removed_person_stays_out_whatever_names_the_person_until_readmitted(
+async def test_removed_person_stays_suppressed_until_readmitted(
     world: World,
 ) -> None:
     person, name = world.people[0], world.users[world.people[0]]["displayName"]
@@ -89,7 +89,7 @@ async def test_a_removed_person_stays_out_whatever_names_the_person_until_readmi
     assert name in await world.names(world.targets[0])
 
 
-async def test_a_subscriber_keeps_a_partners_person_out_of_its_own_mailboxes_only(
+async def test_subscriber_suppresses_publishers_person_in_own_mailboxes_only(
     world: World, partner: World
 ) -> None:
     share = await world.share()
@@ -105,7 +105,7 @@ async def test_a_subscriber_keeps_a_partners_person_out_of_its_own_mailboxes_onl
     assert name in await world.names(world.targets[0])
 
 
-async def test_keeping_out_twice_and_readmitting_twice_are_one_entry_each(world: World) -> None:
+async def test_repeated_removal_and_readmission_are_recorded_once_each(world: World) -> None:
     person = world.people[0]
     for _ in range(2):
         await world.api.delete(f"/people/{person}", 202)
@@ -118,7 +118,7 @@ async def test_keeping_out_twice_and_readmitting_twice_are_one_entry_each(world:
 
 
 @pytest.mark.parametrize("id_", ["a b", "%00", "x" * 200])
-async def test_an_id_that_is_none_is_not_found(world: World, id_: str) -> None:
+async def test_malformed_person_id_returns_404(world: World, id_: str) -> None:
     reply = await world.api.send("GET", f"/people/{id_}")
 
     problem(reply, 404, "not-found")

@@ -1,4 +1,4 @@
-"""A customer who opens some mailboxes only, in Exchange (RBAC for Applications)."""
+"""Tenants that grant access to selected mailboxes only (RBAC for Applications in Exchange)."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ DIRECTORY_ONLY = ["User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All"
 
 @pytest.fixture
 async def scoped(client: Client) -> AsyncIterator[World]:
-    """A tenant that lets its directory be read, and opens the first of two target mailboxes."""
+    """A tenant that grants access to its directory and to the first of two target mailboxes."""
     world = await World.create(client)
     await client.consent(world.tenant, roles=DIRECTORY_ONLY)
     await client.assign(world.tenant, contacts=world.targets[:1])
@@ -37,7 +37,7 @@ async def last_results(world: World, import_id: str) -> tuple[Json, dict[str, Js
     return run, await world.results(run["id"])
 
 
-async def test_the_mailbox_in_scope_is_synced_and_the_other_says_why_it_is_not(
+async def test_mailbox_in_scope_is_synced_and_mailbox_outside_fails_with_access_denied(
     scoped: World,
 ) -> None:
     made = await scoped.import_((await scoped.share())["id"])
@@ -55,7 +55,7 @@ async def test_the_mailbox_in_scope_is_synced_and_the_other_says_why_it_is_not(
     assert await connected(scoped)
 
 
-async def test_the_next_day_costs_one_request_a_mailbox_open_or_closed(scoped: World) -> None:
+async def test_next_day_costs_one_request_per_mailbox_in_or_out_of_scope(scoped: World) -> None:
     made = await scoped.import_((await scoped.share())["id"])
     inside, outside = scoped.targets
 
@@ -68,7 +68,7 @@ async def test_the_next_day_costs_one_request_a_mailbox_open_or_closed(scoped: W
     assert await connected(scoped)
 
 
-async def test_a_tenant_with_scoped_access_is_not_taken_for_one_without_consent(
+async def test_tenant_with_scoped_access_stays_connected(
     scoped: World,
 ) -> None:
     await scoped.import_((await scoped.share())["id"])
@@ -81,7 +81,7 @@ async def test_a_tenant_with_scoped_access_is_not_taken_for_one_without_consent(
 
 
 @pytest.mark.parametrize("by", ["next run", "retry"])
-async def test_a_wider_scope_mends_the_mailbox_that_was_outside(scoped: World, by: str) -> None:
+async def test_mailbox_syncs_after_scope_is_widened(scoped: World, by: str) -> None:
     made = await scoped.import_((await scoped.share())["id"])
     before = await scoped.last_run(made["id"])
     await open_all(scoped)
@@ -99,7 +99,7 @@ async def test_a_wider_scope_mends_the_mailbox_that_was_outside(scoped: World, b
         assert await scoped.names(mailbox) == scoped.expected()
 
 
-async def test_a_mailbox_that_leaves_the_scope_keeps_its_contacts_until_it_is_back(
+async def test_mailbox_that_leaves_scope_keeps_contacts_and_syncs_again_on_return(
     scoped: World,
 ) -> None:
     await open_all(scoped)
@@ -120,10 +120,10 @@ async def test_a_mailbox_that_leaves_the_scope_keeps_its_contacts_until_it_is_ba
         assert await scoped.names(mailbox) == scoped.expected()
 
 
-async def test_a_scope_that_does_not_count_yet_fails_the_mailboxes_and_not_the_tenant(
+async def test_scope_not_yet_effective_fails_mailboxes_but_tenant_stays_connected(
     scoped: World,
 ) -> None:
-    """Exchange takes up to two hours (docs: application-rbac)."""
+    """Exchange may take up to two hours to apply a scope (docs: application-rbac)."""
     await scoped.client.assign(scoped.tenant)
     made = await scoped.import_((await scoped.share())["id"])
     run, results = await last_results(scoped, made["id"])
@@ -138,7 +138,7 @@ async def test_a_scope_that_does_not_count_yet_fails_the_mailboxes_and_not_the_t
     assert (await scoped.last_run(made["id"]))["status"] == "succeeded"
 
 
-async def test_a_categorys_color_needs_the_mailbox_settings_in_scope_too(scoped: World) -> None:
+async def test_category_color_requires_mailbox_settings_in_scope(scoped: World) -> None:
     inside = scoped.targets[0]
     made = await scoped.import_(
         (await scoped.share())["id"],
@@ -162,7 +162,7 @@ async def test_a_categorys_color_needs_the_mailbox_settings_in_scope_too(scoped:
     assert [category["displayName"] for category in after] == ["Company"]
 
 
-async def test_a_removal_from_a_closed_mailbox_waits_until_it_is_open_again(scoped: World) -> None:
+async def test_removal_waits_until_mailbox_is_in_scope_again(scoped: World) -> None:
     await open_all(scoped)
     made = await scoped.import_((await scoped.share())["id"])
     inside, outside = scoped.targets
@@ -180,7 +180,7 @@ async def test_a_removal_from_a_closed_mailbox_waits_until_it_is_open_again(scop
     assert await connected(scoped)
 
 
-async def test_a_closed_mailbox_is_named_as_such_in_previews_and_adoptions(scoped: World) -> None:
+async def test_previews_and_adoptions_report_access_denied_outside_scope(scoped: World) -> None:
     outside = scoped.targets[1]
     made = await scoped.import_((await scoped.share())["id"], active=False, settle=False)
     path = f"/imports/{made['id']}"

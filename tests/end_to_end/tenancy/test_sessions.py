@@ -1,4 +1,4 @@
-"""Sessions of browsers: who is signed in, for how long, and forms that outlive them."""
+"""Browser sessions: who is signed in, for how long, and forms sent after the session ended."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.world import World
 
 @pytest.fixture
 async def ada(client: Client, world: World) -> Browser:
-    """The browser of an admin of the world, who is signed in."""
+    """The browser of a signed-in admin of the world's tenant."""
     await know(client, world)
     browser = Browser(client)
     await browser.sign_in(f"ada-{world.tenant}")
@@ -23,7 +23,7 @@ async def ada(client: Client, world: World) -> Browser:
 
 
 async def know(client: Client, world: World) -> None:
-    """Ada may do all, Rita looks on, Nils has no role."""
+    """Ada and Bob are admins, Rita is a reader, Nils has no role."""
     people: dict[str, list[str]] = {
         "ada": ["Admin"],
         "bob": ["Admin"],
@@ -41,19 +41,19 @@ async def later(client: Client, **more: float) -> None:
     await client.clock((datetime.now(UTC) + timedelta(**more)).isoformat())
 
 
-async def test_a_session_goes_on_as_long_as_pages_are_opened(client: Client, ada: Browser) -> None:
+async def test_session_continues_while_pages_are_opened(client: Client, ada: Browser) -> None:
     for minutes in (50, 100, 150):
         await later(client, minutes=minutes)
         assert (await ada.open("/settings")).status == 200
 
 
-async def test_a_session_ends_an_hour_after_the_last_page(client: Client, ada: Browser) -> None:
+async def test_session_ends_an_hour_after_the_last_page(client: Client, ada: Browser) -> None:
     await later(client, minutes=61)
 
     assert (await ada.open("/settings")).status == 401
 
 
-async def test_a_session_ends_eight_hours_after_the_sign_in_whatever_is_opened(
+async def test_session_ends_eight_hours_after_sign_in_despite_activity(
     client: Client, ada: Browser
 ) -> None:
     for minutes in range(50, 480, 50):
@@ -64,9 +64,7 @@ async def test_a_session_ends_eight_hours_after_the_sign_in_whatever_is_opened(
     assert (await ada.open("/settings")).status == 401
 
 
-async def test_who_is_not_signed_in_gets_to_the_page_by_signing_in(
-    client: Client, world: World
-) -> None:
+async def test_sign_in_leads_to_the_requested_page(client: Client, world: World) -> None:
     await know(client, world)
     browser = Browser(client)
     asked = await browser.open("/settings/audit?action=share")
@@ -78,7 +76,7 @@ async def test_who_is_not_signed_in_gets_to_the_page_by_signing_in(
     assert (shown.status, shown.path, shown.query) == (200, "/settings/audit", {"action": "share"})
 
 
-async def test_what_was_typed_is_sent_again_after_signing_in_anew(
+async def test_form_can_be_sent_again_after_new_sign_in(
     client: Client, world: World, ada: Browser
 ) -> None:
     form = await ada.open("/settings")
@@ -95,7 +93,7 @@ async def test_what_was_typed_is_sent_again_after_signing_in_anew(
     assert (await world.api.get("/tenant"))["name"] == "Contoso & <Söhne>"
 
 
-async def test_somebody_else_cannot_send_what_was_kept(
+async def test_kept_form_cannot_be_sent_by_another_user(
     client: Client, world: World, ada: Browser
 ) -> None:
     form = await ada.open("/settings")
@@ -111,7 +109,7 @@ async def test_somebody_else_cannot_send_what_was_kept(
 
 
 @pytest.mark.parametrize("token", ["", "forged", "the session's own cookie"])
-async def test_a_form_without_its_token_changes_nothing(
+async def test_form_without_csrf_token_changes_nothing(
     world: World, ada: Browser, token: str
 ) -> None:
     given = ada.cookies["__Host-session"] if " " in token else token
@@ -124,7 +122,7 @@ async def test_a_form_without_its_token_changes_nothing(
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://127.0.0.1:1"])
-async def test_a_form_of_another_site_changes_nothing(
+async def test_form_from_another_origin_changes_nothing(
     world: World, ada: Browser, origin: str
 ) -> None:
     fields = (await ada.open("/settings")).form("/settings").fields
@@ -150,7 +148,9 @@ async def test_a_form_of_another_site_changes_nothing(
         "",
     ],
 )
-async def test_signing_in_leads_to_no_other_site(client: Client, world: World, to: str) -> None:
+async def test_sign_in_never_redirects_to_another_site(
+    client: Client, world: World, to: str
+) -> None:
     await know(client, world)
 
     shown = await Browser(client).sign_in(f"ada-{world.tenant}", to)
@@ -159,7 +159,7 @@ async def test_signing_in_leads_to_no_other_site(client: Client, world: World, t
     assert (shown.path, "evil" in shown.url) == ("/", False)
 
 
-async def test_signing_out_ends_it_here_and_at_entra(ada: Browser) -> None:
+async def test_sign_out_ends_session_here_and_at_entra(ada: Browser) -> None:
     out = await ada.submit(await ada.open("/"), "/sign-out")
 
     assert any("/oauth2/v2.0/logout" in url for url in out.passed)
@@ -168,9 +168,7 @@ async def test_signing_out_ends_it_here_and_at_entra(ada: Browser) -> None:
     assert (await ada.open("/settings")).status == 401
 
 
-async def test_signing_out_of_a_session_that_has_ended_asks_for_nothing(
-    client: Client, ada: Browser
-) -> None:
+async def test_sign_out_works_after_session_has_ended(client: Client, ada: Browser) -> None:
     page = await ada.open("/")
     await later(client, hours=2)
 
@@ -181,9 +179,7 @@ async def test_signing_out_of_a_session_that_has_ended_asks_for_nothing(
     assert "Sign in with Microsoft" in out.text
 
 
-async def test_who_has_no_role_sees_how_to_get_one_and_no_more(
-    client: Client, world: World
-) -> None:
+async def test_user_without_role_sees_only_how_to_get_one(client: Client, world: World) -> None:
     await know(client, world)
     browser = Browser(client)
 
@@ -195,7 +191,7 @@ async def test_who_has_no_role_sees_how_to_get_one_and_no_more(
     assert world.tenant not in start.text
 
 
-async def test_a_reader_looks_on_and_changes_nothing(client: Client, world: World) -> None:
+async def test_reader_can_view_but_not_change(client: Client, world: World) -> None:
     await know(client, world)
     browser = Browser(client)
     await browser.sign_in(f"rita-{world.tenant}")
@@ -209,16 +205,14 @@ async def test_a_reader_looks_on_and_changes_nothing(client: Client, world: Worl
     assert (await world.api.get("/tenant"))["name"] != "Mine"
 
 
-async def test_a_session_of_one_company_shows_nothing_of_another(
-    world: World, partner: World, ada: Browser
-) -> None:
+async def test_session_shows_only_own_tenant(world: World, partner: World, ada: Browser) -> None:
     shown = await ada.open("/settings")
 
     assert world.tenant in shown.text
     assert partner.tenant not in shown.text
 
 
-async def test_the_language_is_the_browsers_and_can_be_switched(client: Client) -> None:
+async def test_language_follows_browser_and_can_be_switched(client: Client) -> None:
     german = Browser(client, language="de-AT,de;q=0.9,en;q=0.5")
     first = await german.open("/")
     switched = await german.submit(first, "/language", language="en")
@@ -228,7 +222,7 @@ async def test_the_language_is_the_browsers_and_can_be_switched(client: Client) 
     assert '<html lang="en"' in (await german.open("/consent")).text
 
 
-async def test_the_language_of_a_kept_form_can_be_switched_and_it_is_sent_then(
+async def test_kept_form_survives_language_switch(
     client: Client, world: World, ada: Browser
 ) -> None:
     form = await ada.open("/settings")
@@ -245,7 +239,7 @@ async def test_the_language_of_a_kept_form_can_be_switched_and_it_is_sent_then(
     assert (await world.api.get("/tenant"))["name"] == "Typed"
 
 
-async def test_a_form_that_comes_too_soon_is_kept_to_be_sent_again(tmp_path: Path) -> None:
+async def test_rate_limited_form_is_kept_for_resubmission(tmp_path: Path) -> None:
     few = {"CALLS_PER_MINUTE": "50"}
     async with LocalCloud(build=tmp_path, settings=few) as cloud:
         world = await World.create(cloud.client)

@@ -1,19 +1,19 @@
-"""A tenant's whole life: it joins, tries, shares, books, exceeds, loses its consent, and leaves."""
+"""A tenant's whole life: join, trial, share, book, exceed, lose consent, leave."""
 
 from tests.end_to_end.checks import problem
-from tests.end_to_end.tenancy.test_leaving import held_of, leave, nothing_is_left_in_mailboxes
+from tests.end_to_end.tenancy.test_leaving import assert_mailboxes_empty, leave, rows_containing
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
 from tests.world import World
 
 
-async def test_a_tenants_whole_life_leaves_nothing_but_the_closing_line(  # noqa: PLR0915 - a life is long
+async def test_whole_tenant_life_leaves_only_the_final_ledger_entry(  # noqa: PLR0915 - one long story
     cloud: LocalCloud, client: Client
 ) -> None:
     world = await World.create(client, people=3, targets=3)
     partner = await World.create(client, people=1, targets=2)
 
-    # Joining: before its consent it gets nowhere, with it the tenant is known.
+    # Joining: refused before consent, connected after it.
     await client.consent(world.tenant, granted=False)
     problem(await world.api.send("GET", "/shares"), 403, "consent-missing")
     await client.consent(world.tenant)
@@ -21,7 +21,7 @@ async def test_a_tenants_whole_life_leaves_nothing_but_the_closing_line(  # noqa
     assert (joined["status"], joined["domain"]) == ("connected", "")
     await world.api.patch("/tenant", {"name": "Contoso"}, 200)
 
-    # Trial: it begins with the first import, and serves every mailbox.
+    # Trial: it starts with the first import and covers every mailbox.
     share = await world.share()
     made = await world.import_(share["id"])
     assert made["seats"]["missing"] == 3
@@ -46,7 +46,7 @@ async def test_a_tenants_whole_life_leaves_nothing_but_the_closing_line(  # noqa
     results = await world.results((await world.last_run(made["id"]))["id"])
     assert sorted(r["outcome"] for r in results.values()) == ["skipped", "succeeded", "succeeded"]
 
-    # Cancelling another: the contacts stay for the grace time, then they go.
+    # Cancelling another: the contacts stay for the grace period, then they are removed.
     await world.api.put("/licenses", {"booked": 1})
     await world.days_pass(15)
     await client.settle()
@@ -57,7 +57,7 @@ async def test_a_tenants_whole_life_leaves_nothing_but_the_closing_line(  # noqa
     for mailbox in world.targets:
         assert await world.names(mailbox) == world.expected()
 
-    # Consent lost, and back.
+    # Consent withdrawn and granted again.
     await client.consent(world.tenant, granted=False)
     await client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
@@ -69,16 +69,16 @@ async def test_a_tenants_whole_life_leaves_nothing_but_the_closing_line(  # noqa
     await world.next_day()
     assert (await world.last_run(made["id"]))["status"] == "succeeded"
 
-    # Leaving: contacts and folders go, the partner's too, and so does every row.
+    # Leaving: contacts, folders and rows are removed, the partner's contacts too.
     shown = await leave(world)
     assert (shown["imports"], shown["mailboxes"], shown["partners"]) == (1, 3, 1)
-    await nothing_is_left_in_mailboxes(world, partner, theirs)
+    await assert_mailboxes_empty(world, partner, theirs)
     left = await world.api.get("/tenant")
     assert left["status"] == "left"
     assert left["report"]["contacts"] == 9
     assert left["report"]["remaining"] == 0
     traces = [world.tenant, *world.people, *world.targets]
     traces += [user["mail"] for user in world.users.values()]
-    (line,) = await held_of(cloud, *traces)
+    (line,) = await rows_containing(cloud, *traces)
     assert line.startswith(f"Ledger {world.tenant} ")
     await partner.rest()
