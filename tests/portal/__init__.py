@@ -1,1 +1,1 @@
-"""The portal as people meet it: in a real browser, against the local cloud."""
+"""The portal in a real browser, against the local cloud."""

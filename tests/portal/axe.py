@@ -1,4 +1,4 @@
-"""Accessibility, as axe-core sees it (docs: dequelabs/axe-core, API.md)."""
+"""Accessibility checks by axe-core (docs: dequelabs/axe-core, API.md)."""
 
 import json
 from functools import cache
@@ -13,12 +13,12 @@ _SOURCE = ROOT / "tests" / "local" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 async def violations(page: Page, *rules: str) -> list[str]:
-    """What a page violates: rule, what it says, and where; none if all is well.
+    """Return the rules that a page violates, each with its help text and the element.
 
-    Only these rules are looked at, if any are named.
+    If rules are named, only these are checked.
 
-    axe runs in a world of its own by the browser's debugger, so the page's policy stays in force
-    and its scripts see nothing of it.
+    axe runs in an isolated world through the browser's debugger, so the page's policy stays in
+    force and its scripts do not see axe.
     """
     session = await page.context.new_cdp_session(page)
     try:

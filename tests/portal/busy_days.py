@@ -1,4 +1,4 @@
-"""Two weeks in the life of the demo's companies, so that there is something to look at."""
+"""Two weeks of activity in the demo's tenants, so that pages have something to show."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,13 +8,13 @@ from tests.local.demo_data import CONTOSO
 
 DAYS = 14
 _HELD_FROM = 3
-"""When all but so many people leave sales on the last day, the run asks first."""
+"""On the last day all but this many people leave sales, so the run is held."""
 
 
 async def pass_days(stage: Stage) -> Json:
-    """People change, come and go; one loses the mailbox; the last run of Contoso's is held.
+    """Let people change, join and leave, and one lose the mailbox. Contoso's last run is held.
 
-    Answers that run.
+    Return that run.
     """
     client, api, ours = stage.client, stage.contoso_api, stage.contoso
     id_ = stage.imports["Contoso purchasing"]["id"]

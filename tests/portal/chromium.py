@@ -1,4 +1,4 @@
-"""Headless Chromium, driven by Playwright; `.ci/find-chromium` finds it, or gets it."""
+"""Headless Chromium, driven by Playwright; `.ci/find-chromium` finds or downloads it."""
 
 import asyncio
 import os
@@ -19,7 +19,10 @@ _SMALL = (
 
 
 async def find() -> str:
-    """The path of a Chromium that runs; `RuntimeError` says how to get one if there is none."""
+    """Return the path of a working Chromium.
+
+    Raises `RuntimeError` if there is none; it says how to get one.
+    """
     finder = await asyncio.create_subprocess_exec(
         str(ROOT / ".ci" / "find-chromium"), stdout=PIPE, stderr=PIPE
     )
@@ -31,13 +34,13 @@ async def find() -> str:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser that runs until it is left."""
+    """Run a browser until the context exits."""
     path = await find()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path,
             args=list(_SMALL),
-            # Its sandbox does not run as root (docs: Playwright, Docker).
+            # Chromium's sandbox does not run as root (docs: Playwright, Docker).
             chromium_sandbox=os.geteuid() != 0,
         )
         try:

@@ -1,4 +1,4 @@
-"""One browser for all tests of a worker; each test sits down at a window of its own."""
+"""One browser for all tests of a worker, and a new window for each test."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -24,16 +24,16 @@ async def browser() -> AsyncIterator[Browser]:
 async def new_person(
     browser: Browser, cloud: LocalCloud, client: Client
 ) -> AsyncIterator[NewPerson]:
-    """Somebody with `Habits`; whatever goes wrong in their browser fails the test at its end."""
-    del client  # Before the faults are cleared, the windows are closed.
+    """A factory of people with `Habits`. Whatever goes wrong in their browsers fails the test."""
+    del client  # The windows close before the faults are cleared.
     seated: list[Person] = []
 
-    async def sit_down(**habits: object) -> Person:
-        made = await Person.sit_down(browser, cloud, **habits)  # type: ignore[arg-type]
+    async def open_window(**habits: object) -> Person:
+        made = await Person.open_window(browser, cloud, **habits)  # type: ignore[arg-type]
         seated.append(made)
         return made
 
-    yield sit_down
+    yield open_window
     for made in seated:
         await made.context.close()
     for made in seated:
@@ -42,5 +42,5 @@ async def new_person(
 
 @pytest.fixture
 async def person(new_person: NewPerson) -> Person:
-    """Somebody with a desktop, English and in the light, whom nobody knows yet."""
+    """A person with a desktop, English and the light color scheme, who is not signed in."""
     return await new_person()

@@ -1,4 +1,4 @@
-"""A company in which everybody and everything has a name that would break a careless page."""
+"""A tenant in which every name would break a careless page."""
 
 from itertools import cycle
 
@@ -16,11 +16,11 @@ NAMES = (
     "W" * 120,
 )
 LONG = "Nobody-is-called-like-this-" * 18 + "but could"
-"""Of nearly 500 characters, none of which is a blank."""
+"""Nearly 500 characters without a space."""
 
 
 async def hostile_company(client: Client) -> tuple[World, dict[str, str]]:
-    """It has shared all with itself once; and the ids of what its pages show."""
+    """Create it with an import of its own share. Return it and the ids of what its pages show."""
     world = await World.create(client, people=len(NAMES), targets=2)
     names = cycle((LONG, *NAMES))
     users = [
@@ -47,8 +47,8 @@ FOUND = """() => {
   while (texts.nextNode()) {
     const alone = texts.currentNode.parentElement.closest('bdi, [dir], option, textarea');
     if (/[\\u202a-\\u202e\\u2066-\\u2069]/.test(texts.currentNode.data) && !alone)
-      found.push('a name that turns what is around it: ' + texts.currentNode.data);
+      found.push('a name that reverses the text around it: ' + texts.currentNode.data);
   }
   return found;
 }"""
-"""What such names did to a page, to be evaluated in it; nothing if they are shown as they are."""
+"""Evaluated in a page, returns what such names did to it: nothing if they are shown as text."""

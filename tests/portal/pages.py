@@ -1,6 +1,6 @@
-"""Every page of the portal, as something to look at: for screenshots, checks and measurements.
+"""Every page of the portal, for screenshots, checks and measurements.
 
-Whoever adds a page adds a `Look` to `PAGES`; all that goes over pages then goes over it too.
+A new page needs a `Look` in `PAGES`; whatever visits all pages then visits it as well.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,11 +16,11 @@ type Preparation = Callable[[Page, Ids], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A page: its name (in file names too), and its path, which may name ids in braces.
+    """A page to look at: its name (also used for files) and its path, with ids in braces.
 
-    Ids are `{share}`, `{import}`, `{run}`, `{mailbox}` (one that the import fills), `{person}`
-    (one who is shared), `{tenant}`. It answers with `status`. `prepare` does what a person would do
-    on the page first (it may end as 422); it changes nothing that another look shows.
+    Ids are `{share}`, `{import}`, `{run}`, `{mailbox}` (a target of the import), `{person}`
+    (a published one), `{tenant}`. The page answers with `status`. `prepare` first does what a
+    person would do on the page (it may end as 422) and changes nothing that another look shows.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Look:
     prepare: Preparation | None = None
 
     def at(self, ids: Ids) -> str:
-        """The path with these ids."""
+        """Return the path with these ids."""
         return self.path.format_map(ids)
 
     async def open(self, page: Page, ids: Ids) -> None:
-        """Show it."""
+        """Open the page and wait until it is shown."""
         answer = await page.goto(self.at(ids))
         assert answer is not None
         assert answer.status == self.status, self.path
@@ -44,7 +44,7 @@ class Look:
 
 
 def ids_of(made: Json, *, tenant: str, mailbox: str, person: str) -> dict[str, str]:
-    """The ids of a company that has made an import."""
+    """Return the ids of a tenant that has an import."""
     return {
         "share": made["shareId"],
         "import": made["id"],

@@ -1,4 +1,4 @@
-"""A person in front of a browser: a page, and all that went wrong while it was looked at."""
+"""A person who uses a browser: the open page, and everything that went wrong on it."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict, Unpack
@@ -19,15 +19,15 @@ from tests.local.cloud import LocalCloud
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-PATIENCE = 10_000
-"""Milliseconds after which what does not come counts as missing."""
+TIMEOUT = 10_000
+"""Milliseconds after which an expected element counts as missing."""
 
 
 class Habits(TypedDict, total=False):
     """How a person browses; as in Playwright's `Browser.new_context`.
 
-    `locale` (en, de) is the browser's language; `storage_state` is that of another one's context,
-    who is signed in.
+    `locale` (en, de) is the browser's language; `storage_state` comes from the context of another
+    person, who is signed in.
     """
 
     locale: str
@@ -40,9 +40,9 @@ class Habits(TypedDict, total=False):
 
 @dataclass
 class Person:
-    """`page` is open; `troubles` are found as they come, `requests` all that were sent.
+    """An open `page`, the `troubles` found so far, and all `requests` sent.
 
-    `portal` and `entra` are the only origins to which the browser may turn.
+    `portal` and `entra` are the only origins that the browser may call.
     """
 
     context: BrowserContext
@@ -54,37 +54,37 @@ class Person:
     _tolerated: set[int] = field(default_factory=set)
 
     @classmethod
-    async def sit_down(
+    async def open_window(
         cls, browser: Browser, cloud: LocalCloud, **habits: Unpack[Habits]
     ) -> "Person":
-        """Open a browser's window of one's own: no cookie is shared with anybody."""
+        """Open a new window, which shares no cookies with other people."""
         given: Habits = {"locale": "en", "viewport": DESKTOP, **habits}
         context = await browser.new_context(
-            # The Entra simulator's certificate is of an authority that nobody knows.
+            # The Entra simulator's certificate comes from an unknown authority.
             ignore_https_errors=True,
             base_url=cloud.addresses["portal"],
             **given,
         )
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT)
         entra = urlsplit(cloud.environment["ENTRA_AUTHORITY"])
         page = await context.new_page()
         made = cls(context, page, cloud.addresses["portal"], f"{entra.scheme}://{entra.netloc}")
-        context.on("console", made._heard)
-        context.on("weberror", made._broke)
-        context.on("request", made._asked)
-        context.on("requestfailed", made._failed)
+        context.on("console", made._on_console)
+        context.on("weberror", made._on_script_error)
+        context.on("request", made._on_request)
+        context.on("requestfailed", made._on_request_failed)
         return made
 
     def expects(self, *statuses: int) -> None:
-        """From now on, pages of these statuses (such as 422) are wanted, not trouble."""
+        """Accept pages with these statuses (such as 422) from now on."""
         self._tolerated.update(statuses)
 
     async def leave(self) -> None:
-        """Close the window; raises `AssertionError` if anything went wrong meanwhile."""
+        """Close the window. Raises `AssertionError` if anything went wrong."""
         await self.context.close()
         assert not self.troubles, "\n".join(self.troubles)
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
             return
         told = (
@@ -98,10 +98,10 @@ class Person:
             return
         self.troubles.append(f"console {message.type}: {message.text} ({at})")
 
-    def _broke(self, error: WebError) -> None:
+    def _on_script_error(self, error: WebError) -> None:
         self.troubles.append(f"script error: {error.error}")
 
-    def _asked(self, request: Request) -> None:
+    def _on_request(self, request: Request) -> None:
         self.requests.append(request)
         parts = urlsplit(request.url)
         origin = f"{parts.scheme}://{parts.netloc}"
@@ -109,7 +109,7 @@ class Person:
             return
         self.troubles.append(f"request to elsewhere: {request.method} {request.url}")
 
-    def _failed(self, request: Request) -> None:
-        # A page that is left takes along what it was asking for; a download is no page.
+    def _on_request_failed(self, request: Request) -> None:
+        # Leaving a page aborts its requests, and so does turning a page into a download.
         if request.failure != "net::ERR_ABORTED":
             self.troubles.append(f"failed: {request.method} {request.url} {request.failure}")

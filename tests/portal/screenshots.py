@@ -1,7 +1,7 @@
 """`make screenshots`: every page of the portal with the demo's data, into build/screenshots/.
 
-Each is taken at two widths, light and dark, in both languages, and index.html shows them together;
-`ARGS="--only shares"` takes those whose name holds the word.
+Each is taken at two widths, light and dark, in both languages, and index.html shows them together.
+`ARGS="--only shares"` takes the pages whose name contains the word.
 """
 
 import argparse
@@ -29,14 +29,14 @@ FOLDER = BUILD / "screenshots"
 _WHO = "ada@contoso.example"
 _AT_ONCE = 4
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-LIKINGS: tuple[Habits, ...] = tuple(
+ALL_HABITS: tuple[Habits, ...] = tuple(
     {"viewport": viewport, "color_scheme": scheme, "locale": locale, "reduced_motion": "reduce"}
     for viewport, scheme, locale in itertools.product((DESKTOP, PHONE), _SCHEMES, ("en", "de"))
 )
 
 
 async def take(looks: Sequence[Look], folder: Path) -> list[str]:
-    """Take them all; what went wrong on the way, none if nothing did."""
+    """Take all screenshots. Return what went wrong."""
     with tempfile.TemporaryDirectory() as build:
         async with LocalCloud(build=Path(build)) as cloud, chromium() as browser:
             stage = await seed(cloud.client)
@@ -54,21 +54,21 @@ async def take(looks: Sequence[Look], folder: Path) -> list[str]:
 
             async def one(habits: Habits) -> list[str]:
                 async with places:
-                    return await _album(browser, cloud, looks, ids, habits, state, folder)
+                    return await _take_with(browser, cloud, looks, ids, habits, state, folder)
 
-            found = await asyncio.gather(*(one(habits) for habits in LIKINGS))
+            found = await asyncio.gather(*(one(habits) for habits in ALL_HABITS))
     return [trouble for troubles in found for trouble in troubles]
 
 
 async def _signed_in(browser: Browser, cloud: LocalCloud) -> StorageState:
-    person = await Person.sit_down(browser, cloud)
+    person = await Person.open_window(browser, cloud)
     await sign_in_as(person.page, _WHO)
     state = await person.context.storage_state()
     await person.context.close()
     return state
 
 
-async def _album(
+async def _take_with(
     browser: Browser,
     cloud: LocalCloud,
     looks: Sequence[Look],
@@ -77,14 +77,14 @@ async def _album(
     state: StorageState | None,
     folder: Path,
 ) -> list[str]:
-    """All pages as one person likes to see them; those for strangers first."""
+    """Take all pages with these habits, those for strangers first. Return what went wrong."""
     troubles: list[str] = []
     for signed_in in (False, True):
         chosen = [look for look in looks if look.signed_in is signed_in]
         if not chosen:
             continue
         known: Habits = {**habits, "storage_state": state} if signed_in and state else habits
-        person = await Person.sit_down(browser, cloud, **known)
+        person = await Person.open_window(browser, cloud, **known)
         for look in chosen:
             person.expects(look.status, 422)
             await look.open(person.page, ids)
@@ -97,7 +97,7 @@ async def _album(
 
 
 def _sheet(pictures: Sequence[Path]) -> str:
-    """The contact sheet: a row a page, each picture a link to itself."""
+    """Return the contact sheet: a row for each page, each picture a link to its file."""
     by_name: dict[str, list[Path]] = {}
     for picture in pictures:
         by_name.setdefault(picture.stem.rsplit("-", 3)[0], []).append(picture)
@@ -123,10 +123,10 @@ def _sheet(pictures: Sequence[Path]) -> str:
 
 
 def main(only: Sequence[str]) -> int:
-    """Take those whose name holds one of these words (all without any); 1 if there was trouble."""
+    """Take the pages whose name contains one of these words, or all. Return the exit code."""
     looks = [look for look in PAGES if not only or any(word in look.name for word in only)]
     if not looks:
-        print(f"No page's name holds {' or '.join(only)}: {', '.join(p.name for p in PAGES)}.")
+        print(f"No page's name contains {' or '.join(only)}: {', '.join(p.name for p in PAGES)}.")
         return 1
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.glob("*.png"):
@@ -134,7 +134,7 @@ def main(only: Sequence[str]) -> int:
             old.unlink()
     troubles = asyncio.run(take(looks, FOLDER))
     (FOLDER / "index.html").write_text(_sheet(sorted(FOLDER.glob("*.png"))), "utf-8")
-    print(f"{len(looks) * len(LIKINGS)} pictures: {FOLDER / 'index.html'}")
+    print(f"{len(looks) * len(ALL_HABITS)} pictures: {FOLDER / 'index.html'}")
     for trouble in dict.fromkeys(troubles):
         print(trouble)
     return 1 if troubles else 0
@@ -142,5 +142,7 @@ def main(only: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="make screenshots")
-    parser.add_argument("--only", action="append", default=[], help="pages whose name holds this")
+    parser.add_argument(
+        "--only", action="append", default=[], help="pages whose name contains this"
+    )
     sys.exit(main(parser.parse_args().only))

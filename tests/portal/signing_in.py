@@ -1,4 +1,4 @@
-"""Signing in as a person does: by the portal's button and the Entra simulator's pages."""
+"""Signing in with the portal's button and the Entra simulator's pages."""
 
 import re
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ async def account(
     company: str = "",
     oid: str = "",
 ) -> str:
-    """Make somebody known to Entra, who can sign in; the object id (made of the name, if none)."""
+    """Create an account that can sign in. Return its object id, by default made from the name."""
     oid = oid or f"{name.lower().replace(' ', '-')}-{tenant}"
     user = {"oid": oid, "name": name, "username": f"{oid}@tenant.invalid", "roles": list(roles)}
     await client.know(tenant, company, user)
@@ -34,12 +34,12 @@ async def sign_in(
     name: str = "Ada Admin",
     roles: tuple[str, ...] = ("Admin",),
 ) -> None:
-    """Sign somebody of a company in, from a page that has the button; ends where that leads."""
+    """Sign in as a user of the world's tenant, from a page that has the button."""
     await sign_in_as(page, await account(world.client, world.tenant, name, roles), at=at)
 
 
 async def sign_in_as(page: Page, who: str, *, at: str = "/") -> None:
-    """Sign in whom Entra knows by this object id or user name."""
+    """Sign in to the account with this object id or user name."""
     await page.goto(at)
     portal = urlsplit(page.url).netloc
     await page.get_by_role("button", name=BUTTON).first.click()

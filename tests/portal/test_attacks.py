@@ -1,4 +1,4 @@
-"""What another site, open in the same browser, can do to somebody who is signed in: nothing."""
+"""Attacks by another site that is open in the same browser as a signed-in session."""
 
 import asyncio
 
@@ -9,13 +9,13 @@ from tests.world import World
 
 
 async def at_another_site(person: Person, client: Client, content: str) -> None:
-    """Show a page of another site, on another name of this machine."""
+    """Open a page of another site, which is another host name of this machine."""
     elsewhere = f"{client.graph.replace('127.0.0.1', 'localhost')}/page"
 
     async def serve(route: object) -> None:
         await route.fulfill(content_type="text/html", body=content)  # type: ignore[attr-defined]
 
-    # The local cloud stands for what is on the internet elsewhere: any site may ask for it.
+    # The local cloud stands for servers on the internet, which any site may call.
     await person.context.grant_permissions(["local-network-access"])
     await person.context.route(elsewhere, serve)
     await person.page.goto(elsewhere)
@@ -25,7 +25,7 @@ async def cookies(person: Person) -> set[str]:
     return {str(cookie.get("name")) for cookie in await person.context.cookies(person.portal)}
 
 
-async def test_a_form_of_another_site_signs_nobody_out(
+async def test_form_on_another_site_cannot_sign_out(
     person: Person, client: Client, world: World
 ) -> None:
     await sign_in(person.page, world)
@@ -46,7 +46,7 @@ async def test_another_site_cannot_show_a_page_in_a_frame(
 ) -> None:
     await sign_in(person.page, world)
     await at_another_site(person, client, f'<iframe src="{person.portal}/"></iframe>')
-    # The browser tells of it bit by bit: in the frame, in the console, and of the request.
+    # The browser reports it step by step: in the frame, in the console, and for the request.
     for _ in range(100):
         told = "".join(person.troubles)
         if person.page.frames[1].url and "frame-ancestors" in told and "failed: " in told:
@@ -58,7 +58,7 @@ async def test_another_site_cannot_show_a_page_in_a_frame(
     person.troubles.clear()
 
 
-async def test_another_site_that_opens_a_page_gets_no_hold_of_it(
+async def test_another_site_cannot_control_a_window_that_it_opens(
     person: Person, client: Client, world: World
 ) -> None:
     await sign_in(person.page, world)

@@ -1,4 +1,4 @@
-"""Forms whose parts are renewed while one types: nothing is lost, and keys do what they say."""
+"""Forms that update parts while one types: input is kept, and keys do what they should."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -18,13 +18,13 @@ NO_ANSWER = "There is no answer now. What you typed is still here"
 
 @pytest.fixture
 async def page(person: Person, world: World) -> Page:
-    """A page of an admin of the world."""
+    """The page of a signed-in admin of the world's tenant."""
     await sign_in(person.page, world)
     return person.page
 
 
 async def focused(page: Page) -> str:
-    """What has the focus, by the value of a button or the id of anything else."""
+    """Return the value (of a button) or the id of the focused element."""
     return str(await page.evaluate("document.activeElement.value || document.activeElement.id"))
 
 
@@ -42,7 +42,7 @@ async def search(page: Page, text: str) -> None:
     await expect(page.locator("#results button").first).to_be_visible()
 
 
-async def test_a_search_while_microsoft_is_away_says_so_and_leaves_the_form_as_it_is(
+async def test_search_without_microsoft_says_so_and_keeps_the_input(
     client: Client, world: World, page: Page
 ) -> None:
     await page.goto(f"/shares/{(await world.share())['id']}/edit")
@@ -56,7 +56,7 @@ async def test_a_search_while_microsoft_is_away_says_so_and_leaves_the_form_as_i
 
 
 @pytest.mark.parametrize("status", [429, 503, None], ids=["too fast", "unavailable", "no network"])
-async def test_an_answer_that_does_not_come_is_said_and_leaves_the_form_as_it_is(
+async def test_failed_search_is_reported_and_keeps_the_input(
     page: Page, person: Person, status: int | None
 ) -> None:
     person.expects(429, 503)
@@ -78,7 +78,7 @@ async def test_an_answer_that_does_not_come_is_said_and_leaves_the_form_as_it_is
     person.troubles.clear()
 
 
-async def test_the_focus_stays_on_the_button_that_renewed_a_part(world: World, page: Page) -> None:
+async def test_focus_stays_on_the_button_that_updated_a_part(world: World, page: Page) -> None:
     await page.goto(f"/shares/{(await world.share())['id']}/edit")
 
     await page.get_by_role("button", name="Show the preview").press("Enter")
@@ -96,7 +96,7 @@ async def test_the_focus_stays_on_the_button_that_renewed_a_part(world: World, p
     assert await focused(page) == "add-contact"
 
 
-async def test_the_focus_stays_near_what_was_taken_out(world: World, page: Page) -> None:
+async def test_focus_stays_near_a_removed_item(world: World, page: Page) -> None:
     await page.goto("/shares/new")
     await search(page, "Person 5")
     await page.locator(f"button[value='add-user:{world.targets[0]}']").click()
@@ -119,7 +119,7 @@ async def test_people_added_in_quick_succession_are_all_added(world: World, page
 
 
 @pytest.mark.parametrize("script", ["script", "no script"])
-async def test_the_enter_key_searches_in_a_search_and_saves_elsewhere(
+async def test_enter_key_searches_in_search_fields_and_saves_in_others(
     new_person: NewPerson, world: World, script: str
 ) -> None:
     page = (await new_person(java_script_enabled=script == "script")).page
@@ -154,7 +154,7 @@ async def test_the_enter_key_searches_in_a_search_and_saves_elsewhere(
 
 
 @pytest.mark.parametrize("script", ["script", "no script"])
-async def test_the_enter_key_searches_in_the_steps_of_a_new_import(
+async def test_enter_key_searches_in_the_steps_of_a_new_import(
     new_person: NewPerson, world: World, script: str
 ) -> None:
     page = (await new_person(java_script_enabled=script == "script")).page
@@ -177,7 +177,7 @@ async def test_the_enter_key_searches_in_the_steps_of_a_new_import(
     assert await world.api.all("/imports") == []
 
 
-async def test_the_enter_key_adds_a_contact_of_no_directory_and_publishes_nothing(
+async def test_enter_key_adds_a_manual_contact_and_publishes_nothing(
     world: World, page: Page
 ) -> None:
     await page.goto("/shares/new")
@@ -193,7 +193,7 @@ async def test_the_enter_key_adds_a_contact_of_no_directory_and_publishes_nothin
     assert await world.api.all("/shares") == []
 
 
-async def test_the_preview_of_a_share_follows_what_is_chosen(world: World, page: Page) -> None:
+async def test_share_preview_follows_the_selection(world: World, page: Page) -> None:
     preview = page.locator("#preview")
     await page.goto("/shares/new")
 
@@ -211,7 +211,7 @@ async def test_the_preview_of_a_share_follows_what_is_chosen(world: World, page:
 
 
 @pytest.mark.parametrize("script", ["script", "no script"])
-async def test_the_language_is_switched_in_the_middle_of_a_form_and_nothing_is_lost(
+async def test_switching_the_language_keeps_the_input(
     new_person: NewPerson, world: World, script: str
 ) -> None:
     page = (await new_person(java_script_enabled=script == "script")).page
@@ -241,7 +241,7 @@ async def test_the_language_is_switched_in_the_middle_of_a_form_and_nothing_is_l
     assert await world.api.all("/imports") == []
 
 
-async def test_a_search_for_targets_reads_no_members_of_those_that_are_chosen(
+async def test_target_search_reads_no_members_of_chosen_groups(
     client: Client, world: World, page: Page
 ) -> None:
     share = await world.share()
@@ -265,7 +265,7 @@ async def test_a_search_for_targets_reads_no_members_of_those_that_are_chosen(
     assert "embers" not in asked
 
 
-async def test_what_leads_on_is_marked_until_the_next_page_is_there(page: Page) -> None:
+async def test_links_and_buttons_are_busy_until_the_next_page_loads(page: Page) -> None:
     async def nothing(route: Route) -> None:
         await route.fulfill(status=204)
 
@@ -282,7 +282,7 @@ async def test_what_leads_on_is_marked_until_the_next_page_is_there(page: Page) 
     await expect(page.locator("[aria-busy=true]")).to_have_count(0)
 
 
-async def test_a_file_is_stored_under_its_name_and_its_link_is_marked_until_then(
+async def test_download_has_a_file_name_and_its_link_is_busy_meanwhile(
     world: World, page: Page
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -303,7 +303,7 @@ async def test_a_file_is_stored_under_its_name_and_its_link_is_marked_until_then
     await expect(link).not_to_have_attribute("aria-busy", "true")
 
 
-async def test_where_somebody_is_comes_after_the_page(world: World, page: Page) -> None:
+async def test_mailboxes_of_a_person_load_after_the_page(world: World, page: Page) -> None:
     await world.import_((await world.share())["id"])
 
     await page.goto(f"/find/{world.people[0]}/everywhere")

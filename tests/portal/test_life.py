@@ -1,4 +1,4 @@
-"""An admin's whole life in a real browser: in both languages, and once by the keyboard alone."""
+"""An admin's work in a real browser: in both languages, by keyboard, and without scripts."""
 
 import re
 from uuid import uuid4
@@ -39,8 +39,8 @@ SAID = {
 }
 
 
-async def stranger(client: Client) -> World:
-    """A company that has not joined, and whose admin Entra ID knows."""
+async def new_tenant(client: Client) -> World:
+    """Return a tenant that has not joined, with an admin whom Entra ID knows."""
     world = await World.create(client, people=3, targets=2)
     await client.consent(world.tenant, granted=False)
     ada = {"oid": f"ada-{world.tenant}", "name": "Ada Admin", "wids": [GLOBAL_ADMIN]}
@@ -71,7 +71,7 @@ async def publish(page: Page, world: World, preview: str) -> None:
     await page.locator("button.main[value=save]").click()
 
 
-async def bring_in(page: Page, world: World) -> None:
+async def create_import(page: Page, world: World) -> None:
     await page.locator("main a[href*='/imports/new']").first.click()
     await button(page, "next").click()
     for number, target in enumerate(world.targets, 1):
@@ -92,8 +92,10 @@ async def book(page: Page, seats: int) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-async def test_an_admins_whole_life(client: Client, new_person: NewPerson, language: str) -> None:
-    said, world = SAID[language], await stranger(client)
+async def test_admin_joins_publishes_imports_books_and_deletes(
+    client: Client, new_person: NewPerson, language: str
+) -> None:
+    said, world = SAID[language], await new_tenant(client)
     page = (await new_person(locale=language)).page
     main = page.locator("main")
 
@@ -102,7 +104,7 @@ async def test_an_admins_whole_life(client: Client, new_person: NewPerson, langu
     await publish(page, world, said["preview"])
     await expect(main).to_contain_text(said["published"])
     await expect(page.locator("button[data-copy]")).to_be_visible()
-    await bring_in(page, world)
+    await create_import(page, world)
     await expect(main).to_contain_text(said["created"])
     (made,) = await world.api.all("/imports")
 
@@ -134,7 +136,7 @@ async def test_an_admins_whole_life(client: Client, new_person: NewPerson, langu
 
 
 async def press_to(page: Page, selector: str, key: str = "Enter") -> None:
-    """Walk by the tabulator to what a selector means, see its focus, and press a key."""
+    """Tab to an element, check that its focus is visible, and press a key."""
     for _ in range(80):
         await page.keyboard.press("Tab")
         if await page.evaluate("s => document.activeElement?.matches(s) ?? false", selector):
@@ -145,7 +147,7 @@ async def press_to(page: Page, selector: str, key: str = "Enter") -> None:
     await page.keyboard.press(key)
 
 
-async def test_a_share_is_published_by_the_keyboard_alone(world: World, person: Person) -> None:
+async def test_share_is_published_by_keyboard_only(world: World, person: Person) -> None:
     page = person.page
     await sign_in(page, world)
 
@@ -166,7 +168,7 @@ async def test_a_share_is_published_by_the_keyboard_alone(world: World, person: 
     assert share["name"] == "Keyboard"
 
 
-async def test_an_import_is_made_decided_about_and_paid_for_by_the_keyboard_alone(
+async def test_import_approval_and_booking_work_by_keyboard_only(
     client: Client, world: World, person: Person
 ) -> None:
     page = person.page
@@ -223,7 +225,7 @@ async def test_an_import_is_made_decided_about_and_paid_for_by_the_keyboard_alon
     assert (await world.api.get("/licenses"))["booked"] == 2
 
 
-async def test_without_scripts_it_works_all_the_same(new_person: NewPerson, world: World) -> None:
+async def test_share_is_published_without_scripts(new_person: NewPerson, world: World) -> None:
     ada = await new_person(java_script_enabled=False)
     page = ada.page
     await sign_in(page, world)
@@ -239,7 +241,7 @@ async def test_without_scripts_it_works_all_the_same(new_person: NewPerson, worl
     assert share["name"] == "Plain"
 
 
-async def test_the_enter_key_shows_what_a_number_of_seats_changes_and_books_none(
+async def test_enter_key_shows_the_effect_of_a_booking_and_books_nothing(
     new_person: NewPerson, world: World
 ) -> None:
     page = (await new_person(java_script_enabled=False)).page
@@ -253,9 +255,7 @@ async def test_the_enter_key_shows_what_a_number_of_seats_changes_and_books_none
     assert (await world.api.get("/licenses"))["booked"] == 0
 
 
-async def test_a_run_is_watched_without_touching_anything(
-    client: Client, world: World, person: Person
-) -> None:
+async def test_run_page_updates_by_itself(client: Client, world: World, person: Person) -> None:
     path = f"/users/{world.targets[0]}"
     await client.fault(path, {"status": 503}, times=1000)
     run = (await world.import_((await world.share())["id"], settle=False))["firstRun"]
@@ -269,9 +269,7 @@ async def test_a_run_is_watched_without_touching_anything(
     await expect(person.page.locator("#progress[data-live]")).to_have_count(0)
 
 
-async def test_a_session_that_ends_loses_nothing_that_was_typed(
-    world: World, person: Person
-) -> None:
+async def test_input_survives_the_end_of_a_session(world: World, person: Person) -> None:
     page = person.page
     await sign_in(page, world)
     await page.goto("/settings")

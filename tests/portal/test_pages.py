@@ -1,4 +1,4 @@
-"""Every page of `PAGES`: usable by everybody, light and dark, at any width, in both languages."""
+"""Every page of `PAGES`: accessible, light and dark, at any width, with hostile names."""
 
 import re
 from collections.abc import AsyncIterator
@@ -17,15 +17,15 @@ from tests.portal.person import Habits, Person
 from tests.portal.signing_in import account, sign_in_as
 
 WIDTHS = (1440, 1280, 1024, 960, 700, 360)
-"""A page is never wider than these windows, on both sides of where its layout changes."""
+"""No page is wider than these windows, which lie on both sides of each layout change."""
 UNSEEN = frozenset({"runs/{id}/results.csv", "settings/export.json"})
-"""Routes that no person looks at, such as downloads."""
+"""Routes that show no page, such as downloads."""
 MOST_BYTES = 150_000
 
 
 @pytest.fixture(scope="module")
 async def company(cloud: LocalCloud) -> AsyncIterator[dict[str, str]]:
-    """The ids of what the pages of a company with hostile names show."""
+    """The ids of what the pages of a tenant with hostile names show."""
     world, ids = await hostile_company(cloud.client)
     yield ids
     await world.rest()
@@ -33,8 +33,8 @@ async def company(cloud: LocalCloud) -> AsyncIterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 async def signed_in(browser: Browser, cloud: LocalCloud, company: dict[str, str]) -> StorageState:
-    """The cookies of its admin, whose name is as bad."""
-    person = await Person.sit_down(browser, cloud)
+    """The cookies of its admin, whose name is hostile as well."""
+    person = await Person.open_window(browser, cloud)
     await sign_in_as(
         person.page, await account(cloud.client, company["tenant"], NAMES[0], oid=company["person"])
     )
@@ -46,7 +46,7 @@ async def signed_in(browser: Browser, cloud: LocalCloud, company: dict[str, str]
 async def seated(
     new_person: NewPerson, signed_in: StorageState, look: Look, **habits: Unpack[Habits]
 ) -> Page:
-    """The page of somebody who may see it, in a new window."""
+    """Return the page of a person who may see this look, in a new window."""
     if look.signed_in:
         habits["storage_state"] = signed_in
     person = await new_person(**habits)
@@ -55,18 +55,18 @@ async def seated(
 
 
 @pytest.mark.parametrize("look", PAGES, ids=[look.name for look in PAGES])
-async def test_a_page_can_be_used_by_everybody_whatever_names_it_shows(
+async def test_page_is_accessible_and_safe_with_hostile_names(
     new_person: NewPerson, company: dict[str, str], signed_in: StorageState, look: Look
 ) -> None:
-    """In German, whose words are the longer ones: in the light and the dark, and on a phone."""
+    """In German, whose words are longer: in both color schemes and at all widths."""
     page = await seated(new_person, signed_in, look, locale="de")
 
     await look.open(page, company)
     slipped = await page.evaluate(FOUND)
-    in_the_light = await violations(page)
-    # A color that is still on its way from light to dark has the contrast of neither.
+    light = await violations(page)
+    # With motion, colors would still be changing from light to dark.
     await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    in_the_dark = await violations(page, "color-contrast")
+    dark = await violations(page, "color-contrast")
     too_wide = []
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 740})
@@ -78,15 +78,15 @@ async def test_a_page_can_be_used_by_everybody_whatever_names_it_shows(
     )
 
     assert slipped == []
-    assert in_the_light == []
-    assert in_the_dark == []
+    assert light == []
+    assert dark == []
     assert too_wide == []
     assert await page.get_attribute("html", "lang") == "de"
     assert sum(size for _, size in sizes) < MOST_BYTES, sizes
 
 
-def test_every_page_is_looked_at() -> None:
-    """As `PAGES` names them; an id may have another name there."""
+def test_every_page_route_is_in_pages() -> None:
+    """An id may have another name in `PAGES`."""
 
     def shape(path: str) -> str:
         whole = re.sub(r"\{\w+:maxlength\(0\)\?\}", "", path).split("?")[0].strip("/")

@@ -1,4 +1,4 @@
-"""What watches over the browser sees what goes wrong, or no other test here would prove a thing."""
+"""The checks on the browser find what goes wrong; otherwise the other tests here prove nothing."""
 
 import pytest
 
@@ -11,14 +11,14 @@ from tests.portal.signing_in import sign_in
 from tests.world import World
 
 
-def told(person: Person) -> str:
-    """What was found so far, which is then forgotten."""
+def take_troubles(person: Person) -> str:
+    """Return the troubles found so far, and clear them."""
     found = "\n".join(person.troubles)
     person.troubles.clear()
     return found
 
 
-async def test_a_message_on_the_console_and_an_error_of_a_script_are_troubles(
+async def test_console_messages_and_script_errors_are_troubles(
     person: Person,
 ) -> None:
     await person.page.goto("/")
@@ -26,13 +26,13 @@ async def test_a_message_on_the_console_and_an_error_of_a_script_are_troubles(
     await person.page.evaluate("setTimeout(() => { throw new Error('broken') })")
     await person.page.wait_for_timeout(100)
 
-    found = told(person)
+    found = take_troubles(person)
 
     assert "mind the gap" in found
     assert "broken" in found
 
 
-async def test_a_script_that_was_slipped_into_a_page_does_not_run_and_is_a_trouble(
+async def test_injected_script_does_not_run_and_is_a_trouble(
     person: Person,
 ) -> None:
     await person.page.goto("/")
@@ -43,27 +43,27 @@ async def test_a_script_that_was_slipped_into_a_page_does_not_run_and_is_a_troub
     )
 
     assert await person.page.evaluate("window.slipped") is None
-    assert "Content Security Policy" in told(person)
+    assert "Content Security Policy" in take_troubles(person)
 
 
-async def test_what_is_loaded_from_elsewhere_is_a_trouble(person: Person, client: Client) -> None:
+async def test_request_to_another_origin_is_a_trouble(person: Person, client: Client) -> None:
     picture = f"{client.graph}/_sim/picture"
     await person.page.goto(f"data:text/html,<link rel=icon href=data:,><img src={picture}>")
 
-    assert f"request to elsewhere: GET {picture}" in told(person)
+    assert f"request to elsewhere: GET {picture}" in take_troubles(person)
 
 
-async def test_a_page_that_refuses_is_a_trouble_unless_it_is_expected(person: Person) -> None:
+async def test_error_status_is_a_trouble_unless_expected(person: Person) -> None:
     await person.page.goto("/signed-in?code=x&state=y")
-    unexpected = told(person)
+    unexpected = take_troubles(person)
     person.expects(403)
     await person.page.goto("/signed-in?code=x&state=y")
 
     assert "403" in unexpected
-    assert told(person) == ""
+    assert take_troubles(person) == ""
 
 
-async def test_what_nobody_could_read_is_a_violation(person: Person) -> None:
+async def test_image_without_alternative_text_is_a_violation(person: Person) -> None:
     await person.page.goto("/")
     await person.page.evaluate(
         "document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"/\">')"
@@ -72,9 +72,7 @@ async def test_what_nobody_could_read_is_a_violation(person: Person) -> None:
     assert any(found.startswith("image-alt") for found in await violations(person.page))
 
 
-async def test_whoever_picks_an_account_at_entra_is_back_and_signed_in(
-    new_person: NewPerson, world: World
-) -> None:
+async def test_picking_an_account_at_entra_signs_in(new_person: NewPerson, world: World) -> None:
     person = await new_person(java_script_enabled=False)
 
     await sign_in(person.page, world, name="Grace Hopper")
@@ -86,12 +84,12 @@ async def test_whoever_picks_an_account_at_entra_is_back_and_signed_in(
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
-async def test_what_a_hostile_name_does_to_a_careless_page_is_found(
+async def test_effect_of_a_hostile_name_on_a_careless_page_is_found(
     person: Person, number: int
 ) -> None:
     await person.page.goto("/")
     await person.page.evaluate("n => document.querySelector('h1').innerHTML = n", NAMES[number])
 
     assert await person.page.evaluate(FOUND) != []
-    await person.context.close()  # What the page was at is told before that.
+    await person.context.close()  # The page may report troubles until then.
     person.troubles.clear()

@@ -1,4 +1,4 @@
-"""What no page may lack, whichever it is: these tests go over every function that is registered."""
+"""What every page must have: these tests visit every page function that is registered."""
 
 import re
 from collections.abc import AsyncIterator
@@ -18,12 +18,12 @@ from tests.world import World
 GETS = [route for route in PAGES if route.method == "GET"]
 POSTS = [route for route in PAGES if route.method == "POST"]
 OPEN = {"sign-in", "sign-out", "language"}
-"""Forms that anybody may send, from our own pages: they change only what this browser keeps."""
+"""Forms that need no sign-in. They change only this browser's cookies."""
 
 
 @dataclass(slots=True)
 class Company:
-    """A company with something to lose, and two people of it who are signed in."""
+    """A tenant with data, and two of its admins who are signed in."""
 
     world: World
     ids: dict[str, str]
@@ -31,15 +31,15 @@ class Company:
     colleague: Browser
 
     def path(self, route: Route) -> str:
-        """A route's path with ids of what is really there."""
+        """Return a route's path with ids of existing items."""
         path = re.sub(r"\{\w+:maxlength\(0\)\?\}", "", route.path)
         known = self.ids.get(path.split("/", maxsplit=1)[0], UNKNOWN)
         path = path.replace("{id}", known)
         path = path.replace("{mailbox}", self.world.targets[0])
         return "/" + re.sub(r"\{[^}]+\}", UNKNOWN, path)
 
-    async def held(self) -> list[Any]:
-        """All that a form could change."""
+    async def state(self) -> list[Any]:
+        """Return everything that a form could change."""
         lists = ("/ledger", "/shares", "/imports", "/runs", "/licenses/seats")
         return [await self.world.api.all(each) for each in lists] + [
             await self.world.api.get("/licenses"),
@@ -47,7 +47,7 @@ class Company:
         ]
 
     async def token(self, browser: Browser) -> str:
-        """What that person's forms carry."""
+        """Return the token that the person's forms carry."""
         shown = await browser.open("/")
         return dict(shown.form("/sign-out").fields)["token"]
 
@@ -69,7 +69,7 @@ async def company(cloud: LocalCloud) -> AsyncIterator[Company]:
 
 @pytest.mark.parametrize("route", GETS, ids=str)
 @pytest.mark.parametrize("signed_in", [False, True], ids=["stranger", "admin"])
-async def test_a_page_keeps_itself_to_who_asked_and_out_of_others_frames(
+async def test_page_has_security_headers_and_cannot_be_framed(
     company: Company, route: Route, *, signed_in: bool
 ) -> None:
     browser = company.admin.copy() if signed_in else Browser(company.world.client)
@@ -95,9 +95,7 @@ async def test_a_page_keeps_itself_to_who_asked_and_out_of_others_frames(
 
 
 @pytest.mark.parametrize("route", GETS, ids=str)
-async def test_a_page_holds_no_script_and_no_style_of_its_own(
-    company: Company, route: Route
-) -> None:
+async def test_page_has_no_inline_script_or_style(company: Company, route: Route) -> None:
     shown = await company.admin.copy().open(company.path(route), follow=False)
 
     assert not re.search(r"<script(?![^>]*\ssrc=)", shown.text)
@@ -107,7 +105,7 @@ async def test_a_page_holds_no_script_and_no_style_of_its_own(
 
 
 @pytest.mark.parametrize("route", PAGES, ids=str)
-async def test_every_cookie_is_for_our_server_alone(company: Company, route: Route) -> None:
+async def test_every_cookie_is_secure_and_for_our_host_only(company: Company, route: Route) -> None:
     shown = await company.admin.copy().open(
         company.path(route), route.method, [("token", "none")], follow=False
     )
@@ -121,10 +119,10 @@ async def test_every_cookie_is_for_our_server_alone(company: Company, route: Rou
         assert not any(attribute.startswith("domain") for attribute in given)
 
 
-async def test_a_sign_in_makes_another_session_and_its_cookie_is_guarded(
+async def test_sign_in_creates_a_new_session_with_a_secure_cookie(
     company: Company,
 ) -> None:
-    """Session fixation: what the browser had before is no session afterwards."""
+    """Session fixation: the browser's earlier cookie is not used as a session."""
     oid = await account(company.world.client, company.world.tenant)
     browser = Browser(company.world.client, {"__Host-session": "chosen by somebody else"})
     picker = await browser.submit(await browser.open("/"), "/sign-in", to="/")
@@ -151,9 +149,7 @@ FORGED: dict[str, tuple[str, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("route", [r for r in POSTS if r.path not in OPEN], ids=str)
-async def test_a_form_that_our_page_did_not_send_changes_nothing(
-    company: Company, route: Route
-) -> None:
+async def test_forged_form_changes_nothing(company: Company, route: Route) -> None:
     browser = company.admin.copy()
     tokens = {
         "own": await company.token(browser),
@@ -161,7 +157,7 @@ async def test_a_form_that_our_page_did_not_send_changes_nothing(
         "made-up": "made-up",
         "": "",
     }
-    before = await company.held()
+    before = await company.state()
 
     answers = {
         way: await browser.open(
@@ -175,17 +171,17 @@ async def test_a_form_that_our_page_did_not_send_changes_nothing(
     }
 
     assert {way: shown.status for way, shown in answers.items()} == dict.fromkeys(FORGED, 403)
-    assert await company.held() == before
+    assert await company.state() == before
 
 
 @pytest.mark.parametrize("route", [r for r in POSTS if r.path not in OPEN], ids=str)
-async def test_a_form_that_only_switches_the_language_changes_nothing(
+async def test_form_that_only_switches_the_language_changes_nothing(
     company: Company, route: Route
 ) -> None:
     browser = company.admin.copy()
     typed = {"name": "Typed", "booked": "9", "seen": "9", "tenant": company.world.tenant}
     buttons = ("save", "create", "book", "rename", "remove", "block", "pause", "approve", "enter")
-    before = await company.held()
+    before = await company.state()
 
     for do in buttons:
         fields = {"token": await company.token(browser), "language": "de", "do": do, **typed}
@@ -193,26 +189,24 @@ async def test_a_form_that_only_switches_the_language_changes_nothing(
         assert browser.cookies["__Host-language"] == "de"
         assert shown.status in {200, 303, 404, 422}
 
-    assert await company.held() == before
+    assert await company.state() == before
 
 
 @pytest.mark.parametrize("route", [r for r in POSTS if r.path not in OPEN], ids=str)
-async def test_a_stranger_who_sends_a_form_is_asked_to_sign_in(
-    company: Company, route: Route
-) -> None:
+async def test_form_sent_without_sign_in_returns_401(company: Company, route: Route) -> None:
     token = await company.token(company.admin.copy())
-    before = await company.held()
+    before = await company.state()
 
     shown = await Browser(company.world.client).open(
         company.path(route), "POST", [("token", token)], follow=False
     )
 
     assert shown.status == 401
-    assert await company.held() == before
+    assert await company.state() == before
 
 
 @pytest.mark.parametrize("route", [r for r in POSTS if r.path in OPEN], ids=str)
-async def test_a_form_for_anybody_is_not_taken_from_another_site(
+async def test_form_without_sign_in_is_refused_from_another_site(
     company: Company, route: Route
 ) -> None:
     browser = Browser(company.world.client)
@@ -260,7 +254,7 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("to", ELSEWHERE, ids=[quote(to[:40], safe="") for to in ELSEWHERE])
 @pytest.mark.parametrize("form", ["sign-in", "language"])
-async def test_no_form_leads_away_from_our_pages(company: Company, form: str, to: str) -> None:
+async def test_forms_never_redirect_to_another_site(company: Company, form: str, to: str) -> None:
     browser = Browser(company.world.client)
     if form == "language":
         fields = [("language", "de"), ("to", to)]

@@ -1,4 +1,4 @@
-"""What the portal's script does by itself, in pages of these tests that ask for the real one."""
+"""The portal's script, on small pages of these tests that load the real one."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from shared.portal import rendering
 from tests.portal.conftest import NewPerson
 from tests.portal.person import Person
 
-PATH = "/followed"
-FOLLOWED = '<section id="progress" data-live="0.05">{}</section>'
+PATH = "/live"
+LIVE = '<section id="progress" data-live="0.05">{}</section>'
 ENDED = '<section id="progress">ended</section>'
 
 
@@ -22,7 +22,7 @@ def document(body: str) -> str:
 
 
 async def answers(page: Page, *told: tuple[int, str]) -> None:
-    """Each time the page is asked for it is the next of these, and then the last."""
+    """Answer requests for the page with these in turn, then with the last."""
     waiting: Iterator[tuple[int, str]] = iter(told)
     last = told[-1]
 
@@ -33,11 +33,11 @@ async def answers(page: Page, *told: tuple[int, str]) -> None:
     await page.route(f"**{PATH}", answer)
 
 
-async def test_a_page_follows_what_goes_on_until_it_ends(person: Person) -> None:
+async def test_live_part_is_updated_until_it_ends(person: Person) -> None:
     await answers(
         person.page,
-        (200, FOLLOWED.format("1 of 2")),
-        (200, FOLLOWED.format("2 of 2")),
+        (200, LIVE.format("1 of 2")),
+        (200, LIVE.format("2 of 2")),
         (200, ENDED),
     )
 
@@ -46,7 +46,7 @@ async def test_a_page_follows_what_goes_on_until_it_ends(person: Person) -> None
     await expect(person.page.locator("#progress")).to_have_text("ended")
 
 
-async def test_what_is_typed_in_a_page_that_is_followed_stays(person: Person) -> None:
+async def test_input_on_a_live_page_is_kept(person: Person) -> None:
     field = '<div id="list"><input id="q"></div>'
     going = '<section id="progress" data-live="0.05" data-with="list">{}</section>' + field
     await answers(
@@ -61,26 +61,26 @@ async def test_what_is_typed_in_a_page_that_is_followed_stays(person: Person) ->
     await expect(person.page.locator("#q")).to_be_focused()
 
 
-async def test_the_title_of_a_page_that_is_followed_is_the_newest(person: Person) -> None:
-    await answers(person.page, (200, FOLLOWED.format("1 of 2")), (200, ENDED))
+async def test_title_of_a_live_page_is_updated(person: Person) -> None:
+    await answers(person.page, (200, LIVE.format("1 of 2")), (200, ENDED))
     await person.page.goto(PATH)
     await person.page.evaluate("document.title = 'older'")
 
     await expect(person.page).to_have_title("Test")
 
 
-async def test_an_answer_that_fails_does_not_end_the_following(person: Person) -> None:
+async def test_live_updates_continue_after_a_failed_answer(person: Person) -> None:
     person.expects(503)
-    await answers(person.page, (200, FOLLOWED.format("1 of 2")), (503, "unavailable"), (200, ENDED))
+    await answers(person.page, (200, LIVE.format("1 of 2")), (503, "unavailable"), (200, ENDED))
 
     await person.page.goto(PATH)
 
     await expect(person.page.locator("#progress")).to_have_text("ended")
 
 
-async def test_who_is_signed_out_while_following_is_asked_to_sign_in(person: Person) -> None:
+async def test_live_page_asks_to_sign_in_after_sign_out(person: Person) -> None:
     person.expects(401)
-    await answers(person.page, (200, FOLLOWED.format("1 of 2")), (401, "<h1>Sign in</h1>"))
+    await answers(person.page, (200, LIVE.format("1 of 2")), (401, "<h1>Sign in</h1>"))
 
     await person.page.goto(PATH)
 
@@ -90,7 +90,7 @@ async def test_who_is_signed_out_while_following_is_asked_to_sign_in(person: Per
 @pytest.mark.parametrize(
     ("language", "shown"), [("en", "24 Nov 2026, 15:04"), ("de", "24.11.2026, 15:04")]
 )
-async def test_times_are_written_as_the_server_writes_them(
+async def test_times_are_formatted_as_the_server_formats_them(
     person: Person, language: str, shown: str
 ) -> None:
     body = '<time datetime="2026-11-24T15:04:00">on the server</time>'
@@ -106,7 +106,7 @@ async def test_times_are_written_as_the_server_writes_them(
 
 
 @pytest.mark.parametrize("script", ["script", "no script"])
-async def test_the_menu_opens_on_a_phone_and_is_always_open_on_a_desk(
+async def test_menu_opens_on_a_phone_and_is_always_open_on_a_desktop(
     new_person: NewPerson, script: str
 ) -> None:
     person = await new_person(
@@ -127,7 +127,7 @@ async def test_the_menu_opens_on_a_phone_and_is_always_open_on_a_desk(
 
 
 def inside() -> str:
-    """A page of somebody who is signed in."""
+    """Return a page as a signed-in person sees it."""
     page = {
         "language": "en",
         "path": "/",

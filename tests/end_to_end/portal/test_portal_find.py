@@ -8,9 +8,7 @@ from tests.local.client import Client, Json
 from tests.world import World
 
 
-async def test_a_mailbox_is_found_with_its_seat_and_what_fills_it(
-    world: World, ada: Browser
-) -> None:
+async def test_mailbox_page_shows_its_license_and_imports(world: World, ada: Browser) -> None:
     await world.import_((await world.share())["id"], name="Colleagues")
     box = world.users[world.targets[0]]
 
@@ -23,7 +21,7 @@ async def test_a_mailbox_is_found_with_its_seat_and_what_fills_it(
     assert "succeeded" in shown.text
 
 
-async def test_it_says_why_somebody_is_missing_from_a_mailbox(world: World, ada: Browser) -> None:
+async def test_mailbox_page_says_why_a_person_is_missing(world: World, ada: Browser) -> None:
     await world.change(world.people[0], accountEnabled=False)
     await world.import_((await world.share())["id"])
     path = f"/find/{world.targets[0]}"
@@ -38,7 +36,7 @@ async def test_it_says_why_somebody_is_missing_from_a_mailbox(world: World, ada:
     assert f"person={world.people[1]}" in searched.text
 
 
-async def test_a_person_is_removed_everywhere_and_let_in_again(world: World, ada: Browser) -> None:
+async def test_person_is_removed_everywhere_and_readmitted(world: World, ada: Browser) -> None:
     await world.import_((await world.share())["id"])
     person = world.people[0]
     path = f"/find/{person}/remove"
@@ -62,7 +60,7 @@ async def test_a_person_is_removed_everywhere_and_let_in_again(world: World, ada
     assert "Kept out" not in (await ada.open(f"/find/{person}/everywhere")).text
 
 
-async def test_the_page_of_a_person_comes_without_looking_into_any_mailbox(
+async def test_person_page_loads_without_reading_group_members(
     client: Client, world: World, ada: Browser
 ) -> None:
     await world.import_((await world.share())["id"])
@@ -75,19 +73,21 @@ async def test_the_page_of_a_person_comes_without_looking_into_any_mailbox(
     assert "Mailboxes that hold the contact" not in page.text
 
 
-async def test_whom_the_directory_does_not_name_is_asked_about_by_id(ada: Browser) -> None:
+async def test_removal_page_of_unknown_person_shows_the_id(ada: Browser) -> None:
     unknown = "00000000-0000-4000-8000-00000000dead"
 
     assert f"Remove {unknown} everywhere" in (await ada.open(f"/find/{unknown}/remove")).title
 
 
-async def test_nobody_of_that_name_is_said_so(ada: Browser) -> None:
+async def test_search_without_matches_says_so(ada: Browser) -> None:
     page = await ada.open("/find?q=nobodyatall")
 
     assert "Nobody found" in page.text
 
 
-async def test_a_silent_directory_is_said_so(client: Client, world: World, ada: Browser) -> None:
+async def test_search_says_that_the_directory_is_unavailable(
+    client: Client, world: World, ada: Browser
+) -> None:
     await client.fault(".*", {"status": 503}, times=1000, tenant=world.tenant)
 
     page = await ada.open("/find?q=Person")
@@ -117,7 +117,7 @@ async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> No
         assert "&lt;script&gt;alert" in page.text
 
 
-async def test_a_reader_finds_people_and_removes_none(client: Client, world: World) -> None:
+async def test_reader_can_find_people_but_not_remove_them(client: Client, world: World) -> None:
     rita = await browser_of(client, world, "Reader")
     person = world.people[0]
 
@@ -128,7 +128,7 @@ async def test_a_reader_finds_people_and_removes_none(client: Client, world: Wor
     assert (await rita.open(f"/find/{person}/remove")).status == 403
 
 
-LEFT_OUT: dict[str, tuple[Json, Json, str, str]] = {
+OMISSIONS: dict[str, tuple[Json, Json, str, str]] = {
     "disabled": ({"accountEnabled": False}, {}, "disabled", "Account disabled"),
     "without an address": ({"mail": None}, {}, "no_email", "No mail address"),
     "hidden": ({"showInAddressList": False}, {}, "hidden", "Hidden from address lists"),
@@ -141,8 +141,8 @@ LEFT_OUT: dict[str, tuple[Json, Json, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("changes", "more", "reason", "words"), LEFT_OUT.values(), ids=LEFT_OUT)
-async def test_it_says_why_a_share_leaves_somebody_out(
+@pytest.mark.parametrize(("changes", "more", "reason", "words"), OMISSIONS.values(), ids=OMISSIONS)
+async def test_person_page_says_why_a_share_omits_the_person(
     world: World, ada: Browser, changes: Json, more: Json, reason: str, words: str
 ) -> None:
     somebody = world.people[0]
@@ -159,7 +159,7 @@ async def test_it_says_why_a_share_leaves_somebody_out(
     assert f'href="/shares/{share["id"]}"' in page.text
 
 
-async def test_it_says_that_somebody_is_left_out_by_name_or_kept_out(
+async def test_person_page_tells_excluded_suppressed_and_unknown_people_apart(
     world: World, ada: Browser
 ) -> None:
     excluded, kept_out, nowhere = *world.people[:2], world.targets[0]

@@ -1,4 +1,4 @@
-"""The pages of imports, as a person uses them in a browser without scripts."""
+"""The pages of imports in a browser without scripts."""
 
 import html
 import re
@@ -14,14 +14,14 @@ from tests.world import World
 BIDI = "\u202enoitcerid eht snrut\u2066"
 
 
-async def test_a_company_without_imports_is_told_what_one_is_and_what_to_do(ada: Browser) -> None:
+async def test_empty_import_list_links_to_a_new_import(ada: Browser) -> None:
     page = await ada.open("/imports")
 
     assert "There is no import yet" in page.text
     assert 'href="/imports/new"' in page.text
 
 
-async def test_the_list_tells_each_imports_state_and_finds_by_name(
+async def test_list_shows_the_state_of_each_import_and_searches_by_name(
     world: World, ada: Browser
 ) -> None:
     share = await world.share()
@@ -36,12 +36,12 @@ async def test_the_list_tells_each_imports_state_and_finds_by_name(
     assert "Running well" not in found
 
 
-async def test_without_a_consent_imports_are_shown_as_resting(
+async def test_imports_are_shown_as_suspended_without_consent(
     client: Client, world: World, ada: Browser
 ) -> None:
     made = await world.import_((await world.share())["id"])
     await client.consent(world.tenant, granted=False)
-    # A kept token would go on to work until it expires, as in reality.
+    # A cached token keeps working until it expires, as in reality.
     await client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
     await client.clear_faults()
@@ -51,8 +51,8 @@ async def test_without_a_consent_imports_are_shown_as_resting(
     assert "Grant it again" in (await ada.open(f"/imports/{made['id']}")).text
 
 
-async def held_by_its_limits(world: World, people: int) -> tuple[Json, str]:
-    """An import whose last run waits for a decision, since only so many people are left."""
+async def held_import(world: World, people: int) -> tuple[Json, str]:
+    """Return an import and its last run, which is held because only this many people are left."""
     guard = {"deletes": 0, "deleteShare": 0}
     made = await world.import_((await world.share())["id"], guard=guard)
     await world.members(world.people[:people])
@@ -63,10 +63,10 @@ async def held_by_its_limits(world: World, people: int) -> tuple[Json, str]:
 
 
 @pytest.mark.parametrize("people", [2, 0], ids=["some mailboxes", "the whole run"])
-async def test_an_import_leads_to_the_run_that_waits_until_it_is_decided(
+async def test_import_links_to_its_held_run_until_it_is_decided(
     client: Client, world: World, people: int
 ) -> None:
-    made, run = await held_by_its_limits(world, people)
+    made, run = await held_import(world, people)
     at = f"/imports/{made['id']}"
     ada = await browser_of(client, world)
     rita = await browser_of(client, world, "Reader")
@@ -96,7 +96,7 @@ async def test_pausing_can_be_undone(world: World, ada: Browser) -> None:
     assert "The import is active" in again.text
 
 
-async def test_an_import_created_paused_begins_when_it_is_let_go_on(
+async def test_paused_import_starts_first_run_when_resumed(
     client: Client, world: World, ada: Browser
 ) -> None:
     made = await world.import_((await world.share())["id"], active=False)
@@ -109,7 +109,7 @@ async def test_an_import_created_paused_begins_when_it_is_let_go_on(
     assert await world.names(world.targets[0]) == world.expected()
 
 
-async def test_after_a_retry_pages_still_count_all_mailboxes(
+async def test_pages_count_all_mailboxes_after_a_retry(
     client: Client, world: World, ada: Browser
 ) -> None:
     path = f"/users/{world.targets[0]}/"
@@ -127,7 +127,7 @@ async def test_after_a_retry_pages_still_count_all_mailboxes(
     assert "are removed from 1 mailbox." in text_of(deletion)
 
 
-async def test_an_import_is_run_now_during_the_trial(world: World, ada: Browser) -> None:
+async def test_import_can_be_run_now_during_the_trial(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
     at = f"/imports/{made['id']}"
 
@@ -139,9 +139,7 @@ async def test_an_import_is_run_now_during_the_trial(world: World, ada: Browser)
     assert (await world.last_run(made["id"]))["trigger"] == "request"
 
 
-async def test_on_the_standard_plan_running_now_is_refused_with_the_reason(
-    world: World, ada: Browser
-) -> None:
+async def test_running_now_is_refused_on_the_standard_plan(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
     await world.api.put("/licenses", {"booked": 10})
     await world.days_pass(40)
@@ -158,7 +156,7 @@ async def test_on_the_standard_plan_running_now_is_refused_with_the_reason(
     assert "A run on demand belongs to the premium plan." in refused.text
 
 
-async def test_an_import_is_edited_and_a_change_meanwhile_is_shown_beside_what_was_typed(
+async def test_edit_conflict_shows_the_other_change_and_keeps_the_input(
     world: World, ada: Browser
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -179,7 +177,7 @@ async def test_an_import_is_edited_and_a_change_meanwhile_is_shown_beside_what_w
     await world.client.settle()
 
 
-async def test_editing_changes_nothing_that_was_not_touched(world: World, ada: Browser) -> None:
+async def test_saving_an_unchanged_form_changes_nothing(world: World, ada: Browser) -> None:
     made = await world.import_(
         (await world.share())["id"],
         settle=False,
@@ -212,7 +210,7 @@ def _given(made: Json) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("typed", ["300", "-5", "many"])
-async def test_what_is_no_percentage_is_refused_as_one(
+async def test_invalid_percentage_is_refused(
     client: Client, world: World, language: str, said: str, typed: str
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -225,7 +223,7 @@ async def test_what_is_no_percentage_is_refused_as_one(
     assert re.search(rf'id="delete_share-error">{said}<', shown.text)
 
 
-async def test_a_number_below_zero_is_refused_as_too_small(world: World, ada: Browser) -> None:
+async def test_negative_number_is_refused(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
 
     shown = await press(ada, await ada.open(f"/imports/{made['id']}/edit"), "save", deletes="-5")
@@ -233,21 +231,19 @@ async def test_a_number_below_zero_is_refused_as_too_small(world: World, ada: Br
     assert 'id="deletes-error">must be at least 0<' in shown.text
 
 
-async def test_targets_are_told_one_after_another_in_one_sentence(
-    world: World, ada: Browser
-) -> None:
+async def test_targets_are_listed_in_one_sentence(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
 
     page = await ada.open(f"/imports/{made['id']}")
 
     told = page.text.partition("Mailboxes of</dt>")[2].partition("</dd>")[0]
     names = [str(world.users[t]["displayName"]) for t in world.targets]
-    # A block of its own would put each comma on a line of its own.
+    # A block element would put each comma on its own line.
     assert told.count('<bdi class="cut">') == len(names)
     assert text_of(page).count(", ".join(names)) == 1
 
 
-async def test_deleting_says_first_what_it_removes_and_leads_to_the_run_that_does_it(
+async def test_deletion_shows_its_effect_and_leads_to_the_removal_run(
     world: World, ada: Browser
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -263,7 +259,7 @@ async def test_deleting_says_first_what_it_removes_and_leads_to_the_run_that_doe
     assert (await ada.open(f"/imports/{made['id']}")).status == 404
 
 
-async def test_a_reader_sees_everything_and_changes_nothing(client: Client, world: World) -> None:
+async def test_reader_can_view_imports_but_not_change_them(client: Client, world: World) -> None:
     rita = await browser_of(client, world, "Reader")
     made = await world.import_((await world.share())["id"])
     at = f"/imports/{made['id']}"
@@ -279,7 +275,7 @@ async def test_a_reader_sees_everything_and_changes_nothing(client: Client, worl
     assert (await only_import(world))["active"] is True
 
 
-async def test_foreign_and_unknown_imports_are_not_found(partner: World, ada: Browser) -> None:
+async def test_foreign_and_unknown_imports_return_404(partner: World, ada: Browser) -> None:
     foreign = await partner.import_((await partner.share())["id"], name="Secret of others")
 
     for id_ in (foreign["id"], "0" * 32, "nonsense!"):
@@ -290,9 +286,7 @@ async def test_foreign_and_unknown_imports_are_not_found(partner: World, ada: Br
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", BIDI, "W" * 200])
-async def test_names_are_shown_as_text_whatever_is_in_them(
-    world: World, ada: Browser, name: str
-) -> None:
+async def test_hostile_names_are_shown_as_text(world: World, ada: Browser, name: str) -> None:
     for target in world.targets:
         await world.change(target, displayName=name * 2)
     share = await world.share(name=name)
@@ -308,7 +302,7 @@ async def test_names_are_shown_as_text_whatever_is_in_them(
             assert re.search(rf"<bdi[^>]*>[^<]*{name}", page.text), path
 
 
-async def test_the_pages_speak_german(world: World, ada: Browser) -> None:
+async def test_import_pages_are_in_german(world: World, ada: Browser) -> None:
     ada.language = "de"
     assert "Es gibt noch keinen Import" in (await ada.open("/imports")).text
     made = await world.import_((await world.share())["id"])

@@ -1,4 +1,4 @@
-"""Seats in a browser without scripts: who holds one, and what a booking would change."""
+"""Licenses in a browser without scripts: who has one, and what a booking would change."""
 
 import re
 
@@ -10,9 +10,7 @@ from tests.local.client import Client
 from tests.world import World
 
 
-async def test_a_booking_shows_what_it_changes_and_can_be_undone(
-    world: World, ada: Browser
-) -> None:
+async def test_booking_shows_its_effect_first_and_can_be_undone(world: World, ada: Browser) -> None:
     page = await ada.open("/licenses/book")
     shown = await press(ada, page, "show", booked="3")
     assert "What changes" in shown.text
@@ -27,7 +25,7 @@ async def test_a_booking_shows_what_it_changes_and_can_be_undone(
     assert (await world.api.get("/licenses"))["booked"] == 0
 
 
-async def test_nothing_is_booked_whose_effect_was_not_seen(world: World, ada: Browser) -> None:
+async def test_number_is_booked_only_after_its_effect_was_shown(world: World, ada: Browser) -> None:
     await world.api.put("/licenses", {"booked": 2})
 
     unseen = await press(ada, await ada.open("/licenses/book"), "book", booked="0")
@@ -41,7 +39,7 @@ async def test_nothing_is_booked_whose_effect_was_not_seen(world: World, ada: Br
     assert (await world.api.get("/licenses"))["booked"] == 5
 
 
-async def test_who_would_lose_a_seat_is_named_before_it_is_cancelled(
+async def test_mailboxes_that_would_lose_a_license_are_named_before_cancellation(
     client: Client, world: World
 ) -> None:
     await world.api.put("/licenses", {"booked": 2})
@@ -59,7 +57,7 @@ async def test_who_would_lose_a_seat_is_named_before_it_is_cancelled(
 
 
 @pytest.mark.parametrize("typed", ["", "-1", "many", "1.5", "99999999"])
-async def test_what_is_no_number_of_seats_is_told_beside_the_field(
+async def test_invalid_number_of_licenses_is_reported_at_its_field(
     world: World, ada: Browser, typed: str
 ) -> None:
     shown = await press(ada, await ada.open("/licenses/book"), "book", booked=typed)
@@ -69,7 +67,9 @@ async def test_what_is_no_number_of_seats_is_told_beside_the_field(
     assert (await world.api.get("/licenses"))["booked"] == 0
 
 
-async def test_a_change_meanwhile_is_told_and_books_nothing(world: World, ada: Browser) -> None:
+async def test_concurrent_booking_is_reported_and_nothing_is_booked(
+    world: World, ada: Browser
+) -> None:
     page = await press(ada, await ada.open("/licenses/book"), "show", booked="2")
     await world.api.put("/licenses", {"booked": 7})
 
@@ -80,7 +80,7 @@ async def test_a_change_meanwhile_is_told_and_books_nothing(world: World, ada: B
     assert (await world.api.get("/licenses"))["booked"] == 7
 
 
-async def test_who_holds_a_seat_is_listed_and_searched(world: World, ada: Browser) -> None:
+async def test_mailboxes_with_a_license_are_listed_and_searched(world: World, ada: Browser) -> None:
     await world.import_((await world.share())["id"])
     first, second = (str(world.users[t]["mail"]) for t in world.targets)
 
@@ -94,7 +94,7 @@ async def test_who_holds_a_seat_is_listed_and_searched(world: World, ada: Browse
     assert "No seat for such a mailbox" in nobody.text
 
 
-async def test_a_reader_sees_seats_and_books_none(client: Client, world: World) -> None:
+async def test_reader_can_view_licenses_but_not_book(client: Client, world: World) -> None:
     rita = await browser_of(client, world, "Reader")
 
     assert "/licenses/book" not in (await rita.open("/licenses")).text
@@ -108,7 +108,7 @@ async def test_a_reader_sees_seats_and_books_none(client: Client, world: World) 
         ("de", "12.345 Plätze", "darf höchstens 1.000.000 sein"),
     ],
 )
-async def test_numbers_in_sentences_are_written_as_the_language_does(
+async def test_numbers_are_formatted_for_the_language(
     client: Client, world: World, language: str, said: str, most: str
 ) -> None:
     ada = await browser_of(client, world, language=language)

@@ -1,4 +1,4 @@
-"""The pages that look into one mailbox of an import, as a person uses them without scripts."""
+"""The pages for one mailbox of an import, in a browser without scripts."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.local.cloud import LocalCloud
 from tests.world import World
 
 
-async def test_a_mailbox_of_an_import_is_previewed(world: World, ada: Browser) -> None:
+async def test_mailbox_of_an_import_can_be_previewed(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
     at = f"/imports/{made['id']}/preview"
     name = world.users[world.targets[0]]["displayName"]
@@ -28,9 +28,7 @@ async def test_a_mailbox_of_an_import_is_previewed(world: World, ada: Browser) -
     assert "The import does not aim at this mailbox." in other.text
 
 
-async def test_a_preview_says_that_a_run_would_ask_first_and_not_that_one_did(
-    world: World, ada: Browser
-) -> None:
+async def test_preview_says_that_a_run_would_be_held(world: World, ada: Browser) -> None:
     guard = {"deletes": 0, "deleteShare": 0}
     made = await world.import_((await world.share())["id"], guard=guard)
     await world.members(world.people[:2])
@@ -43,7 +41,7 @@ async def test_a_preview_says_that_a_run_would_ask_first_and_not_that_one_did(
     assert "approve" not in shown
 
 
-async def test_a_preview_says_that_a_run_is_at_the_mailbox(
+async def test_preview_says_that_a_run_is_using_the_mailbox(
     cloud: LocalCloud, world: World, ada: Browser
 ) -> None:
     made = await world.import_((await world.share())["id"])
@@ -61,7 +59,7 @@ async def test_a_preview_says_that_a_run_is_at_the_mailbox(
     assert "A run is at it just now. Try again in a minute." in page.text
 
 
-async def test_another_tools_contacts_are_taken_over_once_confirmed(
+async def test_contacts_of_another_tool_are_adopted_after_confirmation(
     client: Client, world: World, ada: Browser
 ) -> None:
     mailbox, person = world.targets[0], world.users[world.people[0]]
@@ -87,7 +85,7 @@ async def test_another_tools_contacts_are_taken_over_once_confirmed(
     assert len(await client.folder(world.tenant, mailbox)) == 1
 
 
-async def test_what_is_wrong_with_a_mailbox_or_a_folder_is_told_beside_its_field(
+async def test_invalid_mailbox_or_folder_is_reported_at_its_field(
     world: World, ada: Browser
 ) -> None:
     made = await world.import_((await world.share())["id"], active=False)

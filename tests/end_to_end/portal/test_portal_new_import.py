@@ -11,7 +11,7 @@ CREATED = "The import is created. Its first run has begun."
 
 
 async def go_through(browser: Browser, world: World, **share: Any) -> Shown:
-    """From the list to the last step, for all targets of a world; what the last step shows."""
+    """Go through the steps with all of the world's targets, and return the last step's page."""
     at = await browser.open("/imports/new")
     at = await browser.submit(at, "/imports/new", do="next", **share)
     assert at.status == 200, at.text
@@ -27,7 +27,7 @@ async def go_through(browser: Browser, world: World, **share: Any) -> Shown:
     return at
 
 
-async def test_an_import_of_an_own_share_is_created_in_four_steps(
+async def test_import_of_own_share_is_created_in_four_steps(
     client: Client, world: World, ada: Browser
 ) -> None:
     share = await world.share()
@@ -45,7 +45,7 @@ async def test_an_import_of_an_own_share_is_created_in_four_steps(
     assert await world.names(world.targets[0]) == world.expected()
 
 
-async def test_an_import_of_a_partners_share_is_created_by_its_id(
+async def test_import_of_partners_share_is_created_by_share_id(
     client: Client, world: World, partner: World, ada: Browser
 ) -> None:
     await partner.api.patch("/tenant", {"name": "Fabrikam"})
@@ -66,7 +66,7 @@ async def test_an_import_of_a_partners_share_is_created_by_its_id(
     assert "Fabrikam" in (await ada.open("/imports")).text
 
 
-async def test_an_id_that_is_no_shares_is_told_beside_the_field_and_kept(ada: Browser) -> None:
+async def test_unknown_share_id_is_reported_at_its_field_and_kept(ada: Browser) -> None:
     start = await ada.open("/imports/new")
 
     page = await ada.submit(start, "/imports/new", do="next", share="partner", partner="0" * 32)
@@ -77,7 +77,7 @@ async def test_an_id_that_is_no_shares_is_told_beside_the_field_and_kept(ada: Br
     assert ("partner", "0" * 32) in page.form("/imports/new").fields
 
 
-async def test_nobody_chosen_and_a_name_left_out_are_told_beside_their_fields(
+async def test_missing_targets_and_name_are_reported_at_their_fields(
     world: World, ada: Browser
 ) -> None:
     share = await world.share()
@@ -104,7 +104,7 @@ async def test_nobody_chosen_and_a_name_left_out_are_told_beside_their_fields(
     assert ("category", "Ours") in fields
 
 
-async def test_going_back_loses_nothing(world: World, ada: Browser) -> None:
+async def test_going_back_keeps_the_input(world: World, ada: Browser) -> None:
     share = await world.share()
     at = await go_through(ada, world, share=share["id"])
     for _ in range(3):
@@ -117,7 +117,7 @@ async def test_going_back_loses_nothing(world: World, ada: Browser) -> None:
     assert [v for n, v in at.form("/imports/new").fields if n == "users"] == world.targets
 
 
-async def test_a_target_is_taken_out_again(world: World, ada: Browser) -> None:
+async def test_target_can_be_removed_again(world: World, ada: Browser) -> None:
     share = await world.share()
     at = await ada.open(f"/imports/new?share={share['id']}")
     at = await ada.submit(at, "/imports/new", do="next")
@@ -129,7 +129,7 @@ async def test_a_target_is_taken_out_again(world: World, ada: Browser) -> None:
     assert "Nobody is chosen yet." in at.text
 
 
-async def test_a_mailbox_is_looked_into_before_anything_is_created(
+async def test_mailbox_can_be_previewed_before_the_import_is_created(
     world: World, ada: Browser
 ) -> None:
     share = await world.share()
@@ -142,7 +142,7 @@ async def test_a_mailbox_is_looked_into_before_anything_is_created(
     assert await world.api.all("/imports") == []
 
 
-async def test_a_form_sent_twice_creates_one_import(world: World, ada: Browser) -> None:
+async def test_form_sent_twice_creates_one_import(world: World, ada: Browser) -> None:
     share = await world.share()
     last = await go_through(ada, world, share=share["id"])
 

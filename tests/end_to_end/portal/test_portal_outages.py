@@ -1,4 +1,4 @@
-"""While Microsoft Graph is away: pages show what is known without it, and say what is not."""
+"""Microsoft Graph is unavailable: pages show what they have and say what is missing."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from tests.end_to_end.signed_in import browser_of, only_import, press, text_of
 from tests.local.client import Client
 from tests.world import World
 
-SILENT = {
+UNAVAILABLE = {
     "en": "Microsoft does not answer now. Try again in a minute.",
     "de": "Microsoft antwortet gerade nicht. Versuchen Sie es in einer Minute noch einmal.",
 }
 
 
-@pytest.mark.parametrize("language", SILENT)
-async def test_a_page_shows_what_it_has_and_says_that_microsoft_is_silent(
+@pytest.mark.parametrize("language", UNAVAILABLE)
+async def test_page_shows_stored_data_and_says_that_microsoft_is_not_responding(
     client: Client, world: World, language: str
 ) -> None:
     await world.import_((await world.share())["id"])
@@ -33,12 +33,12 @@ async def test_a_page_shows_what_it_has_and_says_that_microsoft_is_silent(
 
     assert [page.status for page in pages.values()] == [200] * 4
     for path, page in pages.items():
-        assert SILENT[language] in text_of(page), path
+        assert UNAVAILABLE[language] in text_of(page), path
     assert f'href="/imports/{(await only_import(world))["id"]}"' in pages[f"/find/{mailbox}"].text
 
 
-@pytest.mark.parametrize("language", SILENT)
-async def test_what_has_nothing_to_show_without_microsoft_says_so_in_the_visitors_language(
+@pytest.mark.parametrize("language", UNAVAILABLE)
+async def test_page_that_needs_microsoft_says_so_in_the_visitors_language(
     client: Client, world: World, language: str
 ) -> None:
     share = (await world.share())["id"]
@@ -49,5 +49,5 @@ async def test_what_has_nothing_to_show_without_microsoft_says_so_in_the_visitor
     shown = await press(ada, page, "next")
 
     assert shown.status == 503
-    assert SILENT[language] in text_of(shown)
+    assert UNAVAILABLE[language] in text_of(shown)
     assert "503" not in text_of(shown)

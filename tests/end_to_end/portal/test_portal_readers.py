@@ -1,4 +1,4 @@
-"""Who may only look is led to what can be looked at, and offered nothing that is refused."""
+"""Readers get links only to pages that they may open."""
 
 import re
 
@@ -9,12 +9,12 @@ from tests.world import World
 
 
 async def refused(reader: Browser, page: Shown) -> list[str]:
-    """Where a page leads that answers the reader no page."""
+    """Return the page's links that the reader cannot open."""
     links = set(re.findall(r'href="(/[^"#]*)', page.text.partition("<main")[2]))
     return [link for link in sorted(links) if (await reader.open(link)).status != 200]
 
 
-async def test_whatever_needs_attention_leads_a_reader_to_what_can_be_looked_at(
+async def test_pages_that_need_attention_link_readers_only_to_pages_they_may_open(
     client: Client, world: World
 ) -> None:
     guard = {"deletes": 0, "deleteShare": 0}
@@ -36,12 +36,12 @@ async def test_whatever_needs_attention_leads_a_reader_to_what_can_be_looked_at(
         assert await refused(rita, page) == []
 
 
-async def test_a_reader_is_told_that_the_consent_is_gone_and_not_to_grant_it(
+async def test_reader_sees_that_consent_was_withdrawn_but_no_link_to_grant_it(
     client: Client, world: World
 ) -> None:
     made = await world.import_((await world.share())["id"])
     await client.consent(world.tenant, granted=False)
-    # A kept token would go on to work until it expires, as in reality.
+    # A cached token keeps working until it expires, as in reality.
     await client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
     await client.clear_faults()

@@ -15,7 +15,7 @@ from tests.local.client import Client
 from tests.world import World
 
 
-async def test_a_run_shows_each_mailbox_with_its_reason_and_the_remedy(
+async def test_run_shows_each_mailbox_with_its_reason(
     client: Client, world: World, ada: Browser
 ) -> None:
     await world.change(world.targets[0], mail=None)
@@ -33,7 +33,7 @@ async def test_a_run_shows_each_mailbox_with_its_reason_and_the_remedy(
     del client
 
 
-async def test_what_a_run_leads_to_is_in_the_parts_that_are_renewed_while_it_goes_on(
+async def test_retry_results_and_omissions_are_in_the_live_parts_of_a_run(
     client: Client, world: World, ada: Browser
 ) -> None:
     await client.fault(f"/users/{world.targets[0]}/contactFolders", {"status": 403}, times=1000)
@@ -53,7 +53,7 @@ async def test_what_a_run_leads_to_is_in_the_parts_that_are_renewed_while_it_goe
     assert "partly succeeded" in ended.title
 
 
-async def test_runs_are_filtered(world: World, ada: Browser) -> None:
+async def test_runs_can_be_filtered(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
 
     none = await ada.open("/runs?status=failed")
@@ -68,14 +68,14 @@ async def test_runs_are_filtered(world: World, ada: Browser) -> None:
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "2026-2-3", "86400", "20260203"])
-async def test_what_is_no_day_is_refused_by_name(ada: Browser, day: str) -> None:
+async def test_invalid_date_is_refused(ada: Browser, day: str) -> None:
     page = await ada.open(f"/runs?since={day}")
 
     assert page.status == 400
     assert "must be a day, such as 2026-11-23" in page.text
 
 
-async def test_results_are_searched_by_name_and_outcome(world: World, ada: Browser) -> None:
+async def test_results_can_be_searched_by_name_and_outcome(world: World, ada: Browser) -> None:
     run = (await world.import_((await world.share())["id"]))["firstRun"]
     first, second = (world.users[t] for t in world.targets)
 
@@ -87,9 +87,7 @@ async def test_results_are_searched_by_name_and_outcome(world: World, ada: Brows
     assert "No mailbox is like that" in by_outcome.text
 
 
-async def test_a_run_under_way_shows_how_far_it_is(
-    client: Client, world: World, ada: Browser
-) -> None:
+async def test_open_run_shows_its_progress(client: Client, world: World, ada: Browser) -> None:
     share = await world.share()
     await client.fault(f"/users/{world.targets[0]}", {"status": 503}, times=1000)
     made = await world.import_(share["id"], settle=False)
@@ -109,7 +107,7 @@ async def test_a_run_under_way_shows_how_far_it_is(
 
 
 async def hold(world: World) -> str:
-    """A run that is held because a guard of none lets nothing be removed."""
+    """Return the id of a run that is held because its guard allows no deletions."""
     guard = {"deletes": 0, "deleteShare": 0}
     made = await world.import_((await world.share())["id"], guard=guard)
     await world.members(world.people[:2])
@@ -119,7 +117,7 @@ async def hold(world: World) -> str:
     return str(run["id"])
 
 
-async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
+async def test_held_run_shows_its_plan_and_applies_it_when_approved(
     client: Client, world: World
 ) -> None:
     run = await hold(world)
@@ -138,7 +136,7 @@ async def test_a_held_run_says_what_it_would_do_and_does_it_when_approved(
     assert len(await world.names(world.targets[0])) == 2
 
 
-async def test_where_a_run_waits_it_is_told_why(client: Client, world: World) -> None:
+async def test_pages_explain_why_a_run_is_held(client: Client, world: World) -> None:
     run = await hold(world)
     ada = await browser_of(client, world)
 
@@ -146,9 +144,7 @@ async def test_where_a_run_waits_it_is_told_why(client: Client, world: World) ->
         assert "Why does a run wait for a decision?" in (await ada.open(path)).text, path
 
 
-async def test_a_run_says_once_what_to_do_about_the_reason_of_all_its_mailboxes(
-    client: Client, world: World
-) -> None:
+async def test_remedy_that_all_mailboxes_share_is_shown_once(client: Client, world: World) -> None:
     run = await hold(world)
     ada = await browser_of(client, world)
 
@@ -158,7 +154,7 @@ async def test_a_run_says_once_what_to_do_about_the_reason_of_all_its_mailboxes(
     assert shown.count("approve the run, otherwise discard it") == 1
 
 
-async def test_a_discarded_run_can_be_approved_after_all(client: Client, world: World) -> None:
+async def test_discarded_run_can_still_be_approved(client: Client, world: World) -> None:
     run = await hold(world)
     ada = await browser_of(client, world)
     path = f"/runs/{run}/decide"
@@ -173,7 +169,7 @@ async def test_a_discarded_run_can_be_approved_after_all(client: Client, world: 
     assert len(await world.names(world.targets[0])) == 2
 
 
-async def test_failed_mailboxes_are_tried_again(client: Client, world: World, ada: Browser) -> None:
+async def test_failed_mailboxes_can_be_retried(client: Client, world: World, ada: Browser) -> None:
     path = f"/users/{world.targets[0]}/"
     await client.fault(path, {"status": 403, "code": "ErrorAccessDenied"}, times=1000)
     made = await world.import_((await world.share())["id"])
@@ -187,7 +183,7 @@ async def test_failed_mailboxes_are_tried_again(client: Client, world: World, ad
     assert "succeeded" in (await ada.open(again.path)).text
 
 
-async def test_a_file_of_results_runs_no_formula(client: Client, world: World) -> None:
+async def test_results_file_escapes_formulas(client: Client, world: World) -> None:
     await world.change(world.targets[0], mail="=cmd|x@example.com")
     made = await world.import_((await world.share())["id"])
     ada = await browser_of(client, world, language="de")
@@ -205,7 +201,7 @@ async def test_a_file_of_results_runs_no_formula(client: Client, world: World) -
     ("language", "delimiter", "heading", "told"),
     [("en", ",", "Outcome", "failed"), ("de", ";", "Ergebnis", "fehlgeschlagen")],
 )
-async def test_a_file_of_results_is_what_the_page_shows_in_its_language(
+async def test_results_file_matches_the_page_and_its_language(
     client: Client, world: World, language: str, delimiter: str, heading: str, told: str
 ) -> None:
     await client.fault(f"/users/{world.targets[0]}/", {"status": 403}, times=1000)
@@ -231,7 +227,7 @@ async def test_a_file_of_results_is_what_the_page_shows_in_its_language(
     assert row["reason"] == "access_denied"
     remedy = rendering.message(language)(Reason.ACCESS_DENIED.remedy)
     assert remedy in row.values()
-    # In order: the words of a person, and the codes behind them.
+    # The words for people come first, the codes after them.
     assert list(searched[0].values())[1:4] == [
         rendering.words("outcomes", language)["succeeded"][1],
         "",
@@ -240,7 +236,7 @@ async def test_a_file_of_results_is_what_the_page_shows_in_its_language(
     assert [row["mailbox"] for row in searched] == [world.targets[1]]
 
 
-async def test_a_reader_looks_on_and_decides_nothing(client: Client, world: World) -> None:
+async def test_reader_can_view_runs_but_not_decide(client: Client, world: World) -> None:
     run = await hold(world)
     rita = await browser_of(client, world, "Reader")
 
@@ -262,7 +258,7 @@ async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> No
         assert "&lt;script&gt;alert" in page.text
 
 
-async def test_another_companys_run_is_not_there(partner: World, ada: Browser) -> None:
+async def test_foreign_run_returns_404(partner: World, ada: Browser) -> None:
     run = (await partner.import_((await partner.share())["id"]))["firstRun"]
 
     for path in ("", "/decide", "/results.csv"):

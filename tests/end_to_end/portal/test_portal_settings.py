@@ -1,4 +1,4 @@
-"""The company's own pages in a browser without scripts: consent, audit, export, leaving."""
+"""The settings pages in a browser without scripts: consent, audit log, export, leaving."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from tests.world import World
 
 
 def link_to(page: Shown, words: str) -> str:
-    """Where the link or button of these words leads."""
+    """Return the target of the link with this text."""
     (href,) = re.findall(rf'<a [^>]*href="([^"]*)"[^>]*>{words}</a>', page.text)
     return unescape(href)
 
 
-async def test_the_consent_is_checked_and_told(client: Client, world: World, ada: Browser) -> None:
+async def test_consent_can_be_checked(client: Client, world: World, ada: Browser) -> None:
     page = await ada.open("/settings")
     works = await press(ada, page, "check")
     await client.consent(world.tenant, granted=False)
@@ -31,9 +31,7 @@ async def test_the_consent_is_checked_and_told(client: Client, world: World, ada
     assert gone.path == "/"
 
 
-async def test_a_name_that_partners_see_is_saved_and_the_old_one_comes_back(
-    world: World, ada: Browser
-) -> None:
+async def test_renaming_can_be_undone_and_blank_name_is_refused(world: World, ada: Browser) -> None:
     await press(ada, await ada.open("/settings"), "rename", name="First")
     second = await press(ada, await ada.open("/settings"), "rename", name="Second")
     wrong = await press(ada, await ada.open("/settings"), "rename", name=" ")
@@ -43,7 +41,7 @@ async def test_a_name_that_partners_see_is_saved_and_the_old_one_comes_back(
     assert (await world.api.get("/tenant"))["name"] == "First"
 
 
-async def test_the_region_of_the_data_is_shown_with_its_country(
+async def test_data_region_is_shown_with_its_country(
     client: Client, world: World, ada: Browser
 ) -> None:
     english = await ada.open("/settings")
@@ -53,7 +51,7 @@ async def test_the_region_of_the_data_is_shown_with_its_country(
     assert "Niederlande (westeurope)" in german.text
 
 
-async def test_the_audit_log_is_filtered_and_paged(world: World, ada: Browser) -> None:
+async def test_audit_log_is_filtered_and_paged(world: World, ada: Browser) -> None:
     for n in range(51):
         await world.api.patch("/tenant", {"name": f"Name {n}"})
     await world.share()
@@ -70,7 +68,7 @@ async def test_the_audit_log_is_filtered_and_paged(world: World, ada: Browser) -
     assert wrong.status == 400
 
 
-async def test_the_audit_log_says_in_words_what_was_done_and_leads_to_it(
+async def test_audit_log_describes_actions_in_words_and_links_to_their_subjects(
     world: World, ada: Browser
 ) -> None:
     share, gone = await world.share(), await world.share()
@@ -85,7 +83,7 @@ async def test_the_audit_log_says_in_words_what_was_done_and_leads_to_it(
     assert "Freigabe zurückgezogen share.withdrawn" in german
 
 
-async def test_everything_that_is_held_is_stored_as_a_file(world: World, ada: Browser) -> None:
+async def test_export_is_a_file_with_all_stored_rows(world: World, ada: Browser) -> None:
     share = await world.share()
 
     got = await ada.open("/settings/export.json")
@@ -96,19 +94,19 @@ async def test_everything_that_is_held_is_stored_as_a_file(world: World, ada: Br
     assert share["id"] in {item["row"] for item in held["items"]}
 
 
-async def test_more_than_a_file_holds_is_offered_part_by_part(
+async def test_large_export_is_offered_in_parts(
     cloud: LocalCloud, world: World, ada: Browser
 ) -> None:
     rows = [f"{number:032x}" for number in range(5_100)]
 
-    def kept_out(row: str) -> dict[str, str]:
+    def suppression(row: str) -> dict[str, str]:
         body = json.dumps({"person": row, "since": "2026-11-23T00:00:00Z"})
         return {"PartitionKey": world.tenant, "RowKey": row, "body00": body}
 
     async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
         for some in batched(rows, 100, strict=True):
             await tables.get_table_client("KeptOut").submit_transaction(
-                [("upsert", kept_out(row)) for row in some]
+                [("upsert", suppression(row)) for row in some]
             )
 
     page = await ada.open("/settings/export")
@@ -129,7 +127,7 @@ async def test_more_than_a_file_holds_is_offered_part_by_part(
     assert sorted(held) == rows
 
 
-async def test_leaving_wants_the_companys_own_id_and_then_removes_all(
+async def test_leaving_requires_the_tenant_id_and_removes_all(
     client: Client,
 ) -> None:
     world = await World.create(client)
@@ -149,7 +147,7 @@ async def test_leaving_wants_the_companys_own_id_and_then_removes_all(
     assert await world.names(world.targets[0]) == []
 
 
-async def test_what_is_changed_while_a_company_leaves_is_refused(
+async def test_changes_are_refused_while_a_tenant_leaves(
     client: Client,
 ) -> None:
     world = await World.create(client)
@@ -167,7 +165,7 @@ async def test_what_is_changed_while_a_company_leaves_is_refused(
     assert "leaving" in refused.text
 
 
-async def test_a_reader_may_neither_export_nor_leave(client: Client, world: World) -> None:
+async def test_reader_can_neither_export_nor_leave(client: Client, world: World) -> None:
     rita = await browser_of(client, world, "Reader")
 
     for path in ("/settings/export", "/settings/export.json", "/settings/leave"):

@@ -13,9 +13,7 @@ from tests.local.client import Client
 from tests.world import World, person
 
 
-async def test_a_share_is_published_by_searching_without_a_script(
-    world: World, ada: Browser
-) -> None:
+async def test_share_is_published_from_search_results(world: World, ada: Browser) -> None:
     page = await ada.open("/shares/new")
     page = await press(ada, page, "search", name="Our people", search="Shar")
     assert "Shared" in page.text
@@ -37,7 +35,7 @@ async def test_a_share_is_published_by_searching_without_a_script(
     assert share["id"] in made.text
 
 
-async def test_a_form_that_is_sent_twice_publishes_one_share(world: World, ada: Browser) -> None:
+async def test_form_sent_twice_publishes_one_share(world: World, ada: Browser) -> None:
     page = await press(ada, await ada.open("/shares/new"), f"add-group:{world.group}", name="Once")
 
     await press(ada, page, "save")
@@ -46,7 +44,7 @@ async def test_a_form_that_is_sent_twice_publishes_one_share(world: World, ada: 
     assert len(await world.api.all("/shares")) == 1
 
 
-async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
+async def test_errors_are_reported_at_their_fields_and_input_is_kept(
     world: World, ada: Browser
 ) -> None:
     page = await ada.open("/shares/new")
@@ -61,7 +59,7 @@ async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
     assert await world.api.all("/shares") == []
 
 
-async def test_who_may_import_a_share_is_said_where_no_company_is_named(
+async def test_pages_say_that_only_certain_companies_may_import_a_share(
     world: World, ada: Browser
 ) -> None:
     share = await world.share(access={"rule": "tenants", "tenants": [str(uuid4())]})
@@ -77,7 +75,7 @@ async def test_who_may_import_a_share_is_said_where_no_company_is_named(
         ("de", "ist keine Mandanten-ID: contoso.com", "muss in der Zukunft liegen"),
     ],
 )
-async def test_an_access_that_nobody_could_use_is_refused_beside_its_field(
+async def test_unusable_access_is_reported_at_its_field(
     client: Client, world: World, language: str, wrong: str, past: str
 ) -> None:
     ada = await browser_of(client, world, language=language)
@@ -94,9 +92,7 @@ async def test_an_access_that_nobody_could_use_is_refused_beside_its_field(
     assert await world.api.all("/shares") == []
 
 
-async def test_the_form_answers_what_the_id_is_and_who_can_import(
-    world: World, ada: Browser
-) -> None:
+async def test_form_explains_share_id_and_access(world: World, ada: Browser) -> None:
     share = await world.share()
 
     for path in ("/shares/new", f"/shares/{share['id']}/edit"):
@@ -105,7 +101,7 @@ async def test_the_form_answers_what_the_id_is_and_who_can_import(
         assert "Who can import a share?" in page.text
 
 
-async def test_the_last_day_of_a_share_is_included(world: World, ada: Browser) -> None:
+async def test_last_day_of_a_share_is_included(world: World, ada: Browser) -> None:
     today = datetime.now(UTC).date()
     page = await ada.open("/shares/new")
     await press(ada, page, "save", name="People", all_users="yes", expires=today.isoformat())
@@ -117,9 +113,7 @@ async def test_the_last_day_of_a_share_is_included(world: World, ada: Browser) -
     assert ("expires", today.isoformat()) in form.fields
 
 
-async def test_a_share_that_has_ended_says_so_and_can_still_be_renamed(
-    client: Client, world: World
-) -> None:
+async def test_expired_share_says_so_and_can_still_be_renamed(client: Client, world: World) -> None:
     soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     share = await world.share(access={"rule": "anyone-with-id", "expires": soon})
     await world.days_pass(2)
@@ -134,9 +128,7 @@ async def test_a_share_that_has_ended_says_so_and_can_still_be_renamed(
     assert datetime.fromisoformat(kept) == datetime.fromisoformat(soon)
 
 
-async def test_contacts_of_no_directory_are_added_changed_and_taken_out(
-    world: World, ada: Browser
-) -> None:
+async def test_manual_contacts_can_be_added_and_changed(world: World, ada: Browser) -> None:
     page = await ada.open("/shares/new")
     typed = {"typed-displayName": "Hotline", "typed-businessPhone": "+49 30 1"}
     page = await press(ada, page, "add-contact", name="Help", **typed)
@@ -154,9 +146,7 @@ async def test_contacts_of_no_directory_are_added_changed_and_taken_out(
     assert contact["businessPhones"] == ["+49 30 1"]
 
 
-async def test_a_change_meanwhile_is_told_and_nothing_typed_is_lost(
-    world: World, ada: Browser
-) -> None:
+async def test_edit_conflict_is_reported_and_keeps_the_input(world: World, ada: Browser) -> None:
     share = await world.share()
     page = await ada.open(f"/shares/{share['id']}/edit")
     await world.api.patch(f"/shares/{share['id']}", {"name": "Theirs"})
@@ -170,9 +160,7 @@ async def test_a_change_meanwhile_is_told_and_nothing_typed_is_lost(
     assert (await world.api.get(f"/shares/{share['id']}"))["name"] == "Mine"
 
 
-async def test_a_change_in_the_form_keeps_what_the_form_does_not_show(
-    world: World, ada: Browser
-) -> None:
+async def test_saving_keeps_values_that_the_form_does_not_show(world: World, ada: Browser) -> None:
     contact = {
         "displayName": "Hotline",
         "title": "Dr.",
@@ -190,7 +178,7 @@ async def test_a_change_in_the_form_keeps_what_the_form_does_not_show(
         assert after[name] == share[name], name
 
 
-async def test_who_is_left_out_is_shown_with_the_reason(world: World, ada: Browser) -> None:
+async def test_preview_shows_omitted_people_with_reason(world: World, ada: Browser) -> None:
     await world.change(world.people[0], mail=None, proxyAddresses=[], displayName="Nomail")
     share = await world.share()
 
@@ -202,9 +190,7 @@ async def test_who_is_left_out_is_shown_with_the_reason(world: World, ada: Brows
     assert "no mail address" in shown.text
 
 
-async def test_a_share_is_withdrawn_after_saying_what_that_removes(
-    world: World, ada: Browser
-) -> None:
+async def test_withdrawal_shows_its_effect_first(world: World, ada: Browser) -> None:
     share = await world.share()
     await world.import_(share["id"])
 
@@ -216,7 +202,7 @@ async def test_a_share_is_withdrawn_after_saying_what_that_removes(
     assert (await world.api.send("GET", f"/shares/{share['id']}")).status == 404
 
 
-async def test_a_partner_is_shut_out_and_let_in_again_by_undoing(
+async def test_partner_can_be_blocked_and_unblocked_by_undo(
     world: World, partner: World, ada: Browser
 ) -> None:
     await partner.api.patch("/tenant", {"name": "Fabrikam"})
@@ -238,7 +224,7 @@ async def test_a_partner_is_shut_out_and_let_in_again_by_undoing(
     assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == []
 
 
-async def test_a_new_id_keeps_those_who_were_chosen(
+async def test_rotation_keeps_the_chosen_partners(
     world: World, partner: World, ada: Browser
 ) -> None:
     share = await world.share()
@@ -253,7 +239,7 @@ async def test_a_new_id_keeps_those_who_were_chosen(
     assert (await partner.api.send("GET", f"/publications/{share['id']}")).status == 200
 
 
-async def test_a_long_list_is_paged_and_searched_on_the_server(world: World, ada: Browser) -> None:
+async def test_long_list_is_paged_and_searched_on_the_server(world: World, ada: Browser) -> None:
     for n in range(53):
         await world.share(name=f"Share {n:02d}")
 
@@ -284,7 +270,7 @@ async def test_hostile_names_are_shown_as_text(client: Client, world: World, ada
         assert "&lt;script&gt;alert" in page.text
 
 
-async def test_a_reader_sees_shares_and_changes_none(client: Client, world: World) -> None:
+async def test_reader_can_view_shares_but_not_change_them(client: Client, world: World) -> None:
     share = await world.share()
     rita = await browser_of(client, world, "Reader")
 
@@ -296,7 +282,7 @@ async def test_a_reader_sees_shares_and_changes_none(client: Client, world: Worl
         assert (await rita.open(path)).status == 403
 
 
-async def test_a_foreign_or_unknown_share_is_not_there(partner: World, ada: Browser) -> None:
+async def test_foreign_and_unknown_shares_return_404(partner: World, ada: Browser) -> None:
     theirs = await partner.share()
 
     assert (await ada.open(f"/shares/{theirs['id']}")).status == 404
@@ -304,7 +290,7 @@ async def test_a_foreign_or_unknown_share_is_not_there(partner: World, ada: Brow
     assert partner.tenant not in (await ada.open(f"/shares/{theirs['id']}")).text
 
 
-async def test_it_is_all_there_in_german(client: Client, world: World) -> None:
+async def test_share_pages_are_in_german(client: Client, world: World) -> None:
     share = await world.share()
     ada = await browser_of(client, world, language="de")
     paths = ["/shares", "/shares/new", *(f"/shares/{share['id']}{p}" for p in ("", "/edit"))]

@@ -1,4 +1,4 @@
-"""What pages say of the trial and of seats: before it begins, while it runs, and after it ended."""
+"""What pages say about the trial and licenses: before the trial, during it, and after it."""
 
 import re
 
@@ -8,50 +8,50 @@ from tests.local.client import Client
 from tests.world import World
 
 
-async def asked_for_targets(ada: Browser, world: World) -> Shown:
-    """The wizard's page of targets, where all of the world's are chosen."""
+async def targets_page(ada: Browser, world: World) -> Shown:
+    """Return the wizard's page of targets with all of the world's targets chosen."""
     share = (await world.share())["id"]
     targets = await press(ada, await ada.open(f"/imports/new?share={share}"), "next")
     return await press(ada, targets, "search", users=world.targets)
 
 
-async def test_before_the_first_import_the_wizard_says_that_the_trial_begins_with_it(
+async def test_wizard_says_that_the_first_import_starts_the_trial(
     client: Client, world: World
 ) -> None:
-    english = text_of(await asked_for_targets(await browser_of(client, world), world))
-    german = text_of(await asked_for_targets(await browser_of(client, world, language="de"), world))
+    english = text_of(await targets_page(await browser_of(client, world), world))
+    german = text_of(await targets_page(await browser_of(client, world, language="de"), world))
 
     assert "Your trial begins with this import: for 30 days every mailbox is served" in english
     assert "30 Tage lang wird jedes Postfach versorgt" in german
     assert "not enough seats" not in english
 
 
-async def test_while_the_trial_runs_the_wizard_says_who_waits_after_it(
+async def test_wizard_says_during_the_trial_how_many_mailboxes_wait_after_it(
     world: World, ada: Browser
 ) -> None:
     await world.import_((await world.share())["id"])
 
-    said = text_of(await asked_for_targets(ada, world))
+    said = text_of(await targets_page(ada, world))
 
     assert "Until the trial ends every mailbox is served." in said
     assert "2 mailboxes of your company would wait for a seat" in said
 
 
-async def test_after_the_trial_the_wizard_says_that_seats_are_missing(
+async def test_wizard_says_after_the_trial_that_licenses_are_missing(
     client: Client, world: World
 ) -> None:
     await world.import_((await world.share())["id"])
     await world.days_pass(31)
     ada = await browser_of(client, world)
 
-    said = text_of(await asked_for_targets(ada, world))
+    said = text_of(await targets_page(ada, world))
 
     assert "There are not enough seats." in said
     assert "2 mailboxes wait for a seat until you book more" in said
     assert "Until the trial ends" not in said
 
 
-async def test_the_licenses_page_tells_the_days_that_are_left_and_the_term(
+async def test_licenses_page_shows_remaining_trial_days_and_terms(
     client: Client, world: World
 ) -> None:
     await world.import_((await world.share())["id"])
@@ -68,7 +68,7 @@ async def test_the_licenses_page_tells_the_days_that_are_left_and_the_term(
     assert re.search(r"Trial ended on \d", over)
 
 
-async def test_seats_that_fell_away_with_the_trial_are_shown_so_before_the_next_run(
+async def test_seats_lost_with_the_trial_wait_even_before_the_next_run(
     client: Client, world: World
 ) -> None:
     await world.import_((await world.share())["id"])
