@@ -1,1 +1,1 @@
-"""The local cloud: everything Azure and Microsoft 365 give the app, on one machine."""
+"""The local cloud: what Azure and Microsoft 365 provide to the app, on one machine."""

@@ -1,6 +1,6 @@
-"""`python -m tests.local serve [--demo]` keeps the local cloud up; `… demo` plays the demo.
+"""`python -m tests.local serve [--demo]` runs the local cloud; `… demo` runs the demo.
 
-Both end on SIGTERM or Ctrl-C with every process that they started.
+Both stop on SIGTERM or Ctrl-C, with every process that they started.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from tests.local.cloud import BUILD, LocalCloud
 
 
 async def serve(build: Path, *, with_demo: bool) -> int:
-    """Serve until it is cancelled; with the demo's data if wanted."""
+    """Run the local cloud until cancelled, with the demo's data if `with_demo` is true."""
     async with LocalCloud(build=build) as cloud:
         if with_demo:
             from tests.local.demo import seed  # noqa: PLC0415 - only the demo needs Faker
@@ -27,8 +27,8 @@ async def serve(build: Path, *, with_demo: bool) -> int:
     return 0
 
 
-async def play(build: Path) -> int:
-    """Play the demo."""
+async def run_demo(build: Path) -> int:
+    """Run the demo and return its exit code."""
     from tests.local.demo import demo  # noqa: PLC0415 - only the demo needs Faker
 
     async with LocalCloud(build=build) as cloud:
@@ -36,7 +36,7 @@ async def play(build: Path) -> int:
 
 
 async def until_signal(work: Coroutine[None, None, int], interrupted: int) -> int:
-    """Do the work; the first signal cancels it, so that it cleans up, and gives this result."""
+    """Do the work. The first signal cancels it, so that it cleans up, and returns `interrupted`."""
     task = asyncio.ensure_future(work)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(
@@ -52,18 +52,20 @@ async def until_signal(work: Coroutine[None, None, int], interrupted: int) -> in
 
 
 def main() -> int:
-    """Read the command line and do as it says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    serving = commands.add_parser("serve", help="keep the local cloud up")
+    serving = commands.add_parser("serve", help="run the local cloud")
     serving.add_argument("--demo", action="store_true", help="with the demo's data")
-    playing = commands.add_parser("demo", help="play the demo and check it")
+    playing = commands.add_parser("demo", help="run the demo and check its results")
     for command in (serving, playing):
-        command.add_argument("--build", type=Path, default=BUILD, help="for local.json and logs")
+        command.add_argument(
+            "--build", type=Path, default=BUILD, help="folder for local.json and logs"
+        )
     given = parser.parse_args()
     if given.command == "serve":
         return asyncio.run(until_signal(serve(given.build, with_demo=given.demo), 0))
-    return asyncio.run(until_signal(play(given.build), 1))
+    return asyncio.run(until_signal(run_demo(given.build), 1))
 
 
 if __name__ == "__main__":

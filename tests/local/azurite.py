@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's storage emulator: the real engine behind tables and queues here."""
+"""Azurite, Microsoft's storage emulator, which serves tables and queues."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOt
 
 
 class Azurite:
-    """One emulator; with a folder it keeps its data over a stop, else in memory."""
+    """One emulator. With a folder it keeps its data across restarts, else only in memory."""
 
     def __init__(self, log: Path, folder: Path | None = None) -> None:
         self._log = log
@@ -27,7 +27,7 @@ class Azurite:
 
     @property
     def connection_string(self) -> str:
-        """How a client reaches it."""
+        """The connection string for clients."""
         endpoints = "".join(
             f"{service.capitalize()}Endpoint=http://127.0.0.1:{port}/{_ACCOUNT};"
             for service, port in self._ports.items()
@@ -36,17 +36,17 @@ class Azurite:
 
     @staticmethod
     def node() -> str:
-        """The Node.js that runs it; raises `RuntimeError` if it or Azurite is not installed."""
+        """Return the path of Node.js. Raises `RuntimeError` if it or Azurite is not installed."""
         node = shutil.which("node")
         if node is None or not _PROGRAM.exists():
             raise RuntimeError(
-                "Azurite is not installed: run `make test`, `make demo` or `make serve`, which do "
-                "it, once Node.js 20 or newer is there."
+                "Azurite is not installed. Install Node.js 20 or newer, then run `make test`, "
+                "`make demo` or `make serve`, which install Azurite."
             )
         return node
 
     async def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start Azurite and wait until it answers."""
         node = self.node()
         place = ["--location", str(self._folder)] if self._folder else ["--inMemoryPersistence"]
         ports = [
@@ -64,7 +64,7 @@ class Azurite:
             await self._wait_for(port)
 
     async def stop(self) -> None:
-        """Stop it, and wait until it is gone."""
+        """Stop Azurite and wait until it has ended."""
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -90,7 +90,7 @@ class Azurite:
     async def _wait_for(self, port: int) -> None:
         for _ in range(300):
             if self._process is not None and self._process.returncode is not None:
-                message = f"Azurite ended at its start: see {self._log}."
+                message = f"Azurite ended during startup: see {self._log}."
                 raise RuntimeError(message)
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

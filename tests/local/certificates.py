@@ -1,4 +1,4 @@
-"""Certificates of a throw-away authority: azure-identity insists on https for Entra ID."""
+"""Certificates of a temporary authority: azure-identity requires https for Entra ID."""
 
 import ssl
 from pathlib import Path
@@ -10,24 +10,24 @@ import trustme
 
 
 class Certificates(NamedTuple):
-    """Files: what a client trusts (the usual authorities too), and the server's own (PEM)."""
+    """PEM files: the authorities that clients trust, and the server's certificate with its key."""
 
     trusted: Path
     server: Path
 
 
 def trust(authorities: str) -> None:
-    """Let this process trust the authorities of a file.
+    """Make this process trust the authorities in a file.
 
-    aiohttp, under Azure's SDK, made its context when it was imported, so the environment's
-    SSL_CERT_FILE comes too late for it.
+    aiohttp, which Azure's SDK uses, creates its context on import, so SSL_CERT_FILE in the
+    environment comes too late.
     """
     context: ssl.SSLContext = aiohttp.connector._SSL_CONTEXT_VERIFIED
     context.load_verify_locations(authorities)
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Make an authority and a certificate for 127.0.0.1 in a folder."""
+    """Create an authority and a certificate for 127.0.0.1 in a folder."""
     authority = trustme.CA()
     made = Certificates(folder / "trusted.pem", folder / "server.pem")
     made.trusted.write_bytes(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())

@@ -1,4 +1,4 @@
-"""Talking to the local cloud: our API as an admin, and the control interface of the simulators."""
+"""A client of the local cloud: our API, and the control interface of the simulators."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import orjson
 
 type Json = dict[str, Any]
 
-_LONGEST_LOOK = 20.0
+_LONGEST_WAIT = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,15 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def expect(self, *statuses: int) -> "Reply":
-        """Itself, if it has one of these statuses; else an error that shows it."""
+        """Return the reply if it has one of these statuses. Raises `AssertionError` otherwise."""
         if self.status not in (statuses or (200, 201, 202, 204)):
-            message = f"unexpected answer {self.status}: {self.body}"
+            message = f"Unexpected reply {self.status}: {self.body}"
             raise AssertionError(message)
         return self
 
 
 class Client:
-    """One HTTP session for all servers of a local cloud, whose addresses are as in local.json."""
+    """One HTTP session for all servers of a local cloud. `addresses` are those of local.json."""
 
     def __init__(self, addresses: Mapping[str, str], home_tenant: str = "") -> None:
         self.home_tenant = home_tenant
@@ -58,7 +58,7 @@ class Client:
     ) -> Reply:
         """Send one request."""
         if self._session is None:
-            message = "use the client with 'async with'"
+            message = "The client is not open. Use it with 'async with'."
             raise RuntimeError(message)
         given = dict(headers or {})
         if body is not None:
@@ -81,17 +81,17 @@ class Client:
         roles: tuple[str, ...] = ("Admin",),
         **more: Any,
     ) -> str:
-        """An access token as a sign-in would give it; `claims=` and `key=` spoil it."""
+        """Return an access token like that of a sign-in. `claims=` and `key=` make it invalid."""
         body = {"tenant": tenant, "oid": oid, "name": name, "roles": list(roles), **more}
         reply = (await self.send("POST", f"{self.entra}/_sim/token", body)).expect(200)
         return str(reply.body["access_token"])
 
     async def api(self, tenant: str, **more: Any) -> "Api":
-        """Our API, signed in as an admin of a tenant."""
+        """Return our API, signed in as an admin of a tenant."""
         return Api(self, await self.token(tenant, **more))
 
     async def operator(self) -> "Api":
-        """Our API, signed in as an operator of the service's home tenant."""
+        """Return our API, signed in as an operator of the service's home tenant."""
         return await self.api(
             self.home_tenant, oid="sales-1", name="Otto Operator", roles=("Operator",)
         )
@@ -99,16 +99,16 @@ class Client:
     async def consent(
         self, tenant: str, *, granted: bool = True, roles: Sequence[str] | None = None
     ) -> None:
-        """Grant the app's consent, to these permissions only if any are given, or withdraw it."""
+        """Grant or withdraw the app's consent. With `roles`, grant only these permissions."""
         body: Json = {"tenant": tenant, "granted": granted}
         if roles is not None:
             body["roles"] = list(roles)
         (await self.send("POST", f"{self.entra}/_sim/consent", body)).expect(200)
 
     async def assign(self, tenant: str, **scopes: Sequence[str]) -> None:
-        """Let Exchange open just these mailboxes to the app: `contacts=[ids]`, `settings=[ids]`.
+        """Let Exchange give the app access to these mailboxes: `contacts=[ids]`, `settings=[ids]`.
 
-        Replaces what was assigned before (docs: application-rbac).
+        Replaces earlier assignments (docs: application-rbac).
         """
         roles = {"contacts": "Contacts", "settings": "MailboxSettings"}
         assignments = [
@@ -152,7 +152,7 @@ class Client:
     async def random_faults(
         self, chance: float, seed: int, effects: Sequence[Json], path: str = "", **match: Any
     ) -> None:
-        """Make Graph fail by lot, so many of the requests that match, until faults are cleared."""
+        """Make this share of matching Graph requests fail at random, until faults are cleared."""
         body = {
             "match": {"path": path, **match},
             "chance": chance,
@@ -182,7 +182,7 @@ class Client:
         return dict((await self.send("GET", self._box(tenant, user))).expect(200).body)
 
     async def folder(self, tenant: str, user: str, name: str = "Contact Sync") -> list[Json]:
-        """The contacts of a folder by its name; none if there is no such folder."""
+        """Return the contacts of the folder with this name, or none if it does not exist."""
         for folder in (await self.mailbox(tenant, user))["folders"]:
             if folder["displayName"] == name:
                 return list(folder["contacts"])
@@ -215,14 +215,14 @@ class Client:
         """Fire a timer now."""
         reply = (await self.send("POST", f"{self.host}/_sim/timer/{timer}")).expect(200)
         if not reply.body["ok"]:
-            message = f"timer {timer} failed"
+            message = f"Timer {timer} failed."
             raise AssertionError(message)
 
     async def clock(self, now: str | None) -> None:
         (await self.send("POST", f"{self.host}/_sim/clock", {"now": now})).expect(200)
 
     async def telemetry(self) -> Json:
-        """Spans, logs and metrics of the functions host: all that it keeps."""
+        """Return the spans, logs and metrics that the functions host keeps."""
         return dict((await self.send("GET", f"{self.host}/_sim/telemetry")).expect(200).body)
 
     async def reset_telemetry(self) -> None:
@@ -231,18 +231,18 @@ class Client:
     async def queues(self) -> Json:
         return dict((await self.send("GET", f"{self.host}/_sim/queues")).expect(200).body)
 
-    async def settle(self, timeout: float = 60.0) -> None:  # noqa: ASYNC109 - of a loop of looks
+    async def settle(self, timeout: float = 60.0) -> None:  # noqa: ASYNC109 - it bounds a loop
         """Wait until no queue that a function serves holds a message."""
         until = time.monotonic() + timeout
         while True:
-            # In parts: no request lasts longer than this client waits for one.
+            # In parts, so that no request takes longer than the client's own timeout.
             left = max(0.0, until - time.monotonic())
-            url = f"{self.host}/_sim/idle/{min(left, _LONGEST_LOOK):.3f}"
+            url = f"{self.host}/_sim/idle/{min(left, _LONGEST_WAIT):.3f}"
             reply = (await self.send("GET", url)).expect(200)
             if reply.body["idle"]:
                 return
-            if left <= _LONGEST_LOOK:
-                message = f"the queues did not run dry: {reply.body['queues']}"
+            if left <= _LONGEST_WAIT:
+                message = f"The queues did not become empty: {reply.body['queues']}"
                 raise AssertionError(message)
 
     def _box(self, tenant: str, user: str) -> str:
@@ -251,7 +251,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Our API, as the holder of a token sees it; paths begin after /api."""
+    """Our API, called with a token. Paths start after /api."""
 
     client: Client
     token: str
@@ -280,7 +280,7 @@ class Api:
         return (await self.send("DELETE", path)).expect(*statuses).body
 
     async def all(self, path: str) -> list[Json]:
-        """All items of a list, page by page."""
+        """Return all items of a list, read page by page."""
         items: list[Json] = []
         token = None
         joiner = "&" if "?" in path else "?"

@@ -24,18 +24,18 @@ from tests.sources import ROOT
 
 BUILD = ROOT / "build"
 _QUICK_RETRY = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
-"""A failed message comes back after a second here: nobody waits for half a minute in a test."""
+"""A failed message is retried after one second, so that tests do not wait half a minute."""
 
 
-_PATIENCE = 600
+_MOST_ATTEMPTS = 600
 
 
 class LocalCloud:
     """Azurite, the simulators and (unless `host` is False) the functions host.
 
-    `addresses` are those of local.json; `environment` are the app's settings, for running its code
-    in this process too. With APP_CREDENTIAL=managed-identity a managed identity vouches for it; a
-    vault at KEY_VAULT_URI is there, empty, for the choices that keep the credential in one.
+    `addresses` are those of local.json. `environment` holds the app's settings, also for running
+    its code in this process. With APP_CREDENTIAL=managed-identity a managed identity stands in for
+    the app's secret. KEY_VAULT_URI is an empty vault, for credentials that are kept in one.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LocalCloud:
         settings: Mapping[str, str] | None = None,
         durable: Path | None = None,
     ) -> None:
-        """Run the app of a folder, with more `settings`; Azurite keeps its data in `durable`."""
+        """Run the app in folder `app` with extra `settings`. `durable` keeps Azurite's data."""
         self._with_host = host
         self._app = app
         self._build = build
@@ -133,7 +133,7 @@ class LocalCloud:
                 cwd=ROOT, env={**os.environ, **self.environment}, stdin=DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        for _ in range(_PATIENCE):
+        for _ in range(_MOST_ATTEMPTS):
             if self._host.returncode is not None:
                 break
             with contextlib.suppress(OSError):
@@ -149,7 +149,7 @@ class LocalCloud:
         return self._host.pid if self._host is not None else None
 
     async def stop_host(self, number: int = signal.SIGTERM) -> None:
-        """Stop the functions host; with SIGKILL it dies as it is."""
+        """Stop the functions host by this signal. SIGKILL kills it without cleanup."""
         process, self._host = self._host, None
         await _stop(process, number)
 
@@ -167,7 +167,7 @@ class LocalCloud:
         parts = [self._start_simulators(), self.azurite.start()]
         if self._with_host:
             parts.append(self.start_host())
-        # All of them end before an error is raised: none is left that starts a process later.
+        # Wait for all before raising an error, so that none starts a process later.
         for ended in await asyncio.gather(*parts, return_exceptions=True):
             if isinstance(ended, BaseException):
                 raise ended
@@ -184,7 +184,7 @@ class LocalCloud:
         lines = self._simulators.stdout
         if lines is None or not await asyncio.wait_for(lines.readline(), 60):
             log_file = self.logs / "simulators.log"
-            raise RuntimeError(f"The simulators ended at their start: see {log_file}.")
+            raise RuntimeError(f"The simulators ended during startup: see {log_file}.")
 
 
 async def _stop(process: asyncio.subprocess.Process | None, number: int = signal.SIGTERM) -> None:

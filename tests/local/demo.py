@@ -1,7 +1,7 @@
-"""The demo: Contoso shares its sales people with its own purchasing and with partner Fabrikam.
+"""The demo: Contoso shares its sales team with its own purchasing team and with partner Fabrikam.
 
-Everything goes the way it goes in Azure: over HTTP to the API, through queues and timers, to
-mailboxes over HTTP. It checks what it shows, and its exit code says whether all was right.
+Everything works as in Azure: over HTTP to the API, through queues and timers, over HTTP to the
+mailboxes. The demo checks what it shows, and its exit code says whether all checks passed.
 """
 
 from dataclasses import dataclass, field
@@ -32,17 +32,17 @@ class Stage:
     fabrikam_api: Api
     share: Json = field(default_factory=dict)
     imports: dict[str, Json] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def check(self, what: str, *, holds: bool) -> None:
         """Show a check, and remember it if it fails."""
         console.print(f"  [{'green' if holds else 'red'}]{'✓' if holds else '✗'}[/] {what}")
         if not holds:
-            self.wrong.append(what)
+            self.failed.append(what)
 
 
-async def newcomer(client: Client) -> None:
-    """A company that has not joined: its admin and somebody else can sign in."""
+async def add_new_tenant(client: Client) -> None:
+    """Create a tenant that has not joined, with an admin and another user who can sign in."""
     body = {"tenant": TAILSPIN, "users": []}
     (await client.send("POST", f"{client.graph}/_sim/tenants", body)).expect(200)
     await client.know(
@@ -60,7 +60,7 @@ async def newcomer(client: Client) -> None:
 
 async def seed(client: Client) -> Stage:
     """Fill both tenants, publish the share, and let both import it once."""
-    await newcomer(client)
+    await add_new_tenant(client)
     ours, partner = contoso(), fabrikam()
     for tenant, company in ((CONTOSO, ours), (FABRIKAM, partner)):
         await client.create_tenant(
@@ -111,13 +111,13 @@ async def seed(client: Client) -> Stage:
 
 
 async def demo(client: Client) -> int:
-    """Play it all; 0 only if everything is as it must be."""
+    """Run the demo. Return 0 if all checks passed."""
     console.rule("Contact Sync: one share, two companies, three days")
     stage = await seed(client)
     console.print(
         f"Contoso: {len(stage.contoso.users)} people; Fabrikam: {len(stage.fabrikam.users)}. "
         f"Share [bold]{stage.share['id']}[/] holds {len(stage.contoso.sellers)} of Contoso's "
-        "sales people; the id is all that Fabrikam was given."
+        "salespeople. The share id is all that Fabrikam received."
     )
     await _first_day(stage)
     await _day(stage, 1, "nothing changed", created=0, updated=0, deleted=0, requests=1)
@@ -128,10 +128,10 @@ async def demo(client: Client) -> int:
     )  # fmt: skip
     await _own_contacts_untouched(stage)
     await _show_mailbox(stage)
-    if stage.wrong:
-        console.print(f"[red]{len(stage.wrong)} checks failed[/]: {'; '.join(stage.wrong)}")
+    if stage.failed:
+        console.print(f"[red]{len(stage.failed)} checks failed[/]: {'; '.join(stage.failed)}")
         return 1
-    console.print("[green]Everything is as it must be.[/]")
+    console.print("[green]All checks passed.[/]")
     return 0
 
 
@@ -149,15 +149,16 @@ async def _first_day(stage: Stage) -> None:
     license_ = await stage.contoso_api.get("/licenses")
     stage.check(f"12 contacts into 8 mailboxes: {needed} licenses needed", holds=needed == 8)
     stage.check(
-        f"Contoso uses {license_['used']} seats; plan {license_['plan']} until "
+        f"Contoso uses {license_['used']} licenses; plan {license_['plan']} until "
         f"{license_['trialEnds'][:10]}",
         holds=license_["used"] == 8 and license_["plan"] == "trial",
     )
     run = await stage.contoso_api.get(f"/runs/{stage.imports['Contoso purchasing']['firstRun']}")
-    left_out = {o["id"]: o["reason"] for o in run["omissions"]}
-    for id_, reason in stage.contoso.left_out.items():
+    omitted = {o["id"]: o["reason"] for o in run["omissions"]}
+    for id_, reason in stage.contoso.omitted.items():
         stage.check(
-            f"left out of the share with its reason: {reason}", holds=left_out.get(id_) == reason
+            f"not included in the share, with its reason: {reason}",
+            holds=omitted.get(id_) == reason,
         )
     await stage.client.add_contact(
         CONTOSO, stage.contoso.buyers[0], displayName="Oma", mobilePhone="+49 30 1234567",
@@ -203,7 +204,7 @@ async def _check_run(
     )
     stage.check(f"{name}: every mailbox {counts}", holds=right and bool(results))
     most = max(r["graphRequests"] for r in results)
-    stage.check(f"{name}: {most} Graph requests in a mailbox, no 429",
+    stage.check(f"{name}: {most} Graph requests per mailbox, no 429",
                 holds=most <= requests and run["throttled"] == 0)  # fmt: skip
 
 
@@ -218,7 +219,7 @@ async def _check_contents(stage: Stage, name: str, company: Company) -> None:
         found = [(c["displayName"], c["mobilePhone"]) for c in contacts]
         right = right and set(found) == wanted and len(found) == len(wanted)
     stage.check(
-        f"{name}: {len(company.buyers)} mailboxes hold exactly the {len(wanted)} sales people",
+        f"{name}: {len(company.buyers)} mailboxes hold exactly the {len(wanted)} salespeople",
         holds=right,
     )
 
@@ -233,7 +234,9 @@ async def _own_contacts_untouched(stage: Stage) -> None:
 async def _show_run(stage: Stage, name: str, api: Api, run_id: str) -> None:
     del stage
     run = await api.get(f"/runs/{run_id}")
-    table = Table(title=f"{name}: run by {run['trigger']}, {run['status']}", title_justify="left")
+    table = Table(
+        title=f"{name}: started by {run['trigger']}, {run['status']}", title_justify="left"
+    )
     table.add_column("mailbox")
     for column in ("created", "updated", "deleted", "unchanged", "Graph requests"):
         table.add_column(column, justify="right")

@@ -1,4 +1,4 @@
-"""Two companies, made up with Faker and a fixed seed: the same people every time.
+"""Two companies, generated with Faker and a fixed seed: the same people every time.
 
 Contoso has what real directories have: umlauts, accents, CJK names, people without mail, disabled
 and hidden accounts, groups within groups.
@@ -24,7 +24,7 @@ type Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Company:
-    """A tenant's directory, and who plays which part in the demo."""
+    """A tenant's directory, and the role of each person in the demo."""
 
     tenant: str
     users: list[Json]
@@ -36,15 +36,15 @@ class Company:
     sellers: list[str] = field(default_factory=list)
     buyers: list[str] = field(default_factory=list)
     newcomer: str = ""
-    left_out: dict[str, str] = field(default_factory=dict)
+    omitted: dict[str, str] = field(default_factory=dict)
 
     def user(self, id_: str) -> Json:
-        """A user by id."""
+        """Return the user with this id."""
         return next(user for user in self.users if user["id"] == id_)
 
 
-class _Maker:
-    """Makes people; each company has its own seed."""
+class _Generator:
+    """Generates people and groups. Each company has its own seed."""
 
     def __init__(self, company: str, domain: str, seed: int) -> None:
         self._company = company
@@ -56,11 +56,11 @@ class _Maker:
         self._number = 0
 
     def id(self) -> str:
-        """The next object id."""
+        """Return a new object id."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def person(self, department: str, manager: str | None = None, **more: Any) -> Json:
-        """One person of a department."""
+        """Return a new person of a department."""
         faker = self._fakers[self._number % len(self._fakers)]
         self._number += 1
         given, surname = faker.first_name(), faker.last_name()
@@ -90,13 +90,13 @@ class _Maker:
         }
 
     def group(self, name: str, members: list[str]) -> Json:
-        """A security group."""
+        """Return a new security group."""
         return {"id": self.id(), "displayName": name, "mailEnabled": False, "members": members}
 
 
 def contoso() -> Company:
-    """The publisher: 70 people, 12 of them in sales, 8 in purchasing."""
-    make = _Maker("Contoso", "contoso.example", _SEED)
+    """Return the publisher: 70 people, 12 of them in sales, 8 in purchasing."""
+    make = _Generator("Contoso", "contoso.example", _SEED)
     head = make.person("Sales")
     sellers = [head, *(make.person("Sales", head["id"]) for _ in range(11))]
     newcomer = make.person("Sales", head["id"])
@@ -105,13 +105,13 @@ def contoso() -> Company:
     without_mail = make.person("Sales", head["id"], mail=None)
     buyers = [make.person("Purchasing") for _ in range(8)]
     others = [make.person(_DEPARTMENTS[n % len(_DEPARTMENTS)]) for n in range(46)]
-    left_out = {
+    omitted = {
         disabled["id"]: "disabled",
         hidden["id"]: "hidden",
         without_mail["id"]: "no_email",
     }
     abroad = make.group("Sales abroad", [p["id"] for p in sellers[8:]])
-    sales = make.group("Sales", [p["id"] for p in sellers[:8]] + [abroad["id"], *left_out])
+    sales = make.group("Sales", [p["id"] for p in sellers[:8]] + [abroad["id"], *omitted])
     abroad["members"].append(sales["id"])  # groups may hold each other
     assistants = make.group("Purchasing assistants", [p["id"] for p in buyers[5:]])
     purchasing = make.group("Purchasing", [*(p["id"] for p in buyers[:5]), assistants["id"]])
@@ -124,13 +124,13 @@ def contoso() -> Company:
         sellers=[p["id"] for p in sellers],
         buyers=[p["id"] for p in buyers],
         newcomer=newcomer["id"],
-        left_out=left_out,
+        omitted=omitted,
     )
 
 
 def fabrikam() -> Company:
-    """The partner: five people who all get the contacts."""
-    make = _Maker("Fabrikam", "fabrikam.example", _SEED + 1000)
+    """Return the partner: five people, who all receive the contacts."""
+    make = _Generator("Fabrikam", "fabrikam.example", _SEED + 1000)
     people = [make.person("Purchasing") for _ in range(5)]
     everyone = make.group("Everyone", [p["id"] for p in people])
     return Company(

@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import IO
 
 _LOWEST, _HIGHEST = 15_000, 32_000
-"""Below what kernels give to outgoing connections, so that none takes a port before its server."""
+"""Below the ports of outgoing connections, so that none takes a port before its server."""
 
 _FOLDER = Path(tempfile.gettempdir()) / "contact-sync-ports"
-_given: dict[int, IO[bytes]] = {}
-"""The ports that this process has given, each by the file that is locked while it lives."""
+_reserved: dict[int, IO[bytes]] = {}
+"""The ports that this process has reserved, each with a file that stays locked."""
 
 
 def free_port() -> int:
-    """A port that is free now, and that no process on this machine has got from here and still has.
+    """Reserve a free port for this process.
 
-    Its server starts a moment later, and several local clouds may start at once.
+    The reservation is needed because the port's server starts a moment later, and several local
+    clouds may start at once.
     """
     _FOLDER.mkdir(exist_ok=True)
     for _ in range(1000):
         port = random.SystemRandom().randint(_LOWEST, _HIGHEST)
-        if port in _given:
+        if port in _reserved:
             continue
         claim = (_FOLDER / str(port)).open("wb")
         try:
@@ -33,6 +34,6 @@ def free_port() -> int:
         except OSError:
             claim.close()
             continue
-        _given[port] = claim
+        _reserved[port] = claim
         return port
     raise RuntimeError("No port is free.")

@@ -1,8 +1,8 @@
-"""One process with the simulators of Graph, Entra ID and Key Vault; a line of JSON says when.
+"""One process with the simulators of Graph, Entra ID and Key Vault. It prints JSON when ready.
 
 `python -m tests.local.simulators SETTINGS` takes, as JSON, the addresses to serve at, the app's
-registration and the server's certificate (`tests/local/cloud.py` makes them). Entra is served
-twice: by http for control, and by https as the issuer of tokens, since azure-identity wants that.
+registration and the server's certificate (`tests/local/cloud.py` creates them). Entra is served
+twice: over http for control, and over https as token issuer, as azure-identity requires.
 """
 
 import asyncio

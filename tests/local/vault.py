@@ -1,9 +1,9 @@
-"""A simulator of Azure Key Vault's secrets, by its REST protocol, and its control interface.
+"""A simulator of Azure Key Vault's secrets over REST, and its control interface.
 
 Docs: authentication-requests-and-responses (the challenge), rest-error-codes, get-secret,
-get-secret-versions, about-secrets (attributes), throttling. How refusals are worded is seen in
+get-secret-versions, about-secrets (attributes), throttling. The wording of refusals follows
 azure-docs#109562 (audience), azure-sdk-for-js#24756 (disabled) and AzureSignTool#219 (429). It
-takes tokens that the Entra simulator gave to the app's managed identity, and no others.
+accepts only tokens that the Entra simulator issued to the app's managed identity.
 """
 
 import re
@@ -25,9 +25,9 @@ _PAGE: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class VaultSettings:
-    """The vault's https root, who checks tokens, and whose tokens it takes.
+    """The vault's https root, the check of tokens, and the identity that may read.
 
-    `verify` answers a token's claims if it is meant for an audience, or raises `PermissionError`.
+    `verify` returns the claims of a token for an audience, or raises `PermissionError`.
     """
 
     url: str
@@ -39,7 +39,7 @@ class VaultSettings:
 
 @dataclass(slots=True)
 class Version:
-    """One version of a secret, with its attributes as the protocol shows them."""
+    """One version of a secret. `attributes` are as in the protocol."""
 
     id: str
     value: str
@@ -63,7 +63,7 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Fault:
-    """What goes wrong with the next requests: a status, or no answer at all."""
+    """What happens to the next requests: a status, or no answer at all."""
 
     times: int
     status: int | None
@@ -71,7 +71,7 @@ class Fault:
 
 
 class VaultServer:
-    """One vault; its secrets' names are not case-sensitive."""
+    """One vault. The names of its secrets are not case-sensitive."""
 
     def __init__(self, settings: VaultSettings) -> None:
         self.settings = settings
@@ -93,7 +93,7 @@ class VaultServer:
         return _json({"value": found.value, **self._shown(name, found)})
 
     async def list_versions(self, http: web.Request) -> web.Response:
-        """A page of a secret's versions, which come in the order of their ids, not of time."""
+        """Return a page of a secret's versions, ordered by id and not by time."""
         name, versions = self._found(http)
         top = http.query.get("maxresults", str(_PAGE))
         if not (top.isdigit() and 1 <= int(top) <= _PAGE):
@@ -135,7 +135,7 @@ class VaultServer:
         return shown
 
     async def admit(self, http: web.Request) -> None:
-        """Refuse what the vault's front refuses: faults, versions, tokens, missing roles."""
+        """Refuse requests by faults, API version, token and missing role."""
         self._requests.append(http.path)
         fault = self._fault
         if fault is not None and fault.times > 0:
@@ -184,10 +184,10 @@ class VaultServer:
         return Refused(401, "Unauthorized", text, WWW_Authenticate=challenge)
 
     async def put_secret(self, http: web.Request) -> web.Response:
-        """Control: add a version of a secret, the newest one; answers its id.
+        """Control: add a new version of a secret, and answer its id.
 
         `{"name", "value", "contentType"?, "enabled"?, "nbf"?, "exp"?, "created"?, "managed"?}`,
-        times as seconds since 1970; `managed` as a certificate's secret is.
+        times as seconds since 1970; `managed` as for a certificate's secret.
         """
         body = orjson.loads(await http.read())
         now = int(time.time())
@@ -227,7 +227,7 @@ class VaultServer:
         return _json({})
 
     async def set_fault(self, http: web.Request) -> web.Response:
-        """Control: `{"times", "status" or null (the connection is cut), "retryAfter"?}`."""
+        """Control: `{"times", "status" or null (cuts the connection), "retryAfter"?}`."""
         body = orjson.loads(await http.read())
         wait = body.get("retryAfter")
         headers = {} if wait is None else {"Retry_After": str(wait)}
@@ -235,14 +235,14 @@ class VaultServer:
         return _json({})
 
     async def list_requests(self, http: web.Request) -> web.Response:
-        """Control: the paths that were asked for, oldest first, since they were last listed."""
+        """Control: list the paths requested since the last listing, oldest first."""
         del http
         asked, self._requests = self._requests, []
         return _json({"paths": asked})
 
 
 def create_app(server: VaultServer) -> web.Application:
-    """The vault as an application, to be served by https."""
+    """Return the vault as an application, to be served over https."""
 
     @web.middleware
     async def protocol(

@@ -1,6 +1,6 @@
 """A simulator of Microsoft Entra ID: metadata, keys, sign-in, tokens, admin consent.
 
-Its tokens are for users of our API, for the app itself, and for a managed identity.
+It issues tokens to users of our API, to the app itself, and to a managed identity.
 """
 
 from tests.local.entra.server import EntraServer, create_app

@@ -1,7 +1,7 @@
 """Client assertions that an app signs with a certificate of its registration (private_key_jwt).
 
-Docs: certificate-credentials (header and claims of the assertion), reference-error-codes; the
-wording of AADSTS700027 as azure-sdk-for-net#29007 and pnp/cli-microsoft365#1621 show it.
+Docs: certificate-credentials (header and claims of the assertion), reference-error-codes. The
+wording of AADSTS700027 follows azure-sdk-for-net#29007 and pnp/cli-microsoft365#1621.
 """
 
 import base64
@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from tests.local.entra.state import Refused
 
 _ALGORITHMS = ["PS256", "RS256"]
-_THUMBPRINTS = {"x5t#S256": hashes.SHA256(), "x5t": hashes.SHA1()}  # noqa: S303 - a name, no seal
+_THUMBPRINTS = {"x5t#S256": hashes.SHA256(), "x5t": hashes.SHA1()}  # noqa: S303 - identifies a key only
 _LEEWAY = 300
 
 
 def claims_unchecked(assertion: str) -> Mapping[str, Any]:
-    """What an assertion says of itself; nothing if it is no JSON Web Token."""
+    """Return an assertion's claims without checking them; empty if it is not a JSON Web Token."""
     try:
         found: dict[str, Any] = jwt.decode(assertion, options={"verify_signature": False})
     except jwt.PyJWTError:
@@ -34,7 +34,7 @@ def claims_unchecked(assertion: str) -> Mapping[str, Any]:
 def check(
     assertion: str, certificates: tuple[x509.Certificate, ...], client: str, audiences: set[str]
 ) -> None:
-    """Raise `Refused` unless a certificate of the app's registration signed for this client."""
+    """Check that a registered certificate signed it for this client. Raises `Refused`."""
     certificate = _certificate(jwt.get_unverified_header(assertion), certificates)
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey):

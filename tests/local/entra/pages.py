@@ -1,7 +1,7 @@
-"""The pages that a person sees: signing in, an admin's consent, signing out.
+"""The pages for people: sign-in, admin consent, sign-out.
 
-Whoever signs in stays signed in, by a cookie, as at Entra ID; a consent page that is opened without
-it takes its visitor for an admin of the tenant.
+A cookie keeps people signed in, as in Entra ID. A consent page opened without the cookie treats
+its visitor as an admin of the tenant.
 Docs: v2-oauth2-auth-code-flow, v2-admin-consent, v2-protocols-oidc (sign-out).
 """
 
@@ -24,11 +24,11 @@ _MAY_CONSENT = frozenset(
         "e8611ab8-c189-46e8-94e1-60213ab1f814",  # Privileged Role Administrator
     }
 )
-"""Who may grant application permissions of Graph (docs: grant-admin-consent, prerequisites)."""
+"""The roles that may grant application permissions of Graph (docs: grant-admin-consent)."""
 
 
 class Pages:
-    """The pages; whoever is picked on them is signed in, without a password."""
+    """The pages. Picking an account signs in, without a password."""
 
     def __init__(self, state: State, tokens: TokenEndpoint) -> None:
         self._state = state
@@ -36,7 +36,7 @@ class Pages:
         self._sessions: dict[str, tuple[str, dict[str, Any]]] = {}
 
     async def authorize(self, http: web.Request) -> web.Response:
-        """Sign a known user in: `login_hint` (id or user name) picks one, else a page asks."""
+        """Sign a known user in. `login_hint` (id or user name) picks one, else a page asks."""
         query, wanted = http.query, http.match_info["tenant"]
         self._check_client(http)
         if query.get("response_type") != "code":
@@ -60,7 +60,7 @@ class Pages:
         if silent and not self._state.tenants[chosen[0]].principal:
             refusal = no_consent("interaction_required", self._state.settings.client_id)
             return _back(http, _error(refusal))
-        # Signing in at the page, the user consents to it: the app gets its service principal.
+        # By signing in the user consents to the app, which creates its service principal.
         self._state.tenants[chosen[0]].principal = True
         sign_in = SignIn(
             tenant=chosen[0],
@@ -78,7 +78,7 @@ class Pages:
         return answer
 
     async def admin_consent(self, http: web.Request) -> web.Response:
-        """Ask an admin; the page's links come back with `answer`, and `chosen` tenant."""
+        """Ask an admin for consent. The page's links return with `answer` and `chosen` tenant."""
         self._check_client(http)
         path, query = http.match_info["tenant"], http.query
         tenants = [path] if path not in SHARED else list(self._state.tenants)
@@ -108,7 +108,7 @@ class Pages:
         return _page("Permissions requested", http, {**links, "Cancel": {"answer": "cancel"}})
 
     async def logout(self, http: web.Request) -> web.Response:
-        """Sign out, and go where the app wants, if that is registered."""
+        """Sign out, and redirect to the app's address if that is registered."""
         self._sessions.pop(http.cookies.get(_COOKIE, ""), None)
         target = http.query.get("post_logout_redirect_uri", "")
         answer = _page("You signed out of your account.", http, {})
@@ -118,7 +118,7 @@ class Pages:
         return answer
 
     def _check_client(self, http: web.Request) -> None:
-        """What cannot be told to the app by a redirect is shown to the person."""
+        """Refuse on the page itself what must not lead to a redirect."""
         query, tenant = http.query, http.match_info["tenant"]
         self._state.require(tenant)
         client = query.get("client_id", "")
@@ -150,7 +150,7 @@ def _error(refusal: Refused) -> dict[str, str]:
 
 
 def _page(title: str, http: web.Request, links: Mapping[str, Mapping[str, str]]) -> web.Response:
-    """A page whose links lead back to itself, with more parameters."""
+    """Return a page whose links lead back to itself, with more parameters."""
     items = "".join(
         f'<li><a href="{html.escape(str(http.rel_url.update_query(more)))}">'
         f"{html.escape(text)}</a></li>"
@@ -164,7 +164,7 @@ def _page(title: str, http: web.Request, links: Mapping[str, Mapping[str, str]])
 
 
 def _back(http: web.Request, values: Mapping[str, str]) -> web.Response:
-    """Take the person back to the app, by redirect or as a posted form."""
+    """Return to the app, by redirect or posted form."""
     target = http.query["redirect_uri"]
     if "state" in http.query:
         values = {**values, "state": http.query["state"]}

@@ -1,7 +1,7 @@
 """The simulator's server: routes, metadata and keys, a managed identity, and the control interface.
 
 Docs: v2-protocols-oidc, overview-managed-identity (App Service endpoint). Consent starts as not
-granted; a tenant is known once the control interface names it.
+granted. A tenant exists once the control interface names it.
 """
 
 import time
@@ -29,7 +29,7 @@ class EntraServer:
         self.pages = Pages(self.state, self.tokens)
 
     def verify_graph_token(self, token: str) -> dict[str, Any]:
-        """The claims of a token that Entra issued; raises `PermissionError`."""
+        """Return the claims of a token that Entra issued. Raises `PermissionError`."""
         return self.state.keys.verify(token)
 
     async def metadata(self, http: web.Request) -> web.Response:
@@ -61,11 +61,11 @@ class EntraServer:
         return json_answer(self.state.keys.published(self._issuer(tenant)))
 
     def _issuer(self, tenant: str) -> str:
-        """The issuer of a tenant's tokens; a template where any tenant is meant."""
+        """Return the issuer of a tenant's tokens; a template if any tenant is meant."""
         return f"{self.settings.authority}/{'{tenantid}' if tenant in SHARED else tenant}/v2.0"
 
     async def managed_identity(self, http: web.Request) -> web.Response:
-        """The endpoint that App Service gives an app that has a managed identity."""
+        """Answer like the endpoint that App Service gives an app with a managed identity."""
         if http.headers.get("X-IDENTITY-HEADER") != self.settings.identity_header:
             return json_answer({"statusCode": 401, "message": "Unauthorized"}, 401)
         resource = http.query.get("resource", "")
@@ -81,7 +81,7 @@ class EntraServer:
         )
 
     async def make_token(self, http: web.Request) -> web.Response:
-        """Control: a token as a sign-in would give it; `claims` override any claim."""
+        """Control: issue a token like that of a sign-in; `claims` override any claim."""
         body = await _body(http)
         tenant = str(body["tenant"])
         self.state.know(tenant)
@@ -107,7 +107,7 @@ class EntraServer:
         return json_answer({"tenant": body["tenant"], "granted": granted})
 
     async def put_tenant(self, http: web.Request) -> web.Response:
-        """Control: make a tenant and its users known for sign-in."""
+        """Control: create a tenant and users who can sign in."""
         body = await _body(http)
         entry = self.state.know(str(body["tenant"]))
         entry.name = str(body.get("name") or entry.name)
@@ -128,14 +128,14 @@ class EntraServer:
         return json_answer(counts)
 
     async def set_registration(self, http: web.Request) -> web.Response:
-        """Control: add `redirects` (exact URIs), or replace the `permissions` it asks for."""
+        """Control: add `redirects` (exact URIs), or replace the requested `permissions`."""
         body, state = await _body(http), self.state
         state.redirects.update(map(str, body.get("redirects") or ()))
         state.asked = tuple(map(str, body.get("permissions", GRAPH_PERMISSIONS)))
         return json_answer({"redirects": sorted(state.redirects), "permissions": state.asked})
 
     async def count_requests(self, http: web.Request) -> web.Response:
-        """Control: how many token requests came for tenants, and over how many connections."""
+        """Control: count the token requests, and the connections they used."""
         del http
         return json_answer({"tokens": self.tokens.requests, "connections": self.tokens.connections})
 
@@ -162,7 +162,7 @@ async def _refusals(
 
 
 def create_app(server: EntraServer) -> web.Application:
-    """The simulator as an application; it may be served by http and https at once."""
+    """Return the simulator as an application. It may be served over http and https at once."""
     app = web.Application(middlewares=[_refusals])
     app.add_routes(
         [

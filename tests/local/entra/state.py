@@ -1,6 +1,6 @@
-"""What the simulator knows: the app's registration, tenants, their users and consent.
+"""The simulator's state: the app's registration, tenants, their users and consent.
 
-Refusals are worded here too, as Entra ID words them (docs: reference-error-codes).
+Refusals are here as well, worded as Entra ID does (docs: reference-error-codes).
 """
 
 import hashlib
@@ -23,10 +23,10 @@ SHARED = frozenset({"organizations", "common"})
 
 @dataclass(frozen=True, slots=True)
 class EntraSettings:
-    """The authority (https root without a slash at its end) and the app's registration.
+    """The authority (https root without a trailing slash) and the app's registration.
 
-    A managed identity of `home_tenant` may vouch for the app; its endpoint asks for
-    `identity_header`. `redirects` are the redirect URIs that the registration names.
+    A managed identity of `home_tenant` is a federated credential of the app; its endpoint requires
+    `identity_header`. `redirects` are the registered redirect URIs.
     """
 
     authority: str
@@ -40,10 +40,10 @@ class EntraSettings:
 
 @dataclass(slots=True)
 class TenantEntry:
-    """A tenant: its users by object id, and how far it knows the app.
+    """A tenant: its users by object id, and what it has granted the app.
 
     `principal` says whether the app has a service principal here, `roles` which application
-    permissions an admin granted it.
+    permissions an admin granted.
     """
 
     name: str = ""
@@ -53,7 +53,7 @@ class TenantEntry:
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def grant(self, roles: tuple[str, ...] = GRAPH_PERMISSIONS) -> None:
-        """An admin's consent."""
+        """Grant these permissions, as an admin's consent does."""
         self.principal, self.roles = True, roles
 
     def withdraw(self) -> None:
@@ -62,7 +62,7 @@ class TenantEntry:
 
 
 class State:
-    """All of it, and the claims of the tokens that follow from it."""
+    """The whole state, and the claims of tokens derived from it."""
 
     def __init__(self, settings: EntraSettings) -> None:
         self.settings = settings
@@ -74,7 +74,7 @@ class State:
         self.tenants: dict[str, TenantEntry] = {}
 
     def know(self, tenant: str) -> TenantEntry:
-        """A tenant, which becomes known if it was not."""
+        """Return a tenant, and create it if it does not exist."""
         return self.tenants.setdefault(tenant, TenantEntry())
 
     def require(self, tenant: str) -> None:
@@ -83,7 +83,7 @@ class State:
             raise Refused(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
 
     def user_claims(self, tenant: str, user: Mapping[str, Any], audience: str) -> dict[str, Any]:
-        """What every token says of a signed-in user."""
+        """Return the claims of every token for a signed-in user."""
         subject = f"{user['oid']} {self.settings.client_id}"
         domain = (self.tenants.get(tenant) or TenantEntry()).domain or "tenant.example"
         wids = list(user.get("wids") or ())
@@ -93,7 +93,7 @@ class State:
             "aud": audience,
             "tid": tenant,
             "oid": user["oid"],
-            # The registration asks for it: groupMembershipClaims is DirectoryRole.
+            # The registration requests it: groupMembershipClaims is DirectoryRole.
             **({"wids": wids} if wids else {}),
             "sub": hashlib.sha256(subject.encode()).hexdigest()[:43],
             "name": user.get("name") or "",
@@ -104,7 +104,7 @@ class State:
         }
 
     def api_claims(self, tenant: str, user: Mapping[str, Any]) -> dict[str, Any]:
-        """An access token for our API, as a sign-in gives it."""
+        """Return the claims of an access token for our API, like that of a sign-in."""
         client = self.settings.client_id
         return {
             **self.user_claims(tenant, user, client),
@@ -115,7 +115,7 @@ class State:
         }
 
     def app_claims(self, tenant: str) -> dict[str, Any]:
-        """An app-only token for Graph, which are of version 1.0; no roles without consent."""
+        """Return the claims of an app-only Graph token (version 1.0); no roles without consent."""
         client = self.settings.client_id
         claims = {
             **times(),
@@ -134,7 +134,7 @@ class State:
         return claims
 
     def identity_claims(self, resource: str) -> dict[str, Any]:
-        """A managed identity's token (docs: overview-managed-identity, app-service)."""
+        """Return the claims of a managed identity's token (docs: overview-managed-identity)."""
         home, identity = self.settings.home_tenant, self.settings.identity
         return {
             **times(),
@@ -148,7 +148,7 @@ class State:
         }
 
     def vouches(self, assertion: str) -> bool:
-        """Whether a client assertion is of the identity that the app's registration trusts."""
+        """Return whether an assertion comes from the identity that the registration trusts."""
         try:
             claims = self.keys.verify(assertion, EXCHANGE_AUDIENCE)
         except PermissionError:
@@ -184,7 +184,7 @@ class Refused(Exception):
 
 
 def json_answer(body: object, status: int = 200) -> web.Response:
-    """An answer of JSON that nobody may keep."""
+    """Return a JSON response that must not be cached."""
     return web.Response(
         body=orjson.dumps(body),
         status=status,

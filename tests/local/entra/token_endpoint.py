@@ -1,7 +1,7 @@
-"""The token endpoint: what a client gets for a code, a refresh token, or its own credential.
+"""The token endpoint: tokens for a code, a refresh token, or the client's own credential.
 
 Docs: v2-oauth2-auth-code-flow, v2-oauth2-client-creds-grant-flow, workload-identity-federation.
-An app may have several secrets and certificates at once, as one has to while they are rotated.
+An app may have several secrets and certificates at once, as during rotation.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _IDENTITY_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A sign-in that a code or a refresh token stands for."""
+    """The sign-in behind a code or a refresh token."""
 
     tenant: str
     user: Mapping[str, Any]
@@ -52,13 +52,13 @@ class TokenEndpoint:
         self._refresh: dict[str, SignIn] = {}
 
     def code(self, sign_in: SignIn) -> str:
-        """An authorization code."""
+        """Return a new authorization code."""
         code = secrets.token_urlsafe(40)
         self._codes[code] = sign_in, time.monotonic()
         return code
 
     async def token(self, http: web.Request) -> web.Response:
-        """Answer a token request; refusals are raised as `Refused`."""
+        """Answer a token request. Raises `Refused`."""
         given = {str(k): str(v) for k, v in (await http.post()).items()}
         tenant = http.match_info["tenant"]
         self.requests += 1
@@ -143,7 +143,7 @@ class TokenEndpoint:
         return self._tokens(sign_in)
 
     def _renew(self, given: Mapping[str, str]) -> web.Response:
-        # A refresh token that was used goes on to work: Entra ID does not revoke it.
+        # A used refresh token keeps working: Entra ID does not revoke it.
         sign_in = self._refresh.get(given.get("refresh_token", ""))
         if sign_in is None:
             raise Refused(400, "invalid_grant", 9002313, "The refresh token is not valid.")
@@ -180,7 +180,7 @@ class TokenEndpoint:
 
 
 def no_consent(error: str, client: str) -> Refused:
-    """The user or an admin has not consented to the app."""
+    """Return the refusal for an app without consent."""
     text = f"The user or administrator has not consented to use the application '{client}'."
     return Refused(400, error, 65001, text, "consent_required")
 

@@ -17,17 +17,17 @@ GRAPH_PERMISSIONS = (
     "Contacts.ReadWrite",
     "MailboxSettings.ReadWrite",
 )
-"""The application permissions that the app's registration asks for."""
+"""The application permissions that the app's registration requests."""
 
 EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
-"""The audience of a token that vouches for an app (docs: workload-identity-federation)."""
+"""The audience of a federated credential's token (docs: workload-identity-federation)."""
 
 LIFETIME = 3599
 _LEEWAY = 5
 
 
 class Keys:
-    """Entra's signing keys: one that is published, and a foreign one that is not."""
+    """Entra's signing keys: one that is published, and one that is not."""
 
     def __init__(self) -> None:
         self._own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -35,13 +35,13 @@ class Keys:
         self.kid = secrets.token_urlsafe(20)
 
     def published(self, issuer: str) -> dict[str, Any]:
-        """The JSON Web Key Set; the keys are the same for all tenants, each names its issuer."""
+        """Return the JSON Web Key Set: the same keys for all tenants, with the tenant's issuer."""
         key = RSAAlgorithm.to_jwk(self._own.public_key(), as_dict=True)
         more = {"kid": self.kid, "x5t": self.kid, "use": "sig", "issuer": issuer}
         return {"keys": [{**key, **more}]}
 
     def sign(self, claims: Mapping[str, Any], key: str | None = None) -> str:
-        """Sign with the published key, with one that nobody knows ('foreign'), or not at all."""
+        """Sign with the published key, an unpublished one ('foreign'), or not at all ('none')."""
         if key == "none":
             return jwt.encode(dict(claims), "", algorithm="none")
         if key == "foreign":
@@ -51,7 +51,7 @@ class Keys:
         return jwt.encode(dict(claims), self._own, algorithm="RS256", headers=headers)
 
     def verify(self, token: str, audience: str | None = None) -> dict[str, Any]:
-        """The claims of a token of ours; raises `PermissionError`."""
+        """Return the claims of a token signed here. Raises `PermissionError` for any other."""
         try:
             return jwt.decode(
                 token,
@@ -66,6 +66,6 @@ class Keys:
 
 
 def times() -> dict[str, int]:
-    """The times of a token issued now."""
+    """Return the time claims of a token issued now."""
     now = int(time.time())
     return {"iat": now, "nbf": now, "exp": now + LIFETIME}

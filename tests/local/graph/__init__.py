@@ -1,7 +1,7 @@
-"""A simulator of Microsoft Graph v1.0, as far as Contact Sync uses it.
+"""A simulator of Microsoft Graph v1.0, limited to what Contact Sync uses.
 
-It behaves as Microsoft documents, limits, throttling, paging and errors included, and is the judge
-of the app, so it is never bent to make the app pass. State is in memory.
+It behaves as Microsoft documents, including limits, throttling, paging and errors. It is the
+reference for the app, so it never changes to make the app pass. State is in memory.
 """
 
 from tests.local.graph.server import GraphSettings, create_app

@@ -1,4 +1,4 @@
-"""The control interface `/_sim`: filling tenants, acting as a mailbox's user, faults, counts."""
+"""The control interface `/_sim`: directories, changes by a mailbox's user, faults, counts."""
 
 import base64
 import copy
@@ -28,7 +28,7 @@ class Control:
         self._server = server
 
     async def put_tenant(self, http: web.Request) -> web.Response:
-        """Create a tenant's directory, or replace it; mailboxes of users that stay are kept."""
+        """Create or replace a tenant's directory. Mailboxes of remaining users are kept."""
         body = await _json(http)
         tenant = self._server.tenant(str(body["tenant"]))
         tenant.directory = Directory()
@@ -45,7 +45,7 @@ class Control:
         return _answer({"tenant": body["tenant"], "users": len(tenant.directory.users)})
 
     async def set_rbac(self, http: web.Request) -> web.Response:
-        """Set all of Exchange's role assignments to the app, each for the mailboxes in its scope.
+        """Replace the app's role assignments in Exchange, each with the mailboxes in its scope.
 
         `{"tenant", "assignments": [{"role": "Application Contacts.Read", "mailboxes": [ids]}]}`
         """
@@ -75,7 +75,7 @@ class Control:
                 tenant.mailboxes[user].photo = base64.b64decode(photo) if photo else None
 
     async def delete_user(self, http: web.Request) -> web.Response:
-        """Remove a user with its mailbox and memberships."""
+        """Delete a user with its mailbox and memberships."""
         tenant = self._server.tenant(http.match_info["tenant"])
         user = http.match_info["user"]
         if tenant.directory.users.pop(user, None) is None:
@@ -112,7 +112,7 @@ class Control:
         return _answer({})
 
     async def mailbox(self, http: web.Request) -> web.Response:
-        """All that is in a mailbox, marks included."""
+        """Return everything in a mailbox, including marks."""
         mailbox = self._mailbox(http)
         folders = sorted(mailbox.folders.values(), key=lambda f: not f.default)
         body = {"folders": [_shown_folder(f) for f in folders], "categories": mailbox.categories}
@@ -167,7 +167,7 @@ class Control:
 
 
 def _permission(role: str) -> str:
-    """The permission that one of Exchange's roles for apps holds (docs: application-rbac)."""
+    """Return the permission of an Exchange role for apps (docs: application-rbac)."""
     kind, _, permission = role.partition(" ")
     if kind != "Application" or permission not in _ASSIGNABLE:
         message = f"Exchange has no role '{role}'"

@@ -1,4 +1,4 @@
-"""The directory of a tenant: users, groups, organisational contacts, and how they are read.
+"""The directory of a tenant: users, groups, organizational contacts, and requests for them.
 
 Docs: user-list, group-list-transitivemembers, orgcontact-list, directoryobject-getbyids.
 """
@@ -70,11 +70,11 @@ class Directory:
     contacts: dict[str, Object] = field(default_factory=dict)
 
     def kind_of(self, id_: str) -> str | None:
-        """In which collection an id is."""
+        """Return the collection that holds an id."""
         return next((kind for kind in TYPES.values() if id_ in getattr(self, kind)), None)
 
     def user(self, id_: str) -> Object | None:
-        """A user by id or userPrincipalName."""
+        """Return a user by id or userPrincipalName."""
         if id_ in self.users:
             return self.users[id_]
         folded = id_.casefold()
@@ -88,7 +88,7 @@ class Directory:
         )
 
     def members(self, group: str, *, nested: bool) -> list[tuple[str, Object]]:
-        """The members of a group with their collection, each once, cycles or not."""
+        """Return a group's members with their collection, each once even if groups form a cycle."""
         found: dict[str, tuple[str, Object]] = {}
         waiting = [group]
         seen = {group}

@@ -1,4 +1,4 @@
-"""Limits, counts and faults: what stands between a request and its answer.
+"""Limits, counts and faults: what each request passes before it is answered.
 
 Docs: throttling-limits (Outlook service: 4 at once and 10,000 in 10 minutes per app and mailbox;
 identity: resource units per app and tenant in 10 seconds).
@@ -24,7 +24,7 @@ DIRECTORY_WINDOW = 10.0
 
 @dataclass(slots=True)
 class MailboxUse:
-    """What an app did in one mailbox."""
+    """The app's use of one mailbox."""
 
     http: int = 0
     batch_items: int = 0
@@ -47,7 +47,7 @@ class MailboxUse:
 
 @dataclass(slots=True)
 class TenantUse:
-    """What an app did in one tenant."""
+    """The app's use of one tenant."""
 
     http: int = 0
     batch_items: int = 0
@@ -65,7 +65,7 @@ class Meter:
         self.tenants: defaultdict[str, TenantUse] = defaultdict(TenantUse)
 
     def reset(self) -> None:
-        """Forget the counts, but not what is under way."""
+        """Reset the counts, except for requests in progress."""
         running = {
             (tenant, user): box.at_once
             for tenant, use in self.tenants.items()
@@ -96,7 +96,7 @@ class Meter:
             use.mailboxes[user].throttled += 1
 
     def enter_mailbox(self, tenant: str, user: str) -> MailboxUse:
-        """Take one of a mailbox's four places; also requests that are refused count."""
+        """Take one of a mailbox's four slots. Refused requests count as well."""
         box = self.tenants[tenant].mailboxes[user]
         now = time.monotonic()
         if now - box.window_from > WINDOW:
@@ -122,7 +122,7 @@ class Meter:
         return box
 
     def charge(self, tenant: str, users: int, units: int) -> None:
-        """Take resource units of the directory's budget for the tenant's size."""
+        """Charge resource units against the directory's budget for the tenant's size."""
         use = self.tenants[tenant]
         now = time.monotonic()
         if now - use.units_from > DIRECTORY_WINDOW:
@@ -158,7 +158,7 @@ class Meter:
 
 
 def resource_units(route: str, request: Request) -> int:
-    """What a directory request costs (docs: throttling-limits, identity and access)."""
+    """Return the units of a directory request (docs: throttling-limits, identity and access)."""
     if route.startswith("GET /users") and "{id}" not in route:
         units = 2
     elif "transitiveMembers" in route:
@@ -178,9 +178,9 @@ def resource_units(route: str, request: Request) -> int:
 
 @dataclass(slots=True)
 class Fault:
-    """A fault asked for: which requests it hits, how many it lets pass, how often it strikes.
+    """A fault: which requests it matches, how many it skips first, and how often it applies.
 
-    With a `chance` it strikes so many of them by lot, each time with one of its `effects`.
+    With a `chance` it applies to that share of them at random, each with one of its `effects`.
     """
 
     id: int
@@ -190,11 +190,11 @@ class Fault:
     after: int
     times: float
     chance: float
-    lots: random.Random
+    generator: random.Random
     effects: Sequence[Mapping[str, Any]]
 
     def hits(self, request: Request) -> bool:
-        """Whether it strikes this request; counts as it goes."""
+        """Return whether the fault applies to this request, and count it."""
         if self.times <= 0 or (self.method and self.method != request.method):
             return False
         if self.tenant is not None and self.tenant != request.tenant:
@@ -204,29 +204,29 @@ class Fault:
         if self.after > 0:
             self.after -= 1
             return False
-        if self.chance < 1 and self.lots.random() >= self.chance:
+        if self.chance < 1 and self.generator.random() >= self.chance:
             return False
         self.times -= 1
         return True
 
     def effect(self) -> Mapping[str, Any]:
-        """What happens to a request that it strikes."""
-        return self.effects[0] if len(self.effects) == 1 else self.lots.choice(self.effects)
+        """Return the effect on a matched request."""
+        return self.effects[0] if len(self.effects) == 1 else self.generator.choice(self.effects)
 
 
 class Faults:
-    """The faults that wait to strike."""
+    """The active faults."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._ids = itertools.count(1)
 
     def add(self, wanted: Mapping[str, Any]) -> int:
-        """Take a fault as asked for by POST /_sim/faults.
+        """Add a fault as described by POST /_sim/faults. Return its id.
 
-        `{"match", "after": n, "times": n, "effect"}` strikes n times and then is over;
-        `{"match", "chance": 0.05, "seed": 7, "effects": [...]}` strikes 5 % of the requests, until
-        the faults are cleared (or n `times`), by lots that the seed decides.
+        `{"match", "after": n, "times": n, "effect"}` applies n times.
+        `{"match", "chance": 0.05, "seed": 7, "effects": [...]}` applies to 5 % of the requests,
+        chosen by the seed, until faults are cleared (or n `times`).
         """
         match = wanted.get("match") or {}
         method = match.get("method")
@@ -238,7 +238,7 @@ class Faults:
             after=int(wanted.get("after") or 0),
             times=float(wanted.get("times") or (math.inf if "chance" in wanted else 1)),
             chance=float(wanted.get("chance", 1)),
-            lots=random.Random(wanted.get("seed")),
+            generator=random.Random(wanted.get("seed")),
             effects=list(wanted["effects"]) if "effects" in wanted else [wanted["effect"]],
         )
         self._faults.append(fault)
@@ -248,7 +248,7 @@ class Faults:
         self._faults.clear()
 
     def strike(self, request: Request) -> Mapping[str, Any] | None:
-        """The effect of the first fault that hits this request."""
+        """Return the effect of the first fault that applies to this request."""
         for fault in self._faults:
             if fault.hits(request):
                 if fault.times <= 0:

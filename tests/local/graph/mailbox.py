@@ -1,4 +1,4 @@
-"""A mailbox as Exchange keeps it: contact folders, contacts, marks, and a change log per folder.
+"""A mailbox as in Exchange: contact folders, contacts, marks, and a change log per folder.
 
 Docs: contact, contactfolder, outlook-immutable-id. Limits: microsoft-graph-docs#15276, #2186.
 """
@@ -63,24 +63,24 @@ _numbers = itertools.count(1)
 
 
 def new_core() -> str:
-    """The part of an id that both its forms share; long and case-sensitive, as in reality."""
+    """Return a new id without its form's prefix; long and case-sensitive, as in Exchange."""
     digest = hashlib.sha512(f"contact-sync {next(_numbers)}".encode()).digest()
     return base64.urlsafe_b64encode(digest + digest[:38]).decode()
 
 
 def shown_id(core: str, *, immutable: bool) -> str:
-    """An id in the form asked for."""
+    """Return the id in immutable or mutable form."""
     return f"{_IMMUTABLE if immutable else _MUTABLE}{core}"
 
 
 def core_of(id_: str) -> str:
-    """The core of an id in either form."""
+    """Return the core of an id in either form."""
     return id_[6:] if id_.startswith((_IMMUTABLE, _MUTABLE)) else id_
 
 
 @dataclass(slots=True)
 class Contact:
-    """One contact; `values` holds only what was set."""
+    """One contact. `values` holds only properties that were set."""
 
     core: str
     values: Json
@@ -101,7 +101,7 @@ class Contact:
 
 @dataclass(slots=True)
 class Folder:
-    """A contact folder; `log` names each contact whenever it changes, for delta."""
+    """A contact folder. `log` lists the changed contacts in order, for delta."""
 
     core: str
     name: str
@@ -133,7 +133,7 @@ class Mailbox:
         self.photo: bytes | None = None
 
     def folder(self, id_: str) -> Folder:
-        """A folder by id (its well-known default has none in v1.0)."""
+        """Return a folder by id (v1.0 has no well-known name for the default one)."""
         found = self.folders.get(core_of(id_))
         if found is None:
             raise GraphError(
@@ -221,7 +221,7 @@ class Mailbox:
 
 
 def checked(body: Json) -> Json:
-    """The values of a contact in a body; what Exchange does not take answers 400."""
+    """Return the contact values of a body. Raises a 400 for values that Exchange refuses."""
     values: Json = {}
     for name, value in body.items():
         if name.startswith("@odata") or name == _EXTENDED:
@@ -268,7 +268,7 @@ def _checked_value(name: str, value: Any) -> Any:
 
 
 def extended_of(body: Json) -> dict[str, str]:
-    """Extended properties by id; ids compare without regard to the case of their GUID."""
+    """Return the extended properties by id. The GUID in an id is not case-sensitive."""
     found: dict[str, str] = {}
     for item in body.get(_EXTENDED) or ():
         id_, value = item.get("id"), item.get("value")
@@ -279,7 +279,7 @@ def extended_of(body: Json) -> dict[str, str]:
 
 
 def extended_id(id_: str) -> str:
-    """An extended property's id in one spelling; the name in it is case-sensitive."""
+    """Return an extended property's id in normal form. The name in it is case-sensitive."""
     kind, _, rest = id_.partition(" ")
     if "{" in rest:
         guid, _, name = rest.partition("} ")
@@ -295,7 +295,7 @@ def _computed_name(values: Json) -> str:
 def shown_contact(
     folder: Folder, contact: Contact, chosen: tuple[str, ...] | None, *, immutable: bool
 ) -> Json:
-    """A contact as Graph shows it; extended properties only when expanded."""
+    """Return a contact as Graph shows it, without extended properties."""
     every: Json = {"@odata.etag": f'W/"{contact.change_key}"'}
     for name in chosen or PROPERTIES:
         every[name] = _shown_value(folder, contact, name, immutable=immutable)
@@ -309,7 +309,7 @@ def _shown_value(folder: Folder, contact: Contact, name: str, *, immutable: bool
             return [
                 {"name": mail.get("name") or mail["address"], "address": mail["address"]}
                 for mail in contact.values.get(name, ())
-                # A malformed address vanishes on read.
+                # Graph does not return malformed addresses.
                 if "@" in (mail.get("address") or "")
             ]
         case _ if name in _BY_PLACE:

@@ -1,4 +1,4 @@
-"""OData as the directory takes it: $filter, $select, $top, $orderby, $search and paging.
+"""OData as the directory supports it: $filter, $select, $top, $orderby, $search and paging.
 
 Docs: filter-query-parameter, query-parameters, aad-advanced-queries.
 """
@@ -138,7 +138,7 @@ def _folded(value: Any) -> Any:
 
 
 def advanced(request: Request) -> bool:
-    """Whether both parts of an advanced query are there, or it is one of its later pages."""
+    """Return whether this is an advanced query with $count, or a later page of one."""
     counted = request.query.get("$count", "").lower() == "true"
     return request.advanced and (counted or "$skiptoken" in request.query)
 
@@ -152,9 +152,9 @@ def collection(
     *,
     empty_page: bool = False,
 ) -> Object:
-    """Answer a collection of directory objects with all the options it takes.
+    """Return a page of directory objects for all options of the query.
 
-    With `empty_page` the second page is empty though more follows, as Graph may do.
+    With `empty_page` the second page is empty although more follow, as Graph may do.
     """
     query = request.query
     if "$skip" in query:
@@ -176,8 +176,8 @@ def collection(
             reverse=direction.strip().lower() == "desc",
         )
     start, page = _skip(query.get("$skiptoken"))
-    hollow = empty_page and page == 1
-    part = [] if hollow else objects[start : start + top]
+    empty = empty_page and page == 1
+    part = [] if empty else objects[start : start + top]
     chosen = selected(request, default_fields)
     body: Object = {"@odata.context": f"{base}/$metadata{request.path}"}
     if query.get("$count", "").lower() == "true" and request.advanced and page == 0:
@@ -192,7 +192,7 @@ def collection(
 
 
 def selected(request: Request, default_fields: Iterable[str]) -> list[str]:
-    """The properties to show."""
+    """Return the names of the properties to show."""
     text = request.query.get("$select")
     return [f.strip() for f in text.split(",")] if text else list(default_fields)
 

@@ -43,7 +43,7 @@ _LARGEST_DELTA_PAGE = 200
 
 @dataclass(slots=True)
 class _Round:
-    """Where a delta round stands: which contacts are still to be shown, and up to which change."""
+    """The progress of a delta round: the contacts still to show, and the last change included."""
 
     folder: Folder
     select: tuple[str, ...] | None
@@ -197,7 +197,7 @@ class OutlookApi:
         place, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
         raw = request.body
         if isinstance(raw, str):
-            # In a batch: base64, of either alphabet (docs: json-batching).
+            # In a batch it is base64 of either alphabet (docs: json-batching).
             raw = base64.b64decode(raw.replace("-", "+").replace("_", "/"))
         if not request.headers.get("content-type", "").startswith("image/"):
             raise GraphError(400, "ErrorInvalidImage", "The content type must be an image's.")
@@ -209,7 +209,7 @@ class OutlookApi:
         return Answer(200)
 
     def get_user_photo(self, mailbox: Mailbox, request: Request) -> Answer:
-        """The largest photo of the mailbox's owner (docs: profilephoto-get)."""
+        """Return the largest photo of the mailbox's owner (docs: profilephoto-get)."""
         request.require(DENIED, "User.Read.All", "User.ReadWrite.All", "ProfilePhoto.Read.All")
         if mailbox.photo is None:
             raise GraphError(404, "ImageNotFound", "Exception of type 'ImageNotFound' was thrown.")

@@ -1,4 +1,4 @@
-"""What one Graph request and answer are, whether they came alone or in a batch."""
+"""One Graph request and its answer, alone or in a batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _REFUSALS = {
 
 @dataclass(slots=True)
 class Request:
-    """One request; `path` is below /v1.0, header names are lower-case."""
+    """One request. `path` is below /v1.0, header names are lower-case."""
 
     tenant: str
     roles: frozenset[str]
@@ -43,13 +43,13 @@ class Request:
 
     @property
     def url(self) -> str:
-        """Path and query, decoded, as faults match them."""
+        """The decoded path and query, which faults match."""
         query = "&".join(f"{name}={value}" for name, value in self.query.items())
         return f"{self.path}?{query}" if query else self.path
 
     @property
     def preferences(self) -> dict[str, str]:
-        """The Prefer header, taken apart."""
+        """The parts of the Prefer header."""
         found: dict[str, str] = {}
         for part in self.headers.get("prefer", "").split(","):
             name, _, value = part.strip().partition("=")
@@ -58,7 +58,7 @@ class Request:
 
     @property
     def immutable(self) -> bool:
-        """Whether immutable ids are asked for."""
+        """Whether immutable ids are requested."""
         return self.preferences.get("idtype", "").lower() == "immutableid"
 
     @property
@@ -74,7 +74,7 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer; a body of bytes is sent as it is."""
+    """One answer. A body of bytes is sent unchanged."""
 
     status: int
     body: Any = None
@@ -82,7 +82,7 @@ class Answer:
 
 
 class GraphError(Exception):
-    """A refusal as Graph words it."""
+    """An error as Graph words it."""
 
     def __init__(
         self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
@@ -94,7 +94,7 @@ class GraphError(Exception):
         self.headers = dict(headers or {})
 
     def answer(self) -> Answer:
-        """The error body (docs: errors)."""
+        """Return the error as an answer (docs: errors)."""
         inner = {
             "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
             "request-id": str(uuid4()),
@@ -108,16 +108,16 @@ class DropConnection(Exception):
 
 
 def not_found(what: str) -> GraphError:
-    """A directory object that does not exist."""
+    """Return the error for a directory object that does not exist."""
     message = f"Resource '{what}' does not exist or one of its queried references is not present."
     return GraphError(404, "Request_ResourceNotFound", message)
 
 
 def unsupported(message: str = "Unsupported or invalid query filter clause.") -> GraphError:
-    """What the directory answers to a query it does not take."""
+    """Return the error for a query that the directory does not support."""
     return GraphError(400, "Request_UnsupportedQuery", message)
 
 
 def now_text() -> str:
-    """The time as Graph writes it."""
+    """Return the current time as Graph writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Which request goes where: the simulator's routes, as Graph names them."""
+"""The simulator's routes, named as in Graph."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ type Handler = Callable[..., Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route: its template as counted, its pattern, and who answers it."""
+    """A route: its template for counts, its pattern, and its handler."""
 
     method: str
     template: str
@@ -23,7 +23,7 @@ class Route:
     takes: tuple[str, ...]
 
     def counted(self, values: Mapping[str, str]) -> str:
-        """The template as counts name it: ids left open, other parts as they are."""
+        """Return the template for counts, with placeholders for ids only."""
         template = self.template
         for name in ("which", "cast"):
             if name in values:
@@ -35,7 +35,7 @@ type _Row = tuple[str, str, Handler, bool, tuple[str, ...]]
 
 
 def routes(d: DirectoryApi, o: OutlookApi) -> list[Route]:
-    """All routes, the more special ones first."""
+    """Return all routes, the more specific ones first."""
     folder = "/users/{user}/contactFolders/{folder}"
     rows: list[_Row] = [
         ("GET", "/users", d.list_users, False, ()),

@@ -1,7 +1,7 @@
 """`$search` in the directory (docs: search-query-parameter, directory objects).
 
-There is no 'contains': displayName and description are cut into words, each of which matches by
-its beginning and in any order; every other property matches by the beginning of its whole value.
+There is no 'contains': displayName and description are split into words, which match by their
+beginning in any order. Every other property matches by the beginning of its whole value.
 """
 
 import re
@@ -29,7 +29,7 @@ _RUNS = re.compile(r"[A-Z]+[^\W\d_A-Z]*|[^\W\d_A-Z]+|\d+|[^\w\s]|_")
 
 
 def searched(text: str) -> Predicate:
-    """What a `$search` selects; raises the 400 of one that is not well-formed."""
+    """Return the predicate of a `$search`. Raises a 400 if it is malformed."""
     parts: list[tuple[str, str]] = []
     position = 0
     while position < len(text.rstrip()):
@@ -45,9 +45,9 @@ def searched(text: str) -> Predicate:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text: cut at spaces, numbers, symbols and where capitals follow small letters.
+    """Split a text into words at spaces, numbers, symbols and before capitals.
 
-    Symbols are words by themselves, and words with only symbols between them are one word too.
+    A symbol is a word by itself. Words joined by symbols also count as one word.
     """
     found: list[str] = []
     for piece in text.split():

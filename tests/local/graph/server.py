@@ -1,7 +1,7 @@
-"""The simulator's server: sign-in, counting, limits, faults, routing, batches.
+"""The simulator's server: tokens, counting, limits, faults, routing, batches.
 
-One request goes the same way whether it came alone or in a batch: it is counted, may be struck by
-a fault, takes its place among the mailbox's four, takes its time, and is answered.
+A request is handled the same way alone or in a batch: it is counted, a fault may apply, it takes
+one of the mailbox's four slots, waits for the latency, and is answered.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ AT_ONCE_IN_BATCH = 4
 
 @dataclass(frozen=True, slots=True)
 class GraphSettings:
-    """What the simulator needs to know of the world.
+    """Settings of the simulator.
 
-    `verify` checks a bearer token's signature and answers its claims, or raises
-    `PermissionError`; `base_url` ends in /v1.0.
+    `verify` checks a bearer token's signature and returns its claims, or raises
+    `PermissionError`. `base_url` ends in /v1.0.
     """
 
     verify: Callable[[str], Mapping[str, Any]]
@@ -42,7 +42,7 @@ class GraphSettings:
 class Tenant:
     """One tenant's directory and mailboxes.
 
-    `assignments` are Exchange's own grants to the app: a permission, and the mailboxes it opens
+    `assignments` are the app's roles in Exchange: a permission, and the mailboxes in its scope
     (docs: application-rbac).
     """
 
@@ -51,7 +51,7 @@ class Tenant:
     assignments: list[tuple[str, frozenset[str]]] = field(default_factory=list)
 
     def opened(self, user: str) -> frozenset[str]:
-        """The permissions that Exchange gives the app in a mailbox."""
+        """Return the permissions that Exchange gives the app in a mailbox."""
         return frozenset(permission for permission, users in self.assignments if user in users)
 
 
@@ -216,7 +216,7 @@ class GraphServer:
         if effect is not None and effect.get("drop") == "after":
             raise DropConnection
         responses = [_batch_part(id_, answer) for id_, answer in zip(ids, answers, strict=True)]
-        # Answers come in any order; every second one first is an order nobody expects.
+        # Graph answers in any order, so this order is deliberately unexpected.
         return Answer(200, {"responses": responses[1::2] + responses[::2]})
 
     async def _unordered(self, parsed: list[Request | GraphError]) -> list[Answer]:

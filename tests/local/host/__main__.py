@@ -1,15 +1,15 @@
 """The host's process: serves HTTP, polls queues, fires timers, until SIGTERM.
 
-`python -m tests.local.host PORT [FOLDER]` runs the app of a folder (else the working one) with the
-settings of its environment. `/_sim` controls it:
+`python -m tests.local.host PORT [FOLDER]` runs the app in a folder (by default the current one)
+with the settings in its environment. `/_sim` controls it:
 
     POST /_sim/timer/{name}   fire a timer now
-    POST /_sim/clock          {"now": ISO time or null}: move the app's clock, or back
-    GET /_sim/queues          how many messages wait, are held, and are poison
-    GET /_sim/idle/{seconds}  the same, once none is left or the seconds are over
+    POST /_sim/clock          {"now": ISO time or null}: set the app's clock, or reset it
+    GET /_sim/queues          the messages waiting, invisible and poison, by queue
+    GET /_sim/idle/{seconds}  the same, once all queues are empty or the time is over
     GET /_sim/functions       every function with its trigger
     GET /_sim/keys            the host's keys
-    GET /_sim/telemetry       spans, logs (events are among them) and metrics; DELETE forgets them
+    GET /_sim/telemetry       spans, logs (including events) and metrics; DELETE clears them
 """
 
 import asyncio
@@ -41,14 +41,14 @@ class Host:
 
     def __init__(self, folder: Path, port: int) -> None:
         settings = host_settings(folder, os.environ)
-        # As App Service and Core Tools do, so the app knows that a host runs it.
+        # App Service and Core Tools set it, so the app knows that it runs in a host.
         os.environ.setdefault("WEBSITE_HOSTNAME", f"localhost:{port}")
         self._telemetry = Telemetry(on=settings.open_telemetry)
         self.functions = load(folder, self._telemetry)
         self._port = port
         self.clock = Clock()
         self.http = HttpTriggers(self.functions, settings)
-        # Storage that is away is asked again soon: Azurite may start after this host.
+        # Retry storage quickly, since Azurite may start after this host.
         self._queues = QueueServiceClient.from_connection_string(
             os.environ[_STORAGE], retry_total=2, initial_backoff=1, random_jitter_range=0
         )
@@ -64,7 +64,7 @@ class Host:
         }
 
     async def run(self) -> None:
-        """Serve until a signal comes; what runs then is given a little time to end."""
+        """Serve until a signal comes, then give running functions a little time to end."""
         wiring.use_clock(self.clock.now)
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,7 +80,7 @@ class Host:
         )
         stopped.set()
         for trigger in self.triggers:
-            trigger.look_soon()
+            trigger.poll_soon()
         for task in ticks:
             task.cancel()
         ended = await asyncio.gather(*polls, *ticks, return_exceptions=True)
@@ -103,10 +103,10 @@ class Host:
                 web.get("/_sim/functions", self._list_functions),
                 web.get("/_sim/keys", self._list_keys),
                 web.get("/_sim/telemetry", self._show_telemetry),
-                web.delete("/_sim/telemetry", self._forget_telemetry),
+                web.delete("/_sim/telemetry", self._clear_telemetry),
             ]
         )
-        # A path may hold any character, encoded line ends too.
+        # A path may hold any character, even encoded line breaks.
         app.router.add_route("*", "/{path:(?s:.*)}", self.http.serve)
         return app
 
@@ -149,7 +149,7 @@ class Host:
         del http
         return _json(self._telemetry.as_json())
 
-    async def _forget_telemetry(self, http: web.Request) -> web.Response:
+    async def _clear_telemetry(self, http: web.Request) -> web.Response:
         del http
         self._telemetry.clear()
         return web.Response(status=204)
@@ -164,7 +164,7 @@ def _json(body: object, status: int = 200) -> web.Response:
 
 
 async def _main(port: int, folder: Path) -> None:
-    # Clients belong to the running loop, so the host is made inside it.
+    # Clients belong to the running loop, so the host is created inside it.
     await Host(folder, port).run()
 
 

@@ -1,6 +1,6 @@
-"""The functions of an app, indexed by Microsoft's own worker library, and how one is called.
+"""The functions of an app, indexed by Microsoft's own worker library, and their invocation.
 
-Out of scope are input and output bindings: an app that has some is refused, not half served.
+Input and output bindings are out of scope: an app that has any is refused.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class InvocationFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function: its trigger's binding as the worker reports it, and what to call."""
+    """One function: its trigger's binding as the worker reports it, and the code to call."""
 
     name: str
     trigger: Mapping[str, Any]
@@ -57,7 +57,7 @@ class Function:
         limit: timedelta | None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Run it, in a thread if it is not async; raises `InvocationFailed`, which is logged.
+        """Run the function, in a thread if it is not async. Logs errors, raises `InvocationFailed`.
 
         `headers` are those of an HTTP call.
         """
@@ -90,7 +90,7 @@ class Function:
 
 
 def load(folder: Path, telemetry: Telemetry, script: str = "function_app.py") -> list[Function]:
-    """Index the app in a folder; raises `NotImplementedError` for what this host cannot serve."""
+    """Index the app in a folder. Raises `NotImplementedError` for unsupported bindings."""
     sys.path.insert(0, str(folder))
     found: list[Function] = []
     for function in index_function_app(script):
@@ -99,14 +99,14 @@ def load(folder: Path, telemetry: Telemetry, script: str = "function_app.py") ->
         name = str(function.get_function_name())
         others = [b["type"] for b in bindings if b is not trigger and b["type"].lower() != "http"]
         if others:
-            raise NotImplementedError(f"{name}: bindings of type {', '.join(others)}.")
+            raise NotImplementedError(f"{name}: unsupported bindings: {', '.join(others)}.")
         resolved = {key: _resolved(value) for key, value in trigger.items()}
         found.append(Function(name, resolved, function.get_user_function(), folder, telemetry))
     return found
 
 
 def _resolved(value: Any) -> Any:
-    """Replace %NAME% by the application setting of that name (docs: binding expressions)."""
+    """Replace %NAME% with the application setting of that name (docs: binding expressions)."""
     if not isinstance(value, str):
         return value
     return re.sub(r"%(\w+)%", lambda match: os.environ[match[1]], value)

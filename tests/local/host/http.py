@@ -1,7 +1,7 @@
 """HTTP triggers: route templates, methods, authorisation levels, limits.
 
-Requests and responses pass through Microsoft's own converters, so a function is given, and may
-answer, just what it may in Azure (docs: functions-bindings-http-webhook-trigger).
+Requests and responses pass through Microsoft's own converters, so a function receives and may
+return exactly what it may in Azure (docs: functions-bindings-http-webhook-trigger).
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class HttpTriggers:
         self._places = asyncio.Semaphore(at_once) if at_once else None
 
     async def serve(self, http: web.Request) -> web.StreamResponse:
-        """Answer one request; what no route takes, by path and method, is 404 as in Azure."""
+        """Answer one request. Without a route for path and method it is 404, as in Azure."""
         path = http.rel_url.raw_path.strip("/")
         for route in self._routes:
             match = route.pattern.fullmatch(path)
@@ -122,7 +122,7 @@ class HttpTriggers:
         except InvocationFailed:
             return web.Response(status=500)
         except NotImplementedError:
-            _log.exception("%s: its answer is no HTTP response", function.name)
+            _log.exception("%s: it returned something else than an HTTP response", function.name)
             return web.Response(status=500)
         return _response(encoded)
 
@@ -147,13 +147,13 @@ def _route(function: Function, prefix: str) -> _Route:
 
 
 def _constraint(text: str) -> str:
-    """A route constraint as a pattern (docs: ASP.NET Core, route constraints)."""
+    """Return a route constraint as a pattern (docs: ASP.NET Core, route constraints)."""
     length = re.fullmatch(r"maxlength\((\d+)\)", text)
     return f"[^/]{{0,{length[1]}}}" if length else _CONSTRAINTS[text]
 
 
 def _headers(http: web.Request) -> dict[str, str]:
-    """The headers, with the caller's address as App Service's front end appends it."""
+    """Return the headers, with the caller's address as App Service's front end appends it."""
     headers = {name: ",".join(http.headers.getall(name)) for name in http.headers}
     peer = http.transport.get_extra_info("peername") if http.transport else None
     if peer:

@@ -1,7 +1,7 @@
 """Queue triggers: polling, parallel runs, visibility, dequeue count and the poison queue.
 
-Docs: functions-bindings-storage-queue-trigger, functions-host-json (queues); where they are
-silent, what the storage extension does (its QueueProcessor and QueueServiceClientProvider).
+Docs: functions-bindings-storage-queue-trigger, functions-host-json (queues). Where these say
+nothing, it does what the storage extension does (QueueProcessor, QueueServiceClientProvider).
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.local.host.settings import HostSettings
 _log = logging.getLogger("host.queues")
 _POISON = "-poison"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
-"""Seconds between looks at an empty queue; shorter than Azure's, so that local runs are quick."""
+"""Seconds between polls of an empty queue; shorter than in Azure, so that local runs are quick."""
 _DRAIN = 5.0
 _MOST_PEEKED = 32
 
@@ -47,18 +47,18 @@ class QueueTrigger:
             else service.get_queue_client(f"{self.queue}{_POISON}")
         )
         self._running: set[asyncio.Task[None]] = set()
-        self._soon = asyncio.Event()
-        self._away = False
+        self._poll_now = asyncio.Event()
+        self._unavailable = False
 
     @property
     def running(self) -> int:
-        """How many messages are being worked on."""
+        """The number of messages that are being processed."""
         return len(self._running)
 
     async def until_empty(self, until: float) -> None:
-        """Wait until the queue is empty, until a moment of the monotonic clock at most.
+        """Wait until the queue is empty, at most until a time of the monotonic clock.
 
-        What stays invisible in a poison queue is not waited for.
+        Invisible messages of a poison queue are ignored.
         """
         while (left := until - time.monotonic()) > 0:
             if self._running:
@@ -67,17 +67,17 @@ class QueueTrigger:
             properties = await self._client.get_queue_properties()
             if not properties.approximate_message_count:
                 return
-            self.look_soon()
+            self.poll_soon()
             await asyncio.sleep(_FIRST_PAUSE)
             if self._poison is None:
                 return
 
-    def look_soon(self) -> None:
-        """Look at the queue at once, however long it was empty."""
-        self._soon.set()
+    def poll_soon(self) -> None:
+        """Poll the queue at once, however long it was empty."""
+        self._poll_now.set()
 
     async def poll(self, stopped: asyncio.Event) -> None:
-        """Fetch and run messages until `stopped`; storage that is away is asked again."""
+        """Fetch and run messages until `stopped`. Retries if storage is unavailable."""
         longest = min(_LONGEST_PAUSE, self._settings.max_polling_interval.total_seconds())
         pause = _FIRST_PAUSE
         while not stopped.is_set():
@@ -92,13 +92,13 @@ class QueueTrigger:
             pause = _FIRST_PAUSE if messages else min(pause * 2, longest)
             if not messages:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._soon.wait(), pause)
-                self._soon.clear()
+                    await asyncio.wait_for(self._poll_now.wait(), pause)
+                self._poll_now.clear()
 
     async def drain(self) -> None:
-        """Give what runs a little time to end.
+        """Give running functions a little time to end.
 
-        What is cut off comes back when its visibility ends, as after a crash.
+        Messages of those that do not end become visible again later, as after a crash.
         """
         if self._running:
             await asyncio.wait(self._running, timeout=_DRAIN)
@@ -122,11 +122,11 @@ class QueueTrigger:
         except ResourceNotFoundError:
             await _create(self._client)
         except AzureError as error:
-            if not self._away:
+            if not self._unavailable:
                 _log.warning("%s cannot be read for now: %s", self.queue, type(error).__name__)
-            self._away = True
+            self._unavailable = True
         else:
-            self._away = False
+            self._unavailable = False
             return messages
         return []
 
@@ -134,7 +134,7 @@ class QueueTrigger:
         try:
             await self._process(message)
         except AzureError as error:
-            # It comes back by itself when its visibility ends: delivery is at least once.
+            # The message becomes visible again by itself: delivery is at least once.
             _log.warning("%s: a message is not settled: %s", self.queue, type(error).__name__)
 
     async def _process(self, message: QueueMessage) -> None:
@@ -168,7 +168,7 @@ class QueueTrigger:
         return True
 
     def _body(self, message: QueueMessage) -> bytes:
-        """The message's bytes; raises `ValueError` if it is not base64 though it must be."""
+        """Return the message's bytes. Raises `ValueError` if they should be base64 and are not."""
         text = str(message.content)
         return base64.b64decode(text, validate=True) if self._settings.base64 else text.encode()
 
@@ -185,7 +185,7 @@ class QueueTrigger:
             message.pop_receipt = held.pop_receipt
 
     async def _handle_poison(self, message: QueueMessage) -> None:
-        """A new message in the poison queue takes the place of the one that failed."""
+        """Move the failed message to the poison queue, as a new message."""
         if self._poison is None:
             return
         await _create(self._poison)
@@ -197,10 +197,10 @@ class QueueTrigger:
 async def counts(
     service: QueueServiceClient, triggers: list[QueueTrigger]
 ) -> dict[str, dict[str, int]]:
-    """How many messages wait, are invisible (some of these running), and are poison, by queue.
+    """Count the messages waiting, invisible (including those running) and poison, by queue.
 
-    A poison queue is listed by itself only if a function drains it. Nothing is reported idle
-    while a message moved from one queue to another during the count.
+    A poison queue has an entry only if a function drains it. If a message may have moved between
+    queues during the count, an idle result is counted again.
     """
     while True:
         before = sum(trigger.completed for trigger in triggers)
@@ -213,9 +213,9 @@ async def counts(
 async def until_idle(
     service: QueueServiceClient, triggers: list[QueueTrigger], seconds: float
 ) -> tuple[bool, dict[str, dict[str, int]]]:
-    """Wait until no queue that a function serves holds a message; whether so, and what is left.
+    """Wait until all queues with a function are empty. Return whether they are, and the counts.
 
-    What no function could take from a poison queue stays there, invisible: it is ignored.
+    Invisible messages of a poison queue are ignored: their function failed.
     """
     until = time.monotonic() + seconds
     while True:
@@ -229,7 +229,7 @@ async def until_idle(
         ]
         if not busy or time.monotonic() > until:
             return not busy, found
-        # To count all is dear: not before one of them, which is looked at alone, is empty.
+        # Counting all is expensive, so first wait until one of them is empty.
         await busy[0].until_empty(until)
 
 
@@ -255,7 +255,7 @@ async def _count(
 
 
 def _converted(message: QueueMessage, body: bytes) -> Any:
-    """The message as the worker hands it over, by the library's own converter."""
+    """Return the message as the worker passes it on, by the library's own converter."""
     metadata = {
         "Id": meta.Datum(message.id, "string"),
         "DequeueCount": meta.Datum(str(message.dequeue_count or 0), "string"),

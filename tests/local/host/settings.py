@@ -1,4 +1,4 @@
-"""What host.json says, with the host's own defaults.
+"""The settings of host.json, with the host's own defaults.
 
 host.json can be overridden by application settings, `AzureFunctionsJobHost__a__b` for `a.b`
 (docs: functions-host-json, override host.json values).
@@ -24,8 +24,8 @@ _SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)")
 class HostSettings:
     """Settings of the host; a limit of None is no limit (docs: functions-host-json).
 
-    `held_for` is for how many seconds a message is invisible while it is worked on, unless it is
-    renewed: ten minutes in Azure; a test that waits for it may set LOCAL_HOST_HELD_FOR.
+    `held_for` is how many seconds a message stays invisible while it is processed, unless renewed:
+    ten minutes in Azure. Tests that wait for it may set LOCAL_HOST_HELD_FOR.
     """
 
     route_prefix: str
@@ -87,6 +87,6 @@ def _span(text: str) -> timedelta:
     """A .NET TimeSpan: [d.]hh:mm:ss[.f]; raises `ValueError`."""
     match = _SPAN.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no time span.")
+        raise ValueError(f"{text!r} is not a time span.")
     days, hours, minutes, seconds = match.groups(default="0")
     return timedelta(days=int(days), hours=int(hours), minutes=int(minutes), seconds=float(seconds))

@@ -1,9 +1,9 @@
-"""OpenTelemetry as the host has it in its OpenTelemetry mode, kept in memory for tests to read.
+"""The host's OpenTelemetry mode, with all telemetry in memory for tests to read.
 
-Each invocation is a span of the host's: of an HTTP call a child of the caller's traceparent, of a
-queue or timer the root of a trace of its own, since those bring no context (azure-functions-host
-PR 11311). Its context reaches the function by Microsoft's own code, as in the worker. Spans, logs
-and events are kept as they are, the latest 20,000 of each; only reading makes JSON of them.
+Each invocation is a span of the host. For an HTTP call it is a child of the caller's traceparent;
+for a queue or timer it starts a new trace, since those carry no context (azure-functions-host
+PR 11311). Microsoft's own code passes the context to the function, as in the worker. The latest
+20,000 spans and logs are kept as objects and converted to JSON only when read.
 """
 
 import contextvars
@@ -31,7 +31,7 @@ _DELTA = AggregationTemporality.DELTA
 
 
 class Spans(SpanProcessor):
-    """Keeps the spans that ended."""
+    """Keeps ended spans."""
 
     def __init__(self) -> None:
         self.kept: deque[ReadableSpan] = deque(maxlen=KEPT)
@@ -41,7 +41,7 @@ class Spans(SpanProcessor):
 
 
 class Logs(LogRecordProcessor):
-    """Keeps log records, those of events too."""
+    """Keeps log records, including events."""
 
     def __init__(self) -> None:
         self.kept: deque[ReadWriteLogRecord] = deque(maxlen=KEPT)
@@ -50,7 +50,7 @@ class Logs(LogRecordProcessor):
         self.kept.append(log_record)
 
     def shutdown(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         del timeout_millis
@@ -58,9 +58,9 @@ class Logs(LogRecordProcessor):
 
 
 class Telemetry:
-    """What a process under OpenTelemetry told; `on` is False where host.json does not ask for it.
+    """The telemetry of this process; off if host.json does not enable OpenTelemetry.
 
-    It becomes the SDK of the whole process, so there is one at most.
+    It becomes the SDK of the whole process, so there can be only one.
     """
 
     def __init__(self, *, on: bool) -> None:
@@ -78,16 +78,16 @@ class Telemetry:
         trace.set_tracer_provider(tracing)
         _logs.set_logger_provider(logs)
         metrics.set_meter_provider(MeterProvider([self._metrics]))
-        # As PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME has it in Azure.
+        # As PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME does in Azure.
         logging.getLogger("shared").addHandler(LoggingHandler(logging.INFO, logs))
         self._tracer = tracing.get_tracer("host")
         update_opentelemetry_status()
 
     @contextmanager
     def invocation(self, name: str, headers: Mapping[str, str] | None) -> Iterator[str]:
-        """The host's span of one invocation; answers its traceparent ('' if there is none).
+        """Run an invocation in the host's span. Yields its traceparent ('' if there is none).
 
-        `headers` are those of an HTTP call, None of any other trigger.
+        `headers` are those of an HTTP call, or None for any other trigger.
         """
         kind = SpanKind.CONSUMER if headers is None else SpanKind.SERVER
         parent = _propagator.extract(headers or {}, Context())
@@ -97,7 +97,7 @@ class Telemetry:
             yield carrier.get("traceparent", "")
 
     def context_of(self, invocation: Invocation) -> contextvars.Context:
-        """Where an async function runs: with the invocation's context attached, as the worker does.
+        """Return the context for an async function, with the invocation's attached as in Azure.
 
         Functions that are not async do not get it (azure-functions-runtime 1.3.0).
         """
@@ -107,7 +107,7 @@ class Telemetry:
         return context
 
     def as_json(self) -> dict[str, Any]:
-        """All that is kept; metrics are what was counted since the last look."""
+        """Return everything as JSON. Metrics cover the time since the last call."""
         return {
             "spans": [_span(span) for span in list(self._spans.kept)],
             "logs": [_log(log) for log in list(self._logs.kept)],
@@ -115,7 +115,7 @@ class Telemetry:
         }
 
     def clear(self) -> None:
-        """Forget what is kept."""
+        """Drop everything."""
         self._spans.kept.clear()
         self._logs.kept.clear()
         self._points()

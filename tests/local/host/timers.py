@@ -1,7 +1,7 @@
 """Timer triggers and the app's clock.
 
 Timers follow their NCRONTAB expression (six fields, seconds first, UTC) by the app's clock. Their
-status is not kept, so a tick is never past due (docs: functions-bindings-timer).
+status is not stored, so a tick is never past due (docs: functions-bindings-timer).
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from croniter import croniter
 from tests.local.host.functions import Function, InvocationFailed
 from tests.local.host.settings import HostSettings
 
-_LOOKS_EVERY = 0.5
+_CHECKED_EVERY = 0.5
 
 
 class Clock:
-    """The app's clock: the machine's, moved by what `/_sim/clock` says, and always going on."""
+    """The app's clock: it runs like the machine's, shifted by `/_sim/clock`."""
 
     def __init__(self) -> None:
         self._offset = timedelta()
@@ -28,17 +28,17 @@ class Clock:
         return datetime.now(UTC) + self._offset
 
     def set(self, to: datetime | None) -> None:
-        """Set it to a time, or back to the machine's."""
+        """Set the clock to a time, or back to the machine's."""
         self._offset = to - datetime.now(UTC) if to is not None else timedelta()
 
     @property
     def offset(self) -> timedelta:
-        """How far it is from the machine's; changes only when it is set."""
+        """The difference from the machine's clock. It changes only when the clock is set."""
         return self._offset
 
 
 def next_tick(schedule: str, after: datetime) -> datetime:
-    """When an NCRONTAB expression fires next; day of month and day of week must both hold."""
+    """Return when an NCRONTAB expression fires next. Day of month and of week must both match."""
     found: datetime = croniter(schedule, after, day_or=False, second_at_beginning=True).get_next(
         datetime
     )
@@ -56,14 +56,14 @@ class TimerTrigger:
         self._last = datetime(1, 1, 1, tzinfo=UTC)
 
     async def tick(self) -> None:
-        """Fire for ever. Setting the clock fires nothing: it only moves what comes next."""
+        """Fire at each due time, without end. Setting the clock only moves the next one."""
         while True:
             due = next_tick(self._schedule, self._clock.now())
             if await self._reached(due):
                 await self.fire()
 
     async def fire(self) -> bool:
-        """Run the function now; whether it ended well."""
+        """Run the function now. Return whether it succeeded."""
         now = self._clock.now()
         info = {
             "Schedule": {"AdjustForDST": False},
@@ -85,10 +85,10 @@ class TimerTrigger:
         return True
 
     async def _reached(self, due: datetime) -> bool:
-        """Wait for a time; False as soon as the clock is set anew."""
+        """Wait for a time. Return False as soon as the clock is set."""
         offset = self._clock.offset
         while (left := (due - self._clock.now()).total_seconds()) > 0:
-            await asyncio.sleep(min(left, _LOOKS_EVERY))
+            await asyncio.sleep(min(left, _CHECKED_EVERY))
             if self._clock.offset != offset:
                 return False
         return True
