@@ -1,9 +1,9 @@
-"""The API's description as API Management imports it: OpenAPI 3.0.3, `make openapi` writes it.
+"""The API's description as API Management imports it: OpenAPI 3.0.3, written by `make openapi`.
 
-The app serves 3.1, but the importer judges by the schema of 3.0, and takes neither parameters,
-responses or headers of `components` nor `security` (docs: api-management-api-import-restrictions;
-MicrosoftDocs/azure-docs#123982, #119506). So these stand in each operation here, null is
-`nullable`, and a constant an `enum`. What callers need to read is in the 3.1 document.
+The app serves 3.1, but the importer validates against the schema of 3.0 and supports neither
+`security` nor references to parameters, responses and headers (docs:
+api-management-api-import-restrictions; MicrosoftDocs/azure-docs#123982, #119506). So each operation
+contains these itself, null becomes `nullable`, and a constant an `enum`.
 """
 
 import json
@@ -20,13 +20,13 @@ FILE: Final = ROOT / "infra" / "openapi.json"
 _NULL: Final = {"type": "null"}
 _INLINED: Final = frozenset({"parameters", "responses", "headers"})
 _UNKNOWN: Final = frozenset({"propertyNames"})
-"""What a schema of 3.0 does not know."""
+"""Keywords that a schema of 3.0 does not have."""
 
 type Json = dict[str, Any]
 
 
 def rendered() -> str:
-    """The file's content, which is the same for the same API."""
+    """Return the file's content; the same API gives the same content."""
     return json.dumps(_of_30(deepcopy(document())), sort_keys=True, indent=1) + "\n"
 
 
@@ -47,7 +47,7 @@ def _of_30(given: Json) -> Json:
 
 
 def _operation(operation: Json, components: Json) -> Json:
-    """An operation with all that it refers to but schemas; its description names its roles."""
+    """An operation with everything it refers to except schemas; its description names its roles."""
     plain: Json = _inlined(operation, components)
     plain.pop("security")
     for part in _with_schemas(plain):
@@ -56,7 +56,7 @@ def _operation(operation: Json, components: Json) -> Json:
 
 
 def _inlined(value: Any, components: Json) -> Any:
-    """A value with the parameters, responses and headers it refers to in it."""
+    """A value with the parameters, responses and headers that it refers to inlined."""
     if isinstance(value, list):
         return [_inlined(item, components) for item in value]
     if not isinstance(value, dict):
@@ -104,7 +104,7 @@ def _schema(given: Json) -> Json:
 
 
 def _given(default: Any) -> Any:
-    """A default without the nulls in it, which say that nothing is given."""
+    """A default without its nulls, which mean that nothing is set."""
     if not isinstance(default, dict):
         return default
     return {name: _given(value) for name, value in default.items() if value is not None}

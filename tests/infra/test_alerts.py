@@ -1,4 +1,4 @@
-"""The alerts: each measures a column that is there, and says what it means and what to do."""
+"""Alert rules: each measures an existing column and says what it means and what to do."""
 
 import re
 from datetime import timedelta
@@ -36,7 +36,7 @@ def rules(module: str = MODULE) -> list[dict[str, Any]]:
 
 
 def duration(text: str) -> timedelta:
-    """An ISO 8601 duration; zero if it is none."""
+    """Parse an ISO 8601 duration; anything else is zero."""
     match = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?", text)
     days, hours, minutes = match.groups("0") if match else ("0", "0", "0")
     return timedelta(days=int(days), hours=int(hours), minutes=int(minutes))
@@ -46,37 +46,37 @@ def faults(rule: dict[str, Any], query: kql.Query, text: str) -> list[str]:
     """What is wrong with a rule, in words."""
     columns = query.columns
     wrong = {
-        "the query has no column TimeGenerated, by which a window is cut": (
+        "the query has no column TimeGenerated, which the window needs": (
             columns.get("TimeGenerated") != "datetime"
         ),
-        "the measure is no column of numbers": (
+        "the measure is not a numeric column": (
             rule["aggregation"] != "Count"
             and columns.get(rule["measure"]) not in {"long", "int", "real"}
         ),
-        "rows are counted, and a column is named": (
+        "rows are counted, but a column is named": (
             rule["aggregation"] == "Count" and rule["measure"] != "null"
         ),
-        "a dimension is no column of texts": any(
+        "a dimension is not a string column": any(
             columns.get(dimension) != "string" for dimension in rule["dimensions"]
         ),
         "a table may be missing, and a rule that fails is disabled": "isfuzzy=true" not in text,
-        "a rule may not use this": FORBIDDEN.search(text) is not None,
+        "the query uses something that a rule may not use": FORBIDDEN.search(text) is not None,
         "a placeholder is not filled": kql.placeholders(text) != rule["filled"],
         "no such window": rule["window"] not in WINDOWS,
         "no such frequency": duration(rule["frequency"]) < timedelta(minutes=5),
-        "it looks less often than its window is long": (
+        "it runs less often than its window is long": (
             duration(rule["frequency"]) > duration(rule["window"])
         ),
         "it looks back too far": duration(rule["window"]) * int(rule["periods"]) > LONGEST,
         "more failing periods than periods": int(rule["failing"]) > int(rule["periods"]),
         "no such severity": rule["severity"] not in set("01234"),
         "it does not say what to do first": "First: " not in rule["description"],
-        "it does not say where to read on": not rule["description"].endswith(
+        "it does not link to the runbook": not rule["description"].endswith(
             f"${{readme}}#alert-{rule['name']}"
         ),
-        "the file has another name": rule["file"] != f"alerts/{rule['name']}.kql",
+        "the file and the rule have different names": rule["file"] != f"alerts/{rule['name']}.kql",
     }
-    return [words for words, is_so in wrong.items() if is_so]
+    return [words for words, applies in wrong.items() if applies]
 
 
 RULES = {rule["name"]: rule for rule in rules()}

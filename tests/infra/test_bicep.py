@@ -1,6 +1,7 @@
-"""The template hangs together: each file is read, used and given what it needs; no secret is told.
+"""The template is consistent: each file parses, is used, gets its parameters and has no secrets.
 
-No compiler of Bicep is at hand, so what one would refuse is looked at here as far as it can be.
+The test environment has no Bicep compiler; these tests check what it would reject, as far as
+possible.
 """
 
 import re
@@ -15,7 +16,7 @@ from tests.sources import SHARED, files, text
 
 OLDEST = {
     # What Microsoft's own modules used in August 2026, which every region has by now. The second
-    # part is a date: a newer one is fine, an older one lacks what is set here or is on its way out.
+    # part is a date: a newer one is fine, an older one lacks what is set here or is being retired.
     "Microsoft.ApiManagement": "2024-05-01",
     "Microsoft.Authorization/locks": "2020-05-01",
     "Microsoft.Authorization/roleAssignments": "2022-04-01",
@@ -38,13 +39,13 @@ OLDEST = {
 }
 PREVIEW = {"Microsoft.Insights/diagnosticSettings"}  # it has no other version
 SECRET = re.compile(r"(secret|password|(?<!public)key|token|credential)s?$", re.IGNORECASE)
-# Names that look like secrets and are none.
+# Names that look like secrets but are not.
 NO_SECRETS = {"appCredential"}
 NOT_SUPPORTED = ("siteUpdateStrategy", "listKeys(", "listSecrets(", "newGuid(", "utcNow(")
 
 
 def called() -> list[tuple[str, str, str, Mapping[str, Any]]]:
-    """Each call of a module: the file and symbol that call it, the file called, what is given."""
+    """Each module call: the calling file and symbol, the file called, and the parameters."""
     found = []
     for name in names():
         for symbol, module in read(name).modules.items():
@@ -94,7 +95,7 @@ def test_conditional_resources_are_read_null_safely(name: str) -> None:
     text = (INFRA / name).read_text("utf-8")
     optional = re.findall(r"^(?:resource|module) (\w+) '[^']+' = if ", text, re.MULTILINE)
 
-    # Without the mark the compiler warns (BCP318).
+    # Without `!` or `.?` the compiler warns (BCP318).
     assert [one for one in optional if re.search(rf"\b{one}\.(?:outputs|properties)", text)] == []
 
 

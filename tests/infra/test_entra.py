@@ -1,4 +1,4 @@
-"""The application's registration agrees with the code that relies on it."""
+"""The app registration matches the code that relies on it."""
 
 import re
 
@@ -8,7 +8,7 @@ from shared.services.tenancy.joining import CONSENTED, SIGNED_IN
 from tests.infra.readers.bicep import INFRA, Resource, read
 from tests.local.entra.tokens import EXCHANGE_AUDIENCE, GRAPH_PERMISSIONS
 
-# Microsoft's permissions-reference says them.
+# From Microsoft's Graph permissions reference.
 IDS = {
     "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
     "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",

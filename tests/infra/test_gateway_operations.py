@@ -1,4 +1,4 @@
-"""What API Management publishes is what the app serves, operation by operation."""
+"""API Management publishes exactly the operations that the app serves."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests import routes
 from tests.infra.gateway_openapi import FILE, rendered
 
 INLINE: int = 1_048_576
-"""What Bicep's loadJsonContent reads at most, in characters (Azure/bicep, LanguageConstants)."""
+"""The most that Bicep's loadJsonContent reads, in characters (Azure/bicep, LanguageConstants)."""
 
 type Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ def operations(given: Json) -> dict[str, tuple[str, str, Json]]:
 
 
 def followed(value: Any, components: Json) -> Any:
-    """A value in which parameters, responses and headers stand for their references."""
+    """Resolve a reference to a parameter, response or header."""
     while isinstance(value, dict) and str(value.get("$ref", "")).count("/") == 3:
         _, _, kind, name = value["$ref"].split("/")
         if kind == "schemas":
@@ -124,7 +124,7 @@ def test_openapi_file_contains_nothing_the_importer_rejects(published: Json) -> 
         assert not isinstance(part.get("type"), list)
         assert "const" not in part
         assert "propertyNames" not in part
-        # Azure Resource Manager looks names up without regard to their case.
+        # Azure Resource Manager ignores the case of names.
         assert len({name.lower() for name in part}) == len(part), part.keys()
 
 

@@ -1,4 +1,4 @@
-"""The gateway's policies: well-formed, of the tier, in their section, in the app's own words."""
+"""The gateway's policies: well-formed, supported by the tier, and consistent with the app."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ FRAGMENTS = {"problem.xml"}
 PIECES = {"tenant-limit.xml"}
 DOCUMENTS = [name for name in files() if name not in FRAGMENTS | PIECES]
 LIMIT = 16 * 1024
-"""Of a policy document in the Consumption tier, in bytes (docs: service limits)."""
+"""The most bytes of a policy document in the Consumption tier (docs: service limits)."""
 
 TIERS = pytest.mark.parametrize("standard", [False, True], ids=["Consumption", "StandardV2"])
 
@@ -63,17 +63,17 @@ def variable(name: str, among: list[ET.Element]) -> str | None:
     return found[0] if found else None
 
 
-def told() -> Iterator[tuple[int, str, str, str]]:
+def gateway_problems() -> Iterator[tuple[int, str, str, str]]:
     """Each problem of the gateway: status, kind, title and detail."""
     for name in DOCUMENTS:
         for element in parsed(text(name)).iter():
             group = list(element)
             status = variable("problemStatus", group)
             if status is not None:
-                told_of = [
+                variables = [
                     variable(f"problem{part}", group) for part in ("Kind", "Title", "Detail")
                 ]
-                kind, title, detail = (part or "" for part in told_of)
+                kind, title, detail = (part or "" for part in variables)
                 yield int(status.strip("@()")), kind, title, detail
 
 
@@ -212,7 +212,7 @@ def test_gateway_problems_are_problems_of_the_app() -> None:
     for error in (Unavailable("x", 1), RuntimeError("x")):
         body = Problem.model_validate(problem(error, "x", "0" * 32).body)
         own.add((body.status, body.type.rpartition(":")[2], body.title))
-    found = list(told())
+    found = list(gateway_problems())
 
     assert {status for status, *_ in found} == {401, 404, 413, 429, 500, 503}
     for status, kind, title, detail in found:

@@ -1,4 +1,4 @@
-"""What Azure reads of us is of the form that is published for it."""
+"""Files that Azure reads match their published schemas."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Queries of the workbook and the alerts: they compile, and read only what is sent.
+"""Queries of the workbook and the alerts compile, and read only what the app sends.
 
-There is no Kusto engine at hand: what a query finds in real events can only be seen in Azure.
+The test environment has no Kusto engine: what a query finds in real events is only seen in Azure.
 """
 
 import json
@@ -74,8 +74,8 @@ def test_compile_errors_in_queries_are_found() -> None:
         "no such function": "AppEvents | summarize countt()",
         "an assignment for a comparison": "AppEvents | where Name = 'run_closed'",
         "two types compared": "AppEvents | where Name > 3",
-        "a column that was summed away": "AppEvents | summarize count() | where Name == ''",
-        "a step that is not finished": "AppEvents | where",
+        "a column lost by summarizing": "AppEvents | summarize count() | where Name == ''",
+        "an unfinished step": "AppEvents | where",
     }
 
     assert {
@@ -109,7 +109,7 @@ def test_reasons_query_has_the_remedies_that_the_portal_shows() -> None:
         re.findall(r"^    '(\w+)', '((?:[^'\\]|\\.)*)',?$", FILES["reasons.kql"], re.MULTILINE)
     )
     reasons = list(Reason)
-    # After them come those of single people, which no run and no mailbox has.
+    # The reasons after these are those of single people; no run or mailbox has them.
     of_runs = reasons[: reasons.index(Reason.MAILBOXES_FAILED) + 1]
 
     assert {code: re.sub(r"\\(.)", r"\1", remedy) for code, remedy in rows.items()} == {

@@ -1,4 +1,4 @@
-"""The handbook of who operates the service tells of all that there is."""
+"""The operator's handbook covers every event and names only existing files."""
 
 import re
 

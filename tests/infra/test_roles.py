@@ -1,4 +1,4 @@
-"""Roles: each is one that is known by name, is given to one resource, and says why."""
+"""Role assignments: built-in roles, each assigned to one resource, with a reason."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the app reads, what the template sets and what one copies to begin with are the same."""
+"""The app, the template and the local example have the same settings."""
 
 import json
 from typing import Any
@@ -9,34 +9,34 @@ from shared.wiring.settings import Settings
 from tests.infra.readers.bicep import read
 from tests.sources import ROOT
 
-# Read by the app, and not set in Azure.
+# Read by the app and not set in Azure.
 SIMULATOR_ONLY = {
-    "AzureWebJobsStorage": "a connection string, which holds a key: Azurite's alone",
+    "AzureWebJobsStorage": "a connection string with a key, for Azurite only",
     "APP_CLIENT_SECRET": "a secret of the Entra simulator",
     "SESSION_KEY": "Key Vault keeps it in Azure",
 }
-# Set in Azure, and not read by settings.py: by the host, the worker or the exporter.
+# Set in Azure and read by the host, the worker or the exporter, not by settings.py.
 PLATFORM = {
     "AzureWebJobsStorage__credential": "storage by identity",
-    "AzureWebJobsStorage__clientId": "by which identity",
+    "AzureWebJobsStorage__clientId": "the identity that reads storage",
     "AzureWebJobsStorage__blobServiceUri": "the host's own blobs",
     "AzureWebJobsDisableHomepage": "the portal is at /",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "where telemetry goes",
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "and as whom",
-    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "no numbers to Microsoft's own resource",
-    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the worker sets OpenTelemetry up",
-    "PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME": "our records alone",
-    "OTEL_SERVICE_NAME": "what it is called there",
-    "OTEL_TRACES_SAMPLER": "how many traces are kept",
-    "OTEL_TRACES_SAMPLER_ARG": "the same",
-    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "whose spans are not wanted",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the identity that sends telemetry",
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "no statistics for Microsoft",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the worker sets up OpenTelemetry",
+    "PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME": "only our own log records",
+    "OTEL_SERVICE_NAME": "the app's name in telemetry",
+    "OTEL_TRACES_SAMPLER": "how traces are sampled",
+    "OTEL_TRACES_SAMPLER_ARG": "the sampling rate",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "instrumentations that are off",
 }
-# Set in Azure, and of no use on one's own machine.
+# Set in Azure and not used locally.
 NOT_LOCAL = {
-    "AzureWebJobsStorage__tableServiceUri": "AzureWebJobsStorage says it",
-    "AzureWebJobsStorage__queueServiceUri": "the same",
+    "AzureWebJobsStorage__tableServiceUri": "part of AzureWebJobsStorage",
+    "AzureWebJobsStorage__queueServiceUri": "part of AzureWebJobsStorage",
 }
-# Flex Consumption refuses them, or sets them itself (docs: functions-app-settings, Flex).
+# Flex Consumption rejects them or sets them itself (docs: functions-app-settings, Flex).
 REFUSED = {
     "FUNCTIONS_WORKER_RUNTIME",
     "FUNCTIONS_EXTENSION_VERSION",

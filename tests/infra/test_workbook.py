@@ -1,4 +1,4 @@
-"""The workbook: its shape, its columns, its parameters, and what Azure gets of it."""
+"""The workbook: its structure, columns and parameters, and what is deployed."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ TEXTS = {name: text for name, text in kql.files().items() if "/" not in name}
 
 
 def item(book: Json, name: str) -> Json:
-    """The item of this name, on whichever tab."""
+    """The item with this name, on any tab."""
     found: Json = next(node for node in workbook.walk(book) if node.get("name") == name)
     return found
 
@@ -80,42 +80,42 @@ def rename_label(book: Json) -> None:
     item(book, "runs")["content"]["gridSettings"]["labelSettings"][0]["columnId"] = "Begun"
 
 
-def format_nothing(book: Json) -> None:
+def format_missing_column(book: Json) -> None:
     item(book, "runs")["content"]["gridSettings"]["formatters"][0]["columnMatch"] = "^Begun$"
 
 
-def chart_nothing(book: Json) -> None:
+def chart_missing_column(book: Json) -> None:
     item(book, "runs over time")["content"]["chartSettings"]["yAxis"] = ["Run"]
 
 
-def export_nothing(book: Json) -> None:
+def export_missing_column(book: Json) -> None:
     item(book, "runs")["content"]["exportedParameters"][0]["fieldName"] = "RunId"
 
 
-def take_a_parameter_away(book: Json) -> None:
+def remove_parameter(book: Json) -> None:
     parameters = item(book, "parameters")["content"]["parameters"]
     parameters[:] = [one for one in parameters if one["name"] != "MemoryMB"]
 
 
-def take_a_tabs_parameter_away(book: Json) -> None:
+def remove_parameter_of_tab(book: Json) -> None:
     items = item(book, "tab Mailboxes")["content"]["items"]
     items[:] = [one for one in items if one["name"] != "no run chosen"]
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "damage",
     [
         rename_label,
-        format_nothing,
-        chart_nothing,
-        export_nothing,
-        take_a_parameter_away,
-        take_a_tabs_parameter_away,
+        format_missing_column,
+        chart_missing_column,
+        export_missing_column,
+        remove_parameter,
+        remove_parameter_of_tab,
     ],
 )
-def test_faults_in_the_workbook_are_found(harm: Callable[[Json], None]) -> None:
+def test_faults_in_the_workbook_are_found(damage: Callable[[Json], None]) -> None:
     book = copy.deepcopy(workbook.load())
-    harm(book)
+    damage(book)
 
     assert workbook.faults(book, TEXTS, kql.queries())
 

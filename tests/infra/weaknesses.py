@@ -1,7 +1,7 @@
-"""Reads the template against published security policies, by checkov: `make lint` calls it.
+"""Checks the template against published security policies with checkov; `make lint` runs it.
 
-checkov leaves out, in silence and with success, each file that it cannot read; so what it read is
-counted too. What does not fit us is skipped beside the resource, with the reason.
+checkov silently leaves out files that it cannot parse, so the resources it read are counted as
+well. A check that does not apply is skipped beside the resource, with the reason.
 """
 
 import json
@@ -19,7 +19,7 @@ _EXPLAINED: Final = re.compile(r"checkov:skip=CKV\w+: ?\S+")
 
 
 def main(checkov: str) -> int:
-    """Say what failed, if anything; the number is what the process ends with."""
+    """Print what failed, if anything, and return the exit code."""
     command = [checkov, "--framework", "bicep", "--directory", str(INFRA), "--compact", "--quiet"]
     done = subprocess.run(  # noqa: S603 - our own environment
         [*command, "--skip-download", "--output", "json"],
@@ -43,7 +43,7 @@ def main(checkov: str) -> int:
     texts = [path.read_text("utf-8") for path in files(INFRA, "*.bicep")]
     declared = sum(len(_DECLARED.findall(text)) for text in texts)
     if summary["resource_count"] < declared:
-        wrong.append(f"{summary['resource_count']} of {declared} resources were looked at.")
+        wrong.append(f"{summary['resource_count']} of {declared} resources were checked.")
     if any(len(_SKIPPED.findall(text)) != len(_EXPLAINED.findall(text)) for text in texts):
         wrong.append("A skipped check has no reason beside it.")
     print("\n".join(wrong) or f"checkov: {summary['passed']} passed, {summary['skipped']} skipped.")

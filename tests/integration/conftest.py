@@ -1,4 +1,4 @@
-"""What the tests of the adapters share."""
+"""Fixtures that the integration tests share."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ from tests.world import World
 
 @pytest.fixture
 async def keys(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keeper]:
-    """The vault, Entra's registration of the app, and its identity, as the app finds them."""
+    """Control of the vault and of the app's registration in Entra ID."""
     for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
         monkeypatch.setenv(name, cloud.environment[name])
     async with keeper(cloud) as found:
@@ -23,7 +23,7 @@ async def keys(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 @pytest.fixture
 async def app(cloud: LocalCloud) -> AsyncIterator[wiring.App]:
-    """The app's parts in this process, as its triggers call them, beside those of the host."""
+    """The wired app in this process, beside the one in the host."""
     settings = Settings.from_environment(cloud.environment)
     made = wiring.build(settings, wiring.utc_now, wiring.new_id)
     yield made

@@ -1,7 +1,6 @@
-"""The Bicep files as data: parameters, resources, modules and outputs, read by pycep.
+"""The Bicep files as data: parameters, resources, modules and outputs, parsed by pycep.
 
-pycep knows the syntax and nothing of types; what is looked at here is what other files have to
-agree with. Expressions are strings as they are written.
+pycep knows the syntax but no types. Expressions are strings as they are written.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +28,7 @@ class Resource:
 
     @property
     def where(self) -> str:
-        """How a test names it."""
+        """The resource's name in test ids."""
         return f"{self.file}:{self.name}"
 
 
@@ -77,7 +76,7 @@ class File:
 
 
 def body(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The object a resource or module is set to, also behind a loop or a condition."""
+    """The body of a resource or module, also inside a loop or a condition."""
     config = found.get("config")
     while isinstance(config, Mapping) and "config" in config and "condition" in config:
         config = config["config"]
@@ -94,7 +93,7 @@ def decorator(found: Mapping[str, Any], kind: str) -> Any:
 
 @cache
 def read(name: str) -> File:
-    """One file below infra/; pycep's error says where it cannot be read."""
+    """Parse one file below infra/; pycep's error names the place of a syntax error."""
     text = (INFRA / name).read_text("utf-8")
     return File(name, BicepParser().parse(text=text))
 

@@ -1,8 +1,8 @@
 """The queries of the workbook and the alerts, read by Microsoft's own KQL compiler.
 
 A workbook and a Bicep module put values into a query before it runs: `{TimeRange}`, `{Tenant}`.
-Here stand what they could be, so that the compiler sees a whole query. There is no Kusto engine to
-run the queries with: what they find in real events stays to be seen in Azure.
+Sample values replace them here, so that the compiler sees a whole query. No Kusto engine runs the
+queries: what they find in real events is only seen in Azure.
 """
 
 import json
@@ -36,7 +36,7 @@ _SAMPLES: Final = {
 
 
 class Use(NamedTuple):
-    """A use of `Properties.key`: by which function it is converted, of which events or metrics."""
+    """A use of `Properties.key`: its conversion, and the events or metrics it belongs to."""
 
     key: str
     conversion: str
@@ -44,7 +44,7 @@ class Use(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What the compiler says of a query."""
+    """What the compiler finds in a query."""
 
     faults: tuple[str, ...]
     columns: Mapping[str, str]
@@ -61,7 +61,7 @@ def files() -> dict[str, str]:
 
 
 def placeholders(text: str) -> set[str]:
-    """The parameters that a query takes, without how they are written out (`:grain`)."""
+    """The parameters that a query takes, without their format (`:grain`)."""
     return {match[1] for match in PLACEHOLDER.finditer(text)}
 
 
@@ -71,7 +71,7 @@ def filled(text: str) -> str:
 
 
 def read(texts: Mapping[str, str]) -> dict[str, Query]:
-    """What the compiler says of these queries; it takes some seconds to start, so give it all."""
+    """Compile these queries; the compiler takes seconds to start, so pass them all at once."""
     node = shutil.which("node")
     if node is None:
         raise RuntimeError("Node.js is needed to read KQL: install it from your system's packages.")
@@ -100,5 +100,5 @@ def read(texts: Mapping[str, str]) -> dict[str, Query]:
 
 @cache
 def queries() -> dict[str, Query]:
-    """What the compiler says of every query there is."""
+    """Compile every query."""
     return read(files())

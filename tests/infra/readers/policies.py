@@ -1,4 +1,4 @@
-"""What API Management knows: each policy, where it may stand, and in which tiers it works.
+"""The policies of API Management that we use: allowed sections, attributes and tiers.
 
 Only what our files use is listed, so that a new policy is looked up before it is added. Docs: the
 page `<name>-policy` of each, its sections "Usage" and "Elements"; api-management-policies (tiers).
@@ -75,14 +75,14 @@ PARTS: Final = {
     "audiences": Policy(_IN, holds=_names("audience")),
     "audience": Policy(_IN),
 }
-"""Elements that stand in a policy and are none."""
+"""Elements inside policies that are not policies themselves."""
 
 NOT_EVERYWHERE: Final = {"rate-limit": "product", "quota": "product"}
-"""Policies of one scope alone, here: they count by subscription, which a product gives."""
+"""Policies of one scope only: they count by subscription, which belongs to a product."""
 
 
 def text(name: str) -> str:
-    """A file as it stands."""
+    """The content of a file."""
     return (FOLDER / name).read_text("utf-8")
 
 
@@ -92,7 +92,7 @@ def files() -> list[str]:
 
 
 def deployed(name: str, *, standard: bool) -> str:
-    """A policy as a tier gets it: with what gateway-apis.bicep puts into api.xml."""
+    """A policy as deployed to a tier, with what gateway-apis.bicep inserts into api.xml."""
     limit = text("tenant-limit.xml") if standard else ""
     return text(name).replace("<!-- tenant-limit.xml -->", limit)
 

@@ -1,9 +1,9 @@
 """The tables that queries may read, with their columns, as Microsoft documents them.
 
 Source: Azure Monitor Logs reference, one page a table (azure-monitor/reference/tables/<table>), as
-of July 2026. Only what Microsoft lists there is here, so that a column we merely believe in is a
-fault of the query. `Sum` of AppMetrics, `PerformanceBucket` of AppRequests and the columns of Usage
-are from memory of the same pages.
+of July 2026. It contains only what Microsoft lists, so that a query with an invented column fails.
+`Sum` of AppMetrics, `PerformanceBucket` of AppRequests and the columns of Usage are from memory of
+the same pages.
 """
 
 from typing import Final

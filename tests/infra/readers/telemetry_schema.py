@@ -1,7 +1,7 @@
-"""What telemetry sends, for checking the queries against: events and metrics.
+"""The events and metrics that the app sends, for checking the queries.
 
-Events are declared by `shared/domain/events.py`. Metrics have no declaration but the calls that
-make and feed them, so these are read from the source of `shared/adapters/telemetry.py`.
+Events are declared by `shared/domain/events.py`. Metrics are declared only by the calls that
+create and record them, so these are read from the source of `shared/adapters/telemetry.py`.
 """
 
 import ast
@@ -13,7 +13,7 @@ from shared.domain.events import Kind, schemas
 
 _SOURCE: Final = Path(telemetry.__file__)
 
-# By which functions KQL may read an attribute of a kind: Properties holds nothing but strings.
+# KQL functions that may convert an attribute of each kind: Properties contains only strings.
 CONVERSIONS: Final[dict[Kind, frozenset[str]]] = {
     "id": frozenset({"tostring"}),
     "code": frozenset({"tostring"}),

@@ -1,4 +1,4 @@
-"""The workbook as Azure gets it, and what is wrong with one: columns, parameters, ids."""
+"""The workbook as deployed, and faults in its columns, parameters and ids."""
 
 import json
 import re
@@ -18,7 +18,7 @@ STAND_INS: Final = frozenset(
 
 
 def load() -> Json:
-    """The workbook as it is in the repository: queries by the names of their files."""
+    """Load the workbook from the repository: queries are names of files."""
     loaded: Json = json.loads(WORKBOOK.read_text("utf-8"))
     return loaded
 
@@ -29,7 +29,7 @@ def shaped(workbook: Json) -> Workbook:
 
 
 def filled(workbook: Json, texts: Mapping[str, str]) -> str:
-    """What workbook.bicep makes of it, step by step as there; ids are left as they stand."""
+    """Fill in the queries in the same steps as workbook.bicep; ids stay as they are."""
     quoted = {name: _compact([text])[1:-1] for name, text in texts.items()}
     first, *tails = _compact(workbook).split('"query":"')
     return '"query":'.join(
@@ -43,7 +43,7 @@ def _compact(value: Any) -> str:
 
 
 def replaced(node: Any, texts: Mapping[str, str]) -> Any:
-    """The same, done the plain way: each value of a key `query` is a file's text."""
+    """Fill in the queries the simple way: each value of a key `query` becomes a file's text."""
     if isinstance(node, dict):
         return {
             key: texts[value] if key == "query" else replaced(value, texts)
@@ -68,7 +68,7 @@ def query_names(workbook: Json) -> set[str]:
 
 
 def faults(workbook: Json, texts: Mapping[str, str], queries: Mapping[str, Query]) -> list[str]:
-    """What is wrong with parameters and columns, in words."""
+    """Describe what is wrong with parameters, columns and ids."""
     top = _defined(workbook["items"])
     found: list[str] = []
     for item in workbook["items"]:
@@ -79,8 +79,8 @@ def faults(workbook: Json, texts: Mapping[str, str], queries: Mapping[str, Query
             if part["type"] == 3:
                 found += _unknown_columns(part, queries)
     ids = [node["id"] for node in walk(workbook) if "id" in node]
-    found += [f"the id {twice} is there twice" for twice in ids if ids.count(twice) > 1]
-    found += [f"{one} is no id" for one in ids if str(UUID(one)) != one]
+    found += [f"the id {twice} is used twice" for twice in ids if ids.count(twice) > 1]
+    found += [f"{one} is not an id" for one in ids if str(UUID(one)) != one]
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the Entra simulator share: its HTTP interface, as a client sees it."""
+"""Helpers for tests of the Entra simulator: its HTTP interface as a client sees it."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 
 class Entra:
-    """The simulator over HTTP, as a client of it sees it."""
+    """The simulator over HTTP."""
 
     def __init__(self, cloud: LocalCloud, http: httpx.AsyncClient) -> None:
         self.http = http
@@ -54,7 +54,7 @@ class Entra:
         given = {"code": code, "redirect_uri": REDIRECT, "code_verifier": VERIFIER, **form}
         return await self.token("organizations", grant_type="authorization_code", **given)
 
-    async def know(self, *users: Mapping[str, object], **more: object) -> None:
+    async def create_tenant(self, *users: Mapping[str, object], **more: object) -> None:
         body = {"tenant": self.tenant, "users": list(users), **more}
         (await self.http.post("/_sim/tenants", json=body)).raise_for_status()
 
@@ -63,7 +63,7 @@ class Entra:
         (await self.http.post("/_sim/consent", json=body)).raise_for_status()
 
     async def claims(self, token: str, audience: str) -> dict[str, Any]:
-        """The claims of a token, checked by the keys that are published."""
+        """The claims of a token, verified with the published keys."""
         found = jwt.PyJWKSet.from_dict(
             (await self.http.get("/organizations/discovery/v2.0/keys")).json()
         )
@@ -76,8 +76,8 @@ def user(name: str = "ada", *roles: str, **more: Any) -> dict[str, Any]:
     return {**known, **more}
 
 
-def refusal(answer: httpx.Response, status: int, error: str, code: int) -> None:
-    """Check a refusal, with all the fields that Entra's have."""
+def assert_rejected(answer: httpx.Response, status: int, error: str, code: int) -> None:
+    """Assert that Entra ID rejected a request, with all fields of its errors."""
     body = answer.json()
     assert (answer.status_code, body["error"], body["error_codes"]) == (status, error, [code])
     assert body["error_description"].startswith(f"AADSTS{code}: ")
@@ -85,7 +85,7 @@ def refusal(answer: httpx.Response, status: int, error: str, code: int) -> None:
 
 
 def location(answer: httpx.Response) -> dict[str, str]:
-    """What a redirect tells the app."""
+    """The parameters of a redirect to the app."""
     assert answer.status_code == 302
     target = urlsplit(answer.headers["Location"])
     assert f"{target.scheme}://{target.netloc}{target.path}" == REDIRECT
@@ -94,7 +94,7 @@ def location(answer: httpx.Response) -> dict[str, str]:
 
 @asynccontextmanager
 async def connect(cloud: LocalCloud) -> AsyncIterator[Entra]:
-    """A client of its own, without cookies, with a tenant of its own."""
+    """Open a client without cookies, with its own tenant."""
     async with httpx.AsyncClient(base_url=cloud.addresses["entra"]) as http:
         body = {"redirects": [REDIRECT]}
         (await http.post("/_sim/registration", json=body)).raise_for_status()

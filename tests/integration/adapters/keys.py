@@ -1,4 +1,4 @@
-"""What the tests of credentials share: certificates, the vault's and Entra's control, the app's."""
+"""Helpers for credential tests: certificates, and control of the vault and of Entra ID."""
 
 import base64
 import ssl
@@ -30,7 +30,7 @@ from tests.local.cloud import LocalCloud
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A self-signed certificate: public PEM, and with its key as Key Vault keeps either kind."""
+    """A self-signed certificate: public PEM, and with its key in both formats of Key Vault."""
 
     public: str
     pem: str
@@ -38,7 +38,7 @@ class Certificate:
 
 
 def certificate(*, days: int = 30, elliptic: bool = False, locked: bool = False) -> Certificate:
-    """Make a certificate that is valid for so many days from now on; negative: no longer.
+    """Create a certificate that is valid for `days` more days, or has expired if negative.
 
     Its key is an RSA key unless `elliptic`, and without a password unless `locked`.
     """
@@ -67,7 +67,7 @@ def certificate(*, days: int = 30, elliptic: bool = False, locked: bool = False)
 
 
 class Keeper:
-    """The control of the vault and of the app's registration; its clock is moved by tests."""
+    """Control of the vault and of the app's registration, with a clock that tests move."""
 
     def __init__(
         self, cloud: LocalCloud, vault: httpx.AsyncClient, entra: httpx.AsyncClient
@@ -84,7 +84,7 @@ class Keeper:
         return datetime.now(UTC) + self.later
 
     async def put(self, value: str, **more: Any) -> str:
-        """Add a version of the secret of this test; answers its id."""
+        """Add a version of this test's secret and return its id."""
         body = {"name": self.name, "value": value, **more}
         return str((await self._send(self._vault, "POST", "/_sim/secrets", body))["version"])
 
@@ -100,16 +100,16 @@ class Keeper:
         await self._send(self._vault, "POST", "/_sim/faults", body)
 
     async def asked(self) -> list[str]:
-        """The paths that the vault was asked for since the last time."""
+        """The paths requested from the vault since the last call."""
         found = await self._send(self._vault, "GET", "/_sim/requests")
         return [path for path in found["paths"] if self.name in path]
 
     async def register(self, **credentials: list[str]) -> None:
-        """Replace the `secrets` or `certificates` that Entra ID takes from the app."""
+        """Replace the `secrets` or `certificates` that Entra ID accepts from the app."""
         await self._send(self._entra, "POST", "/_sim/credentials", credentials)
 
     async def consent(self, *roles: str) -> str:
-        """A new tenant that has granted the app these permissions, or all."""
+        """Create a tenant that has granted the app these permissions, or all."""
         tenant = str(uuid4())
         await self.grant(tenant, *roles)
         return tenant
@@ -123,18 +123,18 @@ class Keeper:
         await self._send(self._entra, "POST", "/_sim/consent", body)
 
     async def traffic(self) -> dict[str, int]:
-        """Token requests for tenants, and connections they came by, since the start."""
+        """The numbers of token requests and of connections since the start."""
         return await self._send(self._entra, "GET", "/_sim/requests")
 
     async def token(self, tenant: str, **form: str) -> httpx.Response:
-        """Ask Entra ID for a token as a client without the SDK does."""
+        """Request a token from Entra ID without the SDK."""
         return await self._entra.post(f"/{tenant}/oauth2/v2.0/token", data=form)
 
     async def raw(self, path: str, **headers: str) -> httpx.Response:
-        """Ask the vault as a client without the SDK does."""
+        """Request a path from the vault without the SDK."""
         return await self._vault.get(path, headers=headers)
 
-    async def as_new(self) -> None:
+    async def reset(self) -> None:
         await self.allow(granted=True)
         await self.fail(None, 0)
         await self.register(secrets=[self.client_secret], certificates=[])
@@ -160,7 +160,7 @@ class Keeper:
 
     @asynccontextmanager
     async def credentials(self, choice: str) -> AsyncIterator[AppCredentials]:
-        """The app's credentials by one of the four choices."""
+        """The app's credentials, for one of the four settings of APP_CREDENTIAL."""
         more = {"APP_CREDENTIAL": choice, "APP_KEY_VAULT_SECRET": self.name}
         settings = Settings.from_environment({**self.environment, **more})
         client_id = settings.managed_identity_client_id
@@ -174,7 +174,7 @@ class Keeper:
 
 @asynccontextmanager
 async def keeper(cloud: LocalCloud) -> AsyncIterator[Keeper]:
-    """Control over HTTP; all is as new afterwards."""
+    """Open control over HTTP; everything is reset afterwards."""
     trusted = ssl.create_default_context(cafile=cloud.environment["SSL_CERT_FILE"])
     async with (
         httpx.AsyncClient(base_url=cloud.environment["KEY_VAULT_URI"], verify=trusted) as vault,
@@ -184,4 +184,4 @@ async def keeper(cloud: LocalCloud) -> AsyncIterator[Keeper]:
         try:
             yield made
         finally:
-            await made.as_new()
+            await made.reset()

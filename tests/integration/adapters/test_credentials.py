@@ -1,4 +1,4 @@
-"""The app proves itself by each of four credentials, while they are rotated, in many tenants."""
+"""The app authenticates with each of four credentials, in many tenants and during rotation."""
 
 import asyncio
 import base64
@@ -29,7 +29,7 @@ OLD, NEW = certificate(), certificate()
 
 
 async def prepare(keys: Keeper, choice: str) -> None:
-    """Put into the vault and the registration what a choice needs, and nothing else."""
+    """Put exactly what a credential needs into the vault and the registration."""
     if choice == "key-vault-certificate":
         await keys.put(OLD.pfx, contentType="application/x-pkcs12", managed=True)
         await keys.register(certificates=[OLD.public], secrets=[])
@@ -46,18 +46,18 @@ async def test_each_credential_gets_a_token_with_the_granted_permissions(
 ) -> None:
     await prepare(keys, choice)
     tenant = await keys.consent("User.Read.All", "Contacts.ReadWrite")
-    former = await keys.consent()
-    await keys.withdraw(former)
+    withdrawn = await keys.consent()
+    await keys.withdraw(withdrawn)
     async with keys.credentials(choice) as credentials:
         roles = await credentials.prove(tenant)
         with pytest.raises(NeedsAdmin):
-            await credentials.prove(former)
+            await credentials.prove(withdrawn)
 
     assert roles == frozenset({"User.Read.All", "Contacts.ReadWrite"})
 
 
 async def test_simulator_accepts_the_sdks_certificate_credential(keys: Keeper) -> None:
-    """So the simulator does not only judge assertions of our own making."""
+    """The simulator accepts assertions that our own code did not build."""
     await keys.register(certificates=[OLD.public])
     tenant, environment = await keys.consent(), keys.environment
     async with CertificateCredential(
@@ -84,7 +84,7 @@ async def test_certificate_may_be_stored_as_pem(keys: Keeper) -> None:
         ("key-vault-certificate", OLD.pfx, NEW.pfx),
         ("key-vault-certificate", OLD.pfx, NEW.pem),
     ],
-    ids=["a secret", "a certificate", "a certificate for another kind"],
+    ids=["a secret", "a certificate", "a certificate in another format"],
 )
 async def test_rotated_credential_is_picked_up_without_a_restart(
     keys: Keeper, choice: str, old: str, new: str
@@ -104,7 +104,7 @@ async def test_rotated_credential_is_picked_up_without_a_restart(
         await credentials.prove(tenants[1])
         await keys.register(**registered(new))
         await keys.asked()
-        # Nobody told the app: it learns from Entra's refusal, and asks the vault once for all.
+        # The app notices the rotation when Entra ID rejects it, and asks the vault once for all.
         await asyncio.gather(*(credentials.prove(tenant) for tenant in tenants[2:]))
         assert len(await keys.asked()) == 1
         await credentials.prove(tenants[0])
@@ -120,7 +120,7 @@ async def test_wrong_credential_raises_a_defect_and_the_vault_is_rarely_asked(
             with pytest.raises(Defect, match="AADSTS7000215") as caught:
                 await credentials.prove(tenant)
             assert "wrong-secret" not in str(caught.value)
-        # Perhaps a challenge, the first read, and once anew.
+        # A challenge at most, the first read, and one more.
         assert len(await keys.asked()) <= 3
         await keys.put(keys.client_secret)
         keys.later = ANEW
@@ -198,7 +198,7 @@ async def test_a_tenants_token_is_cached_until_it_is_forgotten(keys: Keeper) -> 
         anew = await credentials.prove(tenant)
         await credentials.prove(other)
         assert (await keys.traffic())["tokens"] == before + 1
-        # Whoever held the tenant's credential goes on with it.
+        # A credential that was handed out before keeps working.
         token = await held.get_token(GRAPH_SCOPE)
         credentials.forget("never seen")
 
@@ -254,7 +254,7 @@ def assertion(
     header: dict[str, str] | None = None,
     **claims: Any,
 ) -> str:
-    """A client assertion of our own making, as Microsoft documents it, or spoilt."""
+    """Build a client assertion as Microsoft documents it, or an invalid one."""
     now, client = int(time.time()), keys.environment["APP_CLIENT_ID"]
     usual = {
         "aud": f"{keys.environment['ENTRA_AUTHORITY']}/{tenant}/oauth2/v2.0/token",
@@ -283,25 +283,25 @@ async def answer(keys: Keeper, tenant: str, signed: str) -> httpx.Response:
     )
 
 
-PAST = certificate(days=-1)
-SPOILT: dict[str, tuple[Certificate, dict[str, Any], int]] = {
+EXPIRED = certificate(days=-1)
+INVALID: dict[str, tuple[Certificate, dict[str, Any], int]] = {
     "an unknown certificate": (NEW, {}, 700027),
-    "an expired certificate": (PAST, {}, 700027),
+    "an expired certificate": (EXPIRED, {}, 700027),
     "no thumbprint": (OLD, {"header": {}}, 50027),
     "another's thumbprint": (OLD, {"header": {"x5t": "AAAA"}}, 700027),
     "another audience": (OLD, {"aud": "https://login.microsoftonline.com"}, 700023),
     "another subject": (OLD, {"sub": "someone"}, 700021),
-    "no end": (OLD, {"exp": None}, 50027),
-    "an end that is past": (OLD, {"nbf": 1, "exp": 1000}, 700024),
-    "a begin that is to come": (OLD, {"nbf": 4_000_000_000, "exp": 4_000_000_600}, 700024),
+    "no expiry": (OLD, {"exp": None}, 50027),
+    "an expiry in the past": (OLD, {"nbf": 1, "exp": 1000}, 700024),
+    "a start in the future": (OLD, {"nbf": 4_000_000_000, "exp": 4_000_000_600}, 700024),
 }
 
 
-@pytest.mark.parametrize(("made", "more", "code"), SPOILT.values(), ids=SPOILT.keys())
+@pytest.mark.parametrize(("made", "more", "code"), INVALID.values(), ids=INVALID.keys())
 async def test_simulator_rejects_invalid_client_assertions(
     keys: Keeper, made: Certificate, more: dict[str, Any], code: int
 ) -> None:
-    await keys.register(certificates=[OLD.public, PAST.public])
+    await keys.register(certificates=[OLD.public, EXPIRED.public])
     tenant = await keys.consent()
     refused = await answer(keys, tenant, assertion(made, keys, tenant, **more))
     taken = await answer(keys, tenant, assertion(OLD, keys, tenant))

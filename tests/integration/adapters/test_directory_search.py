@@ -1,4 +1,4 @@
-"""Searching the directory as somebody types, and telling names of ids."""
+"""Searching the directory while an admin types, and finding names of ids."""
 
 from uuid import uuid4
 

@@ -1,6 +1,6 @@
-"""Access tokens against published keys: caching, rotation, outages, and who may sign for whom.
+"""Validation of access tokens: reading and rotation of keys, outages, and issuers of keys.
 
-What single claims do is tested over HTTP in end_to_end/test_api.py.
+Single claims are tested over HTTP in tests/end_to_end/api/test_api.py.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ ANY_TENANT = f"{AUTHORITY}/{{tenantid}}/v2.0"
 
 @dataclass
 class Time:
-    """A monotonic clock that stands still until it is moved."""
+    """A monotonic clock that only moves when a test moves it."""
 
     now: float = 1000.0
 
@@ -37,7 +37,7 @@ class Time:
 
 @dataclass
 class Entra:
-    """Keys by their id, as the metadata and the keys document publish them."""
+    """Entra ID's metadata and keys documents, with keys by their id."""
 
     keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
     issuers: dict[str, str | None] = field(default_factory=dict)
@@ -204,7 +204,7 @@ BROKEN: Mapping[str, Any] = {
     "a list": [1, 2],
     "an empty object": {},
     "no keys": {"issuer": "x", "jwks_uri": f"{AUTHORITY}/keys", "keys": []},
-    "keys that are none": {"issuer": "x", "jwks_uri": f"{AUTHORITY}/keys", "keys": ["x"]},
+    "invalid keys": {"issuer": "x", "jwks_uri": f"{AUTHORITY}/keys", "keys": ["x"]},
 }
 
 
@@ -248,11 +248,11 @@ async def test_id_token_signs_in_but_is_rejected_as_access_token(
         await tokens.caller(bearer)
 
 
-@pytest.mark.parametrize("spoilt", [{"nonce": "m"}, {"nonce": None}, {"aud": f"api://{CLIENT}"}])
+@pytest.mark.parametrize("wrong", [{"nonce": "m"}, {"nonce": None}, {"aud": f"api://{CLIENT}"}])
 async def test_id_token_with_wrong_nonce_or_audience_is_rejected(
-    entra: Entra, tokens: AccessTokens, spoilt: dict[str, Any]
+    entra: Entra, tokens: AccessTokens, wrong: dict[str, Any]
 ) -> None:
-    token = entra.token(**{"scp": None, "azp": None, "nonce": "n", **spoilt})
+    token = entra.token(**{"scp": None, "azp": None, "nonce": "n", **wrong})
 
     with pytest.raises(Unauthenticated):
         await tokens.signed_in(token.removeprefix("Bearer "), "n")

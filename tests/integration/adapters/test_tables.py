@@ -1,4 +1,4 @@
-"""Tables against the real engine of the emulator: ETags, pages, sizes, keys, and our errors."""
+"""Tables on Azurite: ETags, pages, sizes, keys and errors."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ async def tables(cloud: LocalCloud) -> AsyncIterator[Tables]:
 
 @pytest.fixture
 def partition() -> str:
-    """A partition of its own for each test."""
+    """A separate partition for each test."""
     return uuid4().hex
 
 

@@ -1,4 +1,4 @@
-"""Key Vault, by the real SDK, over HTTPS: what is read, kept, and said when it cannot be read."""
+"""Key Vault through the real SDK over HTTPS: reading, caching and errors."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ async def test_current_version_is_read_and_cached_for_an_hour(keys: Keeper, vaul
 
     assert (read.version, read.value) == (first, "one")
     assert kept == read
-    # One answer; the SDK asks once more if it has not met the vault's challenge in this process.
+    # One read; the SDK's first request in a process gets a challenge and is repeated.
     assert len([path for path in asked if path.startswith("/secrets/")]) in {1, 2}
     assert (await vault.current(keys.name)).value == "two"
 
@@ -126,7 +126,7 @@ async def test_cached_secret_is_used_for_a_day_during_an_outage(keys: Keeper, va
     keys.later = KEPT + timedelta(seconds=5)
     for _ in range(5):
         assert (await vault.current(keys.name)).value == "one"
-    assert len(await keys.asked()) == 1  # an outage is not asked about at each use
+    assert len(await keys.asked()) == 1  # the vault is not asked at each use during an outage
     with pytest.raises(Unavailable):
         await vault.current(keys.name, anew=True)
     keys.later = OUTLIVES + timedelta(hours=1)
@@ -170,7 +170,7 @@ async def test_secret_values_are_never_logged(
 
 
 async def test_sdk_rejects_a_challenge_for_another_domain(keys: Keeper) -> None:
-    """Only on this machine is the check off; the simulator's challenge is as Azure's."""
+    """The check is off only in the local cloud; its challenge is the same as Azure's."""
     await keys.put(HUSH)
     async with ManagedIdentityCredential() as identity, SecretClient(keys.uri, identity) as strict:
         with pytest.raises(ValueError, match="does not match the requested domain"):

@@ -1,4 +1,4 @@
-"""What a mailbox holds, and what a worker may never do to it, whatever happened before."""
+"""The content of a mailbox, and the invariants that hold after every worker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from tests.integration.engine.engine import mark, marked
 from tests.local.client import Client, Json
 
 OURS = ("displayName", "emailAddresses", "mobilePhone", "companyName")
-"""The fields that the contacts of these tests have, and the fax, which is a property apart."""
+"""The fields of these tests' contacts; the fax is an extended property besides."""
 THE_USERS = ("personalNotes", "nickName")
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A mailbox at one moment, as Exchange has it."""
+    """A mailbox at one moment, as Exchange stores it."""
 
     folders: list[Json]
 
@@ -24,20 +24,20 @@ class Box:
         return cls((await client.mailbox(tenant, mailbox))["folders"])
 
     def folder(self, import_id: str) -> Json | None:
-        """The import's own folder, whatever its name."""
+        """The import's own folder, regardless of its name."""
         found = self._folders(import_id)
         return found[0] if found else None
 
     def place(self, import_id: str) -> Json:
-        """The import's own folder, else the default one."""
+        """The import's own folder, or the default one."""
         return self.folder(import_id) or next(f for f in self.folders if f["default"])
 
     def contacts(self, import_id: str) -> list[Json]:
-        """The contacts with the import's mark, in whatever folder."""
+        """The contacts with the import's mark, in all folders."""
         return [c for copies in self.by_key(import_id).values() for c in copies]
 
     def by_key(self, import_id: str) -> dict[str, list[Json]]:
-        """The same, by source key."""
+        """The contacts with the import's mark, by source key."""
         found: dict[str, list[Json]] = {}
         prefix = mark(import_id, "x")["value"].removesuffix("x")
         for folder in self.folders:
@@ -48,7 +48,7 @@ class Box:
         return found
 
     def foreign(self, import_id: str) -> Json:
-        """All that is not the import's: the user's contacts and folders, and other imports'."""
+        """Contacts and folders of the user and of other imports."""
         mine = {c["id"] for c in self.contacts(import_id)}
         folders = {f["id"]: f["displayName"] for f in self.folders}
         for folder in self._folders(import_id):
@@ -61,38 +61,40 @@ class Box:
         return [f for f in self.folders if marked(f["singleValueExtendedProperties"]) == wanted]
 
     def folders_of(self, import_id: str) -> int:
-        """How many folders bear the import's mark."""
+        """The number of folders with the import's mark."""
         return len(self._folders(import_id))
 
 
-def nothing_was_spoilt(
+def assert_nothing_damaged(
     before: Box, after: Box, import_id: str, desired: Mapping[str, Contact]
 ) -> None:
-    """What holds after each worker, dead or alive, whatever Graph answered it.
+    """Assert what holds after each worker, finished or crashed, whatever Graph answered.
 
     No contact exists twice; nothing of the user or of another import changes; a contact that the
-    share holds stays, with what the user wrote on it.
+    share contains stays, with the user's notes.
     """
-    assert after.foreign(import_id) == before.foreign(import_id), "touched what is not its own"
+    assert after.foreign(import_id) == before.foreign(import_id), (
+        "changed something that is not ours"
+    )
     assert after.folders_of(import_id) <= max(1, before.folders_of(import_id)), "a second folder"
     had, has = before.by_key(import_id), after.by_key(import_id)
     for key, copies in has.items():
-        assert len(copies) <= max(1, len(had.get(key, ()))), f"{key} is doubled"
+        assert len(copies) <= max(1, len(had.get(key, ()))), f"{key} is duplicated"
     for key in desired.keys() & had.keys():
         owns = {c["id"]: {n: c[n] for n in THE_USERS} for c in had[key]}
         left = [c for c in has.get(key, ()) if c["id"] in owns]
-        assert left, f"{key} was deleted, or made anew"
+        assert left, f"{key} was deleted or recreated"
         for contact in left:
             assert {n: contact[n] for n in THE_USERS} == owns[contact["id"]], f"{key} lost notes"
 
 
-def holds_exactly(
+def assert_holds_exactly(
     box: Box, import_id: str, desired: Mapping[str, Contact], *, leftovers: bool = False
 ) -> None:
-    """Each contact of the share is there once, in its place, and as the share has it.
+    """Assert that each contact of the share exists once, in its folder, with the share's values.
 
-    With `leftovers` it may have more fields: who lost what was written cannot tell a field that
-    the share no longer has from one that the user added, and leaves it.
+    With `leftovers` it may have more fields: after a loss of state, a field that the share no
+    longer has looks like one that the user added, and stays.
     """
     found = box.by_key(import_id)
     assert {key: len(copies) for key, copies in found.items()} == dict.fromkeys(desired, 1)
@@ -102,7 +104,7 @@ def holds_exactly(
         has = written(found[key][0])
         if leftovers:
             has = {name: value for name, value in has.items() if name in contact.fields}
-        assert has == contact.fields, f"{key} is not as the share has it"
+        assert has == contact.fields, f"{key} differs from the share"
 
 
 def written(contact: Json) -> Json:

@@ -1,8 +1,8 @@
-"""The app's sync of one mailbox without its host: workers that run in this process, and may die.
+"""The app's sync of one mailbox without its host: workers in this process that may crash.
 
-The one place of the tests that puts `MailboxSync` together and knows how it keeps its state. Each
-worker has parts of its own; what they share is what costs time to open: tokens and sockets. Death
-is final: nothing the worker had in mind is written any more, no lease is given back.
+Only this module of the tests wires `MailboxSync` and knows how it stores its state. Each worker has
+its own parts; all share tokens and sockets, which are slow to open. A crashed worker writes
+nothing more and does not release its lease.
 """
 
 import asyncio
@@ -36,75 +36,75 @@ from shared.services.sync.mailboxes import Mailboxes
 from shared.wiring.app import new_id
 from shared.wiring.settings import Settings
 
-IMMORTAL = 10**9
+UNLIMITED = 10**9
 _STATE = "MailboxState"
 
 
 NO_TERMS = Terms(timedelta(), timedelta())
 
 
-async def believe(_tenant: str) -> None:
-    """Leave a tenant's consent undoubted: there is no tenant here."""
+async def skip_consent_check(_tenant: str) -> None:
+    """Skip the check of a tenant's consent: there is no tenant here."""
 
 
-class WorkerDied(BaseException):
-    """The worker is dead, whatever it still tries."""
+class WorkerCrashed(BaseException):
+    """The worker has crashed; every further request raises this again."""
 
 
 @dataclass(slots=True)
-class Life:
-    """How many requests a worker lives; counted over Graph and storage together."""
+class RequestBudget:
+    """The requests to Graph and storage that a worker makes before it crashes."""
 
-    left: int = IMMORTAL
+    left: int = UNLIMITED
     used: int = 0
 
     def begin(self) -> None:
         if self.left <= 0:
-            raise WorkerDied
+            raise WorkerCrashed
         self.left -= 1
         self.used += 1
 
     def end(self) -> None:
         if self.left <= 0:
-            raise WorkerDied
+            raise WorkerCrashed
 
 
-class MortalGraph(httpx.AsyncBaseTransport):
-    """Sends over the sockets it is given, which outlive it."""
+class CrashingGraph(httpx.AsyncBaseTransport):
+    """A Graph transport that crashes its worker; the sockets stay open."""
 
-    def __init__(self, life: Life, sockets: httpx.AsyncBaseTransport) -> None:
-        self._life = life
+    def __init__(self, budget: RequestBudget, sockets: httpx.AsyncBaseTransport) -> None:
+        self._budget = budget
         self._sockets = sockets
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._life.begin()
+        self._budget.begin()
         response = await self._sockets.handle_async_request(request)
         await response.aread()
         await response.aclose()
-        self._life.end()
+        self._budget.end()
         return response
 
 
-class MortalStorage(AioHttpTransport):  # type: ignore[misc]  # azure-core gives it no type
-    """The same for Azure's SDK."""
+class CrashingStorage(AioHttpTransport):  # type: ignore[misc]  # azure-core gives it no type
+    """A storage transport that crashes its worker."""
 
-    def __init__(self, life: Life, session: aiohttp.ClientSession) -> None:
+    def __init__(self, budget: RequestBudget, session: aiohttp.ClientSession) -> None:
         super().__init__(session=session, session_owner=False)
-        self._life = life
+        self._budget = budget
 
     async def send(self, request: Any, **options: Any) -> Any:
-        self._life.begin()
+        self._budget.begin()
         response = await super().send(request, **options)
         try:
-            self._life.end()
-        except WorkerDied:
+            self._budget.end()
+        except WorkerCrashed:
             response.internal_response.close()
             raise
         return response
 
 
 class Engine:
-    """Workers on any mailbox, each call of `run` a new one; `now` is their clock."""
+    """Workers for any mailbox; each call of `run` is a new one, and `now` is their clock."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.now = datetime.now(UTC)
@@ -116,7 +116,7 @@ class Engine:
         self._session = aiohttp.ClientSession(
             auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
         )
-        self._tables = self._open_tables(Life())
+        self._tables = self._open_tables(RequestBudget())
         return self
 
     async def __aexit__(
@@ -131,7 +131,7 @@ class Engine:
         await self._credentials.close()
 
     async def add_import(self, tenant: str, mailbox: str, folder: str | None) -> str:
-        """Write an import as it stands in its table, without its runs, and answer its id."""
+        """Store an import without runs, and return its id."""
         import_ = Import(
             id=new_id(),
             name="Import",
@@ -148,7 +148,7 @@ class Engine:
     async def publish(
         self, tenant: str, import_id: str, mailbox: str, contacts: Sequence[Contact]
     ) -> SyncMailbox:
-        """Write a snapshot for a new run and answer the message of the mailbox."""
+        """Store a snapshot for a new run, and return the mailbox's message."""
         run = new_id()
         await Snapshots(self._tables).write(snapshot_id(tenant, run), contacts, self.now)
         return SyncMailbox(
@@ -160,12 +160,12 @@ class Engine:
             fingerprint=fingerprint(contacts),
         )
 
-    async def run(self, message: SyncMailbox, requests: int = IMMORTAL) -> int:
-        """Let a worker sync until it is done or dead; answers how many requests it made."""
-        life = Life(requests)
-        tables = self._open_tables(life)
+    async def run(self, message: SyncMailbox, requests: int = UNLIMITED) -> int:
+        """Run a worker until it finishes or crashes, and return its number of requests."""
+        budget = RequestBudget(requests)
+        tables = self._open_tables(budget)
         graph = Graph(
-            self._settings.graph_endpoint, self._credentials, MortalGraph(life, self._sockets)
+            self._settings.graph_endpoint, self._credentials, CrashingGraph(budget, self._sockets)
         )
         store, states = Store(tables), MailboxStates(tables)
         sync = MailboxSync(
@@ -173,16 +173,16 @@ class Engine:
             Mailboxes(store, graph, states, lambda: self.now, new_id),
             Snapshots(tables),
             SeatBook(store, lambda: self.now, NO_TERMS).release,
-            believe,
+            skip_consent_check,
         )
         try:
             await sync.run(message)
-        except WorkerDied:
+        except WorkerCrashed:
             pass
         finally:
             await graph.close()
             await tables.close()
-        return life.used
+        return budget.used
 
     async def result(self, message: SyncMailbox) -> Result | None:
         """The result of the message's run in its mailbox."""
@@ -191,9 +191,9 @@ class Engine:
         return found.value if found else None
 
     async def lose_state(self, tenant: str, import_id: str, rows: str = "") -> int:
-        """Delete what is known of an import's mailboxes; answers how many rows there were.
+        """Delete the state of an import's mailboxes, and return the number of rows.
 
-        `rows` is how the rows begin: 'h' are the heads, 'k' the lists of contacts.
+        `rows` is a prefix of row keys: 'h' for heads, 'k' for lists of contacts.
         """
         first, last = f"{tenant}|{import_id}|", f"{tenant}|{import_id}}}"
         query = "PartitionKey ge @first and PartitionKey lt @last"
@@ -203,10 +203,10 @@ class Engine:
             await self._tables.delete(_STATE, row.partition, row.row)
         return len(lost)
 
-    def _open_tables(self, life: Life) -> Tables:
+    def _open_tables(self, budget: RequestBudget) -> Tables:
         service = TableServiceClient.from_connection_string(
             str(self._settings.storage_connection_string),
-            transport=MortalStorage(life, self._session),
+            transport=CrashingStorage(budget, self._session),
         )
         return Tables(service)
 
@@ -218,7 +218,7 @@ def contact(key: str, fields: Fields) -> Contact:
 
 def marked(extended: Sequence[Mapping[str, str]]) -> str | None:
     """The value of our mark among a contact's or folder's extended properties."""
-    # Ids compare without regard to the case of their GUID.
+    # The case of the GUID in an id does not matter.
     values = [e["value"] for e in extended if e["id"].lower() == MARK.lower()]
     return values[0] if values else None
 
@@ -237,7 +237,7 @@ class _QuickSelector(selectors.DefaultSelector):
 
 
 class QuickLoop(asyncio.SelectorEventLoop):
-    """An event loop whose seconds are short, so that obeying Retry-After costs little."""
+    """An event loop with short seconds, so that waiting for Retry-After takes little time."""
 
     def __init__(self) -> None:
         super().__init__(_QuickSelector())

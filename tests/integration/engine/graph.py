@@ -1,4 +1,4 @@
-"""Asking the Graph simulator directly, as an app that holds some permissions."""
+"""A client of the Graph simulator, as an app with some permissions."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,6 +1,6 @@
-"""A worker dies after any of its requests, to Graph or to storage; the next one makes it good.
+"""A worker crashes at any request to Graph or storage; the next worker completes the sync.
 
-Death is final: nothing the worker had in mind is written any more, no lease is given back.
+A crashed worker writes nothing more and does not release its lease.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.contacts.fields import Contact
 from shared.domain.importing.messages import SyncMailbox
-from tests.integration.engine.engine import IMMORTAL, Engine, contact, marked
+from tests.integration.engine.engine import UNLIMITED, Engine, contact, marked
 from tests.local.client import Json
 from tests.local.cloud import LocalCloud
 from tests.world import World
@@ -23,24 +23,24 @@ async def engine(cloud: LocalCloud) -> AsyncIterator[Engine]:
 
 
 class Workers:
-    """Workers on one mailbox of one import; each call of `work` is a new worker."""
+    """Workers for one mailbox of one import; each call of `work` is a new worker."""
 
     def __init__(self, engine: Engine, world: World, import_id: str) -> None:
         self._engine = engine
         self._place = (world.tenant, import_id, world.targets[0])
 
     async def publish(self, contacts: list[Contact]) -> SyncMailbox:
-        """Write a snapshot for a new run and answer the message of the mailbox."""
+        """Store a snapshot for a new run, and return the mailbox's message."""
         return await self._engine.publish(*self._place, contacts)
 
-    async def work(self, message: SyncMailbox, requests: int = IMMORTAL) -> int:
-        """Let a worker sync until it is done or dead; answers how many requests it made."""
+    async def work(self, message: SyncMailbox, requests: int = UNLIMITED) -> int:
+        """Run a worker until it finishes or crashes, and return its number of requests."""
         self._engine.now += timedelta(minutes=11)
         return await self._engine.run(message, requests)
 
 
 async def make_import(engine: Engine, world: World) -> Workers:
-    """An import as it stands in its table, without its runs."""
+    """Store an import without runs."""
     import_id = await engine.add_import(world.tenant, world.targets[0], "Contact Sync")
     return Workers(engine, world, import_id)
 
@@ -68,8 +68,8 @@ CHANGED = [
 ]
 
 
-async def holds_exactly(world: World, contacts: list[Contact]) -> None:
-    """Each desired contact once, in our folder; the user's own as they were."""
+async def assert_holds_exactly(world: World, contacts: list[Contact]) -> None:
+    """Assert that our folder has each contact once, and that the user's own are unchanged."""
     box = await world.client.mailbox(world.tenant, world.targets[0])
     ours = [f for f in box["folders"] if f["displayName"] == "Contact Sync"]
     assert len(ours) == 1
@@ -87,7 +87,7 @@ def ours_of(contacts: list[Json]) -> list[Json]:
 
 
 async def one_target(world: World) -> World:
-    """A tenant with one mailbox, in which there is a contact of the user's own."""
+    """A tenant with one mailbox that contains a contact of the user."""
     other = await World.create(world.client, people=0, targets=1)
     await world.client.add_contact(other.tenant, other.targets[0], displayName="Oma")
     return other
@@ -97,7 +97,7 @@ async def test_first_fill_completes_after_a_crash_at_any_request(
     engine: Engine, world: World
 ) -> None:
     whole = 0
-    for _ in range(2):  # the first one also makes the tables
+    for _ in range(2):  # the first one also creates the tables
         workers = await make_import(engine, await one_target(world))
         whole = await workers.work(await workers.publish(FIRST))
     assert whole > 8
@@ -107,7 +107,7 @@ async def test_first_fill_completes_after_a_crash_at_any_request(
         message = await workers.publish(FIRST)
         assert await workers.work(message, k) == k
         await workers.work(message)
-        await holds_exactly(other, FIRST)
+        await assert_holds_exactly(other, FIRST)
 
 
 async def test_mixed_changes_complete_after_a_crash_at_any_request(
@@ -129,7 +129,7 @@ async def test_mixed_changes_complete_after_a_crash_at_any_request(
         other, workers, message = await filled()
         assert await workers.work(message, k) == k
         await workers.work(message)
-        await holds_exactly(other, CHANGED)
+        await assert_holds_exactly(other, CHANGED)
 
 
 async def test_first_fill_completes_after_repeated_crashes(engine: Engine, world: World) -> None:
@@ -139,7 +139,7 @@ async def test_first_fill_completes_after_repeated_crashes(engine: Engine, world
     for k in range(1, 14):
         await workers.work(message, k)
     await workers.work(message)
-    await holds_exactly(world, FIRST)
+    await assert_holds_exactly(world, FIRST)
 
 
 @pytest.mark.parametrize("times", [2, 3])

@@ -1,9 +1,9 @@
-"""Two imports share one mailbox, and whatever may happen to it happens, in any order.
+"""Two imports share one mailbox under any sequence of events.
 
-A Hypothesis state machine: the directories change, the mailbox's user is at it, Graph fails,
-workers die, state is lost. After every worker nothing may be spoilt (`nothing_was_spoilt`); once
-all is calm again, one sync of each import must leave the mailbox right, and the next one finds
-nothing to do. ENGINE_EXAMPLES says how many such stories are tried.
+A Hypothesis state machine: shares change, the user edits the mailbox, Graph fails, workers crash,
+state is lost. After every worker the invariants hold (`assert_nothing_damaged`). Once the faults
+stop, one sync of each import completes the mailbox, and the next one has nothing to do.
+ENGINE_EXAMPLES sets the number of sequences.
 """
 
 import asyncio
@@ -30,8 +30,14 @@ from shared.domain.contacts.fields import Contact
 from shared.domain.errors import TransientError
 from shared.domain.importing.messages import SyncMailbox
 from shared.domain.importing.runs import Outcome, Result
-from tests.integration.engine.box import OURS, THE_USERS, Box, holds_exactly, nothing_was_spoilt
-from tests.integration.engine.engine import IMMORTAL, Engine, QuickLoop, contact
+from tests.integration.engine.box import (
+    OURS,
+    THE_USERS,
+    Box,
+    assert_holds_exactly,
+    assert_nothing_damaged,
+)
+from tests.integration.engine.engine import UNLIMITED, Engine, QuickLoop, contact
 from tests.local.client import Client, Json
 from tests.local.cloud import LocalCloud
 from tests.world import person
@@ -48,7 +54,7 @@ PLACES = [
     ("Ours", "Theirs"),
     (None, None),
 ]
-PASSING: list[Json] = [
+TRANSIENT: list[Json] = [
     {"status": 429, "headers": {"Retry-After": "0"}},
     {"status": 429, "headers": {"Retry-After": "1"}},
     {"status": 500},
@@ -64,13 +70,13 @@ ITEMS = [r"/contacts$", r"/contacts/[^/]+$", r"/contacts\?", r"/contacts/[^/]+\?
 imports = st.sampled_from([0, 1])
 picks = st.integers(0, 5)
 shares = st.dictionaries(st.sampled_from(KEYS), st.integers(0, 3), min_size=1)
-faults = st.tuples(st.sampled_from([*ITEMS, *WHOLE]), st.sampled_from(PASSING))
-lives = st.one_of(st.just(IMMORTAL), st.integers(1, 32))
+faults = st.tuples(st.sampled_from([*ITEMS, *WHOLE]), st.sampled_from(TRANSIENT))
+budgets = st.one_of(st.just(UNLIMITED), st.integers(1, 32))
 
 
 @dataclass(slots=True)
 class Lab:
-    """Where all stories take place: one tenant, in which each has a mailbox of its own."""
+    """The tenant of all examples; each example has its own mailbox."""
 
     runner: asyncio.Runner
     client: Client
@@ -94,7 +100,7 @@ class Lab:
 
 @dataclass(slots=True)
 class Side:
-    """One of the two imports: what its share holds now, and the messages it ever sent."""
+    """One of the two imports: its share's current contacts and all messages sent."""
 
     id: str
     share: dict[str, int]
@@ -106,7 +112,7 @@ class Side:
 
 
 def made(key: str, variant: int) -> Contact:
-    """A contact in one of four forms, which differ in what they have at all."""
+    """A contact in one of four variants, which have different fields."""
     fields = {
         "displayName": f"{key} {variant}",
         "emailAddresses": [{"address": f"{key}@example.com", "name": key}],
@@ -118,7 +124,7 @@ def made(key: str, variant: int) -> Contact:
 
 
 class MailboxMachine(RuleBasedStateMachine):
-    """Tells one story; `lab` is set by the test."""
+    """One example; the test sets `lab`."""
 
     lab: ClassVar[Lab]
 
@@ -148,22 +154,22 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @rule(which=imports, pick=picks)
     def somebody_leaves(self, which: int, pick: int) -> None:
-        """But never the last one: a share that is empty is held before it comes to a mailbox."""
+        """Never the last one: a run of an empty share is held before it reaches a mailbox."""
         share = self.sides[which].share
         if len(share) > 1:
             del share[sorted(share)[pick % len(share)]]
 
-    @rule(which=imports, requests=lives, minutes=st.sampled_from([1, 11]))
+    @rule(which=imports, requests=budgets, minutes=st.sampled_from([1, 11]))
     def a_run_reaches_the_mailbox(self, which: int, requests: int, minutes: int) -> None:
         self.publish(which)
         self.deliver(which, -1, requests, minutes)
 
-    @rule(which=imports, pick=picks, requests=lives)
-    def an_old_message_comes_twice(self, which: int, pick: int, requests: int) -> None:
+    @rule(which=imports, pick=picks, requests=budgets)
+    def an_old_message_is_delivered_twice(self, which: int, pick: int, requests: int) -> None:
         sent = self.sides[which].sent
         if sent:
             self.deliver(which, pick % len(sent), requests, 11)
-            self.deliver(which, pick % len(sent), IMMORTAL, 11)
+            self.deliver(which, pick % len(sent), UNLIMITED, 11)
 
     @rule(which=imports, pick=picks, name=st.sampled_from(["displayName", "mobilePhone"]))
     def the_user_edits_a_contact_of_ours(self, which: int, pick: int, name: str) -> None:
@@ -219,12 +225,12 @@ class MailboxMachine(RuleBasedStateMachine):
         side.lost = True
 
     @rule(which=imports)
-    def an_import_is_left_in_peace(self, which: int) -> None:
+    def an_import_settles_without_faults(self, which: int) -> None:
         self.lab.do(self.lab.client.clear_faults())
         self.settle(which)
 
     def teardown(self) -> None:
-        """All is calm: both imports end right, and find nothing to do the next time."""
+        """Without faults both imports complete, and the next sync has nothing to do."""
         if self.broken:
             return
         self.lab.do(self.lab.client.clear_faults())
@@ -233,29 +239,29 @@ class MailboxMachine(RuleBasedStateMachine):
         before = self.look()
         for which in (0, 1):
             result = self.settle(which)
-            # Where both are in one folder, the first one now sees what the second one wrote.
+            # If both use one folder, the first one now sees what the second one wrote.
             assert result.graph_requests <= 1 or (self.same_folder and which == 0)
         assert self.look() == before
 
     def settle(self, which: int) -> Result:
-        """Deliver a new run's message until it ends, and look whether the mailbox is right."""
+        """Deliver a new run's message until it ends, and check the mailbox."""
         self.publish(which)
         lab, side = self.lab, self.sides[which]
         message, desired = side.sent[-1]
         for _ in range(_TRIES):
-            self.deliver(which, -1, IMMORTAL, 11)
+            self.deliver(which, -1, UNLIMITED, 11)
             result = lab.do(lab.engine.result(message))
             if result is not None:
                 break
         self.broken = True
         assert result is not None
         assert (result.outcome, result.reason) == (Outcome.SUCCEEDED, None)
-        holds_exactly(self.look(), side.id, desired, leftovers=side.lost)
+        assert_holds_exactly(self.look(), side.id, desired, leftovers=side.lost)
         self.broken = False
         return result
 
     def publish(self, which: int) -> None:
-        """Begin a new run of an import with what its share holds now."""
+        """Start a new run of an import with its share's current contacts."""
         lab, side = self.lab, self.sides[which]
         desired = side.desired()
         contacts = list(desired.values())
@@ -263,14 +269,14 @@ class MailboxMachine(RuleBasedStateMachine):
         side.sent.append((message, desired))
 
     def deliver(self, which: int, number: int, requests: int, minutes: int) -> None:
-        """Let a worker have a message; what it does not end, it gives back."""
+        """Run a worker on a message; a transient error gives the message back."""
         lab, side = self.lab, self.sides[which]
         message, desired = side.sent[number]
         lab.engine.now += timedelta(minutes=minutes)
         before, self.broken = self.look(), True
         with contextlib.suppress(TransientError):
             lab.do(lab.engine.run(message, requests))
-        nothing_was_spoilt(before, self.look(), side.id, desired)
+        assert_nothing_damaged(before, self.look(), side.id, desired)
         self.broken = False
 
     def look(self) -> Box:
@@ -292,7 +298,7 @@ class MailboxMachine(RuleBasedStateMachine):
         return self.lab.client.add_contact(self.lab.tenant, self.mailbox, **values)
 
     def copy(self, ours: Json) -> Coroutine[Any, Any, Json]:
-        """As some tool would: into the same folder, mark and all."""
+        """As another tool would: into the same folder, including the mark."""
         names = (*OURS, *THE_USERS, "singleValueExtendedProperties")
         values = {name: ours[name] for name in names if ours[name]}
         return self.add(**values, folder=ours["parentFolderId"])

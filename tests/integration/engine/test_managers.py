@@ -1,4 +1,4 @@
-"""Whose contact names which manager, however large the group and its tenant are."""
+"""Managers of contacts, for groups and tenants of any size."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from tests.world import World, person
 
 
 async def company(world: World, size: int) -> Mapping[str, str]:
-    """So many more people, of whom each tenth has the one before as a manager; who has which."""
+    """Add `size` people, some with a manager, and return the ids of managers by person."""
     users = [person(1_000 + n) for n in range(size)]
     managers: dict[str, str] = {}
     for before, user in zip(users[::10], users[1::10], strict=False):
@@ -26,8 +26,8 @@ async def company(world: World, size: int) -> Mapping[str, str]:
     ("asked", "others", "requests"),
     [
         (300, 0, 1),  # by id
-        (1_200, 0, 3),  # how many there are, and two pages of all
-        (1_000, 9_500, 5),  # how many there are: too many others, so by id
+        (1_200, 0, 3),  # the count, and two pages of all users
+        (1_000, 9_500, 5),  # the count shows too many others, so by id
     ],
 )
 async def test_managers_are_read_with_as_few_requests_as_possible(

@@ -1,4 +1,4 @@
-"""What a refusal of Microsoft Graph means: a closed mailbox, a lost consent, a pause, our fault."""
+"""What errors of Microsoft Graph mean: a denied mailbox, missing consent, a wait, a defect."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -37,7 +37,7 @@ CALLS: dict[str, Call] = {
 
 @pytest.fixture
 async def session(cloud: LocalCloud, world: World) -> AsyncIterator[GraphSession]:
-    """Graph in the world's tenant, with a token of the permissions it has when first asked."""
+    """Graph in the world's tenant; its token has the permissions of the first request."""
     settings = Settings.from_environment(cloud.environment)
     credentials = AppCredentials(settings.app_credential)
     graph = Graph(settings.graph_endpoint, credentials)
@@ -51,7 +51,7 @@ def mailbox(session: GraphSession, world: World) -> Mailbox:
     return Mailbox(session, world.targets[0], "import-1")
 
 
-async def strike(world: World, path: str, effect: Json) -> None:
+async def inject_fault(world: World, path: str, effect: Json) -> None:
     await world.client.fault(path, effect, tenant=world.tenant)
 
 
@@ -83,7 +83,7 @@ async def test_write_to_a_denied_mailbox_returns_access_denied(
 async def test_batch_rejected_as_a_whole_raises_access_denied(
     code: str, mailbox: Mailbox, world: World
 ) -> None:
-    await strike(world, r"^/\$batch", {"status": 403, "body": {"error": {"code": code}}})
+    await inject_fault(world, r"^/\$batch", {"status": 403, "body": {"error": {"code": code}}})
 
     with pytest.raises(NeedsAdmin) as refused:
         await mailbox.find(["u-1"])
@@ -120,21 +120,21 @@ async def test_denied_directory_raises_consent_missing(session: GraphSession, wo
 
 
 async def test_token_rejected_within_a_batch_is_transient(mailbox: Mailbox, world: World) -> None:
-    await strike(world, r"/contacts\?", {"status": 401})
+    await inject_fault(world, r"/contacts\?", {"status": 401})
 
     with pytest.raises(Unavailable):
         await mailbox.find(["u-1"])
 
 
 async def test_bad_request_within_a_batch_raises_a_defect(mailbox: Mailbox, world: World) -> None:
-    await strike(world, r"/contacts\?", {"status": 400})
+    await inject_fault(world, r"/contacts\?", {"status": 400})
 
     with pytest.raises(Defect, match="400"):
         await mailbox.find(["u-1"])
 
 
 async def test_other_permanent_errors_keep_their_status(mailbox: Mailbox, world: World) -> None:
-    await strike(world, r"/contacts\?", {"status": 412})
+    await inject_fault(world, r"/contacts\?", {"status": 412})
 
     with pytest.raises(Refused, match="412"):
         await mailbox.find(["u-1"])
@@ -153,7 +153,7 @@ async def test_retry_after_of_graph_is_used(
     kind: type[TransientError],
 ) -> None:
     headers = {} if given is None else {"Retry-After": given}
-    await strike(world, "^/users", {"status": status, "headers": headers})
+    await inject_fault(world, "^/users", {"status": status, "headers": headers})
 
     with pytest.raises(kind) as refused:
         await session.request("GET", "/users", query={"$top": "1"})

@@ -1,4 +1,4 @@
-"""Several workers in one mailbox at once, state that is lost, and a clock that jumps."""
+"""Concurrent workers in one mailbox, lost state, and clocks that jump."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from shared.domain.contacts.fields import Contact
 from shared.domain.errors import TransientError
 from shared.domain.importing.messages import SyncMailbox
 from shared.domain.importing.runs import Outcome, Result
-from tests.integration.engine.box import Box, holds_exactly, nothing_was_spoilt
+from tests.integration.engine.box import Box, assert_holds_exactly, assert_nothing_damaged
 from tests.integration.engine.engine import Engine, contact
 from tests.local.client import Json
 from tests.local.cloud import LocalCloud
@@ -42,13 +42,13 @@ class Place:
         return await Box.look(self.world.client, self.world.tenant, self.world.targets[0])
 
     async def sync(self, share: Share) -> Result:
-        """A run that ends at the first try."""
+        """Run a sync that succeeds at the first attempt."""
         message = await self.publish(share)
         await self.engine.run(message)
         result = await self.engine.result(message)
         assert result is not None
         assert (result.outcome, result.reason) == (Outcome.SUCCEEDED, None)
-        holds_exactly(await self.look(), self.id, share)
+        assert_holds_exactly(await self.look(), self.id, share)
         return result
 
 
@@ -60,7 +60,7 @@ async def engine(cloud: LocalCloud) -> AsyncIterator[Engine]:
 
 @pytest.fixture
 async def slow(world: World) -> AsyncIterator[World]:
-    """The world, with a Graph that takes its time, so that workers do meet."""
+    """The world with a slow Graph, so that workers overlap."""
     await world.client.latency(5)
     await world.client.reset_requests()
     yield world
@@ -73,7 +73,7 @@ async def place(engine: Engine, world: World, folder: str | None = "Contact Sync
 
 
 async def all_end(engine: Engine, messages: list[SyncMailbox]) -> None:
-    """Deliver each message at once, and again as long as it is given back."""
+    """Deliver all messages at once, each again until it is no longer given back."""
 
     async def deliver(message: SyncMailbox) -> None:
         for _ in range(_TRIES):
@@ -108,7 +108,7 @@ async def test_concurrent_workers_with_the_same_message_create_each_contact_once
     one, share = await place(engine, slow), share_of(45)
     message = await one.publish(share)
     await all_end(engine, [message] * workers)
-    holds_exactly(await one.look(), one.id, share)
+    assert_holds_exactly(await one.look(), one.id, share)
     use = await use_of(slow)
     assert creates(use) == 45
     assert (use["throttled"], use["maxConcurrent"]) == (0, 4)
@@ -124,7 +124,7 @@ async def test_two_concurrent_imports_in_a_mailbox_complete_without_throttling(
     messages = [await one.publish(share) for one, share in pairs]
     await all_end(engine, [*messages, *messages])
     for one, share in pairs:
-        holds_exactly(await one.look(), one.id, share)
+        assert_holds_exactly(await one.look(), one.id, share)
     use = await use_of(slow)
     assert creates(use) == 75
     assert (use["throttled"], use["maxConcurrent"]) == (0, 4)
@@ -155,7 +155,7 @@ async def test_lost_list_of_contacts_is_rebuilt_from_the_mailbox(
     changed = {**share, "u-00": contact("u-00", {"displayName": "Changed"})}
     result = await one.sync(changed)
     assert (result.contacts.created, result.contacts.deleted) == (0, 0)
-    nothing_was_spoilt(before, await one.look(), one.id, changed)
+    assert_nothing_damaged(before, await one.look(), one.id, changed)
 
 
 async def test_field_written_by_a_crashed_worker_is_cleared(engine: Engine, world: World) -> None:
@@ -199,4 +199,4 @@ async def test_crash_while_the_clock_is_ahead_does_not_lock_the_mailbox(
     await engine.run(message, 12)
     engine.now -= timedelta(days=3) - timedelta(minutes=11)
     await engine.run(message)
-    holds_exactly(await one.look(), one.id, share)
+    assert_holds_exactly(await one.look(), one.id, share)

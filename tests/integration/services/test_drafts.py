@@ -1,4 +1,4 @@
-"""Looking at shares and imports that are not saved yet."""
+"""Previews of shares and imports that are not saved yet."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Finding people and mailboxes, rows in long lists, and a run's results as a file."""
+"""Searches for people, mailboxes, results and seats, and a run's results as a file."""
 
 import csv
 import io

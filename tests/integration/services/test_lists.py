@@ -1,4 +1,4 @@
-"""Lists that are searched on the server, and the runs of 30 days, however many rows there are."""
+"""Lists that are searched on the server, and the run history of 30 days."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The start page's figures: as the rows are, and without reading one for each mailbox."""
+"""The figures of the start page: they match the rows, without reading one per mailbox."""
 
 from datetime import timedelta
 from typing import Any
@@ -41,11 +41,11 @@ async def test_overview_shows_last_runs_seats_and_held_runs(
     seen = await app.insight.overviews.read(caller)
     assert seen.shares == 1
     assert [i.id for i in seen.imports] == [lax["id"], paused["id"], strict["id"]]
-    first, rests, last = seen.imports
+    first, inactive, last = seen.imports
     assert (first.last and first.last.status, first.held) == (RunStatus.SUCCEEDED, ())
     assert first.next_run is not None
     assert utc_now() < first.next_run <= utc_now() + timedelta(days=1)
-    assert rests.next_run is None
+    assert inactive.next_run is None
     assert [run.import_id for run in seen.held] == [strict["id"]]
     assert last.held == seen.held
     assert kinds(seen) == ["run-held", "import-paused"]
@@ -68,7 +68,7 @@ async def test_overview_counts_failing_mailboxes_and_reports_missing_consent(
     assert (seen.failing, kinds(seen)) == (1, ["mailboxes-failed"])
     assert seen.attention[0].import_id == made["id"]
     await world.client.consent(world.tenant, granted=False)
-    # A kept token would go on to work until it expires, as in reality.
+    # A cached token would work until it expires, as in reality.
     await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await world.next_day()
     assert kinds(await app.insight.overviews.read(caller))[0] == AttentionKind.CONSENT_MISSING

@@ -1,4 +1,4 @@
-"""Readiness asks the vault too where something is kept in it, by the real SDKs."""
+"""Readiness checks the vault if it keeps the app's credential, through the real SDKs."""
 
 from collections.abc import AsyncIterator
 
@@ -16,7 +16,7 @@ async def app(
     cloud: LocalCloud, keys: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[wiring.App]:
     """The app with its credential in the vault."""
-    # The simulator of Entra ID is trusted as the host's process trusts it.
+    # Trust the Entra simulator as the host's process does.
     monkeypatch.setenv("SSL_CERT_FILE", cloud.environment["SSL_CERT_FILE"])
     choice = {"APP_CREDENTIAL": "key-vault-secret", "APP_KEY_VAULT_SECRET": keys.name}
     settings = Settings.from_environment({**cloud.environment, **choice})

@@ -1,4 +1,4 @@
-"""Shares whose worker dies between two writes: a repeat completes what was begun."""
+"""Share operations that are interrupted between two writes are completed by a repeat."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -51,15 +51,15 @@ async def outage(*_: object) -> None:
     raise Unavailable(message, 5.0)
 
 
-def dying(records: Records[Any], method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def make_unavailable(records: Records[Any], method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, method, outage)
 
 
 async def test_interrupted_creation_is_completed_by_a_repeat(
     store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as cut:
-        dying(store.shares, "insert", cut)
+    with monkeypatch.context() as interrupted:
+        make_unavailable(store.shares, "insert", interrupted)
         with pytest.raises(Unavailable):
             await shares.create(caller, WANTED, "key")
     assert (await shares.page(caller, 10, None)).items == ()
@@ -78,8 +78,8 @@ async def test_interrupted_withdrawal_is_completed_by_a_repeat(
     store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     share = await shares.create(caller, WANTED, "key")
-    with monkeypatch.context() as cut:
-        dying(store.shares, "delete", cut)
+    with monkeypatch.context() as interrupted:
+        make_unavailable(store.shares, "delete", interrupted)
         with pytest.raises(Unavailable):
             await shares.withdraw(caller, share.value.id, None)
 
@@ -126,11 +126,11 @@ async def test_interrupted_rotation_is_completed_by_a_repeat_with_one_new_id(
 ) -> None:
     table, method = at.split(".")
     old = await shares.create(caller, WANTED)
-    consumers = Subscribers(store, now)
-    await consumers.note(caller.tenant, old.value.id, "stays", "i1", 3)
-    await consumers.note(caller.tenant, old.value.id, "goes", "i2", 4)
-    with monkeypatch.context() as cut:
-        dying(getattr(store, table), method, cut)
+    subscribers = Subscribers(store, now)
+    await subscribers.note(caller.tenant, old.value.id, "stays", "i1", 3)
+    await subscribers.note(caller.tenant, old.value.id, "goes", "i2", 4)
+    with monkeypatch.context() as interrupted:
+        make_unavailable(getattr(store, table), method, interrupted)
         with pytest.raises(Unavailable):
             await shares.rotate(caller, old.value.id, ["stays"])
 
@@ -138,9 +138,9 @@ async def test_interrupted_rotation_is_completed_by_a_repeat_with_one_new_id(
 
     listed = await shares.page(caller, 10, None)
     assert [stored.value.id for stored in listed.items] == [new.value.id]
-    found = await consumers.of(caller.tenant, new.value.id)
+    found = await subscribers.of(caller.tenant, new.value.id)
     assert [(c.tenant, c.mailboxes) for c in found] == [("stays", 3)]
-    assert await consumers.of(caller.tenant, old.value.id) == []
+    assert await subscribers.of(caller.tenant, old.value.id) == []
     location = await store.share_index.get(old.value.id, "owner")
     assert location is not None
     assert (location.value.moved_to, location.value.keep) == (new.value.id, ["stays"])

@@ -1,1 +1,1 @@
-"""The local cloud behaves as Microsoft's services do."""
+"""The simulators of the local cloud behave as Microsoft's services do."""

@@ -1,7 +1,7 @@
-"""What we tell arrives, by Microsoft's own packages, set up as the worker does it.
+"""Telemetry arrives through Microsoft's own packages, set up as the worker sets them up.
 
-The ingestion endpoint of Application Insights is a server of ours; nothing else is simulated: a
-process of its own starts as the worker does, indexes the app and has it tell something.
+Only the ingestion endpoint of Application Insights is simulated: a separate process starts as the
+worker does, indexes the app and sends telemetry.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class Ingestion:
 
 
 @pytest.fixture(scope="module")
-async def told() -> AsyncIterator[Ingestion]:
+async def received() -> AsyncIterator[Ingestion]:
     ingestion = Ingestion()
     server = web.Application(client_max_size=10**8)
     server.router.add_route("*", "/{path:.*}", ingestion.take)
@@ -110,8 +110,8 @@ async def told() -> AsyncIterator[Ingestion]:
     await runner.cleanup()
 
 
-async def test_event_arrives_as_a_custom_event_with_all_its_attributes(told: Ingestion) -> None:
-    (event,) = told.of("EventData")
+async def test_event_arrives_as_a_custom_event_with_all_its_attributes(received: Ingestion) -> None:
+    (event,) = received.of("EventData")
 
     assert event["name"] == "mailbox_sync_finished"
     properties = dict(event["properties"])
@@ -122,8 +122,8 @@ async def test_event_arrives_as_a_custom_event_with_all_its_attributes(told: Ing
     assert (properties["tenant"], properties["run"], properties["reason"]) == ("t1", "r1", "")
 
 
-async def test_message_arrives_as_a_request_linked_to_its_sender(told: Ingestion) -> None:
-    requests = {request["name"]: request for request in told.of("RequestData")}
+async def test_message_arrives_as_a_request_linked_to_its_sender(received: Ingestion) -> None:
+    requests = {request["name"]: request for request in received.of("RequestData")}
     start, sync = requests["start_run"], requests["sync_mailbox"]
 
     (link,) = json.loads(sync["properties"]["_MS.links"])
@@ -131,8 +131,8 @@ async def test_message_arrives_as_a_request_linked_to_its_sender(told: Ingestion
     assert sync["properties"]["mailbox"] == "m1"
 
 
-async def test_graph_call_arrives_as_a_dependency_without_ids(told: Ingestion) -> None:
-    (call,) = told.of("RemoteDependencyData")
+async def test_graph_call_arrives_as_a_dependency_without_ids(received: Ingestion) -> None:
+    (call,) = received.of("RemoteDependencyData")
 
     assert call["name"] == "GET /v1.0/users/{id}/contacts/delta"
     assert call["data"] == "https://graph.microsoft.com/v1.0/users/{id}/contacts/delta"
@@ -140,9 +140,9 @@ async def test_graph_call_arrives_as_a_dependency_without_ids(told: Ingestion) -
     assert (call["resultCode"], call["success"]) == ("200", True)
 
 
-async def test_metrics_and_log_lines_arrive_and_events_are_not_traces(told: Ingestion) -> None:
-    names = {metric["name"] for data in told.of("MetricData") for metric in data["metrics"]}
-    traces = [data["message"] for data in told.of("MessageData")]
+async def test_metrics_and_log_lines_arrive_and_events_are_not_traces(received: Ingestion) -> None:
+    names = {metric["name"] for data in received.of("MetricData") for metric in data["metrics"]}
+    traces = [data["message"] for data in received.of("MessageData")]
 
     assert {
         "contact_sync.mailboxes",

@@ -1,4 +1,4 @@
-"""The Entra simulator's pages: who signs in, who may consent, and where the answers go."""
+"""The Entra simulator's pages: sign-in, admin consent and redirects."""
 
 import html
 import re
@@ -14,9 +14,9 @@ from tests.integration.adapters.entra import (
     GRAPH,
     REDIRECT,
     Entra,
+    assert_rejected,
     connect,
     location,
-    refusal,
     user,
 )
 from tests.local.cloud import LocalCloud
@@ -30,7 +30,7 @@ async def entra(cloud: LocalCloud) -> AsyncIterator[Entra]:
 
 async def test_user_picks_an_account_on_the_sign_in_page(entra: Entra) -> None:
     ada, eve = user("ada"), user("<eve>")
-    await entra.know(ada, eve)
+    await entra.create_tenant(ada, eve)
     page = await entra.authorize(entra.tenant)
     links = re.findall(r'href="([^"]+)"', page.text)
     back = location(await entra.http.get(html.unescape(links[1])))
@@ -44,7 +44,7 @@ async def test_user_picks_an_account_on_the_sign_in_page(entra: Entra) -> None:
 
 async def test_response_may_be_posted_as_a_form(entra: Entra) -> None:
     ada = user()
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     page = await entra.authorize(login_hint=ada["oid"], response_mode="form_post")
 
     assert f'<form method="post" action="{REDIRECT}">' in page.text
@@ -54,7 +54,7 @@ async def test_response_may_be_posted_as_a_form(entra: Entra) -> None:
 
 async def test_silent_sign_in_requires_a_user_and_consent(entra: Entra) -> None:
     ada = user()
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     nobody = location(await entra.authorize(prompt="none"))
     before = location(await entra.authorize(prompt="none", login_hint=ada["oid"]))
     await entra.consent()
@@ -67,15 +67,15 @@ async def test_silent_sign_in_requires_a_user_and_consent(entra: Entra) -> None:
 
 
 async def test_unknown_client_or_redirect_uri_cannot_start_a_sign_in(entra: Entra) -> None:
-    refusal(await entra.authorize(client_id="someone"), 400, "unauthorized_client", 700016)
-    refusal(await entra.authorize(redirect_uri="nowhere"), 400, "invalid_request", 50011)
+    assert_rejected(await entra.authorize(client_id="someone"), 400, "unauthorized_client", 700016)
+    assert_rejected(await entra.authorize(redirect_uri="nowhere"), 400, "invalid_request", 50011)
 
 
 async def test_sign_in_adds_the_app_to_the_tenant_without_permissions(
     entra: Entra, cloud: LocalCloud
 ) -> None:
     ada = user()
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     await entra.authorize(login_hint=ada["oid"])
     token = (await entra.app_token()).json()["access_token"]
     credentials = AppCredentials(Settings.from_environment(cloud.environment).app_credential)
@@ -87,7 +87,7 @@ async def test_sign_in_adds_the_app_to_the_tenant_without_permissions(
 
 
 async def test_admin_accepts_or_declines_on_the_consent_page(entra: Entra) -> None:
-    await entra.know(name="Contoso")
+    await entra.create_tenant(name="Contoso")
     query = {"client_id": entra.client_id, "redirect_uri": REDIRECT, "state": "x"}
     page = await entra.http.get("/organizations/v2.0/adminconsent", params=query)
     links = {
@@ -95,7 +95,7 @@ async def test_admin_accepts_or_declines_on_the_consent_page(entra: Entra) -> No
         for link, text in re.findall(r'href="([^"]+)">([^<]+)<', page.text)
     }
     declined = location(await entra.http.get(links["Cancel"]))
-    refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
+    assert_rejected(await entra.app_token(), 400, "unauthorized_client", 700016)
     accepted = location(await entra.http.get(links["Accept for Contoso"]))
 
     assert (declined["error"], declined["admin_consent"]) == ("access_denied", "True")
@@ -110,18 +110,18 @@ async def test_admin_accepts_or_declines_on_the_consent_page(entra: Entra) -> No
     "target", [f"{REDIRECT}/", "https://app.example", "https://evil.example", "nowhere", ""]
 )
 async def test_unregistered_redirect_uri_is_rejected(entra: Entra, target: str) -> None:
-    await entra.know()
+    await entra.create_tenant()
     query = {"client_id": entra.client_id, "redirect_uri": target}
     consent = await entra.http.get(f"/{entra.tenant}/v2.0/adminconsent", params=query)
 
-    refusal(await entra.authorize(redirect_uri=target), 400, "invalid_request", 50011)
-    refusal(consent, 400, "invalid_request", 50011)
+    assert_rejected(await entra.authorize(redirect_uri=target), 400, "invalid_request", 50011)
+    assert_rejected(consent, 400, "invalid_request", 50011)
 
 
 async def test_non_admin_cannot_consent_for_the_tenant(entra: Entra) -> None:
     helpdesk = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
     bob = user("bob", "Admin", wids=[helpdesk])
-    await entra.know(bob)
+    await entra.create_tenant(bob)
     await entra.authorize(login_hint=bob["oid"])
     path = f"/{entra.tenant}/v2.0/adminconsent"
     query = {"client_id": entra.client_id, "redirect_uri": REDIRECT, "state": "x"}
@@ -131,7 +131,7 @@ async def test_non_admin_cannot_consent_for_the_tenant(entra: Entra) -> None:
     back = location(await entra.http.get(html.unescape(link)))
 
     assert "Need admin approval" in page.text
-    refusal(forced, 403, "access_denied", 90094)
+    assert_rejected(forced, 403, "access_denied", 90094)
     assert (back["error"], back["admin_consent"], back["state"]) == ("access_denied", "True", "x")
     assert "roles" not in await entra.claims(
         (await entra.app_token()).json()["access_token"], GRAPH
@@ -143,21 +143,21 @@ async def test_non_admin_cannot_consent_for_the_tenant(entra: Entra) -> None:
 )
 async def test_signed_in_admin_consents_only_for_their_own_tenant(entra: Entra, wid: str) -> None:
     ada, other = user(wids=[wid]), str(uuid4())
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     (await entra.http.post("/_sim/tenants", json={"tenant": other})).raise_for_status()
     await entra.authorize(login_hint=ada["oid"])
     query = {"client_id": entra.client_id, "redirect_uri": REDIRECT, "answer": "accept"}
     foreign = await entra.http.get(f"/{other}/v2.0/adminconsent", params=query)
     own = await entra.http.get("/organizations/v2.0/adminconsent", params=query)
 
-    refusal(foreign, 400, "invalid_request", 50020)
+    assert_rejected(foreign, 400, "invalid_request", 50020)
     assert location(own)["tenant"] == entra.tenant
     assert (await entra.app_token()).status_code == 200
 
 
 async def test_directory_roles_are_in_both_tokens(entra: Entra) -> None:
     ada = user(wids=["62e90394-69f5-4237-9190-012177145e10"])
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     back = location(await entra.authorize(login_hint=ada["oid"]))
     tokens = (await entra.redeem(back["code"])).json()
 

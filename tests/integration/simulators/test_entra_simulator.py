@@ -1,4 +1,4 @@
-"""The Entra simulator is a fair judge: it issues, refuses and words things as Entra ID does."""
+"""The Entra simulator issues tokens and words errors as Entra ID does."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from azure.identity.aio import ManagedIdentityCredential
 
 from shared.adapters.entra.credentials import AppCredentials
 from shared.wiring.settings import Settings
-from tests.integration.adapters.entra import GRAPH, Entra, connect, location, refusal, user
+from tests.integration.adapters.entra import GRAPH, Entra, assert_rejected, connect, location, user
 from tests.local.cloud import LocalCloud
 
 
@@ -24,7 +24,7 @@ async def entra(cloud: LocalCloud) -> AsyncIterator[Entra]:
 async def test_metadata_and_keys_have_an_issuer_template_for_organizations(
     entra: Entra,
 ) -> None:
-    await entra.know()
+    await entra.create_tenant()
     for tenant, named in (("organizations", "{tenantid}"), (entra.tenant, entra.tenant)):
         path = f"/{tenant}/v2.0/.well-known/openid-configuration"
         metadata = (await entra.http.get(path)).json()
@@ -50,19 +50,19 @@ async def test_authority_is_served_over_https_with_its_own_certificate(
 
 async def test_unknown_tenant_is_rejected(entra: Entra) -> None:
     path = f"/{entra.tenant}/v2.0/.well-known/openid-configuration"
-    refusal(await entra.http.get(path), 400, "invalid_request", 90002)
-    refusal(await entra.app_token(), 400, "invalid_request", 90002)
+    assert_rejected(await entra.http.get(path), 400, "invalid_request", 90002)
+    assert_rejected(await entra.app_token(), 400, "invalid_request", 90002)
 
 
 async def test_app_gets_no_token_before_consent_or_after_its_withdrawal(entra: Entra) -> None:
-    await entra.know()
-    refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
+    await entra.create_tenant()
+    assert_rejected(await entra.app_token(), 400, "unauthorized_client", 700016)
     await entra.consent()
     granted = (await entra.app_token()).json()
     await entra.consent(granted=False)
 
     assert (granted["token_type"], granted["expires_in"]) == ("Bearer", 3599)
-    refusal(await entra.app_token(), 400, "unauthorized_client", 700016)
+    assert_rejected(await entra.app_token(), 400, "unauthorized_client", 700016)
 
 
 async def test_graph_token_contains_the_granted_roles(entra: Entra) -> None:
@@ -98,18 +98,18 @@ async def test_invalid_token_request_is_rejected(
     entra: Entra, form: dict[str, str], status: int, error: str, code: int
 ) -> None:
     await entra.consent()
-    refusal(await entra.app_token(**form), status, error, code)
+    assert_rejected(await entra.app_token(**form), status, error, code)
 
 
 async def test_client_without_a_credential_is_rejected(entra: Entra) -> None:
     await entra.consent()
     form = {"client_id": entra.client_id, "grant_type": "client_credentials"}
     answer = await entra.http.post(f"/{entra.tenant}/oauth2/v2.0/token", data=form)
-    refusal(answer, 401, "invalid_client", 7000218)
+    assert_rejected(answer, 401, "invalid_client", 7000218)
 
 
 async def test_app_token_requires_a_specific_tenant(entra: Entra) -> None:
-    refusal(await entra.app_token("organizations"), 400, "invalid_request", 50059)
+    assert_rejected(await entra.app_token("organizations"), 400, "invalid_request", 50059)
 
 
 async def test_managed_identity_authenticates_the_app_without_a_secret(
@@ -134,7 +134,7 @@ async def test_managed_identity_endpoint_requires_the_identity_header(entra: Ent
 
 async def test_sign_in_returns_tokens_for_the_app_and_its_api(entra: Entra) -> None:
     ada = user("ada", "Admin")
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     back = location(await entra.authorize(login_hint=ada["username"]))
     tokens = (await entra.redeem(back["code"])).json()
     access = await entra.claims(tokens["access_token"], entra.client_id)
@@ -156,7 +156,7 @@ async def test_sign_in_without_our_scope_returns_no_token_for_our_api(
     entra: Entra,
 ) -> None:
     ada = user()
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     back = location(await entra.authorize(login_hint=ada["oid"], scope="openid profile"))
     tokens = (await entra.redeem(back["code"])).json()
 
@@ -176,22 +176,24 @@ async def test_code_is_redeemed_only_with_its_verifier_and_redirect_uri(
     entra: Entra, form: dict[str, str], code: int
 ) -> None:
     ada = user()
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     back = location(await entra.authorize(login_hint=ada["oid"]))
-    refusal(await entra.redeem(**{"code": back["code"], **form}), 400, "invalid_grant", code)
+    assert_rejected(
+        await entra.redeem(**{"code": back["code"], **form}), 400, "invalid_grant", code
+    )
 
 
 async def test_code_is_redeemed_only_once(entra: Entra) -> None:
     ada = user()
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     back = location(await entra.authorize(login_hint=ada["oid"]))
     assert (await entra.redeem(back["code"])).status_code == 200
-    refusal(await entra.redeem(back["code"]), 400, "invalid_grant", 54005)
+    assert_rejected(await entra.redeem(back["code"]), 400, "invalid_grant", 54005)
 
 
 async def test_refresh_token_works_until_consent_is_withdrawn(entra: Entra) -> None:
     ada = user()
-    await entra.know(ada)
+    await entra.create_tenant(ada)
     back = location(await entra.authorize(login_hint=ada["oid"]))
     refresh = (await entra.redeem(back["code"])).json()["refresh_token"]
     form = {"grant_type": "refresh_token", "refresh_token": refresh}
@@ -200,7 +202,7 @@ async def test_refresh_token_works_until_consent_is_withdrawn(entra: Entra) -> N
     refused = await entra.token(**form)
 
     assert renewed.status_code == 200
-    refusal(refused, 400, "invalid_grant", 65001)
+    assert_rejected(refused, 400, "invalid_grant", 65001)
     assert refused.json()["suberror"] == "consent_required"
 
 

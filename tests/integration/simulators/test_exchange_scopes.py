@@ -1,4 +1,4 @@
-"""The Graph simulator's Exchange: which mailboxes it opens to an app whose token opens none."""
+"""RBAC for Applications in the Graph simulator: access beyond the token's permissions."""
 
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ DENIED = (403, "ErrorAccessDenied")
 
 @pytest.fixture
 async def scoped(world: World) -> Graph:
-    """An app whose token opens no mailbox; Exchange opens the first target's contacts to it."""
+    """An app without mailbox permissions; Exchange grants it the first target's contacts."""
     await world.client.assign(world.tenant, contacts=world.targets[:1])
     return Graph(world, await graph_token(world.client, world.tenant, *DIRECTORY))
 

@@ -1,4 +1,4 @@
-"""The functions host does with an app what Azure's host and worker do with it."""
+"""The local functions host treats an app as Azure's host and worker do."""
 
 import asyncio
 import base64
@@ -23,7 +23,7 @@ FIXTURE = Path(__file__).parent / "fixture_app"
 
 @pytest.fixture(scope="module")
 async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCloud]:
-    """A cloud that runs the fixture app, and whose storage outlives a stop."""
+    """A cloud that runs the fixture app, with storage that survives a restart."""
     folder = tmp_path_factory.mktemp("small")
     async with LocalCloud(
         app=FIXTURE,
@@ -61,14 +61,14 @@ async def peek(cloud: LocalCloud, queue: str) -> list[str]:
 
 
 async def until(holds: Callable[[Json], bool], client: Client) -> Json:
-    """Wait until the counts of the queues are as they should be."""
+    """Wait until the counts of the queues fulfil a condition."""
     counts: Json = {}
     for _ in range(200):
         counts = await client.queues()
         if holds(counts):
             return counts
         await asyncio.sleep(0.05)
-    message = f"the queues did not get there: {counts}"
+    message = f"the queues did not reach the expected counts: {counts}"
     raise AssertionError(message)
 
 
@@ -185,7 +185,7 @@ async def test_messages_run_concurrently_up_to_batch_size_and_threshold(
     await send(small, "work", *(f"linger {n}" for n in range(9)))
     await small.client.settle()
 
-    # batchSize 2 are fetched while at most newBatchThreshold 1 runs.
+    # The host fetches batchSize 2 while at most newBatchThreshold 1 runs.
     assert 1 < max(await seen(small, "work")) <= 3
 
 
@@ -193,7 +193,7 @@ async def test_message_that_keeps_failing_moves_to_the_poison_queue(
     small: LocalCloud,
 ) -> None:
     await send(small, "work", "fail me")
-    # The new message is there before the one that failed is gone.
+    # The poison message exists before the failed one is deleted.
     counts = await until(
         lambda c: bool(c["work"]["poison"]) and not c["work"]["invisible"], small.client
     )
@@ -220,7 +220,7 @@ async def test_message_that_fails_in_the_poison_queue_stays_there(
     await until(lambda c: c["sour-poison"]["invisible"] == 1, small.client)
     await small.client.settle()
 
-    assert sorted(await seen(small, "buried")) == ["fail again", "once"]
+    assert sorted(await seen(small, "poison")) == ["fail again", "once"]
     counts = (await small.client.queues())["sour-poison"]
     assert (counts["waiting"], counts["invisible"]) == (0, 1)
 

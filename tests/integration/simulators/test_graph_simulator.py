@@ -1,4 +1,4 @@
-"""The Graph simulator keeps what Microsoft documents; each rule in a test of its own."""
+"""The Graph simulator follows Microsoft's documentation; each rule has its own test."""
 
 import asyncio
 from collections.abc import AsyncIterator

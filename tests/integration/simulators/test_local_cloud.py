@@ -1,4 +1,4 @@
-"""The functions host and the whole local cloud behave as Azure's do."""
+"""The whole local cloud behaves as Azure does, and starts and stops cleanly."""
 
 import asyncio
 import base64
@@ -82,7 +82,7 @@ async def test_clock_of_the_app_can_be_set_and_reset(client: Client) -> None:
 
 
 async def test_storage_outage_loses_no_run(tmp_path: Path) -> None:
-    # A message whose delivery was cut off stays invisible for as long as a worker may hold it.
+    # A message whose delivery was interrupted stays invisible as long as a worker may hold it.
     short = {"LOCAL_HOST_HELD_FOR": "5"}
     folder = tmp_path / "storage"
     async with LocalCloud(build=tmp_path / "build", durable=folder, settings=short) as cloud:
@@ -92,7 +92,7 @@ async def test_storage_outage_loses_no_run(tmp_path: Path) -> None:
         await cloud.azurite.stop()
         await asyncio.sleep(2)
         await cloud.azurite.start()
-        # Who could not give its lease back keeps others from the mailbox for five minutes.
+        # A lease that could not be released blocks the mailbox for five minutes.
         await cloud.client.clock((datetime.now(UTC) + timedelta(minutes=6)).isoformat())
         await world.until_closed(made["id"], "created")
         for mailbox in world.targets:
@@ -166,17 +166,17 @@ async def test_serve_prints_its_addresses_and_stops_everything_on_a_signal(
 
 
 async def until_ready(serving: asyncio.subprocess.Process) -> list[str]:
-    """What it says until all is up."""
+    """The output until everything has started."""
     lines: list[str] = []
     while serving.stdout is not None and not any("Ctrl-C" in line for line in lines):
         line = await asyncio.wait_for(serving.stdout.readline(), 60)
-        assert line, "it ended at its start"
+        assert line, "the process ended during startup"
         lines.append(line.decode())
     return lines
 
 
 def open_ports(addresses: Json) -> list[int]:
-    """Which ports of a local cloud accept connections."""
+    """The ports of a local cloud that accept connections."""
     text = " ".join(str(addresses[name]) for name in ("portal", "graph", "entra", "storage"))
     ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
     found = []

@@ -1,4 +1,4 @@
-"""A contact folder as Graph keeps it, for properties of plans: shares, mailboxes, a whole sync."""
+"""A contact folder as Graph keeps it, strategies for shares and mailboxes, and a whole sync."""
 
 import copy
 from collections import Counter
@@ -59,7 +59,7 @@ shares = st.dictionaries(keys, raw_fields, max_size=10).map(
 
 @dataclass
 class Folder:
-    """A contact folder as Graph keeps it: merging PATCH, marks out of sight, a change log."""
+    """A contact folder as Graph keeps it: merging PATCH, hidden marks, a change log."""
 
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What an admin is told to look at first."""
+"""What needs an admin's attention, most important first."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

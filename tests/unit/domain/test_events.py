@@ -1,4 +1,4 @@
-"""Events are an interface: their names and attributes stay, and nobody's data fits into them."""
+"""Events are an interface: names and attributes are stable, and personal data is rejected."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ CONTRACT = {
     "runs_scheduled": "tenant timer runs pastDue",
     "swept": "tenant snapshots runs ledgerEntries keys",
 }
-"""Written by hand: the queries of workbook and alerts go by it."""
+"""Written by hand: the queries of the workbook and the alerts depend on it."""
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
@@ -57,10 +57,10 @@ def test_every_event_is_listed_and_documented() -> None:
     assert all(field.description for event in EVENTS for field in event.model_fields.values())
 
 
-_TELLING = st.sampled_from(" @+,;'/\"\n\u00f6")
+_REVEALING = st.sampled_from(" @+,;'/\"\n\u00f6")
 
 
-@given(st.text(max_size=8), _TELLING, st.text(max_size=8))
+@given(st.text(max_size=8), _REVEALING, st.text(max_size=8))
 def test_no_attribute_accepts_text_that_could_contain_personal_data(
     before: str, sign: str, after: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""The brake: which plans are held."""
+"""The guard: which plans are held."""
 
 from hypothesis import given
 from hypothesis import strategies as st

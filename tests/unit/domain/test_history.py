@@ -45,8 +45,8 @@ def test_by_day_lists_each_day_once_in_order_and_counts_its_runs(
     for name in ("created", "updated", "deleted", "failed"):
         assert sum(getattr(d, name) for d in found) == sum(getattr(r, name) for r in within)
     assert sum(d.runs for d in found) == len(within)
-    quiet = {d.day for d in found} - {r.day for r in within}
-    assert all(d == DayCounts(d.day) for d in found if d.day in quiet)
+    empty = {d.day for d in found} - {r.day for r in within}
+    assert all(d == DayCounts(d.day) for d in found if d.day in empty)
 
 
 @given(TIMES)

@@ -1,4 +1,4 @@
-"""Seats: who is served, who is not, and that the choice does not flicker."""
+"""Seats: which mailboxes are served, which wait, and that the choice is stable."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -148,9 +148,9 @@ def test_used_seats_never_exceed_booked_seats_and_the_newest_are_lost_first(
                 assert decided.refused == wanted - served(seats)
         after = served(seats)
         assert len(after) <= owner.booked
-        # No seat is idle while somebody waits for it.
+        # No seat is free while a mailbox waits for one.
         assert len(after) == min(owner.booked, len(seats))
-        # Who had one and is still wanted loses it only if there are too few, the youngest first.
+        # A mailbox that is still a target loses its seat only if there are too few, newest first.
         lost, kept = (before & seats.keys()) - after, before & after
         assert not lost or len(after) == owner.booked
         assert not lost or not after - before

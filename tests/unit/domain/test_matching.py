@@ -1,4 +1,4 @@
-"""Recognising contacts that another tool made."""
+"""Matching contacts that another tool created."""
 
 from typing import Any
 

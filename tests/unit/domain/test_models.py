@@ -1,4 +1,4 @@
-"""What the API takes and refuses, whom a share admits, and merge patches."""
+"""Input models: what the API accepts, access rules of shares, merge patches and ETags."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The pace at which a mailbox is written to stays below Exchange's limit, whatever happens."""
+"""Pacing keeps the requests to a mailbox below Exchange's limit."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Properties of the plan: over any share, any mailbox and any state of our knowledge."""
+"""Properties of plans, for any share, any mailbox and any known state."""
 
 import copy
 from typing import Any

@@ -1,4 +1,4 @@
-"""Properties of what each policy makes of the user's edits, deletions and categories."""
+"""Properties of the policies for the user's edits, deletions and categories."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Regions are of the European Union, and are shown with their country in the page's language."""
+"""Regions are in the European Union; pages show them with their country."""
 
 import pytest
 

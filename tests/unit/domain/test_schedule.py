@@ -1,4 +1,4 @@
-"""Run ids: newest first, the same for the same occasion, and fit for a table key."""
+"""Run ids: sorted newest first, repeatable, and valid as table keys."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

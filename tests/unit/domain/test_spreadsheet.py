@@ -1,4 +1,4 @@
-"""Files for spreadsheet programs: nothing in them is run, and nothing of them is lost."""
+"""CSV files for spreadsheet programs: no cell runs as a formula, and no text is lost."""
 
 import csv
 import io

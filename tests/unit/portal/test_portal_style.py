@@ -1,4 +1,4 @@
-"""What the style sheet promises: contrast in the light and the dark, and little weight."""
+"""The style sheet: contrast in light and dark mode, and size."""
 
 import re
 from itertools import product
@@ -8,18 +8,18 @@ import pytest
 from shared.portal import rendering
 
 TEXT = 4.5
-"""The least contrast of text with its ground (WCAG 2.2, 1.4.3)."""
+"""The minimum contrast of text with its background (WCAG 2.2, 1.4.3)."""
 SHAPE = 3.0
-"""The least contrast of what a control or a chart is known by (WCAG 2.2, 1.4.11)."""
+"""The minimum contrast of controls and charts (WCAG 2.2, 1.4.11)."""
 KINDS = ("ok", "warn", "bad", "busy")
 MOST_BYTES = 30_000
-"""Style, script and icon together: a page of the same size leaves it half of 60 kB."""
+"""Style sheet, script and icon together: half of the 60 kB that a page may load."""
 NEVER = {
     ".css": r"@import|https?:|url\(",
     ".js": r"https?:|\beval\b|innerHTML|\.style\b",
     ".svg": r"<script|<style|style=|href=",
 }
-"""What the policy of pages forbids, or would forbid if they asked for it."""
+"""What the content security policy forbids, or would forbid if a file used it."""
 
 
 def served(name: str) -> str:
@@ -47,7 +47,7 @@ PAIRS = [
     *product(["ink", "quiet", "accent", "bad"], ["ground", "paper", "raised"], [TEXT]),
     ("on-accent", "accent", TEXT),
     ("paper", "bad", TEXT),
-    # A note's text and links, and a badge's words, stand on the ground of their kind.
+    # A note's text and links, and a badge's text, have the background of their kind.
     *((text, f"{kind}-ground", TEXT) for kind in KINDS for text in ("ink", "accent", kind)),
     *product(["edge"], ["ground", "paper"], [SHAPE]),
     *product(["accent", *KINDS], ["paper"], [SHAPE]),
@@ -55,13 +55,13 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-@pytest.mark.parametrize(("front", "back", "least"), PAIRS)
+@pytest.mark.parametrize(("front", "back", "minimum"), PAIRS)
 def test_text_and_controls_have_sufficient_contrast(
-    front: str, back: str, least: float, scheme: int
+    front: str, back: str, minimum: float, scheme: int
 ) -> None:
     known = colors()
 
-    assert contrast(known[front][scheme], known[back][scheme]) >= least
+    assert contrast(known[front][scheme], known[back][scheme]) >= minimum
 
 
 def test_contrast_is_calculated_as_in_wcag() -> None:
@@ -73,10 +73,10 @@ def test_style_sheet_uses_only_named_colors() -> None:
     sheet = served("portal.css")
     named = {color for pair in colors().values() for color in pair}
     used = set(re.findall(r"var\(--([\w-]+)\)", sheet))
-    set_ = set(re.findall(r"--([\w-]+):", sheet))
+    defined = set(re.findall(r"--([\w-]+):", sheet))
 
     assert set(re.findall(r"#[0-9a-f]{3,8}\b(?=[;,) ])", sheet)) <= named
-    assert used - set_ == set()
+    assert used - defined == set()
 
 
 def test_static_files_stay_below_the_size_limit() -> None:

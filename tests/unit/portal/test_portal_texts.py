@@ -1,4 +1,4 @@
-"""What the portal says: in German as in English, and escaped whatever it is."""
+"""The portal's texts: complete in German, and always escaped."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ from tests.unit.portal.messages import LOCALES, write
 
 PLACE = re.compile(r"%\(\w+\)s")
 NO_TENANTS = "message.foreign"
-"""The action of an entry that no page shows: it is in the ledger of the service itself."""
+"""A ledger action that no page shows: it is in the service's own ledger."""
 
 
 PAGE = {
@@ -37,7 +37,7 @@ PAGE = {
     "token": "",
     "notice": None,
 }
-"""What every page is rendered with."""
+"""The values that every page gets."""
 
 
 TRANSLATED = list(rendering.LANGUAGES)[1:]

@@ -1,4 +1,4 @@
-"""The page that says what went wrong, and the way out of it."""
+"""The page that shows an error and what to do next."""
 
 import azure.functions as func
 import pytest
@@ -9,7 +9,7 @@ from shared.portal.visits import Page, Visit
 
 
 async def handler(visit: Visit) -> Page:
-    """A page that cannot be made."""
+    """Stand in for a page."""
     raise NotImplementedError
 
 
@@ -25,7 +25,7 @@ def visit_of(path: str) -> Visit:
         (Unavailable("Microsoft Graph answered 503.", 5), False, ""),
         (NotFound("There is no such thing."), True, ""),
     ],
-    ids=["passes", "passes-but-counts-once", "stays"],
+    ids=["transient", "transient-not-repeatable", "permanent"],
 )
 def test_transient_error_of_a_repeatable_page_offers_a_retry(
     error: Exception,

@@ -1,7 +1,7 @@
 """The script for Exchange RBAC for Applications, as far as it can be checked without running it.
 
-There is no PowerShell in the test environment: the script is parsed by a grammar, and what it calls
-is compared with a table of what Microsoft documents.
+The test environment has no PowerShell: a grammar parses the script, and its calls are compared
+with a table of what Microsoft documents.
 """
 
 import re
@@ -135,11 +135,11 @@ def test_every_parameter_is_documented() -> None:
 
 
 def test_no_two_variables_differ_only_in_case() -> None:
-    """PowerShell takes $Inside and $inside for the same variable."""
+    """PowerShell treats $Inside and $inside as the same variable."""
     spellings: dict[str, set[str]] = {}
     for variable in all_of("variable"):
         spellings.setdefault(text(variable).lower(), set()).add(text(variable))
-    # The loop's variable is handed on as the parameter of the same name.
+    # The loop variable is passed on as the parameter of the same name.
     del spellings["$permission"]
 
     assert [found for found in spellings.values() if len(found) > 1] == []

@@ -1,4 +1,4 @@
-"""The search for leaks finds what it is for: else the suite's logs would always look clean."""
+"""The search for leaks finds real ones; otherwise the suite's logs would always look clean."""
 
 from pathlib import Path
 

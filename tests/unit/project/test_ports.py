@@ -1,4 +1,4 @@
-"""Servers of several local clouds, started at once, do not take each other's ports."""
+"""Local clouds that start at the same time do not take each other's ports."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
-"""What the repository promises of itself: pins that agree, and modules of a size to read.
+"""Rules of the repository: pins that agree, documented and short modules.
 
-Nothing here looks at behaviour; the other tests do.
+The other tests check behaviour; these do not.
 """
 
 import ast

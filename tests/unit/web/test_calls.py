@@ -1,4 +1,4 @@
-"""The one mapping of errors to HTTP, and the shape of the functions that the worker is given."""
+"""How errors become HTTP responses, and the shape of the functions that the worker gets."""
 
 import inspect
 import json
@@ -32,7 +32,7 @@ from shared.web.calls import Call, Function, signed_in
 from shared.web.operations import ApiResponse, Operation
 from shared.web.views import ItemPage
 
-SECRET = "what nobody may see"
+SECRET = "not for callers"
 
 
 async def accept(*_: object) -> Caller:

@@ -1,4 +1,4 @@
-"""What the gateway's token costs: it is looked at once; and who is a network."""
+"""Validation of the gateway's token, and the network that a call comes from."""
 
 import time
 
@@ -15,15 +15,15 @@ PASSPORT = Passport("home", "apim")
 
 
 class Tokens:
-    """Stands for Entra's tokens: each names its tenant, its identity and its lifetime."""
+    """Fake tokens of Entra ID: each is its tenant, identity and lifetime."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
-        self.away = False
+        self.unavailable = False
 
     async def identity(self, token: str) -> Identity:
         self.seen.append(token)
-        if self.away:
+        if self.unavailable:
             raise Unavailable("Entra ID's signing keys cannot be read.", 5.0)
         tenant, _, rest = token.partition("/")
         if not rest:
@@ -70,7 +70,7 @@ async def test_known_token_is_accepted_while_entra_is_unavailable(
     guard: Gateway, tokens: Tokens
 ) -> None:
     await guard.require("home/apim")
-    tokens.away = True
+    tokens.unavailable = True
 
     await guard.require("home/apim")
     with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""What a tenant, or a network, may do how often."""
+"""Rate limits of tenants and networks."""
 
 import pytest
 

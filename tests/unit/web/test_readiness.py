@@ -1,4 +1,4 @@
-"""Readiness asks all at once, waits for nobody long, and is found once for all who ask."""
+"""Readiness runs its checks at once, with a time limit, and shares the result among callers."""
 
 import asyncio
 import time
@@ -11,16 +11,16 @@ async def fine() -> None:
     await asyncio.sleep(0.05)
 
 
-async def away() -> None:
+async def unavailable() -> None:
     raise Unavailable("It does not answer, says ada@contoso.example.", 1.0)
 
 
-async def silent() -> None:
+async def hanging() -> None:
     await asyncio.sleep(60)
 
 
 async def test_checks_report_separately_and_do_not_delay_each_other() -> None:
-    checks = {"a": fine, "b": away, "c": silent, "d": fine}
+    checks = {"a": fine, "b": unavailable, "c": hanging, "d": fine}
     begun = time.monotonic()
     found = await Readiness(checks, patience=0.3).look()
 

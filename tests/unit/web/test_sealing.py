@@ -1,4 +1,4 @@
-"""What browsers keep for us: only we can read or make it, for one purpose and time."""
+"""Sealed values that browsers keep for us: unreadable, unforgeable, for one purpose and time."""
 
 import string
 from collections.abc import Sequence
@@ -37,19 +37,19 @@ async def test_sealed_value_is_valid_only_for_its_purpose() -> None:
     assert await seal().open(FORM, await seal().close(SESSION, {"a": 1})) is None
 
 
-@pytest.mark.parametrize(("minutes", "good"), [(0, True), (59, True), (61, False), (-10, False)])
-async def test_sealed_value_is_valid_only_for_its_lifetime(minutes: int, *, good: bool) -> None:
+@pytest.mark.parametrize(("minutes", "valid"), [(0, True), (59, True), (61, False), (-10, False)])
+async def test_sealed_value_is_valid_only_for_its_lifetime(minutes: int, *, valid: bool) -> None:
     sealed = await seal().close(SESSION, {"a": 1})
 
     found = await seal(now=NOON + timedelta(minutes=minutes)).open(SESSION, sealed)
 
-    assert (found is not None) == good
+    assert (found is not None) == valid
 
 
 @given(st.data())
 async def test_modified_value_is_not_opened(data: st.DataObject) -> None:
     sealed = await seal().close(SESSION, {"roles": ["Reader"]})
-    # The last letter before the padding has bits that say nothing.
+    # The last letter before the padding has unused bits.
     place = data.draw(st.integers(0, len(sealed) - 4))
     further = data.draw(st.integers(1, len(LETTERS) - 1))
     letter = LETTERS[(LETTERS.index(sealed[place]) + further) % len(LETTERS)]

@@ -1,4 +1,4 @@
-"""Settings are checked whole: every wrong one is named, and no value is ever told."""
+"""Settings are validated together: every wrong one is named, and no value is shown."""
 
 import json
 import logging

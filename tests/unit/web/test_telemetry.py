@@ -1,4 +1,4 @@
-"""Telemetry without an SDK costs nothing to speak of; what it names holds no id and no query."""
+"""Telemetry is nearly free without an SDK, and its names contain no ids and no queries."""
 
 import asyncio
 import importlib

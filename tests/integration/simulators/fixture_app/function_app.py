@@ -1,4 +1,4 @@
-"""Triggers of every kind that the local host serves; what they were given can be read again."""
+"""Triggers of every kind that the local host serves; they record what they receive."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ def _json(body: object) -> func.HttpResponse:
 
 
 async def _linger(what: str) -> None:
-    """Take a moment, and note how many do so at once."""
+    """Wait a moment, and record how many calls wait at once."""
     _at_once[what] += 1
     _seen[what].append(_at_once[what])
     await asyncio.sleep(0.2)
@@ -124,9 +124,9 @@ async def sour(message: func.QueueMessage) -> None:
 
 
 @app.queue_trigger("message", "sour-poison", "AzureWebJobsStorage")
-async def bury(message: func.QueueMessage) -> None:
+async def handle_poison(message: func.QueueMessage) -> None:
     text = message.get_body().decode()
-    _seen["buried"].append(text)
+    _seen["poison"].append(text)
     if text == "fail again":
         raise RuntimeError(text)
 
