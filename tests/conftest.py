@@ -1,4 +1,4 @@
-"""What every test shares: one local cloud for all of them, and bounded property tests."""
+"""Fixtures of all tests: one local cloud for all, and bounded property tests."""
 
 import json
 import os
@@ -26,7 +26,7 @@ settings.load_profile("bounded")
 
 @pytest.fixture(scope="session")
 async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCloud]:
-    """Azurite, both simulators and the functions host; each test brings tenants of its own.
+    """Azurite, both simulators and the functions host; each test creates its own tenants.
 
     In the end, all that the tests have made it log, and tell telemetry, is searched for what
     neither may tell.
@@ -41,12 +41,12 @@ async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
     secret_settings = ("APP_CLIENT_SECRET", "SESSION_KEY", "IDENTITY_HEADER")
     secrets = [running.environment.get(name, "") for name in secret_settings]
     found = list(leaks(running.logs, secrets))
-    assert not found, f"the logs tell what they must not: {found[:20]}"
+    assert not found, f"the logs contain what they must not: {found[:20]}"
 
 
 @pytest.fixture
 async def client(cloud: LocalCloud) -> AsyncIterator[Client]:
-    """The control interface; faults and the clock are as new afterwards."""
+    """The control interface; faults and the clock are reset afterwards."""
     yield cloud.client
     await cloud.client.clear_faults()
     await cloud.client.clock(None)
@@ -54,7 +54,7 @@ async def client(cloud: LocalCloud) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def world(client: Client) -> AsyncIterator[World]:
-    """A tenant of its own with a few people, and its admin."""
+    """A new tenant with a few people and its admin."""
     made = await World.create(client)
     yield made
     await made.rest()
@@ -62,7 +62,7 @@ async def world(client: Client) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def partner(client: Client) -> AsyncIterator[World]:
-    """Another tenant."""
+    """A second tenant."""
     made = await World.create(client)
     yield made
     await made.rest()

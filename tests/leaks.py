@@ -21,7 +21,7 @@ _NEVER = {
 
 
 def leaks(folder: Path, secrets: Iterable[str] = ()) -> Iterator[str]:
-    """Where a folder's logs tell what they must not; the secrets are named by their number."""
+    """Find what a folder's logs must not contain; secrets are named by their number."""
     known = [secret for secret in secrets if len(secret) >= 8]
     for log in files(folder, "*.log"):
         for number, line in enumerate(log.read_text("utf-8", "replace").splitlines(), 1):

@@ -6,7 +6,7 @@ from function_app import app
 
 
 class Route(NamedTuple):
-    """How a function is called: method, and path as its template has it."""
+    """The method and path template of a function."""
 
     method: str
     path: str
@@ -27,7 +27,7 @@ def _served() -> list[Route]:
 
 
 SERVED = _served()
-"""All of them; an app's functions can be asked for once only."""
+"""All routes; the functions of an app can be read only once."""
 API = [route for route in SERVED if route.path.startswith("api/")]
 FILES = [route for route in SERVED if route.path.startswith("static/")]
 PAGES = [route for route in SERVED if route not in API and route not in FILES]

@@ -1,6 +1,6 @@
 """The project's own files, for tests that read them.
 
-Finding nothing is a failure: a check of files that have moved would otherwise pass for ever.
+Finding nothing is a failure: otherwise a check of files that have moved would always pass.
 """
 
 from pathlib import Path

@@ -11,7 +11,7 @@ from tests.local.client import Api, Client, Json
 
 @dataclass(slots=True)
 class World:
-    """One tenant: `people` are to be shared, `targets` are to get them."""
+    """One tenant: `people` are shared, `targets` are the mailboxes that import them."""
 
     client: Client
     tenant: str
@@ -24,7 +24,7 @@ class World:
 
     @classmethod
     async def create(cls, client: Client, people: int = 5, targets: int = 2) -> "World":
-        """Make a tenant with so many people to share and so many mailboxes to fill."""
+        """Create a tenant with these numbers of people to share and of target mailboxes."""
         tenant = str(uuid4())
         users = [person(n) for n in range(people + targets)]
         ids = [user["id"] for user in users]
@@ -55,7 +55,7 @@ class World:
         return made
 
     async def next_day(self) -> None:
-        """Move the clock by a day, fire the timer, and wait until all is done."""
+        """Move the clock by a day, fire the timer, and wait until all work is done."""
         await self.days_pass(1)
         await self.client.settle()
 
@@ -77,14 +77,14 @@ class World:
         raise AssertionError(message)
 
     async def hours_pass(self, hours: float) -> None:
-        """Move the clock to so many hours after the last day, and fire the timer of the hour."""
+        """Move the clock to some hours after the last day, and fire the hourly timer."""
         moment = datetime.now(UTC) + timedelta(days=self.days, hours=hours)
         await self.client.clock(moment.isoformat())
         await self.client.fire("start_hourly_runs")
         await self.client.settle()
 
     async def rest(self) -> None:
-        """Pause what is left, so that the timer of another test does not run it."""
+        """Pause the imports, so that the timer of another test does not run them."""
         for made in await self.api.all("/imports"):
             await self.api.patch(f"/imports/{made['id']}", {"active": False})
 
@@ -119,7 +119,7 @@ class World:
 
 
 def person(number: int, **more: Any) -> Json:
-    """A user of the directory with all that a contact may take from it."""
+    """A user of the directory with all fields that a contact can have."""
     name = f"person{number}-{uuid4().hex[:6]}"
     return {
         "id": str(uuid4()),

@@ -1,4 +1,4 @@
-"""`make bench`: what the engine costs and how fast it is, into build/bench.json, a table and plots.
+"""`make bench`: measure costs and speed, into build/bench.json, a table and plots.
 
 Requests are those that the Graph simulator counted; times are ratios within one run. Parts can be
 named (`make bench ARGS="counts naive"`), the rest of bench.json then stays; `--mailboxes` says how

@@ -43,7 +43,7 @@ async def directories(cloud: LocalCloud) -> dict[str, Any]:
     found: dict[str, int] = {}
     for size in DIRECTORIES:
         tenant, client = new_tenant(), cloud.client
-        # Who has no mail is read, but not written to the mailboxes: this counts reading.
+        # Users without mail are read but not written to mailboxes: this counts reads.
         users = [person(n, mail=None) for n in range(size - MAILBOXES)]
         users += [person(n) for n in range(MAILBOXES)]
         await client.create_tenant(tenant, users=users)

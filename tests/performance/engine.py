@@ -1,4 +1,4 @@
-"""The app as it runs in Azure, on one mailbox at a time: no host, no queue, all counted."""
+"""The app as it runs in Azure, for one mailbox at a time: no host, no queue, everything counted."""
 
 import time
 from collections.abc import AsyncIterator, Sequence

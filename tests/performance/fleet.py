@@ -37,7 +37,7 @@ async def whole_run(cloud: LocalCloud, mailboxes: int) -> dict[str, Any]:
 
 
 async def _company(cloud: LocalCloud, mailboxes: int) -> World:
-    """Its people in one group, those who shall have them in another (`targets` names it)."""
+    """A company with its people in one group and the targets in another (`targets` names it)."""
     client, tenant = cloud.client, new_tenant()
     users = [person(n) for n in range(CONTACTS + mailboxes)]
     ids = [user["id"] for user in users]

@@ -40,7 +40,7 @@ SMALL, LARGE = 50, 10_000
 MOST_BYTES = 150_000
 _ROUNDS, _WARM = 40, 1
 _ENOUGH = 4.0
-"""Seconds after which a page that takes long has been asked for often enough."""
+"""Seconds after which a slow page has been requested often enough."""
 _DAYS = 30
 _LINKS = re.compile(r'<(?:link|script|img)\b[^>]*?(?:href|src)="([^"]+)"')
 

@@ -15,7 +15,7 @@ mpl.use("Agg")
 
 
 def table(measured: dict[str, Any]) -> Table:
-    """Every figure with what it may be."""
+    """Every figure with its limit."""
     made = Table(title="Contact Sync, measured", title_justify="left")
     for name in ("what", "of", "measured", "at most"):
         made.add_column(name, justify="left" if name in {"what", "of"} else "right")

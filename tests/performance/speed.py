@@ -41,7 +41,7 @@ async def fill_limit(engine: Engine) -> dict[str, Any]:
 
 
 def _decide(contacts: int) -> None:
-    """All that is thought about in a day: hashing, the fingerprint, looking and planning."""
+    """All decisions of a daily sync: hashing, the fingerprint, observing and planning."""
     share = {c.key: c for c in people(contacts, contacts // 100)}
     fingerprint(share.values())
     known = {
