@@ -31,6 +31,6 @@ async def sweep_leftovers(timer: func.TimerRequest) -> None:
     services = app()
     snapshots = await services.importing.run_closing.sweep()
     entries = await services.tenancy.ledger.sweep(services.settings.ledger_kept)
-    keys = await services.sharing.shares.sweep()
+    keys = await services.sharing.shares.sweep() + await services.base.idempotency.sweep()
     runs = await services.importing.run_closing.sweep_runs(services.settings.runs_kept)
     emit(Swept(snapshots=snapshots, runs=runs, ledger_entries=entries, keys=keys))

@@ -184,7 +184,7 @@ class Visit:
         if not mailboxes:
             return {}
         try:
-            return await self.app.importing.addresses(self.caller.tenant, mailboxes)
+            return await self.app.base.directory.addresses(self.caller.tenant, mailboxes)
         except ContactSyncError as error:
             _log.warning("the addresses of %d mailboxes cannot be read: %s", len(mailboxes), error)
             return {}

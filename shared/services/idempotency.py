@@ -11,17 +11,10 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.adapters.storage.records import Records, Store
+from shared.adapters.storage.records import IdempotencyClaim, Store
 from shared.domain.errors import Conflict
-from shared.domain.model import Model
 
 _KEPT: Final = timedelta(days=30)
-
-
-class _Claim(Model):
-    id: str
-    body: str
-    when: datetime
 
 
 class Idempotency:
@@ -30,8 +23,7 @@ class Idempotency:
     def __init__(
         self, store: Store, clock: Callable[[], datetime], new_id: Callable[[], str]
     ) -> None:
-        """Keep the keys, hashed, in this store."""
-        self._claims = Records(store.tables, "Idempotency", _Claim, lambda c: {"when": c.when})
+        self._claims = store.claims
         self._clock = clock
         self._new_id = new_id
 
@@ -47,7 +39,7 @@ class Idempotency:
         if key is None:
             return self._new_id()
         row = f"{kind}-{_hash(key)}"
-        claim = _Claim(
+        claim = IdempotencyClaim(
             id=self._new_id(), body=_hash(body.model_dump_json(by_alias=True)), when=self._clock()
         )
         try:

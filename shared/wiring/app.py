@@ -3,72 +3,48 @@
 import asyncio
 import os
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.wiring.entra import Entra, build_entra
-from shared.wiring.foundation import Clock, Foundation, NewId, build_foundation
-from shared.wiring.importing import Importing, build_importing
-from shared.wiring.insight import Insight, build_insight
-from shared.wiring.licensing import Licensing, build_licensing
-from shared.wiring.privacy import Privacy, build_privacy
+from shared.wiring.entra import Entra
+from shared.wiring.foundation import Clock, NewId, build_foundation
+from shared.wiring.importing import Importing
+from shared.wiring.insight import Insight
+from shared.wiring.licensing import Licensing
+from shared.wiring.privacy import Privacy
 from shared.wiring.settings import Settings
-from shared.wiring.sharing import Sharing, build_sharing
-from shared.wiring.sync import Sync, build_sync
-from shared.wiring.tenancy import Tenancy, build_tenancy
+from shared.wiring.sharing import Sharing
+from shared.wiring.sync import Sync
+from shared.wiring.tenancy import Tenancy
 
 
-@dataclass(frozen=True, slots=True)
 class App:
-    """Everything that a function may call, by area."""
+    """Everything that a function may call, by area; nothing is sent while it is built."""
 
-    base: Foundation
-    entra: Entra
-    tenancy: Tenancy
-    licensing: Licensing
-    sharing: Sharing
-    importing: Importing
-    sync: Sync
-    privacy: Privacy
-    insight: Insight
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the app."""
-        return self.base.settings
-
-    @property
-    def clock(self) -> Clock:
-        """Tells the time, in UTC."""
-        return self.base.clock
+    def __init__(self, settings: Settings, clock: Clock, new_id: NewId) -> None:
+        self.base = build_foundation(settings, clock, new_id)
+        self.settings = settings
+        self.clock = clock
+        self.entra = Entra(self.base)
+        self.tenancy = Tenancy(self.base, self.entra)
+        self.licensing = Licensing(self.base, self.tenancy)
+        self.sharing = Sharing(self.base, self.tenancy)
+        self.importing = Importing(self.base, self.tenancy, self.licensing, self.sharing)
+        self.sync = Sync(self.base, self.tenancy, self.licensing, self.sharing, self.importing)
+        self.privacy = Privacy(self.base, self.tenancy, self.sharing, self.importing)
+        self.insight = Insight(
+            self.base,
+            self.entra,
+            self.tenancy,
+            self.licensing,
+            self.sharing,
+            self.importing,
+            self.sync,
+            self.privacy,
+        )
 
     async def close(self) -> None:
         """Close every connection."""
         await self.base.close()
-
-
-def build(settings: Settings, clock: Clock, new_id: NewId) -> App:
-    """Put the areas together; nothing is sent yet."""
-    base = build_foundation(settings, clock, new_id)
-    entra = build_entra(base)
-    tenancy = build_tenancy(base, entra)
-    licensing = build_licensing(base, tenancy)
-    sharing = build_sharing(base, tenancy)
-    importing = build_importing(base, tenancy, licensing, sharing)
-    sync = build_sync(base, tenancy, licensing, sharing, importing)
-    privacy = build_privacy(base, tenancy, sharing, importing)
-    insight = build_insight(base, entra, tenancy, licensing, sharing, importing, sync, privacy)
-    return App(
-        base=base,
-        entra=entra,
-        tenancy=tenancy,
-        licensing=licensing,
-        sharing=sharing,
-        importing=importing,
-        sync=sync,
-        privacy=privacy,
-        insight=insight,
-    )
 
 
 def utc_now() -> datetime:
@@ -91,7 +67,7 @@ def app() -> App:
     found = _apps.get(loop)
     if found is None:
         settings = Settings.from_environment(os.environ)
-        found = _apps[loop] = build(settings, _now, new_id)
+        found = _apps[loop] = App(settings, _now, new_id)
     return found
 
 

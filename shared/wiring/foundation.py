@@ -17,13 +17,16 @@ from azure.identity.aio import ManagedIdentityCredential
 from azure.storage.queue.aio import QueueServiceClient
 
 from shared.adapters.entra.credentials import AppCredentials
+from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.graph.transport import Graph
+from shared.adapters.storage.leases import Leases
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Store
 from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.storage.tables import Tables
 from shared.adapters.vault import Vault
+from shared.services.idempotency import Idempotency
 from shared.wiring.settings import Settings
 
 type Clock = Callable[[], datetime]
@@ -47,6 +50,9 @@ class Foundation:
     store: Store
     states: MailboxStates
     snapshots: Snapshots
+    leases: Leases
+    directory: MailboxDirectory
+    idempotency: Idempotency
 
     async def close(self) -> None:
         """Close every connection."""
@@ -70,7 +76,9 @@ def build_foundation(settings: Settings, clock: Clock, new_id: NewId) -> Foundat
     if settings.key_vault_uri is not None and identity is not None:
         vault = Vault(settings.key_vault_uri, identity, clock)
     tables, queues = _storage(settings, identity)
+    store = Store(tables)
     credentials = AppCredentials(settings.app_credential, identity, vault)
+    graph = Graph(settings.graph_endpoint, credentials)
     return Foundation(
         settings=settings,
         clock=clock,
@@ -78,13 +86,16 @@ def build_foundation(settings: Settings, clock: Clock, new_id: NewId) -> Foundat
         identity=identity,
         vault=vault,
         credentials=credentials,
-        graph=Graph(settings.graph_endpoint, credentials),
+        graph=graph,
         http=httpx.AsyncClient(timeout=10.0),
         tables=tables,
         queues=queues,
-        store=Store(tables),
+        store=store,
         states=MailboxStates(tables),
         snapshots=Snapshots(tables),
+        leases=Leases(tables),
+        directory=MailboxDirectory(graph),
+        idempotency=Idempotency(store, clock, new_id),
     )
 
 

@@ -1,7 +1,5 @@
 """Data protection: removing a person everywhere, and leaving the service."""
 
-from dataclasses import dataclass
-
 from shared.services.privacy.leaving import Leaving
 from shared.services.privacy.people import People
 from shared.wiring.foundation import Foundation
@@ -10,36 +8,29 @@ from shared.wiring.sharing import Sharing
 from shared.wiring.tenancy import Tenancy
 
 
-@dataclass(frozen=True, slots=True)
 class Privacy:
     """The services of this area."""
 
-    people: People
-    leaving: Leaving
-
-
-def build_privacy(
-    base: Foundation, tenancy: Tenancy, sharing: Sharing, importing: Importing
-) -> Privacy:
-    """Put the services of this area together."""
-    people = People(
-        base.store,
-        base.states,
-        sharing.publications,
-        sharing.subscribers,
-        sharing.suppressions,
-        importing.run_queue,
-        tenancy.ledger,
-        base.clock,
-    )
-    leaving = Leaving(
-        base.store,
-        tenancy.tenant_data,
-        base.states,
-        base.queues,
-        importing.run_queue,
-        sharing.subscribers,
-        tenancy.ledger,
-        base.clock,
-    )
-    return Privacy(people=people, leaving=leaving)
+    def __init__(
+        self, base: Foundation, tenancy: Tenancy, sharing: Sharing, importing: Importing
+    ) -> None:
+        self.people = People(
+            base.store,
+            base.states,
+            sharing.publications,
+            sharing.subscribers,
+            sharing.suppressions,
+            importing.run_queue,
+            tenancy.ledger,
+            base.clock,
+        )
+        self.leaving = Leaving(
+            base.store,
+            tenancy.tenant_data,
+            base.states,
+            base.queues,
+            importing.run_queue,
+            sharing.subscribers,
+            tenancy.ledger,
+            base.clock,
+        )

@@ -1,7 +1,5 @@
 """Syncing mailboxes, and taking over the contacts that another tool left in one."""
 
-from dataclasses import dataclass
-
 from shared.services.importing.adoptions import Adoptions
 from shared.services.sync.mailbox_sync import MailboxSync
 from shared.services.sync.mailboxes import Mailboxes
@@ -12,32 +10,23 @@ from shared.wiring.sharing import Sharing
 from shared.wiring.tenancy import Tenancy
 
 
-@dataclass(frozen=True, slots=True)
 class Sync:
     """The services of this area."""
 
-    mailboxes: Mailboxes
-    mailbox_sync: MailboxSync
-    adoptions: Adoptions
-
-
-def build_sync(
-    base: Foundation,
-    tenancy: Tenancy,
-    licensing: Licensing,
-    sharing: Sharing,
-    importing: Importing,
-) -> Sync:
-    """Put the services of this area together."""
-    mailboxes = Mailboxes(base.store, base.graph, base.states, base.clock, base.new_id)
-    return Sync(
-        mailboxes=mailboxes,
-        mailbox_sync=MailboxSync(
-            base.store,
-            mailboxes,
-            base.snapshots,
-            licensing.seats.release,
-            tenancy.tenants.consent_doubted,
-        ),
-        adoptions=Adoptions(importing.imports, sharing.publications, mailboxes, tenancy.ledger),
-    )
+    def __init__(
+        self,
+        base: Foundation,
+        tenancy: Tenancy,
+        licensing: Licensing,
+        sharing: Sharing,
+        importing: Importing,
+    ) -> None:
+        self.mailboxes = Mailboxes(
+            base.store, base.graph, base.states, base.leases, base.clock, base.new_id
+        )
+        self.mailbox_sync = MailboxSync(
+            base.store, self.mailboxes, base.snapshots, licensing.seats, tenancy.tenants
+        )
+        self.adoptions = Adoptions(
+            importing.imports, sharing.publications, self.mailboxes, tenancy.ledger
+        )

@@ -25,7 +25,7 @@ async def keys(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 async def app(cloud: LocalCloud) -> AsyncIterator[wiring.App]:
     """The wired app in this process, beside the one in the host."""
     settings = Settings.from_environment(cloud.environment)
-    made = wiring.build(settings, wiring.utc_now, wiring.new_id)
+    made = wiring.App(settings, wiring.utc_now, wiring.new_id)
     yield made
     await made.close()
 

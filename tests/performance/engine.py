@@ -122,7 +122,7 @@ async def engine(cloud: LocalCloud) -> AsyncIterator[Engine]:
     """The app in this process, with the cloud's settings."""
     trust(cloud.environment["SSL_CERT_FILE"])
     moved = _Clock()
-    app = wiring.build(Settings.from_environment(cloud.environment), moved.now, wiring.new_id)
+    app = wiring.App(Settings.from_environment(cloud.environment), moved.now, wiring.new_id)
     try:
         yield Engine(app, cloud.client, moved)
     finally:

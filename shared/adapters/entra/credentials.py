@@ -133,6 +133,11 @@ class AppCredentials:
             return own.secret
         raise self._lacking()
 
+    async def ready(self) -> None:
+        """See that the vault, if it keeps the app's credential, answers with it now."""
+        if self._vault is not None and self._own.kind.startswith("key-vault-"):
+            await self._vault.current(self._own.vault_name, anew=True)
+
     async def close(self) -> None:
         """Close what was opened."""
         self._tenants.clear()

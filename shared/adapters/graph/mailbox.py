@@ -55,7 +55,6 @@ class Mailbox:
     """
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
-        """Open nothing yet."""
         self._session = session
         self._root = f"/users/{quote(user, safe='')}"
         self._import = import_id

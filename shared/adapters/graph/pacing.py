@@ -16,7 +16,6 @@ class Units:
     """One tenant's resource units in this process."""
 
     def __init__(self) -> None:
-        """Begin with a full bucket."""
         self._left = _CAPACITY
         self._since: float | None = None
 

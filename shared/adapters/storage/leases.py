@@ -49,7 +49,6 @@ class Leases:
     """Leases of all tenants."""
 
     def __init__(self, tables: Tables) -> None:
-        """Keep them in these tables."""
         self._rows = Records(tables, "Leases", _Row)
 
     async def take(

@@ -81,7 +81,6 @@ class MailboxStates:
     """The states of all mailboxes."""
 
     def __init__(self, tables: Tables) -> None:
-        """Keep them in these tables."""
         self._tables = tables
         self._heads = Records(tables, _TABLE, Head, lambda head: {_COUNT: head.contacts})
 

@@ -16,7 +16,7 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from shared.adapters.telemetry import traceparent
 from shared.domain.errors import Unavailable
-from shared.domain.importing.messages import Message
+from shared.domain.importing.messages import IMPORT_RUNS, Message
 
 _AT_ONCE: Final = 32
 LONGEST_DELAY: Final = 7 * 24 * 3600 - 1
@@ -35,10 +35,10 @@ class Queues:
         """Close the connections."""
         await self._service.close()
 
-    async def ask(self, queue: str) -> None:
+    async def ready(self) -> None:
         """See whether queue storage answers; a queue that is not made yet is an answer."""
         try:
-            await self._client(queue).get_queue_properties()
+            await self._client(IMPORT_RUNS).get_queue_properties()
         except ResourceNotFoundError:
             return
         except AzureError as error:

@@ -71,6 +71,14 @@ class Suppression(Model):
     since: datetime
 
 
+class IdempotencyClaim(Model):
+    """The id that an idempotency key stands for, and the hash of the body it came with."""
+
+    id: str
+    body: str
+    when: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Stored[T]:
     """A model as read from its table, with the ETag by which it may be changed."""
@@ -97,7 +105,6 @@ class Records[T: BaseModel]:
         model: type[T],
         columns: Callable[[T], Mapping[str, Any]] = lambda _: {},
     ) -> None:
-        """Keep models of this type in this table."""
         self.table = table
         self._tables = tables
         self._model = model
@@ -259,7 +266,6 @@ class Store:
     """All records of the app, one attribute a table."""
 
     def __init__(self, tables: Tables) -> None:
-        """Keep everything in these tables."""
         self.tables = tables
         self.tenants = Records(
             tables,
@@ -301,6 +307,7 @@ class Store:
             tables, "Consumers", SubscribedImport, lambda c: {"tenant": c.tenant}
         )
         self.suppressions = Records(tables, "KeptOut", Suppression)
+        self.claims = Records(tables, "Idempotency", IdempotencyClaim, lambda c: {"when": c.when})
         self.runs = Records(
             tables,
             "Runs",
@@ -325,6 +332,10 @@ class Store:
             Result,
             lambda r: {"outcome": str(r.outcome), "reason": str(r.reason or "")},
         )
+
+    async def ready(self) -> None:
+        """See that table storage answers."""
+        await self.tenants.get("ready", TENANT_ROW)
 
 
 async def few_at_once[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A]) -> list[B]:

@@ -28,7 +28,6 @@ class Snapshots:
     """Snapshots by id; an id is made of tenant and run."""
 
     def __init__(self, tables: Tables) -> None:
-        """Keep them in these tables."""
         self._tables = tables
         self._cache: OrderedDict[str, asyncio.Task[Desired | None]] = OrderedDict()
         self._photos: OrderedDict[tuple[str, str], bytes] = OrderedDict()

@@ -65,7 +65,6 @@ class TenantData:
     """The rows of each tenant."""
 
     def __init__(self, tables: Tables) -> None:
-        """Look into these tables."""
         self._tables = tables
 
     async def page(self, tenant: str, size: int, token: str | None) -> TenantDataPage:

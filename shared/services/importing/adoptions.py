@@ -40,7 +40,6 @@ class Adoptions:
     def __init__(
         self, imports: Imports, publications: Publications, mailboxes: Mailboxes, ledger: Ledger
     ) -> None:
-        """Work on these."""
         self._imports = imports
         self._publications = publications
         self._mailboxes = mailboxes

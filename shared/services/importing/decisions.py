@@ -4,9 +4,7 @@ An approval lets the run itself go on: its share and targets are read anew, and 
 what was held only if it is still the same (`Plan.risk`); anything else is held, and asked, again.
 """
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.records import Store, Stored
@@ -15,31 +13,17 @@ from shared.domain.errors import Conflict
 from shared.domain.events import RunDecided
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.services.changes import change, found_in
+from shared.services.importing.run_queue import RunQueue
 from shared.services.tenancy.ledger import Ledger
-
-type SendRun = Callable[[str, str, str], Awaitable[None]]
-
-
-class QueueRetry(Protocol):
-    """Records and queues a run that does another's failed mailboxes again."""
-
-    def __call__(
-        self, tenant: str, import_id: str, trigger: RunTrigger, when: datetime, retries: str
-    ) -> Awaitable[str]:
-        """Answer its id; the same `when` means the same run."""
 
 
 class Decisions:
     """Decisions about the runs of the caller's tenant."""
 
-    def __init__(
-        self, store: Store, ledger: Ledger, send_run: SendRun, queue_retry: QueueRetry
-    ) -> None:
-        """`send_run` queues a recorded run once more, `queue_retry` a new one."""
+    def __init__(self, store: Store, ledger: Ledger, run_queue: RunQueue) -> None:
         self._store = store
         self._ledger = ledger
-        self._send_run = send_run
-        self._queue_retry = queue_retry
+        self._run_queue = run_queue
 
     async def approve(self, caller: Caller, id_: str) -> Stored[Run]:
         """Let a held run go on; harmless to repeat. Also brings back one that was discarded.
@@ -64,7 +48,7 @@ class Decisions:
             stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")
             entry.changed = stored.value.status is RunStatus.QUEUED
             if entry.changed:
-                await self._send_run(caller.tenant, stored.value.import_id, id_)
+                await self._run_queue.send(caller.tenant, stored.value.import_id, id_)
         if decided:
             _tell(caller, stored.value, "approved")
         return stored
@@ -104,7 +88,7 @@ class Decisions:
         if not run.mailboxes.failed and run.status is not RunStatus.FAILED:
             raise Conflict(f"The run {run.status}: no mailbox of it failed.")
         async with self._ledger.change(caller, "run.retried", id_) as entry:
-            retry = await self._queue_retry(
+            retry = await self._run_queue.queue(
                 caller.tenant, run.import_id, RunTrigger.RETRY, run.ended, id_
             )
             stored = found_in(await self._store.runs.get(caller.tenant, retry), "run", retry)

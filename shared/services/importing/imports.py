@@ -1,11 +1,12 @@
 """Imports: naming a share and the mailboxes that shall hold its contacts."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.records import TENANT_ROW, Listing, Store, Stored
 from shared.domain.errors import (
     Conflict,
@@ -21,15 +22,13 @@ from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.tenants import LicensePlan, Tenant
 from shared.services.changes import change, found_in, require_storable
 from shared.services.idempotency import Idempotency
+from shared.services.importing.run_queue import RunQueue
 from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
 from shared.services.named_lists import NamedPage, page_by_name
 from shared.services.sharing.publications import NOT_OPEN, Publications
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.limits import MAX_IMPORTS, require_room
-
-type QueueRun = Callable[[str, str, RunTrigger, datetime], Awaitable[str]]
-type FindMailboxes = Callable[[str, Targets], Awaitable[frozenset[str]]]
 
 _log = logging.getLogger(__name__)
 _NOT_REMOVING = "removing eq false"
@@ -54,24 +53,23 @@ class Imports:
         self,
         store: Store,
         clock: Callable[[], datetime],
-        new_id: Callable[[], str],
+        idempotency: Idempotency,
         ledger: Ledger,
         publications: Publications,
-        consumers: Subscribers,
+        subscribers: Subscribers,
         licenses: Licenses,
-        queue_run: QueueRun,
-        find_mailboxes: FindMailboxes,
+        run_queue: RunQueue,
+        directory: MailboxDirectory,
     ) -> None:
-        """`queue_run` records and queues a run; `find_mailboxes` asks the directory."""
         self._store = store
         self._clock = clock
-        self._ids = Idempotency(store, clock, new_id)
+        self._ids = idempotency
         self._ledger = ledger
         self._publications = publications
-        self._subscribers = consumers
+        self._subscribers = subscribers
         self._licenses = licenses
-        self._queue_run = queue_run
-        self._find_mailboxes = find_mailboxes
+        self._run_queue = run_queue
+        self._directory = directory
 
     async def create(
         self, caller: Caller, wanted: ImportInput, key: str | None = None
@@ -110,8 +108,8 @@ class Imports:
 
         Raises `TransientError` or `NeedsAdmin` if the directory cannot tell.
         """
-        mailboxes = await self._find_mailboxes(caller.tenant, targets)
-        return await self._licenses.outlook(caller, mailboxes)
+        found = await self._directory.mailboxes_of(caller.tenant, targets)
+        return await self._licenses.outlook(caller, frozenset(found.mailboxes))
 
     async def require_open(self, caller: Caller, share_id: str) -> tuple[Share, str]:
         """The share that an import names, and its publisher.
@@ -187,10 +185,12 @@ class Imports:
         mark = {"removing": True, "changed": now}
         async with self._ledger.change(caller, "import.removed", id_):
             await self._change(caller, id_, lambda i: i.model_copy(update=mark), if_match)
-        return await self._queue_run(caller.tenant, id_, RunTrigger.REMOVAL, now)
+        return await self._run_queue.queue(caller.tenant, id_, RunTrigger.REMOVAL, now)
 
     async def _queue_first(self, caller: Caller, import_: Import) -> str:
-        return await self._queue_run(caller.tenant, import_.id, RunTrigger.CREATED, import_.created)
+        return await self._run_queue.queue(
+            caller.tenant, import_.id, RunTrigger.CREATED, import_.created
+        )
 
     async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
         imports = self._store.imports

@@ -44,11 +44,10 @@ class RunClosing:
         self,
         store: Store,
         snapshots: Snapshots,
-        consumers: Subscribers,
+        subscribers: Subscribers,
         clock: Callable[[], datetime],
     ) -> None:
-        """Work on these."""
-        self._subscribers = consumers
+        self._subscribers = subscribers
         self._store = store
         self._snapshots = snapshots
         self._clock = clock

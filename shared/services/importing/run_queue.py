@@ -15,7 +15,6 @@ class RunQueue:
     """Records and queues runs of all tenants."""
 
     def __init__(self, store: Store, queues: Queues, clock: Callable[[], datetime]) -> None:
-        """Work on these."""
         self._store = store
         self._queues = queues
         self._clock = clock

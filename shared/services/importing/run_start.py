@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.graph.transport import Graph, Meter
+from shared.adapters.graph.mailbox_directory import MailboxDirectory, TargetMailboxes
+from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Store, Stored, results_of
@@ -37,7 +38,6 @@ from shared.domain.reasons import Reason
 from shared.domain.tenancy.licensing import Assignment
 from shared.services.changes import change
 from shared.services.importing.run_telemetry import tell_end
-from shared.services.importing.targets import TargetMailboxes, resolve_targets
 from shared.services.licensing.seats import SeatBook
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.resolution import Resolution
@@ -71,25 +71,24 @@ class RunStart:
         self,
         store: Store,
         queues: Queues,
-        graph: Graph,
+        directory: MailboxDirectory,
         states: MailboxStates,
         snapshots: Snapshots,
         publications: Publications,
-        consumers: Subscribers,
+        subscribers: Subscribers,
         seats: SeatBook,
         tenants: Tenants,
         clock: Callable[[], datetime],
     ) -> None:
-        """Work on these."""
         self._store = store
         self._queues = queues
-        self._graph = graph
+        self._directory = directory
         self._seats = seats
         self._clock = clock
         self._states = states
         self._snapshots = snapshots
         self._publications = publications
-        self._subscribers = consumers
+        self._subscribers = subscribers
         self._tenants = tenants
 
     async def start(self, message: StartRun) -> None:
@@ -170,7 +169,7 @@ class RunStart:
             )
         )
         contacts = list(resolution.contacts.values())
-        targets = await resolve_targets(self._graph.session(tenant, meter), import_.targets)
+        targets = await self._directory.mailboxes_of(tenant, import_.targets, meter)
         if here and not run.approved:
             if not contacts:
                 raise NeedsAdmin(Reason.SHARE_EMPTY, "The share holds nobody.")

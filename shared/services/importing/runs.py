@@ -1,25 +1,26 @@
 """Runs as an admin sees them: what happened, mailbox by mailbox, and starting one on demand."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.records import Listing, Store, Stored, results_of
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import before_day, newest_first
 from shared.domain.tenancy.tenants import LicensePlan
 from shared.services.changes import found_in
-from shared.services.importing.imports import Imports, QueueRun
+from shared.services.importing.imports import Imports
+from shared.services.importing.run_queue import RunQueue
 from shared.services.licensing.licenses import Licenses, PremiumNeeded
 
 _log = logging.getLogger(__name__)
 _UNDER_WAY_FOR: Final = timedelta(days=2)
 _MOST_UNDER_WAY: Final = 500
-type Addresses = Callable[[str, Sequence[str]], Awaitable[dict[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,15 @@ class Runs:
         clock: Callable[[], datetime],
         imports: Imports,
         licenses: Licenses,
-        queue_run: QueueRun,
-        addresses: Addresses,
+        run_queue: RunQueue,
+        directory: MailboxDirectory,
     ) -> None:
-        """`addresses` asks the directory: results hold ids only."""
         self._store = store
         self._clock = clock
         self._imports = imports
         self._licenses = licenses
-        self._queue_run = queue_run
-        self._addresses = addresses
+        self._run_queue = run_queue
+        self._directory = directory
 
     async def page(
         self,
@@ -124,7 +124,7 @@ class Runs:
     async def _addressed(self, caller: Caller, id_: str, listing: Listing[Result]) -> ResultPage:
         mailboxes = [stored.value.mailbox for stored in listing.items]
         try:
-            addresses = await self._addresses(caller.tenant, mailboxes) if mailboxes else {}
+            addresses = await self._directory.addresses(caller.tenant, mailboxes)
         except ContactSyncError as error:
             _log.warning("addresses for run %s cannot be read: %s", id_, error)
             addresses = {}
@@ -162,7 +162,7 @@ class Runs:
         for stored in await self.under_way(caller, import_id):
             return stored, False
         now = self._clock()
-        run = await self._queue_run(caller.tenant, import_id, RunTrigger.REQUEST, now)
+        run = await self._run_queue.queue(caller.tenant, import_id, RunTrigger.REQUEST, now)
         return await self.read(caller, run), True
 
     async def under_way(self, caller: Caller, import_id: str | None = None) -> list[Stored[Run]]:

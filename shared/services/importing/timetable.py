@@ -27,7 +27,6 @@ class Timetable:
         terms: Terms,
         clock: Callable[[], datetime],
     ) -> None:
-        """Work on these."""
         self._store = store
         self._runs = runs
         self._tenants = tenants

@@ -96,7 +96,6 @@ class Finding:
         runs: Runs,
         seats: SeatBook,
     ) -> None:
-        """Look in these."""
         self._store = store
         self._states = states
         self._directory = directory

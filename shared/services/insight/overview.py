@@ -69,7 +69,6 @@ class Overviews:
         licenses: Licenses,
         clock: Callable[[], datetime],
     ) -> None:
-        """Look at these."""
         self._store = store
         self._tenants = tenants
         self._licenses = licenses

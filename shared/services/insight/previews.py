@@ -11,7 +11,8 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox import FolderGoneError
-from shared.adapters.graph.transport import Graph, Meter
+from shared.adapters.graph.mailbox_directory import MailboxDirectory, TargetMailboxes
+from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Desired
 from shared.domain.contacts.explanation import Facts, why_absent
@@ -24,7 +25,6 @@ from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Resul
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import ShareInput
 from shared.services.importing.imports import Imports
-from shared.services.importing.targets import TargetMailboxes, resolve_targets
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.resolution import Resolution
 from shared.services.sharing.shares import Shares
@@ -89,16 +89,15 @@ class Previews:
     def __init__(
         self,
         store: Store,
-        graph: Graph,
+        directory: MailboxDirectory,
         shares: Shares,
         imports: Imports,
         publications: Publications,
         mailboxes: Mailboxes,
         clock: Callable[[], datetime],
     ) -> None:
-        """Look at these."""
         self._store = store
-        self._graph = graph
+        self._directory = directory
         self._shares = shares
         self._imports = imports
         self._publications = publications
@@ -230,7 +229,7 @@ class Previews:
         return await self._publications.resolve(caller.tenant, share, publisher, Meter())
 
     async def _targets(self, caller: Caller, import_: Import) -> TargetMailboxes:
-        return await resolve_targets(self._graph.session(caller.tenant), import_.targets)
+        return await self._directory.mailboxes_of(caller.tenant, import_.targets)
 
 
 def _preview(found: Resolution) -> SharePreview:

@@ -8,16 +8,20 @@ is logged instead.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 _KEPT: Final = 5.0
 _PATIENCE: Final = 3.0
 _log = logging.getLogger(__name__)
 
-type Checks = Mapping[str, Callable[[], Awaitable[object]]]
-"""What is asked, by its name; whatever it raises means that it does not answer."""
+
+class Part(Protocol):
+    """Something that the app needs."""
+
+    async def ready(self) -> None:
+        """Return once it answers; whatever this raises means that it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,13 @@ class Readiness:
 
     def __init__(
         self,
-        checks: Checks,
+        parts: Mapping[str, Part],
         *,
         patience: float = _PATIENCE,
         kept: float = _KEPT,
     ) -> None:
         """Wait `patience` seconds for each; keep the answer for `kept` seconds."""
-        self._checks = checks
+        self._parts = parts
         self._patience = patience
         self._kept = kept
         self._found: tuple[Check, ...] = ()
@@ -48,19 +52,19 @@ class Readiness:
         self._asking = asyncio.Lock()
 
     async def look(self) -> tuple[Check, ...]:
-        """Each part's answer, in the order of the checks, at most some seconds old."""
+        """Each part's answer, in the order of the parts, at most some seconds old."""
         async with self._asking:
             if time.monotonic() >= self._until:
-                asked = (self._ask(name, check) for name, check in self._checks.items())
+                asked = (self._ask(name, part) for name, part in self._parts.items())
                 self._found = tuple(await asyncio.gather(*asked))
                 self._until = time.monotonic() + self._kept
             return self._found
 
-    async def _ask(self, name: str, check: Callable[[], Awaitable[object]]) -> Check:
+    async def _ask(self, name: str, part: Part) -> Check:
         begun, ok = time.monotonic(), True
         try:
             async with asyncio.timeout(self._patience):
-                await check()
+                await part.ready()
         except Exception as error:  # noqa: BLE001 - whatever it is, this part does not answer
             ok = False
             _log.warning("not ready: %s: %s", name, type(error).__name__)

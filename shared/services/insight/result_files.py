@@ -73,7 +73,6 @@ class ResultFiles:
     """Files of the caller's tenant's runs; nothing is kept of them."""
 
     def __init__(self, runs: Runs, finding: Finding) -> None:
-        """Read the results from these."""
         self._runs = runs
         self._finding = finding
 

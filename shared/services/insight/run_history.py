@@ -33,7 +33,6 @@ class RunHistories:
     """What the runs of the caller's tenant did, as the table of runs knows it."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
-        """Count the runs in this store."""
         self._store = store
         self._clock = clock
 

@@ -102,7 +102,6 @@ class Licenses:
         seats: SeatBook,
         terms: Terms,
     ) -> None:
-        """Keep it in this store."""
         self._store = store
         self._clock = clock
         self._ledger = ledger

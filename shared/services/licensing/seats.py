@@ -31,12 +31,13 @@ _TRIES: Final = 5
 class SeatBook:
     """Assigns seats, one import at a time per tenant."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], terms: Terms) -> None:
-        """Keep seats in this store."""
+    def __init__(
+        self, store: Store, leases: Leases, clock: Callable[[], datetime], terms: Terms
+    ) -> None:
         self._store = store
         self._clock = clock
         self._terms = terms
-        self._leases = Leases(store.tables)
+        self._leases = leases
 
     async def serve(self, tenant: str, import_id: str, wanted: Iterable[str]) -> Assignment:
         """Give an import the seats of the mailboxes it wants, and take back those it had.

@@ -55,17 +55,16 @@ class Leaving:
         states: MailboxStates,
         queues: Queues,
         runs: RunQueue,
-        consumers: Subscribers,
+        subscribers: Subscribers,
         ledger: Ledger,
         clock: Callable[[], datetime],
     ) -> None:
-        """Work on these."""
         self._store = store
         self._tenant_data = tenant_data
         self._states = states
         self._queues = queues
         self._runs = runs
-        self._subscribers = consumers
+        self._subscribers = subscribers
         self._ledger = ledger
         self._clock = clock
 

@@ -83,18 +83,17 @@ class People:
         store: Store,
         states: MailboxStates,
         publications: Publications,
-        consumers: Subscribers,
-        kept_out: Suppressions,
+        subscribers: Subscribers,
+        suppressions: Suppressions,
         runs: RunQueue,
         ledger: Ledger,
         clock: Callable[[], datetime],
     ) -> None:
-        """Work on these."""
         self._store = store
         self._states = states
         self._publications = publications
-        self._subscribers = consumers
-        self._suppressions = kept_out
+        self._subscribers = subscribers
+        self._suppressions = suppressions
         self._runs = runs
         self._ledger = ledger
         self._clock = clock

@@ -13,7 +13,6 @@ class Suppressions:
     """Whom each tenant keeps out: an id and since when, and no more, as a reminder."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
-        """Keep them in this store."""
         self._store = store
         self._clock = clock
 

@@ -59,7 +59,6 @@ class DirectorySearch:
     """The directory of the caller's tenant."""
 
     def __init__(self, graph: Graph) -> None:
-        """Ask Microsoft Graph."""
         self._graph = graph
 
     async def find(self, caller: Caller, text: str, kinds: Collection[Kind] = _ALL) -> list[Found]:

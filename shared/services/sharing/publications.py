@@ -63,14 +63,13 @@ class Publications:
         graph: Graph,
         clock: Callable[[], datetime],
         limiter: Limiter,
-        kept_out: Suppressions,
+        suppressions: Suppressions,
     ) -> None:
-        """Work on these; `limiter` slows down who asks for ids that are none."""
         self._store = store
         self._graph = graph
         self._clock = clock
         self._limiter = limiter
-        self._suppressions = kept_out
+        self._suppressions = suppressions
 
     async def find(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
         """The share and its publisher; no share if it was withdrawn from this tenant for sure.

@@ -32,16 +32,15 @@ class Shares:
         self,
         store: Store,
         clock: Callable[[], datetime],
-        new_id: Callable[[], str],
+        idempotency: Idempotency,
         ledger: Ledger,
-        consumers: Subscribers,
+        subscribers: Subscribers,
     ) -> None:
-        """Keep them in this store; `new_id` must be unguessable, since the id is the key to it."""
         self._store = store
         self._clock = clock
-        self._ids = Idempotency(store, clock, new_id)
+        self._ids = idempotency
         self._ledger = ledger
-        self._subscribers = consumers
+        self._subscribers = subscribers
 
     async def create(
         self, caller: Caller, wanted: ShareInput, key: str | None = None
@@ -188,13 +187,12 @@ class Shares:
             await change(self._store.shares, caller.tenant, id_, blocked, kind="share")
 
     async def sweep(self) -> int:
-        """Erase the ids of shares that were withdrawn long ago, and old idempotency keys.
+        """Erase the ids of shares that were withdrawn long ago.
 
         A partner's import that has not run since then fails with 'not known', and removes nothing.
         """
         old = {"old": self._clock() - _WITHDRAWN_KEPT}
-        gone = await self._store.share_index.erase_where("gone lt @old", old)
-        return gone + await self._ids.sweep()
+        return await self._store.share_index.erase_where("gone lt @old", old)
 
     async def _locate(self, caller: Caller, id_: str) -> None:
         location = ShareLocation(publisher=caller.tenant)

@@ -33,7 +33,6 @@ class Subscribers:
     """The consumers of all shares; each import notes itself with the share it uses."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
-        """Keep them in this store."""
         self._store = store
         self._clock = clock
 

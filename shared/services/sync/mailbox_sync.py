@@ -8,7 +8,6 @@ in the folder's delta and is told by its mark.
 import functools
 import logging
 import operator
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import batched
 
@@ -32,6 +31,7 @@ from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import SyncMailbox, Task
 from shared.domain.importing.runs import ContactCounts, Outcome, Result, RunStatus
 from shared.domain.reasons import Reason
+from shared.services.licensing.seats import SeatBook
 from shared.services.sync.applying import ApplyProgress, apply_plan
 from shared.services.sync.mailbox_place import (
     color_category,
@@ -43,6 +43,7 @@ from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_
 from shared.services.sync.mailbox_work import NOBODY_THERE, MailboxWork
 from shared.services.sync.mailboxes import Mailboxes
 from shared.services.sync.threads import run_in_thread_if_large
+from shared.services.tenancy.tenants import Tenants
 
 _log = logging.getLogger(__name__)
 
@@ -55,18 +56,14 @@ class MailboxSync:
         store: Store,
         mailboxes: Mailboxes,
         snapshots: Snapshots,
-        free_seat: Callable[[str, str], Awaitable[None]],
-        doubt_consent: Callable[[str], Awaitable[None]],
+        seats: SeatBook,
+        tenants: Tenants,
     ) -> None:
-        """Work on these; `free_seat` gives back the seat of a mailbox that does not exist.
-
-        `doubt_consent` is told of a tenant whose consent seems to be gone.
-        """
         self._store = store
         self._mailboxes = mailboxes
         self._snapshots = snapshots
-        self._free_seat = free_seat
-        self._doubt_consent = doubt_consent
+        self._seats = seats
+        self._tenants = tenants
 
     async def run(self, message: SyncMailbox) -> None:
         """Do what the message asks and record the result; safe to repeat at any point.
@@ -106,9 +103,9 @@ class MailboxSync:
         )
         nobody = error.reason in NOBODY_THERE
         if nobody:
-            await self._free_seat(message.tenant, message.mailbox)
+            await self._seats.release(message.tenant, message.mailbox)
         if error.reason is Reason.CONSENT_MISSING:
-            await self._doubt_consent(message.tenant)
+            await self._tenants.consent_doubted(message.tenant)
         if error.reason is Reason.IMPORT_DELETED:
             run = await self._store.runs.get(message.tenant, message.run)
             if run is None:

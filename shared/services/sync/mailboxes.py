@@ -28,14 +28,14 @@ class Mailboxes:
         store: Store,
         graph: Graph,
         states: MailboxStates,
+        leases: Leases,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
-        """Work on these."""
         self._store = store
         self._graph = graph
         self._states = states
-        self._leases = Leases(store.tables)
+        self._leases = leases
         self._clock = clock
         self._new_id = new_id
 

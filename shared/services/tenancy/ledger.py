@@ -47,7 +47,6 @@ class Ledger:
     def __init__(
         self, store: Store, clock: Callable[[], datetime], new_id: Callable[[], str]
     ) -> None:
-        """Write to this store."""
         self._store = store
         self._clock = clock
         self._new_id = new_id

@@ -5,11 +5,12 @@ connected again once the consent is proved anew.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.records import TENANT_ROW, Store, Stored
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Conflict, ContactSyncError, Defect, Forbidden, NeedsAdmin
@@ -21,7 +22,6 @@ from shared.services.changes import change, found_in
 from shared.services.tenancy.ledger import Ledger
 
 _log = logging.getLogger(__name__)
-type FindDomain = Callable[[str, str], Awaitable[str]]
 
 
 class ConsentMissing(Forbidden):
@@ -55,15 +55,14 @@ class Tenants:
         self,
         store: Store,
         proof: Proof,
-        find_domain: FindDomain,
+        directory: MailboxDirectory,
         region: str,
         clock: Callable[[], datetime],
         ledger: Ledger,
     ) -> None:
-        """`find_domain` tells a verified domain of a tenant by the object id of a user of it."""
         self._store = store
         self._proof = proof
-        self._find_domain = find_domain
+        self._directory = directory
         self._region = region
         self._clock = clock
         self._ledger = ledger
@@ -203,7 +202,7 @@ class Tenants:
     async def _joined(self, caller: Caller, permissions: list[str]) -> Stored[Tenant]:
         now = self._clock()
         try:
-            domain = await self._find_domain(caller.tenant, caller.oid)
+            domain = await self._directory.domain_of(caller.tenant, caller.oid)
         except ContactSyncError as error:
             _log.info("the domain of %s is not known: %s", caller.tenant, error)
             domain = ""

@@ -20,6 +20,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.transport import Graph
+from shared.adapters.storage.leases import Leases
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Snapshots, snapshot_id
@@ -43,8 +44,11 @@ _STATE = "MailboxState"
 NO_TERMS = Terms(timedelta(), timedelta())
 
 
-async def skip_consent_check(_tenant: str) -> None:
-    """Skip the check of a tenant's consent: there is no tenant here."""
+class Consenting:
+    """Stands for `Tenants`: nobody's consent is in doubt."""
+
+    async def consent_doubted(self, tenant: str) -> None:
+        del tenant
 
 
 class WorkerCrashed(BaseException):
@@ -167,13 +171,13 @@ class Engine:
         graph = Graph(
             self._settings.graph_endpoint, self._credentials, CrashingGraph(budget, self._sockets)
         )
-        store, states = Store(tables), MailboxStates(tables)
+        store, states, leases = Store(tables), MailboxStates(tables), Leases(tables)
         sync = MailboxSync(
             store,
-            Mailboxes(store, graph, states, lambda: self.now, new_id),
+            Mailboxes(store, graph, states, leases, lambda: self.now, new_id),
             Snapshots(tables),
-            SeatBook(store, lambda: self.now, NO_TERMS).release,
-            skip_consent_check,
+            SeatBook(store, leases, lambda: self.now, NO_TERMS),
+            Consenting(),  # type: ignore[arg-type] # nothing else of it is asked
         )
         try:
             await sync.run(message)

@@ -20,7 +20,7 @@ async def app(
     monkeypatch.setenv("SSL_CERT_FILE", cloud.environment["SSL_CERT_FILE"])
     choice = {"APP_CREDENTIAL": "key-vault-secret", "APP_KEY_VAULT_SECRET": keys.name}
     settings = Settings.from_environment({**cloud.environment, **choice})
-    made = wiring.build(settings, wiring.utc_now, wiring.new_id)
+    made = wiring.App(settings, wiring.utc_now, wiring.new_id)
     yield made
     await made.close()
 

@@ -13,6 +13,7 @@ from shared.adapters.storage.records import OWNER_ROW, Records, ShareLocation, S
 from shared.adapters.storage.tables import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing.shares import ShareInput, Sources
+from shared.services.idempotency import Idempotency
 from shared.services.sharing import shares as shares_module
 from shared.services.sharing.shares import Shares
 from shared.services.sharing.subscribers import Subscribers
@@ -38,7 +39,13 @@ async def store(cloud: LocalCloud) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def shares(store: Store) -> Shares:
-    return Shares(store, now, new_id, Ledger(store, now, new_id), Subscribers(store, now))
+    return Shares(
+        store,
+        now,
+        Idempotency(store, now, new_id),
+        Ledger(store, now, new_id),
+        Subscribers(store, now),
+    )
 
 
 @pytest.fixture

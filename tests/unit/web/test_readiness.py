@@ -4,25 +4,36 @@ import asyncio
 import time
 
 from shared.domain.errors import Unavailable
-from shared.services.insight.readiness import Readiness
+from shared.services.insight.readiness import Part, Readiness
 
 
-async def fine() -> None:
-    await asyncio.sleep(0.05)
+class Fine:
+    async def ready(self) -> None:
+        await asyncio.sleep(0.05)
 
 
-async def unavailable() -> None:
-    raise Unavailable("It does not answer, says ada@contoso.example.", 1.0)
+class Away:
+    async def ready(self) -> None:
+        raise Unavailable("It does not answer, says ada@contoso.example.", 1.0)
 
 
-async def hanging() -> None:
-    await asyncio.sleep(60)
+class Silent:
+    async def ready(self) -> None:
+        await asyncio.sleep(60)
+
+
+class Counting:
+    asked = 0
+
+    async def ready(self) -> None:
+        self.asked += 1
+        await asyncio.sleep(0.01)
 
 
 async def test_checks_report_separately_and_do_not_delay_each_other() -> None:
-    checks = {"a": fine, "b": unavailable, "c": hanging, "d": fine}
+    parts: dict[str, Part] = {"a": Fine(), "b": Away(), "c": Silent(), "d": Fine()}
     begun = time.monotonic()
-    found = await Readiness(checks, patience=0.3).look()
+    found = await Readiness(parts, patience=0.3).look()
 
     assert [(check.name, check.ok) for check in found] == [
         ("a", True),
@@ -35,17 +46,11 @@ async def test_checks_report_separately_and_do_not_delay_each_other() -> None:
 
 
 async def test_concurrent_and_repeated_calls_share_one_check() -> None:
-    asked = 0
-
-    async def count() -> None:
-        nonlocal asked
-        asked += 1
-        await asyncio.sleep(0.01)
-
-    readiness = Readiness({"a": count}, kept=0.2)
+    part = Counting()
+    readiness = Readiness({"a": part}, kept=0.2)
     await asyncio.gather(*(readiness.look() for _ in range(100)))
     await readiness.look()
-    assert asked == 1
+    assert part.asked == 1
     await asyncio.sleep(0.25)
     await readiness.look()
-    assert asked == 2
+    assert part.asked == 2

@@ -1,7 +1,6 @@
 """Sealed values that browsers keep for us: unreadable, unforgeable, for one purpose and time."""
 
 import string
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.sealing import LONGEST, Purpose, Seal
+from shared.adapters.sealing import LONGEST, GivenKeys, Purpose, Seal
 from shared.domain.errors import Defect
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -22,10 +21,7 @@ VALUES = st.dictionaries(st.text(), st.text() | st.integers(-(2**53), 2**53) | s
 
 
 def seal(*keys: str, now: datetime = NOON) -> Seal:
-    async def given_keys() -> Sequence[str]:
-        return keys or (KEY,)
-
-    return Seal(given_keys, lambda: now)
+    return Seal(GivenKeys(keys or (KEY,)), lambda: now)
 
 
 @given(VALUES)

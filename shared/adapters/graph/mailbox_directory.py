@@ -1,0 +1,55 @@
+"""The mailboxes of a tenant, as its directory has them now: targets, addresses, the domain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.adapters.graph import directory
+from shared.adapters.graph.transport import Graph, Meter
+from shared.domain.importing.imports import Targets
+from shared.domain.reasons import Reason
+
+
+@dataclass(slots=True)
+class TargetMailboxes:
+    """The users an import aims at: those with mail, and those left out with the reason."""
+
+    mailboxes: set[str] = field(default_factory=set)
+    left_out: dict[str, Reason] = field(default_factory=dict)
+
+
+class MailboxDirectory:
+    """Reads mailboxes from the directory of any tenant; raises when a part cannot be read."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    async def mailboxes_of(
+        self, tenant: str, targets: Targets, meter: Meter | None = None
+    ) -> TargetMailboxes:
+        """Return the mailboxes that an import's targets mean today."""
+        session, found = self._graph.session(tenant, meter), TargetMailboxes()
+        users = await directory.mailboxes_by_id(session, targets.users) if targets.users else {}
+        by_lower = {id_.lower() for id_ in users}
+        for id_ in targets.users:
+            if id_.lower() not in by_lower:
+                found.left_out[id_] = Reason.USER_NOT_FOUND
+        members = list(users.values())
+        for group in targets.groups:
+            members += [user async for user in directory.group_mailboxes(session, group)]
+        for user in members:
+            if user.get("mail"):
+                found.mailboxes.add(user["id"])
+            else:
+                found.left_out[user["id"]] = Reason.NO_MAILBOX
+        return found
+
+    async def addresses(self, tenant: str, mailboxes: Sequence[str]) -> dict[str, str]:
+        """Return the mail addresses of mailboxes by their ids; those without one are missing."""
+        if not mailboxes:
+            return {}
+        users = await directory.mailboxes_by_id(self._graph.session(tenant), mailboxes)
+        return {id_: str(user["mail"]) for id_, user in users.items() if user.get("mail")}
+
+    async def domain_of(self, tenant: str, user: str) -> str:
+        """Return a verified domain of a tenant: that of a user's name."""
+        return await directory.domain_of(self._graph.session(tenant), user)
