@@ -13,7 +13,6 @@ from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.licensing import Trial
-from shared.domain.tenancy.tenants import TenantStatus
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Paging
@@ -171,5 +170,4 @@ def _shown(call: Call, stored: Stored[Import]) -> ImportView:
 
 
 def _resting(call: Call) -> Reason | None:
-    status = call.tenant.status if call.tenant is not None else None
-    return Reason.CONSENT_MISSING if status is TenantStatus.DISCONNECTED else None
+    return call.tenant.suspended if call.tenant is not None else None

@@ -14,6 +14,7 @@ from shared.domain.errors import (
     Busy,
     CallerError,
     ContactSyncError,
+    Defect,
     NeedsAdmin,
     NotFound,
     TransientError,
@@ -86,6 +87,13 @@ class Visit:
         if self.someone is None:
             raise Unauthenticated("You are not signed in: sign in first.")
         return self.someone
+
+    @property
+    def own_tenant(self) -> Tenant:
+        """The visitor's company; raises `Defect` on a page that any company may open."""
+        if self.tenant is None:
+            raise Defect(f"{self.path} reads the tenant, but does not require one.")
+        return self.tenant
 
     @property
     def may_write(self) -> bool:

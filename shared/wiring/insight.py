@@ -2,6 +2,7 @@
 
 from shared.adapters.sealing import VaultKeys
 from shared.services.insight.finding import Finding
+from shared.services.insight.import_list import ImportList
 from shared.services.insight.overview import Overviews
 from shared.services.insight.previews import Previews
 from shared.services.insight.readiness import Part, Readiness
@@ -48,6 +49,13 @@ class Insight:
             self.previews,
             importing.runs,
             licensing.seats,
+        )
+        self.import_list = ImportList(
+            importing.imports,
+            importing.runs,
+            sharing.publications,
+            licensing.licenses,
+            base.clock,
         )
         self.overviews = Overviews(base.store, tenancy.tenants, licensing.licenses, base.clock)
         self.run_histories = RunHistories(base.store, base.clock)

@@ -66,6 +66,16 @@ def hours_in_force(every_hours: int, plan: LicensePlan | None) -> int:
     return DAY if plan in {None, LicensePlan.STANDARD} else every_hours
 
 
+def in_plan(every_hours: int, plan: LicensePlan) -> bool:
+    """Whether a plan allows a schedule: more than one run a day belongs to premium."""
+    return every_hours >= DAY or plan is not LicensePlan.STANDARD
+
+
+def next_run(now: datetime, every_hours: int, plan: LicensePlan) -> datetime:
+    """When an active import of a connected tenant runs again by itself."""
+    return next_due(now, hours_in_force(every_hours, plan))
+
+
 def due(now: datetime, every_hours: int) -> datetime:
     """When the scheduled run of now was due.
 

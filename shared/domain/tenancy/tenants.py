@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from shared.domain.model import Model, ShortName
+from shared.domain.reasons import Reason
 
 
 class LicensePlan(StrEnum):
@@ -49,6 +50,11 @@ class Tenant(Model):
     def called(self) -> str:
         """What others are shown: its name, else its domain, else its id."""
         return self.name or self.domain or self.id
+
+    @property
+    def suspended(self) -> Reason | None:
+        """Why none of its imports runs, active or not; None if they run."""
+        return Reason.CONSENT_MISSING if self.status is TenantStatus.DISCONNECTED else None
 
 
 class Seat(Model):

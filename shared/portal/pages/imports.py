@@ -1,9 +1,6 @@
 """Pages: the imports of the company, and each of them: its state, pausing, running, editing."""
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import azure.functions as func
@@ -11,40 +8,18 @@ import azure.functions as func
 from shared.adapters.storage.records import Stored
 from shared.domain.errors import CallerError, NotFound, PreconditionFailed
 from shared.domain.importing.imports import Import, ImportInput
-from shared.domain.importing.runs import Run, RunStatus
-from shared.domain.importing.schedule import hours_in_force, next_due
-from shared.domain.tenancy.tenants import TenantStatus
 from shared.portal.forms.import_form import Draft, chosen, found, named, wrong
 from shared.portal.page_functions import page
 from shared.portal.pages.new_import import require_plan
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
-from shared.services.sharing.publications import Origin
+from shared.services.insight.import_list import ImportRow
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
 
 bp = func.Blueprint()
 _RUNS: Final = 10
 _NAMED: Final = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ImportRow:
-    """An import as lists and its own page tell of it.
-
-    `state` is resting, held, paused, running or active; `last` its last run that ended, `held` the
-    one that waits for a decision, `now` the one under way, `next` when it runs again by itself,
-    `mailboxes` how many it went through when it last went through all (None before).
-    """
-
-    import_: Import
-    state: str
-    origin: Origin
-    last: Run | None
-    held: Run | None
-    now: Run | None
-    next: datetime | None
-    mailboxes: int | None
 
 
 @page(bp, "GET", "imports", READERS)
@@ -208,64 +183,4 @@ async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
 
 
 async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:
-    shares = list(dict.fromkeys(i.share_id for i in imports))
-    ended = {run for i in imports for run in (i.last_run, i.held_run) if run is not None}
-    if not imports:
-        return []
-    one = imports[0].id if len(imports) == 1 else None
-    under_way = await visit.app.importing.runs.under_way(visit.caller, one)
-    origins = await asyncio.gather(
-        *(visit.app.sharing.publications.origin(visit.caller, share) for share in shares)
-    )
-    told = await asyncio.gather(*(_run(visit, run) for run in ended))
-    by_share = dict(zip(shares, origins, strict=True))
-    by_id = {run.id: run for run in told if run is not None}
-    now = {stored.value.import_id: stored.value for stored in under_way}
-    plan, moment = await visit.app.licensing.licenses.plan(visit.caller), visit.app.clock()
-    rows: list[ImportRow] = []
-    for import_ in imports:
-        running, last = now.get(import_.id), by_id.get(import_.last_run or "")
-        # A run may hold some mailboxes only, and one that held them all may be decided by now.
-        asking = (run for run in (last, by_id.get(import_.held_run or "")) if run is not None)
-        held = next((run for run in asking if run.status is RunStatus.HELD), None)
-        state = _state(visit, import_, running, held)
-        hours = hours_in_force(import_.schedule.every_hours, plan)
-        rests = not import_.active or state == "resting"
-        rows.append(
-            ImportRow(
-                import_,
-                state,
-                by_share[import_.share_id],
-                last,
-                held,
-                running,
-                None if rests else next_due(moment, hours),
-                await _mailboxes(visit, last),
-            )
-        )
-    return rows
-
-
-def _state(visit: Visit, import_: Import, running: Run | None, held: Run | None) -> str:
-    if visit.tenant is not None and visit.tenant.status is TenantStatus.DISCONNECTED:
-        return "resting"
-    if running is not None:
-        return "running"
-    if held is not None:
-        return "held"
-    return "active" if import_.active else "paused"
-
-
-async def _mailboxes(visit: Visit, run: Run | None) -> int | None:
-    """The mailboxes of a run; of a retry, which goes through some, those of the run it repeats."""
-    while run is not None and run.retries is not None:
-        run = await _run(visit, run.retries)
-    return run.mailboxes.total if run is not None else None
-
-
-async def _run(visit: Visit, run: str) -> Run | None:
-    """A run that an import tells of; None once it is too old to be kept."""
-    try:
-        return (await visit.app.importing.runs.read(visit.caller, run)).value
-    except NotFound:
-        return None
+    return await visit.app.insight.import_list.rows(visit.caller, visit.own_tenant, imports)

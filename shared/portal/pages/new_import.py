@@ -8,7 +8,6 @@ from shared.domain.errors import CallerError, ContactSyncError, FieldError, Inva
 from shared.domain.importing.imports import ImportInput
 from shared.domain.importing.schedule import DAY
 from shared.domain.sharing.shares import Share
-from shared.domain.tenancy.tenants import LicensePlan
 from shared.portal.forms.import_form import PARTNER, Draft, chosen, found, mailbox_of, named, wrong
 from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit, done
@@ -83,9 +82,7 @@ async def _passed(visit: Visit, step: str, draft: Draft) -> Draft:
 async def require_plan(visit: Visit, wanted: ImportInput, hours: int) -> None:
     """Raise `InvalidInput` for a schedule other than every `hours` that the plan does not have."""
     every = wanted.schedule.every_hours
-    if every in {hours, DAY} or await visit.app.licensing.licenses.plan(visit.caller) is not (
-        LicensePlan.STANDARD
-    ):
+    if await visit.app.importing.imports.allows(visit.caller, every, hours):
         return
     words = "More than once a day belongs to the premium plan."
     raise InvalidInput("The plan does not allow it.", (FieldError("schedule.everyHours", words),))

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 import azure.functions as func
 from pydantic import BeforeValidator, Field
 
-from shared.adapters.storage.records import Listing, few_at_once
-from shared.domain.errors import CallerError, NeedsAdmin, NotFound, TransientError
+from shared.adapters.storage.records import Listing
+from shared.domain.errors import CallerError, NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Run, RunStatus
 from shared.domain.model import Model
@@ -205,13 +205,4 @@ def _words(visit: Visit) -> Words:
 
 async def _names(visit: Visit, runs: list[Run], known: Sequence[Import] = ()) -> dict[str, str]:
     """The names of the imports of some runs; those that are gone have none."""
-
-    async def read(id_: str) -> Import | None:
-        try:
-            return (await visit.app.importing.imports.read(visit.caller, id_)).value
-        except NotFound:
-            return None
-
-    unknown = {run.import_id for run in runs} - {import_.id for import_ in known}
-    found = await few_at_once(read, unknown)
-    return {import_.id: import_.name for import_ in (*known, *found) if import_ is not None}
+    return await visit.app.insight.import_list.names(visit.caller, runs, known)

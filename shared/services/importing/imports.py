@@ -17,9 +17,9 @@ from shared.domain.errors import (
 )
 from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.importing.runs import RunTrigger
-from shared.domain.importing.schedule import DAY
+from shared.domain.importing.schedule import DAY, in_plan
 from shared.domain.sharing.shares import Share
-from shared.domain.tenancy.tenants import LicensePlan, Tenant
+from shared.domain.tenancy.tenants import Tenant
 from shared.services.changes import change, found_in, require_storable
 from shared.services.idempotency import Idempotency
 from shared.services.importing.run_queue import RunQueue
@@ -83,7 +83,8 @@ class Imports:
         tenant, `PremiumNeeded` for its schedule, `Conflict` if there are too many imports.
         """
         share, publisher = await self.require_open(caller, wanted.share_id)
-        _require_premium(await self._licenses.plan(caller), wanted)
+        if not in_plan(wanted.schedule.every_hours, await self._licenses.plan(caller)):
+            raise _premium_needed()
         try:
             seats: SeatsOutlook | None = await self.outlook(caller, wanted.targets)
         except ContactSyncError as error:
@@ -110,6 +111,10 @@ class Imports:
         """
         found = await self._directory.mailboxes_of(caller.tenant, targets)
         return await self._licenses.outlook(caller, frozenset(found.mailboxes))
+
+    async def allows(self, caller: Caller, every_hours: int, before: int = DAY) -> bool:
+        """Whether the plan allows a schedule; one that an import had `before` it may keep."""
+        return every_hours == before or in_plan(every_hours, await self._licenses.plan(caller))
 
     async def require_open(self, caller: Caller, share_id: str) -> tuple[Share, str]:
         """The share that an import names, and its publisher.
@@ -165,8 +170,9 @@ class Imports:
             if wanted.share_id != import_.share_id:
                 words = "an import names one share for its whole life; create another import"
                 raise InvalidInput("The share cannot be changed.", (FieldError("shareId", words),))
-            if wanted.schedule != import_.schedule:
-                _require_premium(plan, wanted)
+            hours = wanted.schedule.every_hours
+            if wanted.schedule != import_.schedule and not in_plan(hours, plan):
+                raise _premium_needed()
             given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
             return import_.model_copy(update={**given, "changed": self._clock()})
 
@@ -239,6 +245,5 @@ class Imports:
             await change(self._store.tenants, caller.tenant, TENANT_ROW, started, kind="tenant")
 
 
-def _require_premium(plan: LicensePlan, wanted: ImportInput) -> None:
-    if plan is LicensePlan.STANDARD and wanted.schedule.every_hours < DAY:
-        raise PremiumNeeded("An import that runs more than once a day")
+def _premium_needed() -> PremiumNeeded:
+    return PremiumNeeded("An import that runs more than once a day")

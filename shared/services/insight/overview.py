@@ -14,7 +14,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.records import Store, few_at_once
 from shared.adapters.storage.tables import Row
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
-from shared.domain.importing.schedule import before_day, hours_in_force, next_due
+from shared.domain.importing.schedule import before_day, hours_in_force, next_run
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.attention import Attention, ImportGlance, RunGlance, SeatsNow, attention
 from shared.domain.tenancy.tenants import LicensePlan, Tenant, TenantStatus
@@ -145,17 +145,17 @@ def _imports(
         by_import.setdefault(run.import_id, []).append(run)
     for row in rows:
         of_import, columns = by_import.get(row.row, []), row.columns
-        hours, active = hours_in_force(int(columns["everyHours"]), plan), bool(columns["active"])
+        wanted, active = int(columns["everyHours"]), bool(columns["active"])
         due = active and tenant.status is TenantStatus.CONNECTED
         yield ImportGlance(
             id=row.row,
             name=str(columns.get("name", "")),
             active=active,
-            every_hours=hours,
+            every_hours=hours_in_force(wanted, plan),
             last=next((run for run in of_import if run.status.ended), None),
             running=next((run for run in of_import if not run.status.ended), None),
             held=tuple(run for run in of_import if run.status is RunStatus.HELD),
-            next_run=next_due(now, hours) if due else None,
+            next_run=next_run(now, wanted, plan) if due else None,
             mailboxes=next((run.total for run in of_import if _went_through_all(run)), None),
         )
 

@@ -1,0 +1,147 @@
+"""Imports as lists show them: where contacts come from, the last run, the next one, the state."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import few_at_once
+from shared.domain.errors import NotFound
+from shared.domain.importing.imports import Import
+from shared.domain.importing.runs import Run, RunStatus
+from shared.domain.importing.schedule import next_run
+from shared.domain.tenancy.tenants import Tenant, TenantStatus
+from shared.services.importing.imports import Imports
+from shared.services.importing.runs import Runs
+from shared.services.licensing.licenses import Licenses
+from shared.services.sharing.publications import Origin, Publications
+
+
+class ImportState(StrEnum):
+    """What an import does now; of several that fit, the first one is shown."""
+
+    SUSPENDED = "suspended"
+    """The tenant's consent was withdrawn."""
+    RUNNING = "running"
+    HELD = "held"
+    """A run waits for a decision."""
+    ACTIVE = "active"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """An import with what lists and its own page show of it.
+
+    `last` is its last run that ended, `held` the one that waits for a decision, `now` the one under
+    way, `next` when it runs again by itself, `mailboxes` how many it went through when it last went
+    through all (None before).
+    """
+
+    import_: Import
+    state: ImportState
+    origin: Origin
+    last: Run | None
+    held: Run | None
+    now: Run | None
+    next: datetime | None
+    mailboxes: int | None
+
+
+class ImportList:
+    """Adds to imports what is known of them elsewhere."""
+
+    def __init__(
+        self,
+        imports: Imports,
+        runs: Runs,
+        publications: Publications,
+        licenses: Licenses,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._imports = imports
+        self._runs = runs
+        self._publications = publications
+        self._licenses = licenses
+        self._clock = clock
+
+    async def rows(
+        self, caller: Caller, tenant: Tenant, imports: Sequence[Import]
+    ) -> list[ImportRow]:
+        """Return a row for each of some imports of the caller's `tenant`, in their order."""
+        if not imports:
+            return []
+        shares = list(dict.fromkeys(i.share_id for i in imports))
+        ended = {run for i in imports for run in (i.last_run, i.held_run) if run is not None}
+        one = imports[0].id if len(imports) == 1 else None
+        under_way = await self._runs.under_way(caller, one)
+        origins = await asyncio.gather(
+            *(self._publications.origin(caller, share) for share in shares)
+        )
+        known = await asyncio.gather(*(self._run(caller, run) for run in ended))
+        by_share = dict(zip(shares, origins, strict=True))
+        by_id = {run.id: run for run in known if run is not None}
+        running = {stored.value.import_id: stored.value for stored in under_way}
+        plan, moment = await self._licenses.plan(caller), self._clock()
+        connected = tenant.status is TenantStatus.CONNECTED
+        rows: list[ImportRow] = []
+        for import_ in imports:
+            now, last = running.get(import_.id), by_id.get(import_.last_run or "")
+            # A run may hold some mailboxes only, and one that held them all may be decided by now.
+            asking = (run for run in (last, by_id.get(import_.held_run or "")) if run is not None)
+            held = next((run for run in asking if run.status is RunStatus.HELD), None)
+            due = import_.active and connected
+            rows.append(
+                ImportRow(
+                    import_,
+                    _state(tenant, import_, now, held),
+                    by_share[import_.share_id],
+                    last,
+                    held,
+                    now,
+                    next_run(moment, import_.schedule.every_hours, plan) if due else None,
+                    await self._mailboxes(caller, last),
+                )
+            )
+        return rows
+
+    async def names(
+        self, caller: Caller, runs: Iterable[Run], known: Iterable[Import] = ()
+    ) -> dict[str, str]:
+        """Return the names of the imports of some runs; those that were deleted have none."""
+
+        async def read(id_: str) -> Import | None:
+            try:
+                return (await self._imports.read(caller, id_)).value
+            except NotFound:
+                return None
+
+        names = {import_.id: import_.name for import_ in known}
+        unknown = {run.import_id for run in runs} - names.keys()
+        found = await few_at_once(read, unknown)
+        return names | {import_.id: import_.name for import_ in found if import_ is not None}
+
+    async def _mailboxes(self, caller: Caller, run: Run | None) -> int | None:
+        """The mailboxes of a run; a retry goes through some, so those of the run it repeats."""
+        while run is not None and run.retries is not None:
+            run = await self._run(caller, run.retries)
+        return run.mailboxes.total if run is not None else None
+
+    async def _run(self, caller: Caller, run: str) -> Run | None:
+        """A run that an import names; None once it is too old to be kept."""
+        try:
+            return (await self._runs.read(caller, run)).value
+        except NotFound:
+            return None
+
+
+def _state(tenant: Tenant, import_: Import, now: Run | None, held: Run | None) -> ImportState:
+    if tenant.suspended is not None:
+        return ImportState.SUSPENDED
+    if now is not None:
+        return ImportState.RUNNING
+    if held is not None:
+        return ImportState.HELD
+    return ImportState.ACTIVE if import_.active else ImportState.PAUSED
