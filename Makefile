@@ -47,10 +47,11 @@ format: $(READY) ## bring the code into form
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
 
-openapi: $(READY) ## write what is made from the API and the fields: infra/openapi.json, its shape and bits
+openapi: $(READY) ## write what is made from the API and the fields: openapi.json, its shape, bits, function_app.py
 	$(BIN)/python -m tests.infra.gateway_openapi
 	$(BIN)/python -m tests.unit.web.api_shape
 	$(BIN)/python -m tests.unit.domain.field_bits
+	$(BIN)/python -m tests.unit.project.contents
 
 messages: $(READY) ## extract the texts, bring each language's translations up to date, compile them
 	$(BIN)/python -m tests.unit.portal.messages

@@ -1,13 +1,16 @@
 """Every page of the portal, for screenshots, checks and measurements.
 
-A new page needs a `Look` in `PAGES`; whatever visits all pages then visits it as well.
+A page needs a `Look` of its own only if it needs preparation or a query: every other route gets a
+plain one, so whatever visits all pages visits new pages as well.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from playwright.async_api import Page, expect
 
+from tests import routes
 from tests.local.client import Json
 
 type Ids = Mapping[str, str]
@@ -126,7 +129,7 @@ async def _look_everywhere(page: Page, ids: Ids) -> None:
     await expect(page.locator("#where .card").first).to_be_visible()
 
 
-PAGES: tuple[Look, ...] = (
+_CHOSEN: tuple[Look, ...] = (
     Look("start-signed-out", "/", signed_in=False),
     Look("start", "/"),
     Look("sign-in-needed", "/consented", signed_in=False, status=401),
@@ -174,3 +177,30 @@ PAGES: tuple[Look, ...] = (
     Look("export", "/settings/export"),
     Look("leave", "/settings/leave"),
 )
+
+_IDS = {"shares": "share", "imports": "import", "runs": "run", "find": "mailbox"}
+"""What `{id}` is below each area."""
+_NO_PAGES = {"consented", "signed-in", "runs/{id}/results.csv", "settings/export.json"}
+"""Redirects of Entra ID, and files."""
+
+
+def _path(route: str) -> str:
+    """The path of a look at a route."""
+    if route.startswith("{nothing"):
+        return "/"
+    return "/" + route.replace("{id}", "{" + _IDS.get(route.split("/", maxsplit=1)[0], "id") + "}")
+
+
+def _others() -> tuple[Look, ...]:
+    """Plain looks at the pages that no chosen look shows."""
+    shown = {re.sub(r"\{\w+\}", "{}", look.path.partition("?")[0]) for look in _CHOSEN}
+    pages = {r.path for r in routes.PAGES if r.method == "GET"} - _NO_PAGES
+    paths = {_path(route): route for route in sorted(pages)}
+    return tuple(
+        Look(re.sub(r"\W+", "-", route).strip("-"), path)
+        for path, route in paths.items()
+        if re.sub(r"\{\w+\}", "{}", path) not in shown
+    )
+
+
+PAGES: tuple[Look, ...] = (*_CHOSEN, *_others())
