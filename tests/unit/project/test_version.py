@@ -9,7 +9,7 @@ import pytest
 from shared.portal.rendering import render
 from shared.web.openapi import document
 from shared.web.version import VERSION
-from tests.sources import ROOT, text
+from tests.sources import ROOT, SHARED, text
 
 
 def test_pyproject_reads_the_version_from_the_app() -> None:
@@ -48,6 +48,7 @@ def test_the_deployed_package_has_the_version_and_no_documents(
     spec.loader.exec_module(package)
     monkeypatch.setattr(package, "STAGE", tmp_path)
 
+    assert (SHARED / "README.md").exists()
     package.copy("shared")
 
     assert (tmp_path / "shared" / "web" / "version.py").exists()
