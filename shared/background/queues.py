@@ -163,7 +163,7 @@ async def _handle[T: Message](
             if patience is not None and message.attempt >= patience:
                 raise
             delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), longest))
-            again = message.model_copy(update={"attempt": message.attempt + 1})
+            again = message.copy_with(attempt=message.attempt + 1)
             await services.base.queues.send(queue, again, delay)
             if patience is None and isinstance(error, Busy):
                 return  # it only looked whether others have ended

@@ -173,7 +173,8 @@ def _problem(
     shown = Problem.model_validate(answer.body)
     values: dict[str, Any] = {"problem": shown, "again": "", "form": None}
     if isinstance(error, TransientError):
-        values["problem"] = shown.model_copy(update={"detail": visit.trouble(error)})
+        told = {**shown.model_dump(), "detail": visit.trouble(error)}
+        values["problem"] = Problem.model_validate(told)
         values["again"] = visit.path if again else ""
     if isinstance(error, TransientError | TooManyRequests) and visit.request.method == "POST":
         values["form"] = _Sent.of(visit)

@@ -154,8 +154,8 @@ async def _rows(app: App, world: World, share: str) -> tuple[str, str]:
     known = await store.tenants.get(tenant, TENANT_ROW)
     assert known is not None
     assert await store.share_index.get(share, OWNER_ROW) is not None
-    licensed = known.value.model_copy(
-        update={"trial_started": now - timedelta(days=_DAYS), "booked": len(world.targets)}
+    licensed = known.value.copy_with(
+        trial_started=now - timedelta(days=_DAYS), booked=len(world.targets)
     )
     await store.tenants.upsert(tenant, TENANT_ROW, licensed)
     import_ = Import(

@@ -49,7 +49,7 @@ class Queues:
         """Send a message that is seen after `delay` seconds; it tells whoever takes it by whom."""
         client = self._client(queue)
         seconds = min(math.ceil(delay), LONGEST_DELAY)
-        sent = message.model_copy(update={"delay": seconds, "traceparent": traceparent()})
+        sent = message.copy_with(delay=seconds, traceparent=traceparent())
         text = sent.model_dump_json(by_alias=True)
         try:
             try:

@@ -86,7 +86,7 @@ def settled(
     for place, seat in enumerate(order):
         waiting = (seat.waiting or now) if place >= most else None
         same = waiting == seat.waiting
-        found[seat.mailbox] = seat if same else seat.model_copy(update={"waiting": waiting})
+        found[seat.mailbox] = seat if same else seat.copy_with(waiting=waiting)
     return found
 
 
@@ -109,7 +109,7 @@ def assign(
         others = [i for i in seat.imports if i != import_id]
         imports = [*others, import_id] if seat.mailbox in wanted_now else others
         if imports:
-            held[seat.mailbox] = seat.model_copy(update={"imports": imports})
+            held[seat.mailbox] = seat.copy_with(imports=imports)
     for mailbox in wanted_now - held.keys():
         held[mailbox] = Seat(mailbox=mailbox, since=now, imports=[import_id], waiting=now)
     decided = settled(tenant, held.values(), now, terms)

@@ -56,7 +56,7 @@ async def act_on_import(visit: Visit) -> Page:
         return Page(location=f"/imports/{id_}")
     active = do == "resume"
     changed = await visit.app.importing.imports.change(
-        visit.caller, id_, lambda i: i.model_copy(update={"active": active}), None
+        visit.caller, id_, lambda i: i.copy_with(active=active), None
     )
     if not active:
         text = visit.gettext("The import is paused: its contacts stay as they are.")
@@ -89,7 +89,7 @@ async def change_import_form(visit: Visit) -> Page:
         return await _form(visit, stored, draft.pressed(do), etag)
 
     def changed(import_: ImportInput) -> ImportInput:
-        return wanted.model_copy(update={"active": import_.active})
+        return wanted.copy_with(active=import_.active)
 
     try:
         wanted = draft.wanted()

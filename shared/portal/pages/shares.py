@@ -157,7 +157,7 @@ async def admit_or_block_consumer(visit: Visit) -> Page:
 
         def admitted(share: ShareInput) -> ShareInput:
             left = [each for each in share.blocked if each != tenant]
-            return share.model_copy(update={"blocked": left})
+            return share.copy_with(blocked=left)
 
         await visit.app.sharing.shares.change(visit.caller, visit.id, admitted, None)
         words = visit.gettext("The partner may import the share again.")

@@ -41,8 +41,9 @@ class Decisions:
                 raise Conflict(f"The run is {run.status}: it holds nothing to approve.")
             decided = True
             # It begins anew: it has a day from now on, and no reason to wait any more.
-            news = {"started": None, "ended": None, "reason": None}
-            return run.model_copy(update={"status": RunStatus.QUEUED, "approved": True, **news})
+            return run.copy_with(
+                status=RunStatus.QUEUED, approved=True, started=None, ended=None, reason=None
+            )
 
         async with self._ledger.change(caller, "run.approved", id_) as entry:
             stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")
@@ -68,7 +69,7 @@ class Decisions:
             if run.status is not RunStatus.HELD:
                 raise Conflict(f"The run is {run.status}: it holds nothing to discard.")
             decided = True
-            return run.model_copy(update={"status": RunStatus.DISCARDED, "approved": False})
+            return run.copy_with(status=RunStatus.DISCARDED, approved=False)
 
         async with self._ledger.change(caller, "run.discarded", id_):
             stored = await change(self._store.runs, caller.tenant, id_, discarded, kind="run")

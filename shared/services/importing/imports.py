@@ -92,7 +92,7 @@ class Imports:
             seats = None
         now = self._clock()
         import_ = Import(
-            **{name: getattr(wanted, name) for name in ImportInput.model_fields},
+            **wanted.values_of(ImportInput),
             id=await self._ids.id_for(caller.tenant, "import", key, wanted),
             created=now,
             changed=now,
@@ -173,8 +173,7 @@ class Imports:
             hours = wanted.schedule.every_hours
             if wanted.schedule != import_.schedule and not in_plan(hours, plan):
                 raise _premium_needed()
-            given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
-            return import_.model_copy(update={**given, "changed": self._clock()})
+            return import_.copy_with(**wanted.values_of(ImportInput), changed=self._clock())
 
         async with self._ledger.change(caller, "import.changed", id_):
             stored = await self._change(caller, id_, changed_by, if_match)
@@ -188,9 +187,10 @@ class Imports:
         It is marked first; should the worker die then, the daily timer starts the removal.
         """
         now = self._clock()
-        mark = {"removing": True, "changed": now}
         async with self._ledger.change(caller, "import.removed", id_):
-            await self._change(caller, id_, lambda i: i.model_copy(update=mark), if_match)
+            await self._change(
+                caller, id_, lambda i: i.copy_with(removing=True, changed=now), if_match
+            )
         return await self._run_queue.queue(caller.tenant, id_, RunTrigger.REMOVAL, now)
 
     async def _queue_first(self, caller: Caller, import_: Import) -> str:
@@ -236,7 +236,7 @@ class Imports:
             if tenant.trial_started is not None:
                 entry.changed = False
                 return tenant
-            return tenant.model_copy(update={"trial_started": now})
+            return tenant.copy_with(trial_started=now)
 
         known = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if known is not None and known.value.trial_started is not None:

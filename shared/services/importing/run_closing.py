@@ -104,12 +104,8 @@ class RunClosing:
         stored = await self._store.runs.get(message.tenant, message.run)
         if stored is None or stored.value.status is not RunStatus.QUEUED:
             return
-        run = stored.value.model_copy(
-            update={
-                "status": RunStatus.FAILED,
-                "reason": Reason.GAVE_UP,
-                "ended": self._clock(),
-            }
+        run = stored.value.copy_with(
+            status=RunStatus.FAILED, reason=Reason.GAVE_UP, ended=self._clock()
         )
         await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         tell_end(message.tenant, run)
@@ -158,7 +154,7 @@ class RunClosing:
                 await self._store.imports.delete(message.tenant, message.import_id)
             return
         if found.value.last_run != run.id:
-            import_ = found.value.model_copy(update={"last_run": run.id})
+            import_ = found.value.copy_with(last_run=run.id)
             await self._store.imports.replace(
                 message.tenant, message.import_id, import_, found.etag
             )
@@ -188,15 +184,13 @@ def _closed(run: Run, results: Iterable[Result], now: datetime) -> Run:
         held=by_outcome[Outcome.HELD],
     )
     status, reason = status_of(mailboxes, rejected, reasons)
-    return run.model_copy(
-        update={
-            "status": status,
-            "reason": reason or run.reason,
-            "ended": now,
-            "mailboxes": mailboxes,
-            "contacts": contacts,
-            "photos": photos,
-            "graph_requests": requests,
-            "throttled": throttled,
-        }
+    return run.copy_with(
+        status=status,
+        reason=reason or run.reason,
+        ended=now,
+        mailboxes=mailboxes,
+        contacts=contacts,
+        photos=photos,
+        graph_requests=requests,
+        throttled=throttled,
     )

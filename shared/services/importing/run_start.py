@@ -237,19 +237,17 @@ class RunStart:
         """Write down what the run is about to do, before the first mailbox is told."""
         omissions = list(resolution.omissions.values())
         mailboxes = job.sync | job.remove | job.skip.keys() | done
-        run = stored.value.model_copy(
-            update={
-                "status": RunStatus.RUNNING,
-                "started": stored.value.started or self._clock(),
-                "reason": job.reason,
-                "mailboxes": MailboxCounts(total=len(mailboxes)),
-                "share_contacts": len(resolution.contacts),
-                "omissions": omissions[:OMISSIONS_KEPT],
-                "omitted": dict(Counter(omission.reason for omission in omissions)),
-                "fingerprint": job.fingerprint,
-                "graph_requests": meter.requests,
-                "throttled": meter.throttled,
-            }
+        run = stored.value.copy_with(
+            status=RunStatus.RUNNING,
+            started=stored.value.started or self._clock(),
+            reason=job.reason,
+            mailboxes=MailboxCounts(total=len(mailboxes)),
+            share_contacts=len(resolution.contacts),
+            omissions=omissions[:OMISSIONS_KEPT],
+            omitted=dict(Counter(omission.reason for omission in omissions)),
+            fingerprint=job.fingerprint,
+            graph_requests=meter.requests,
+            throttled=meter.throttled,
         )
         await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         return run
@@ -296,15 +294,13 @@ class RunStart:
             else:
                 reason = asked
         now = self._clock()
-        run = stored.value.model_copy(
-            update={
-                "status": status,
-                "reason": reason,
-                "started": stored.value.started or now,
-                "ended": now,
-                "graph_requests": meter.requests,
-                "throttled": meter.throttled,
-            }
+        run = stored.value.copy_with(
+            status=status,
+            reason=reason,
+            started=stored.value.started or now,
+            ended=now,
+            graph_requests=meter.requests,
+            throttled=meter.throttled,
         )
         await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         tell_end(message.tenant, run)
@@ -327,7 +323,7 @@ class RunStart:
             self._store.imports,
             message.tenant,
             message.import_id,
-            lambda i: i.model_copy(update={"held_run": run}),
+            lambda i: i.copy_with(held_run=run),
             kind="import",
         )
 

@@ -245,7 +245,7 @@ async def _planned(work: MailboxWork, import_: Import, desired: Desired) -> Plan
         there = await _find_place(work, import_)
         return await plan_mailbox(work, import_, desired, delta, empty=not there)
     except FolderGoneError:
-        work.update_state(folder=None, chunks=0)
+        work.head = work.head.copy_with(folder=None, chunks=0)
         return await plan_mailbox(work, import_, desired, None, empty=True)
 
 
@@ -254,11 +254,11 @@ async def _find_place(work: MailboxWork, import_: Import) -> bool:
     own = import_.destination.folder is not None
     if work.head.folder is not None and work.head.own_folder != own:
         # The import moves: all it has is in another place.
-        work.update_state(folder=None, chunks=0)
+        work.head = work.head.copy_with(folder=None, chunks=0)
     folder = work.head.folder or (
         await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
     )
-    work.update_state(folder=folder, own_folder=own)
+    work.head = work.head.copy_with(folder=folder, own_folder=own)
     work.mailbox.in_folder(folder if own else None)
     return folder is not None
 

@@ -135,7 +135,7 @@ class Licenses:
         def book(found: Tenant) -> Tenant:
             entry.detail["before"] = found.booked
             entry.changed = found.booked != booked
-            return found.model_copy(update={"booked": booked}) if entry.changed else found
+            return found.copy_with(booked=booked) if entry.changed else found
 
         async with self._ledger.change_of(
             tenant, caller, "license.booked", tenant, after=booked
@@ -151,7 +151,7 @@ class Licenses:
     async def effect(self, caller: Caller, booked: int) -> BookingEffect:
         """What booking so many seats would change; nothing is booked."""
         stored = await self._tenant(caller.tenant)
-        then = stored.value.model_copy(update={"booked": booked})
+        then = stored.value.copy_with(booked=booked)
         now, seats = self._clock(), await self._all(caller.tenant)
         before = {m for m, s in settled(stored.value, seats, now, self._terms).items() if _has(s)}
         after = {m for m, s in settled(then, seats, now, self._terms).items() if _has(s)}
@@ -204,11 +204,11 @@ class Licenses:
     ) -> Stored[License]:
         """Set the plan and the end of the trial of a tenant; None leaves either as it is."""
         detail = {"plan": plan, "trialEnds": trial_until.isoformat() if trial_until else None}
-        news = {"plan": plan, "trial_until": trial_until}
-        given = {name: value for name, value in news.items() if value is not None}
 
         def set_(found: Tenant) -> Tenant:
-            return found.model_copy(update=given)
+            return found.copy_with(
+                plan=plan or found.plan, trial_until=trial_until or found.trial_until
+            )
 
         async with self._ledger.change_of(tenant, caller, "license.terms", tenant, **detail):
             await change(

@@ -120,8 +120,7 @@ class Leaving:
 
     async def _begin(self, caller: Caller) -> None:
         def leaving(tenant: Tenant) -> Tenant:
-            now = self._clock()
-            return tenant.model_copy(update={"status": TenantStatus.LEAVING, "since": now})
+            return tenant.copy_with(status=TenantStatus.LEAVING, since=self._clock())
 
         async with self._ledger.change(caller, "tenant.leaving", caller.tenant):
             await change(self._store.tenants, caller.tenant, TENANT_ROW, leaving, kind="tenant")
@@ -130,12 +129,11 @@ class Leaving:
         """Start or go on with an import's removal; False once all tries are over."""
         if not import_.removing:
             now = self._clock()
-            mark = {"removing": True, "changed": now}
             await change(
                 self._store.imports,
                 tenant,
                 import_.id,
-                lambda i: i.model_copy(update=mark),
+                lambda i: i.copy_with(removing=True, changed=now),
                 kind="import",
             )
             await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, now)

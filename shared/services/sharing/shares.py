@@ -54,7 +54,7 @@ class Shares:
         now = self._clock()
         require_ahead(wanted.access, now)
         share = Share(
-            **{name: getattr(wanted, name) for name in ShareInput.model_fields},
+            **wanted.values_of(ShareInput),
             id=await self._ids.id_for(caller.tenant, "share", key, wanted),
             created=now,
             changed=now,
@@ -112,8 +112,7 @@ class Shares:
             wanted = patch(share)
             if wanted.access.expires != share.access.expires:
                 require_ahead(wanted.access, self._clock())
-            given = {name: getattr(wanted, name) for name in ShareInput.model_fields}
-            return share.model_copy(update={**given, "changed": self._clock()})
+            return share.copy_with(**wanted.values_of(ShareInput), changed=self._clock())
 
         async with self._ledger.change(caller, "share.changed", id_):
             return await change(
@@ -149,7 +148,7 @@ class Shares:
         begun = await self._store.share_index.get(id_, OWNER_ROW)
         if begun is not None and begun.value.moved_to == new:
             kept |= set(begun.value.keep)
-        share = stored.value.model_copy(update={"id": new, "changed": self._clock()})
+        share = stored.value.copy_with(id=new, changed=self._clock())
         async with self._ledger.change(caller, "share.rotated", id_, new=new, kept=len(kept) - 1):
             await self._locate(caller, new)
             made = await self._store.shares.upsert(caller.tenant, new, share)
@@ -180,8 +179,7 @@ class Shares:
         def blocked(share: Share) -> Share:
             if tenant in share.blocked:
                 return share
-            more = {"blocked": [*share.blocked, tenant], "changed": self._clock()}
-            return share.model_copy(update=more)
+            return share.copy_with(blocked=[*share.blocked, tenant], changed=self._clock())
 
         async with self._ledger.change(caller, "share.blocked", id_, tenant=tenant):
             await change(self._store.shares, caller.tenant, id_, blocked, kind="share")

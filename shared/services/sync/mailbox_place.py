@@ -25,7 +25,9 @@ async def open_folder(work: MailboxWork, destination: Destination) -> bool:
     elif wanted is not None and wanted != head.folder_name:
         await work.mailbox.rename_folder(folder, wanted)
     work.mailbox.in_folder(folder if wanted is not None else None)
-    work.update_state(folder=folder, own_folder=wanted is not None, folder_name=wanted)
+    work.head = work.head.copy_with(
+        folder=folder, own_folder=wanted is not None, folder_name=wanted
+    )
     return new
 
 
@@ -77,13 +79,13 @@ async def color_category(work: MailboxWork, import_: Import) -> None:
         return
     if head.category_id is not None:
         await work.mailbox.remove_category(head.category_id)
-    work.update_state(notice=None, category_id=None, color=color)
+    work.head = work.head.copy_with(notice=None, category_id=None, color=color)
     if category is None or color is None:
         return
     try:
         made = await work.mailbox.make_category(category, color)
-        work.update_state(category_id=made)
+        work.head = work.head.copy_with(category_id=made)
     except NeedsAdmin as error:
         if error.reason is not Reason.ACCESS_DENIED:
             raise
-        work.update_state(notice=Reason.CATEGORY_COLOR_REFUSED)
+        work.head = work.head.copy_with(notice=Reason.CATEGORY_COLOR_REFUSED)

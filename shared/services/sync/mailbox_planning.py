@@ -35,9 +35,9 @@ async def since_last_time(work: MailboxWork) -> Delta | None:
     try:
         return await work.mailbox.delta(head.folder, head.link)
     except LinkExpiredError:
-        work.update_state(link=None)
+        work.head = work.head.copy_with(link=None)
     except FolderGoneError:
-        work.update_state(folder=None, link=None, chunks=0)
+        work.head = work.head.copy_with(folder=None, link=None, chunks=0)
     return None
 
 

@@ -85,8 +85,8 @@ class MailboxSync:
             await self._refuse(work, error)
         except (FolderGoneError, LinkExpiredError) as error:
             if isinstance(error, FolderGoneError):
-                work.update_state(folder=None, chunks=0)
-            work.update_state(link=None)
+                work.head = work.head.copy_with(folder=None, chunks=0)
+            work.head = work.head.copy_with(link=None)
             await work.save()
             raise Busy("The folder changed under our hands.", 1.0) from error
         finally:
@@ -121,7 +121,7 @@ class MailboxSync:
     async def _sync(self, work: MailboxWork) -> None:
         delta = await since_last_time(work)
         if delta and not delta.changes and work.head.fingerprint == work.message.fingerprint:
-            work.update_state(link=delta.link)
+            work.head = work.head.copy_with(link=delta.link)
             await work.finish(work.success(ContactCounts(unchanged=work.head.contacts)))
             return
         import_ = await self._import(work.message)
@@ -172,7 +172,7 @@ class MailboxSync:
         if progress.done or link is None:
             known, settled, link = await self._settle(work, known, link, policy)
             calm = calm and settled
-        work.update_state(
+        work.head = work.head.copy_with(
             rejected=tuple(progress.rejected),
             held=None,
             category=category,
@@ -206,7 +206,7 @@ class MailboxSync:
             return None
         run, held = work.message.run, work.head.held
         if held is None or held.risk != plan.risk:
-            work.update_state(held=HeldPlan(risk=plan.risk, run=run))
+            work.head = work.head.copy_with(held=HeldPlan(risk=plan.risk, run=run))
             return work.held(objection, plan)
         asked = await self._store.runs.get(work.message.tenant, held.run)
         if asked is not None and asked.value.approved:
@@ -234,7 +234,7 @@ class MailboxSync:
         folder = work.head.folder or await work.mailbox.default_folder()
         if folder is None:
             return known, True, None
-        work.update_state(folder=folder)
+        work.head = work.head.copy_with(folder=folder)
         delta = await work.mailbox.delta(folder, link)
         strangers = await work.mailbox.marks(unknown_ids(known, delta.changes))
         known, calm = await run_in_thread_if_large(

@@ -32,7 +32,10 @@ _SKIPPED: Final = NOBODY_THERE | {Reason.IMPORT_DELETED}
 
 @dataclass(slots=True)
 class MailboxWork:
-    """One message's work; `head` is what we know now, `etag` of what is stored of it."""
+    """One message's work.
+
+    `head` is what we know now; it is stored by `save` or `finish`. `etag` is of what is stored.
+    """
 
     message: SyncMailbox
     mailbox: Mailbox
@@ -106,7 +109,7 @@ class MailboxWork:
         """
         found = await self.states.contacts(*self._place, self.head)
         if found is None:
-            self.update_state(link=None, chunks=0)
+            self.head = self.head.copy_with(link=None, chunks=0)
         return found or {}
 
     async def observe(
@@ -140,17 +143,13 @@ class MailboxWork:
         self.superseded = self.superseded or bool(self.head.generation)
         generation = self.new_id()[:12]
         chunks = await self.states.write_contacts(*self._place, generation, known)
-        self.update_state(
+        self.head = self.head.copy_with(
             fingerprint=fingerprint,
             link=link,
             generation=generation,
             chunks=chunks,
             contacts=count_of(known),
         )
-
-    def update_state(self, **news: object) -> None:
-        """Take note of something for the head; nothing is written yet."""
-        self.head = self.head.model_copy(update=news)
 
     async def save(self) -> None:
         """Write the head as it is, before the work is finished."""
@@ -167,7 +166,7 @@ class MailboxWork:
     ) -> None:
         """Keep what was done so far, for the try that goes on with it."""
         before = self.done_before()
-        self.update_state(
+        self.head = self.head.copy_with(
             partial=Partial(
                 run=before.run,
                 contacts=before.contacts + counts,
@@ -182,7 +181,7 @@ class MailboxWork:
     async def finish(self, result: Result) -> None:
         """Record the result in the head first, so that a repeated message tells the same."""
         self.ended = result.outcome in {Outcome.SUCCEEDED, Outcome.HELD}
-        self.update_state(last_run=self.message.run, result=result, partial=None)
+        self.head = self.head.copy_with(last_run=self.message.run, result=result, partial=None)
         await self.save()
         await self.record(result)
         if self.superseded:
@@ -228,21 +227,22 @@ class MailboxWork:
         rejected, before = self.head.rejected, self.done_before()
         written = before.contacts.created + before.contacts.updated
         counts += before.contacts
-        counts = counts.model_copy(update={"unchanged": max(0, counts.unchanged - written)})
+        counts = counts.copy_with(unchanged=max(0, counts.unchanged - written))
         photos += before.photos
         reason = Reason.CONTACTS_REJECTED if rejected else self.head.notice
-        return self._result(Outcome.SUCCEEDED, reason).model_copy(
-            update={"contacts": counts, "photos": photos, "rejected": rejected}
+        return self._result(Outcome.SUCCEEDED, reason).copy_with(
+            contacts=counts, photos=photos, rejected=rejected
         )
 
     def held(self, reason: Reason, plan: Plan) -> Result:
         """The result of a plan that waits for an admin."""
-        update = {"planned": counts_of(plan), "held_run": self.message.run}
-        return self._result(Outcome.HELD, reason).model_copy(update=update)
+        return self._result(Outcome.HELD, reason).copy_with(
+            planned=counts_of(plan), held_run=self.message.run
+        )
 
     def left_alone(self, reason: Reason, run: str) -> Result:
         """The result of a plan that an earlier `run` has asked about already."""
-        return self._result(Outcome.SKIPPED, reason).model_copy(update={"held_run": run})
+        return self._result(Outcome.SKIPPED, reason).copy_with(held_run=run)
 
     def refusal(self, error: NeedsAdmin) -> Result:
         """The result of work that only an admin can make possible."""

@@ -101,11 +101,10 @@ class Tenants:
             return await self._joined(caller, permissions)
 
         def reconnected(tenant: Tenant) -> Tenant:
-            news: dict[str, object] = {"permissions": permissions}
             entry.changed = tenant.status is TenantStatus.DISCONNECTED
             if entry.changed:
-                news |= {"status": TenantStatus.CONNECTED, "since": self._clock()}
-            return tenant.model_copy(update=news)
+                tenant = tenant.copy_with(status=TenantStatus.CONNECTED, since=self._clock())
+            return tenant.copy_with(permissions=permissions)
 
         async with self._ledger.change(caller, "tenant.reconnected", caller.tenant) as entry:
             stored = await change(
@@ -123,7 +122,7 @@ class Tenants:
         """Change what partners see the caller's tenant called."""
 
         def renamed(tenant: Tenant) -> Tenant:
-            return tenant.model_copy(update={"name": name})
+            return tenant.copy_with(name=name)
 
         async with self._ledger.change(caller, "tenant.renamed", caller.tenant):
             return await change(
@@ -189,7 +188,7 @@ class Tenants:
             turned = found.status not in {status, TenantStatus.LEAVING}
             if not turned:
                 return found
-            return found.model_copy(update={"status": status, "since": self._clock()})
+            return found.copy_with(status=status, since=self._clock())
 
         await change(self._store.tenants, tenant, TENANT_ROW, turn, kind="tenant")
         if turned:

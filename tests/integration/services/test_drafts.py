@@ -72,7 +72,7 @@ async def test_preview_of_a_draft_import_requires_an_open_share_and_a_target_mai
         with pytest.raises(InvalidInput) as refused:
             await app.insight.previews.plan_draft(caller, import_of(world, share), world.targets[0])
         assert [e.field for e in refused.value.errors] == ["shareId"]
-    own = wanted(world).model_copy(update={"access": Access(rule="tenant")})
+    own = wanted(world).copy_with(access=Access(rule="tenant"))
     mine = (await app.sharing.shares.create(caller, own)).value
     with pytest.raises(InvalidInput) as refused:
         await app.insight.previews.plan_draft(caller, import_of(world, mine.id), world.people[0])

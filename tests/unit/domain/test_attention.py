@@ -59,7 +59,7 @@ IMPORTS = st.builds(
 def test_items_are_sorted_by_importance_regardless_of_import_order(
     imports: list[ImportGlance], waiting: int, status: TenantStatus
 ) -> None:
-    tenant = TENANT.model_copy(update={"status": status})
+    tenant = TENANT.copy_with(status=status)
     seats = SeatsNow(waiting, waiting, NOW + timedelta(days=3))
     found = attention(tenant, imports, seats, NOW)
     places = [list(AttentionKind).index(item.kind) for item in found]
@@ -91,7 +91,7 @@ def test_last_run_determines_whether_an_import_needs_attention(
 
 
 def test_missing_consent_missing_seats_and_trial_end_need_attention() -> None:
-    gone = TENANT.model_copy(update={"status": TenantStatus.DISCONNECTED})
+    gone = TENANT.copy_with(status=TenantStatus.DISCONNECTED)
     ends = NOW + timedelta(days=7)
     assert attention(gone, [], SeatsNow(3, 4, ends), NOW) == (
         Attention(AttentionKind.CONSENT_MISSING, "t", Reason.CONSENT_MISSING),

@@ -1,7 +1,6 @@
 """Events are an interface: names and attributes are stable, and personal data is rejected."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -96,6 +95,6 @@ def test_attributes_are_flat_and_a_missing_reason_is_empty() -> None:
     assert (told["tenant"], told["importId"], told["run"]) == ("t", "i", "r")
     assert (told["trigger"], told["status"], told["reason"]) == ("schedule", "succeeded", "")
     assert (told["created"], told["seconds"]) == (5, 90.0)
-    update: dict[str, Any] = {"reason": Reason.GAVE_UP, "status": RunStatus.FAILED, "ended": None}
-    failed = RunClosed.of("t", run.model_copy(update=update)).attributes()
+    failed_run = run.copy_with(reason=Reason.GAVE_UP, status=RunStatus.FAILED, ended=None)
+    failed = RunClosed.of("t", failed_run).attributes()
     assert (failed["reason"], failed["seconds"]) == ("gave_up", 0.0)

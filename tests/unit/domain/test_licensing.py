@@ -109,7 +109,7 @@ def test_another_run_does_not_restart_the_waiting_time() -> None:
 
 
 def test_trial_end_set_by_an_operator_applies() -> None:
-    owner = tenant().model_copy(update={"trial_until": NOW + timedelta(days=3)})
+    owner = tenant().copy_with(trial_until=NOW + timedelta(days=3))
 
     assert trial_ends(owner, TERMS) == NOW + timedelta(days=3)
     assert plan_at(owner, NOW, TERMS) is LicensePlan.TRIAL
@@ -139,7 +139,7 @@ def test_used_seats_never_exceed_booked_seats_and_the_newest_are_lost_first(
                 now += timedelta(days=days)
                 continue
             case "book", int(booked):
-                owner = owner.model_copy(update={"booked": booked})
+                owner = owner.copy_with(booked=booked)
                 seats = dict(settled(owner, seats.values(), now, TERMS))
             case "run", str(import_id), wanted:
                 decided = assign(owner, seats.values(), import_id, wanted, now, TERMS)

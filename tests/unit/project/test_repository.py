@@ -16,6 +16,8 @@ from tests.sources import ROOT, SHARED, files
 
 LOCKS = ("requirements.txt", "tests/requirements.txt")
 LONGEST_MODULE = 400
+UNCHECKED_CHANGES = {"model_copy", "__replace__"}
+"""Calls that give a pydantic model values which nothing checks; `Model.copy_with` checks them."""
 
 
 def pins(lock: str) -> dict[str, Requirement]:
@@ -86,3 +88,14 @@ def test_module_has_a_docstring_and_at_most_400_lines(module: Path) -> None:
     assert len(text.splitlines()) <= LONGEST_MODULE
     if module.name != "__init__.py" or text.strip():
         assert ast.get_docstring(ast.parse(text))
+
+
+def test_models_change_through_checked_calls_only() -> None:
+    found = {
+        (path.relative_to(ROOT).as_posix(), node.attr)
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in UNCHECKED_CHANGES
+    }
+
+    assert found == {("shared/domain/model.py", "model_copy")}

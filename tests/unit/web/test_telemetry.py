@@ -25,7 +25,7 @@ MESSAGE = CloseRun(tenant="t", import_id="i", run="r")
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_message_age_excludes_its_delay(waited: int, delay: int) -> None:
-    message = MESSAGE.model_copy(update={"delay": delay})
+    message = MESSAGE.copy_with(delay=delay)
     age = message.age(NOW, NOW + timedelta(seconds=waited))
 
     assert age == max(0, waited - delay)
