@@ -6,10 +6,9 @@ mailboxes that have their result already are not asked again.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -21,9 +20,9 @@ from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Store, Stored, results_of
 from shared.adapters.storage.snapshots import Snapshots, snapshot_id
 from shared.adapters.telemetry import emit, span
-from shared.domain.contacts.fields import Contact, fingerprint
 from shared.domain.errors import NeedsAdmin
 from shared.domain.events import RunStarted, ShareResolved
+from shared.domain.importing.fingerprint import run_fingerprint
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import (
     MAILBOX_SYNCS,
@@ -180,7 +179,7 @@ class RunStart:
         await self._subscribers.note(publisher, share.id, tenant, import_.id, len(seats.served))
         if not contacts and here:
             return _Job(remove=here, reason=Reason.SHARE_EMPTY), resolution
-        print_ = await asyncio.to_thread(_combined, contacts, import_)
+        print_ = await asyncio.to_thread(run_fingerprint, contacts, import_, share)
         await self._snapshots.write(snapshot, contacts, self._clock())
         grace_expired = self._seats.grace_expired(seats)
         return _job(targets, seats, grace_expired, here, print_), resolution
@@ -342,12 +341,3 @@ def _job(
     for mailbox in gone:
         del skip[mailbox]
     return _Job(seats.served, remove | gone, skip, print_)
-
-
-def _combined(contacts: Sequence[Contact], import_: Import) -> str:
-    """One fingerprint over what the mailboxes shall hold, where and how."""
-    wanted = import_.model_dump_json(
-        include={"destination", "category_color", "conflicts", "photos"}
-    )
-    text = f"{fingerprint(contacts)}\n{wanted}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,75 @@
+"""What a mailbox should hold, as one hash: the contacts, and the settings beside them.
+
+A mailbox that has this fingerprint already, and whose folder has not changed, needs nothing. So
+the hash takes every field of an import and of its share, whoever adds one, except for those that
+`NO_EFFECT` names with a reason.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from shared.domain.contacts.fields import Contact, fingerprint
+from shared.domain.importing.imports import Import
+from shared.domain.sharing.shares import Share
+
+_RUNS: Final = "says which mailboxes run and when, not what they hold"
+_GUARD: Final = "decides what has to be approved; a held mailbox has no fingerprint"
+_RECORD: Final = "is kept by us, and no setting"
+_CONTACTS: Final = "decides which contacts there are, and the hash has each of them by its content"
+_ACCESS: Final = "decides who may import the share, not what it holds"
+
+NO_EFFECT: Final[Mapping[str, str]] = {
+    "import.id": "is in the mark of each contact, and never changes",
+    "import.name": "is shown to admins only",
+    "import.share_id": "never changes",
+    "import.targets.users": _RUNS,
+    "import.targets.groups": _RUNS,
+    "import.guard.deletes": _GUARD,
+    "import.guard.delete_share": _GUARD,
+    "import.guard.changes": _GUARD,
+    "import.guard.change_share": _GUARD,
+    "import.schedule.every_hours": _RUNS,
+    "import.active": _RUNS,
+    "import.created": _RECORD,
+    "import.changed": _RECORD,
+    "import.last_run": _RECORD,
+    "import.held_run": _RECORD,
+    "import.removing": "ends syncing: contacts are then removed, whatever the fingerprint",
+    "share.id": "is replaced by a rotation, which leaves the contacts as they are",
+    "share.name": "is shown to admins only",
+    "share.sources.users": _CONTACTS,
+    "share.sources.groups": _CONTACTS,
+    "share.sources.all_users": _CONTACTS,
+    "share.sources.org_contacts": _CONTACTS,
+    "share.sources.contacts": _CONTACTS,
+    "share.sources.exclude": _CONTACTS,
+    "share.sources.filter": _CONTACTS,
+    "share.fields": _CONTACTS,
+    "share.access.rule": _ACCESS,
+    "share.access.tenants": _ACCESS,
+    "share.access.expires": _ACCESS,
+    "share.blocked": _ACCESS,
+    "share.created": _RECORD,
+    "share.changed": _RECORD,
+}
+"""The fields on which the content of a mailbox does not depend, and why; nested ones by path."""
+
+
+def run_fingerprint(contacts: Iterable[Contact], import_: Import, share: Share) -> str:
+    """Return one hash over what the mailboxes of an import should hold, where and how."""
+    held = {"import": import_.model_dump(mode="json"), "share": share.model_dump(mode="json")}
+    settings = {path: value for path, value in _leaves(held) if path not in NO_EFFECT}
+    text = f"{fingerprint(contacts)}\n{json.dumps(settings, sort_keys=True)}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Give every value with its path, such as `import.guard.deletes`; a list is one value."""
+    for name, value in values.items():
+        path = f"{above}{name}"
+        if isinstance(value, Mapping) and path not in NO_EFFECT:
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value
