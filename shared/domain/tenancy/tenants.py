@@ -69,10 +69,40 @@ class Seat(Model):
     waiting: datetime | None = None
 
 
+class LedgerAction(StrEnum):
+    """What was done, by its kind and a verb; stored, filtered by, and shown: never renamed."""
+
+    SHARE_CREATED = "share.created"
+    SHARE_CHANGED = "share.changed"
+    SHARE_ROTATED = "share.rotated"
+    SHARE_WITHDRAWN = "share.withdrawn"
+    SHARE_BLOCKED = "share.blocked"
+    IMPORT_CREATED = "import.created"
+    IMPORT_CHANGED = "import.changed"
+    IMPORT_REMOVED = "import.removed"
+    IMPORT_ADOPTED = "import.adopted"
+    RUN_APPROVED = "run.approved"
+    RUN_DISCARDED = "run.discarded"
+    RUN_RETRIED = "run.retried"
+    LICENSE_BOOKED = "license.booked"
+    LICENSE_TERMS = "license.terms"
+    TRIAL_STARTED = "trial.started"
+    TENANT_JOINED = "tenant.joined"
+    TENANT_RENAMED = "tenant.renamed"
+    TENANT_DISCONNECTED = "tenant.disconnected"
+    TENANT_RECONNECTED = "tenant.reconnected"
+    TENANT_LEAVING = "tenant.leaving"
+    TENANT_LEFT = "tenant.left"
+    PERSON_SUPPRESSED = "person.kept-out"
+    SUPPRESSION_LIFTED = "person.readmitted"
+    MESSAGE_FOREIGN = "message.foreign"
+
+
 class LedgerEntry(Model):
     """One change: who (object id and name of the acting admin), what, when, from where.
 
     It is written before the change is made and `done` after it, so that no change goes without.
+    `action` is a `LedgerAction`, or that of a newer version, which an older one can still read.
     """
 
     when: datetime

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from shared.adapters.storage.records import Listing
 from shared.domain.errors import CallerError, NeedsAdmin, TransientError
-from shared.domain.tenancy.tenants import BookingInput, Seat
+from shared.domain.tenancy.tenants import BookingInput, LedgerAction, Seat
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
@@ -43,7 +43,9 @@ async def show_licenses(visit: Visit) -> Page:
     values = {
         "license": license_,
         "trial_left": visit.app.licensing.licenses.trial_left(license_),
-        "booked_since": next((e.when for e in history if e.action == "license.booked"), None),
+        "booked_since": next(
+            (e.when for e in history if e.action == LedgerAction.LICENSE_BOOKED), None
+        ),
         "seats": found,
         "names": await visit.addresses([seat.mailbox for seat in found]),
         "next": seats.token,

@@ -11,6 +11,7 @@ from shared.domain.contacts.matching import Match, match
 from shared.domain.contacts.plan import Adopt
 from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from shared.domain.importing.imports import AdoptionInput, Import
+from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.importing.imports import Imports
 from shared.services.sharing.publications import Publications
 from shared.services.sync.applying import ApplyProgress, apply_plan
@@ -63,7 +64,7 @@ class Adoptions:
             if wanted.confirm != found.digest:
                 raise Conflict("The contacts are not those of the preview any more: look again.")
             async with self._ledger.change(
-                caller, "import.adopted", import_id, mailbox=wanted.mailbox
+                caller, LedgerAction.IMPORT_ADOPTED, import_id, mailbox=wanted.mailbox
             ) as entry:
                 adopted = await _mark(work, folder, import_.destination.folder, found.matches)
                 entry.detail["contacts"] = adopted

@@ -12,6 +12,7 @@ from shared.adapters.telemetry import emit
 from shared.domain.errors import Conflict
 from shared.domain.events import RunDecided
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
+from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in
 from shared.services.importing.run_queue import RunQueue
 from shared.services.tenancy.ledger import Ledger
@@ -45,7 +46,7 @@ class Decisions:
                 status=RunStatus.QUEUED, approved=True, started=None, ended=None, reason=None
             )
 
-        async with self._ledger.change(caller, "run.approved", id_) as entry:
+        async with self._ledger.change(caller, LedgerAction.RUN_APPROVED, id_) as entry:
             stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")
             entry.changed = stored.value.status is RunStatus.QUEUED
             if entry.changed:
@@ -71,7 +72,7 @@ class Decisions:
             decided = True
             return run.copy_with(status=RunStatus.DISCARDED, approved=False)
 
-        async with self._ledger.change(caller, "run.discarded", id_):
+        async with self._ledger.change(caller, LedgerAction.RUN_DISCARDED, id_):
             stored = await change(self._store.runs, caller.tenant, id_, discarded, kind="run")
         if decided:
             _tell(caller, stored.value, "discarded")
@@ -88,7 +89,7 @@ class Decisions:
             raise Conflict(f"The run is {run.status}: wait until it has ended.")
         if not run.mailboxes.failed and run.status is not RunStatus.FAILED:
             raise Conflict(f"The run {run.status}: no mailbox of it failed.")
-        async with self._ledger.change(caller, "run.retried", id_) as entry:
+        async with self._ledger.change(caller, LedgerAction.RUN_RETRIED, id_) as entry:
             retry = await self._run_queue.queue(
                 caller.tenant, run.import_id, RunTrigger.RETRY, run.ended, id_
             )

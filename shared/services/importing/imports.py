@@ -19,7 +19,7 @@ from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.importing.schedule import DAY, in_plan
 from shared.domain.sharing.shares import Share
-from shared.domain.tenancy.tenants import Tenant
+from shared.domain.tenancy.tenants import LedgerAction, Tenant
 from shared.services.changes import change, found_in, require_storable
 from shared.services.idempotency import Idempotency
 from shared.services.importing.run_queue import RunQueue
@@ -175,7 +175,7 @@ class Imports:
                 raise _premium_needed()
             return import_.copy_with(**wanted.values_of(ImportInput), changed=self._clock())
 
-        async with self._ledger.change(caller, "import.changed", id_):
+        async with self._ledger.change(caller, LedgerAction.IMPORT_CHANGED, id_):
             stored = await self._change(caller, id_, changed_by, if_match)
         if paused and stored.value.active and stored.value.last_run is None:
             await self._queue_first(caller, stored.value)
@@ -187,7 +187,7 @@ class Imports:
         It is marked first; should the worker die then, the daily timer starts the removal.
         """
         now = self._clock()
-        async with self._ledger.change(caller, "import.removed", id_):
+        async with self._ledger.change(caller, LedgerAction.IMPORT_REMOVED, id_):
             await self._change(
                 caller, id_, lambda i: i.copy_with(removing=True, changed=now), if_match
             )
@@ -207,7 +207,7 @@ class Imports:
             await self._start_trial(caller, import_.created)
             share = import_.share_id
             async with self._ledger.change(
-                caller, "import.created", import_.id, share=share
+                caller, LedgerAction.IMPORT_CREATED, import_.id, share=share
             ) as entry:
                 try:
                     return await imports.insert(caller.tenant, import_.id, import_)
@@ -241,7 +241,7 @@ class Imports:
         known = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if known is not None and known.value.trial_started is not None:
             return
-        async with self._ledger.change(caller, "trial.started", caller.tenant) as entry:
+        async with self._ledger.change(caller, LedgerAction.TRIAL_STARTED, caller.tenant) as entry:
             await change(self._store.tenants, caller.tenant, TENANT_ROW, started, kind="tenant")
 
 

@@ -27,7 +27,7 @@ from shared.domain.importing.runs import (
 )
 from shared.domain.importing.schedule import newest_first
 from shared.domain.reasons import Reason
-from shared.domain.tenancy.tenants import LedgerEntry
+from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 from shared.services.importing.run_telemetry import tell_end
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE
@@ -119,7 +119,7 @@ class RunClosing:
         entry = LedgerEntry(
             when=now,
             actor=SERVICE,
-            action="message.foreign",
+            action=LedgerAction.MESSAGE_FOREIGN,
             subject=queue,
             detail={"bytes": len(body), "sha256": digest},
         )

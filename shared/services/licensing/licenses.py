@@ -20,7 +20,7 @@ from shared.domain.tenancy.licensing import (
     trial_at,
     trial_ends,
 )
-from shared.domain.tenancy.tenants import LicensePlan, Seat, Tenant
+from shared.domain.tenancy.tenants import LedgerAction, LicensePlan, Seat, Tenant
 from shared.services.changes import change, found_in
 from shared.services.licensing.seats import SeatBook
 from shared.services.tenancy.ledger import Ledger
@@ -138,7 +138,7 @@ class Licenses:
             return found.copy_with(booked=booked) if entry.changed else found
 
         async with self._ledger.change_of(
-            tenant, caller, "license.booked", tenant, after=booked
+            tenant, caller, LedgerAction.LICENSE_BOOKED, tenant, after=booked
         ) as entry:
             await change(
                 self._store.tenants, tenant, TENANT_ROW, book, kind="license", if_match=if_match
@@ -210,7 +210,9 @@ class Licenses:
                 plan=plan or found.plan, trial_until=trial_until or found.trial_until
             )
 
-        async with self._ledger.change_of(tenant, caller, "license.terms", tenant, **detail):
+        async with self._ledger.change_of(
+            tenant, caller, LedgerAction.LICENSE_TERMS, tenant, **detail
+        ):
             await change(
                 self._store.tenants, tenant, TENANT_ROW, set_, kind="tenant", if_match=if_match
             )

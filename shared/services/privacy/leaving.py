@@ -22,11 +22,11 @@ from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import TENANT_LEAVINGS, LeaveTenant
 from shared.domain.importing.runs import Run, RunTrigger
 from shared.domain.importing.schedule import newest_first
-from shared.domain.tenancy.tenants import LedgerEntry, Tenant, TenantStatus
+from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, Tenant, TenantStatus
 from shared.services.changes import change, found_in
 from shared.services.importing.run_queue import RunQueue
 from shared.services.sharing.subscribers import Subscribers
-from shared.services.tenancy.ledger import SERVICE, TENANT_LEFT, Ledger
+from shared.services.tenancy.ledger import SERVICE, Ledger
 
 _TRIES: Final = 3
 _LOOK_AGAIN: Final = 2.0
@@ -122,7 +122,7 @@ class Leaving:
         def leaving(tenant: Tenant) -> Tenant:
             return tenant.copy_with(status=TenantStatus.LEAVING, since=self._clock())
 
-        async with self._ledger.change(caller, "tenant.leaving", caller.tenant):
+        async with self._ledger.change(caller, LedgerAction.TENANT_LEAVING, caller.tenant):
             await change(self._store.tenants, caller.tenant, TENANT_ROW, leaving, kind="tenant")
 
     async def _still_removing(self, tenant: str, import_: Import) -> bool:
@@ -190,7 +190,7 @@ class Leaving:
             when=now,
             actor=SERVICE,
             origin=SERVICE,
-            action=TENANT_LEFT,
+            action=LedgerAction.TENANT_LEFT,
             subject=tenant.id,
             detail=detail,
         )

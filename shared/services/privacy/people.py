@@ -15,6 +15,7 @@ from shared.domain.contacts.keys import keys_of
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.reasons import Reason
+from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.importing.run_queue import RunQueue
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.publications import Publications
@@ -135,7 +136,7 @@ class People:
         follow with their next run. A paused import changes nothing, not even this.
         """
         tenant = caller.tenant
-        async with self._ledger.change(caller, "person.kept-out", person) as entry:
+        async with self._ledger.change(caller, LedgerAction.PERSON_SUPPRESSED, person) as entry:
             entry.changed = await self._suppressions.since(tenant, person) is None
             since = await self._suppressions.keep_out(tenant, person)
         runs, paused = list[str](), list[str]()
@@ -150,7 +151,7 @@ class People:
 
     async def readmit(self, caller: Caller, person: str) -> None:
         """Let a person in again; the next runs bring the contact back. Harmless to repeat."""
-        async with self._ledger.change(caller, "person.readmitted", person) as entry:
+        async with self._ledger.change(caller, LedgerAction.SUPPRESSION_LIFTED, person) as entry:
             entry.changed = await self._suppressions.since(caller.tenant, person) is not None
             await self._suppressions.readmit(caller.tenant, person)
 

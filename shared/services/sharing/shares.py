@@ -15,6 +15,7 @@ from shared.adapters.storage.records import (
 )
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.sharing.shares import Share, ShareInput, require_ahead
+from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.idempotency import Idempotency
 from shared.services.named_lists import NamedPage, page_by_name
@@ -65,7 +66,7 @@ class Shares:
             return known
         require_room(await self._store.shares.count(caller.tenant), MAX_SHARES, "share")
         await self._locate(caller, share.id)
-        async with self._ledger.change(caller, "share.created", share.id) as entry:
+        async with self._ledger.change(caller, LedgerAction.SHARE_CREATED, share.id) as entry:
             try:
                 return await self._store.shares.insert(caller.tenant, share.id, share)
             except Conflict:
@@ -114,7 +115,7 @@ class Shares:
                 require_ahead(wanted.access, self._clock())
             return share.copy_with(**wanted.values_of(ShareInput), changed=self._clock())
 
-        async with self._ledger.change(caller, "share.changed", id_):
+        async with self._ledger.change(caller, LedgerAction.SHARE_CHANGED, id_):
             return await change(
                 self._store.shares, caller.tenant, id_, changed_by, kind="share", if_match=if_match
             )
@@ -127,7 +128,7 @@ class Shares:
         """
         stored = await self.read(caller, id_)
         require_match(stored.etag, if_match)
-        async with self._ledger.change(caller, "share.withdrawn", id_):
+        async with self._ledger.change(caller, LedgerAction.SHARE_WITHDRAWN, id_):
             location = ShareLocation(publisher=caller.tenant, withdrawn=self._clock())
             await self._store.share_index.upsert(id_, OWNER_ROW, location)
             await self._store.shares.delete(caller.tenant, id_)
@@ -149,7 +150,9 @@ class Shares:
         if begun is not None and begun.value.moved_to == new:
             kept |= set(begun.value.keep)
         share = stored.value.copy_with(id=new, changed=self._clock())
-        async with self._ledger.change(caller, "share.rotated", id_, new=new, kept=len(kept) - 1):
+        async with self._ledger.change(
+            caller, LedgerAction.SHARE_ROTATED, id_, new=new, kept=len(kept) - 1
+        ):
             await self._locate(caller, new)
             made = await self._store.shares.upsert(caller.tenant, new, share)
             location = ShareLocation(
@@ -181,7 +184,7 @@ class Shares:
                 return share
             return share.copy_with(blocked=[*share.blocked, tenant], changed=self._clock())
 
-        async with self._ledger.change(caller, "share.blocked", id_, tenant=tenant):
+        async with self._ledger.change(caller, LedgerAction.SHARE_BLOCKED, id_, tenant=tenant):
             await change(self._store.shares, caller.tenant, id_, blocked, kind="share")
 
     async def sweep(self) -> int:

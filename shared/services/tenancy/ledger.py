@@ -13,12 +13,10 @@ from typing import Any, Final
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.records import Listing, Store
 from shared.domain.importing.schedule import before, newest_first
-from shared.domain.tenancy.tenants import LedgerEntry
+from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 
 SERVICE: Final = "service"
 """The actor of what the service does by itself, and the partition of what is no tenant's."""
-TENANT_LEFT: Final = "tenant.left"
-"""The action of a ledger's closing line."""
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ class Ledger:
 
     @asynccontextmanager
     async def change(
-        self, caller: Caller, action: str, subject: str, /, **detail: Any
+        self, caller: Caller, action: LedgerAction, subject: str, /, **detail: Any
     ) -> AsyncIterator[Pending]:
         """Record a change that the body of this context makes to `subject` (an id).
 
@@ -64,7 +62,7 @@ class Ledger:
 
     @asynccontextmanager
     async def change_of(
-        self, tenant: str, caller: Caller, action: str, subject: str, /, **detail: Any
+        self, tenant: str, caller: Caller, action: LedgerAction, subject: str, /, **detail: Any
     ) -> AsyncIterator[Pending]:
         """Record a change in a tenant that need not be the caller's own: an operator's."""
         now, pending = self._clock(), Pending(subject, detail)
@@ -94,7 +92,7 @@ class Ledger:
         else:
             await self._store.ledger.delete(tenant, row)
 
-    async def note(self, tenant: str, action: str, subject: str, /, **detail: Any) -> None:
+    async def note(self, tenant: str, action: LedgerAction, subject: str, /, **detail: Any) -> None:
         """Record what the service did by itself."""
         now = self._clock()
         entry = LedgerEntry(
@@ -116,7 +114,7 @@ class Ledger:
         """The entry that tells of a tenant's leaving, if that is the last that is known of it."""
         found = await self._store.ledger.page(tenant, size=1)
         newest = found.items[0].value if found.items else None
-        return newest if newest is not None and newest.action == TENANT_LEFT else None
+        return newest if newest is not None and newest.action == LedgerAction.TENANT_LEFT else None
 
     async def sweep(self, kept: timedelta) -> int:
         """Erase what is older than it is kept, of all tenants, and answer how many entries.
@@ -125,7 +123,7 @@ class Ledger:
         """
         return await self._store.ledger.erase_where(
             "RowKey ge @old and action ne @closing",
-            {"old": newest_first(self._clock() - kept), "closing": TENANT_LEFT},
+            {"old": newest_first(self._clock() - kept), "closing": LedgerAction.TENANT_LEFT.value},
         )
 
 

@@ -17,7 +17,7 @@ from shared.domain.errors import Conflict, ContactSyncError, Defect, Forbidden, 
 from shared.domain.events import ConsentLost, ConsentRegained, TenantJoined
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.permissions import missing
-from shared.domain.tenancy.tenants import Tenant, TenantStatus
+from shared.domain.tenancy.tenants import LedgerAction, Tenant, TenantStatus
 from shared.services.changes import change, found_in
 from shared.services.tenancy.ledger import Ledger
 
@@ -106,7 +106,9 @@ class Tenants:
                 tenant = tenant.copy_with(status=TenantStatus.CONNECTED, since=self._clock())
             return tenant.copy_with(permissions=permissions)
 
-        async with self._ledger.change(caller, "tenant.reconnected", caller.tenant) as entry:
+        async with self._ledger.change(
+            caller, LedgerAction.TENANT_RECONNECTED, caller.tenant
+        ) as entry:
             stored = await change(
                 self._store.tenants, caller.tenant, TENANT_ROW, reconnected, kind="tenant"
             )
@@ -124,7 +126,7 @@ class Tenants:
         def renamed(tenant: Tenant) -> Tenant:
             return tenant.copy_with(name=name)
 
-        async with self._ledger.change(caller, "tenant.renamed", caller.tenant):
+        async with self._ledger.change(caller, LedgerAction.TENANT_RENAMED, caller.tenant):
             return await change(
                 self._store.tenants,
                 caller.tenant,
@@ -147,7 +149,9 @@ class Tenants:
             await self._proven(tenant)
         except NeedsAdmin as error:
             if error.reason is Reason.CONSENT_MISSING:
-                await self._turn(tenant, TenantStatus.DISCONNECTED, "tenant.disconnected")
+                await self._turn(
+                    tenant, TenantStatus.DISCONNECTED, LedgerAction.TENANT_DISCONNECTED
+                )
         except ContactSyncError as error:
             _log.warning("the consent of %s cannot be checked now: %s", tenant, error)
 
@@ -155,7 +159,7 @@ class Tenants:
         """Note that a tenant's consent has just worked, should it be thought gone."""
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is not None and stored.value.status is TenantStatus.DISCONNECTED:
-            await self._turn(tenant, TenantStatus.CONNECTED, "tenant.reconnected")
+            await self._turn(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
 
     async def came_back(self, tenant: str) -> bool:
         """Whether a disconnected tenant consents again to all we need; it is connected then."""
@@ -164,7 +168,7 @@ class Tenants:
         except ContactSyncError as error:
             _log.info("%s stays disconnected: %s", tenant, error)
             return False
-        await self._turn(tenant, TenantStatus.CONNECTED, "tenant.reconnected")
+        await self._turn(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
         return True
 
     async def _proven(self, tenant: str) -> frozenset[str]:
@@ -180,7 +184,7 @@ class Tenants:
             raise NeedsAdmin(Reason.CONSENT_MISSING, f"Missing in {tenant}: {names}.")
         return granted
 
-    async def _turn(self, tenant: str, status: TenantStatus, action: str) -> None:
+    async def _turn(self, tenant: str, status: TenantStatus, action: LedgerAction) -> None:
         turned = False
 
         def turn(found: Tenant) -> Tenant:
@@ -213,7 +217,7 @@ class Tenants:
             region=self._region,
             permissions=permissions,
         )
-        async with self._ledger.change(caller, "tenant.joined", caller.tenant) as entry:
+        async with self._ledger.change(caller, LedgerAction.TENANT_JOINED, caller.tenant) as entry:
             try:
                 stored = await self._store.tenants.insert(caller.tenant, TENANT_ROW, tenant)
             except Conflict:

@@ -11,9 +11,10 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.importing.runs import Outcome, RunStatus, RunTrigger
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.permissions import PERMISSIONS
-from shared.domain.tenancy.tenants import LedgerEntry
+from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 from shared.portal import rendering
 from shared.portal.formats import filters
 from shared.portal.forms.import_form import Chosen
@@ -23,8 +24,8 @@ from tests.sources import SHARED, files
 from tests.unit.portal.messages import LOCALES, write
 
 PLACE = re.compile(r"%\(\w+\)s")
-NO_TENANTS = "message.foreign"
-"""A ledger action that no page shows: it is in the service's own ledger."""
+ACTIONS = set(LedgerAction) - {LedgerAction.MESSAGE_FOREIGN}
+"""The actions in the ledgers of tenants; the other one is in the service's own, on no page."""
 
 
 PAGE = {
@@ -94,27 +95,40 @@ def test_every_remedy_and_permission_has_a_german_translation() -> None:
     assert [text for text in told if german(text) == text] == []
 
 
-def actions() -> set[str]:
-    """Every action that a service writes into the ledger of a tenant, such as 'share.created'."""
-    written = re.compile(r'"([a-z]+\.[a-z-]+)"')
-    services = files(SHARED / "services", "*.py")
-    found = {action for path in services for action in written.findall(path.read_text("utf-8"))}
-    return found - {NO_TENANTS}
-
-
 @pytest.mark.parametrize("language", rendering.LANGUAGES)
 def test_every_ledger_action_has_a_text(language: str) -> None:
     entries = [
         LedgerEntry(when=datetime(2026, 11, 23, tzinfo=UTC), actor="a", action=a, subject="s")
-        for a in sorted(actions())
+        for a in sorted(ACTIONS)
     ]
     values: dict[str, object] = {"entries": entries, "given": {}, "errors": {}, "next": None}
 
     text = rendering.render("settings/audit", language, page=PAGE, **values)
     rows = re.findall(r"<td[^>]*>\s*([^<]*?)\s*<small><code>([^<]*)</code>", text)
 
-    assert {action for _, action in rows} == actions() >= {"share.created", "tenant.left"}
+    assert {action for _, action in rows} == ACTIONS
     assert [action for words, action in rows if not words or words == action] == []
+
+
+@pytest.mark.parametrize("language", rendering.LANGUAGES)
+@pytest.mark.parametrize(
+    ("table", "codes"),
+    [
+        ("statuses", set(RunStatus)),
+        ("outcomes", set(Outcome)),
+        ("triggers", set(RunTrigger)),
+        ("reasons", set(Reason)),
+        ("actions", ACTIONS),
+    ],
+)
+def test_every_code_has_words_and_no_words_are_left_over(
+    language: str, table: str, codes: set[str]
+) -> None:
+    template = rendering._environment(language).get_template("words.html")
+    words = getattr(template.make_module({"page": PAGE}), table)
+
+    assert words.keys() == codes
+    assert all(words.values())
 
 
 def test_each_help_question_appears_once() -> None:
