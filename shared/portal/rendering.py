@@ -6,7 +6,7 @@ since the Content-Security-Policy allows neither.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +24,7 @@ __all__ = [
     "gettext",
     "message",
     "ngettext",
+    "number",
     "preferred",
     "render",
     "static_file",
@@ -44,11 +45,17 @@ def render(template: str, language: str, **values: Any) -> str:
     return _environment(language).get_template(f"{template}.html").render(values)
 
 
-def words(table: str, language: str) -> Mapping[str, Any]:
+def words(table: str, language: str, template: str = "words") -> Mapping[str, Any]:
     """What pages call the codes of the API: a table of `words.html`, in a language."""
     found: Mapping[str, Any] = getattr(
-        _environment(language).get_template("words.html").module, table
+        _environment(language).get_template(f"{template}.html").module, table
     )
+    return found
+
+
+def number(language: str) -> Callable[[int], str]:
+    """What writes a number as a language does."""
+    found: Callable[[int], str] = _environment(language).filters["number"]
     return found
 
 

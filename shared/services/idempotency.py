@@ -17,6 +17,10 @@ from shared.domain.errors import Conflict
 _KEPT: Final = timedelta(days=30)
 
 
+class KeyUsed(Conflict):
+    """The key has created something before: another one, or one that is gone."""
+
+
 class Idempotency:
     """Remembers which id belongs to a tenant's key, and to which body."""
 
@@ -34,7 +38,7 @@ class Idempotency:
     async def id_for(self, tenant: str, kind: str, key: str | None, body: BaseModel) -> str:
         """The id to create a thing of this `kind` by: a new one, or that of the same key before.
 
-        Raises `Conflict` if the key came with another body before.
+        Raises `KeyUsed` if the key came with another body before.
         """
         if key is None:
             return self._new_id()
@@ -48,7 +52,7 @@ class Idempotency:
             known = await self._claims.get(tenant, row)
             if known is None or known.value.body != claim.body:
                 message = "This Idempotency-Key was used with another body: use a new key."
-                raise Conflict(message) from error
+                raise KeyUsed(message) from error
             return known.value.id
         return claim.id
 

@@ -1,289 +1,275 @@
-"""What the forms of an import hold, as it was typed, and the import that it describes.
+"""The form of an import: one row for each setting. Creating and editing share it.
 
-Creating and editing share these fields. Nothing of an unfinished import is stored: its fields
-travel with the pages.
+Nothing of an unfinished import is stored: its fields travel with the pages. How its targets are
+searched and shown is in `targets`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
-from shared.domain.errors import ContactSyncError
-from shared.domain.importing.imports import Import, ImportInput, MailboxInput, Targets
+from shared.domain.importing.imports import ImportInput
+from shared.domain.importing.schedule import DAY
+from shared.domain.tenancy.tenants import LicensePlan
+from shared.domain.texts import N_
+from shared.portal.forms.fields import (
+    ABSENT,
+    Choice,
+    Field,
+    Flag,
+    Ids,
+    Kind,
+    Line,
+    Number,
+    Option,
+    Percent,
+    Presence,
+    Radios,
+    Text,
+)
+from shared.portal.forms.tables import Draft, Form
 from shared.portal.visits import Visit
-from shared.services.licensing.licenses import SeatsOutlook
-from shared.services.sharing.directory_search import Found, Kind
-from shared.web.validation import validated
 
-SHOWN: Final = 100
-"""How many targets are shown by name; the others are only counted."""
 PARTNER: Final = "partner"
 """The choice of a share that is not one's own."""
 
-_KINDS: Final = {"users": Kind.USER, "groups": Kind.GROUP}
-_DEFAULTS: Final = {
-    "share": "",
-    "partner": "",
-    "name": "",
-    "place": "folder",
-    "folder": "Contact Sync",
-    "category": "",
-    "color": "preset7",
-    "photos": "",
-    "deleted": "restore",
-    "edited": "overwrite",
-    "deletes": "10",
-    "delete_share": "20",
-    "changes": "100",
-    "change_share": "50",
-    "every_hours": "24",
-    "paused": "",
-}
-_FIELDS: Final = {
-    "share": "share",
-    "shareId": "partner",
-    "targets": "q",
-    "name": "name",
-    "destination.folder": "folder",
-    "destination.category": "category",
-    "categoryColor": "color",
-    "photos.edge": "photos",
-    "conflicts.deleted": "deleted",
-    "conflicts.edited": "edited",
-    "guard.deletes": "deletes",
-    "guard.deleteShare": "delete_share",
-    "guard.changes": "changes",
-    "guard.changeShare": "change_share",
-    "schedule.everyHours": "every_hours",
-}
+type ImportDraft = Draft[ImportInput]
 
-_PERCENTS: Final = ("delete_share", "change_share")
-"""The fields that are typed as percentages; what the API says of them is of parts of one."""
+_OFTEN: Final = (12, 8, 6, 4, 3, 2, 1)
+_SHARE, _TARGETS = "share", "targets"
+SETTINGS: Final = ("destination", "options", "limits")
+"""The groups of the settings, besides the share, the targets and how it starts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The fields of an import's form, by name; `users` and `groups` are its targets' ids."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChosenShare(Kind):
+    """A share of one's own by its id, or `PARTNER` for one that another field names."""
 
-    values: Mapping[str, str] = field(default_factory=lambda: dict(_DEFAULTS))
-    users: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-
-    @classmethod
-    def typed(cls, form: Any) -> Self:
-        """What a form brought; fields that its page did not have are as they are by default."""
-        values = {name: str(form.get(name, value)) for name, value in _DEFAULTS.items()}
-        users, groups = (tuple(dict.fromkeys(form.getlist(kind))) for kind in ("users", "groups"))
-        return cls(values, users, groups)
-
-    @classmethod
-    def of(cls, import_: Import) -> Self:
-        """What an import is, as its form shows it."""
-        values = {
-            **_DEFAULTS,
-            "share": import_.share_id,
-            "name": import_.name,
-            "place": "folder" if import_.destination.folder is not None else "default",
-            "folder": import_.destination.folder or _DEFAULTS["folder"],
-            "category": import_.destination.category or "",
-            "color": import_.category_color or "",
-            "photos": str(import_.photos.edge) if import_.photos is not None else "",
-            "deleted": import_.conflicts.deleted,
-            "edited": import_.conflicts.edited,
-            "deletes": str(import_.guard.deletes),
-            "delete_share": f"{import_.guard.delete_share * 100:g}",
-            "changes": str(import_.guard.changes),
-            "change_share": f"{import_.guard.change_share * 100:g}",
-            "every_hours": str(import_.schedule.every_hours),
-            "paused": "" if import_.active else "yes",
-        }
-        return cls(values, tuple(import_.targets.users), tuple(import_.targets.groups))
-
-    @property
-    def share_id(self) -> str:
-        """The share that was chosen: one's own, or the partner's by the id that was typed."""
-        chosen = self.values["share"]
-        return self.values["partner"].strip().lower() if chosen == PARTNER else chosen
-
-    @property
-    def targets(self) -> Targets | None:
-        """Whom it aims at; None while that is nobody. `InvalidInput` for ids that are none."""
-        if not (self.users or self.groups):
-            return None
-        return validated(Targets, {"users": self.users, "groups": self.groups})
-
-    def aims_elsewhere(self, targets: Targets) -> bool:
-        """Whether these are other targets than the form's."""
-        return {*self.users} != {*targets.users} or {*self.groups} != {*targets.groups}
-
-    @property
-    def fields(self) -> list[tuple[str, str]]:
-        """All fields, as pages carry them."""
-        many = [("users", id_) for id_ in self.users] + [("groups", id_) for id_ in self.groups]
-        return [*self.values.items(), *many]
-
-    def named(self, name: str) -> Self:
-        """The same with a name, if it has none yet."""
-        if self.values["name"]:
-            return self
-        return replace(self, values={**self.values, "name": name})
-
-    def of_share(self, share: str) -> Self:
-        """The same for a share that is not chosen here."""
-        return replace(self, values={**self.values, "share": share})
-
-    def pressed(self, do: str) -> Self:
-        """The same after a button `add:users:ID` or `remove:groups:ID`."""
-        action, _, rest = do.partition(":")
-        kind, _, id_ = rest.partition(":")
-        if action not in {"add", "remove"} or kind not in _KINDS:
-            return self
-        others = tuple(each for each in getattr(self, kind) if each != id_)
-        now = (*others, id_) if action == "add" else others
-        return replace(self, users=now) if kind == "users" else replace(self, groups=now)
-
-    def wanted(self) -> ImportInput:
-        """The import that the fields describe; `InvalidInput` names each bad field."""
-        given = self.values
-        own = given["place"] != "default"
-        body = {
-            "name": given["name"],
-            "shareId": self.share_id,
-            "targets": {"users": self.users, "groups": self.groups},
-            "destination": {
-                "folder": given["folder"] if own else None,
-                "category": given["category"].strip() or None,
-            },
-            "categoryColor": given["color"] or None,
-            "guard": {
-                "deletes": _number(given["deletes"]),
-                "deleteShare": _part(given["delete_share"]),
-                "changes": _number(given["changes"]),
-                "changeShare": _part(given["change_share"]),
-            },
-            "conflicts": {"deleted": given["deleted"], "edited": given["edited"]},
-            "photos": {"edge": _number(given["photos"])} if given["photos"] else None,
-            "schedule": {"everyHours": _number(given["every_hours"])},
-            "active": not given["paused"],
-        }
-        return validated(ImportInput, body)
+    def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
+        """The id of the own share."""
+        del texts
+        return ABSENT if text == PARTNER else text
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """An import's targets for showing: the first by name, how many more, and what they take.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PartnersShare(Line):
+    """The id of a partner's share as somebody types it; never what is stored."""
 
-    `outlook` is None while nobody is chosen, or if the directory cannot tell (`trouble`).
-    `trial_days` is how long a trial lasts that begins with the import.
-    """
+    widget: ClassVar[str] = "line"
 
-    items: Sequence[tuple[str, str]]
-    more: int
-    outlook: SeatsOutlook | None
-    trouble: str
-    trial_days: int
+    def text(self, value: Any) -> Text:
+        """Nothing."""
+        del value
+        return ""
 
-
-def field_of(path: str) -> str:
-    """The form's field that a JSON path of an import means; '' for the whole form."""
-    parts = path.split(".")
-    for length in range(len(parts), 0, -1):
-        if found := _FIELDS.get(".".join(parts[:length])):
-            return found
-    return ""
+    def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
+        """The id as we write it."""
+        del texts
+        return text.strip().lower()
 
 
-def wrong(visit: Visit, error: Any) -> dict[str, str]:
-    """What is wrong, by field of the form, in the visitor's language."""
-    told = {field_of(path): text for path, text in visit.wrong(error).items()}
-    percent = visit.gettext("must be a number between 0 and 100")
-    return {name: percent if name in _PERCENTS else text for name, text in told.items()}
+def _every(visit: Visit, hours: int) -> str:
+    return visit.ngettext("every %(num)s hour", "every %(num)s hours", hours)
 
 
-async def found(
-    visit: Visit, text: str, draft: Draft | None, kinds: Sequence[str] = ("users", "groups")
-) -> tuple[list[tuple[str, str, str]], str]:
-    """Whom of the directory a text means, but those chosen already; or what keeps it from telling.
-
-    Each is what a button adds, a name, and what tells those of one name apart.
-    """
-    if not text.strip() or not visit.wants("results"):
-        return [], ""
-    taken = {*draft.users, *draft.groups} if draft is not None else set[str]()
-    names = {kind: name for name, kind in _KINDS.items()}
-    try:
-        hits = await visit.app.sharing.directory.find(
-            visit.caller, text, [_KINDS[k] for k in kinds]
-        )
-    except ContactSyncError as error:
-        return [], visit.trouble(error)
-    return [
-        (f"{names[hit.kind]}:{hit.id}", hit.name, _detail(visit, hit))
-        for hit in hits
-        if hit.id not in taken
-    ], ""
+def _schedules(visit: Visit) -> Sequence[Option]:
+    premium = visit.gettext("Premium")
+    often = [(str(hours), f"{_every(visit, hours)} ({premium})") for hours in _OFTEN]
+    return [(str(DAY), visit.gettext("once a day, at night")), *often]
 
 
-async def chosen(visit: Visit, draft: Draft, *, count: bool = True) -> Chosen | None:
-    """The targets of a draft by name, and the seats that they take; None if nobody wants them.
+_COLORS: Final = (
+    N_("Red"),
+    N_("Orange"),
+    N_("Brown"),
+    N_("Yellow"),
+    N_("Green"),
+    N_("Teal"),
+    N_("Olive"),
+    N_("Blue"),
+    N_("Purple"),
+    N_("Cranberry"),
+    N_("Steel"),
+    N_("Dark steel"),
+    N_("Gray"),
+    N_("Dark gray"),
+    N_("Black"),
+    N_("Dark red"),
+    N_("Dark orange"),
+    N_("Dark brown"),
+    N_("Dark yellow"),
+    N_("Dark green"),
+    N_("Dark teal"),
+    N_("Dark olive"),
+    N_("Dark blue"),
+    N_("Dark purple"),
+    N_("Dark cranberry"),
+)
+"""What Outlook calls its presets, in their order (docs: outlookcategory)."""
 
-    To `count` them is to read all members of their groups.
-    """
-    if not visit.wants("chosen"):
-        return None
-    items, silent = await named(visit, draft.users, draft.groups)
-    more = len(draft.users) + len(draft.groups) - len(items)
-    try:
-        targets = draft.targets if count else None
-        outlook = (
-            await visit.app.importing.imports.outlook(visit.caller, targets) if targets else None
-        )
-    except ContactSyncError as error:
-        outlook, silent = None, visit.trouble(error)
-    return Chosen(items, more, outlook, silent, visit.app.licensing.licenses.trial_days)
+IMPORT: Final = Form(
+    ImportInput,
+    (
+        Field("share", "shareId", _ChosenShare(), group=_SHARE),
+        Field(
+            "partner",
+            "shareId",
+            _PartnersShare(),
+            N_("Partner's share ID"),
+            N_("Only for a partner's share. The partner finds the ID on the page of the share."),
+            group=_SHARE,
+            only_if=("share", PARTNER),
+            attributes={"data-trigger": "check", "spellcheck": "false", "autocapitalize": "none"},
+        ),
+        Field("users", "targets.users", Ids(), N_("People"), group=_TARGETS, shown_at="q"),
+        Field("groups", "targets.groups", Ids(), N_("Groups"), group=_TARGETS, shown_at="q"),
+        Field(
+            "name",
+            "name",
+            Line(),
+            N_("Name of the import"),
+            N_("Only you and your colleagues see it."),
+            group="destination",
+            required=True,
+        ),
+        Field(
+            "place",
+            "destination.folder",
+            Presence(given="folder", null="default"),
+            N_("Where do the contacts go?"),
+            group="destination",
+            choices=(
+                (
+                    "folder",
+                    N_("A separate folder"),
+                    N_("Recommended. Phones and Outlook show it next to the user's own contacts."),
+                ),
+                (
+                    "default",
+                    N_("The default Contacts folder"),
+                    N_("For devices that show only this one. Users' own contacts never change."),
+                ),
+            ),
+        ),
+        Field(
+            "folder",
+            "destination.folder",
+            Line(),
+            N_("Folder name"),
+            N_("Not used for the default Contacts folder."),
+            group="destination",
+            only_if=("place", "folder"),
+            unset=ImportInput.model_fields["destination"].default.folder,
+        ),
+        Field(
+            "category",
+            "destination.category",
+            Line(empty=None),
+            N_("Category"),
+            N_("Assigned to each contact. Leave it empty for none."),
+            group="destination",
+        ),
+        Field(
+            "color",
+            "categoryColor",
+            Choice(),
+            N_("Color of the category"),
+            N_("As Outlook shows it."),
+            group="destination",
+            choices=(
+                ("", N_("none")),
+                *((f"preset{number}", color) for number, color in enumerate(_COLORS)),
+            ),
+            beside=True,
+        ),
+        Field(
+            "photos",
+            "photos.edge",
+            Choice(whole=True),
+            N_("Photos"),
+            N_("Only if the share includes photos."),
+            group="options",
+            choices=(
+                ("", N_("no photos")),
+                ("96", N_("small (96 pixels)")),
+                ("240", N_("medium (240 pixels)")),
+                ("648", N_("large (648 pixels)")),
+            ),
+            other=lambda visit, edge: visit.ngettext("%(num)s pixel", "%(num)s pixels", edge),
+            null_at="photos",
+        ),
+        Field(
+            "every_hours",
+            "schedule.everyHours",
+            Choice(whole=True),
+            N_("Schedule"),
+            N_("Syncing more than once a day is part of the premium plan and of the trial."),
+            group="options",
+            choices=_schedules,
+            other=_every,
+        ),
+        Field(
+            "deleted",
+            "conflicts.deleted",
+            Radios(),
+            N_("If a user deletes a contact"),
+            group="options",
+            choices=(
+                ("restore", N_("the next sync restores it")),
+                ("respect", N_("it stays deleted in that mailbox")),
+            ),
+        ),
+        Field(
+            "edited",
+            "conflicts.edited",
+            Radios(),
+            N_("If a user changes a contact"),
+            group="options",
+            choices=(
+                ("overwrite", N_("the next sync restores the published details")),
+                ("keep", N_("the user's changes are kept")),
+            ),
+        ),
+        Field("deletes", "guard.deletes", Number(), N_("Contacts deleted"), group="limits"),
+        Field(
+            "delete_share",
+            "guard.deleteShare",
+            Percent(),
+            N_("or percent of the contacts"),
+            group="limits",
+            called=N_("Contacts deleted (percent)"),
+            beside=True,
+        ),
+        Field("changes", "guard.changes", Number(), N_("Contacts changed"), group="limits"),
+        Field(
+            "change_share",
+            "guard.changeShare",
+            Percent(),
+            N_("or percent of the contacts"),
+            group="limits",
+            called=N_("Contacts changed (percent)"),
+            beside=True,
+        ),
+        Field(
+            "paused",
+            "active",
+            Flag(inverted=True),
+            N_("Create it paused"),
+            N_(
+                "To take over contacts of another tool first. Nothing is written until you resume "
+                "the import."
+            ),
+            group="start",
+        ),
+    ),
+)
 
 
-async def named(
-    visit: Visit, users: Sequence[str], groups: Sequence[str], most: int = SHOWN
-) -> tuple[list[tuple[str, str]], str]:
-    """The first of some targets, as what a button removes and a name; and why they have none."""
-    shown = [("groups", id_) for id_ in groups] + [("users", id_) for id_ in users]
-    ids: dict[str, list[str]] = {"users": [], "groups": []}
-    for kind, id_ in shown[:most]:
-        ids[kind].append(id_)
-    names: dict[str, Found] = {}
-    why = ""
-    try:
-        for kind, some in ids.items():
-            if some:
-                names |= await visit.app.sharing.directory.name(visit.caller, some, [_KINDS[kind]])
-    except ContactSyncError as error:
-        why = visit.trouble(error)
-    return [
-        (f"{kind}:{id_}", names[id_].name if id_ in names else id_) for kind, id_ in shown[:most]
-    ], why
-
-
-def mailbox_of(text: str) -> str:
-    """The mailbox that a form or an address names; `InvalidInput` if no id looks like it."""
-    return validated(MailboxInput, {"mailbox": text.removeprefix("users:")}).mailbox
-
-
-def _detail(visit: Visit, hit: Found) -> str:
-    kind = visit.gettext("Group") if hit.kind is Kind.GROUP else ""
-    return " · ".join(filter(None, (kind, hit.address, hit.detail)))
-
-
-def _number(text: str) -> int | str:
-    given = text.strip()
-    whole = given.removeprefix("-")
-    return int(given) if whole.isascii() and whole.isdigit() and len(whole) < 10 else given
-
-
-def _part(text: str) -> float | str:
-    """A percentage as a part of one; what is none stays as it is, and is refused."""
-    given = text.strip().removesuffix("%").strip().replace(",", ".")
-    try:
-        return float(given) / 100
-    except ValueError:
-        return given
+def schedule_help(visit: Visit, plan: LicensePlan) -> dict[str, str]:
+    """The help of the schedule for who is on the standard plan; nothing for others."""
+    if plan is not LicensePlan.STANDARD:
+        return {}
+    words = visit.gettext(
+        "Your plan includes one sync a day. More frequent syncs require the premium plan."
+    )
+    return {"every_hours": words}

@@ -1,219 +1,337 @@
-"""A share as a form shows it: read from what is stored or was typed, and made into its input."""
+"""The form of a share: one row for each setting, and a form within it for a manual contact.
+
+Publishing and changing share it. What its buttons add and remove is here too.
+"""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, Self
 
 from shared.domain.contacts.fields import DEFAULT_FIELDS, PUBLISHABLE
-from shared.domain.errors import CallerError
-from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact, Share, ShareInput
-from shared.web.validation import validated
-
-MANUAL_FIELDS: Final = (
-    "displayName",
-    "emailAddress",
-    "businessPhone",
-    "mobilePhone",
-    "companyName",
-    "department",
-    "jobTitle",
+from shared.domain.errors import InvalidInput
+from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact, ShareInput
+from shared.domain.texts import N_
+from shared.portal import rendering
+from shared.portal.forms.fields import (
+    ABSENT,
+    Field,
+    Flag,
+    Ids,
+    Kind,
+    LastDay,
+    Line,
+    Lines,
+    Moment,
+    Presence,
+    Radios,
+    Text,
+    Ticks,
 )
-"""The fields in which a hand-kept contact is typed; others that it has are kept as they are."""
+from shared.portal.forms.tables import TYPED, Draft, Form
+from shared.portal.visits import Visit
 
-_GROUPS_AS: Final = ("members", "contact", "both")
+_AS: Final = ("members", "contact", "both")
+_LISTS: Final = {
+    "add-user": ("user", True),
+    "remove-user": ("user", False),
+    "add-group": ("group", True),
+    "remove-group": ("group", False),
+    "leave-out": ("exclude", True),
+    "remove-exclude": ("exclude", False),
+}
+"""The buttons that add an id to a field, or take it out."""
 
 
-@dataclass(slots=True)
-class ShareForm:
-    """Everything that the form holds, as text; `typed` is a hand-kept contact not yet added.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Groups(Kind):
+    """Groups, each as `id as`; a page sends the ids, and how each is meant beside them."""
 
-    `expires` is the last day on which others may import the share, `ends` the stored moment.
+    many: ClassVar[bool] = True
+
+    def text(self, value: Any) -> Text:
+        """Id and meaning of each group."""
+        return tuple(f"{group['id']} {group['as']}" for group in value or ())
+
+    def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
+        """The groups with their meanings."""
+        del texts
+        return [{"id": id_, "as": as_} for id_, as_ in (each.split(" ", 1) for each in text)]
+
+    def read(self, sent: Any, name: str) -> Text | None:
+        """The groups that were sent, each once; a meaning that is none is the first."""
+        ids = dict.fromkeys(str(id_).replace(" ", "") for id_ in sent.getlist(name))
+        given = {id_: str(sent.get(f"as-{id_}", "")) for id_ in ids}
+        return tuple(f"{id_} {as_ if as_ in _AS else _AS[0]}" for id_, as_ in given.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contacts(Kind):
+    """Manual contacts, each as the JSON that it is."""
+
+    many: ClassVar[bool] = True
+
+    def text(self, value: Any) -> Text:
+        """The JSON of each contact, without what is empty."""
+        return tuple(json.dumps(_pruned(each), sort_keys=True) for each in value or ())
+
+    def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
+        """The contacts."""
+        del texts
+        return [contact_of(each) for each in text]
+
+    def read(self, sent: Any, name: str) -> Text | None:
+        """All that were sent."""
+        return tuple(str(each) for each in sent.getlist(name))
+
+
+def _called(name: str) -> Callable[[Visit], str]:
+    """What a contact's field is called."""
+    return lambda visit: str(rendering.words("fields", visit.language, "shares/labels")[name])
+
+
+def _typed(name: str, path: str = "") -> Field:
+    empty = "" if name == "displayName" else ABSENT
+    return Field(f"typed-{name}", path or name, Line(empty=empty), _called(name), group="contact")
+
+
+CONTACT: Final = Form(
+    ManualContact,
+    (
+        _typed("displayName"),
+        _typed("emailAddress", "emailAddresses.0.address"),
+        _typed("businessPhone", "businessPhones.0"),
+        _typed("mobilePhone"),
+        _typed("companyName"),
+        _typed("department"),
+        _typed("jobTitle"),
+    ),
+)
+"""The fields in which a manual contact is typed; others that it has are kept as they are."""
+
+SHARE: Final = Form(
+    ShareInput,
+    (
+        Field("name", "name", Line(), N_("Name"), N_("Partners see it too."), group="name"),
+        Field("user", "sources.users", Ids(), N_("People"), shown_at="sources"),
+        Field("group", "sources.groups", _Groups(), N_("Groups"), shown_at="sources"),
+        Field(
+            "all_users",
+            "sources.allUsers",
+            Flag(),
+            N_("Everybody in the directory"),
+            N_("Except guests, disabled accounts and people hidden from address lists."),
+            group="everybody",
+        ),
+        Field(
+            "org_contacts",
+            "sources.orgContacts",
+            Flag(),
+            N_("The organization's mail contacts"),
+            N_("External people whom your administrators added in Exchange."),
+            group="everybody",
+        ),
+        Field(
+            "exclude",
+            "sources.exclude",
+            Ids(),
+            N_("Excluded people"),
+            group="exclusions",
+            shown_at="left-out",
+        ),
+        *(
+            Field(
+                f"filter-{name}",
+                f"sources.filter.{name}",
+                Lines(),
+                _called(name),
+                group="filter",
+                attributes={"rows": "2"},
+            )
+            for name in FILTER_ATTRIBUTES
+        ),
+        Field(
+            "contact",
+            "sources.contacts",
+            _Contacts(),
+            N_("Manual contacts"),
+            group="contacts",
+            shown_at="hand-kept",
+        ),
+        Field(
+            "choice",
+            "fields",
+            Presence(given="chosen", null="default"),
+            N_("Contact details"),
+            group="details",
+            choices=(
+                (
+                    "default",
+                    N_("Default"),
+                    N_("All but private ones, such as home phone and home address."),
+                ),
+                ("chosen", N_("Selected fields")),
+            ),
+        ),
+        Field(
+            "fields",
+            "fields",
+            Ticks(),
+            N_("Selected fields"),
+            group="details",
+            choices=tuple((name, _called(name)) for name in PUBLISHABLE),
+            only_if=("choice", "chosen"),
+            unset=DEFAULT_FIELDS,
+        ),
+        Field(
+            "rule",
+            "access.rule",
+            Radios(),
+            N_("Companies"),
+            N_("Your own company always has access."),
+            group="access",
+            choices=(
+                ("tenant", N_("only your own company")),
+                ("tenants", N_("the companies listed below")),
+                ("anyone-with-id", N_("every company that has the ID")),
+            ),
+        ),
+        Field(
+            "tenants",
+            "access.tenants",
+            Lines(),
+            N_("Tenant IDs of the companies, one per line"),
+            N_(
+                "Partners find their tenant ID in their settings here or in the Entra admin center."
+            ),
+            group="access",
+            called=N_("Companies"),
+            only_if=("rule", "tenants"),
+        ),
+        Field("ends", "access.expires", Moment(), group="access"),
+        Field(
+            "expires",
+            "access.expires",
+            LastDay(stored="ends"),
+            N_("Last day (leave empty for no end date)"),
+            N_(
+                "The share can be imported until midnight UTC of this day. After it, the next "
+                "syncs remove the contacts."
+            ),
+            group="access",
+            called=N_("Last day"),
+        ),
+        Field("blocked", "blocked", Ids(), group="blocked"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareDraft:
+    """A share as somebody fills in its form, and a manual contact that is not added yet.
+
     `searched` is the search whose results the form shows.
     """
 
-    name: str = ""
-    etag: str = ""
-    key: str = ""
+    share: Draft[ShareInput]
+    contact: Draft[ManualContact]
     search: str = ""
     searched: str = ""
-    users: list[str] = field(default_factory=list)
-    groups: dict[str, str] = field(default_factory=dict)
-    all_users: bool = False
-    org_contacts: bool = False
-    exclude: list[str] = field(default_factory=list)
-    filter: dict[str, str] = field(default_factory=dict)
-    contacts: list[dict[str, Any]] = field(default_factory=list)
-    typed: dict[str, str] = field(default_factory=dict)
-    choice: str = "default"
-    fields: list[str] = field(default_factory=lambda: list(DEFAULT_FIELDS))
-    rule: str = "anyone-with-id"
-    tenants: str = ""
-    expires: str = ""
-    ends: str = ""
-    blocked: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, share: Share, etag: str) -> Self:
-        """What is stored."""
-        sources, access = share.sources, share.access
-        ends = access.expires.astimezone(UTC).isoformat() if access.expires else ""
-        return cls(
-            name=share.name,
-            etag=etag,
-            users=list(sources.users),
-            groups={group.id: group.as_ for group in sources.groups},
-            all_users=sources.all_users,
-            org_contacts=sources.org_contacts,
-            exclude=list(sources.exclude),
-            filter={name: "\n".join(values) for name, values in sources.filter.items()},
-            contacts=[c.model_dump(by_alias=True, exclude_defaults=True) for c in sources.contacts],
-            choice="default" if share.fields is None else "chosen",
-            fields=list(DEFAULT_FIELDS if share.fields is None else share.fields),
-            rule=access.rule,
-            tenants="\n".join(access.tenants),
-            expires=ends[:10],
-            ends=ends,
-            blocked=list(share.blocked),
-        )
+    def of(cls, share: Draft[ShareInput]) -> Self:
+        """A form in which no contact is typed."""
+        return cls(share, CONTACT.blank())
 
     @classmethod
     def read(cls, sent: Any) -> Self:
         """What was typed."""
+        search, searched = (str(sent.get(name, "")) for name in ("search", "searched"))
+        return cls(SHARE.read(sent), CONTACT.read(sent), search, searched)
 
-        def text(name: str) -> str:
-            return str(sent.get(name, ""))
+    def pressed(self, do: str) -> Self | None:
+        """The form after one of its buttons (`add-user:ID`); None if it is none of these.
 
-        return cls(
-            name=text("name"),
-            etag=text("etag"),
-            key=text("key"),
-            search=text("search"),
-            searched=text("searched"),
-            users=_once(sent.getlist("user")),
-            groups={
-                id_: as_ if (as_ := text(f"as-{id_}")) in _GROUPS_AS else "members"
-                for id_ in _once(sent.getlist("group"))
-            },
-            all_users="all_users" in sent,
-            org_contacts="org_contacts" in sent,
-            exclude=_once(sent.getlist("exclude")),
-            filter={name: text(f"filter-{name}") for name in FILTER_ATTRIBUTES},
-            contacts=[_json(one) for one in sent.getlist("contact")],
-            typed={name: text(f"typed-{name}") for name in MANUAL_FIELDS},
-            choice=text("choice") or "default",
-            fields=[name for name in PUBLISHABLE if name in sent.getlist("fields")],
-            rule=text("rule") or "anyone-with-id",
-            tenants=text("tenants"),
-            expires=text("expires"),
-            ends=text("ends"),
-            blocked=_once(sent.getlist("blocked")),
-        )
-
-    def act(self, do: str) -> bool:
-        """Do what a button of the form says (`add-user:ID`); False if it is none of these.
-
-        Raises `InvalidInput` for a hand-kept contact that is none.
+        Raises `InvalidInput` for a manual contact that the model refuses.
         """
         what, _, id_ = do.partition(":")
-        match what:
-            case "add-user" if id_ not in self.users:
-                self.users.append(id_)
-            case "add-group":
-                self.groups.setdefault(id_, "members")
-            case "leave-out" if id_ not in self.exclude:
-                self.exclude.append(id_)
-            case "remove-user":
-                self.users = [u for u in self.users if u != id_]
-            case "remove-group":
-                self.groups.pop(id_, None)
-            case "remove-exclude":
-                self.exclude = [u for u in self.exclude if u != id_]
-            case "add-contact":
-                self.contacts.append(self._manual_contact())
-                self.typed = {}
-            case "edit-contact" if id_.isdigit() and int(id_) < len(self.contacts):
-                self.typed = _typed(self.contacts.pop(int(id_)))
-            case "remove-contact" if id_.isdigit() and int(id_) < len(self.contacts):
-                self.contacts.pop(int(id_))
-            case _:
-                return what in {"search", "add-user", "leave-out"}
-        return True
+        if what in _LISTS:
+            name, add = _LISTS[what]
+            text = f"{id_} {self.groups.get(id_, _AS[0])}" if name == "group" else id_
+            return self._with(name, text) if add else self._without(name, text)
+        if what == "add-contact":
+            return self._with_contact()
+        if what in {"edit-contact", "remove-contact"} and id_.isdecimal():
+            return self._without_contact(int(id_), keep=what == "edit-contact")
+        return self if what == "search" else None
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """What each chosen group stands for."""
+        parts = (each.partition(" ") for each in self.share.many("group"))
+        return {id_: as_ for id_, _, as_ in parts}
+
+    @property
+    def contacts(self) -> list[dict[str, Any]]:
+        """The manual contacts."""
+        return [contact_of(each) for each in self.share.many("contact")]
 
     def input(self) -> ShareInput:
-        """The share that is meant; raises `InvalidInput` that names the JSON path of each fault."""
-        if any(self.typed.values()):
-            self.act("add-contact")
-        return validated(ShareInput, self._json())
+        """The share that is meant; `InvalidInput` names the JSON path of each fault.
 
-    def _json(self) -> dict[str, Any]:
-        values = {name: _lines(text) for name, text in self.filter.items() if _lines(text)}
-        access: dict[str, Any] = {"rule": self.rule}
-        if self.rule == "tenants":
-            access["tenants"] = _lines(self.tenants)
-        if self.expires:
-            # People read "until" with the day in it; a day that was not touched ends as it did.
-            same = self.ends.startswith(f"{self.expires}T")
-            access["expires"] = self.ends if same else f"{self.expires}T23:59:59Z"
-        return {
-            "name": self.name,
-            "sources": {
-                "users": self.users,
-                "groups": [{"id": id_, "as": as_} for id_, as_ in self.groups.items()],
-                "allUsers": self.all_users,
-                "orgContacts": self.org_contacts,
-                "contacts": self.contacts,
-                "exclude": self.exclude,
-                "filter": values,
-            },
-            "fields": None if self.choice == "default" else self.fields,
-            "access": access,
-            "blocked": self.blocked,
-        }
+        A contact that is typed is added.
+        """
+        typed = any(str(text).strip() for text in self.contact.texts.values())
+        return (self._with_contact() if typed else self).share.input()
 
-    def _manual_contact(self) -> dict[str, Any]:
-        typed = {name: text.strip() for name, text in self.typed.items() if text.strip()}
-        address, phone = typed.pop("emailAddress", ""), typed.pop("businessPhone", "")
-        value: dict[str, Any] = {"displayName": "", **typed}
-        if address:
-            value["emailAddresses"] = [{"address": address}]
-        if phone:
-            value["businessPhones"] = [phone]
+    def named(self, name: str) -> Self:
+        """The same with a name, if it has none yet."""
+        if self.share.text("name").strip():
+            return self
+        return replace(self, share=self.share.typed(name=name))
+
+    def _with(self, name: str, text: str) -> Self:
+        now = self.share.many(name)
+        if text in now:
+            return self
+        return replace(self, share=self.share.typed(**{name: (*now, text)}))
+
+    def _without(self, name: str, text: str) -> Self:
+        left = tuple(each for each in self.share.many(name) if each != text)
+        return replace(self, share=self.share.typed(**{name: left}))
+
+    def _with_contact(self) -> Self:
         try:
-            kept = validated(ManualContact, value)
-        except CallerError as error:
-            error.errors = tuple(_of_typed(e) for e in error.errors)
+            contact = self.contact.input()
+        except InvalidInput as error:
+            error.errors = tuple(
+                replace(each, field=f"{TYPED}.{each.field}") for each in error.errors
+            )
             raise
-        return kept.model_dump(by_alias=True, exclude_defaults=True)
+        added = _Contacts().text([contact.model_dump(mode="json", by_alias=True)])
+        share = self.share.typed(contact=(*self.share.many("contact"), *added))
+        return replace(self, share=share, contact=CONTACT.blank())
+
+    def _without_contact(self, place: int, *, keep: bool) -> Self:
+        now = list(self.share.many("contact"))
+        if place >= len(now):
+            return self
+        taken = contact_of(now.pop(place))
+        contact = CONTACT.of_json(taken) if keep else self.contact
+        return replace(self, share=self.share.typed(contact=tuple(now)), contact=contact)
 
 
-def _of_typed(error: Any) -> Any:
-    names = {"emailAddresses": "emailAddress", "businessPhones": "businessPhone"}
-    first = error.field.split(".")[0]
-    return type(error)(f"typed-{names.get(first, first)}", error.message)
-
-
-def _typed(contact: Mapping[str, Any]) -> dict[str, str]:
-    addresses, phones = contact.get("emailAddresses") or [{}], contact.get("businessPhones") or [""]
-    return {
-        **{name: str(contact.get(name) or "") for name in MANUAL_FIELDS},
-        "emailAddress": str(addresses[0].get("address") or ""),
-        "businessPhone": str(phones[0]),
-    }
-
-
-def _once(values: list[str]) -> list[str]:
-    return list(dict.fromkeys(str(value) for value in values))
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _json(text: str) -> dict[str, Any]:
+def contact_of(text: str) -> dict[str, Any]:
+    """A manual contact of its JSON; empty if it is none."""
     try:
         value = json.loads(text)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _pruned(value: Any) -> Any:
+    """A JSON value without nulls and empty lists."""
+    if isinstance(value, dict):
+        return {name: _pruned(each) for name, each in value.items() if each not in (None, [])}
+    return [_pruned(each) for each in value] if isinstance(value, list) else value

@@ -8,7 +8,11 @@ import azure.functions as func
 from shared.adapters.storage.records import Stored
 from shared.domain.errors import CallerError, NotFound, PreconditionFailed
 from shared.domain.importing.imports import Import, ImportInput
-from shared.portal.forms.import_form import Draft, chosen, found, named, wrong
+from shared.portal.forms.import_form import IMPORT, ImportDraft, schedule_help
+from shared.portal.forms.showing import Refusal, show
+from shared.portal.forms.submitting import changed_meanwhile, submit
+from shared.portal.forms.tables import Draft
+from shared.portal.forms.targets import chosen, differs, found, named, pressed
 from shared.portal.page_functions import page
 from shared.portal.pages.new_import import require_plan
 from shared.portal.sessions import Undo
@@ -72,37 +76,43 @@ async def act_on_import(visit: Visit) -> Page:
 async def show_import_form(visit: Visit) -> Page:
     """The form that changes all of an import but its share."""
     stored = await visit.app.importing.imports.read(visit.caller, visit.id)
-    return await _form(visit, stored, Draft.of(stored.value), stored.etag)
+    return await _form(visit, stored.value, IMPORT.of(stored.value, stored.etag))
 
 
 @page(bp, "POST", "imports/{id}/edit", WRITERS, again=True)
 async def change_import_form(visit: Visit) -> Page:
     """Search and choose targets, or save."""
-    stored = await visit.app.importing.imports.read(visit.caller, visit.id)
-    before = stored.value
-    draft, do = Draft.typed(visit.form), visit.do
+
+    async def latest() -> Stored[Import]:
+        return await visit.app.importing.imports.read(visit.caller, visit.id)
+
+    before = (await latest()).value
+    kept = IMPORT.of(before)
+    # Neither can be changed here.
+    draft = IMPORT.read(visit.form).typed(share=before.share_id, paused=kept.text("paused"))
+    do = visit.do
     if do == "enter":
         do = "save" if visit.form.get("q") == visit.form.get("searched") else "search"
-    draft = draft.of_share(before.share_id)
-    etag = str(visit.form.get("etag", "")) or stored.etag
     if do != "save":
-        return await _form(visit, stored, draft.pressed(do), etag)
+        return await _form(visit, before, pressed(draft, do))
 
-    def changed(import_: ImportInput) -> ImportInput:
-        return wanted.copy_with(active=import_.active)
-
-    try:
-        wanted = draft.wanted()
+    async def save() -> Page:
+        wanted = draft.input()
         await require_plan(visit, wanted, before.schedule.every_hours)
-        await visit.app.importing.imports.change(visit.caller, visit.id, changed, etag)
-    except NotFound:
-        raise
-    except PreconditionFailed as error:
-        stored = await visit.app.importing.imports.read(visit.caller, visit.id)
-        return await _form(visit, stored, draft, stored.etag, error)
-    except CallerError as error:
-        return await _form(visit, stored, draft, etag, error)
-    return done(f"/imports/{visit.id}", visit.gettext("Saved. It takes effect with the next run."))
+
+        def changed(import_: ImportInput) -> ImportInput:
+            return wanted.copy_with(active=import_.active)
+
+        await visit.app.importing.imports.change(
+            visit.caller, visit.id, changed, draft.etag or None
+        )
+        words = visit.gettext("Saved. It takes effect with the next run.")
+        return done(f"/imports/{visit.id}", words)
+
+    async def again(filled: Draft[Any], refusal: Refusal) -> Page:
+        return await _form(visit, before, filled, refusal)
+
+    return await submit(visit, draft, save=save, show=again, latest=latest)
 
 
 @page(bp, "GET", "imports/{id}/delete", WRITERS)
@@ -117,8 +127,8 @@ async def remove_import(visit: Visit) -> Page:
     try:
         etag = visit.form.get("etag") or None
         run = await visit.app.importing.imports.remove(visit.caller, visit.id, etag)
-    except PreconditionFailed as error:
-        return await _deletion(visit, error)
+    except PreconditionFailed:
+        return await _deletion(visit, changed_meanwhile(visit))
     text = visit.gettext("The import is deleted. This run removes its contacts.")
     return done(f"/runs/{run}", text)
 
@@ -136,39 +146,32 @@ async def _import(visit: Visit, error: CallerError | None = None) -> Page:
         "others": len(import_.targets.users) + len(import_.targets.groups) - len(targets),
         "silent": silent,
         "plan": await visit.app.licensing.licenses.plan(visit.caller),
+        "form": show(visit, IMPORT.of(import_)),
         "errors": visit.wrong(error),
     }
     return Page("imports/import", values, 422 if error is not None else 200)
 
 
 async def _form(
-    visit: Visit,
-    stored: Stored[Import],
-    draft: Draft,
-    etag: str,
-    error: CallerError | None = None,
+    visit: Visit, import_: Import, draft: ImportDraft, refusal: Refusal | None = None
 ) -> Page:
+    refusal = refusal or Refusal()
     text = str(visit.form.get("q", ""))
     hits, silent = await found(visit, text, draft)
+    plan = await visit.app.licensing.licenses.plan(visit.caller)
     values: dict[str, Any] = {
-        "import_": stored.value,
-        # What somebody else has stored meanwhile, beside what is typed.
-        "theirs": stored.value if isinstance(error, PreconditionFailed) else None,
-        "draft": draft,
-        "given": draft.values,
-        "etag": etag,
+        "import_": import_,
+        "form": show(visit, draft, refusal, helps=schedule_help(visit, plan)),
         "q": text,
         "found": hits,
         "silent": silent,
         # What is stored has its seats; those of others are counted, which reads all members.
-        "chosen": await chosen(visit, draft, count=draft.aims_elsewhere(stored.value.targets)),
-        "plan": await visit.app.licensing.licenses.plan(visit.caller),
-        "errors": wrong(visit, error),
+        "chosen": await chosen(visit, draft, count=differs(draft, import_.targets)),
     }
-    return Page("imports/edit", values, 422 if error is not None else 200)
+    return Page("imports/edit", values, refusal.status)
 
 
-async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
+async def _deletion(visit: Visit, refusal: str = "") -> Page:
     stored = await visit.app.importing.imports.read(visit.caller, visit.id)
     (row,) = await _rows(visit, [stored.value])
     mailboxes, contacts = await visit.app.insight.finding.filled(visit.caller, stored.value.id)
@@ -177,9 +180,9 @@ async def _deletion(visit: Visit, error: CallerError | None = None) -> Page:
         "mailboxes": mailboxes,
         "contacts": contacts,
         "etag": stored.etag,
-        "errors": visit.wrong(error),
+        "errors": {"": refusal} if refusal else {},
     }
-    return Page("imports/delete", values, 422 if error is not None else 200)
+    return Page("imports/delete", values, 422 if refusal else 200)
 
 
 async def _rows(visit: Visit, imports: Sequence[Import]) -> list[ImportRow]:

@@ -1,12 +1,18 @@
 """Pages: the company's seats, booking and cancelling them, and who holds which."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import azure.functions as func
 
-from shared.adapters.storage.records import Listing
-from shared.domain.errors import CallerError, NeedsAdmin, TransientError
+from shared.adapters.storage.records import Listing, Stored
+from shared.domain.errors import NeedsAdmin, TransientError
 from shared.domain.tenancy.tenants import BookingInput, LedgerAction, Seat
+from shared.portal import rendering
+from shared.portal.forms.short_forms import BOOKING
+from shared.portal.forms.showing import Refusal, show
+from shared.portal.forms.submitting import submit
+from shared.portal.forms.tables import Draft
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
@@ -14,7 +20,6 @@ from shared.services.licensing.licenses import BookingEffect
 from shared.services.tenancy.ledger import Wanted
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
-from shared.web.validation import validated
 
 bp = func.Blueprint()
 _HISTORY: Final = 10
@@ -65,40 +70,56 @@ async def show_booking(visit: Visit) -> Page:
 @page(bp, "POST", "licenses/book", WRITERS, again=True)
 async def book_seats(visit: Visit) -> Page:
     """Show what a booking would change, or book what was shown just so."""
-    given = str(visit.form.get("booked", "")).strip()
-    try:
-        number = int(given) if given.isascii() and given.isdigit() else given
-        booked = validated(BookingInput, {"booked": number}).booked
+    draft = BOOKING.read(visit.form)
+
+    async def save() -> Page:
+        booked = draft.input().booked
         if visit.do != "book" or visit.form.get("seen") != str(booked):
-            effect = await visit.app.licensing.licenses.effect(visit.caller, booked)
-            return await _booking(visit, given, effect=effect)
+            return await _booking(visit, draft)
         before = (await visit.app.licensing.licenses.read(visit.caller)).value.booked
-        await visit.app.licensing.licenses.book(
-            visit.caller, booked, visit.form.get("etag") or None
+        await visit.app.licensing.licenses.book(visit.caller, booked, draft.etag or None)
+        said = visit.ngettext(
+            "%(num)s seat is booked now.", "%(num)s seats are booked now.", booked
         )
-    except CallerError as error:
-        return await _booking(visit, given, error=error)
-    said = visit.ngettext("%(num)s seat is booked now.", "%(num)s seats are booked now.", booked)
-    fields = {"do": "book", "booked": str(before), "seen": str(before)}
-    undo = Undo("/licenses/book", fields)
-    return done("/licenses", said, undo=undo if before != booked else None)
+        fields = {"do": "book", "booked": str(before), "seen": str(before)}
+        undo = Undo("/licenses/book", fields)
+        return done("/licenses", said, undo=undo if before != booked else None)
+
+    async def again(filled: Draft[Any], refusal: Refusal) -> Page:
+        return await _booking(visit, filled, refusal)
+
+    async def latest() -> Stored[BookingInput]:
+        stored = await visit.app.licensing.licenses.read(visit.caller)
+        return Stored(BookingInput(booked=stored.value.booked), stored.etag)
+
+    return await submit(visit, draft, save=save, show=again, latest=latest)
 
 
 async def _booking(
-    visit: Visit,
-    booked: str | None = None,
-    *,
-    effect: BookingEffect | None = None,
-    error: CallerError | None = None,
+    visit: Visit, draft: Draft[BookingInput] | None = None, refusal: Refusal | None = None
 ) -> Page:
+    """The form; with what a number of seats would change, if one is typed that can be booked."""
     stored = await visit.app.licensing.licenses.read(visit.caller)
+    license_, refusal = stored.value, refusal or Refusal()
+    effect: BookingEffect | None = None
+    if draft is not None and not refusal.wrong:
+        booked = draft.input().booked
+        effect = await visit.app.licensing.licenses.effect(visit.caller, booked)
     concerned = (*effect.gaining, *effect.losing)[:_NAMED] if effect is not None else ()
+    numbers = {name: getattr(license_, name) for name in ("booked", "used", "waiting")}
+    number = rendering.number(visit.language)
+    told = visit.gettext("Now booked: %(booked)s. In use: %(used)s. Waiting: %(waiting)s.")
+    # What is about to be booked is shown as things are now.
+    draft = replace(draft or BOOKING.of_json({"booked": license_.booked}), etag=stored.etag)
     values: dict[str, Any] = {
-        "license": stored.value,
-        "etag": stored.etag,
-        "booked": booked if booked is not None else str(stored.value.booked),
+        "form": show(
+            visit,
+            draft,
+            refusal,
+            helps={"booked": told % {name: number(count) for name, count in numbers.items()}},
+        ),
+        "license": license_,
         "effect": effect,
         "names": await visit.addresses(concerned),
-        "errors": visit.wrong(error),
     }
-    return Page("licenses/book", values, status=422 if error is not None else 200)
+    return Page("licenses/book", values, refusal.status)

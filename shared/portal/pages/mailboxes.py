@@ -5,12 +5,12 @@ from typing import Any
 import azure.functions as func
 
 from shared.domain.errors import CallerError, ContactSyncError, NotFound
-from shared.domain.importing.imports import AdoptionInput
-from shared.portal.forms.import_form import found, mailbox_of
+from shared.portal.forms.short_forms import ADOPTION
+from shared.portal.forms.showing import Refusal, show
+from shared.portal.forms.targets import found, mailbox_of
 from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit, done
 from shared.web.admission import WRITERS
-from shared.web.validation import validated
 
 bp = func.Blueprint()
 
@@ -39,12 +39,9 @@ async def show_adoption(visit: Visit) -> Page:
 @page(bp, "POST", "imports/{id}/adopt", WRITERS)
 async def adopt(visit: Visit) -> Page:
     """Mark just the contacts that were shown."""
-    form = visit.form
-    mailbox, folder = str(form.get("mailbox", "")), str(form.get("folder", ""))
     try:
-        made = await visit.app.sync.adoptions.adopt(
-            visit.caller, visit.id, _wanted(mailbox, folder, str(form.get("confirm", "")))
-        )
+        wanted = ADOPTION.read(visit.form).input()
+        made = await visit.app.sync.adoptions.adopt(visit.caller, visit.id, wanted)
     except ContactSyncError as error:
         return await _adoption(visit, error)
     num = made.adopted or 0
@@ -58,19 +55,27 @@ async def adopt(visit: Visit) -> Page:
 
 async def _adoption(visit: Visit, error: ContactSyncError | None = None) -> Page:
     values = await _asked(visit)
-    folder = str(visit.form.get("folder", visit.query.get("folder", "")))
-    values |= {"folder": folder, "adoption": None}
+    sent = visit.form if visit.request.method == "POST" else visit.query
+    draft = ADOPTION.read(sent).typed(mailbox=values["mailbox"], confirm="")
+    values |= {"adoption": None}
     own = values["import_"].destination.folder is not None
-    if values["mailbox"] and (folder or not own):
+    if values["mailbox"] and (draft.text("folder") or not own):
         try:
             values["adoption"] = await visit.app.sync.adoptions.adopt(
-                visit.caller, visit.id, _wanted(values["mailbox"], folder)
+                visit.caller, visit.id, draft.input()
             )
         except ContactSyncError as refused:
             error = error or refused
-    if error is not None:
-        values |= _told(visit, error)
-    return Page("imports/adopt", values, _status(values))
+    refusal = Refusal({"mailbox": values["errors"]["q"]} if values["errors"] else {})
+    if isinstance(error, NotFound):
+        # The import is there: it was read before.
+        refusal = Refusal({"folder": visit.trouble(error)})
+    elif isinstance(error, CallerError):
+        refusal = Refusal.of(visit, error)
+    elif error is not None:
+        values["silent"] = visit.trouble(error)
+    values["form"] = show(visit, draft, refusal)
+    return Page("imports/adopt", values, 422 if values["silent"] else refusal.status)
 
 
 async def _asked(visit: Visit) -> dict[str, Any]:
@@ -98,20 +103,12 @@ async def _asked(visit: Visit) -> dict[str, Any]:
 
 
 def _told(visit: Visit, error: ContactSyncError) -> dict[str, Any]:
-    """What is wrong: beside the field that is meant, or above them all if it is none of them."""
-    if isinstance(error, NotFound):
-        # The import is there: it was read before.
-        return {"errors": {"folder": visit.trouble(error)}}
-    fields = {"mailbox": "q", "folder": "folder"}
+    """What is wrong: beside the search if it is the mailbox, else above all."""
     wrong = visit.wrong(error) if isinstance(error, CallerError) else {}
-    errors = {fields[path]: text for path, text in wrong.items() if path in fields}
-    return {"errors": errors} if errors else {"silent": visit.trouble(error)}
+    if "mailbox" in wrong:
+        return {"errors": {"q": wrong["mailbox"]}}
+    return {"silent": visit.trouble(error)}
 
 
 def _status(values: dict[str, Any]) -> int:
     return 422 if values["silent"] or values["errors"] else 200
-
-
-def _wanted(mailbox: str, folder: str, confirm: str | None = None) -> AdoptionInput:
-    body = {"mailbox": mailbox, "folder": folder.strip() or None, "confirm": confirm}
-    return validated(AdoptionInput, body)

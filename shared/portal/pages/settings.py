@@ -7,10 +7,15 @@ import azure.functions as func
 import orjson
 from pydantic import Field
 
+from shared.adapters.storage.records import Stored
 from shared.domain.errors import CallerError
 from shared.domain.model import Model, Moment
 from shared.domain.tenancy.permissions import PERMISSIONS, covers, mailbox_access
-from shared.domain.tenancy.tenants import TenantInput
+from shared.domain.tenancy.tenants import Tenant, TenantInput
+from shared.portal.forms.short_forms import COMPANY, LEAVING, LeavingInput
+from shared.portal.forms.showing import Refusal, show
+from shared.portal.forms.submitting import submit
+from shared.portal.forms.tables import Draft
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import File, Page, Visit, done
@@ -46,18 +51,25 @@ async def change_settings(visit: Visit) -> Page:
     if visit.do == "check":
         await visit.app.tenancy.tenants.consented(visit.caller)
         return done("/settings", visit.gettext("The consent works."))
-    name = str(visit.form.get("name", ""))
+    draft = COMPANY.read(visit.form)
     if not visit.do:
-        return await _settings(visit, name)
-    try:
-        wanted = validated(TenantInput, {"name": name}).name
-        before = (await visit.app.tenancy.tenants.read(visit.caller.tenant)).value.name
-        etag = visit.form.get("etag") or None
-        await visit.app.tenancy.tenants.rename(visit.caller, wanted, etag)
-    except CallerError as error:
-        return await _settings(visit, name, error)
-    undo = Undo("/settings", {"do": "rename", "name": before}) if before else None
-    return done("/settings", visit.gettext("Partners see the new name from now on."), undo=undo)
+        return await _settings(visit, draft)
+
+    async def latest() -> Stored[Tenant]:
+        return await visit.app.tenancy.tenants.read(visit.caller.tenant)
+
+    async def save() -> Page:
+        wanted = draft.input().name
+        before = (await latest()).value.name
+        await visit.app.tenancy.tenants.rename(visit.caller, wanted, draft.etag or None)
+        undo = Undo("/settings", {"do": "rename", "name": before}) if before else None
+        words = visit.gettext("Partners see the new name from now on.")
+        return done("/settings", words, undo=undo)
+
+    async def again(filled: Draft[Any], refusal: Refusal) -> Page:
+        return await _settings(visit, filled, refusal)
+
+    return await submit(visit, draft, save=save, show=again, latest=latest)
 
 
 @page(bp, "GET", "settings/audit", READERS)
@@ -138,37 +150,48 @@ async def show_leaving(visit: Visit) -> Page:
 @page(bp, "POST", "settings/leave", WRITERS, leaving=True)
 async def leave(visit: Visit) -> Page:
     """Leave, confirmed by the company's id."""
-    tenant = str(visit.form.get("tenant", "")).strip()
-    try:
-        await visit.app.privacy.leaving.leave(visit.caller, str(visit.form.get("code", "")), tenant)
-    except CallerError as error:
-        return await _leaving(visit, tenant, error)
-    return done("/", visit.gettext("Your company is leaving: its contacts are being removed."))
+    draft = LEAVING.read(visit.form)
+
+    async def save() -> Page:
+        code, tenant = draft.text("code"), draft.text("tenant").strip()
+        await visit.app.privacy.leaving.leave(visit.caller, code, tenant)
+        words = visit.gettext("Your company is leaving: its contacts are being removed.")
+        return done("/", words)
+
+    async def again(filled: Draft[Any], refusal: Refusal) -> Page:
+        return await _leaving(visit, filled, refusal)
+
+    return await submit(visit, draft, save=save, show=again)
 
 
 async def _settings(
-    visit: Visit, name: str | None = None, error: CallerError | None = None
+    visit: Visit, draft: Draft[TenantInput] | None = None, refusal: Refusal | None = None
 ) -> Page:
     stored = await visit.app.tenancy.tenants.read(visit.caller.tenant)
-    tenant = stored.value
+    tenant, refusal = stored.value, refusal or Refusal()
     granted = [(p, covers(tenant.permissions, p)) for p in PERMISSIONS]
+    draft = draft or COMPANY.of_json({"name": tenant.name}, stored.etag)
     values = {
+        "form": show(visit, draft, refusal),
         "tenant": tenant,
-        "etag": stored.etag,
-        "name": tenant.name if name is None else name,
         "granted": granted,
         "access": mailbox_access(tenant.permissions),
         "roles": sorted(visit.caller.roles),
-        "errors": visit.wrong(error),
     }
-    return Page("settings/settings", values, 422 if error is not None else 200)
+    return Page("settings/settings", values, refusal.status)
 
 
-async def _leaving(visit: Visit, tenant: str = "", error: CallerError | None = None) -> Page:
+async def _leaving(
+    visit: Visit, draft: Draft[LeavingInput] | None = None, refusal: Refusal | None = None
+) -> Page:
+    farewell, refusal = await visit.app.privacy.leaving.ask(visit.caller), refusal or Refusal()
+    # The code confirms what the page shows.
+    now = (draft or LEAVING.blank()).typed(code=farewell.code)
+    told = visit.gettext("To confirm, enter your company's tenant ID: %(id)s")
+    helps = {"tenant": told % {"id": visit.caller.tenant}}
     values = {
-        "farewell": await visit.app.privacy.leaving.ask(visit.caller),
+        "form": show(visit, now, refusal, helps=helps),
+        "farewell": farewell,
         "tenant": visit.tenant,
-        "typed": tenant,
-        "errors": visit.wrong(error),
     }
-    return Page("settings/leave", values, 422 if error is not None else 200)
+    return Page("settings/leave", values, refusal.status)

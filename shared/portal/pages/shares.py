@@ -1,17 +1,18 @@
 """Pages: publishing shares, who imports them, and withdrawing them."""
 
-from collections.abc import Awaitable, Callable
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final
 
 import azure.functions as func
 
-from shared.domain.contacts.fields import PUBLISHABLE
+from shared.adapters.storage.records import Stored
 from shared.domain.errors import CallerError, ContactSyncError, PreconditionFailed
 from shared.domain.importing.runs import Omission
-from shared.domain.sharing.shares import FILTER_ATTRIBUTES, Share, ShareInput
-from shared.portal.forms.share_form import MANUAL_FIELDS, ShareForm
+from shared.domain.sharing.shares import Share, ShareInput
+from shared.portal.forms.share_form import SHARE, ShareDraft
+from shared.portal.forms.showing import Refusal, show
+from shared.portal.forms.submitting import Latest, Save, changed_meanwhile, submit
+from shared.portal.forms.tables import TYPED, Draft
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
@@ -19,14 +20,9 @@ from shared.services.insight.previews import SharePreview
 from shared.services.sharing.directory_search import Kind
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
-from shared.wiring.app import new_id
 
 bp = func.Blueprint()
 _LEFT_OUT: Final = 50
-_FIELDS: Final = {"access": "rule", "access.tenants": "tenants", "access.expires": "expires"}
-"""The fields of the form that the JSON paths of a share mean, where the two differ."""
-
-type Save = Callable[[ShareForm, ShareInput], Awaitable[Page]]
 
 
 @page(bp, "GET", "shares", READERS)
@@ -44,18 +40,21 @@ async def show_shares(visit: Visit) -> Page:
 @page(bp, "GET", "shares/new", WRITERS)
 async def show_new_share(visit: Visit) -> Page:
     """The form for a new share."""
-    return await _form(visit, ShareForm(key=new_id()))
+    return await _form(visit, ShareDraft.of(SHARE.blank()))
 
 
 @page(bp, "POST", "shares/new", WRITERS, again=True)
 async def publish_share(visit: Visit) -> Page:
     """Look at, or publish, a new share."""
+    draft = ShareDraft.read(visit.form)
 
-    async def save(form: ShareForm, wanted: ShareInput) -> Page:
-        made = await visit.app.sharing.shares.create(visit.caller, wanted, form.key or None)
+    async def save() -> Page:
+        made = await visit.app.sharing.shares.create(
+            visit.caller, draft.input(), draft.share.key or None
+        )
         return done(f"/shares/{made.value.id}", visit.gettext("The share is published."))
 
-    return await _sent(visit, save)
+    return await _sent(visit, draft, save)
 
 
 @page(bp, "GET", "shares/{id}", READERS)
@@ -81,37 +80,42 @@ async def show_share(visit: Visit) -> Page:
 async def show_share_form(visit: Visit) -> Page:
     """The form of a share that is published."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
-    return await _form(visit, ShareForm.of(stored.value, stored.etag), stored.value)
+    return await _form(visit, ShareDraft.of(SHARE.of(stored.value, stored.etag)), stored.value)
 
 
 @page(bp, "POST", "shares/{id}/edit", WRITERS, again=True)
 async def edit_share(visit: Visit) -> Page:
     """Look at, or make, changes of a share."""
-    share = (await visit.app.sharing.shares.read(visit.caller, visit.id)).value
+    draft = ShareDraft.read(visit.form)
 
-    async def save(form: ShareForm, wanted: ShareInput) -> Page:
+    async def latest() -> Stored[Share]:
+        return await visit.app.sharing.shares.read(visit.caller, visit.id)
+
+    async def save() -> Page:
+        wanted = draft.input()
         await visit.app.sharing.shares.change(
-            visit.caller, visit.id, lambda _: wanted, form.etag or None
+            visit.caller, visit.id, lambda _: wanted, draft.share.etag or None
         )
         words = visit.gettext("The share is changed. Each import of it follows with its next run.")
         return done(f"/shares/{visit.id}", words)
 
-    return await _sent(visit, save, share)
+    return await _sent(visit, draft, save, (await latest()).value, latest)
 
 
 @page(bp, "GET", "shares/{id}/withdraw", WRITERS)
 async def show_withdrawal(visit: Visit) -> Page:
     """What withdrawing a share means, and for whom."""
-    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
-    consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
-    values = {"share": stored.value, "etag": stored.etag, "consumers": consumers}
-    return Page("shares/withdraw", values)
+    return await _withdrawal(visit)
 
 
 @page(bp, "POST", "shares/{id}/withdraw", WRITERS)
 async def withdraw_share(visit: Visit) -> Page:
     """Withdraw a share."""
-    await visit.app.sharing.shares.withdraw(visit.caller, visit.id, visit.form.get("etag") or None)
+    etag = visit.form.get("etag") or None
+    try:
+        await visit.app.sharing.shares.withdraw(visit.caller, visit.id, etag)
+    except PreconditionFailed:
+        return await _withdrawal(visit, changed_meanwhile(visit))
     words = visit.gettext(
         "The share is withdrawn. The next run of each import of it removes its contacts."
     )
@@ -167,70 +171,90 @@ async def admit_or_block_consumer(visit: Visit) -> Page:
     return done(path, words, undo=Undo(here, {"do": "admit"}))
 
 
-async def _sent(visit: Visit, save: Save, share: Share | None = None) -> Page:
+async def _sent(
+    visit: Visit,
+    draft: ShareDraft,
+    save: Save,
+    share: Share | None = None,
+    latest: Latest | None = None,
+) -> Page:
     """What a form's button asks for: a search, a change of the form, a preview, or to save."""
-    form = ShareForm.read(visit.form)
     do = visit.do
     if do == "enter":
-        do = "save" if form.search == form.searched else "search"
+        do = "save" if draft.search == draft.searched else "search"
     try:
-        if not do or form.act(do):
-            return await _form(visit, form, share)
-        if do == "preview":
-            return await _looked_at(visit, form, share)
-        return await save(form, form.input())
-    except PreconditionFailed as error:
-        stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
-        form.etag = stored.etag
-        return await _form(visit, form, share, error=error, meanwhile=stored.value)
+        now = draft.pressed(do) if do else draft
     except CallerError as error:
-        return await _form(visit, form, share, error=error)
+        return await _form(visit, draft, share, Refusal.of(visit, error))
+    if now is not None:
+        return await _form(visit, now, share)
+    if do == "preview":
+        return await _looked_at(visit, draft, share)
+
+    async def again(filled: Draft[Any], refusal: Refusal) -> Page:
+        return await _form(visit, replace(draft, share=filled), share, refusal)
+
+    used = visit.gettext(
+        "You already published a share with this form. To publish another one with what the form "
+        "says now, select “Publish” again."
+    )
+    return await submit(visit, draft.share, save=save, show=again, latest=latest, used=used)
 
 
-async def _looked_at(visit: Visit, form: ShareForm, share: Share | None) -> Page:
+async def _looked_at(visit: Visit, draft: ShareDraft, share: Share | None) -> Page:
     """The form with a preview of what it says; a share's name may still be missing."""
-    draft = replace(deepcopy(form), name=form.name.strip() or "-")
     try:
-        shown = await _previewed(visit, draft.input())
+        shown = await _previewed(visit, draft.named("-").input())
     except CallerError as error:
-        return await _form(visit, form, share, error=error, trouble=visit.trouble(error))
-    return await _form(visit, form, share, **shown)
+        told = {"trouble": visit.trouble(error)}
+        return await _form(visit, draft, share, Refusal.of(visit, error), **told)
+    return await _form(visit, draft, share, **shown)
 
 
 async def _form(
     visit: Visit,
-    form: ShareForm,
+    draft: ShareDraft,
     share: Share | None = None,
-    *,
-    error: CallerError | None = None,
+    refusal: Refusal | None = None,
     **more: Any,
 ) -> Page:
+    refusal = refusal or Refusal()
     found, silent = [], ""
-    if form.search.strip() and visit.wants("results"):
+    if draft.search.strip() and visit.wants("results"):
         try:
             kinds = [Kind.GROUP, Kind.USER]
-            found = await visit.app.sharing.directory.find(visit.caller, form.search, kinds)
+            found = await visit.app.sharing.directory.find(visit.caller, draft.search, kinds)
         except ContactSyncError as away:
             silent = visit.trouble(away)
     names = {}
     if visit.wants("chosen", "left-out"):
-        names = await _names(visit, [*form.users, *form.exclude], list(form.groups))
+        people = [*draft.share.many("user"), *draft.share.many("exclude")]
+        names = await _names(visit, people, list(draft.groups))
     values: dict[str, Any] = {
-        "form": form,
+        "draft": draft,
+        "form": show(visit, draft.share, refusal),
+        "contact": show(visit, draft.contact, refusal.within(TYPED)),
         "share": share,
         "found": found,
         "silent": silent,
         "names": names,
-        "attributes": FILTER_ATTRIBUTES,
-        "publishable": PUBLISHABLE,
-        "hand_kept": MANUAL_FIELDS,
         "preview": None,
         "trouble": None,
-        "meanwhile": None,
-        "errors": {_FIELDS.get(path, path): text for path, text in visit.wrong(error).items()},
         **more,
     }
-    return Page("shares/form", values, status=422 if error is not None else 200)
+    return Page("shares/form", values, refusal.status)
+
+
+async def _withdrawal(visit: Visit, refusal: str = "") -> Page:
+    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
+    consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
+    values = {
+        "share": stored.value,
+        "etag": stored.etag,
+        "consumers": consumers,
+        "errors": {"": refusal} if refusal else {},
+    }
+    return Page("shares/withdraw", values, 422 if refusal else 200)
 
 
 async def _names(visit: Visit, users: list[str], groups: list[str]) -> dict[str, str]:

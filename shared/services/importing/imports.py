@@ -21,7 +21,7 @@ from shared.domain.importing.schedule import DAY, in_plan
 from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.tenants import LedgerAction, Tenant
 from shared.services.changes import change, found_in, require_storable
-from shared.services.idempotency import Idempotency
+from shared.services.idempotency import Idempotency, KeyUsed
 from shared.services.importing.run_queue import RunQueue
 from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
 from shared.services.named_lists import NamedPage, page_by_name
@@ -216,7 +216,7 @@ class Imports:
             known = await imports.get(caller.tenant, import_.id)
         if known is None or known.value.removing:
             message = "The import of this Idempotency-Key was deleted: use a new key."
-            raise Conflict(message)
+            raise KeyUsed(message)
         return known
 
     async def _change(

@@ -17,7 +17,7 @@ from shared.domain.errors import Conflict, NotFound
 from shared.domain.sharing.shares import Share, ShareInput, require_ahead
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in, require_match, require_storable
-from shared.services.idempotency import Idempotency
+from shared.services.idempotency import Idempotency, KeyUsed
 from shared.services.named_lists import NamedPage, page_by_name
 from shared.services.sharing.subscribers import Subscriber, Subscribers
 from shared.services.tenancy.ledger import Ledger
@@ -203,4 +203,4 @@ class Shares:
             known = await self._store.share_index.get(id_, OWNER_ROW)
             if known is None or known.value != location:
                 message = "The share of this Idempotency-Key was withdrawn: use a new key."
-                raise Conflict(message) from None
+                raise KeyUsed(message) from None

@@ -313,4 +313,4 @@ async def test_import_pages_are_in_german(world: World, ada: Browser) -> None:
     assert asks in text_of(page).replace("\xa0", " ")
     start = await ada.open("/imports/new")
     wrong = await ada.submit(start, "/imports/new", do="next", share="partner", partner="0" * 32)
-    assert "Bitte sehen Sie sich das noch einmal an" in wrong.text
+    assert "Bitte prüfen Sie Ihre Eingaben" in wrong.text

@@ -23,7 +23,7 @@ async def go_through(browser: Browser, world: World, **share: Any) -> Shown:
     at = await browser.submit(at, "/imports/new", do="next")
     assert at.status == 200, at.text
     at = await browser.submit(at, "/imports/new", do="next", name="For the phones")
-    assert "Is it right?" in at.text, at.text
+    assert "Preview one mailbox" in at.text, at.text
     return at
 
 

@@ -17,7 +17,7 @@ from shared.domain.tenancy.permissions import PERMISSIONS
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 from shared.portal import rendering
 from shared.portal.formats import filters
-from shared.portal.forms.import_form import Chosen
+from shared.portal.forms.targets import Chosen
 from shared.services.licensing.licenses import SeatsOutlook
 from shared.services.sharing.publications import NOT_OPEN
 from tests.sources import SHARED, files
@@ -188,7 +188,8 @@ def test_dates_and_numbers_follow_the_language() -> None:
 def test_numbers_in_texts_follow_the_language(language: str, number: str) -> None:
     outlook = SeatsOutlook(12345, 12345, 12345, 12345, "over", None)
     chosen = Chosen([("users:x", "x")], 12345, outlook, "", 30)
-    values = {"errors": {}, "found": [], "silent": "", "q": "", "chosen": chosen}
+    form = {"errors": {}, "labels": {}, "note": "", "theirs": (), "etag": "", "key": ""}
+    values = {"form": form, "found": [], "silent": "", "q": "", "chosen": chosen}
     picker = rendering.render(
         "imports/new_targets",
         language,
@@ -196,7 +197,6 @@ def test_numbers_in_texts_follow_the_language(language: str, number: str) -> Non
         **values,
         step="targets",
         at=1,
-        key="",
         carried=[],
         offer={"share": {"name": "x"}, "publisher": {"called": "x"}},
     )

@@ -1,0 +1,78 @@
+"""The forms of a field or two: booking licenses, the company's name, leaving, taking over."""
+
+from typing import Final
+
+from shared.domain.importing.imports import AdoptionInput
+from shared.domain.model import Model
+from shared.domain.tenancy.tenants import BookingInput, TenantInput
+from shared.domain.texts import N_
+from shared.portal.forms.fields import Field, Line, Number
+from shared.portal.forms.tables import Form
+
+
+class LeavingInput(Model):
+    """What confirms that a company leaves: its id, and the code of what was shown."""
+
+    tenant: str
+    code: str
+
+
+BOOKING: Final = Form(
+    BookingInput,
+    (
+        Field(
+            "booked",
+            "booked",
+            Number(),
+            N_("Seats from now on"),
+            group="booking",
+            attributes={"data-trigger": "show"},
+        ),
+    ),
+)
+
+COMPANY: Final = Form(
+    TenantInput,
+    (
+        Field(
+            "name",
+            "name",
+            Line(),
+            N_("Name that partners see"),
+            N_("Without a name, partners see the domain."),
+            group="company",
+        ),
+    ),
+)
+
+LEAVING: Final = Form(
+    LeavingInput,
+    (
+        Field(
+            "tenant",
+            "tenant",
+            Line(),
+            N_("Tenant ID"),
+            group="leaving",
+            required=True,
+        ),
+        Field("code", "code", Line()),
+    ),
+)
+
+ADOPTION: Final = Form(
+    AdoptionInput,
+    (
+        Field("mailbox", "mailbox", Line(), shown_at="q"),
+        Field(
+            "folder",
+            "folder",
+            Line(empty=None),
+            N_("Folder of the other tool"),
+            N_("Its name as Outlook shows it. It becomes the folder of this import."),
+            group="folder",
+            required=True,
+        ),
+        Field("confirm", "confirm", Line(empty=None)),
+    ),
+)

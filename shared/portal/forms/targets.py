@@ -1,0 +1,134 @@
+"""The targets of an import on its pages: searched in the directory, chosen, named and counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.domain.errors import ContactSyncError
+from shared.domain.importing.imports import MailboxInput, Targets
+from shared.portal.forms.import_form import ImportDraft
+from shared.portal.visits import Visit
+from shared.services.licensing.licenses import SeatsOutlook
+from shared.services.sharing.directory_search import Found, Kind
+from shared.web.validation import validated
+
+SHOWN: Final = 100
+"""How many targets are shown by name; the others are only counted."""
+
+_KINDS: Final = {"users": Kind.USER, "groups": Kind.GROUP}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An import's targets for showing: the first by name, how many more, and what they take.
+
+    `outlook` is None while nobody is chosen, or if the directory cannot tell (`trouble`).
+    `trial_days` is how long a trial lasts that begins with the import.
+    """
+
+    items: Sequence[tuple[str, str]]
+    more: int
+    outlook: SeatsOutlook | None
+    trouble: str
+    trial_days: int
+
+
+def targets_of(draft: ImportDraft) -> Targets | None:
+    """The targets of a form; None while nobody is chosen. `InvalidInput` for ids that are none."""
+    users, groups = draft.many("users"), draft.many("groups")
+    if not (users or groups):
+        return None
+    return validated(Targets, {"users": users, "groups": groups})
+
+
+def differs(draft: ImportDraft, targets: Targets) -> bool:
+    """Whether a form has other targets than these."""
+    return {*draft.many("users")} != {*targets.users} or {*draft.many("groups")} != {
+        *targets.groups
+    }
+
+
+def pressed(draft: ImportDraft, do: str) -> ImportDraft:
+    """The form after a button `add:users:ID` or `remove:groups:ID`; others change nothing."""
+    action, _, rest = do.partition(":")
+    kind, _, id_ = rest.partition(":")
+    if action not in {"add", "remove"} or kind not in _KINDS:
+        return draft
+    others = tuple(each for each in draft.many(kind) if each != id_)
+    return draft.typed(**{kind: (*others, id_) if action == "add" else others})
+
+
+async def found(
+    visit: Visit, text: str, draft: ImportDraft | None, kinds: Sequence[str] = ("users", "groups")
+) -> tuple[list[tuple[str, str, str]], str]:
+    """Search the directory for people and groups that are not chosen yet.
+
+    Each is what a button adds, a name, and what tells those of one name apart. Beside them stands
+    what keeps the directory from answering.
+    """
+    if not text.strip() or not visit.wants("results"):
+        return [], ""
+    taken = {*draft.many("users"), *draft.many("groups")} if draft is not None else set[str]()
+    names = {kind: name for name, kind in _KINDS.items()}
+    try:
+        hits = await visit.app.sharing.directory.find(
+            visit.caller, text, [_KINDS[k] for k in kinds]
+        )
+    except ContactSyncError as error:
+        return [], visit.trouble(error)
+    return [
+        (f"{names[hit.kind]}:{hit.id}", hit.name, _detail(visit, hit))
+        for hit in hits
+        if hit.id not in taken
+    ], ""
+
+
+async def chosen(visit: Visit, draft: ImportDraft, *, count: bool = True) -> Chosen | None:
+    """The targets of a form by name, and the seats that they take; None if nobody wants them.
+
+    To `count` them is to read all members of their groups.
+    """
+    if not visit.wants("chosen"):
+        return None
+    users, groups = draft.many("users"), draft.many("groups")
+    items, silent = await named(visit, users, groups)
+    more = len(users) + len(groups) - len(items)
+    try:
+        targets = targets_of(draft) if count else None
+        outlook = (
+            await visit.app.importing.imports.outlook(visit.caller, targets) if targets else None
+        )
+    except ContactSyncError as error:
+        outlook, silent = None, visit.trouble(error)
+    return Chosen(items, more, outlook, silent, visit.app.licensing.licenses.trial_days)
+
+
+async def named(
+    visit: Visit, users: Sequence[str], groups: Sequence[str], most: int = SHOWN
+) -> tuple[list[tuple[str, str]], str]:
+    """The first of some targets, as what a button removes and a name; and why they have none."""
+    shown = [("groups", id_) for id_ in groups] + [("users", id_) for id_ in users]
+    ids: dict[str, list[str]] = {"users": [], "groups": []}
+    for kind, id_ in shown[:most]:
+        ids[kind].append(id_)
+    names: dict[str, Found] = {}
+    why = ""
+    try:
+        for kind, some in ids.items():
+            if some:
+                names |= await visit.app.sharing.directory.name(visit.caller, some, [_KINDS[kind]])
+    except ContactSyncError as error:
+        why = visit.trouble(error)
+    return [
+        (f"{kind}:{id_}", names[id_].name if id_ in names else id_) for kind, id_ in shown[:most]
+    ], why
+
+
+def mailbox_of(text: str) -> str:
+    """The mailbox that a form or an address names; `InvalidInput` if no id looks like it."""
+    return validated(MailboxInput, {"mailbox": text.removeprefix("users:")}).mailbox
+
+
+def _detail(visit: Visit, hit: Found) -> str:
+    kind = visit.gettext("Group") if hit.kind is Kind.GROUP else ""
+    return " · ".join(filter(None, (kind, hit.address, hit.detail)))
