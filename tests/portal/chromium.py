@@ -33,13 +33,17 @@ async def find() -> str:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Run a browser until the context exits."""
+async def chromium(*, keeps_pages: bool = False) -> AsyncIterator[Browser]:
+    """Run a browser until the context exits.
+
+    With `keeps_pages` it shows a page to which somebody goes back as they left it.
+    """
     path = await find()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path,
             args=list(_SMALL),
+            ignore_default_args=["--disable-back-forward-cache"] if keeps_pages else None,
             # Chromium's sandbox does not run as root (docs: Playwright, Docker).
             chromium_sandbox=os.geteuid() != 0,
         )
