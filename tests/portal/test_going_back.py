@@ -55,7 +55,7 @@ async def test_share_published_after_going_back_becomes_another_share(
 ) -> None:
     del client
     kept = keeps == "kept page"
-    person = await Person.sit_down(keeping if kept else browser, cloud, locale=language)
+    person = await Person.open_window(keeping if kept else browser, cloud, locale=language)
     person.expects(422)
     page = person.page
     await sign_in(page, world)
