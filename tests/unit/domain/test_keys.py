@@ -59,7 +59,7 @@ def test_a_manual_contact_is_known_by_its_id_else_by_its_name_and_first_address(
 
     # Stored in mailboxes, so pinned.
     assert str(hotline.key) == "c-27288c468741d0668799f257"
-    assert hotline.model_copy(update={"mobile_phone": "1"}).key == hotline.key
-    assert hotline.model_copy(update={"display_name": "HOTLINE"}).key == hotline.key
-    assert hotline.model_copy(update={"display_name": "Taxi"}).key != hotline.key
-    assert str(hotline.model_copy(update={"id": "Line-1"}).key) == "c-line-1"
+    assert hotline.copy_with(mobile_phone="1").key == hotline.key
+    assert hotline.copy_with(display_name="HOTLINE").key == hotline.key
+    assert hotline.copy_with(display_name="Taxi").key != hotline.key
+    assert str(hotline.copy_with(id="Line-1").key) == "c-line-1"

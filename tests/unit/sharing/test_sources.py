@@ -157,7 +157,7 @@ async def test_an_excluded_object_becomes_no_contact(source: Source) -> None:
     everybody = await read(source, graph)
     excluding = wanted(source)
     people = sorted(graph.served)
-    sources = excluding.sources.model_copy(update={"exclude": people})
+    sources = excluding.sources.copy_with(exclude=people)
     share = ShareInput(name="Share", sources=sources)
     resolution = Resolution()
 
