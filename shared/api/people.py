@@ -9,6 +9,7 @@ from shared.domain.reasons import Reason
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse
+from shared.web.reason_texts import remedy_of
 
 bp = func.Blueprint()
 
@@ -79,7 +80,7 @@ async def find_person(call: Call) -> ApiResponse:
                 for p in found.publications
             ],
             left_out=[
-                LeftOutView(share_id=o.share, reason=o.reason, remedy=o.reason.remedy)
+                LeftOutView(share_id=o.share, reason=o.reason, remedy=remedy_of(o.reason))
                 for o in found.left_out
             ],
             unknown=found.unknown,

@@ -13,6 +13,7 @@ from shared.services.importing.run_start import OMISSIONS_KEPT
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Query
+from shared.web.reason_texts import remedy_of
 from shared.web.views import OmissionView
 
 bp = func.Blueprint()
@@ -112,7 +113,7 @@ async def preview_import(call: Call) -> ApiResponse:
             mailbox=found.mailbox,
             planned=found.planned,
             held=found.held,
-            remedy=found.held.remedy if found.held else None,
+            remedy=remedy_of(found.held) if found.held else None,
             changes=[ChangeView.model_validate(change) for change in changes],
         )
     )
@@ -140,7 +141,7 @@ async def explain_import(call: Call) -> ApiResponse:
             published=found.published,
             present=found.present,
             reason=found.reason,
-            remedy=found.reason.remedy if found.reason else None,
+            remedy=remedy_of(found.reason) if found.reason else None,
             rejected=found.rejected,
             last_run=found.last_run,
         )

@@ -10,6 +10,7 @@ from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Resul
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Paging
+from shared.web.reason_texts import remedy_of
 from shared.web.views import ItemPage, OmissionView, Tagged
 
 bp = func.Blueprint()
@@ -26,7 +27,7 @@ class RunSummary(Tagged, Run):
     def of(cls, stored: Stored[Run], **more: Any) -> Self:
         """With what to do about its reason."""
         reason = stored.value.reason
-        return super().of(stored, remedy=reason.remedy if reason else None, **more)
+        return super().of(stored, remedy=remedy_of(reason) if reason else None, **more)
 
 
 class RunView(RunSummary):
@@ -138,6 +139,6 @@ def _result(stored: Stored[Result], addresses: dict[str, str]) -> ResultView:
         stored,
         id=result.mailbox,
         address=addresses.get(result.mailbox),
-        remedy=result.reason.remedy if result.reason else None,
+        remedy=remedy_of(result.reason) if result.reason else None,
         **result.contacts.model_dump(),
     )

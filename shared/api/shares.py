@@ -109,9 +109,7 @@ async def list_consumers(call: Call) -> ApiResponse:
 )
 async def block_consumer(call: Call) -> ApiResponse:
     """Shut a tenant out of a share; its next run removes the contacts. `blocked` undoes it."""
-    await call.app.sharing.shares.block(
-        call.caller, call.id, call.segment("tenant", "There is no tenant of this id.")
-    )
+    await call.app.sharing.shares.block(call.caller, call.id, call.segment("tenant"))
     return ApiResponse(status=204)
 
 

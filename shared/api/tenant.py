@@ -167,8 +167,8 @@ def _shown(stored: Stored[Tenant], status: int = 200) -> ApiResponse:
     remedy = None
     if tenant.status is TenantStatus.DISCONNECTED:
         remedy = (
-            "The consent is gone, so your imports rest and nothing is removed. Grant it again, "
-            "then POST /tenant/consent, or wait for the daily run."
+            "Consent was withdrawn. Your imports are suspended, and no contacts are removed. Grant "
+            "consent again, then call POST /tenant/consent or wait for the daily sync."
         )
     view = TenantView(
         id=tenant.id,

@@ -21,53 +21,69 @@
     └── Defect                   ours to mend: HTTP 500, or the message becomes poison
         └── UnknownMessage       a queue message that our own code did not write
 
-A trigger maps the tree once: `web/problems.py` to HTTP, `background/queues.py` to the queue.
+An error of a caller has a code and values, and no words: `web/error_texts.py` has them, and the
+portal's catalogues translate them. A trigger maps the tree once: `web/problems.py` to HTTP,
+`background/queues.py` to the queue.
 """
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import date
+from typing import ClassVar, Self
 
+from shared.domain.error_codes import Code
 from shared.domain.reasons import Reason
+
+_MOST_FIELDS = 100
+
+type Value = str | float | date | tuple[str, ...]
+"""What stands in an error's words; each language writes numbers and dates its own way."""
 
 
 class ContactSyncError(Exception):
-    """The root: `str()` of it says what happened, to what, and what to do next."""
+    """The root; logs show its `str()`, which holds ids and codes but no names."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One bad field of an input; `field` is its JSON path, such as `sources.groups.0.id`."""
+    """One bad field of an input, and the case; `field` is its JSON path (`sources.groups.0`)."""
 
     field: str
-    message: str
+    code: Code | Reason
+    values: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
 
 class CallerError(ContactSyncError):
-    """What a caller did wrong; `status` is its HTTP status, `title` its short name."""
+    """What a caller did wrong; `status` is its HTTP status, `kind` its class, `code` the case."""
 
     status: ClassVar[int] = 400
-    title: ClassVar[str] = "Bad request"
     kind: ClassVar[str] = "bad-request"
 
-    def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
-        """Say what was wrong in `detail`, and in `errors` for each field."""
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, code: Code, *, errors: tuple[FieldError, ...] = (), **values: Value) -> None:
+        """Name the case in `code`, each bad field in `errors`, and the `values` for its words."""
+        super().__init__(code)
+        self.code = code
+        self.values: Mapping[str, Value] = values
         self.errors = errors
 
 
 class InvalidInput(CallerError):
     """The input is malformed, too large in some part, or contradicts itself."""
 
-    title = "The input is not valid"
     kind = "invalid-input"
+
+    @classmethod
+    def of(cls, *errors: FieldError, code: Code = "input_invalid") -> Self:
+        """Refuse some fields."""
+        names = tuple(dict.fromkeys(e.field for e in errors))
+        return cls(code, errors=errors[:_MOST_FIELDS], fields=names[:_MOST_FIELDS])
 
 
 class Unauthenticated(CallerError):
     """No access token, or one that is not valid for this API."""
 
     status = 401
-    title = "Sign-in needed"
     kind = "unauthenticated"
 
 
@@ -75,14 +91,12 @@ class Forbidden(CallerError):
     """The caller is known but may not do this."""
 
     status = 403
-    title = "Not allowed"
     kind = "forbidden"
 
 
 class GatewayOnly(Forbidden):
     """The call came past the gateway, to an address that is not for callers."""
 
-    title = "Not the published address"
     kind = "gateway-only"
 
 
@@ -90,7 +104,6 @@ class NotFound(CallerError):
     """No such thing in the caller's tenant; says nothing of other tenants."""
 
     status = 404
-    title = "Not found"
     kind = "not-found"
 
 
@@ -98,7 +111,6 @@ class Conflict(CallerError):
     """The state of things does not allow it."""
 
     status = 409
-    title = "Conflict"
     kind = "conflict"
 
 
@@ -106,7 +118,6 @@ class PreconditionFailed(CallerError):
     """The object was changed since the caller read it: its ETag is another one now."""
 
     status = 412
-    title = "Changed by somebody else"
     kind = "precondition-failed"
 
 
@@ -114,7 +125,6 @@ class PayloadTooLarge(CallerError):
     """The body is larger than this API takes."""
 
     status = 413
-    title = "The body is too large"
     kind = "payload-too-large"
 
 
@@ -122,17 +132,21 @@ class TooManyRequests(CallerError):
     """The tenant asks more often than it may; `retry_after` is how long to wait, in seconds."""
 
     status = 429
-    title = "Too many requests"
     kind = "too-many-requests"
 
-    def __init__(self, detail: str, retry_after: float) -> None:
-        """Say what is limited in `detail` and how many seconds to wait in `retry_after`."""
-        super().__init__(detail)
+    def __init__(self, code: Code, retry_after: float, **values: Value) -> None:
+        """Say what is limited in `code` and how many seconds to wait in `retry_after`."""
+        super().__init__(code, errors=(), **values)
         self.retry_after = retry_after
 
 
 class TransientError(ContactSyncError):
-    """Something that passes; `retry_after` is how long to wait, in seconds."""
+    """A fault that passes; `retry_after` is how long to wait, in seconds.
+
+    Callers read the words of its `code`; `detail` is for logs.
+    """
+
+    code: ClassVar[Code] = "unavailable"
 
     def __init__(self, detail: str, retry_after: float) -> None:
         """Say what happened in `detail` and how many seconds to wait in `retry_after`."""
@@ -143,6 +157,8 @@ class TransientError(ContactSyncError):
 
 class Throttled(TransientError):
     """Microsoft Graph answered 429, or 503 with a Retry-After."""
+
+    code = "throttled"
 
 
 class Paced(Throttled):
@@ -155,6 +171,8 @@ class Unavailable(TransientError):
 
 class Busy(TransientError):
     """Another worker holds the lease on what this one wants to change."""
+
+    code = "busy"
 
 
 class NeedsAdmin(ContactSyncError):

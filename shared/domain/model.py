@@ -21,6 +21,10 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from shared.domain.error_codes import Code
+from shared.domain.errors import Value
 
 MAX_IDS: Final = 5_000
 MAX_GROUPS: Final = 200
@@ -39,11 +43,15 @@ type ShortName = Annotated[
 type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")]
 
 
+def wrong(code: Code, **values: Value) -> PydanticCustomError:
+    """What a model's validator raises: `validated` finds code and values in it again."""
+    return PydanticCustomError(code, code, dict(values))
+
+
 def _iso(value: object) -> object:
     """Refuse a number, as text too, which would be taken for seconds since 1970."""
     if not isinstance(value, datetime) and "T" not in str(value):
-        message = "must be a time with its zone, such as 2026-11-23T00:00:00Z"
-        raise ValueError(message)
+        raise wrong("not_a_moment")
     return value
 
 

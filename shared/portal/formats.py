@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
+from babel.dates import format_date, format_skeleton, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
 from shared.domain.regions import COUNTRIES
@@ -17,7 +17,8 @@ def filters(language: str) -> dict[str, Callable[..., str]]:
     locale = Locale.parse(LANGUAGES[language].locale)
 
     def moment(value: datetime) -> str:
-        return f"{format_datetime(value.astimezone(UTC), 'd MMM y, HH:mm', locale=locale)} UTC"
+        utc = value.astimezone(UTC)
+        return f"{format_skeleton('yMMMd', utc, locale=locale)}, {utc:%H:%M} UTC"
 
     def day(value: date) -> str:
         return format_date(value, "medium", locale=locale)

@@ -30,7 +30,7 @@ from shared.portal.visits import SWITCH, Page, Visit
 from shared.services.tenancy.tenants import ConsentMissing, TenantGone
 from shared.web.admission import Access, Role, enter
 from shared.web.calls import SAFE_HEADERS
-from shared.web.problems import Problem, problem
+from shared.web.problems import problem
 from shared.wiring.app import App, app, new_id
 
 _MAX_FORM: Final = 1024 * 1024
@@ -125,17 +125,17 @@ async def _require_own_form(visit: Visit, *, token: bool) -> None:
     """
     req = visit.request
     if len(req.get_body()) > _MAX_FORM:
-        raise PayloadTooLarge(f"A form may have at most {_MAX_FORM // 1024} KiB.")
+        raise PayloadTooLarge("form_too_large", limit=_MAX_FORM // 1024)
     if req.headers.get("Origin") != visit.app.settings.portal_origin:
-        raise Forbidden("This was not sent from a page of Contact Sync: open it and try again.")
+        raise Forbidden("form_not_ours")
     if req.get_body() and not str(req.headers.get("Content-Type")).startswith(_FORM_TYPE):
-        raise InvalidInput(f"A form has the type {_FORM_TYPE}.")
+        raise InvalidInput("form_type_wrong", type=_FORM_TYPE)
     if not token:
         return
     caller = visit.caller
     shown_to = await visit.app.entra.seal.open(sessions.FORM, str(req.form.get("token", "")))
     if shown_to != {"tenant": caller.tenant, "oid": caller.oid}:
-        raise Forbidden("This page was shown to somebody else, or too long ago: open it anew.")
+        raise Forbidden("form_expired")
 
 
 def _sign_in_first(visit: Visit, error: Unauthenticated) -> Page:
@@ -169,12 +169,9 @@ def _problem(
     handler: PageHandler, correlation: str, visit: Visit, error: Exception, *, again: bool
 ) -> Page:
     """What went wrong, and the way out: to try `again` what passes, else back to the start."""
-    answer = problem(error, handler.__name__, correlation)
-    shown = Problem.model_validate(answer.body)
-    values: dict[str, Any] = {"problem": shown, "again": "", "form": None}
+    answer = problem(error, handler.__name__, correlation, visit.speech)
+    values: dict[str, Any] = {"problem": answer.body, "again": "", "form": None}
     if isinstance(error, TransientError):
-        told = {**shown.model_dump(), "detail": visit.trouble(error)}
-        values["problem"] = Problem.model_validate(told)
         values["again"] = visit.path if again else ""
     if isinstance(error, TransientError | TooManyRequests) and visit.request.method == "POST":
         values["form"] = _Sent.of(visit)

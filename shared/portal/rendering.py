@@ -7,12 +7,16 @@ since the Content-Security-Policy allows neither.
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.domain.contacts.fields import LABELS
-from shared.portal.languages import LANGUAGES, gettext, message, ngettext, preferred
+from shared.domain.errors import Value
+from shared.portal.languages import LANGUAGES, gettext, ngettext, preferred
+from shared.web.error_texts import Speech
+from shared.web.reason_texts import PERMISSIONS, REMEDIES
 from shared.web.version import VERSION
 
 if TYPE_CHECKING:
@@ -22,11 +26,11 @@ __all__ = [
     "LANGUAGES",
     "asset",
     "gettext",
-    "message",
     "ngettext",
     "number",
     "preferred",
     "render",
+    "speech",
     "static_file",
     "words",
 ]
@@ -57,6 +61,29 @@ def number(language: str) -> Callable[[int], str]:
     """What writes a number as a language does."""
     found: Callable[[int], str] = _environment(language).filters["number"]
     return found
+
+
+@cache
+def speech(language: str) -> Speech:
+    """Return the words of errors in a language, with numbers and dates as it writes them."""
+    from shared.portal.formats import filters  # noqa: PLC0415 - at the first page, with Babel
+
+    written = filters(language)
+
+    def write(value: Value) -> str:
+        match value:
+            case str():
+                return value
+            case int() | float():
+                return written["number"](value)
+            case tuple():
+                return ", ".join(value)
+            case datetime():
+                return written["moment"](value)
+            case _:
+                return written["day"](value)
+
+    return Speech(gettext(language), write)
 
 
 @cache
@@ -111,7 +138,9 @@ def _environment(language: str) -> "Environment":
     }
     environment.filters |= filters(language)
     environment.filters |= {
-        "message": message(language),
+        "remedy": lambda reason: translate(REMEDIES[reason]),
+        "why": lambda permission: translate(PERMISSIONS[permission.name][0]),
+        "without": lambda permission: translate(PERMISSIONS[permission.name][1]),
         "names_of": lambda id_, names: (id_, names.get(id_, id_)),
         "labelled": lambda name, labels: (name, labels.get(name, name)),
     }

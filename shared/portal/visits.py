@@ -11,7 +11,6 @@ import azure.functions as func
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.sealing import Purpose
 from shared.domain.errors import (
-    Busy,
     CallerError,
     ContactSyncError,
     Defect,
@@ -25,6 +24,7 @@ from shared.portal import rendering, sessions
 from shared.portal.sessions import Notice, Undo
 from shared.services.sharing.directory_search import Kind
 from shared.web.admission import WRITERS, Access, admit, holds
+from shared.web.error_texts import Speech
 from shared.web.validation import is_id
 from shared.wiring.app import App
 
@@ -85,7 +85,7 @@ class Visit:
     def caller(self) -> Caller:
         """Who is signed in; raises `Unauthenticated`."""
         if self.someone is None:
-            raise Unauthenticated("You are not signed in: sign in first.")
+            raise Unauthenticated("not_signed_in")
         return self.someone
 
     @property
@@ -143,8 +143,13 @@ class Visit:
         """A part of the path; `NotFound` if no id of ours looks like it."""
         value = str(self.request.route_params[name])
         if not is_id(value):
-            raise NotFound("There is nothing of this id in your tenant.")
+            raise NotFound("unknown_id")
         return value
+
+    @property
+    def speech(self) -> Speech:
+        """The words of errors in the visitor's language."""
+        return rendering.speech(self.language)
 
     def gettext(self, text: str) -> str:
         """A text in the visitor's language."""
@@ -158,9 +163,8 @@ class Visit:
         """What is wrong, in the visitor's language, by each field's JSON path, or '' for it all."""
         if error is None:
             return {}
-        translate = rendering.message(self.language)
-        by_field = {e.field: translate(e.message) for e in error.errors}
-        return by_field or {"": translate(error.detail)}
+        by_field = {e.field: self.speech.field(e) for e in error.errors}
+        return by_field or {"": self.speech.of(error)}
 
     def trouble(self, error: ContactSyncError) -> str:
         """What stood in the way, and what to do, in the visitor's language.
@@ -168,14 +172,10 @@ class Visit:
         A fault of our own is raised again: it is not the visitor's to read.
         """
         match error:
-            case NeedsAdmin():
-                return rendering.message(self.language)(error.reason.remedy)
             case CallerError():
                 return next(iter(self.wrong(error).values()))
-            case Busy():
-                return self.gettext("A run is at it just now. Try again in a minute.")
-            case TransientError():
-                return self.gettext("Microsoft does not answer now. Try again in a minute.")
+            case NeedsAdmin() | TransientError():
+                return self.speech.of(error)
         raise error
 
     async def names(self, ids: Sequence[str], *kinds: Kind) -> dict[str, str]:

@@ -1,15 +1,27 @@
 """What changing an object has in common: merge patches, ETags, lost races, one 404 for all."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
 from shared.adapters.storage.records import Records, Stored
+from shared.domain.error_codes import Code
 from shared.domain.errors import Busy, NotFound, PayloadTooLarge, PreconditionFailed
 
 MAX_STORED_BYTES: Final = 980_000
 _TRIES: Final = 5
+
+type Kind = Literal["share", "import", "run", "tenant", "license"]
+"""What an object is, in the words of `NotFound`."""
+
+_UNKNOWN: Final[Mapping[Kind, Code]] = {
+    "share": "unknown_share",
+    "import": "unknown_import",
+    "run": "unknown_run",
+    "tenant": "unknown_tenant",
+    "license": "unknown_license",
+}
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -35,7 +47,7 @@ async def change[T: BaseModel](
     row: str,
     apply: Callable[[T], T],
     *,
-    kind: str,
+    kind: Kind,
     if_match: str | None = None,
 ) -> Stored[T]:
     """Replace a row by what `apply` makes of it; the same object again means no write.
@@ -61,10 +73,10 @@ async def change[T: BaseModel](
     raise AssertionError
 
 
-def found_in[T: BaseModel](stored: Stored[T] | None, kind: str, id_: str) -> Stored[T]:
+def found_in[T: BaseModel](stored: Stored[T] | None, kind: Kind, id_: str) -> Stored[T]:
     """The object, or `NotFound` in the same words whether it is foreign or does not exist."""
     if stored is None:
-        raise NotFound(f"There is no {kind} {id_[:64]!r} in your tenant.")
+        raise NotFound(_UNKNOWN[kind], id=id_[:64])
     return stored
 
 
@@ -77,13 +89,11 @@ def require_match(etag: str, if_match: str | None) -> None:
         return
     wanted = {part.strip().removeprefix("W/") for part in if_match.split(",")}
     if etag.removeprefix("W/") not in wanted:
-        raise PreconditionFailed("It was changed since you read it: read it again and repeat.")
+        raise PreconditionFailed("changed_meanwhile")
 
 
 def require_storable(value: BaseModel) -> None:
     """Raise `PayloadTooLarge` if an object does not fit a row (1 MiB, counted in UTF-16)."""
     size = len(value.model_dump_json(by_alias=True).encode("utf-16-le"))
     if size > MAX_STORED_BYTES:
-        raise PayloadTooLarge(
-            f"It would take {size // 1024} KiB, of at most {MAX_STORED_BYTES // 1024}: split it."
-        )
+        raise PayloadTooLarge("object_too_large", size=size // 1024, limit=MAX_STORED_BYTES // 1024)

@@ -51,8 +51,7 @@ class Idempotency:
         except Conflict as error:
             known = await self._claims.get(tenant, row)
             if known is None or known.value.body != claim.body:
-                message = "This Idempotency-Key was used with another body: use a new key."
-                raise KeyUsed(message) from error
+                raise KeyUsed("idempotency_key_reused") from error
             return known.value.id
         return claim.id
 

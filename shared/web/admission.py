@@ -87,7 +87,7 @@ async def admit(services: App, caller: Caller, access: Access) -> Admitted:
         return Admitted(caller, None)
     tenant = (await services.tenancy.tenants.known(caller)).value
     if access.changes and not access.leaving and tenant.status is TenantStatus.LEAVING:
-        raise Conflict("Your company is leaving: nothing can be changed any more.")
+        raise Conflict("tenant_leaving")
     return Admitted(caller, tenant)
 
 
@@ -120,13 +120,7 @@ def network_of(req: func.HttpRequest, *, gateway: bool) -> str:
 
 
 def _refusal(access: Access) -> Forbidden:
-    """The words for a caller without the role; a tenant that joins has nobody to assign it yet."""
+    """The error of a caller without the role; a tenant that joins has nobody to assign it yet."""
     if access.roles == WRITERS and not access.joined:
-        return Forbidden(
-            "This account may not connect your company. A Global Administrator or a Privileged "
-            "Role Administrator may."
-        )
-    return Forbidden(
-        f"This needs the app role {' / '.join(access.roles)}. An administrator of your company "
-        "assigns it: Entra admin center, Enterprise applications, Contact Sync."
-    )
+        return Forbidden("only_global_admin")
+    return Forbidden("role_missing", roles=" / ".join(access.roles))

@@ -56,13 +56,13 @@ class Call:
     @property
     def id(self) -> str:
         """The id in the route; `NotFound` if no id of ours looks like it."""
-        return self.segment("id", "There is nothing of this id in your tenant.")
+        return self.segment("id")
 
-    def segment(self, name: str, refusal: str) -> str:
-        """A part of the route; `NotFound` with the `refusal` if no id of ours looks like it."""
+    def segment(self, name: str) -> str:
+        """A part of the route; `NotFound` if no id of ours looks like it."""
         value = str(self.request.route_params[name])
         if not is_id(value):
-            raise NotFound(refusal)
+            raise NotFound("unknown_id")
         return value
 
     @property
@@ -78,7 +78,7 @@ class Call:
         self._require(self.operation.idempotent, "Idempotency-Key")
         key = self.request.headers.get("Idempotency-Key")
         if key and len(key) > MAX_KEY:
-            raise InvalidInput(f"An Idempotency-Key has at most {MAX_KEY} characters.")
+            raise InvalidInput("idempotency_key_too_long", limit=MAX_KEY)
         return str(key) if key else None
 
     def query[T: Query](self, model: type[T]) -> T:
@@ -172,7 +172,7 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
         services = app()
         caller = await services.entra.tokens.caller(req.headers.get("Authorization"))
         admitted = await admit(services, replace(caller, network=network), operation.access)
-        parameters = validated(operation.query, dict(req.params), "The query is not valid")
+        parameters = validated(operation.query, dict(req.params), "query_invalid")
         call = Call(services, admitted.caller, req, operation, parameters, admitted.tenant)
         return await handler(call)
 

@@ -14,84 +14,88 @@ from shared.domain.errors import (
     Unauthenticated,
 )
 from shared.domain.reasons import Reason
+from shared.web.error_texts import ENGLISH, Speech
 from shared.web.operations import ApiResponse
 
 _log = logging.getLogger(__name__)
 _KIND = "urn:contact-sync:problem:"
+_CODE = "^[a-z][a-z0-9_]*$"
 
 
 class FieldProblem(BaseModel):
-    """A bad field or parameter: its JSON path, such as `sources.groups.0.id`, and what is wrong."""
+    """A bad field or parameter: its JSON path, such as `sources.groups.0.id`, and what is wrong.
+
+    `code` names the exact case and never changes; `message` says it in words.
+    """
 
     field: str
+    code: Annotated[str, Field(pattern=_CODE)]
     message: str
 
 
 class Problem(BaseModel):
     """What went wrong, and what to do next (RFC 9457).
 
-    `instance` bears the correlation id. `errors` is there if fields are bad, `reason` if an admin
-    has to act first.
+    `type` is a class of problems, `code` the exact case: neither changes, and new ones may be
+    added. `instance` bears the correlation id. `errors` is there if fields are bad, `reason` if an
+    admin has to act first.
     """
 
     type: Annotated[str, Field(pattern=f"^{_KIND}[a-z-]+$")]
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
+    code: Annotated[str, Field(pattern=_CODE)]
     detail: str
     instance: str
     errors: Annotated[tuple[FieldProblem, ...], Field(exclude_if=lambda errors: not errors)] = ()
     reason: Annotated[Reason | None, Field(exclude_if=lambda reason: reason is None)] = None
 
 
-def problem(error: Exception, operation: str, correlation: str) -> ApiResponse:
-    """Answer an error, and log it under the correlation id with no more than it may tell."""
-    instance = f"urn:uuid:{correlation}"
+def problem(
+    error: Exception, operation: str, correlation: str, speech: Speech = ENGLISH
+) -> ApiResponse:
+    """Answer an error in a language; log it under the correlation id without anybody's data."""
+    kind, status, code, headers = _case(error)
     match error:
         case CallerError():
-            _log.info("%s %s: %s", operation, correlation, error.kind)
-            errors = tuple(FieldProblem(field=e.field, message=e.message) for e in error.errors)
-            body = Problem(
-                type=f"{_KIND}{error.kind}",
-                title=error.title,
-                status=error.status,
-                detail=error.detail,
-                instance=instance,
-                errors=errors,
-            )
-            headers = {}
-            if isinstance(error, Unauthenticated):
-                headers = {"WWW-Authenticate": "Bearer"}
-            if isinstance(error, TooManyRequests):
-                headers = {"Retry-After": str(math.ceil(error.retry_after))}
+            _log.info("%s %s: %s", operation, correlation, error.code)
         case NeedsAdmin():
             _log.info("%s %s: %s", operation, correlation, error.reason)
-            body = Problem(
-                type=f"{_KIND}needs-admin",
-                title="An admin has to act first",
-                status=409,
-                detail=error.reason.remedy,
-                instance=instance,
-                reason=error.reason,
-            )
-            headers = {}
         case TransientError():
             _log.warning("%s %s: %s", operation, correlation, error.detail)
-            body = Problem(
-                type=f"{_KIND}unavailable",
-                title="Not available for the moment",
-                status=503,
-                detail=f"{error.detail} Try again later.",
-                instance=instance,
-            )
-            headers = {"Retry-After": str(max(1, round(error.retry_after)))}
         case _:
             _log.error("%s %s failed", operation, correlation, exc_info=error)
-            body = Problem(
-                type=f"{_KIND}internal-error",
-                title="Something went wrong on our side",
-                status=500,
-                detail="It was recorded. Give the correlation id in `instance` to the support.",
-                instance=instance,
-            )
-            headers = {}
-    return ApiResponse(body, body.status, headers)
+    fields = error.errors if isinstance(error, CallerError) else ()
+    body = Problem(
+        type=f"{_KIND}{kind}",
+        title=speech.title(kind),
+        status=status,
+        code=code,
+        detail=speech.of(error),
+        instance=f"urn:uuid:{correlation}",
+        errors=tuple(
+            FieldProblem(field=e.field, code=str(e.code), message=speech.field(e)) for e in fields
+        ),
+        reason=error.reason if isinstance(error, NeedsAdmin) else None,
+    )
+    return ApiResponse(body, status, headers)
+
+
+def _case(error: Exception) -> tuple[str, int, str, dict[str, str]]:
+    """Return the class, status, code and headers of an error."""
+    match error:
+        case Unauthenticated():
+            headers = {"WWW-Authenticate": "Bearer"}
+            return error.kind, error.status, error.code, headers
+        case TooManyRequests():
+            headers = {"Retry-After": str(math.ceil(error.retry_after))}
+            return error.kind, error.status, error.code, headers
+        case CallerError():
+            return error.kind, error.status, error.code, {}
+        case NeedsAdmin():
+            return "needs-admin", 409, str(error.reason), {}
+        case TransientError():
+            headers = {"Retry-After": str(max(1, round(error.retry_after)))}
+            return "unavailable", 503, error.code, headers
+        case _:
+            return "internal-error", 500, "internal_error", {}

@@ -5,19 +5,61 @@ What a body or a form may hold is said by the models themselves.
 
 import json
 import re
+from collections.abc import Mapping
 from math import isfinite
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import azure.functions as func
 import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from shared.domain.error_codes import CODES, Code
 from shared.domain.errors import FieldError, InvalidInput, PayloadTooLarge
 
 MAX_BODY: Final = 256 * 1024
 ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 _MAX_DEPTH: Final = 32
 _EXACT: Final = 2**53
+_CHOICE: Final = re.compile(r"'([^']*)'")
+_PYDANTIC: Final[Mapping[str, tuple[Code, str]]] = {
+    "missing": ("missing", ""),
+    "extra_forbidden": ("unexpected", ""),
+    "int_type": ("not_integer", ""),
+    "int_parsing": ("not_integer", ""),
+    "int_parsing_size": ("not_integer", ""),
+    "int_from_float": ("not_integer", ""),
+    "float_type": ("not_number", ""),
+    "float_parsing": ("not_number", ""),
+    "finite_number": ("not_number", ""),
+    "string_type": ("not_text", ""),
+    "bool_type": ("not_boolean", ""),
+    "bool_parsing": ("not_boolean", ""),
+    "list_type": ("not_list", ""),
+    "dict_type": ("not_object", ""),
+    "model_type": ("not_object", ""),
+    "model_attributes_type": ("not_object", ""),
+    "greater_than_equal": ("below_minimum", "ge"),
+    "less_than_equal": ("above_maximum", "le"),
+    "string_too_short": ("text_too_short", "min_length"),
+    "string_too_long": ("text_too_long", "max_length"),
+    "string_pattern_mismatch": ("pattern_mismatch", ""),
+    "too_short": ("too_few_items", "min_length"),
+    "too_long": ("too_many_items", "max_length"),
+    "literal_error": ("not_a_choice", ""),
+    "enum": ("not_a_choice", ""),
+    "datetime_type": ("not_a_moment", ""),
+    "datetime_parsing": ("not_a_moment", ""),
+    "datetime_from_date_parsing": ("not_a_moment", ""),
+    "timezone_aware": ("not_a_moment", ""),
+    "date_type": ("not_a_day", ""),
+    "date_parsing": ("not_a_day", ""),
+    "date_from_datetime_parsing": ("not_a_day", ""),
+}
+"""Our code for each type of error that pydantic finds, and which value of it the words need.
+
+Docs: pydantic, errors/validation_errors.
+"""
 
 
 def is_id(value: str) -> bool:
@@ -25,71 +67,83 @@ def is_id(value: str) -> bool:
     return re.fullmatch(ID_PATTERN, value) is not None
 
 
-def validated[T: BaseModel](
-    model: type[T], value: object, refusal: str = "The input is not valid"
-) -> T:
+def validated[T: BaseModel](model: type[T], value: object, refusal: Code = "input_invalid") -> T:
     """Check JSON against a model; `InvalidInput` names each bad field by its path."""
     try:
         return model.model_validate_json(orjson.dumps(value))
     except (orjson.JSONEncodeError, RecursionError) as error:
-        raise InvalidInput("The body holds text or numbers that JSON cannot carry.") from error
+        raise InvalidInput("body_not_carriable") from error
     except ValidationError as error:
-        errors = tuple(
-            FieldError(
-                ".".join(map(str, e["loc"])) or "body", e["msg"].removeprefix("Value error, ")
-            )
-            for e in error.errors(include_url=False, include_input=False, include_context=False)
-        )
-        names = ", ".join(dict.fromkeys(e.field for e in errors))
-        raise InvalidInput(f"{refusal}: {names}.", errors[:100]) from error
+        errors = error.errors(include_url=False, include_input=False)
+        raise InvalidInput.of(*map(_field_error, errors), code=refusal) from error
 
 
 def json_object(req: func.HttpRequest, *content_types: str) -> dict[str, Any]:
-    """The body as a JSON object; `InvalidInput` or `PayloadTooLarge` if it is none."""
+    """Return the body as a JSON object.
+
+    Raises `PayloadTooLarge` above `MAX_BODY`, `InvalidInput` for what is not a JSON object.
+    """
     raw = req.get_body()
     if len(raw) > MAX_BODY:
-        raise PayloadTooLarge(f"A body may have at most {MAX_BODY // 1024} KiB.")
+        raise PayloadTooLarge("body_too_large", limit=MAX_BODY // 1024)
     if req.headers.get("Content-Type", "").split(";")[0].strip().lower() not in content_types:
-        raise InvalidInput(f"Send JSON, with Content-Type: {' or '.join(content_types)}.")
+        raise InvalidInput("content_type_wrong", types=content_types)
     try:
         body = json.loads(
-            raw, object_pairs_hook=_without_doubles, parse_constant=_no_number, parse_float=_float
+            raw,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_number,
+            parse_float=_float,
         )
     except RecursionError as error:
-        raise InvalidInput("The body is nested too deeply.") from error
+        raise InvalidInput("body_too_deep") from error
+    except json.JSONDecodeError as error:
+        raise InvalidInput("body_not_json", line=error.lineno, column=error.colno) from error
     except ValueError as error:
-        raise InvalidInput(f"The body is not valid JSON: {error}.") from error
+        raise InvalidInput("body_unreadable") from error
     if not isinstance(body, dict):
-        raise InvalidInput("The body must be a JSON object.")
+        raise InvalidInput("body_not_object")
     if _depth(body) > _MAX_DEPTH:
-        raise InvalidInput("The body is nested too deeply.")
+        raise InvalidInput("body_too_deep")
     return body
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, refused if it names a field twice, as nobody knows which is meant."""
+def _field_error(found: ErrorDetails) -> FieldError:
+    """Return pydantic's finding as an error of ours."""
+    field = ".".join(map(str, found["loc"])) or "body"
+    kind, context = found["type"], found.get("ctx", {})
+    if kind in CODES:  # what a validator of ours raised (`wrong`)
+        return FieldError(field, cast("Code", kind), context)
+    if kind == "string_too_short" and context["min_length"] == 1:
+        return FieldError(field, "text_empty")
+    code, value = _PYDANTIC.get(kind, ("invalid", ""))
+    if code == "not_a_choice":
+        return FieldError(field, code, {"choices": tuple(_CHOICE.findall(context["expected"]))})
+    return FieldError(field, code, {"limit": context[value]} if value else {})
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; refuse one that names a field twice, since either may be meant."""
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
             # Half a surrogate pair is valid in JSON text, but cannot be sent back.
             shown_name = name[:100].encode(errors="replace").decode()
-            error = FieldError(shown_name, "is given more than once")
-            raise InvalidInput("The body names a field more than once.", (error,))
+            raise InvalidInput.of(FieldError(shown_name, "repeated"))
         found[name] = value
     return found
 
 
-def _no_number(name: str) -> NoReturn:
+def _refuse_number(text: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python reads although JSON has no such numbers."""
-    message = f"{name} is no JSON number"
-    raise ValueError(message)
+    raise InvalidInput("body_number_invalid", number=text[:100])
 
 
 def _float(text: str) -> float | int:
-    """A number with a fraction or exponent; 8.0 is the integer 8, as JSON Schema has it."""
+    """Return a number with a fraction or exponent; 8.0 is the integer 8, as in JSON Schema."""
     number = float(text)
     if not isfinite(number):
-        _no_number(text[:100])
+        _refuse_number(text)
     return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 from shared.adapters.storage.records import Stored
 from shared.domain.importing.runs import Omission
 from shared.domain.model import Model
+from shared.web.reason_texts import remedy_of
 
 
 class Tagged(Model):
@@ -40,4 +41,4 @@ class OmissionView(Omission):
     def of(cls, left_out: Omission) -> Self:
         """With the remedy of its reason."""
         reason = left_out.reason
-        return cls(id=left_out.id, reason=reason, remedy=reason.remedy)
+        return cls(id=left_out.id, reason=reason, remedy=remedy_of(reason))

@@ -11,6 +11,7 @@ from shared.domain import errors
 from shared.domain.errors import CallerError, Unavailable
 from shared.portal import page_functions
 from shared.web import admission, calls, validation
+from shared.web.error_texts import TITLES
 from shared.web.openapi import document
 from shared.web.problems import Problem, problem
 from tests.infra.readers import policies
@@ -205,7 +206,7 @@ def test_gateway_and_app_have_the_same_body_limits() -> None:
 
 def test_gateway_problems_are_problems_of_the_app() -> None:
     own = {
-        (kind.status, kind.kind, kind.title)
+        (kind.status, kind.kind, TITLES[kind.kind])
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, CallerError)
     }

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from shared.domain.reasons import Reason
+from shared.web.reason_texts import REMEDIES
 from tests.infra.readers import kql
 from tests.infra.readers.telemetry_schema import CONVERSIONS, declared
 from tests.sources import ROOT, text
@@ -113,7 +114,7 @@ def test_reasons_query_has_the_remedies_that_the_portal_shows() -> None:
     of_runs = reasons[: reasons.index(Reason.MAILBOXES_FAILED) + 1]
 
     assert {code: re.sub(r"\\(.)", r"\1", remedy) for code, remedy in rows.items()} == {
-        reason.value: reason.remedy for reason in of_runs
+        reason.value: REMEDIES[reason] for reason in of_runs
     }
 
 

@@ -103,10 +103,10 @@ class AccessTokens:
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("Send an access token: 'Authorization: Bearer …'.")
+            raise Unauthenticated("token_missing")
         claims, issuer = await self._claims(token, self._audiences)
         if not _is_access_token(claims):
-            raise Unauthenticated("This is no access token for this API, but an id token.")
+            raise Unauthenticated("token_is_id_token")
         return self._trusted(claims, issuer, by_directory="scp" in claims)
 
     async def signed_in(self, id_token: str, nonce: str) -> Caller:
@@ -116,9 +116,9 @@ class AccessTokens:
         """
         claims, issuer = await self._claims(id_token, self._audiences[:1])
         if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
-            raise Unauthenticated("The id token belongs to another sign-in.")
+            raise Unauthenticated("token_of_other_sign_in")
         if claims["tid"] == _PERSONAL:
-            raise Unauthenticated("Sign in with a work account: this is a personal one.")
+            raise Unauthenticated("personal_account")
         caller = self._trusted(claims, issuer, by_directory=True)
         return replace(caller, origin="portal")
 
@@ -129,7 +129,7 @@ class AccessTokens:
         """
         claims, issuer = await self._claims(token, self._audiences)
         if "scp" in claims:
-            raise Unauthenticated("This is a user's token, not one of an app itself.")
+            raise Unauthenticated("token_of_user")
         app = self._trusted(claims, issuer, by_directory=False)
         return Identity(app.tenant, app.oid, float(claims["exp"]))
 
@@ -138,7 +138,7 @@ class AccessTokens:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != "RS256":
-                raise Unauthenticated("The access token is not signed with RS256.")
+                raise Unauthenticated("token_algorithm_wrong")
             key = await self._key(str(header.get("kid", "")))
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -149,12 +149,11 @@ class AccessTokens:
                 options={"require": _REQUIRED},
             )
         except jwt.ExpiredSignatureError as error:
-            raise Unauthenticated("The access token has expired: sign in again.") from error
+            raise Unauthenticated("token_expired") from error
         except jwt.InvalidAudienceError as error:
-            raise Unauthenticated("The access token is meant for another application.") from error
+            raise Unauthenticated("token_audience_wrong") from error
         except jwt.PyJWTError as error:
-            message = f"The access token is not valid ({type(error).__name__})."
-            raise Unauthenticated(message) from error
+            raise Unauthenticated("token_invalid", cause=type(error).__name__) from error
         return claims, key.issuer
 
     def _trusted(self, claims: dict[str, Any], key_issuer: str, *, by_directory: bool) -> Caller:
@@ -164,11 +163,11 @@ class AccessTokens:
         """
         tenant, oid = str(claims["tid"]), str(claims["oid"])
         if not (_ID.fullmatch(tenant) and _ID.fullmatch(oid)):
-            raise Unauthenticated("The access token names no tenant or no user.")
+            raise Unauthenticated("token_without_ids")
         issuer = f"{self._authority}/{tenant}/v2.0"
         own = claims["iss"] == issuer == key_issuer.replace("{tenantid}", tenant)
         if claims.get("ver") != "2.0" or not own:
-            raise Unauthenticated("The access token was not issued by its tenant's Entra ID.")
+            raise Unauthenticated("token_issuer_wrong")
         roles = _texts(claims.get("roles"))
         if by_directory and _texts(claims.get("wids")) & _ASSIGNERS:
             roles |= {"Admin"}
@@ -186,7 +185,7 @@ class AccessTokens:
                     if kid not in self._keys or self._age() > 2 * _KEYS_LIVE:
                         raise
         if kid not in self._keys:
-            raise Unauthenticated("The access token is signed with a key that Entra ID has not.")
+            raise Unauthenticated("token_key_unknown")
         return self._keys[kid]
 
     def _due(self, kid: str) -> bool:

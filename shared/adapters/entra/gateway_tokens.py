@@ -63,6 +63,5 @@ class Gateway:
 
     def _refusal(self) -> GatewayOnly:
         return GatewayOnly(
-            f"This address is for the gateway only: call the API at {self._published}/api, "
-            f"or open the portal at {self._published}."
+            "gateway_only", api=f"{self._published}/api", portal=str(self._published)
         )

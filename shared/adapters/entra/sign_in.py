@@ -16,20 +16,20 @@ from msal import ConfidentialClientApplication
 
 from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.loopback import is_loopback
+from shared.domain.error_codes import Code
 from shared.domain.errors import Forbidden, Unavailable
 
-_REFUSALS: Final = {
-    "access_denied": "The sign-in, or the consent to it, was declined.",
-    "consent_required": "Your company allows this sign-in only once an admin has consented.",
-    "interaction_required": "Entra ID wants you to sign in anew.",
-    "login_required": "Nobody is signed in.",
+_REFUSALS: Final[Mapping[str, Code]] = {
+    "access_denied": "sign_in_declined",
+    "consent_required": "sign_in_needs_consent",
+    "interaction_required": "sign_in_again",
+    "login_required": "sign_in_nobody",
 }
 
 
 class SignInFailed(Forbidden):
     """Entra ID, or we, did not accept a sign-in; it can be begun anew."""
 
-    title = "You could not be signed in"
     kind = "sign-in-failed"
 
 
@@ -65,7 +65,7 @@ class SignIn:
         Raises `SignInFailed` (a refusal, a state that is not of this flow), `Unavailable`.
         """
         if "error" in answer:
-            raise SignInFailed(_REFUSALS.get(answer["error"], "Entra ID refused the sign-in."))
+            raise SignInFailed(_REFUSALS.get(answer["error"], "sign_in_refused"))
 
         def redeem(client: ConfidentialClientApplication) -> dict[str, Any]:
             return dict(client.acquire_token_by_auth_code_flow(flow, dict(answer)))
@@ -74,9 +74,9 @@ class SignIn:
             found = await self._with(redeem)
         except (ValueError, RuntimeError) as error:
             # msal's words may hold the state or claims.
-            raise SignInFailed("The sign-in is not the one that was begun here.") from error
+            raise SignInFailed("sign_in_not_ours") from error
         if "id_token" not in found:
-            raise SignInFailed("Entra ID did not accept the sign-in. Please start again.")
+            raise SignInFailed("sign_in_not_accepted")
         nonce = parse_qs(urlsplit(flow["auth_uri"]).query)["nonce"][0]
         return str(found["id_token"]), nonce
 

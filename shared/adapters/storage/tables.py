@@ -214,14 +214,11 @@ async def _translated[T](call: Awaitable[T]) -> T:
     except ResourceNotFoundError as error:
         if _code(error) == TableErrorCode.TABLE_NOT_FOUND:
             raise _TableMissingError from error
-        message = "The row was deleted by somebody else meanwhile."
-        raise PreconditionFailed(message) from error
+        raise PreconditionFailed("changed_meanwhile") from error
     except ResourceExistsError as error:
-        message = "A row of this key exists already."
-        raise Conflict(message) from error
+        raise Conflict("already_exists") from error
     except ResourceModifiedError as error:
-        message = "The row was changed by somebody else meanwhile."
-        raise PreconditionFailed(message) from error
+        raise PreconditionFailed("changed_meanwhile") from error
     except HttpResponseError as error:
         if _code(error) == TableErrorCode.TABLE_NOT_FOUND:
             raise _TableMissingError from error
@@ -360,5 +357,4 @@ def read_opaque(token: str) -> object:
 
 def foreign_token() -> InvalidInput:
     """What is wrong with a token that is not one of the list it was given for."""
-    message = "The continuation token is not one of this list. Start the list again without it."
-    return InvalidInput(message, (FieldError("next", "is not a token of this list"),))
+    return InvalidInput.of(FieldError("next", "token_foreign"))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.domain.model import MAX_GROUPS, MAX_IDS, Color, Model, Name, ObjectId, ShortName
+from shared.domain.model import MAX_GROUPS, MAX_IDS, Color, Model, Name, ObjectId, ShortName, wrong
 
 
 class Targets(Model):
@@ -17,8 +17,7 @@ class Targets(Model):
     @model_validator(mode="after")
     def _somebody(self) -> Self:
         if not (self.users or self.groups):
-            message = "name at least one target: users or groups"
-            raise ValueError(message)
+            raise wrong("target_missing")
         return self
 
 

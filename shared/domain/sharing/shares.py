@@ -15,7 +15,7 @@ from pydantic import (
 from shared.domain.contacts.fields import PHOTO, PUBLISHABLE, clean
 from shared.domain.contacts.keys import ContactKey, ContactKind
 from shared.domain.errors import FieldError, InvalidInput
-from shared.domain.model import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text
+from shared.domain.model import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text, wrong
 
 MAX_MANUAL_CONTACTS: Final = 500
 FILTER_ATTRIBUTES: Final = (
@@ -158,15 +158,13 @@ class Sources(Model):
     @classmethod
     def _known_attributes(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
         if unknown := sorted(set(value) - set(FILTER_ATTRIBUTES)):
-            message = f"cannot filter by {', '.join(unknown)}; use {', '.join(FILTER_ATTRIBUTES)}"
-            raise ValueError(message)
+            raise wrong("filter_unknown", names=tuple(unknown), choices=FILTER_ATTRIBUTES)
         return value
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
         if not (self.users or self.groups or self.all_users or self.org_contacts or self.contacts):
-            message = "name at least one source: users, groups, allUsers, orgContacts or contacts"
-            raise ValueError(message)
+            raise wrong("source_missing")
         return self
 
 
@@ -190,15 +188,13 @@ class Access(Model):
         """As Entra ID writes them in tokens, in small letters; an id that is none never matches."""
         for id_ in value:
             if not re.fullmatch(_GUID, id_):
-                message = f"is not a tenant id: {id_[:100]}"
-                raise ValueError(message)
+                raise wrong("tenant_id_invalid", id=id_[:100])
         return [id_.lower() for id_ in value]
 
     @model_validator(mode="after")
     def _tenants_named(self) -> Self:
         if (self.rule == "tenants") != bool(self.tenants):
-            message = "name tenants with the rule 'tenants', and only with it"
-            raise ValueError(message)
+            raise wrong("tenants_rule_mismatch")
         return self
 
     def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
@@ -213,8 +209,7 @@ class Access(Model):
 def require_ahead(access: Access, now: datetime) -> None:
     """Refuse an end that is past, when it is set: nobody could import the share."""
     if access.expires is not None and access.expires <= now:
-        words = "must lie in the future"
-        raise InvalidInput("The access would have ended.", (FieldError("access.expires", words),))
+        raise InvalidInput.of(FieldError("access.expires", "not_in_future"))
 
 
 type FieldName = Annotated[str, Field(json_schema_extra={"enum": list(PUBLISHABLE)})]
@@ -238,8 +233,7 @@ class ShareInput(Model):
     @classmethod
     def _known_fields(cls, value: list[str] | None) -> list[str] | None:
         if value is not None and (unknown := sorted(set(value) - set(PUBLISHABLE))):
-            message = f"no such field: {', '.join(unknown)}; choose of {', '.join(PUBLISHABLE)}"
-            raise ValueError(message)
+            raise wrong("field_unknown", names=tuple(unknown), choices=tuple(PUBLISHABLE))
         return value
 
 

@@ -1,4 +1,4 @@
-"""The permissions we ask a tenant for in Microsoft Graph, each with its reason in words.
+"""The permissions we ask a tenant for in Microsoft Graph, as an admin consents to them.
 
 Application permissions, as the admin consents to them for the whole tenant (docs: permissions-
 reference). A customer may instead give access to mailboxes in Exchange, for those in a scope only
@@ -14,15 +14,13 @@ type MailboxAccess = Literal["tenant", "exchange"]
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One permission: its name in Graph, why we ask for it, and what does not work without it.
+    """One permission by its name in Graph; `web/reason_texts.py` says why we ask for it.
 
     `included_in` names wider permissions that do as well. What is not `needed` in the token may be
     given in Exchange instead.
     """
 
     name: str
-    why: str
-    without: str
     needed: bool = True
     included_in: frozenset[str] = frozenset()
 
@@ -32,35 +30,22 @@ _DIRECTORY: Final = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
 PERMISSIONS: Final = (
     Permission(
         "User.Read.All",
-        "Reads the people of your directory: their names, addresses and telephone numbers, and who "
-        "has a mailbox.",
-        "Nobody can be shared, and no mailbox can be found.",
         included_in=_DIRECTORY | {"User.ReadWrite.All"},
     ),
     Permission(
         "GroupMember.Read.All",
-        "Reads who is in the groups that you name in shares and imports.",
-        "Groups cannot be shared or filled.",
         included_in=_DIRECTORY | {"Group.Read.All", "Group.ReadWrite.All"},
     ),
     Permission(
         "OrgContact.Read.All",
-        "Reads the mail contacts of your organization, should a share hold them.",
-        "Organizational contacts cannot be shared.",
         included_in=_DIRECTORY,
     ),
     Permission(
         "Contacts.ReadWrite",
-        "Writes the shared contacts into the mailboxes that you name, changes and removes them. "
-        "Contacts that Contact Sync did not make are never touched.",
-        "No mailbox can be filled, unless you give access in Exchange (RBAC for Applications).",
         needed=False,
     ),
     Permission(
         "MailboxSettings.ReadWrite",
-        "Gives the contacts' category its color in the mailboxes that you name. Nothing else of "
-        "the settings is read or changed.",
-        "Categories have no color.",
         needed=False,
     ),
 )

@@ -90,8 +90,7 @@ async def _passed(visit: Visit, step: str, draft: ImportDraft) -> ImportDraft:
             return draft if draft.text("name") else draft.typed(name=name)
         case "targets":
             if targets_of(draft) is None:
-                words = "name at least one target: users or groups"
-                raise InvalidInput("Nobody is chosen.", (FieldError("targets", words),))
+                raise InvalidInput.of(FieldError("targets", "target_missing"))
             return draft
         case _:
             await require_plan(visit, draft.input(), DAY)
@@ -103,19 +102,17 @@ async def require_plan(visit: Visit, wanted: ImportInput, hours: int) -> None:
     every = wanted.schedule.every_hours
     if await visit.app.importing.imports.allows(visit.caller, every, hours):
         return
-    words = "More than once a day belongs to the premium plan."
-    raise InvalidInput("The plan does not allow it.", (FieldError("schedule.everyHours", words),))
+    raise InvalidInput.of(FieldError("schedule.everyHours", "premium_needed_schedule"))
 
 
 async def _offer(visit: Visit, draft: ImportDraft) -> Publication:
     share = str(draft.json().get("shareId", ""))
     if not share:
-        words = "Choose one of your shares, or enter a partner's share id."
-        raise InvalidInput("No share is chosen.", (FieldError("shareId", words),))
+        raise InvalidInput.of(FieldError("shareId", "share_not_chosen"))
     try:
         return await visit.app.sharing.publications.describe(visit.caller, share)
     except CallerError as error:
-        raise InvalidInput(error.detail, (FieldError("shareId", error.detail),)) from error
+        raise InvalidInput.of(FieldError("shareId", error.code, error.values)) from error
 
 
 async def _step(

@@ -13,7 +13,7 @@ from shared.adapters.storage.records import Listing
 from shared.domain.errors import CallerError, NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Run, RunStatus
-from shared.domain.model import Model
+from shared.domain.model import Model, wrong
 from shared.portal import rendering
 from shared.portal.languages import LANGUAGES
 from shared.portal.page_functions import page
@@ -36,8 +36,7 @@ def _day(text: str) -> date:
     if _DAY.fullmatch(text):
         with suppress(ValueError):
             return date.fromisoformat(text)
-    message = "must be a day, such as 2026-11-23"
-    raise ValueError(message)
+    raise wrong("not_a_day")
 
 
 class RunsFilter(Model):
@@ -199,7 +198,7 @@ def _words(visit: Visit) -> Words:
         headings,
         {code: called for code, (_, called) in outcomes.items()},
         rendering.words("reasons", visit.language),
-        rendering.message(visit.language),
+        visit.speech.remedy,
     )
 
 

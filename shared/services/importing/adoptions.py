@@ -9,6 +9,7 @@ from shared.adapters.graph.transport import Meter
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.matching import Match, match
 from shared.domain.contacts.plan import Adopt
+from shared.domain.error_codes import Code
 from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from shared.domain.importing.imports import AdoptionInput, Import
 from shared.domain.tenancy.tenants import LedgerAction
@@ -62,14 +63,14 @@ class Adoptions:
             if wanted.confirm is None:
                 return found
             if wanted.confirm != found.digest:
-                raise Conflict("The contacts are not those of the preview any more: look again.")
+                raise Conflict("preview_outdated")
             async with self._ledger.change(
                 caller, LedgerAction.IMPORT_ADOPTED, import_id, mailbox=wanted.mailbox
             ) as entry:
                 adopted = await _mark(work, folder, import_.destination.folder, found.matches)
                 entry.detail["contacts"] = adopted
         except FolderGoneError as error:
-            raise NotFound("The folder is not in the mailbox any more.") from error
+            raise NotFound("folder_gone") from error
         finally:
             await work.release()
         return Adoption(found.matches, found.names, found.left, found.digest, adopted)
@@ -77,7 +78,7 @@ class Adoptions:
     async def _desired(self, caller: Caller, import_: Import) -> dict[str, Contact]:
         share, publisher = await self._publications.find(caller.tenant, import_.share_id)
         if share is None:
-            raise Conflict("The share was withdrawn: there is nobody to match.")
+            raise Conflict("nothing_to_match")
         resolution = await self._publications.resolve(caller.tenant, share, publisher, Meter())
         return resolution.contacts
 
@@ -86,12 +87,8 @@ def _require_same_place(import_: Import, folder: str | None) -> None:
     """Contacts stay where they are: Graph has no call that moves one to another folder."""
     if (import_.destination.folder is None) != (folder is None):
         own = import_.destination.folder is not None
-        words = (
-            "the import writes to a folder of its own: name the folder to take over"
-            if own
-            else "the import writes to the default Contacts folder: leave the folder out"
-        )
-        raise InvalidInput("The folder cannot be adopted.", (FieldError("folder", words),))
+        code: Code = "folder_needed" if own else "folder_not_expected"
+        raise InvalidInput.of(FieldError("folder", code))
 
 
 async def _find(work: MailboxWork, name: str | None) -> str | None:
@@ -100,13 +97,10 @@ async def _find(work: MailboxWork, name: str | None) -> str | None:
         return await work.mailbox.default_folder()
     found = await work.mailbox.folder_named(name)
     if found is None:
-        raise NotFound("The mailbox has no contact folder of this name.")
+        raise NotFound("folder_unknown")
     ours = work.head.folder or await work.mailbox.find_folder()
     if ours is not None and ours != found:
-        raise Conflict(
-            "The import has a folder of its own in this mailbox already. Create the import paused "
-            "(active: false), adopt, and then set it active."
-        )
+        raise Conflict("import_has_folder")
     return found
 
 

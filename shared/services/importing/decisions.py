@@ -39,7 +39,7 @@ class Decisions:
             if run.approved and run.status is not RunStatus.HELD:
                 return run
             if run.status not in {RunStatus.HELD, RunStatus.DISCARDED}:
-                raise Conflict(f"The run is {run.status}: it holds nothing to approve.")
+                raise Conflict("nothing_to_approve")
             decided = True
             # It begins anew: it has a day from now on, and no reason to wait any more.
             return run.copy_with(
@@ -68,7 +68,7 @@ class Decisions:
             if run.status is RunStatus.DISCARDED:
                 return run
             if run.status is not RunStatus.HELD:
-                raise Conflict(f"The run is {run.status}: it holds nothing to discard.")
+                raise Conflict("nothing_to_discard")
             decided = True
             return run.copy_with(status=RunStatus.DISCARDED, approved=False)
 
@@ -86,9 +86,9 @@ class Decisions:
         """
         run = found_in(await self._store.runs.get(caller.tenant, id_), "run", id_).value
         if not run.status.ended or run.ended is None:
-            raise Conflict(f"The run is {run.status}: wait until it has ended.")
+            raise Conflict("run_not_ended")
         if not run.mailboxes.failed and run.status is not RunStatus.FAILED:
-            raise Conflict(f"The run {run.status}: no mailbox of it failed.")
+            raise Conflict("nothing_failed")
         async with self._ledger.change(caller, LedgerAction.RUN_RETRIED, id_) as entry:
             retry = await self._run_queue.queue(
                 caller.tenant, run.import_id, RunTrigger.RETRY, run.ended, id_

@@ -25,7 +25,7 @@ from shared.services.idempotency import Idempotency, KeyUsed
 from shared.services.importing.run_queue import RunQueue
 from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
 from shared.services.named_lists import NamedPage, page_by_name
-from shared.services.sharing.publications import NOT_OPEN, Publications
+from shared.services.sharing.publications import Publications
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.limits import MAX_IMPORTS, require_room
@@ -84,7 +84,7 @@ class Imports:
         """
         share, publisher = await self.require_open(caller, wanted.share_id)
         if not in_plan(wanted.schedule.every_hours, await self._licenses.plan(caller)):
-            raise _premium_needed()
+            raise PremiumNeeded("premium_needed_schedule")
         try:
             seats: SeatsOutlook | None = await self.outlook(caller, wanted.targets)
         except ContactSyncError as error:
@@ -124,9 +124,7 @@ class Imports:
         try:
             return await self._publications.open_to(caller, share_id)
         except NotFound as error:
-            raise InvalidInput(
-                "The share cannot be imported.", (FieldError("shareId", NOT_OPEN),)
-            ) from error
+            raise InvalidInput.of(FieldError("shareId", "share_not_open")) from error
 
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Import]:
         """Some of the tenant's imports, by id; not those whose removal is under way."""
@@ -168,11 +166,10 @@ class Imports:
             paused = not import_.active
             wanted = patch(import_)
             if wanted.share_id != import_.share_id:
-                words = "an import names one share for its whole life; create another import"
-                raise InvalidInput("The share cannot be changed.", (FieldError("shareId", words),))
+                raise InvalidInput.of(FieldError("shareId", "share_fixed"))
             hours = wanted.schedule.every_hours
             if wanted.schedule != import_.schedule and not in_plan(hours, plan):
-                raise _premium_needed()
+                raise PremiumNeeded("premium_needed_schedule")
             return import_.copy_with(**wanted.values_of(ImportInput), changed=self._clock())
 
         async with self._ledger.change(caller, LedgerAction.IMPORT_CHANGED, id_):
@@ -203,7 +200,7 @@ class Imports:
         known = await imports.get(caller.tenant, import_.id)
         if known is None:
             count = await imports.count(caller.tenant, _NOT_REMOVING)
-            require_room(count, MAX_IMPORTS, "import")
+            require_room(count, MAX_IMPORTS, "too_many_imports")
             await self._start_trial(caller, import_.created)
             share = import_.share_id
             async with self._ledger.change(
@@ -215,8 +212,7 @@ class Imports:
                     entry.changed = False
             known = await imports.get(caller.tenant, import_.id)
         if known is None or known.value.removing:
-            message = "The import of this Idempotency-Key was deleted: use a new key."
-            raise KeyUsed(message)
+            raise KeyUsed("idempotency_key_of_deleted_import")
         return known
 
     async def _change(
@@ -243,7 +239,3 @@ class Imports:
             return
         async with self._ledger.change(caller, LedgerAction.TRIAL_STARTED, caller.tenant) as entry:
             await change(self._store.tenants, caller.tenant, TENANT_ROW, started, kind="tenant")
-
-
-def _premium_needed() -> PremiumNeeded:
-    return PremiumNeeded("An import that runs more than once a day")

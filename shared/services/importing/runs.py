@@ -158,7 +158,7 @@ class Runs:
         """
         await self._imports.read(caller, import_id)
         if await self._licenses.plan(caller) is LicensePlan.STANDARD:
-            raise PremiumNeeded("A run on demand")
+            raise PremiumNeeded("premium_needed_on_demand")
         for stored in await self.under_way(caller, import_id):
             return stored, False
         now = self._clock()

@@ -192,9 +192,7 @@ class Previews:
         targets = await self._targets(caller, import_)
         if mailbox not in targets.mailboxes:
             reason = targets.left_out.get(mailbox, Reason.NOT_A_TARGET)
-            raise InvalidInput(
-                "The mailbox cannot be previewed.", (FieldError("mailbox", reason.remedy),)
-            )
+            raise InvalidInput.of(FieldError("mailbox", reason))
         desired = found.contacts if found is not None else {}
         work = await self._mailboxes.leased(caller.tenant, import_.id, mailbox)
         try:

@@ -7,6 +7,7 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.domain.importing.runs import Outcome, Result
+from shared.domain.reasons import Reason
 from shared.domain.spreadsheet import Cell, Delimiter, csv_lines
 from shared.services.importing.runs import Runs
 from shared.services.insight.finding import Finding
@@ -55,17 +56,17 @@ class Words:
     headings: Mapping[str, str]
     outcomes: Mapping[str, str]
     reasons: Mapping[str, str]
-    remedy: Callable[[str], str]
+    remedy: Callable[[Reason], str]
 
     def told(self, cells: Mapping[str, Cell]) -> dict[str, Cell]:
         """The cells of a row in words."""
-        reason, remedy = str(cells["reason"]), str(cells["remedy"])
+        reason = str(cells["reason"])
         return {
             **cells,
             "address": cells["address"] or cells["mailbox"],
             "outcome": self.outcomes[str(cells["outcome"])],
             "reason": self.reasons.get(reason, reason),
-            "remedy": self.remedy(remedy) if remedy else "",
+            "remedy": self.remedy(Reason(reason)) if reason else "",
         }
 
 
@@ -138,7 +139,7 @@ def _cells(result: Result, address: str) -> dict[str, Cell]:
         address,
         str(result.outcome),
         str(result.reason or ""),
-        result.reason.remedy if result.reason is not None else "",
+        "",
         counts.created,
         counts.updated,
         counts.deleted,

@@ -29,15 +29,7 @@ from shared.services.tenancy.ledger import Ledger
 class PremiumNeeded(Forbidden):
     """What only the premium plan allows."""
 
-    title: ClassVar[str] = "The premium plan is needed"
     kind: ClassVar[str] = "premium-needed"
-
-    def __init__(self, what: str) -> None:
-        """Name `what` needs it, as the beginning of a sentence."""
-        super().__init__(
-            f"{what} belongs to the premium plan. Ask the service to set your tenant's plan to "
-            "premium, or wait for the daily run."
-        )
 
 
 @dataclass(frozen=True, slots=True)

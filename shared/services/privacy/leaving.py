@@ -87,14 +87,13 @@ class Leaving:
         what was shown. Harmless to repeat once begun.
         """
         if tenant.lower() != caller.tenant.lower():
-            wrong = FieldError("tenant", "must be your own tenant's id")
-            raise InvalidInput("Name your own tenant's id to confirm that you leave.", (wrong,))
+            raise InvalidInput.of(FieldError("tenant", "not_own_tenant"))
         stored = found_in(
             await self._store.tenants.get(caller.tenant, TENANT_ROW), "tenant", caller.tenant
         )
         if stored.value.status is not TenantStatus.LEAVING:
             if not hmac.compare_digest(code.encode(), (await self.ask(caller)).code.encode()):
-                raise Conflict("What would be removed has changed: look at it again.")
+                raise Conflict("removal_changed")
             await self._begin(caller)
         await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=caller.tenant))
 

@@ -7,7 +7,6 @@ the publisher's field policy, for tenants that its access rule admits.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.transport import Graph, GraphSession, Meter
@@ -22,11 +21,6 @@ from shared.services.sharing.photos import KeepPhoto, add_photos
 from shared.services.sharing.resolution import Resolution, resolve
 from shared.services.sharing.subscribers import MAX_MOVES
 from shared.services.tenancy.limits import Limiter
-
-NOT_OPEN: Final = (
-    "No share of this id is open to your tenant. Check the id, or ask its publisher whether the "
-    "access rule admits your tenant."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +97,7 @@ class Publications:
             share, publisher = None, ""
         if share is None:
             self._limiter.guessed(caller.tenant)
-            raise NotFound(NOT_OPEN)
+            raise NotFound("share_not_open")
         return share, publisher
 
     async def describe(self, caller: Caller, share_id: str) -> Publication:
@@ -111,7 +105,7 @@ class Publications:
         share, publisher = await self.open_to(caller, share_id)
         stored = await self._store.tenants.get(publisher, TENANT_ROW)
         if stored is None:
-            raise NotFound(NOT_OPEN)
+            raise NotFound("share_not_open")
         return Publication(
             share,
             stored.value,

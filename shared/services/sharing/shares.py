@@ -64,7 +64,7 @@ class Shares:
         known = await self._store.shares.get(caller.tenant, share.id)
         if known is not None:
             return known
-        require_room(await self._store.shares.count(caller.tenant), MAX_SHARES, "share")
+        require_room(await self._store.shares.count(caller.tenant), MAX_SHARES, "too_many_shares")
         await self._locate(caller, share.id)
         async with self._ledger.change(caller, LedgerAction.SHARE_CREATED, share.id) as entry:
             try:
@@ -175,9 +175,9 @@ class Shares:
         Undone by taking it out of `blocked`. Raises `NotFound` for who does not import it.
         """
         if tenant not in {c.tenant for c in await self.consumers(caller, id_)}:
-            raise NotFound(f"No tenant {tenant[:64]!r} imports this share.")
+            raise NotFound("not_a_subscriber", id=tenant[:64])
         if tenant == caller.tenant:
-            raise Conflict("Your own tenant always may: delete its imports instead.")
+            raise Conflict("own_tenant_not_blockable")
 
         def blocked(share: Share) -> Share:
             if tenant in share.blocked:
@@ -202,5 +202,4 @@ class Shares:
         except Conflict:
             known = await self._store.share_index.get(id_, OWNER_ROW)
             if known is None or known.value != location:
-                message = "The share of this Idempotency-Key was withdrawn: use a new key."
-                raise KeyUsed(message) from None
+                raise KeyUsed("idempotency_key_of_withdrawn_share") from None

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from shared.adapters.entra.access_tokens import AccessTokens, Caller
 from shared.adapters.entra.sign_in import Begun, SignIn, SignInFailed
 from shared.adapters.storage.records import Stored
+from shared.domain.error_codes import Code
 from shared.domain.errors import Forbidden
 from shared.domain.tenancy.tenants import Tenant
 from shared.services.tenancy.tenants import ConsentMissing, Tenants
@@ -24,25 +25,18 @@ SIGNED_IN: Final = "/signed-in"
 CONSENTED: Final = "/consented"
 """Below the portal's origin: the redirect URIs that the app's registration names."""
 
-_NO_SIGN_IN: Final = (
-    "The sign-in was started in another browser, or too long ago. Please start again."
-)
-_NO_CONSENT: Final = (
-    "The consent was started in another browser, or too long ago. Please start again."
-)
 _TRIES: Final = 5
 _BETWEEN_TRIES: Final = 2.0
-_REFUSALS: Final = {
-    "access_denied": "The consent was declined. Nothing was granted.",
-    "consent_required": "Only a Global or Privileged Role Administrator can grant the consent.",
-    "interaction_required": "Entra ID wants you to sign in anew.",
+_REFUSALS: Final[Mapping[str, Code]] = {
+    "access_denied": "consent_declined",
+    "consent_required": "consent_needs_admin",
+    "interaction_required": "sign_in_again",
 }
 
 
 class ConsentRefused(SignInFailed):
     """The admin, or Entra ID, did not grant the consent."""
 
-    title = "The consent was not granted"
     kind = "consent-refused"
 
 
@@ -70,7 +64,7 @@ class Joining:
         Raises `SignInFailed`, also for an answer that belongs to another browser's sign-in.
         """
         if flow is None:
-            raise SignInFailed(_NO_SIGN_IN)
+            raise SignInFailed("sign_in_expired")
         id_token, nonce = await self.sign_in.finish(flow, answer)
         return await self.tokens.signed_in(id_token, nonce)
 
@@ -106,14 +100,13 @@ class Joining:
         `ConsentRefused`, `SignInFailed` for what this admin did not begin, `ConsentMissing`.
         """
         if "error" in answer:
-            words = _REFUSALS.get(answer["error"], "Entra ID did not grant the consent.")
-            raise ConsentRefused(words)
+            raise ConsentRefused(_REFUSALS.get(answer["error"], "consent_refused"))
         if kept is None:
-            raise SignInFailed(_NO_CONSENT)
+            raise SignInFailed("consent_expired")
         if not hmac.compare_digest(answer.get("state", "").encode(), kept["state"].encode()):
-            raise SignInFailed("The consent is not the one that was begun in this browser.")
+            raise SignInFailed("consent_not_ours")
         if (kept["tenant"], kept["oid"]) != (caller.tenant, caller.oid):
-            raise Forbidden("Somebody else has signed in since the consent was begun.")
+            raise Forbidden("consent_account_changed")
         for _ in range(1, _TRIES):
             try:
                 return await self.tenants.consented(caller)

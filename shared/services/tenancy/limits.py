@@ -11,6 +11,7 @@ from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from shared.domain.error_codes import Code
 from shared.domain.errors import Conflict, TooManyRequests
 
 MAX_SHARES: Final = 500
@@ -31,20 +32,19 @@ class Limiter:
         """Count a call of the API; `TooManyRequests` if the tenant makes too many."""
         if not self._windows.hit(self._calls, "calls", tenant):
             wait = self._wait(self._calls, "calls", tenant)
-            words = f"A tenant may call the API {self._calls.amount} times a minute."
-            raise TooManyRequests(words, wait)
+            raise TooManyRequests("too_many_calls", wait, limit=self._calls.amount)
 
     def count_visit(self, network: str) -> None:
         """Count a sign-in begun from a network; `TooManyRequests` if there are too many."""
         if not self._windows.hit(_VISITS, "visits", network):
             wait = self._wait(_VISITS, "visits", network)
-            raise TooManyRequests("Too many sign-ins from your network. Wait a minute.", wait)
+            raise TooManyRequests("too_many_sign_ins", wait)
 
     def require_guesses_left(self, tenant: str) -> None:
         """Raise `TooManyRequests` for a tenant that named too many ids that are no share's."""
         if not self._windows.test(_GUESSES, "guesses", tenant):
             wait = self._wait(_GUESSES, "guesses", tenant)
-            raise TooManyRequests("Too many share ids were not right. Check the id first.", wait)
+            raise TooManyRequests("too_many_guesses", wait)
 
     def guessed(self, tenant: str) -> None:
         """Count an id that is no share's, or of one that is not open to the tenant."""
@@ -54,7 +54,7 @@ class Limiter:
         return max(1.0, self._windows.get_window_stats(limit, *key).reset_time - time.time())
 
 
-def require_room(count: int, most: int, kind: str) -> None:
-    """Raise `Conflict` if a tenant has as many things of a kind as it may."""
+def require_room(count: int, most: int, code: Code) -> None:
+    """Raise `Conflict` if a tenant has as many things as it may; `code` names the case."""
     if count >= most:
-        raise Conflict(f"A tenant may have {most} {kind}s: delete one first, or combine some.")
+        raise Conflict(code, limit=most)

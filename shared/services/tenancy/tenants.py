@@ -27,14 +27,20 @@ _log = logging.getLogger(__name__)
 class ConsentMissing(Forbidden):
     """The caller's tenant has not consented to the app."""
 
-    title = "Admin consent is missing"
     kind = "consent-missing"
+
+
+class _PermissionsMissingError(NeedsAdmin):
+    """A tenant has consented, but not to all that we need."""
+
+    def __init__(self, tenant: str, names: tuple[str, ...]) -> None:
+        super().__init__(Reason.CONSENT_MISSING, f"Missing in {tenant}: {', '.join(names)}.")
+        self.names = names
 
 
 class TenantGone(Forbidden):
     """The caller's tenant left the service, and nobody has joined it anew."""
 
-    title = "Your tenant has left"
     kind = "tenant-left"
 
 
@@ -76,10 +82,7 @@ class Tenants:
         if found is not None:
             return found
         if await self._ledger.closing_line(caller.tenant) is not None:
-            raise TenantGone(
-                "Your tenant has left Contact Sync and its data was erased; GET /tenant says what "
-                "was removed. POST /tenant/consent joins anew."
-            )
+            raise TenantGone("tenant_left")
         return await self.consented(caller)
 
     async def consented(self, caller: Caller) -> Stored[Tenant]:
@@ -90,12 +93,10 @@ class Tenants:
         """
         try:
             permissions = sorted(await self._proven(caller.tenant))
+        except _PermissionsMissingError as error:
+            raise ConsentMissing("permissions_missing", permissions=error.names) from error
         except NeedsAdmin as error:
-            raise ConsentMissing(
-                f"Your tenant has not granted all that Contact Sync needs. {error.detail} A Global "
-                "or Privileged Role Administrator grants it on the portal's page /consent, or at "
-                f"/{caller.tenant}/v2.0/adminconsent of Entra ID; then call again."
-            ) from error
+            raise ConsentMissing("tenant_not_connected") from error
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is None:
             return await self._joined(caller, permissions)
@@ -180,8 +181,7 @@ class Tenants:
         self._proof.forget(tenant)
         granted = await self._proof.prove(tenant)
         if lacking := missing(granted):
-            names = ", ".join(permission.name for permission in lacking)
-            raise NeedsAdmin(Reason.CONSENT_MISSING, f"Missing in {tenant}: {names}.")
+            raise _PermissionsMissingError(tenant, tuple(p.name for p in lacking))
         return granted
 
     async def _turn(self, tenant: str, status: TenantStatus, action: LedgerAction) -> None:

@@ -115,7 +115,7 @@ async def test_result_file_contains_all_pages_up_to_the_row_limit(
     assert (filled["address"], filled["created"]) == (world.users[world.targets[0]]["mail"], "5")
     failed = await app.insight.result_files.whole(caller, run, Outcome.FAILED, ";")
     assert failed.count(b"\r\n") == 4
-    assert b';gave_up;"The mailbox could not' in failed
+    assert b";gave_up;;" in failed
     monkeypatch.setattr(result_files, "MAX_ROWS", 2)
     assert (await app.insight.result_files.whole(caller, run)).count(b"\r\n") == 3
     with pytest.raises(NotFound):

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from shared.domain.errors import PayloadTooLarge, PreconditionFailed
 from shared.domain.importing.imports import ImportInput
-from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import Access, ShareInput
 from shared.services.changes import merge_patch, require_match, require_storable
 
@@ -78,11 +77,6 @@ def test_share_always_admits_its_publisher_and_others_by_access_rule(
 
     assert access.admits("publisher", "publisher", NOW)
     assert access.admits(FRIEND, "publisher", NOW) == (open_still and open_to_friend)
-
-
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_has_a_remedy(reason: Reason) -> None:
-    assert reason.remedy.endswith(".")
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON), st.dictionaries(st.text(max_size=3), JSON))

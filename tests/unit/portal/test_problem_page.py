@@ -23,7 +23,7 @@ def visit_of(path: str) -> Visit:
     [
         (Unavailable("Microsoft Graph answered 503.", 5), True, "/find/a?q=b"),
         (Unavailable("Microsoft Graph answered 503.", 5), False, ""),
-        (NotFound("There is no such thing."), True, ""),
+        (NotFound("unknown_id"), True, ""),
     ],
     ids=["transient", "transient-not-repeatable", "permanent"],
 )

@@ -24,7 +24,7 @@ def caller(tenant: str, *roles: str) -> Caller:
 
 async def known(status: TenantStatus | None, caller: Caller) -> Stored[Tenant]:
     if status is None:
-        raise TenantGone("It left.")
+        raise TenantGone("tenant_left")
     return Stored(Tenant(id=caller.tenant, joined=datetime.now(UTC), status=status), "1")
 
 

@@ -27,7 +27,7 @@ class Tokens:
             raise Unavailable("Entra ID's signing keys cannot be read.", 5.0)
         tenant, _, rest = token.partition("/")
         if not rest:
-            raise Unauthenticated("The access token is not valid.")
+            raise Unauthenticated("token_missing")
         oid, _, lives = rest.partition("/")
         return Identity(tenant, oid, time.time() + float(lives or 60))
 
@@ -60,7 +60,7 @@ async def test_wrong_token_is_rejected_every_time(
     guard: Gateway, tokens: Tokens, token: str
 ) -> None:
     for _ in range(2):
-        with pytest.raises(GatewayOnly, match=r"https://contacts\.example/api"):
+        with pytest.raises(GatewayOnly, match="gateway_only"):
             await guard.require(token)
 
     assert tokens.seen == [token, token]

@@ -41,6 +41,7 @@ def test_sign_ins_are_limited_by_network() -> None:
 
 
 def test_require_room_raises_conflict_at_the_limit() -> None:
-    require_room(4, 5, "share")
-    with pytest.raises(Conflict, match="5 shares"):
-        require_room(5, 5, "share")
+    require_room(4, 5, "too_many_shares")
+    with pytest.raises(Conflict, match="too_many_shares") as refused:
+        require_room(5, 5, "too_many_shares")
+    assert refused.value.values == {"limit": 5}

@@ -1,0 +1,337 @@
+"""The words of errors, in English: of each code, and of each kind as a title.
+
+The portal's catalogues hold them in other languages. Say what happened, to what, and what to do
+next, in at most two sentences; the words of a field follow its name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.domain.error_codes import Code
+from shared.domain.errors import (
+    CallerError,
+    FieldError,
+    NeedsAdmin,
+    TransientError,
+    Value,
+)
+from shared.domain.reasons import Reason
+from shared.domain.texts import N_
+from shared.web.reason_texts import REMEDIES
+
+TITLES: Final[Mapping[str, str]] = {
+    "bad-request": N_("Bad request"),
+    "invalid-input": N_("The input is not valid"),
+    "unauthenticated": N_("Sign-in needed"),
+    "forbidden": N_("Not allowed"),
+    "gateway-only": N_("Not the published address"),
+    "not-found": N_("Not found"),
+    "conflict": N_("Conflict"),
+    "precondition-failed": N_("Changed by somebody else"),
+    "payload-too-large": N_("The body is too large"),
+    "too-many-requests": N_("Too many requests"),
+    "sign-in-failed": N_("You could not be signed in"),
+    "consent-refused": N_("The consent was not granted"),
+    "consent-missing": N_("Admin consent is missing"),
+    "tenant-left": N_("Your tenant has left"),
+    "premium-needed": N_("The premium plan is needed"),
+    "needs-admin": N_("An admin has to act first"),
+    "unavailable": N_("Not available for the moment"),
+    "internal-error": N_("Something went wrong on our side"),
+}
+"""What each kind of error is called."""
+
+TEXTS: Final[Mapping[Code, str]] = {
+    # who calls
+    "token_missing": N_(
+        "The call has no access token. Send one in the header 'Authorization: Bearer …'."
+    ),
+    "token_is_id_token": N_("This is an ID token. Send an access token for this API."),
+    "token_of_user": N_("This token belongs to a user. Send one that belongs to an app."),
+    "token_of_other_sign_in": N_("The ID token belongs to another sign-in. Sign in again."),
+    "token_without_ids": N_(
+        "The access token names no tenant or no user. Request a new one from Entra ID."
+    ),
+    "token_issuer_wrong": N_(
+        "The access token was not issued by its tenant's Entra ID. Request a new one there."
+    ),
+    "token_key_unknown": N_(
+        "The access token is signed with a key that Entra ID does not publish. Request a "
+        "new one from Entra ID."
+    ),
+    "token_algorithm_wrong": N_(
+        "The access token is not signed with RS256. Request a new one from Entra ID."
+    ),
+    "token_expired": N_("The access token has expired. Sign in again."),
+    "token_audience_wrong": N_(
+        "The access token is meant for another application. Request one for this API."
+    ),
+    "token_invalid": N_(
+        "The access token is not valid (%(cause)s). Request a new one from Entra ID."
+    ),
+    "personal_account": N_("This is a personal account. Sign in with a work account."),
+    "not_signed_in": N_("You are not signed in. Sign in first."),
+    "gateway_only": N_(
+        "Only the gateway may call this address. Call the API at %(api)s, or open the "
+        "portal at %(portal)s."
+    ),
+    # sign-in and consent
+    "sign_in_declined": N_(
+        "The sign-in or the consent to it was declined. Sign in again if that was a mistake."
+    ),
+    "sign_in_needs_consent": N_(
+        "Your company allows this sign-in only after an admin has consented. Ask an admin "
+        "to sign in first."
+    ),
+    "sign_in_again": N_("Entra ID requires a new sign-in. Sign in again."),
+    "sign_in_nobody": N_("Nobody is signed in at Entra ID. Sign in again."),
+    "sign_in_refused": N_(
+        "Entra ID refused the sign-in. Sign in again, or ask your administrator."
+    ),
+    "sign_in_not_ours": N_("This sign-in was not started here. Sign in again."),
+    "sign_in_not_accepted": N_("Entra ID did not accept the sign-in. Sign in again."),
+    "sign_in_expired": N_(
+        "The sign-in was started in another browser or has expired. Sign in again."
+    ),
+    "consent_declined": N_(
+        "The consent was declined, so nothing was granted. Start again if that was a mistake."
+    ),
+    "consent_needs_admin": N_(
+        "This account cannot grant the consent. Ask a Global Administrator or a Privileged "
+        "Role Administrator."
+    ),
+    "consent_refused": N_("Entra ID did not grant the consent. Start again."),
+    "consent_expired": N_(
+        "The consent was started in another browser or has expired. Start again."
+    ),
+    "consent_not_ours": N_("This consent was not started in this browser. Start again."),
+    "consent_account_changed": N_(
+        "Somebody else has signed in since the consent was started. Start again."
+    ),
+    "permissions_missing": N_(
+        "Your organization has not granted all that Contact Sync needs. Ask a Global or "
+        "Privileged Role Administrator to consent on the portal's page /consent; missing: "
+        "%(permissions)s."
+    ),
+    "tenant_not_connected": N_(
+        "Your organization is not connected to Contact Sync. Ask a Global or Privileged "
+        "Role Administrator to consent on the portal's page /consent."
+    ),
+    # what a caller may do
+    "role_missing": N_(
+        "You need the app role %(roles)s. Ask an administrator of your company to assign it"
+        " in the Entra admin center under Enterprise applications, Contact Sync."
+    ),
+    "only_global_admin": N_(
+        "This account cannot connect your company. Ask a Global Administrator or a "
+        "Privileged Role Administrator."
+    ),
+    "form_not_ours": N_(
+        "This form was not sent from a page of Contact Sync. Open the page and try again."
+    ),
+    "form_expired": N_("This page was opened by another account or has expired. Open it again."),
+    "tenant_left": N_(
+        "Your organization has left Contact Sync, and its data was erased. To use it again,"
+        " connect your organization again."
+    ),
+    "tenant_leaving": N_(
+        "Your organization is leaving Contact Sync, so nothing can be changed. Wait until "
+        "it has left."
+    ),
+    "premium_needed_on_demand": N_(
+        "Only the premium plan can start a sync manually. Contact us to upgrade, or wait "
+        "for the daily sync."
+    ),
+    "premium_needed_schedule": N_(
+        "Only the premium plan can sync more than once a day. Contact us to upgrade, or "
+        "choose the daily schedule."
+    ),
+    "too_many_calls": N_(
+        "Your organization may call the API %(limit)s times a minute. Wait as long as "
+        "Retry-After says."
+    ),
+    "too_many_sign_ins": N_("Too many sign-ins from your network. Wait a minute."),
+    "too_many_guesses": N_("Too many share IDs were wrong. Check the ID, and try again later."),
+    # what does not exist
+    "unknown_id": N_("Nothing in your organization has this ID. Check the ID."),
+    "unknown_share": N_("There is no share '%(id)s' in your organization. Check the ID."),
+    "unknown_import": N_("There is no import '%(id)s' in your organization. Check the ID."),
+    "unknown_run": N_("There is no sync '%(id)s' in your organization. Check the ID."),
+    "unknown_tenant": N_("There is no organization '%(id)s'. Check the ID."),
+    "unknown_license": N_("There is no license for the organization '%(id)s'. Check the ID."),
+    "not_a_subscriber": N_("No organization '%(id)s' imports this share. Check the ID."),
+    "share_not_open": N_(
+        "No share with this ID is open to your organization. Check the ID, or ask the "
+        "publisher whether the access rule includes you."
+    ),
+    "folder_unknown": N_("The mailbox has no contact folder with this name. Check the name."),
+    "folder_gone": N_("The folder no longer exists in the mailbox. Open the preview again."),
+    # what the state of things does not allow
+    "already_exists": N_("It exists already. Read it before you try again."),
+    "changed_meanwhile": N_(
+        "It was changed or deleted after you read it. Read it again, and repeat your change."
+    ),
+    "nothing_to_approve": N_("This sync holds no changes to approve. See its results."),
+    "nothing_to_discard": N_("This sync holds no changes to discard. See its results."),
+    "run_not_ended": N_("This sync has not ended. Wait until it has ended."),
+    "nothing_failed": N_("No mailbox of this sync failed. There is nothing to retry."),
+    "preview_outdated": N_("The contacts have changed since the preview. Open the preview again."),
+    "nothing_to_match": N_(
+        "The share was withdrawn, so there are no contacts to match. Choose another import."
+    ),
+    "import_has_folder": N_(
+        "The import already has its own folder in this mailbox. Create the import paused, "
+        "adopt the contacts, and then activate it."
+    ),
+    "too_many_shares": N_(
+        "Your organization has the maximum of %(limit)s shares. Delete one, or combine some."
+    ),
+    "too_many_imports": N_(
+        "Your organization has the maximum of %(limit)s imports. Delete one, or combine some."
+    ),
+    "own_tenant_not_blockable": N_(
+        "Your own organization cannot be blocked. Delete its imports instead."
+    ),
+    "idempotency_key_reused": N_("This Idempotency-Key was used with another body. Use a new key."),
+    "idempotency_key_of_deleted_import": N_(
+        "The import of this Idempotency-Key was deleted. Use a new key."
+    ),
+    "idempotency_key_of_withdrawn_share": N_(
+        "The share of this Idempotency-Key was withdrawn. Use a new key."
+    ),
+    "removal_changed": N_("What would be removed has changed. Read it again, and confirm again."),
+    # what is too large or malformed
+    "body_too_large": N_("The body is too large (maximum %(limit)s KiB). Send less at once."),
+    "form_too_large": N_("The form is too large (maximum %(limit)s KiB). Enter less at once."),
+    "object_too_large": N_(
+        "Too large: %(size)s KiB (maximum %(limit)s KiB). Split it into several."
+    ),
+    "input_invalid": N_("Some fields are not valid: %(fields)s. Correct them, and send again."),
+    "query_invalid": N_(
+        "Some query parameters are not valid: %(fields)s. Correct them, and call again."
+    ),
+    "body_not_carriable": N_(
+        "The body holds text or numbers that JSON cannot carry. Remove them, and send again."
+    ),
+    "body_too_deep": N_("The body is nested too deeply. Send a flatter one."),
+    "body_not_json": N_(
+        "The body is not valid JSON: line %(line)s, column %(column)s. Correct it, and send again."
+    ),
+    "body_unreadable": N_("The body cannot be read as JSON in UTF-8. Correct it, and send again."),
+    "body_number_invalid": N_(
+        "The body is not valid JSON: %(number)s is not a number in JSON. Correct it, and "
+        "send again."
+    ),
+    "body_not_object": N_("The body is not a JSON object. Send an object."),
+    "content_type_wrong": N_("The Content-Type is not supported. Send %(types)s."),
+    "form_type_wrong": N_(
+        "A form must have the type %(type)s. Send it from a page of Contact Sync."
+    ),
+    "idempotency_key_too_long": N_(
+        "The Idempotency-Key is too long (maximum %(limit)s characters). Use a shorter one."
+    ),
+    # a field
+    "missing": N_("is missing"),
+    "unexpected": N_("is not expected here"),
+    "repeated": N_("is given more than once"),
+    "not_integer": N_("must be a whole number"),
+    "not_number": N_("must be a number"),
+    "not_text": N_("must be a text"),
+    "not_boolean": N_("must be true or false"),
+    "not_list": N_("must be a list"),
+    "not_object": N_("must be an object"),
+    "below_minimum": N_("must be at least %(limit)s"),
+    "above_maximum": N_("must be at most %(limit)s"),
+    "text_empty": N_("must not be empty"),
+    "text_too_short": N_("must have at least %(limit)s characters"),
+    "text_too_long": N_("must have at most %(limit)s characters"),
+    "pattern_mismatch": N_("does not have the right form"),
+    "too_few_items": N_("must have at least %(limit)s entries"),
+    "too_many_items": N_("may have at most %(limit)s entries"),
+    "not_a_choice": N_("must be one of: %(choices)s"),
+    "not_a_moment": N_("must be a time with its time zone, such as 2026-11-23T00:00:00Z"),
+    "not_a_day": N_("must be a day, such as 2026-11-23"),
+    "invalid": N_("is not valid"),
+    "token_foreign": N_("is not a token of this list; start the list again without it"),
+    "not_own_tenant": N_("must be the ID of your own organization"),
+    "not_in_future": N_("must be in the future"),
+    "share_fixed": N_("cannot be changed: create another import for another share"),
+    "folder_needed": N_("is missing: name the folder whose contacts to adopt"),
+    "folder_not_expected": N_("must be left out: the import writes to the default contacts folder"),
+    "target_missing": N_("Choose at least one user or group."),
+    "source_missing": N_(
+        "Choose at least one source: users, groups, everybody, organizational contacts or "
+        "manual contacts."
+    ),
+    "share_not_chosen": N_("Choose one of your shares, or enter a partner's share ID."),
+    "tenant_id_invalid": N_("is not a tenant ID: %(id)s"),
+    "tenants_rule_mismatch": N_("name tenants with the rule 'tenants' and with no other rule"),
+    "filter_unknown": N_("cannot filter by %(names)s; choose from %(choices)s"),
+    "field_unknown": N_("unknown fields: %(names)s; choose from %(choices)s"),
+    # what passes, and faults of our own
+    "unavailable": N_("Microsoft isn't responding. Try again in a minute."),
+    "throttled": N_("Microsoft is limiting requests at the moment. Try again in a few minutes."),
+    "busy": N_("A sync or another change is in progress. Try again in a minute."),
+    "internal_error": N_(
+        "An error occurred on our side and was recorded. Give the correlation ID to support."
+    ),
+}
+"""The words of each code, with its values as `%(name)s`."""
+
+
+def _written(value: Value) -> str:
+    match value:
+        case bool() | str():
+            return str(value)
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,g}"
+        case tuple():
+            return ", ".join(value)
+        case _:
+            return value.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A language: what translates an English text into it, and how it writes a value."""
+
+    gettext: Callable[[str], str] = str
+    written: Callable[[Value], str] = _written
+
+    def title(self, kind: str) -> str:
+        """What a kind of error is called."""
+        return self.gettext(TITLES[kind])
+
+    def remedy(self, reason: Reason) -> str:
+        """What an admin does about a reason."""
+        return self.gettext(REMEDIES[reason])
+
+    def text(self, code: Code | Reason, values: Mapping[str, Value] | None = None) -> str:
+        """The words of a code with its values."""
+        if isinstance(code, Reason):
+            return self.remedy(code)
+        written = {name: self.written(value) for name, value in (values or {}).items()}
+        return self.gettext(TEXTS[code]) % written
+
+    def field(self, error: FieldError) -> str:
+        """What is wrong with a field."""
+        return self.text(error.code, error.values)
+
+    def of(self, error: Exception) -> str:
+        """What happened and what to do next; a fault of our own tells nothing of itself."""
+        match error:
+            case CallerError():
+                return self.text(error.code, error.values)
+            case NeedsAdmin():
+                return self.remedy(error.reason)
+            case TransientError():
+                return self.text(error.code)
+            case _:
+                return self.text("internal_error")
+
+
+ENGLISH: Final = Speech()
+"""The language of the API."""
