@@ -71,7 +71,7 @@ async def find_person(call: Call) -> ApiResponse:
     return ApiResponse(
         PersonView(
             id=found.person,
-            kept_out=found.kept_out,
+            kept_out=found.suppressed_since,
             places=[
                 PlaceView(import_id=p.import_id, mailboxes=list(p.mailboxes)) for p in found.places
             ],
@@ -81,7 +81,7 @@ async def find_person(call: Call) -> ApiResponse:
             ],
             left_out=[
                 LeftOutView(share_id=o.share, reason=o.reason, remedy=remedy_of(o.reason))
-                for o in found.left_out
+                for o in found.omitting
             ],
             unknown=found.unknown,
         )
@@ -91,7 +91,7 @@ async def find_person(call: Call) -> ApiResponse:
 @api(bp, "DELETE", "api/people/{id}", WRITERS, answers={202: PersonRemovalView})
 async def remove_person(call: Call) -> ApiResponse:
     """Remove a person's contact and keep it out everywhere."""
-    kept = await call.app.privacy.people.keep_out(call.caller, call.id)
+    kept = await call.app.privacy.people.suppress(call.caller, call.id)
     view = PersonRemovalView(
         id=call.id, kept_out=kept.since, runs=list(kept.runs), paused=list(kept.paused)
     )
@@ -101,5 +101,5 @@ async def remove_person(call: Call) -> ApiResponse:
 @api(bp, "POST", "api/people/{id}/readmit", WRITERS, answers={204: None})
 async def readmit_person(call: Call) -> ApiResponse:
     """Let a person in again; the next runs bring the contact back."""
-    await call.app.privacy.people.readmit(call.caller, call.id)
+    await call.app.privacy.people.lift_suppression(call.caller, call.id)
     return ApiResponse(status=204)

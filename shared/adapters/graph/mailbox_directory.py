@@ -11,10 +11,10 @@ from shared.domain.reasons import Reason
 
 @dataclass(slots=True)
 class TargetMailboxes:
-    """The users an import aims at: those with mail, and those left out with the reason."""
+    """The users an import aims at: those with mail, and those skipped, each with its reason."""
 
     mailboxes: set[str] = field(default_factory=set)
-    left_out: dict[str, Reason] = field(default_factory=dict)
+    skipped: dict[str, Reason] = field(default_factory=dict)
 
 
 class MailboxDirectory:
@@ -32,7 +32,7 @@ class MailboxDirectory:
         by_lower = {id_.lower() for id_ in users}
         for id_ in targets.users:
             if id_.lower() not in by_lower:
-                found.left_out[id_] = Reason.USER_NOT_FOUND
+                found.skipped[id_] = Reason.USER_NOT_FOUND
         members = list(users.values())
         for group in targets.groups:
             members += [user async for user in directory.group_mailboxes(session, group)]
@@ -40,7 +40,7 @@ class MailboxDirectory:
             if user.get("mail"):
                 found.mailboxes.add(user["id"])
             else:
-                found.left_out[user["id"]] = Reason.NO_MAILBOX
+                found.skipped[user["id"]] = Reason.NO_MAILBOX
         return found
 
     async def addresses(self, tenant: str, mailboxes: Sequence[str]) -> dict[str, str]:

@@ -75,10 +75,10 @@ async def remove_or_readmit(visit: Visit) -> Page:
     """Remove a person's contact and keep it out everywhere, or let it in again."""
     path, back = f"/find/{visit.id}/remove", f"/find/{visit.id}/everywhere"
     if visit.form.get("do") == "readmit":
-        await visit.app.privacy.people.readmit(visit.caller, visit.id)
+        await visit.app.privacy.people.lift_suppression(visit.caller, visit.id)
         words = visit.gettext("The person is let in again: the next runs bring the contact back.")
         return done(back, words, undo=Undo(path, {"do": "remove"}))
-    kept = await visit.app.privacy.people.keep_out(visit.caller, visit.id)
+    kept = await visit.app.privacy.people.suppress(visit.caller, visit.id)
     words = visit.gettext("The contact is being removed, and the person is kept out everywhere.")
     if kept.paused:
         words = visit.gettext(

@@ -334,10 +334,10 @@ def _job(
     here: frozenset[str],
     print_: str,
 ) -> _Job:
-    skip = {**targets.left_out, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
+    skip = {**targets.skipped, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
     # Whoever has no seat keeps for a time what is there; whoever is no target any more does not.
     remove = here - targets.mailboxes - skip.keys()
-    gone = here & (targets.left_out.keys() | grace_expired)
+    gone = here & (targets.skipped.keys() | grace_expired)
     for mailbox in gone:
         del skip[mailbox]
     return _Job(seats.served, remove | gone, skip, print_)

@@ -165,7 +165,7 @@ class Finding:
         boxes = dict.fromkeys(box for place in places for box in place.mailboxes)
         named = [
             *(p.share for p in publications),
-            *(o.share for o in whereabouts.left_out),
+            *(o.share for o in whereabouts.omitting),
             *whereabouts.unknown,
         ]
         imports = await self._imports(caller, [place.import_id for place in places])

@@ -171,7 +171,7 @@ class Previews:
             omission=resolution.why_omitted(person) if resolution is not None else None,
             present=present,
             target=mailbox in targets.mailboxes,
-            left_out=targets.left_out.get(mailbox),
+            left_out=targets.skipped.get(mailbox),
             result=refused or _ill(result),
             rejected=rejected is not None,
             deleted_by_user=known is not None and not known.id,
@@ -191,7 +191,7 @@ class Previews:
     ) -> ImportPreview:
         targets = await self._targets(caller, import_)
         if mailbox not in targets.mailboxes:
-            reason = targets.left_out.get(mailbox, Reason.NOT_A_TARGET)
+            reason = targets.skipped.get(mailbox, Reason.NOT_A_TARGET)
             raise InvalidInput.of(FieldError("mailbox", reason))
         desired = found.contacts if found is not None else {}
         work = await self._mailboxes.leased(caller.tenant, import_.id, mailbox)

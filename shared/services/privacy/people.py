@@ -42,7 +42,7 @@ class Publishing:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class OmittingShare:
     """A share whose sources hold a person whom it does not publish, and why not."""
 
     share: str
@@ -51,22 +51,22 @@ class LeftOut:
 
 @dataclass(slots=True)
 class ContactLocations:
-    """Where a person's contact is, and which shares leave the person out, and why.
+    """Where a person's contact is, and which shares omit the person, and why.
 
     `unknown` names the shares that cannot be read now.
     """
 
     person: str
-    kept_out: datetime | None
+    suppressed_since: datetime | None
     places: list[Place] = field(default_factory=list)
     publications: list[Publishing] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    omitting: list[OmittingShare] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressedPerson:
-    """A person kept out: since when, and the runs that take the contact out.
+    """A suppressed person: since when, and the runs that remove the contact.
 
     The `paused` imports keep what they have until they go on.
     """
@@ -122,15 +122,15 @@ class People:
             if keys & resolution.contacts.keys():
                 found.publications.append(Publishing(share.value.id, partners))
             elif reason := resolution.why_omitted(person):
-                found.left_out.append(LeftOut(share.value.id, reason))
+                found.omitting.append(OmittingShare(share.value.id, reason))
         return found
 
     async def suppressed_since(self, caller: Caller, person: str) -> datetime | None:
-        """Since when a person is kept out; None for who is not."""
+        """Return since when a person is suppressed; None if the person is not."""
         return await self._suppressions.since(caller.tenant, person)
 
-    async def keep_out(self, caller: Caller, person: str) -> SuppressedPerson:
-        """Remove a person's contact and keep it out everywhere.
+    async def suppress(self, caller: Caller, person: str) -> SuppressedPerson:
+        """Remove a person's contact everywhere, for good.
 
         The runs of the tenant's own imports start at once, whatever its plan; partners' imports
         follow with their next run. A paused import changes nothing, not even this.
@@ -138,7 +138,7 @@ class People:
         tenant = caller.tenant
         async with self._ledger.change(caller, LedgerAction.PERSON_SUPPRESSED, person) as entry:
             entry.changed = await self._suppressions.since(tenant, person) is None
-            since = await self._suppressions.keep_out(tenant, person)
+            since = await self._suppressions.suppress(tenant, person)
         runs, paused = list[str](), list[str]()
         async for stored in self._store.imports.all(tenant):
             if stored.value.removing:
@@ -149,11 +149,11 @@ class People:
             runs.append(await self._runs.queue(tenant, stored.value.id, RunTrigger.REQUEST, since))
         return SuppressedPerson(since, tuple(runs), tuple(paused))
 
-    async def readmit(self, caller: Caller, person: str) -> None:
-        """Let a person in again; the next runs bring the contact back. Harmless to repeat."""
+    async def lift_suppression(self, caller: Caller, person: str) -> None:
+        """Lift a suppression; the next runs bring the contact back. Harmless to repeat."""
         async with self._ledger.change(caller, LedgerAction.SUPPRESSION_LIFTED, person) as entry:
             entry.changed = await self._suppressions.since(caller.tenant, person) is not None
-            await self._suppressions.readmit(caller.tenant, person)
+            await self._suppressions.lift(caller.tenant, person)
 
     async def _holding(self, tenant: str, import_id: str, keys: frozenset[str]) -> list[str]:
         async def holds(mailbox: str) -> bool:

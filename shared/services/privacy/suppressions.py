@@ -1,4 +1,4 @@
-"""People whom a tenant keeps out everywhere: of what it publishes, and of what it imports."""
+"""People whom a tenant has suppressed: it neither publishes nor imports their contacts."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,19 +10,19 @@ from shared.services.sharing.resolution import Resolution
 
 
 class Suppressions:
-    """Whom each tenant keeps out: an id and since when, and no more, as a reminder."""
+    """The suppressed people of each tenant: an id and since when, and no more."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
 
     async def since(self, tenant: str, person: str) -> datetime | None:
-        """Since when a person is kept out; None if not."""
+        """Return since when a person is suppressed; None if the person is not."""
         found = await self._store.suppressions.get(tenant, person.lower())
         return found.value.since if found is not None else None
 
-    async def keep_out(self, tenant: str, person: str) -> datetime:
-        """Keep a person out from now on; answers since when."""
+    async def suppress(self, tenant: str, person: str) -> datetime:
+        """Suppress a person from now on; return since when."""
         known = await self.since(tenant, person)
         if known is not None:
             return known
@@ -31,12 +31,12 @@ class Suppressions:
         await self._store.suppressions.upsert(tenant, row, Suppression(person=row, since=now))
         return now
 
-    async def readmit(self, tenant: str, person: str) -> None:
-        """Let a person in again."""
+    async def lift(self, tenant: str, person: str) -> None:
+        """Lift the suppression of a person."""
         await self._store.suppressions.delete(tenant, person.lower())
 
-    async def leave_out(self, tenant: str, resolution: Resolution) -> None:
-        """Take whom the tenant keeps out of a resolution, and say so among its omissions."""
+    async def apply(self, tenant: str, resolution: Resolution) -> None:
+        """Remove the suppressed people from a resolution; each becomes an omission."""
         async for stored in self._store.suppressions.all(tenant):
             for key in keys_of(stored.value.person):
                 if resolution.contacts.pop(key, None) is not None:

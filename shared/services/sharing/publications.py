@@ -148,7 +148,7 @@ class Publications:
             resolution = await self._read(share, publisher, session)
             facts = ShareFacts(contacts=len(resolution.contacts), when=self._clock())
             if publisher != tenant:
-                await self._suppressions.leave_out(tenant, resolution)
+                await self._suppressions.apply(tenant, resolution)
             if photo_edge is not None and keep_photo is not None and share.publishes_photos:
                 await add_photos(resolution, session, photo_edge, keep_photo)
         except NeedsAdmin as error:
@@ -167,7 +167,7 @@ class Publications:
 
     async def _read(self, share: ShareInput, publisher: str, session: GraphSession) -> Resolution:
         resolution = await resolve(share, session)
-        await self._suppressions.leave_out(publisher, resolution)
+        await self._suppressions.apply(publisher, resolution)
         return resolution
 
     async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:

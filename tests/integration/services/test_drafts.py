@@ -30,7 +30,7 @@ async def test_preview_of_a_draft_share_equals_its_preview_after_saving(
     gone = person(70, accountEnabled=False)
     await world.client.change_tenant(world.tenant, users=[gone])
     await world.members([*world.people, gone["id"]])
-    await app.privacy.people.keep_out(caller, world.people[0])
+    await app.privacy.people.suppress(caller, world.people[0])
     draft = await app.insight.previews.share_draft(caller, wanted(world))
     assert draft.count == 4
     assert {(o.id, str(o.reason)) for o in draft.omissions} == {
