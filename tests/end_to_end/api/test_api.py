@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from shared.web.version import VERSION
 from tests.end_to_end.checks import an_import, fields, header, problem
 from tests.local.client import Api, Client, Json
 from tests.world import World
@@ -17,7 +18,7 @@ from tests.world import World
 async def test_health_needs_no_token(client: Client) -> None:
     reply = await client.send("GET", f"{client.addresses['api']}/health")
 
-    assert (reply.status, reply.body) == (200, {"status": "ok"})
+    assert (reply.status, reply.body) == (200, {"status": "ok", "version": VERSION})
     assert header(reply, "X-Content-Type-Options") == "nosniff"
 
 

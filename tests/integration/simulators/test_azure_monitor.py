@@ -32,7 +32,7 @@ from opentelemetry.trace import SpanKind
 from shared.adapters.telemetry import count_graph, emit, record_queue_age, span, traceparent
 from shared.domain.events import MailboxSyncFinished
 from shared.domain.importing.messages import Task
-from shared.domain.model import Outcome
+from shared.domain.importing.runs import Outcome
 
 with span("start_run", kind=SpanKind.CONSUMER, attributes={"run": "r1"}):
     sent_by = traceparent()
