@@ -1,1 +1,1 @@
-"""The use cases: each service does one job of the app, asking the domain what is right."""
+"""The use cases of the app, one job per service. The rules themselves are in the domain."""

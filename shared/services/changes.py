@@ -1,4 +1,4 @@
-"""What changing an object has in common: merge patches, ETags, lost races, one 404 for all."""
+"""What every change of an object needs: merge patches, ETags, retries of lost races, one 404."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
@@ -25,10 +25,10 @@ _UNKNOWN: Final[Mapping[Kind, Code]] = {
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """Apply a JSON merge patch (RFC 7396): objects merge, all else replaces.
+    """Apply a JSON merge patch (RFC 7396): objects are merged, everything else is replaced.
 
-    null removes an object or a list, so that the default holds again; elsewhere it stays null,
-    since it is a value of its own for some fields (a destination's folder: the default one).
+    null removes an object or a list, so that its default applies again. Elsewhere null stays,
+    because it is a value of its own for some fields (a destination's folder: the default folder).
     """
     if not isinstance(patch, Mapping):
         return patch
@@ -50,11 +50,11 @@ async def change[T: BaseModel](
     kind: Kind,
     if_match: str | None = None,
 ) -> Stored[T]:
-    """Replace a row by what `apply` makes of it; the same object again means no write.
+    """Replace a row with the result of `apply`. If `apply` returns the same object, write nothing.
 
-    Raises `NotFound`, `PayloadTooLarge`, and `PreconditionFailed` if it is not the version that
-    If-Match names. Without If-Match a lost race (a run notes itself in its import, say) is read
-    and applied again, a few times: then `Busy`.
+    Raises `NotFound`, `PayloadTooLarge`, and `PreconditionFailed` if the row is not the version
+    that If-Match names. Without If-Match, a lost race (such as a run that updates its import) is
+    read and applied again a few times before `Busy` is raised.
     """
     for left in reversed(range(_TRIES)):
         stored = found_in(await records.get(tenant, row), kind, row)
@@ -93,7 +93,7 @@ def require_match(etag: str, if_match: str | None) -> None:
 
 
 def require_storable(value: BaseModel) -> None:
-    """Raise `PayloadTooLarge` if an object does not fit a row (1 MiB, counted in UTF-16)."""
+    """Raise `PayloadTooLarge` if an object does not fit into a row (1 MiB, counted in UTF-16)."""
     size = len(value.model_dump_json(by_alias=True).encode("utf-16-le"))
     if size > MAX_STORED_BYTES:
         raise PayloadTooLarge("object_too_large", size=size // 1024, limit=MAX_STORED_BYTES // 1024)

@@ -1,7 +1,7 @@
 """Idempotency keys: a POST that is sent again creates nothing twice.
 
-The id of what a key creates is drawn once and kept. It is not derived from the key: a share's id
-is all that a partner needs, so nobody may be able to compute it.
+The id of the created object is drawn once and stored. It is not derived from the key: a share id is
+all that a partner needs, so nobody may be able to compute it.
 """
 
 from collections.abc import Callable
@@ -32,13 +32,13 @@ class Idempotency:
         self._new_id = new_id
 
     async def sweep(self) -> int:
-        """Erase the keys that are too old to be sent again, of all tenants."""
+        """Delete the keys of all tenants that have expired, and return how many."""
         return await self._claims.erase_where("when lt @old", {"old": self._clock() - _KEPT})
 
     async def id_for(self, tenant: str, kind: str, key: str | None, body: BaseModel) -> str:
-        """The id to create a thing of this `kind` by: a new one, or that of the same key before.
+        """Return the id for a new object of this `kind`, the same id whenever `key` is sent again.
 
-        Raises `KeyUsed` if the key came with another body before.
+        Raises `KeyUsed` if the key was sent with another body before.
         """
         if key is None:
             return self._new_id()

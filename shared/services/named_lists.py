@@ -1,6 +1,6 @@
-"""Lists that an admin looks through by name: a tenant's shares and imports, some hundreds at most.
+"""Lists that an admin searches by name: the shares and imports of a tenant, a few hundred at most.
 
-Their names are read without all else; only the things of one page are read as a whole.
+Only the names of all objects are read; the objects themselves are read for one page at a time.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.tables import foreign_token, opaque, read_opaque
 
 _PAGES: Final = 2
-"""A tenant has at most 500 of each (`limits`), which is one page; one more does no harm."""
+"""A tenant has at most 500 of each (`limits`), which is one page; one more page is harmless."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPage[T]:
-    """Some things in the order of their names, how many match in all, and the next page's token."""
+    """One page of objects sorted by name, the number of all matches, and the next page's token."""
 
     items: tuple[Stored[T], ...]
     total: int
@@ -27,9 +27,9 @@ class NamedPage[T]:
 async def page_by_name[T: BaseModel](
     records: Records[T], tenant: str, text: str, size: int, token: str | None, where: str = ""
 ) -> NamedPage[T]:
-    """Up to `size` of a tenant's things whose name has `text` in it, whatever its case.
+    """Return up to `size` objects of a tenant whose name contains `text`, ignoring case.
 
-    Raises `InvalidInput` for a token that is not one of this list.
+    Raises `InvalidInput` if the token does not belong to this list.
     """
     wanted = text.strip().casefold()
     start = _start(token, wanted)

@@ -1,4 +1,4 @@
-"""Licenses: the seats a tenant has booked, uses and has free, its trial and plan."""
+"""Licenses: the seats a tenant has booked, in use and free, with its trial and plan."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -46,10 +46,10 @@ class License:
 
 @dataclass(frozen=True, slots=True)
 class SeatsOutlook:
-    """What some mailboxes would take: `needed` new seats, of which `missing` are not there.
+    """What a set of mailboxes needs: `needed` new seats, `missing` of which are not available.
 
-    As long as the trial is ahead or running, every mailbox is served: `missing` counts what will be
-    missing once it is over.
+    Every mailbox is served before and during the trial; `missing` then counts the seats that will
+    be missing after it.
     """
 
     mailboxes: int
@@ -62,10 +62,10 @@ class SeatsOutlook:
 
 @dataclass(frozen=True, slots=True)
 class BookingEffect:
-    """What booking so many seats changes: who gets a seat, who loses it.
+    """What booking a number of seats changes: which mailboxes gain a seat and which lose it.
 
-    `removal` is when the contacts of those who lose their seat would be removed; `missing` how many
-    of the mailboxes wanted now would have no seat without the trial.
+    `removal` is when contacts are removed from the mailboxes that lose their seat. `missing` is how
+    many of the targeted mailboxes would have no seat without the trial.
     """
 
     license: License
@@ -77,14 +77,14 @@ class BookingEffect:
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """Some tenants, each with its license and its ETag, and the token for the next ones."""
+    """One page of tenants, each with its license and ETag, and the next page's token."""
 
     items: list[tuple[Tenant, License, str]]
     token: str | None
 
 
 class Licenses:
-    """The license of the caller's tenant."""
+    """Reads and changes the licenses of tenants."""
 
     def __init__(
         self,
@@ -101,28 +101,28 @@ class Licenses:
         self._terms = terms
 
     async def read(self, caller: Caller) -> Stored[License]:
-        """The license as it is now."""
+        """Return the current license of the caller's tenant."""
         return await self.of(caller.tenant)
 
     async def of(self, tenant: str) -> Stored[License]:
-        """The license of any tenant; for operators, and for the tenant itself."""
+        """Return the license of any tenant; for operators and for the tenant itself."""
         stored = await self._tenant(tenant)
         license_ = self._license(stored.value, await self._seats.wanted(tenant))
         return Stored(license_, stored.etag)
 
     async def seats(self, caller: Caller, size: int, token: str | None) -> Listing[Seat]:
-        """Who holds which seat, and who waits for one, by mailbox."""
+        """Return one page of seats by mailbox, both assigned and waiting."""
         listing = await self._store.seats.page(caller.tenant, size=size, token=token)
         return Listing(await self._seats.now(caller.tenant, listing.items), listing.token)
 
     async def book(self, caller: Caller, booked: int, if_match: str | None) -> Stored[License]:
-        """Book or cancel seats; who gets or loses one is settled at once, and written down."""
+        """Book or cancel seats. Assignments change at once and are recorded."""
         return await self.book_for(caller.tenant, caller, booked, if_match)
 
     async def book_for(
         self, tenant: str, caller: Caller, booked: int, if_match: str | None
     ) -> Stored[License]:
-        """Book or cancel seats of any tenant; for operators, and for the tenant itself."""
+        """Book or cancel seats of any tenant; for operators and for the tenant itself."""
 
         def book(found: Tenant) -> Tenant:
             entry.detail["before"] = found.booked
@@ -141,12 +141,14 @@ class Licenses:
         return await self.of(tenant)
 
     async def effect(self, caller: Caller, booked: int) -> BookingEffect:
-        """What booking so many seats would change; nothing is booked."""
+        """Return what booking this number of seats would change, without booking."""
         stored = await self._tenant(caller.tenant)
         then = stored.value.copy_with(booked=booked)
         now, seats = self._clock(), await self._all(caller.tenant)
-        before = {m for m, s in settled(stored.value, seats, now, self._terms).items() if _has(s)}
-        after = {m for m, s in settled(then, seats, now, self._terms).items() if _has(s)}
+        before = {
+            m for m, s in settled(stored.value, seats, now, self._terms).items() if _is_assigned(s)
+        }
+        after = {m for m, s in settled(then, seats, now, self._terms).items() if _is_assigned(s)}
         return BookingEffect(
             self._license(then, len(seats)),
             tuple(sorted(after - before)),
@@ -156,7 +158,7 @@ class Licenses:
         )
 
     async def outlook(self, caller: Caller, mailboxes: Collection[str]) -> SeatsOutlook:
-        """How many seats these mailboxes would take beside those that are in use."""
+        """Return how many seats these mailboxes need in addition to those in use."""
         stored = await self._tenant(caller.tenant)
         seats = await self._all(caller.tenant)
         license_ = self._license(stored.value, len(seats))
@@ -173,16 +175,16 @@ class Licenses:
 
     @property
     def trial_days(self) -> int:
-        """How many days a trial lasts that begins now."""
+        """Return how many days a trial that starts now lasts."""
         return self._terms.trial.days
 
     def trial_left(self, license_: License) -> int | None:
-        """How many days of the trial are left; None unless it runs."""
+        """Return the days left in the trial; None if no trial is running."""
         ends, now = license_.trial_ends, self._clock()
         return days_left(ends, now) if ends is not None and now < ends else None
 
     async def plan(self, caller: Caller) -> LicensePlan:
-        """The plan in force now."""
+        """Return the current plan."""
         tenant = (await self._tenant(caller.tenant)).value
         return plan_at(tenant, self._clock(), self._terms)
 
@@ -194,7 +196,7 @@ class Licenses:
         trial_until: datetime | None,
         if_match: str | None,
     ) -> Stored[License]:
-        """Set the plan and the end of the trial of a tenant; None leaves either as it is."""
+        """Set a tenant's plan and the end of its trial; None leaves a value unchanged."""
         detail = {"plan": plan, "trialEnds": trial_until.isoformat() if trial_until else None}
 
         def set_(found: Tenant) -> Tenant:
@@ -212,7 +214,7 @@ class Licenses:
         return await self.of(tenant)
 
     async def tenants(self, size: int, token: str | None) -> Customers:
-        """Some of all tenants with their licenses; for operators."""
+        """Return one page of all tenants with their licenses. For operators."""
         listing = await self._store.tenants.page_everywhere(TENANT_ROW, size=size, token=token)
         items = [
             (s.value, self._license(s.value, await self._seats.wanted(s.value.id)), s.etag)
@@ -227,7 +229,7 @@ class Licenses:
         return [stored.value async for stored in self._store.seats.all(tenant)]
 
     def _license(self, tenant: Tenant, wanted: int) -> License:
-        """As it is now for so many mailboxes: the trial may have ended since the last run."""
+        """Return the license now, for this many mailboxes; a trial may end between two runs."""
         now = self._clock()
         used = served(tenant, wanted, now, self._terms)
         return License(
@@ -240,5 +242,5 @@ class Licenses:
         )
 
 
-def _has(seat: Seat) -> bool:
+def _is_assigned(seat: Seat) -> bool:
     return seat.waiting is None

@@ -1,7 +1,7 @@
-"""The seats of a tenant: who holds one, decided by the domain and written under a lease.
+"""The seats of a tenant. The domain decides who holds one; the result is written under a lease.
 
-Two runs of one tenant may want seats at the same moment; the lease sees to it that a booked seat
-is never given twice.
+Two runs of one tenant may need seats at the same moment. The lease makes sure that a booked seat is
+never assigned twice.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _TRIES: Final = 5
 
 
 class SeatBook:
-    """Assigns seats, one import at a time per tenant."""
+    """Assigns seats, one import of a tenant at a time."""
 
     def __init__(
         self, store: Store, leases: Leases, clock: Callable[[], datetime], terms: Terms
@@ -40,9 +40,9 @@ class SeatBook:
         self._leases = leases
 
     async def serve(self, tenant: str, import_id: str, wanted: Iterable[str]) -> Assignment:
-        """Give an import the seats of the mailboxes it wants, and take back those it had.
+        """Assign seats to the mailboxes an import wants, and take back the seats it had before.
 
-        Raises `Busy` while another run of the tenant is at it.
+        Raises `Busy` while another run of the tenant assigns seats.
         """
         lease = await self._lease(tenant)
         try:
@@ -54,7 +54,7 @@ class SeatBook:
         return decided
 
     async def settle(self, tenant: str) -> None:
-        """Give and take seats as the license is now; raises `Busy` while a run is at it."""
+        """Apply the current license to all seats. Raises `Busy` while a run assigns seats."""
         lease = await self._lease(tenant)
         try:
             owner, before = await self._owner(tenant), await self._seats(tenant)
@@ -64,33 +64,33 @@ class SeatBook:
             await self._leases.give_back(lease)
 
     def grace_expired(self, assignment: Assignment) -> frozenset[str]:
-        """Which of the refused mailboxes lose their contacts too, as the grace time is over."""
+        """Return the refused mailboxes that lose their contacts because the grace time is over."""
         return assignment.refused & grace_expired(
             assignment.seats.values(), self._clock(), self._terms
         )
 
     async def release(self, tenant: str, mailbox: str) -> None:
-        """Free the seat of a mailbox that turned out not to exist."""
+        """Free the seat of a mailbox that does not exist."""
         await self._store.seats.delete(tenant, mailbox)
-        # Whoever needs to know how many are left counts anew.
+        # The next reader of the number counts the seats again.
         await self._store.seat_facts.delete(tenant, SEATS_ROW)
 
     async def wanted(self, tenant: str) -> int:
-        """How many mailboxes want a seat; kept, so that nobody has to read a row for each."""
+        """Return how many mailboxes want a seat; stored, to avoid a read per mailbox."""
         known = await self._store.seat_facts.get(tenant, SEATS_ROW)
         if known is not None:
             return known.value.wanted
         count = await self._store.seats.count(tenant)
-        # A run that has written its own number since knows better.
+        # If a run has written the number meanwhile, its number is newer.
         with suppress(Conflict):
             await self._store.seat_facts.insert(tenant, SEATS_ROW, SeatFacts(wanted=count))
         return count
 
     async def now(self, tenant: str, some: Sequence[Stored[Seat]]) -> tuple[Stored[Seat], ...]:
-        """Some seats as the license gives them now; nothing is written.
+        """Return some seats as the current license assigns them, without writing.
 
-        What is stored is as of the last run, and the trial may have ended since. All seats are read
-        only if some mailboxes wait.
+        The stored seats are as of the last run, and the trial may have ended since. All seats are
+        read only if some mailboxes wait for one.
         """
         owner, now = await self._owner(tenant), self._clock()
         wanted = await self.wanted(tenant)
@@ -116,7 +116,7 @@ class SeatBook:
             if before.get(mailbox) != after.get(mailbox)
         }
         if len(before) != len(after):
-            # Should this worker die now, the seats are counted anew.
+            # If this worker dies now, the next reader counts the seats again.
             await self._store.seat_facts.delete(tenant, SEATS_ROW)
         await self._store.seats.write_many(tenant, changed)
         facts = SeatFacts(wanted=len(after))

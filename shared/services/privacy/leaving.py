@@ -1,6 +1,6 @@
-"""Leaving: imports end, contacts and folders go, shares are withdrawn, every row is erased.
+"""Leaving: imports end, contacts and folders are removed, shares withdrawn, all rows deleted.
 
-What is left is the ledger's closing line: what was removed, and where something remains.
+Only the ledger's closing line stays: what was removed, and where something remains.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _CLOSING: Final = "closing"
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """What leaving would remove; `code` confirms just this."""
+    """What leaving would remove; `code` confirms exactly this."""
 
     code: str
     imports: int
@@ -46,7 +46,7 @@ class Farewell:
 
 
 class Leaving:
-    """Takes tenants out of the service."""
+    """Removes tenants from the service."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Leaving:
         self._clock = clock
 
     async def ask(self, caller: Caller) -> Farewell:
-        """What leaving would remove, and the code that confirms it."""
+        """Return what leaving would remove, and the code that confirms it."""
         tenant = caller.tenant
         imports = [s.value.id async for s in self._store.imports.all(tenant)]
         shares = [s.value.id async for s in self._store.shares.all(tenant)]
@@ -81,10 +81,10 @@ class Leaving:
         return Farewell(code, *counts)
 
     async def leave(self, caller: Caller, code: str, tenant: str) -> None:
-        """Begin to leave, confirmed by the code of what was shown and by the tenant's id.
+        """Start leaving, confirmed by the code of what was shown and by the tenant's id.
 
-        Raises `InvalidInput` for another tenant's id, `Conflict` if what would be removed is not
-        what was shown. Harmless to repeat once begun.
+        Raises `InvalidInput` for the id of another tenant, and `Conflict` if what would be removed
+        has changed since it was shown. Safe to repeat once started.
         """
         if tenant.lower() != caller.tenant.lower():
             raise InvalidInput.of(FieldError("tenant", "not_own_tenant"))
@@ -98,7 +98,7 @@ class Leaving:
         await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=caller.tenant))
 
     async def go_on(self, message: LeaveTenant) -> None:
-        """Take the next steps; raises `Busy` until all is done, to be called again."""
+        """Take the next steps. Raises `Busy` until all is done, so that the message is retried."""
         tenant = message.tenant
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is None or stored.value.status is not TenantStatus.LEAVING:
@@ -125,7 +125,7 @@ class Leaving:
             await change(self._store.tenants, caller.tenant, TENANT_ROW, leaving, kind="tenant")
 
     async def _still_removing(self, tenant: str, import_: Import) -> bool:
-        """Start or go on with an import's removal; False once all tries are over."""
+        """Start or continue the removal of an import. Returns False once all tries are used up."""
         if not import_.removing:
             now = self._clock()
             await change(
@@ -167,7 +167,7 @@ class Leaving:
                 return found
 
     async def _close(self, tenant: Tenant, left: list[Import]) -> LedgerEntry:
-        """Write the closing line and answer it.
+        """Write the closing line and return it.
 
         It names mailboxes (ids) only where something could not be removed.
         """
@@ -197,7 +197,7 @@ class Leaving:
         return entry
 
     async def _withdraw(self, tenant: str) -> None:
-        """Let partners learn that the shares are gone for good; nothing tells whose they were."""
+        """Mark the shares as withdrawn for partners, without keeping whose shares they were."""
         now = self._clock()
         query, parameters = "publisher eq @tenant", {"tenant": tenant}
         rows = self._store.tables.rows(
@@ -214,5 +214,5 @@ class Leaving:
 
 
 def _row(line: LedgerEntry) -> str:
-    """The ledger's row of a closing line."""
+    """Return the ledger row of a closing line."""
     return f"{newest_first(line.when)}-{_CLOSING}"

@@ -1,1 +1,1 @@
-"""Tenants: who may use the service, what they changed, and how often they may call."""
+"""Tenants: who may use the service, what they changed, and how often they may call it."""

@@ -1,8 +1,8 @@
 """Signing in and joining: an admin signs in, grants consent, and the consent is proved.
 
-A consent is bound to the admin who asked for it by a random state that only this browser keeps,
-sealed. What the redirects say is never taken for proof (docs: v2-admin-consent): neither the tenant
-they name, nor that they say the admin consented.
+A consent is bound to the admin who asked for it by a random state that only this browser stores,
+sealed. Nothing in the redirects counts as proof (docs: v2-admin-consent), neither the tenant that
+they name nor their statement that the admin consented.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from shared.services.tenancy.tenants import ConsentMissing, Tenants
 
 SIGNED_IN: Final = "/signed-in"
 CONSENTED: Final = "/consented"
-"""Below the portal's origin: the redirect URIs that the app's registration names."""
+"""The redirect URIs in the app registration, as paths below the portal's origin."""
 
 _TRIES: Final = 5
 _BETWEEN_TRIES: Final = 2.0
@@ -42,9 +42,10 @@ class ConsentRefused(SignInFailed):
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """Leads an admin from the sign-in to a tenant that is connected.
+    """Takes an admin from signing in to a connected tenant.
 
-    `origin` is the portal's own, such as https://contacts.example; no header tells it.
+    `origin` is the portal's own origin, such as https://contacts.example. It is never read from a
+    header.
     """
 
     sign_in: SignIn
@@ -55,13 +56,13 @@ class Joining:
     origin: str
 
     async def begin(self) -> Begun:
-        """Begin to sign in."""
-        return await self.sign_in.begin(self._own(SIGNED_IN))
+        """Start a sign-in."""
+        return await self.sign_in.begin(self._url(SIGNED_IN))
 
     async def signed_in(self, flow: dict[str, Any] | None, answer: Mapping[str, str]) -> Caller:
-        """Who has signed in, by the answer to the flow that was begun in this browser.
+        """Complete the sign-in that this browser started, and return the caller.
 
-        Raises `SignInFailed`, also for an answer that belongs to another browser's sign-in.
+        Raises `SignInFailed`, also if the answer belongs to the sign-in of another browser.
         """
         if flow is None:
             raise SignInFailed("sign_in_expired")
@@ -69,23 +70,23 @@ class Joining:
         return await self.tokens.signed_in(id_token, nonce)
 
     def signed_out(self, to: str) -> str:
-        """Where the browser ends the session at Entra ID too, and comes back from.
+        """Return the URL that also ends the session at Entra ID and then redirects to `to`.
 
         Docs: v2-protocols-oidc, send a sign-out request.
         """
-        query = urlencode({"post_logout_redirect_uri": self._own(to)})
+        query = urlencode({"post_logout_redirect_uri": self._url(to)})
         return f"{self._authority}/organizations/oauth2/v2.0/logout?{query}"
 
     def ask_consent(self, caller: Caller) -> Begun:
-        """Where the admin who is signed in grants the consent of the own tenant.
+        """Return where the signed-in admin grants consent for their own tenant.
 
-        Who of the admins may grant it is Entra's to judge.
+        Entra ID decides which admins may grant it.
         """
         state = secrets.token_urlsafe(24)
         query = {
             "client_id": self.client_id,
             "scope": "https://graph.microsoft.com/.default",
-            "redirect_uri": self._own(CONSENTED),
+            "redirect_uri": self._url(CONSENTED),
             "state": state,
         }
         url = f"{self._authority}/{caller.tenant}/v2.0/adminconsent?{urlencode(query)}"
@@ -94,10 +95,11 @@ class Joining:
     async def consented(
         self, kept: Mapping[str, Any] | None, caller: Caller, answer: Mapping[str, str]
     ) -> Stored[Tenant]:
-        """Prove the consent that this admin has come back from granting, and connect the tenant.
+        """Prove the consent that this admin has just granted, and connect the tenant.
 
-        Errors are looked for first, as they come with admin_consent=True too. Raises
-        `ConsentRefused`, `SignInFailed` for what this admin did not begin, `ConsentMissing`.
+        Errors are checked first, because they can arrive together with admin_consent=True. Raises
+        `ConsentRefused`, `ConsentMissing`, and `SignInFailed` if this admin did not start the
+        request.
         """
         if "error" in answer:
             raise ConsentRefused(_REFUSALS.get(answer["error"], "consent_refused"))
@@ -111,7 +113,7 @@ class Joining:
             try:
                 return await self.tenants.consented(caller)
             except ConsentMissing:
-                # What was granted just now may take a moment to be known everywhere.
+                # A new consent may take a moment to reach every server of Entra ID.
                 await asyncio.sleep(_BETWEEN_TRIES)
         return await self.tenants.consented(caller)
 
@@ -119,5 +121,5 @@ class Joining:
     def _authority(self) -> str:
         return self.authority.rstrip("/")
 
-    def _own(self, path: str) -> str:
+    def _url(self, path: str) -> str:
         return f"{self.origin.rstrip('/')}{path}"

@@ -1,7 +1,7 @@
-"""The ledger: every change of a tenant, with who, what, when and from where; kept a set time.
+"""The ledger: every change in a tenant, with who, what, when and from where. Kept for a set time.
 
-An entry is written before its change, and marked done after it: a worker that dies in between
-leaves an entry that is not done, never a change without one.
+An entry is written before its change and marked done after it. A worker that dies in between leaves
+an entry that is not done, but never a change without an entry.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,12 +16,12 @@ from shared.domain.importing.schedule import before, newest_first
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 
 SERVICE: Final = "service"
-"""The actor of what the service does by itself, and the partition of what is no tenant's."""
+"""The actor of changes by the service itself, and the partition of entries without a tenant."""
 
 
 @dataclass(slots=True)
 class Pending:
-    """An entry whose change is under way; `changed` is False if there turned out to be none."""
+    """An entry whose change is in progress; `changed` is False if nothing had to change."""
 
     subject: str
     detail: dict[str, Any]
@@ -30,7 +30,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries to read: of these actions (`share` means all of them), actor, subject, time."""
+    """Which entries to read: by action (`share` means all of its actions), actor, subject, time."""
 
     action: str | None = None
     actor: str | None = None
@@ -40,7 +40,7 @@ class Wanted:
 
 
 class Ledger:
-    """Writes and reads the ledger, newest first. The only names in it are those of admins."""
+    """Writes and reads the ledger, newest first. It contains no names except those of admins."""
 
     def __init__(
         self, store: Store, clock: Callable[[], datetime], new_id: Callable[[], str]
@@ -53,9 +53,9 @@ class Ledger:
     async def change(
         self, caller: Caller, action: LedgerAction, subject: str, /, **detail: Any
     ) -> AsyncIterator[Pending]:
-        """Record a change that the body of this context makes to `subject` (an id).
+        """Record a change of `subject` (an id) that the body of this context makes.
 
-        What was refused, and what changed nothing, leaves no entry.
+        A change that is refused, or that changes nothing, leaves no entry.
         """
         async with self.change_of(caller.tenant, caller, action, subject, **detail) as pending:
             yield pending
@@ -64,7 +64,7 @@ class Ledger:
     async def change_of(
         self, tenant: str, caller: Caller, action: LedgerAction, subject: str, /, **detail: Any
     ) -> AsyncIterator[Pending]:
-        """Record a change in a tenant that need not be the caller's own: an operator's."""
+        """Record a change in any tenant, for operators."""
         now, pending = self._clock(), Pending(subject, detail)
         row = f"{newest_first(now)}-{self._new_id()[:8]}"
 
@@ -93,7 +93,7 @@ class Ledger:
             await self._store.ledger.delete(tenant, row)
 
     async def note(self, tenant: str, action: LedgerAction, subject: str, /, **detail: Any) -> None:
-        """Record what the service did by itself."""
+        """Record a change that the service makes by itself."""
         now = self._clock()
         entry = LedgerEntry(
             when=now, actor=SERVICE, origin=SERVICE, action=action, subject=subject, detail=detail
@@ -104,22 +104,22 @@ class Ledger:
     async def page(
         self, caller: Caller, size: int, token: str | None, wanted: Wanted
     ) -> Listing[LedgerEntry]:
-        """Some entries of the caller's tenant, newest first."""
+        """Return one page of the entries of the caller's tenant, newest first."""
         where, parameters = _conditions(wanted)
         return await self._store.ledger.page(
             caller.tenant, size=size, token=token, where=where, parameters=parameters
         )
 
     async def closing_line(self, tenant: str) -> LedgerEntry | None:
-        """The entry that tells of a tenant's leaving, if that is the last that is known of it."""
+        """Return the entry that records the tenant's departure, if it is the tenant's last one."""
         found = await self._store.ledger.page(tenant, size=1)
         newest = found.items[0].value if found.items else None
         return newest if newest is not None and newest.action == LedgerAction.TENANT_LEFT else None
 
     async def sweep(self, kept: timedelta) -> int:
-        """Erase what is older than it is kept, of all tenants, and answer how many entries.
+        """Delete the entries of all tenants that are older than `kept`, and return how many.
 
-        The closing line of a tenant that left is the proof that its data is gone: it stays.
+        The closing line of a tenant that left proves that its data is deleted, so it stays.
         """
         return await self._store.ledger.erase_where(
             "RowKey ge @old and action ne @closing",
@@ -128,7 +128,7 @@ class Ledger:
 
 
 def _conditions(wanted: Wanted) -> tuple[str, Mapping[str, Any]]:
-    """The filter of a page: rows sort by falling time, the rest stands in columns."""
+    """Return the filter of a page. Row keys sort by descending time; the rest is in columns."""
     where: list[str] = []
     parameters: dict[str, Any] = {}
 

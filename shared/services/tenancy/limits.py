@@ -1,7 +1,8 @@
-"""What a tenant may do how often, and how much it may have; kept in each instance by itself.
+"""How often a tenant may call the service and how much it may have. Each instance counts alone.
 
-API Management limits calls before they reach the app; what is here holds without it too, and for
-each instance, so that the truth is at most the number of instances times as much.
+API Management limits calls before they reach the app; these limits also work without it. Because
+instances do not share their counts, the real limit is at most the limit times the number of
+instances.
 """
 
 import time
@@ -21,33 +22,33 @@ _GUESSES: Final = RateLimitItemPerHour(100)
 
 
 class Limiter:
-    """Counts the calls of each tenant, and the share ids it named that are none."""
+    """Counts the calls of each tenant and the unknown share ids that it sent."""
 
     def __init__(self, calls_per_minute: int) -> None:
-        """Let each tenant call the API so often; nothing is counted yet."""
+        """Allow each tenant this many API calls per minute."""
         self._calls = RateLimitItemPerMinute(calls_per_minute)
         self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def count_call(self, tenant: str) -> None:
-        """Count a call of the API; `TooManyRequests` if the tenant makes too many."""
+        """Count an API call. Raises `TooManyRequests` if the tenant makes too many."""
         if not self._windows.hit(self._calls, "calls", tenant):
             wait = self._wait(self._calls, "calls", tenant)
             raise TooManyRequests("too_many_calls", wait, limit=self._calls.amount)
 
     def count_visit(self, network: str) -> None:
-        """Count a sign-in begun from a network; `TooManyRequests` if there are too many."""
+        """Count a sign-in from a network. Raises `TooManyRequests` if there are too many."""
         if not self._windows.hit(_VISITS, "visits", network):
             wait = self._wait(_VISITS, "visits", network)
             raise TooManyRequests("too_many_sign_ins", wait)
 
     def require_guesses_left(self, tenant: str) -> None:
-        """Raise `TooManyRequests` for a tenant that named too many ids that are no share's."""
+        """Raise `TooManyRequests` if the tenant sent too many unknown share ids."""
         if not self._windows.test(_GUESSES, "guesses", tenant):
             wait = self._wait(_GUESSES, "guesses", tenant)
             raise TooManyRequests("too_many_guesses", wait)
 
     def guessed(self, tenant: str) -> None:
-        """Count an id that is no share's, or of one that is not open to the tenant."""
+        """Count a share id that does not exist or is not open to the tenant."""
         self._windows.hit(_GUESSES, "guesses", tenant)
 
     def _wait(self, limit: RateLimitItemPerMinute | RateLimitItemPerHour, *key: str) -> float:

@@ -1,7 +1,7 @@
-"""Tenants: who may use the service. A tenant joins by its admin's consent, which is proved.
+"""Tenants: who may use the service. A tenant joins when its admin consents and this is proved.
 
-A consent that is gone disconnects the tenant: its imports rest, nothing is removed, and it is
-connected again once the consent is proved anew.
+Withdrawing the consent disconnects the tenant: its imports are suspended and nothing is removed. It
+is connected again once the consent is proved again.
 """
 
 import logging
@@ -45,17 +45,17 @@ class TenantGone(Forbidden):
 
 
 class Proof(Protocol):
-    """Proves consents; `AppCredentials` does."""
+    """Proves consents. Implemented by `AppCredentials`."""
 
     async def prove(self, tenant: str) -> frozenset[str]:
-        """The app's permissions in a tenant; raises `NeedsAdmin` if there are none."""
+        """Return the app's permissions in a tenant. Raises `NeedsAdmin` if it has none."""
 
     def forget(self, tenant: str) -> None:
-        """Drop the tokens kept for a tenant, so that the next proof asks Entra ID anew."""
+        """Drop the cached tokens of a tenant, so that the next proof asks Entra ID again."""
 
 
 class Tenants:
-    """Knows the tenants that consented."""
+    """The tenants that consented."""
 
     def __init__(
         self,
@@ -74,9 +74,9 @@ class Tenants:
         self._ledger = ledger
 
     async def known(self, caller: Caller) -> Stored[Tenant]:
-        """The caller's tenant; recorded at its first call, if its consent is proved.
+        """Return the caller's tenant. Its first call records it, if its consent is proved.
 
-        Raises `ConsentMissing`, or `TenantGone` for one that left and has to join anew.
+        Raises `ConsentMissing`, or `TenantGone` if the tenant left and has to join again.
         """
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is not None:
@@ -86,9 +86,9 @@ class Tenants:
         return await self.consented(caller)
 
     async def consented(self, caller: Caller) -> Stored[Tenant]:
-        """Prove the caller's tenant's consent, and record or reconnect it. Harmless to repeat.
+        """Prove the consent of the caller's tenant, and record or reconnect it. Safe to repeat.
 
-        A parameter of a redirect is never taken for proof (docs: v2-admin-consent). Raises
+        A redirect's parameter never counts as proof (docs: v2-admin-consent). Raises
         `ConsentMissing`.
         """
         try:
@@ -118,11 +118,11 @@ class Tenants:
         return stored
 
     async def read(self, tenant: str) -> Stored[Tenant]:
-        """A tenant; `NotFound` if there is none of this id."""
+        """Return a tenant. Raises `NotFound` if it does not exist."""
         return found_in(await self._store.tenants.get(tenant, TENANT_ROW), "tenant", tenant)
 
     async def rename(self, caller: Caller, name: str, if_match: str | None) -> Stored[Tenant]:
-        """Change what partners see the caller's tenant called."""
+        """Change the name under which partners see the caller's tenant."""
 
         def renamed(tenant: Tenant) -> Tenant:
             return tenant.copy_with(name=name)
@@ -138,10 +138,10 @@ class Tenants:
             )
 
     async def consent_doubted(self, tenant: str) -> None:
-        """Look whether a tenant's consent is really gone, and if so disconnect it.
+        """Check whether a tenant's consent is gone, and disconnect the tenant if so.
 
-        It is gone as soon as a needed permission is. A refusal by Graph may have other causes, and
-        kept tokens outlive a consent; so only a new proof decides.
+        The consent counts as gone as soon as a required permission is missing. Graph may refuse a
+        request for other reasons, and cached tokens outlive a consent, so only a new proof decides.
         """
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is None or stored.value.status is not TenantStatus.CONNECTED:
@@ -150,33 +150,33 @@ class Tenants:
             await self._proven(tenant)
         except NeedsAdmin as error:
             if error.reason is Reason.CONSENT_MISSING:
-                await self._turn(
+                await self._set_status(
                     tenant, TenantStatus.DISCONNECTED, LedgerAction.TENANT_DISCONNECTED
                 )
         except ContactSyncError as error:
-            _log.warning("the consent of %s cannot be checked now: %s", tenant, error)
+            _log.warning("cannot check the consent of tenant %s: %s", tenant, error)
 
     async def works(self, tenant: str) -> None:
-        """Note that a tenant's consent has just worked, should it be thought gone."""
+        """Reconnect a disconnected tenant whose consent has just worked."""
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is not None and stored.value.status is TenantStatus.DISCONNECTED:
-            await self._turn(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
+            await self._set_status(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
 
     async def came_back(self, tenant: str) -> bool:
-        """Whether a disconnected tenant consents again to all we need; it is connected then."""
+        """Connect a disconnected tenant if it grants all permissions again; return whether so."""
         try:
             await self._proven(tenant)
         except ContactSyncError as error:
-            _log.info("%s stays disconnected: %s", tenant, error)
+            _log.info("tenant %s stays disconnected: %s", tenant, error)
             return False
-        await self._turn(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
+        await self._set_status(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
         return True
 
     async def _proven(self, tenant: str) -> frozenset[str]:
-        """The app's permissions in a tenant, as Entra ID says now; no kept token counts.
+        """Ask Entra ID for the app's permissions in a tenant, without cached tokens.
 
-        Raises `NeedsAdmin` (consent missing) also if a needed one is not among them: what is left
-        of a consent does not count as one.
+        Raises `NeedsAdmin` (consent missing) also if a required permission is missing: a partial
+        consent does not count.
         """
         self._proof.forget(tenant)
         granted = await self._proof.prove(tenant)
@@ -184,18 +184,18 @@ class Tenants:
             raise _PermissionsMissingError(tenant, tuple(p.name for p in lacking))
         return granted
 
-    async def _turn(self, tenant: str, status: TenantStatus, action: LedgerAction) -> None:
-        turned = False
+    async def _set_status(self, tenant: str, status: TenantStatus, action: LedgerAction) -> None:
+        changed = False
 
-        def turn(found: Tenant) -> Tenant:
-            nonlocal turned
-            turned = found.status not in {status, TenantStatus.LEAVING}
-            if not turned:
+        def with_status(found: Tenant) -> Tenant:
+            nonlocal changed
+            changed = found.status not in {status, TenantStatus.LEAVING}
+            if not changed:
                 return found
             return found.copy_with(status=status, since=self._clock())
 
-        await change(self._store.tenants, tenant, TENANT_ROW, turn, kind="tenant")
-        if turned:
+        await change(self._store.tenants, tenant, TENANT_ROW, with_status, kind="tenant")
+        if changed:
             await self._ledger.note(tenant, action, tenant)
             if status is TenantStatus.DISCONNECTED:
                 emit(ConsentLost(tenant=tenant, reason=Reason.CONSENT_MISSING))
@@ -207,7 +207,7 @@ class Tenants:
         try:
             domain = await self._directory.domain_of(caller.tenant, caller.oid)
         except ContactSyncError as error:
-            _log.info("the domain of %s is not known: %s", caller.tenant, error)
+            _log.info("cannot read the domain of tenant %s: %s", caller.tenant, error)
             domain = ""
         tenant = Tenant(
             id=caller.tenant,
