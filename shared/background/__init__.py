@@ -1,1 +1,1 @@
-"""The functions that queues and timers start."""
+"""Functions that queues and timers trigger."""

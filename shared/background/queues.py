@@ -1,15 +1,16 @@
-"""The queue triggers, and the one place that maps our errors to queues.
+"""The queue triggers, and the only place that maps our errors to queues.
 
-What passes is given back: a copy with a delay takes the message's place, which does not count as
-a failed try. Anything else raises, so that the host shows the message again and, after five
-tries, moves it to the poison queue; from there its end is recorded and the run can close.
+After a transient error, a delayed copy replaces the message, which does not count as a failed try.
+Any other error is raised, so that the host shows the message again and moves it to the poison queue
+after five tries. There its failure is recorded, so that the run can close.
 
-How many at once (host.json, queues): batchSize 16 and newBatchThreshold 8 mean up to 24 messages of
-a queue in one instance. Each holds one mailbox and one batch, of which Outlook runs four at a time;
-at 80 ms each that is 24 · 4 / 0.08 = 1,200 requests in a second, or 12,000 in ten. An app may send
-130,000 in ten seconds over all tenants (docs: throttling-limits), so ten instances stay below it:
-that is the cap. A mailbox's and a directory's own limits are kept by `domain/pacing.py` and
-`adapters/graph/pacing.py`, whatever the number of instances.
+Concurrency (host.json, queues): batchSize 16 and newBatchThreshold 8 mean up to 24 messages of a
+queue in one instance. Each message handles one mailbox with one batch in flight, of which Outlook
+runs four requests at a time; at 80 ms each that is 24 · 4 / 0.08 = 1,200 requests per second, or
+12,000 in ten seconds. An app may send 130,000 in ten seconds over all tenants (docs:
+throttling-limits), so the cap of ten instances stays below it. `domain/pacing.py` and
+`adapters/graph/pacing.py` keep the limits of a mailbox and a directory, whatever the number of
+instances.
 """
 
 from collections.abc import Awaitable, Callable
@@ -46,7 +47,7 @@ _BETWEEN_LOOKS: Final = 15.0
 
 @bp.queue_trigger("message", IMPORT_RUNS, _CONNECTION)
 async def start_run(message: func.QueueMessage) -> None:
-    """Resolve a run's share and fan it out over the mailboxes."""
+    """Resolve a run's share and queue one message per mailbox."""
     await _handle(
         "start_run", message, IMPORT_RUNS, StartRun, lambda a, m: a.importing.run_start.start(m)
     )
@@ -54,7 +55,7 @@ async def start_run(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", MAILBOX_SYNCS, _CONNECTION)
 async def sync_mailbox(message: func.QueueMessage) -> None:
-    """Bring one mailbox to its run's snapshot."""
+    """Sync one mailbox to its run's snapshot."""
     await _handle(
         "sync_mailbox", message, MAILBOX_SYNCS, SyncMailbox, lambda a, m: a.sync.mailbox_sync.run(m)
     )
@@ -62,7 +63,7 @@ async def sync_mailbox(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", RUN_CLOSINGS, _CONNECTION)
 async def close_run(message: func.QueueMessage) -> None:
-    """Sum up a run once all its results are in."""
+    """Close a run once all its results are in."""
     await _handle(
         "close_run",
         message,
@@ -76,7 +77,7 @@ async def close_run(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", TENANT_LEAVINGS, _CONNECTION)
 async def leave_tenant(message: func.QueueMessage) -> None:
-    """Take a tenant out: its contacts, its shares, and then every row."""
+    """Remove a tenant: its contacts, its shares, and then every row."""
     await _handle(
         "leave_tenant",
         message,
@@ -90,7 +91,7 @@ async def leave_tenant(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION)
 async def record_poison_run(message: func.QueueMessage) -> None:
-    """End a run that could not start in many tries."""
+    """End a run that failed to start too often."""
     await _handle_poison(
         "record_poison_run",
         message,
@@ -102,7 +103,7 @@ async def record_poison_run(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", f"{MAILBOX_SYNCS}-poison", _CONNECTION)
 async def record_poison_mailbox(message: func.QueueMessage) -> None:
-    """Record the failure of a mailbox that could not be done in many tries."""
+    """Record the failure of a mailbox that failed too often."""
     await _handle_poison(
         "record_poison_mailbox",
         message,
@@ -114,7 +115,7 @@ async def record_poison_mailbox(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", f"{RUN_CLOSINGS}-poison", _CONNECTION)
 async def record_poison_closing(message: func.QueueMessage) -> None:
-    """Queue a run's closing anew: a run must always end."""
+    """Queue the closing of a run again, because every run must end."""
     await _handle_poison(
         "record_poison_closing",
         message,
@@ -126,7 +127,7 @@ async def record_poison_closing(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", f"{TENANT_LEAVINGS}-poison", _CONNECTION)
 async def record_poison_leaving(message: func.QueueMessage) -> None:
-    """Queue a tenant's leaving anew: it must always end."""
+    """Queue the leaving of a tenant again, because it must always complete."""
     await _handle_poison(
         "record_poison_leaving",
         message,
@@ -145,14 +146,14 @@ async def _handle[T: Message](
     patience: int | None = _PATIENCE,
     longest: float = _LONGEST_BACKOFF,
 ) -> None:
-    """Do the work of a message, as the function of this `name`.
+    """Process a message in the function called `name`.
 
-    `patience` is how often it may be given back (None: always), `longest` the most seconds for
-    which, unless Microsoft asks for more.
+    `patience` is how often the message may be delayed and sent again (None: always). `longest` is
+    the longest delay in seconds, unless Microsoft asks for more.
     """
     message = parse(kind, raw.get_body())
     inserted = raw.insertion_time
-    # The library answers a time of another zone than UTC without its zone.
+    # The library returns a time in a zone other than UTC without its zone.
     if raw.dequeue_count == 1 and inserted is not None and inserted.tzinfo is not None:
         record_queue_age(queue, message.age(inserted, utc_now()))
     services = app()
@@ -166,7 +167,7 @@ async def _handle[T: Message](
             again = message.copy_with(attempt=message.attempt + 1)
             await services.base.queues.send(queue, again, delay)
             if patience is None and isinstance(error, Busy):
-                return  # it only looked whether others have ended
+                return  # this try only checked whether other work has ended
             emit(
                 MessageGivenBack(
                     tenant=message.tenant,
@@ -186,7 +187,7 @@ async def _handle_poison[T: Message](
     kind: type[T],
     work: Callable[[App, T], Awaitable[None]],
 ) -> None:
-    """Do what is to be done about a message that was given up, as the function of this `name`."""
+    """Process a message of a poison queue in the function called `name`."""
     services = app()
     try:
         message = parse(kind, raw.get_body())
@@ -202,7 +203,7 @@ async def _handle_poison[T: Message](
 
 
 def _span(name: str, message: Message) -> AbstractContextManager[Span]:
-    """The span around a message's work, linked to that of who sent it."""
+    """Return the span around a message's work, linked to the span of its sender."""
     ids = (
         {"importId": message.import_id, "run": message.run}
         if isinstance(message, RunMessage)

@@ -1,4 +1,4 @@
-"""The timers (NCRONTAB with seconds, UTC). A tick may come twice or late: both are harmless."""
+"""The timers (NCRONTAB with seconds, UTC). A tick may come twice or late; both are harmless."""
 
 import azure.functions as func
 
@@ -19,15 +19,15 @@ async def start_daily_runs(timer: func.TimerRequest) -> None:
 
 @bp.timer_trigger("timer", "0 0 * * * *")
 async def start_hourly_runs(timer: func.TimerRequest) -> None:
-    """Queue the runs that are due of imports that run more than once a day (premium)."""
+    """Queue the due runs of imports that run more than once a day (premium)."""
     started = await app().importing.timetable.start_hourly()
     emit(RunsScheduled(timer="hourly", runs=started, past_due=timer.past_due))
 
 
 @bp.timer_trigger("timer", "0 30 4 * * *")
 async def sweep_leftovers(timer: func.TimerRequest) -> None:
-    """Erase what has had its time: snapshots of lost runs, old runs, ledger entries and keys."""
-    del timer  # only the clock counts
+    """Delete what has expired: snapshots of lost runs, old runs, ledger entries and keys."""
+    del timer  # expiry depends only on the clock
     services = app()
     snapshots = await services.importing.run_closing.sweep()
     entries = await services.tenancy.ledger.sweep(services.settings.ledger_kept)

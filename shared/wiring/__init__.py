@@ -1,1 +1,1 @@
-"""Where the parts of the app are put together."""
+"""Builds the app from its parts."""

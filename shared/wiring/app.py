@@ -1,4 +1,4 @@
-"""The app: all areas, built once per process and event loop, at first use."""
+"""The app: all areas, built on first use, once per process and event loop."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from shared.wiring.tenancy import Tenancy
 
 
 class App:
-    """Everything that a function may call, by area; nothing is sent while it is built."""
+    """Everything that a function may call, by area. Building it sends nothing."""
 
     def __init__(self, settings: Settings, clock: Clock, new_id: NewId) -> None:
         self.base = build_foundation(settings, clock, new_id)
@@ -48,12 +48,12 @@ class App:
 
 
 def utc_now() -> datetime:
-    """The time; the only place that asks the machine."""
+    """Return the current time; only this function reads the system clock."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """A new id of 128 random bits, as 32 hexadecimal digits: unguessable, and fit for a key."""
+    """Return 128 random bits as 32 hexadecimal digits: impossible to guess and valid as a key."""
     return secrets.token_hex(16)
 
 
@@ -62,7 +62,7 @@ _apps: dict[asyncio.AbstractEventLoop, App] = {}
 
 
 def app() -> App:
-    """The app of the running event loop, built from the environment at first use."""
+    """Return the app of the running event loop; the first call builds it from the environment."""
     loop = asyncio.get_running_loop()
     found = _apps.get(loop)
     if found is None:
@@ -79,7 +79,7 @@ async def close() -> None:
 
 
 def use_clock(clock: Clock) -> None:
-    """Give the app another clock (aware, UTC), such as one that a test moves."""
+    """Replace the app's clock (aware, UTC), for example with one that a test moves."""
     global _clock  # noqa: PLW0603 - one clock per process, like the machine's own
     _clock = clock
 

@@ -1,4 +1,4 @@
-"""Who calls: tokens, the gateway before the app, and the cookies of the portal."""
+"""Who calls: tokens, the gateway in front of the app, and the cookies of the portal."""
 
 from typing import Final
 
@@ -9,13 +9,13 @@ from shared.wiring.foundation import Foundation
 from shared.wiring.settings import Settings
 
 SESSION_KEY: Final = "session-key"
-"""The secret, in Key Vault, that seals cookies; made anew to renew it (`Fernet.generate_key`)."""
+"""The Key Vault secret that seals cookies. To renew it, add a version (`Fernet.generate_key`)."""
 SESSION_KEYS_OPEN: Final = 2
-"""How many versions of it open them: the present one and the one before."""
+"""How many of its versions open cookies: the current and the previous one."""
 
 
 class Entra:
-    """What proves who calls."""
+    """The services that prove who calls."""
 
     def __init__(self, base: Foundation) -> None:
         settings = base.settings
@@ -30,7 +30,7 @@ class Entra:
 
 
 def _passport(settings: Settings) -> Passport | None:
-    """What the gateway's token says, if there is a gateway."""
+    """Return the check of the gateway's token; None if there is no gateway."""
     if settings.gateway_principal is None or settings.home_tenant is None:
         return None
     return Passport(settings.home_tenant, settings.gateway_principal)

@@ -1,7 +1,7 @@
 """What all areas build on: settings, clock, connections to Azure and Graph, and the tables.
 
-Clients of Azure and Graph belong to the event loop in which they were made; nothing is opened when
-this module is imported.
+Clients of Azure and Graph belong to the event loop that created them. Importing this module opens
+nothing.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ type NewId = Callable[[], str]
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """Settings, time, randomness, and every connection of the app."""
+    """Settings, clock, random ids, and every connection of the app."""
 
     settings: Settings
     clock: Clock
@@ -68,8 +68,8 @@ class Foundation:
 
 
 def build_foundation(settings: Settings, clock: Clock, new_id: NewId) -> Foundation:
-    """Make the clients that the settings ask for; nothing is sent yet."""
-    # The Azure SDKs' own spans would hold whole URLs: the keys of rows, and of share ids.
+    """Create the clients that the settings ask for, without sending anything."""
+    # Spans of the Azure SDKs would contain whole URLs, and with them row keys and share ids.
     azure_settings.tracing_enabled = False
     identity = _identity(settings)
     vault = None
@@ -100,7 +100,7 @@ def build_foundation(settings: Settings, clock: Clock, new_id: NewId) -> Foundat
 
 
 def _identity(settings: Settings) -> ManagedIdentityCredential | None:
-    """The app's managed identity, if anything needs it; it reads IDENTITY_ENDPOINT itself."""
+    """Return the app's managed identity if anything needs it; it reads IDENTITY_ENDPOINT itself."""
     needed = (
         settings.credential == "managed-identity"
         or settings.key_vault_uri
@@ -115,7 +115,7 @@ def _storage(
     settings: Settings, identity: ManagedIdentityCredential | None
 ) -> tuple[Tables, Queues]:
     def options() -> dict[str, Any]:
-        # Looking for proxies and .netrc takes a sixth of a request's CPU; Azure has neither.
+        # Searching for proxies and .netrc costs a sixth of a request's CPU; Azure has neither.
         transport = AioHttpTransport(use_env_settings=False)
         return {"retry_total": 3, "retry_backoff_factor": 0.5, "transport": transport}
 

@@ -1,4 +1,4 @@
-"""Views for admins: the start page, search, previews, history and files of results."""
+"""Views for admins: the start page, search, previews, history and result files."""
 
 from shared.adapters.sealing import VaultKeys
 from shared.services.insight.finding import Finding
@@ -64,7 +64,7 @@ class Insight:
 
 
 def _parts(base: Foundation, entra: Entra) -> dict[str, Part]:
-    """What has to answer for the app to work; the vault only if something is kept in it."""
+    """Return what must answer for the app to work; the vault only if something is stored in it."""
     parts: dict[str, Part] = {
         "tables": base.store,
         "queues": base.queues,

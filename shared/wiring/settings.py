@@ -1,8 +1,8 @@
 """Every setting of the app, read once from the environment and checked with a clear error.
 
-In Azure the function app's application settings are the environment; locally
-`local.settings.json` or the local cloud sets them. No setting holds a secret of production:
-`APP_CLIENT_SECRET` and `SESSION_KEY` are taken only for an Entra simulator on this machine.
+In Azure, the environment is the function app's application settings; locally, `local.settings.json`
+or the local cloud sets it. No setting holds a production secret: `APP_CLIENT_SECRET` and
+`SESSION_KEY` are accepted only with an Entra simulator on this machine.
 """
 
 import logging
@@ -31,20 +31,20 @@ _log = logging.getLogger(__name__)
 class Settings(BaseModel):
     """The app's settings; each field's alias is the name of its environment variable.
 
-    `credential` chooses how the app proves to Entra ID that it is itself:
+    `credential` chooses how the app authenticates to Entra ID:
 
-    - `managed-identity`: the user-assigned identity vouches for it; nothing is kept secret.
-    - `key-vault-certificate`, `key-vault-secret`: by what the vault keeps under
-      `credential_name`.
-    - `client-secret`: by `client_secret`, to a simulator on this machine only.
+    - `managed-identity`: with the user-assigned identity; no secret is stored.
+    - `key-vault-certificate`, `key-vault-secret`: with what the vault stores as `credential_name`.
+    - `client-secret`: with `client_secret`, to a simulator on this machine only.
 
-    `portal_origin` is where browsers find the portal, such as https://portal.example; it is never
-    taken from a request. What they keep for us is sealed with a key that the vault keeps, or on
-    this machine with `session_key`.
+    `portal_origin` is the portal's address in the browser, such as https://portal.example; it is
+    never read from a request. Cookies are sealed with a key from the vault or, on this machine,
+    with `session_key`.
 
     `gateway_principal` is the object id, in `home_tenant`, of the managed identity of the gateway
-    before the app. With it, calls are taken only with that identity's token
-    (`shared/web/admission.py`), and `portal_origin` is the gateway's; without it, from anybody.
+    in front of the app. If it is set, the app accepts only calls with that identity's token
+    (`shared/web/admission.py`), and `portal_origin` is the gateway's; otherwise it accepts calls
+    from anybody.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -86,9 +86,9 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the settings, of which an empty one is as good as none.
+        """Read the settings. An empty setting counts as not set.
 
-        Raises `Defect` that names each setting that is missing or wrong, never with its value.
+        Raises `Defect` that names each missing or wrong setting, never its value.
         """
         given = {name: value for name, value in environment.items() if value}
         wrong = dict(_wrong(given))
@@ -104,7 +104,7 @@ class Settings(BaseModel):
 
     @property
     def app_credential(self) -> AppCredential:
-        """How the app proves to Entra ID that it is itself."""
+        """How the app authenticates to Entra ID."""
         return AppCredential(
             client_id=self.client_id,
             authority=self.entra_authority,
@@ -120,23 +120,24 @@ class Settings(BaseModel):
 
     @property
     def runs_kept(self) -> timedelta:
-        """How long runs and their results are kept."""
+        """How long runs and their results are stored."""
         return timedelta(days=self.run_days)
 
     @property
     def ledger_kept(self) -> timedelta:
-        """How long the ledger's entries are kept."""
+        """How long ledger entries are stored."""
         return timedelta(days=self.ledger_days)
 
 
 def check_at_load(environment: Mapping[str, str]) -> None:
-    """Fail while a functions host indexes the app, if its settings cannot work.
+    """Fail while a functions host indexes the app, if the app cannot work with its settings.
 
-    Raises `Defect`, which is logged too. No function is then registered, so no message is taken:
+    Raises `Defect`, which is also logged. No function is registered then, so no message is taken:
     it waits in its queue instead of becoming poison, as it would if each call failed. The worker
-    hands the error to the host, which logs it; the host's portal may only say that it found no
+    passes the error to the host, which logs it; the host's portal may only say that it found no
     functions (azure-functions-host#9679). Without WEBSITE_HOSTNAME, which App Service and Core
-    Tools set (azure-functions-core-tools#197), tools only look at the app: nothing is checked.
+    Tools set (azure-functions-core-tools#197), a tool is only inspecting the app, and nothing is
+    checked.
     """
     if not environment.get("WEBSITE_HOSTNAME"):
         return
@@ -148,7 +149,7 @@ def check_at_load(environment: Mapping[str, str]) -> None:
 
 
 def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """What is wrong with settings that depend on one another: the names, and what they need."""
+    """Check settings that depend on each other; yield each wrong name and what it needs."""
     tables, queues = (f"AzureWebJobsStorage__{kind}ServiceUri" for kind in ("table", "queue"))
     if "AzureWebJobsStorage" not in given and not (tables in given and queues in given):
         yield "AzureWebJobsStorage", f"set it, or {tables} and {queues}"
@@ -172,7 +173,7 @@ def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def _wrong_for_browsers(
     given: Mapping[str, str], *, authority_is_local: bool
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with the settings of the portal."""
+    """Check the settings of the portal."""
     if "PORTAL_ORIGIN" in given and not _is_origin(given["PORTAL_ORIGIN"]):
         yield "PORTAL_ORIGIN", "must be an https origin without a path, such as https://NAME"
     if authority_is_local:
@@ -188,7 +189,7 @@ def _wrong_for_browsers(
 def _wrong_choice(
     given: Mapping[str, str], *, authority_is_local: bool
 ) -> Iterator[tuple[str, str]]:
-    """What the chosen kind of credential lacks."""
+    """Check that the chosen kind of credential has all the settings it needs."""
     choice = given.get("APP_CREDENTIAL", "managed-identity")
     match choice:
         case "managed-identity" if "MANAGED_IDENTITY_CLIENT_ID" not in given:
@@ -217,7 +218,7 @@ def _safe(url: str) -> bool:
 
 
 def _is_origin(url: str) -> bool:
-    """Whether a URL is scheme, host and port alone, written as browsers write it."""
+    """Return whether a URL is only scheme, host and port, written as browsers write it."""
     parts = split(url)
     if parts is None or "@" in parts.netloc or not _safe(url):
         return False
@@ -225,7 +226,7 @@ def _is_origin(url: str) -> bool:
 
 
 def _is_vault(uri: str) -> bool:
-    """Whether a URI is the root of a vault, by https; on this machine the port is free."""
+    """Return whether a URI is the root of a vault over https; on this machine, with any port."""
     parts = split(uri)
     if parts is None or parts.scheme != "https" or parts.path not in {"", "/"}:
         return False

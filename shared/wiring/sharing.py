@@ -1,4 +1,4 @@
-"""Shares: publishing them, reading them for whoever may import them, and the directory."""
+"""Shares: publishing them, reading them for importing tenants, and searching the directory."""
 
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.directory_search import DirectorySearch

@@ -1,4 +1,4 @@
-"""Syncing mailboxes, and taking over the contacts that another tool left in one."""
+"""Syncing mailboxes, and adopting the contacts that another tool left in one."""
 
 from shared.services.importing.adoptions import Adoptions
 from shared.services.sync.mailbox_sync import MailboxSync
