@@ -1,1 +1,1 @@
-"""One mailbox: reading it, planning its changes, applying them. Knows nothing of `importing`."""
+"""One mailbox: reading it, planning its changes, applying them. Does not depend on `importing`."""

@@ -1,8 +1,8 @@
-"""Carrying out a plan in one mailbox, batch by batch, whatever Graph answers.
+"""Applies a plan to one mailbox, batch by batch, whatever Graph answers.
 
-One batch is in flight at a time. What Graph throttled or could not do for now goes again, alone,
-after the longest Retry-After. A create whose fate is unknown is looked up by its mark before it
-is tried again, so that it never happens twice.
+One batch is in flight at a time. Operations that Graph throttled or could not do yet are sent
+again, alone, after the longest Retry-After. If it is unknown whether a create took effect, the
+contact is looked up by its mark before another try, so that it is never created twice.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _FRUITLESS_ROUNDS: Final = 4
 
 @dataclass(slots=True)
 class ApplyProgress:
-    """What of a plan took effect so far; kept even when applying is cut short."""
+    """The part of a plan that took effect so far; kept even if applying is interrupted."""
 
     done: list[tuple[Operation, str]] = field(default_factory=list)
     rejected: list[RejectedContact] = field(default_factory=list)
@@ -32,7 +32,7 @@ class ApplyProgress:
 
     @property
     def counts(self) -> ContactCounts:
-        """The contacts created, updated and deleted."""
+        """Return the number of contacts created, updated and deleted."""
         operations = [operation for operation, _ in self.done]
         return ContactCounts(
             created=sum(isinstance(o, Create) for o in operations),
@@ -42,7 +42,7 @@ class ApplyProgress:
 
     @property
     def photos(self) -> int:
-        """The photos sent."""
+        """Return the number of photos sent."""
         return sum(isinstance(operation, SetPhoto) for operation, _ in self.done)
 
 
@@ -53,13 +53,13 @@ async def apply_plan(
     category: str | None,
     may_send: Callable[[int, int, int], Awaitable[None]],
 ) -> None:
-    """Carry out the operations; `progress` grows as they take effect.
+    """Apply the operations; `progress` grows as they take effect.
 
-    `may_send` is awaited before each batch, with the requests in it, what they weigh, and those to
-    come in all; it raises if the lease on the mailbox is lost, or if the mailbox can take no more
-    for now. Raises `Throttled` or `Unavailable` when Graph wants a longer pause than we wait in
-    place, or when several rounds brought nothing, `FolderGoneError` when contacts have no place
-    any more.
+    `may_send` is awaited before each batch, with the number of its requests, their weight, and the
+    number of requests still to come. It raises if the lease on the mailbox is lost or the mailbox
+    needs a pause. Raises `Throttled` or `Unavailable` if Graph wants a longer pause than we wait
+    here or if several rounds had no effect, and `FolderGoneError` if the folder of the contacts is
+    gone.
     """
     waiting = deque(operations)
     fruitless = 0
@@ -74,7 +74,7 @@ async def apply_plan(
         advanced = len(progress.done) + len(progress.rejected) > before
         fruitless = 0 if advanced else fruitless + 1
         if pause > LONGEST_WAIT or fruitless >= _FRUITLESS_ROUNDS:
-            # What took effect unknown to us shows in the next delta, by its mark.
+            # Creates that took effect unnoticed show in the next delta, by their marks.
             message = "Microsoft Graph asks for a longer pause."
             raise Throttled(message, pause)
         await asyncio.sleep(pause * max(1, fruitless))
@@ -89,7 +89,7 @@ def _weight(operation: Operation) -> int:
 async def _one_round(
     mailbox: Mailbox, batch: list[Operation], progress: ApplyProgress, category: str | None
 ) -> tuple[list[Operation], float, set[str]]:
-    """Send a batch; answer what must go again, after what pause, and which creates are in doubt."""
+    """Send a batch; return what to send again, after which pause, and the creates in doubt."""
     try:
         answers = await mailbox.apply(batch, category)
     except Throttled as error:
@@ -99,7 +99,7 @@ async def _one_round(
     failed = [
         (operation, answer)
         for operation, answer in zip(batch, answers, strict=True)
-        if not _settled(operation, answer, progress)
+        if not _record_outcome(operation, answer, progress)
     ]
     if not failed:
         return [], 0.0, set()
@@ -111,8 +111,8 @@ def _create_keys(operations: Sequence[Operation]) -> set[str]:
     return {operation.key for operation in operations if isinstance(operation, Create)}
 
 
-def _settled(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> bool:
-    """Take note of an operation that is over, well or ill; say whether it is."""
+def _record_outcome(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> bool:
+    """Record the outcome of an operation; return False if it has to be sent again."""
     if answer.ok:
         id_ = str(answer.body["id"]) if isinstance(operation, Create) else operation.id
         progress.done.append((operation, id_))

@@ -1,4 +1,4 @@
-"""Where an import's contacts live in a mailbox: its folder, its category, and leaving both."""
+"""Where an import's contacts are in a mailbox: its folder and category, and removing both."""
 
 from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.storage.mailbox_state import Head
@@ -12,7 +12,7 @@ from shared.services.sync.mailbox_work import MailboxWork
 
 
 async def open_folder(work: MailboxWork, destination: Destination) -> bool:
-    """Find, make or rename the folder the import names; say whether it is new (and so empty)."""
+    """Find, create or rename the import's folder; return whether it is new (and so empty)."""
     wanted = destination.folder
     head, new = work.head, False
     folder = head.folder
@@ -32,7 +32,7 @@ async def open_folder(work: MailboxWork, destination: Destination) -> bool:
 
 
 async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
-    """Take our contacts out if the import now goes to another kind of folder."""
+    """Remove our contacts if the import now uses another kind of folder."""
     head, to_own = work.head, destination.folder is not None
     if head.folder is None or head.own_folder == to_own:
         return False
@@ -42,7 +42,7 @@ async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
 
 
 async def take_out(work: MailboxWork) -> ContactCounts:
-    """Delete all of our contacts, our category, and our folder if nothing else is in it."""
+    """Delete all of our contacts, our category, and our folder if it holds nothing else."""
     if work.head.category_id is not None:
         await work.mailbox.remove_category(work.head.category_id)
     own = work.head.own_folder
@@ -68,9 +68,9 @@ async def take_out(work: MailboxWork) -> ContactCounts:
 
 
 async def color_category(work: MailboxWork, import_: Import) -> None:
-    """Put our category with its color into the user's list of categories, once.
+    """Add our category and its color to the user's list of categories, once.
 
-    Without the permission the contacts still go: the head's notice tells the admin.
+    Without the permission, contacts are still written; the notice in the head informs the admin.
     """
     head = work.head
     category = import_.destination.category

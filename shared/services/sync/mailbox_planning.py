@@ -1,4 +1,4 @@
-"""Looking at a mailbox and planning what has to change in it; nothing is written here."""
+"""Reading a mailbox and planning its changes. Nothing is written here."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ from shared.services.sync.threads import run_in_thread_if_large
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, what it rests on, and the delta link up to which the folder was looked at.
+    """A plan, what it is based on, and the delta link up to which the folder was read.
 
-    `objection` is the guard's, if it has one.
+    `objection` is why the guard stops the plan, if it does.
     """
 
     plan: Plan
@@ -27,7 +27,7 @@ class Planned:
 
 
 async def since_last_time(work: MailboxWork) -> Delta | None:
-    """The folder's delta; None if there is no folder or link yet, or not any more."""
+    """Return the folder's delta; None if the folder or link does not exist, or no longer does."""
     head = work.head
     if head.folder is None or head.link is None:
         return None
@@ -44,9 +44,9 @@ async def since_last_time(work: MailboxWork) -> Delta | None:
 async def plan_mailbox(
     work: MailboxWork, import_: Import, desired: Desired, delta: Delta | None, *, empty: bool
 ) -> Planned:
-    """Plan from what changed since the last time (None: from the whole folder).
+    """Plan from the changes since the last run, or from the whole folder if `delta` is None.
 
-    `empty` says that the folder was made just now.
+    `empty` says that the folder was just created.
     """
     known = await work.known()
     if work.head.link is None or needs_whole_folder(work.head, import_):
@@ -65,27 +65,27 @@ async def plan_mailbox(
     plan = await run_in_thread_if_large(
         len(desired), make_plan, desired, known, surplus, policy, labels
     )
-    # A surplus contact is in no state: without a link the next look finds it again.
+    # A surplus contact is not in the state: without a link, the next run finds it again.
     link = delta.link if delta and not surplus else None
     return Planned(plan, known, link, guard_of(import_).objection(plan, count_of(known)))
 
 
 def policy_of(import_: Import) -> Policy:
-    """How the import meets what a mailbox's user does to our contacts."""
+    """Return how the import treats a user's changes to our contacts."""
     conflicts = import_.conflicts
     return Policy(conflicts.deleted == "restore", conflicts.edited == "keep")
 
 
 def guard_of(import_: Import) -> Guard:
-    """The import's limits."""
+    """Return the import's safety limits."""
     limits = import_.guard
     return Guard(limits.deletes, limits.delete_share, limits.changes, limits.change_share)
 
 
 def needs_whole_folder(head: Head, import_: Import) -> bool:
-    """Whether each contact has to be looked at: its category changes, or edits are kept from now.
+    """Return whether every contact must be read: the category changes, or edits are now kept.
 
-    Neither shows in what changed since the last time.
+    The delta shows neither.
     """
     starts_to_keep = policy_of(import_).keep_edits and not head.keep_edits
     return head.category != import_.destination.category or starts_to_keep

@@ -1,8 +1,8 @@
-"""Bringing one mailbox to its run's snapshot, or taking our contacts out of it.
+"""Syncs one mailbox to its run's snapshot, or removes our contacts from it.
 
-Nothing to do costs one Graph request and no lease. Otherwise the mailbox is leased, so that one
-worker at a time writes to it, of whatever import; whatever a worker that died left behind shows
-in the folder's delta and is told by its mark.
+If nothing has changed, this costs one Graph request and no lease. Otherwise the mailbox is leased,
+so that only one worker writes to it, of any import. Anything that a crashed worker left behind
+shows in the folder's delta and is recognized by its mark.
 """
 
 import functools
@@ -66,10 +66,10 @@ class MailboxSync:
         self._tenants = tenants
 
     async def run(self, message: SyncMailbox) -> None:
-        """Do what the message asks and record the result; safe to repeat at any point.
+        """Do what the message asks and record the result. Safe to repeat at any point.
 
-        Raises `TransientError` for what goes again later (progress is kept), `Defect` for what is
-        ours to mend; everything else ends as the mailbox's result.
+        Raises `TransientError` if the message must be retried later (progress is kept) and `Defect`
+        for errors in our code; every other error becomes the mailbox's result.
         """
         work = await self._mailboxes.open(message)
         done = work.head.result if work.head.last_run == message.run else None
@@ -109,10 +109,10 @@ class MailboxSync:
         if error.reason is Reason.IMPORT_DELETED:
             run = await self._store.runs.get(message.tenant, message.run)
             if run is None:
-                # The tenant left meanwhile: nothing is to be known of it any more.
+                # The tenant left meanwhile: no data about it may be stored any more.
                 return
         if nobody and message.task is Task.REMOVE:
-            # Our contacts went with the mailbox.
+            # Our contacts were deleted with the mailbox.
             await work.record(work.refusal(error))
             await work.forget()
         else:
@@ -155,14 +155,14 @@ class MailboxSync:
                 known = _after(before, progress)
                 await self._send_photos(work, photos_due(desired, known), progress)
         except Paced:
-            # There is time: with the echo read now, the next try goes on where this one ends.
+            # There is time to read our own writes, so the next try continues where this one ends.
             known, _, link = await self._settle(
                 work, _after(before, progress), link, policy_of(import_)
             )
             await work.give_back(known, link, progress.counts, progress.photos)
             raise
         except BaseException:
-            # The link stays the old one: the next delta shows again what took effect just now.
+            # Keep the old link, so that the next delta shows again what has just taken effect.
             known, link = _after(before, progress), work.head.link
             await work.give_back(known, link, progress.counts, progress.photos)
             raise
@@ -197,9 +197,9 @@ class MailboxSync:
             await apply_plan(work.mailbox, loaded, progress, None, work.may_send)
 
     async def _waiting(self, work: MailboxWork, planned: Planned) -> Result | None:
-        """The result of a plan that has to wait for an admin, or None if it may run.
+        """Return the result of a plan that must wait for an admin, or None if it may run.
 
-        A plan that an earlier run asked about is not asked about again.
+        A plan for which an earlier run already asked is not asked about again.
         """
         plan, objection = planned.plan, planned.objection
         if objection is None:
@@ -230,7 +230,7 @@ class MailboxSync:
     async def _settle(
         self, work: MailboxWork, known: KnownContacts, link: str | None, policy: Policy
     ) -> tuple[KnownContacts, bool, str | None]:
-        """Read how the folder shows our own writes, so that the next idle run finds nothing."""
+        """Read our own writes from the folder's delta; the next idle run then finds nothing."""
         folder = work.head.folder or await work.mailbox.default_folder()
         if folder is None:
             return known, True, None
@@ -240,13 +240,13 @@ class MailboxSync:
         known, calm = await run_in_thread_if_large(
             len(delta.changes), settle, known, delta.changes, policy
         )
-        # A second contact of ours: do not let this link hide it, the next run looks at everything.
+        # A duplicate of ours must not be hidden by this link: the next run reads the whole folder.
         return known, calm and not strangers, None if strangers else delta.link
 
     async def _import(self, message: SyncMailbox) -> Import:
         found = await self._store.imports.get(message.tenant, message.import_id)
         if found is None or found.value.removing:
-            # A message that came late must not bring back what was removed.
+            # A late message must not bring back contacts that were removed.
             raise NeedsAdmin(Reason.IMPORT_DELETED, f"Import {message.import_id} was deleted.")
         return found.value
 

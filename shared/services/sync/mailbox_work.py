@@ -1,7 +1,7 @@
-"""One mailbox while a worker is at it: its lease, its head and contacts, and its result.
+"""One mailbox while a worker syncs it: its lease, its head and contacts, and its result.
 
-The rules of writing are here: the head is written by its ETag only, contacts count once the head
-names their generation, and the result is in the head before it is anywhere else.
+The rules of writing are here: the head is only replaced by its ETag, a list of contacts counts once
+the head names its generation, and the result is in the head before it is anywhere else.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,9 +32,9 @@ _SKIPPED: Final = NOBODY_THERE | {Reason.IMPORT_DELETED}
 
 @dataclass(slots=True)
 class MailboxWork:
-    """One message's work.
+    """The work of one message.
 
-    `head` is what we know now; it is stored by `save` or `finish`. `etag` is of what is stored.
+    `head` is what we know now; `save` and `finish` store it. `etag` belongs to the stored head.
     """
 
     message: SyncMailbox
@@ -54,15 +54,15 @@ class MailboxWork:
     ended: bool = False
 
     def __post_init__(self) -> None:
-        """Start the watch."""
+        """Start measuring the duration."""
         self.started = self.clock()
 
     async def take_lease(self, writes: int = 0) -> None:
-        """Lease the mailbox, which other imports may aim at too.
+        """Lease the mailbox, which other imports may also target.
 
-        Four requests at once in a mailbox are the limit, and one batch uses them all. `writes` is
-        the mask of fields that may be written: should this worker die, the next one knows. Raises
-        `Busy` while another worker is at it, or if one was since our head was read.
+        A mailbox handles at most four requests at once, and one batch uses all four. `writes` is
+        the mask of fields that may be written: if this worker dies, the next one knows them. Raises
+        `Busy` while another worker holds the lease, or if one held it since our head was read.
         """
         message, now = self.message, self.clock()
         begin = {message.import_id: writes} if writes else None
@@ -73,9 +73,9 @@ class MailboxWork:
             raise Busy("Another worker was at this mailbox.", 1.0)
 
     async def may_send(self, requests: int, weighing: int, to_come: int) -> None:
-        """Let so many requests pass if the lease is still ours and the mailbox can take them.
+        """Check that the lease is still ours and the mailbox can take this many requests.
 
-        `weighing` is what they count for (`pacing.weight`). Raises `Busy` if the lease was lost,
+        `weighing` is their weight (`pacing.weight`). Raises `Busy` if the lease was lost, and
         `Paced` if the mailbox needs a pause (for `to_come` requests in all).
         """
         if self.lease is None:
@@ -89,12 +89,12 @@ class MailboxWork:
         self.lease.pace = self.lease.pace.spent(now, weighing - requests)
 
     def _count(self, lease: Lease, now: datetime) -> None:
-        """Take what was sent since the last time into the pace."""
+        """Add what was sent since the last call to the pace."""
         lease.pace = lease.pace.spent(now, self.meter.items - self.counted)
         self.counted = self.meter.items
 
     async def release(self) -> None:
-        """Give the mailbox back."""
+        """Release the lease on the mailbox."""
         if self.lease is not None:
             self._count(self.lease, self.clock())
             if self.ended:
@@ -103,9 +103,10 @@ class MailboxWork:
             self.lease = None
 
     async def known(self) -> KnownContacts:
-        """Our contacts, as the head's generation lists them.
+        """Return our contacts, as the head's generation lists them.
 
-        If a part of the list is lost, all of it is: the whole folder tells what is there.
+        If a part of the list is lost, the whole list counts as lost and is read again from the
+        folder.
         """
         found = await self.states.contacts(*self._place, self.head)
         if found is None:
@@ -121,7 +122,7 @@ class MailboxWork:
         *,
         complete: bool,
     ) -> tuple[KnownContacts, tuple[str, ...]]:
-        """Bring what we know up to date with the folder's delta, marks and all."""
+        """Update what we know from the folder's delta, including marks."""
         marks = await self.mailbox.marks(unknown_ids(known, changes))
         begun = self.lease.before.get(self.message.import_id, 0) if self.lease else 0
         return await run_in_thread_if_large(
@@ -157,14 +158,14 @@ class MailboxWork:
         self.etag = stored.etag
 
     def done_before(self) -> Partial:
-        """What earlier tries of this run did."""
+        """Return what earlier tries of this run did."""
         partial, run = self.head.partial, self.message.run
         return partial if partial is not None and partial.run == run else Partial(run=run)
 
     async def give_back(
         self, known: KnownContacts, link: str | None, counts: ContactCounts, photos: int
     ) -> None:
-        """Keep what was done so far, for the try that goes on with it."""
+        """Store what was done so far, so that the next try continues from there."""
         before = self.done_before()
         self.head = self.head.copy_with(
             partial=Partial(
@@ -179,7 +180,7 @@ class MailboxWork:
         await self.save()
 
     async def finish(self, result: Result) -> None:
-        """Record the result in the head first, so that a repeated message tells the same."""
+        """Record the result in the head first, so that a repeated message gives the same result."""
         self.ended = result.outcome in {Outcome.SUCCEEDED, Outcome.HELD}
         self.head = self.head.copy_with(last_run=self.message.run, result=result, partial=None)
         await self.save()
@@ -188,7 +189,7 @@ class MailboxWork:
             await self.states.drop_contacts(*self._place, keep=self.head.generation)
 
     async def record(self, result: Result) -> None:
-        """Write the result where the run is closed from, and tell telemetry of it."""
+        """Write the result to the run's results, and emit its telemetry."""
         await self.restore(result)
         message = self.message
         emit(
@@ -213,17 +214,17 @@ class MailboxWork:
         )
 
     async def restore(self, result: Result) -> None:
-        """Write the result that a message which came twice has already, should its row lack."""
+        """Write the stored result of a message that came twice, if its row is missing."""
         run = results_of(self.message.tenant, self.message.run)
         await self.store.results.upsert(run, self.message.mailbox, result)
 
     async def forget(self) -> None:
-        """Erase all that we know of the mailbox."""
+        """Delete everything we know about the mailbox."""
         self.ended = True
         await self.states.erase(*self._place, self.etag)
 
     def success(self, counts: ContactCounts, photos: int = 0) -> Result:
-        """The result of work that was done, in all tries, with what could not be done of it."""
+        """Return the result of all tries, with what could not be done."""
         rejected, before = self.head.rejected, self.done_before()
         written = before.contacts.created + before.contacts.updated
         counts += before.contacts
@@ -235,17 +236,17 @@ class MailboxWork:
         )
 
     def held(self, reason: Reason, plan: Plan) -> Result:
-        """The result of a plan that waits for an admin."""
+        """Return the result of a plan that waits for an admin."""
         return self._result(Outcome.HELD, reason).copy_with(
             planned=counts_of(plan), held_run=self.message.run
         )
 
     def left_alone(self, reason: Reason, run: str) -> Result:
-        """The result of a plan that an earlier `run` has asked about already."""
+        """Return the result of a plan for which an earlier `run` already asked."""
         return self._result(Outcome.SKIPPED, reason).copy_with(held_run=run)
 
     def refusal(self, error: NeedsAdmin) -> Result:
-        """The result of work that only an admin can make possible."""
+        """Return the result of work that only an admin can make possible."""
         outcome = Outcome.SKIPPED if error.reason in _SKIPPED else Outcome.FAILED
         return self._result(outcome, error.reason)
 
@@ -267,12 +268,12 @@ class MailboxWork:
 
 
 def count_of(known: KnownContacts) -> int:
-    """How many contacts we have in a mailbox, those its user deleted not counted."""
+    """Return how many contacts we have in a mailbox, without those that its user deleted."""
     return sum(1 for entry in known.values() if entry.id)
 
 
 def counts_of(plan: Plan) -> ContactCounts:
-    """What a plan would do."""
+    """Return what a plan would do."""
     return ContactCounts(
         created=len(plan.creates),
         updated=len(plan.updates),

@@ -1,4 +1,4 @@
-"""Opening a mailbox for work: its head is read, nothing is leased yet."""
+"""Opening a mailbox for work: its head is read, but nothing is leased."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from shared.services.sync.mailbox_work import MailboxWork
 _TRIES: Final = 12
 _BETWEEN_TRIES: Final = 0.5
 NO_RUN = "none"
-"""The run of work that an admin looks on at, and that belongs to none."""
+"""The run id of work that an admin starts directly, outside of any run."""
 
 
 class Mailboxes:
@@ -40,7 +40,7 @@ class Mailboxes:
         self._new_id = new_id
 
     async def open(self, message: SyncMailbox) -> MailboxWork:
-        """Begin the work that a message asks for."""
+        """Start the work that a message asks for."""
         stored = await self._states.read(message.tenant, message.import_id, message.mailbox)
         meter = Meter()
         session = self._graph.session(message.tenant, meter)
@@ -58,12 +58,12 @@ class Mailboxes:
         )
 
     async def look_into(self, tenant: str, import_id: str, mailbox: str) -> MailboxWork:
-        """Begin to look into a mailbox outside of any run."""
+        """Open a mailbox to read it outside of any run."""
         message = SyncMailbox(tenant=tenant, import_id=import_id, run=NO_RUN, mailbox=mailbox)
         return await self.open(message)
 
     async def leased(self, tenant: str, import_id: str, mailbox: str) -> MailboxWork:
-        """Begin to look into a mailbox, alone; raises `Busy` if a run stays at it for long."""
+        """Open a mailbox outside of any run and lease it. Raises `Busy` if a run is syncing it."""
         for left in reversed(range(_TRIES)):
             work = await self.look_into(tenant, import_id, mailbox)
             try:

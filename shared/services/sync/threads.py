@@ -1,4 +1,4 @@
-"""Keeping the event loop free while a large mailbox is thought about."""
+"""Keeps the event loop responsive while a large mailbox is computed."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,9 +10,10 @@ _SMALL: Final = 500
 async def run_in_thread_if_large[**P, T](
     size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Do pure work on `size` items in a thread, unless they are too few to hold anybody up.
+    """Run pure work on `size` items, in a thread if there are many of them.
 
-    500 contacts take about 10 ms; 50,000 would stop every other mailbox of the worker for a second.
+    500 contacts take about 10 ms; 50,000 would block every other mailbox of the worker for a
+    second.
     """
     if size <= _SMALL:
         return work(*args, **kwargs)
