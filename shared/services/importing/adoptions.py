@@ -1,4 +1,4 @@
-"""Moving in from another tool: its contacts become ours by a mark, instead of being doubled."""
+"""Adopting contacts of another tool: a mark makes them ours, so that none is created twice."""
 
 import hashlib
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from shared.services.tenancy.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What would be, or was, adopted in a mailbox; `left` contacts match nobody and stay so.
+    """What an adoption in a mailbox would do or did; `left` contacts match nobody and stay as is.
 
-    `digest` stands for the matches: give it back to confirm just these.
+    `digest` identifies the matches: send it back to confirm exactly these.
     """
 
     matches: tuple[Match, ...]
@@ -50,8 +50,8 @@ class Adoptions:
     async def adopt(self, caller: Caller, import_id: str, wanted: AdoptionInput) -> Adoption:
         """Match the contacts of one folder with the share's; mark them if `confirm` is given.
 
-        Raises `Conflict` if the matches are no longer those confirmed, or if the import has a
-        folder of its own in the mailbox already; `Busy` while a run is at it.
+        Raises `Conflict` if the matches differ from those confirmed, or if the import already has a
+        folder of its own in the mailbox; `Busy` while a run syncs it.
         """
         import_ = (await self._imports.read(caller, import_id)).value
         _require_same_place(import_, wanted.folder)
@@ -84,7 +84,7 @@ class Adoptions:
 
 
 def _require_same_place(import_: Import, folder: str | None) -> None:
-    """Contacts stay where they are: Graph has no call that moves one to another folder."""
+    """Refuse to adopt from another kind of folder: Graph has no call that moves a contact."""
     if (import_.destination.folder is None) != (folder is None):
         own = import_.destination.folder is not None
         code: Code = "folder_needed" if own else "folder_not_expected"
@@ -92,7 +92,7 @@ def _require_same_place(import_: Import, folder: str | None) -> None:
 
 
 async def _find(work: MailboxWork, name: str | None) -> str | None:
-    """The id of the folder to adopt from; None for a default folder without a contact."""
+    """Return the id of the folder to adopt from; None for a default folder without a contact."""
     if name is None:
         return await work.mailbox.default_folder()
     found = await work.mailbox.folder_named(name)
@@ -126,7 +126,7 @@ async def _mark(
     if folder is None:
         return 0
     if own_name is not None:
-        # First: a worker that dies then leaves a folder whose contacts can still be adopted.
+        # Mark the folder first: if the worker dies then, its contacts can still be adopted.
         await work.mailbox.mark_folder(folder)
         await work.mailbox.rename_folder(folder, own_name)
     work.mailbox.in_folder(folder if own_name is not None else None)

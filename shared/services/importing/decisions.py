@@ -1,7 +1,8 @@
-"""What an admin decides about a run that has ended: approve or discard what it held, or retry it.
+"""Decisions of an admin about a run that has ended: approve or discard what it held, or retry it.
 
-An approval lets the run itself go on: its share and targets are read anew, and a mailbox does
-what was held only if it is still the same (`Plan.risk`); anything else is held, and asked, again.
+An approval continues the run itself: its share and targets are read again, and a mailbox applies
+the held changes only if they are still the same (`Plan.risk`). Anything else is held again and
+needs a new decision.
 """
 
 from typing import Literal
@@ -27,7 +28,7 @@ class Decisions:
         self._run_queue = run_queue
 
     async def approve(self, caller: Caller, id_: str) -> Stored[Run]:
-        """Let a held run go on; harmless to repeat. Also brings back one that was discarded.
+        """Continue a held run, or one that was discarded. Safe to repeat.
 
         Raises `Conflict` if the run holds nothing.
         """
@@ -41,7 +42,7 @@ class Decisions:
             if run.status not in {RunStatus.HELD, RunStatus.DISCARDED}:
                 raise Conflict("nothing_to_approve")
             decided = True
-            # It begins anew: it has a day from now on, and no reason to wait any more.
+            # The run starts again: it has 24 hours from now, and no reason to be held.
             return run.copy_with(
                 status=RunStatus.QUEUED, approved=True, started=None, ended=None, reason=None
             )
@@ -52,13 +53,13 @@ class Decisions:
             if entry.changed:
                 await self._run_queue.send(caller.tenant, stored.value.import_id, id_)
         if decided:
-            _tell(caller, stored.value, "approved")
+            _emit_decision(caller, stored.value, "approved")
         return stored
 
     async def discard(self, caller: Caller, id_: str) -> Stored[Run]:
-        """Leave the mailboxes of a held run as they are; harmless to repeat.
+        """Leave the mailboxes of a held run as they are. Safe to repeat.
 
-        The same plan is not asked about again. Raises `Conflict` if the run holds nothing.
+        Later runs do not ask about the same plan again. Raises `Conflict` if the run holds nothing.
         """
         decided = False
 
@@ -75,14 +76,14 @@ class Decisions:
         async with self._ledger.change(caller, LedgerAction.RUN_DISCARDED, id_):
             stored = await change(self._store.runs, caller.tenant, id_, discarded, kind="run")
         if decided:
-            _tell(caller, stored.value, "discarded")
+            _emit_decision(caller, stored.value, "discarded")
         return stored
 
     async def retry(self, caller: Caller, id_: str) -> tuple[Stored[Run], bool]:
-        """Run the mailboxes that failed again; answers the new run, and whether it is new.
+        """Run the failed mailboxes again; return the new run, and whether it is new.
 
-        A run that could not start at all is tried as a whole. Raises `Conflict` while the run is
-        not over, or if nothing of it failed.
+        A run that did not start is retried as a whole. Raises `Conflict` while the run is in
+        progress, or if nothing in it failed.
         """
         run = found_in(await self._store.runs.get(caller.tenant, id_), "run", id_).value
         if not run.status.ended or run.ended is None:
@@ -99,5 +100,5 @@ class Decisions:
         return stored, entry.changed
 
 
-def _tell(caller: Caller, run: Run, decision: Literal["approved", "discarded"]) -> None:
+def _emit_decision(caller: Caller, run: Run, decision: Literal["approved", "discarded"]) -> None:
     emit(RunDecided(tenant=caller.tenant, import_id=run.import_id, run=run.id, decision=decision))

@@ -1,4 +1,4 @@
-"""Imports: naming a share and the mailboxes that shall hold its contacts."""
+"""Imports: each names a share and the mailboxes that receive its contacts."""
 
 import logging
 from collections.abc import Callable
@@ -36,9 +36,9 @@ _NOT_REMOVING = "removing eq false"
 
 @dataclass(frozen=True, slots=True)
 class CreatedImport:
-    """A new import, its first run (None while it is paused), and the seats it will need.
+    """A new import, its first run (None while it is paused), and the seats it needs.
 
-    The seats are None if they are not known now.
+    The seats are None if they cannot be determined now.
     """
 
     stored: Stored[Import]
@@ -76,11 +76,11 @@ class Imports:
     ) -> CreatedImport:
         """Create an import and queue its first run; the first import starts the trial.
 
-        One that is created paused has its first run once it is set active.
-        The same idempotency `key` again answers the same import and run.
-        Once its row is written the import runs: should the worker die before its first run is
-        queued, the daily timer starts it. Raises `InvalidInput` if the share is not open to the
-        tenant, `PremiumNeeded` for its schedule, `Conflict` if there are too many imports.
+        An import created as paused has its first run when it is set to active. Sending the same
+        idempotency `key` again returns the same import and run. The import runs once its row is
+        written: if the worker dies before the first run is queued, the daily timer starts it.
+        Raises `InvalidInput` if the share is not open to the tenant, `PremiumNeeded` for its
+        schedule, and `Conflict` if there are too many imports.
         """
         share, publisher = await self.require_open(caller, wanted.share_id)
         if not in_plan(wanted.schedule.every_hours, await self._licenses.plan(caller)):
@@ -88,7 +88,7 @@ class Imports:
         try:
             seats: SeatsOutlook | None = await self.outlook(caller, wanted.targets)
         except ContactSyncError as error:
-            _log.info("the targets cannot be counted now: %s", error)
+            _log.info("cannot count the target mailboxes: %s", error)
             seats = None
         now = self._clock()
         import_ = Import(
@@ -105,21 +105,22 @@ class Imports:
         return CreatedImport(stored, run, seats)
 
     async def outlook(self, caller: Caller, targets: Targets) -> SeatsOutlook:
-        """How many seats an import of these targets takes.
+        """Return how many seats an import of these targets needs.
 
-        Raises `TransientError` or `NeedsAdmin` if the directory cannot tell.
+        Raises `TransientError` or `NeedsAdmin` if the directory cannot be read.
         """
         found = await self._directory.mailboxes_of(caller.tenant, targets)
         return await self._licenses.outlook(caller, frozenset(found.mailboxes))
 
     async def allows(self, caller: Caller, every_hours: int, before: int = DAY) -> bool:
-        """Whether the plan allows a schedule; one that an import had `before` it may keep."""
+        """Return whether the plan allows a schedule; an import may keep the one it had `before`."""
         return every_hours == before or in_plan(every_hours, await self._licenses.plan(caller))
 
     async def require_open(self, caller: Caller, share_id: str) -> tuple[Share, str]:
-        """The share that an import names, and its publisher.
+        """Return the share that an import names, and its publisher.
 
-        Raises `InvalidInput` if it is not open to the tenant; all refusals sound the same.
+        Raises `InvalidInput` if the share is not open to the tenant, in the same words for every
+        cause.
         """
         try:
             return await self._publications.open_to(caller, share_id)
@@ -127,7 +128,7 @@ class Imports:
             raise InvalidInput.of(FieldError("shareId", "share_not_open")) from error
 
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Import]:
-        """Some of the tenant's imports, by id; not those whose removal is under way."""
+        """Return one page of the tenant's imports, by id, without those that are being removed."""
         return await self._store.imports.page(
             caller.tenant, size=size, token=token, where=_NOT_REMOVING
         )
@@ -135,13 +136,13 @@ class Imports:
     async def search(
         self, caller: Caller, text: str, size: int, token: str | None
     ) -> NamedPage[Import]:
-        """Some of the tenant's imports with `text` in their names ('' for all), by name."""
+        """Return a page of the imports whose names contain `text` ('' for all), by name."""
         return await page_by_name(
             self._store.imports, caller.tenant, text, size, token, _NOT_REMOVING
         )
 
     async def read(self, caller: Caller, id_: str) -> Stored[Import]:
-        """One import; `NotFound` if the tenant has none of this id."""
+        """Return one import. Raises `NotFound` if the tenant has no such import."""
         stored = await self._store.imports.get(caller.tenant, id_)
         if stored is not None and stored.value.removing:
             stored = None
@@ -154,9 +155,9 @@ class Imports:
         patch: Callable[[ImportInput], ImportInput],
         if_match: str | None,
     ) -> Stored[Import]:
-        """Change an import; it takes effect with its next run.
+        """Change an import. The change takes effect with the next run.
 
-        Set active for the first time, it has its first run at once.
+        An import that becomes active for the first time starts its first run at once.
         """
         plan = await self._licenses.plan(caller)
         paused = False
@@ -179,9 +180,10 @@ class Imports:
         return stored
 
     async def remove(self, caller: Caller, id_: str, if_match: str | None) -> str:
-        """Delete an import and answer the run that removes its contacts.
+        """Delete an import and return the run that removes its contacts.
 
-        It is marked first; should the worker die then, the daily timer starts the removal.
+        The import is marked first; if the worker dies after that, the daily timer starts the
+        removal.
         """
         now = self._clock()
         async with self._ledger.change(caller, LedgerAction.IMPORT_REMOVED, id_):

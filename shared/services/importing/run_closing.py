@@ -1,7 +1,7 @@
-"""Ending runs: sums up the results once all are in, erases the snapshot, records what was lost.
+"""Closing runs: sums up the results once all are in, deletes the snapshot, records what was lost.
 
-No worker counts for the run while it goes on: thousands of them on one row would fight over its
-ETag. Messages that failed for good come here too, so that a run always ends.
+No worker updates a counter in the run while it is in progress: thousands of workers would compete
+for the ETag of one row. Messages that finally failed are recorded here too, so that every run ends.
 """
 
 import hashlib
@@ -53,9 +53,9 @@ class RunClosing:
         self._clock = clock
 
     async def close(self, message: CloseRun) -> None:
-        """Close a run if all its results are in; raises `Busy` if not, to be asked again.
+        """Close a run if all its results are in. Raises `Busy` if not, so that it is retried.
 
-        After 24 hours it is closed with what is there.
+        After 24 hours, the run is closed with the results that exist.
         """
         stored = await self._store.runs.get(message.tenant, message.run)
         if stored is None:
@@ -76,7 +76,7 @@ class RunClosing:
         await self._note_on_import(message, run)
 
     async def give_up_mailbox(self, message: SyncMailbox) -> None:
-        """Record that a mailbox could not be done in many tries, unless it was after all."""
+        """Record that a mailbox failed too often, unless it has a result after all."""
         partition = results_of(message.tenant, message.run)
         if await self._store.results.get(partition, message.mailbox) is None:
             result = Result(
@@ -100,7 +100,7 @@ class RunClosing:
             )
 
     async def give_up_run(self, message: StartRun) -> None:
-        """Record that a run could not even start in many tries."""
+        """Record that a run failed to start too often."""
         stored = await self._store.runs.get(message.tenant, message.run)
         if stored is None or stored.value.status is not RunStatus.QUEUED:
             return
@@ -112,7 +112,7 @@ class RunClosing:
         await self._snapshots.erase(snapshot_id(message.tenant, message.run))
 
     async def record_foreign(self, queue: str, message_id: str, body: bytes) -> None:
-        """Record a message that is not ours by its size and hash; its content may be anything."""
+        """Record a foreign message by its size and hash only, because it may contain anything."""
         now = self._clock()
         digest = hashlib.sha256(body).hexdigest()
         _log.error("a message of %d bytes on %s is not ours (sha256 %s)", len(body), queue, digest)
@@ -126,11 +126,11 @@ class RunClosing:
         await self._store.ledger.upsert(SERVICE, f"{newest_first(now)}-{message_id}", entry)
 
     async def sweep(self) -> int:
-        """Erase the snapshots that lost runs left behind, and answer how many."""
+        """Delete the snapshots that lost runs left behind, and return how many."""
         return await self._snapshots.sweep(self._clock(), _SNAPSHOT_AGE)
 
     async def sweep_runs(self, kept: timedelta) -> int:
-        """Erase runs older than they are kept, with their results, and answer how many."""
+        """Delete runs older than `kept`, with their results, and return how many."""
         old = newest_first(self._clock() - kept)
         rows = self._store.tables.rows(
             self._store.runs.table, "RowKey ge @old", {"old": old}, ["PartitionKey", "RowKey"]

@@ -1,4 +1,4 @@
-"""Queueing runs: each is recorded first, so that its message may come twice or be sent again."""
+"""Queueing runs. Each run is recorded first, so its message may come twice or be sent again."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -28,7 +28,7 @@ class RunQueue:
         retries: str | None = None,
         every_hours: int = DAY,
     ) -> str:
-        """Record a run and queue its message; the same trigger and time mean the same run."""
+        """Record a run and queue its message; the same trigger and time give the same run."""
         run = Run(
             id=run_id(import_id, trigger, when, every_hours),
             import_id=import_id,
@@ -46,5 +46,5 @@ class RunQueue:
         return run.id
 
     async def send(self, tenant: str, import_id: str, run: str) -> None:
-        """Queue the message of a run that is recorded already."""
+        """Queue the message of a run that is already recorded."""
         await self._queues.send(IMPORT_RUNS, StartRun(tenant=tenant, import_id=import_id, run=run))

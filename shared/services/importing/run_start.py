@@ -1,8 +1,8 @@
 """Starting a run: one message for each mailbox.
 
 A run resolves its share once, with the publisher's consent, writes the snapshot, resolves the
-target mailboxes and their seats, and sends one message for each. Every step may be repeated: the
-mailboxes that have their result already are not asked again.
+target mailboxes and their seats, and sends one message per mailbox. Every step may be repeated:
+mailboxes that already have their result get no message.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ from shared.services.tenancy.tenants import Tenants
 _log = logging.getLogger(__name__)
 OMISSIONS_KEPT: Final = 1_000
 MAILBOXES_PER_SECOND: Final = 100
-"""Of one run; so a small tenant's run need not wait until a large one's is through."""
+"""Per run, so that a small tenant's run does not wait for all of a large tenant's mailboxes."""
 
 _HELD: Final = frozenset({Reason.SHARE_EMPTY, Reason.TARGETS_EMPTY})
 _FIRST_LOOK_AFTER: Final = 1.0
@@ -54,7 +54,7 @@ _FIRST_LOOK_AFTER: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What a run has to do: whom to sync, whom to clear, whom to skip and why."""
+    """What a run has to do: the mailboxes to sync, to clear, and to skip with the reason."""
 
     sync: frozenset[str] = frozenset()
     remove: frozenset[str] = frozenset()
@@ -91,9 +91,10 @@ class RunStart:
         self._tenants = tenants
 
     async def start(self, message: StartRun) -> None:
-        """Resolve a run and fan it out; safe to repeat at any point.
+        """Resolve a run and queue its mailboxes. Safe to repeat at any point.
 
-        Raises `TransientError` for what goes again later; what an admin must mend ends the run.
+        Raises `TransientError` if it must be retried later. An error that only an admin can fix
+        ends the run.
         """
         stored = await self._store.runs.get(message.tenant, message.run)
         if stored is None or stored.value.status.ended:
@@ -107,7 +108,7 @@ class RunStart:
             job, resolution = await self._prepare(message, stored.value, import_, meter)
         except NeedsAdmin as error:
             _log.warning("run %s cannot start: %s (%s)", message.run, error.reason, error.detail)
-            await self._doubt_consent(message.tenant, import_, error.reason)
+            await self._check_consent(message.tenant, import_, error.reason)
             await self._end(message, stored, import_, error.reason, meter)
             return
         if import_.held_run is not None:
@@ -128,13 +129,13 @@ class RunStart:
                 milliseconds=self._since(begun),
             )
         )
-        await self._spread(message, job, done)
+        await self._queue_mailboxes(message, job, done)
 
     async def _prepare(
         self, message: StartRun, run: Run, import_: Import, meter: Meter
     ) -> tuple[_Job, Resolution]:
-        """Decide whom to sync and whom to clear, and write the snapshot if anybody is synced."""
-        tenant, here = message.tenant, await self._here(message)
+        """Decide which mailboxes to sync and to clear; write the snapshot if any is synced."""
+        tenant, here = message.tenant, await self._filled_mailboxes(message)
         if import_.removing or run.trigger is RunTrigger.REMOVAL:
             return await self._removal(message, here), Resolution()
         if not import_.active:
@@ -187,15 +188,15 @@ class RunStart:
     def _since(self, begun: datetime) -> int:
         return max(0, int((self._clock() - begun).total_seconds() * 1000))
 
-    async def _doubt_consent(self, tenant: str, import_: Import, reason: Reason) -> None:
-        """Look into a consent that seems to be gone, the tenant's own or its publisher's."""
+    async def _check_consent(self, tenant: str, import_: Import, reason: Reason) -> None:
+        """Check a consent that may be gone, the tenant's own or the publisher's."""
         if reason is Reason.CONSENT_MISSING:
             await self._tenants.consent_doubted(tenant)
         elif reason is Reason.PUBLISHER_CONSENT_MISSING:
             _, publisher = await self._publications.find(tenant, import_.share_id)
             await self._tenants.consent_doubted(publisher)
 
-    async def _here(self, message: StartRun) -> frozenset[str]:
+    async def _filled_mailboxes(self, message: StartRun) -> frozenset[str]:
         return frozenset(await self._states.mailboxes(message.tenant, message.import_id))
 
     async def _removal(
@@ -205,7 +206,7 @@ class RunStart:
         return _Job(remove=here, reason=reason)
 
     async def _limited(self, message: StartRun, run: Run, job: _Job) -> _Job:
-        """The job, of a retry only the mailboxes that failed (all, if the run never started)."""
+        """Return the job; in a retry, only its failed mailboxes (all, if the run never started)."""
         if run.retries is None:
             return job
         partition = results_of(message.tenant, run.retries)
@@ -217,7 +218,7 @@ class RunStart:
         return replace(job, sync=job.sync & only, remove=job.remove & only, skip=skip)
 
     async def _done(self, message: StartRun, run: Run) -> set[str]:
-        """The mailboxes that have their result; those held go again once the run is approved."""
+        """Return the mailboxes with a result; after an approval, held mailboxes do not count."""
         partition = results_of(message.tenant, message.run)
         results = [stored.value async for stored in self._store.results.all(partition)]
         again = {r.mailbox for r in results if run.approved and r.outcome is Outcome.HELD}
@@ -233,7 +234,7 @@ class RunStart:
         done: set[str],
         meter: Meter,
     ) -> Run:
-        """Write down what the run is about to do, before the first mailbox is told."""
+        """Record what the run is about to do, before the first mailbox is queued."""
         omissions = list(resolution.omissions.values())
         mailboxes = job.sync | job.remove | job.skip.keys() | done
         run = stored.value.copy_with(
@@ -251,7 +252,7 @@ class RunStart:
         await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         return run
 
-    async def _spread(self, message: StartRun, job: _Job, done: set[str]) -> None:
+    async def _queue_mailboxes(self, message: StartRun, job: _Job, done: set[str]) -> None:
         now = self._clock()
         skipped = {
             mailbox: Result(mailbox=mailbox, outcome=Outcome.SKIPPED, reason=reason, ended=now)
@@ -283,7 +284,7 @@ class RunStart:
         reason: Reason,
         meter: Meter,
     ) -> None:
-        """End a run that could not start; nothing was changed in any mailbox."""
+        """End a run that could not start; no mailbox was changed."""
         status = RunStatus.FAILED
         if reason in _HELD and import_ is not None:
             asked = await self._asked_before(message, import_, reason)
@@ -308,7 +309,7 @@ class RunStart:
     async def _asked_before(
         self, message: StartRun, import_: Import, reason: Reason
     ) -> Reason | None:
-        """What to say instead of asking, if an earlier run was held for the same reason."""
+        """Return the reason to report if an earlier run was already held for this reason."""
         if import_.held_run in {None, message.run}:
             return None
         earlier = await self._store.runs.get(message.tenant, str(import_.held_run))

@@ -1,4 +1,4 @@
-"""What telemetry is told when a run ends, in whatever way it does."""
+"""Telemetry of the end of a run, however it ends."""
 
 from shared.adapters.telemetry import emit
 from shared.domain.events import RunClosed, RunHeld
@@ -6,7 +6,7 @@ from shared.domain.importing.runs import Run, RunStatus
 
 
 def tell_end(tenant: str, run: Run) -> None:
-    """Tell that a run has ended, once its row says so; a run that is held waits for an admin."""
+    """Emit the end of a run once its row records it, or that it is held and waits for an admin."""
     emit(RunClosed.of(tenant, run))
     if run.status is RunStatus.HELD:
         emit(

@@ -1,4 +1,4 @@
-"""Runs as an admin sees them: what happened, mailbox by mailbox, and starting one on demand."""
+"""Runs as an admin sees them: what happened in each mailbox, and starting a run on demand."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ _MOST_UNDER_WAY: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """Some results of a run, with the mail address of each mailbox as the directory has it now."""
+    """One page of a run's results, with each mailbox's current mail address in the directory."""
 
     listing: Listing[Result]
     addresses: dict[str, str]
@@ -33,7 +33,7 @@ class ResultPage:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run is: mailboxes done of all, how many a second, and the time left, if known."""
+    """Progress of a run: mailboxes done and in all, mailboxes per second, time left if known."""
 
     done: int
     total: int
@@ -69,9 +69,9 @@ class Runs:
         status: RunStatus | None = None,
         since: date | None = None,
     ) -> Listing[Run]:
-        """Some of the tenant's runs, newest first; those `since` a day (UTC) if one is given.
+        """Return one page of the tenant's runs, newest first, `since` a day (UTC) if one is given.
 
-        Runs of an import or status that are rare are looked for among all: name a day then.
+        Filtering by import or status searches all runs: if matches are rare, pass a day.
         """
         wanted = {"importId": import_id, "status": str(status) if status else None}
         given = {name: value for name, value in wanted.items() if value}
@@ -86,18 +86,18 @@ class Runs:
     async def of_import(
         self, caller: Caller, import_id: str, size: int, token: str | None
     ) -> Listing[Run]:
-        """Some runs of one import, newest first; `NotFound` if there is no such import."""
+        """Return a page of an import's runs, newest first. Raises `NotFound` without the import."""
         await self._imports.read(caller, import_id)
         return await self.page(caller, size, token, import_id)
 
     async def read(self, caller: Caller, id_: str) -> Stored[Run]:
-        """One run; `NotFound` if the tenant has none of this id."""
+        """Return one run. Raises `NotFound` if the tenant has no such run."""
         return found_in(await self._store.runs.get(caller.tenant, id_), "run", id_)
 
     async def results(
         self, caller: Caller, id_: str, size: int, token: str | None, outcome: Outcome | None
     ) -> ResultPage:
-        """Some results of a run, by mailbox."""
+        """Return one page of a run's results, by mailbox."""
         await self.read(caller, id_)
         listing = await self._store.results.page(
             results_of(caller.tenant, id_),
@@ -115,7 +115,7 @@ class Runs:
         mailboxes: Sequence[str],
         outcome: Outcome | None = None,
     ) -> ResultPage:
-        """The results of a run in some mailboxes (a few), read by their keys."""
+        """Return the results of a run in a few mailboxes, read by their keys."""
         await self.read(caller, id_)
         found = await self._store.results.read_many(results_of(caller.tenant, id_), mailboxes)
         items = tuple(r for r in found if outcome in {None, r.value.outcome})
@@ -126,21 +126,21 @@ class Runs:
         try:
             addresses = await self._directory.addresses(caller.tenant, mailboxes)
         except ContactSyncError as error:
-            _log.warning("addresses for run %s cannot be read: %s", id_, error)
+            _log.warning("cannot read the addresses for run %s: %s", id_, error)
             addresses = {}
         return ResultPage(listing, addresses)
 
     async def progress(self, caller: Caller, run: Run) -> RunProgress | None:
-        """How far a run under way is; None before it knows its mailboxes, and once it has ended.
+        """Return the progress of a run; None before it knows its mailboxes, and once it has ended.
 
-        It counts the results by their keys, 1,000 a request, since no run counts itself.
+        The results are counted by their keys, 1,000 per request, because the run has no counter.
         """
         if run.status.ended or run.started is None or not run.mailboxes.total:
             return None
         done = await self._store.results.count(results_of(caller.tenant, run.id))
         total = run.mailboxes.total
         if run.approved:
-            # Most of its results are older than its second start: they say nothing of its rate.
+            # Most results are older than the run's second start and say nothing about its rate.
             return RunProgress(min(done, total), total, 0.0, None)
         seconds = max((self._clock() - run.started).total_seconds(), 1.0)
         left = total - done
@@ -152,9 +152,9 @@ class Runs:
         )
 
     async def request(self, caller: Caller, import_id: str) -> tuple[Stored[Run], bool]:
-        """Start a run now; answers it, and whether it is new (else one was under way).
+        """Start a run now; return it, and whether it is new (False if one was already in progress).
 
-        Raises `PremiumNeeded` for the standard plan.
+        Raises `PremiumNeeded` on the standard plan.
         """
         await self._imports.read(caller, import_id)
         if await self._licenses.plan(caller) is LicensePlan.STANDARD:
@@ -166,9 +166,9 @@ class Runs:
         return await self.read(caller, run), True
 
     async def under_way(self, caller: Caller, import_id: str | None = None) -> list[Stored[Run]]:
-        """The runs, of one import or of all, that are queued or running, newest first.
+        """Return the queued and running runs, newest first, of one import or of all.
 
-        A scheduled run sorts by its day, so the one under way need not be the first.
+        A scheduled run sorts by its day, so the run in progress need not be the first.
         """
         given = {"r": newest_first(self._clock() - _UNDER_WAY_FOR)}
         where = "RowKey lt @r"

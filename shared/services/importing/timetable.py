@@ -1,6 +1,6 @@
-"""What the clock starts: the day's run of every import, premium's runs in between.
+"""Scheduled runs: the daily run of every import, and the runs in between for premium.
 
-The imports of a tenant that is disconnected rest; whether it is still so is asked once a day.
+The imports of a disconnected tenant are suspended; once a day, its consent is checked again.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from shared.services.tenancy.tenants import Tenants
 
 
 class Timetable:
-    """Starts the scheduled runs of all tenants; every call is harmless to repeat."""
+    """Starts the scheduled runs of all tenants. Every call is safe to repeat."""
 
     def __init__(
         self,
@@ -34,25 +34,25 @@ class Timetable:
         self._clock = clock
 
     async def start_daily(self) -> int:
-        """Queue today's run of every active import that does not rest; answer how many."""
+        """Queue today's run of every active import that is not suspended; return how many."""
         started, now = 0, self._clock()
-        resting = await self._resting(ask=True)
+        suspended = await self._suspended(check=True)
         async for tenant, stored in self._store.imports.everywhere():
             import_ = stored.value
             if import_.removing:
-                await self._remove_at_last(tenant, import_)
-            elif import_.active and tenant not in resting:
+                await self._requeue_removal(tenant, import_)
+            elif import_.active and tenant not in suspended:
                 await self._queue(tenant, import_, now, await self._hours(tenant, import_, now))
                 started += 1
         return started
 
     async def start_hourly(self) -> int:
-        """Queue the runs that are due of imports that run more than once a day."""
+        """Queue the due runs of imports that run more than once a day; return how many."""
         started, now = 0, self._clock()
-        resting = await self._resting(ask=False)
+        suspended = await self._suspended(check=False)
         async for tenant, stored in self._store.imports.everywhere("everyHours lt 24"):
             import_ = stored.value
-            if import_.removing or not import_.active or tenant in resting:
+            if import_.removing or not import_.active or tenant in suspended:
                 continue
             hours = await self._hours(tenant, import_, now)
             if hours < DAY:
@@ -64,7 +64,7 @@ class Timetable:
         await self._runs.queue(tenant, import_.id, RunTrigger.SCHEDULE, now, every_hours=hours)
 
     async def _hours(self, tenant: str, import_: Import, now: datetime) -> int:
-        """Every how many hours an import runs: as it says, if the tenant's plan allows it."""
+        """Return the import's interval in hours, as set if the tenant's plan allows it."""
         wanted = import_.schedule.every_hours
         if wanted >= DAY:
             return DAY
@@ -72,14 +72,14 @@ class Timetable:
         plan = plan_at(stored.value, now, self._terms) if stored is not None else None
         return hours_in_force(wanted, plan)
 
-    async def _resting(self, *, ask: bool) -> set[str]:
-        """The tenants whose imports rest, `ask`ing Entra ID first whether they came back."""
+    async def _suspended(self, *, check: bool) -> set[str]:
+        """Return the tenants whose imports are suspended; `check` proves their consent first."""
         where, parameters = "status eq @status", {"status": str(TenantStatus.DISCONNECTED)}
         gone = [tenant async for tenant, _ in self._store.tenants.everywhere(where, parameters)]
-        return {tenant for tenant in gone if not (ask and await self._tenants.came_back(tenant))}
+        return {tenant for tenant in gone if not (check and await self._tenants.came_back(tenant))}
 
-    async def _remove_at_last(self, tenant: str, import_: Import) -> None:
-        """Ask again for a removal run that may have been lost; for a new one if it failed."""
+    async def _requeue_removal(self, tenant: str, import_: Import) -> None:
+        """Queue a removal run again that may have been lost, or a new one if it failed."""
         run = await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
         stored = await self._store.runs.get(tenant, run)
         if stored is not None and stored.value.status.ended:
