@@ -74,7 +74,7 @@ async def change[T: BaseModel](
 
 
 def found_in[T: BaseModel](stored: Stored[T] | None, kind: Kind, id_: str) -> Stored[T]:
-    """The object, or `NotFound` in the same words whether it is foreign or does not exist."""
+    """Return the object, or raise `NotFound` in the same words for a foreign and a missing one."""
     if stored is None:
         raise NotFound(_UNKNOWN[kind], id=id_[:64])
     return stored

@@ -336,7 +336,7 @@ def _job(
     print_: str,
 ) -> _Job:
     skip = {**targets.skipped, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
-    # Whoever has no seat keeps for a time what is there; whoever is no target any more does not.
+    # Without a seat, a mailbox keeps its contacts for a time; a former target does not.
     remove = here - targets.mailboxes - skip.keys()
     gone = here & (targets.skipped.keys() | grace_expired)
     for mailbox in gone:

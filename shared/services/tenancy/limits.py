@@ -56,6 +56,6 @@ class Limiter:
 
 
 def require_room(count: int, most: int, code: Code) -> None:
-    """Raise `Conflict` if a tenant has as many things as it may; `code` names the case."""
+    """Raise `Conflict` with `code` if a tenant already has the maximum number of objects."""
     if count >= most:
         raise Conflict(code, limit=most)
