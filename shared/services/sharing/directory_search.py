@@ -1,6 +1,6 @@
-"""Finding people, groups and organisational contacts of one's own directory, and telling names.
+"""Searching people, groups and organizational contacts of the own directory, and their names.
 
-Whom somebody looks for, and what the directory answers, is kept nowhere and written to no log.
+Neither search texts nor results are stored or logged.
 """
 
 import re
@@ -15,12 +15,12 @@ from shared.adapters.graph.directory_search import search
 from shared.adapters.graph.transport import Graph, GraphSession
 
 FOUND_AT_MOST: Final = 10
-"""How many of each kind are found for a text."""
+"""The most matches of each kind for a text."""
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Kind(StrEnum):
-    """What is looked for."""
+    """The kinds of objects to search for."""
 
     USER = "user"
     GROUP = "group"
@@ -29,9 +29,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Somebody or something of the directory; texts are '' where the directory has none.
+    """An object of the directory; texts are '' where the directory has none.
 
-    `detail` tells those of one name apart: a user's job and department, a contact's company.
+    `detail` distinguishes objects of the same name: a user's job and department, a contact's
+    company.
     """
 
     kind: Kind
@@ -62,10 +63,10 @@ class DirectorySearch:
         self._graph = graph
 
     async def find(self, caller: Caller, text: str, kinds: Collection[Kind] = _ALL) -> list[Found]:
-        """Whom a text may mean: at most 10 of each kind, those that begin with it first.
+        """Return matches for a text, at most 10 of each kind; those that begin with it come first.
 
-        The text is a beginning of words of a name, of an address, or an object id as a whole.
-        One HTTP request to Graph. Raises `TransientError`, `NeedsAdmin`.
+        The text is the beginning of words in a name or of an address, or a complete object id.
+        Sends one HTTP request to Graph. Raises `TransientError` and `NeedsAdmin`.
         """
         given = text.strip()
         if _OBJECT_ID.fullmatch(given):
@@ -79,9 +80,9 @@ class DirectorySearch:
         return found
 
     async def mailboxes(self, caller: Caller, text: str) -> list[str]:
-        """The ids of the users that a text may mean; an object id also of nobody that is there.
+        """Return the ids of the users that match a text; an object id always matches itself.
 
-        By it rows may be found of who was in the directory once.
+        This also finds rows of users who are no longer in the directory.
         """
         given = text.strip()
         found = [found.id for found in await self.find(caller, given, (Kind.USER,))]
@@ -90,10 +91,10 @@ class DirectorySearch:
     async def name(
         self, caller: Caller, ids: Iterable[str], kinds: Collection[Kind] = _ALL
     ) -> dict[str, Found]:
-        """Who these ids are, by the ids as given; who is in no directory any more is left out.
+        """Return the objects with these ids, by the ids as given, without those that are gone.
 
-        1,000 users and 300 of each other kind go into one HTTP request; only what is not found
-        among users is looked for among groups, and so on. Raises `TransientError`, `NeedsAdmin`.
+        One HTTP request holds 1,000 users and 300 objects of every other kind. Ids that are not
+        users are looked up among groups, and so on. Raises `TransientError` and `NeedsAdmin`.
         """
         missing = {id_.lower(): id_ for id_ in ids}
         session, named = self._graph.session(caller.tenant), dict[str, Found]()

@@ -1,4 +1,4 @@
-"""People's photos: read once for a run, made small, and kept beside the run's snapshot."""
+"""Photos of people: read once per run, scaled down, and stored with the run's snapshot."""
 
 import asyncio
 import hashlib
@@ -25,16 +25,16 @@ _MOST_PIXELS: Final = 40_000_000
 
 
 class NoPictureError(Exception):
-    """The bytes are no picture that we can read."""
+    """The bytes are not a picture that we can read."""
 
 
 async def add_photos(
     resolution: Resolution, session: GraphSession, edge: int, keep: KeepPhoto
 ) -> None:
-    """Give the people of a resolution the digests of their photos; `keep` stores each photo.
+    """Add the digests of their photos to the people of a resolution; `keep` stores each photo.
 
-    Twenty people a request; only users have photos that an app may read (docs: profilephoto-get).
-    Somebody whose photo cannot be read keeps the one that was sent last, and is reported.
+    Reads twenty people per request. An app may only read photos of users (docs: profilephoto-get).
+    Somebody whose photo cannot be read keeps the last one sent, and is reported.
     """
     keys = filter(None, map(ContactKey.parse, resolution.contacts))
     users = [key for key in keys if key.kind is ContactKind.USER]
@@ -54,16 +54,16 @@ async def _with_photo(
 ) -> Contact:
     if source is None:
         return replace(contact, photo="")
-    # Of the source, so that another version of the image library changes no digest.
+    # The digest is of the source, so that a new version of the image library does not change it.
     digest = hashlib.blake2b(source, digest_size=8, person=f"edge {edge}".encode()).hexdigest()
     await keep(digest, await asyncio.to_thread(resized, source, edge))
     return replace(contact, photo=digest)
 
 
 def resized(source: bytes, edge: int) -> bytes:
-    """A JPEG whose longer side is at most `edge` pixels, without the source's metadata.
+    """Return a JPEG whose longer side is at most `edge` pixels, without the source's metadata.
 
-    Raises `NoPictureError` for what is no picture, or one of absurd size.
+    Raises `NoPictureError` if the source is not a picture or is far too large.
     """
     try:
         with Image.open(io.BytesIO(source)) as opened:

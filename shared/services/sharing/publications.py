@@ -1,7 +1,7 @@
-"""Reading a share for whoever may import it: found by its id, with its publisher's consent.
+"""Reading a share for the tenants that may import it, by its id and with its publisher's consent.
 
-The tenant wall is crossed here and nowhere else: a share is read with the publisher's token, by
-the publisher's field policy, for tenants that its access rule admits.
+Only this module crosses the border between tenants: it reads a share with the publisher's token,
+applies the publisher's field policy, and serves only tenants that the access rule admits.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ from shared.services.tenancy.limits import Limiter
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A share as a subscriber sees it: who publishes, what fields, and how many contacts.
+    """A share as a subscriber sees it: publisher, fields, and number of contacts.
 
-    `contacts` is None if the share cannot be counted at the moment.
+    `contacts` is None if they cannot be counted now.
     """
 
     share: Share
@@ -38,9 +38,9 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an import's contacts come from: a share's name and its publisher's.
+    """Where an import's contacts come from: the name of the share and of its publisher.
 
-    Either is '' if it is not there any more, or not open to the caller.
+    Either is '' if it no longer exists or is not open to the caller.
     """
 
     share: str
@@ -66,9 +66,9 @@ class Publications:
         self._suppressions = suppressions
 
     async def find(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
-        """The share and its publisher; no share if it was withdrawn from this tenant for sure.
+        """Return the share and its publisher; no share if it was surely withdrawn from the tenant.
 
-        An id that was rotated away leads on for the tenants that may stay.
+        An id that was replaced by a rotation still works for the tenants that were kept.
         """
         for _ in range(MAX_MOVES):
             location = await self._store.share_index.get(share_id, OWNER_ROW)
@@ -85,10 +85,10 @@ class Publications:
         raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share's id was rotated too often since.")
 
     async def open_to(self, caller: Caller, share_id: str) -> tuple[Share, str]:
-        """The share and its publisher, for a caller who names an id.
+        """Return the share and its publisher for a caller who enters an id.
 
-        All refusals are the same `NotFound`; after too many of them `TooManyRequests`, so that
-        nobody gets far by guessing.
+        Every refusal is the same `NotFound`. Too many of them raise `TooManyRequests`, which makes
+        guessing ids useless.
         """
         self._limiter.require_guesses_left(caller.tenant)
         try:
@@ -101,7 +101,7 @@ class Publications:
         return share, publisher
 
     async def describe(self, caller: Caller, share_id: str) -> Publication:
-        """What a share offers to the caller's tenant; `NotFound` if it is not open to it."""
+        """Return what a share offers to the caller's tenant; `NotFound` if it is not open to it."""
         share, publisher = await self.open_to(caller, share_id)
         stored = await self._store.tenants.get(publisher, TENANT_ROW)
         if stored is None:
@@ -114,9 +114,9 @@ class Publications:
         )
 
     async def origin(self, caller: Caller, share_id: str) -> Origin:
-        """What an import's share is called and who publishes it, to be shown beside the import.
+        """Return the name of an import's share and of its publisher, to show them with the import.
 
-        Nothing is counted as a guess: the caller's import names the share.
+        This never counts as a guess, because the import already names the share.
         """
         try:
             share, publisher = await self.find(caller.tenant, share_id)
@@ -138,10 +138,10 @@ class Publications:
         photo_edge: int | None = None,
         keep_photo: KeepPhoto | None = None,
     ) -> Resolution:
-        """The share's contacts, with photos of `photo_edge` pixels if `keep_photo` takes them.
+        """Return the share's contacts, with photos of `photo_edge` pixels if `keep_photo` is given.
 
-        Who is kept out, by the publisher or by the tenant itself, is not among them. Raises
-        `TransientError` if any part cannot be read for now, `NeedsAdmin` with its reason.
+        People suppressed by the publisher or by the tenant are not included. Raises
+        `TransientError` if any part cannot be read now, and `NeedsAdmin` with its reason.
         """
         try:
             session = self._graph.session(publisher, meter)
@@ -159,9 +159,9 @@ class Publications:
         return resolution
 
     async def draft(self, caller: Caller, wanted: ShareInput) -> Resolution:
-        """The contacts of a share of the caller's own that is not saved; nothing is noted of it.
+        """Return the contacts of a share of the caller that is not saved; nothing is stored.
 
-        Raises as `resolve` does.
+        Raises the errors of `resolve`.
         """
         return await self._read(wanted, caller.tenant, self._graph.session(caller.tenant))
 
@@ -178,7 +178,7 @@ class Publications:
         return found.value if admitted else None
 
     async def _counted(self, tenant: str, share: Share, publisher: str) -> int | None:
-        """As at the share's last resolution; it is resolved now if it never was."""
+        """Return the count of the share's last resolution; resolve it now if there was none."""
         facts = await self._store.share_facts.get(publisher, share.id)
         if facts is not None:
             return facts.value.contacts

@@ -1,7 +1,7 @@
-"""From a share's sources to its contacts: whom it holds, with which fields, and who is omitted.
+"""Resolves a share's sources to contacts: who is in it, with which fields, and who is omitted.
 
-Reading is all or nothing: a page or group that cannot be read fails the resolution and so changes
-no mailbox. What is read, and who is omitted, is the matter of each source.
+Reading is all or nothing: if a page or group cannot be read, the resolution fails and no mailbox is
+changed. Each source decides what it reads and whom it omits.
 """
 
 from dataclasses import dataclass, field
@@ -24,13 +24,13 @@ MAX_CONTACTS: Final = 50_000
 
 @dataclass(slots=True)
 class Resolution:
-    """The contacts of a share by key, and everybody who was omitted."""
+    """The contacts of a share by key, and everybody omitted."""
 
     contacts: dict[str, Contact] = field(default_factory=dict)
     omissions: dict[tuple[str, Reason], Omission] = field(default_factory=dict)
 
     def add(self, key: str, fields: Fields) -> None:
-        """Add a contact; the first with a key counts. Raises `NeedsAdmin` beyond 50,000."""
+        """Add a contact unless its key is already there. Raises `NeedsAdmin` beyond 50,000."""
         if key not in self.contacts and len(self.contacts) >= MAX_CONTACTS:
             raise NeedsAdmin(
                 Reason.SHARE_TOO_LARGE, f"The share holds more than {MAX_CONTACTS} contacts."
@@ -38,11 +38,11 @@ class Resolution:
         self.contacts.setdefault(key, Contact.of(key, fields))
 
     def omit(self, id_: str, reason: Reason) -> None:
-        """Note that somebody is omitted, or (shortened, without photo) not complete."""
+        """Record that somebody is omitted or incomplete (shortened, without photo)."""
         self.omissions[id_, reason] = Omission(id=id_, reason=reason)
 
     def why_omitted(self, person: str) -> Reason | None:
-        """Why a person, given by object id or key, is omitted; None if the person is not."""
+        """Return why a person, given by object id or key, is omitted; None if the person is not."""
         text = person.lower()
         key = ContactKey.parse(text)
         ids = {text, key.id if key is not None else text}
@@ -76,6 +76,6 @@ async def add_source(
             resolution.omit(entry.id, Reason.SHORTENED)
         resolution.add(key, fields)
     for (id_, reason), key in omitted.items():
-        # One setting may include whom another omits, such as a hidden user who is named.
+        # One setting may include somebody whom another omits, such as a hidden user who is named.
         if key not in resolution.contacts:
             resolution.omit(id_, reason)

@@ -46,11 +46,11 @@ class Shares:
     async def create(
         self, caller: Caller, wanted: ShareInput, key: str | None = None
     ) -> Stored[Share]:
-        """Publish a share; the same idempotency `key` again answers the same share.
+        """Publish a share; sending the same idempotency `key` again returns the same share.
 
-        The way from the id to its owner is written first: a worker that dies in between leaves an
-        id that nobody was told. Raises `Conflict` if the tenant has too many shares, `InvalidInput`
-        for an end that is past.
+        The index row from the id to its owner is written first: a worker that dies in between
+        leaves an id that nobody knows. Raises `Conflict` if the tenant has too many shares, and
+        `InvalidInput` for an end date in the past.
         """
         now = self._clock()
         require_ahead(wanted.access, now)
@@ -74,17 +74,17 @@ class Shares:
         return await self.read(caller, share.id)
 
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Share]:
-        """Some of the tenant's shares, by id."""
+        """Return one page of the tenant's shares, by id."""
         return await self._store.shares.page(caller.tenant, size=size, token=token)
 
     async def search(
         self, caller: Caller, text: str, size: int, token: str | None
     ) -> NamedPage[Share]:
-        """Some of the tenant's shares with `text` in their names ('' for all), by name."""
+        """Return a page of the shares whose names contain `text` ('' for all), by name."""
         return await page_by_name(self._store.shares, caller.tenant, text, size, token)
 
     async def counts(self, caller: Caller, ids: Sequence[str]) -> dict[str, int]:
-        """How many contacts these shares held when they were last read; some never were."""
+        """Return how many contacts these shares held when last read, without those never read."""
 
         async def count(id_: str) -> int | None:
             found = await self._store.share_facts.get(caller.tenant, id_)
@@ -94,7 +94,7 @@ class Shares:
         return {id_: contacts for id_, contacts in found if contacts is not None}
 
     async def read(self, caller: Caller, id_: str) -> Stored[Share]:
-        """One share; `NotFound` if the tenant has none of this id."""
+        """Return one share. Raises `NotFound` if the tenant has no such share."""
         return found_in(await self._store.shares.get(caller.tenant, id_), "share", id_)
 
     async def change(
@@ -104,9 +104,9 @@ class Shares:
         patch: Callable[[ShareInput], ShareInput],
         if_match: str | None,
     ) -> Stored[Share]:
-        """Change a share; `PreconditionFailed` if it is not the version that If-Match names.
+        """Change a share. Raises `PreconditionFailed` if If-Match names another version.
 
-        An end that is set now must lie ahead; one that has passed stays as it is.
+        A new end date must be in the future; one that has already passed may stay.
         """
 
         def changed_by(share: Share) -> Share:
@@ -121,10 +121,10 @@ class Shares:
             )
 
     async def withdraw(self, caller: Caller, id_: str, if_match: str | None) -> None:
-        """Withdraw a share: the next run of each import of it removes its contacts.
+        """Withdraw a share: the next run of each of its imports removes the contacts.
 
-        That it was withdrawn stays on record with its id, so that 'gone for good' is never
-        confused with 'cannot be read'; it is written first, so that a repeat completes it.
+        The withdrawal stays recorded with the id, so that a withdrawn share is never confused with
+        one that cannot be read. It is recorded first, so that a repeated call completes it.
         """
         stored = await self.read(caller, id_)
         require_match(stored.etag, if_match)
@@ -135,11 +135,11 @@ class Shares:
             await self._store.share_facts.delete(caller.tenant, id_)
 
     async def rotate(self, caller: Caller, id_: str, keep: Collection[str] | None) -> Stored[Share]:
-        """Give a share a new id; the old one leads on only for the tenants in `keep`.
+        """Give a share a new id; the old id keeps working only for the tenants in `keep`.
 
-        None keeps all that import the share now. The others' next run removes its contacts. What
-        the new id will be is written down first, so that a repeat after a crash ends at the same
-        one. Raises `NotFound` (also for a share that was rotated before).
+        None keeps all tenants that import the share now. The next run of the others removes its
+        contacts. The new id is recorded first, so that a repeat after a crash uses the same id.
+        Raises `NotFound`, also for a share that was rotated before.
         """
         stored = await self.read(caller, id_)
         consumers = {c.tenant for c in await self._subscribers.of(caller.tenant, id_)}
@@ -165,14 +165,15 @@ class Shares:
         return made
 
     async def consumers(self, caller: Caller, id_: str) -> list[Subscriber]:
-        """Who imports a share: tenants, and how many mailboxes, never whose."""
+        """Return who imports a share: tenants and numbers of mailboxes, never which mailboxes."""
         await self.read(caller, id_)
         return await self._subscribers.of(caller.tenant, id_)
 
     async def block(self, caller: Caller, id_: str, tenant: str) -> None:
-        """Shut a tenant out of a share: its next run removes the contacts. Harmless to repeat.
+        """Block a tenant from a share: its next run removes the contacts. Safe to repeat.
 
-        Undone by taking it out of `blocked`. Raises `NotFound` for who does not import it.
+        To unblock it, remove it from `blocked`. Raises `NotFound` if the tenant does not import the
+        share.
         """
         if tenant not in {c.tenant for c in await self.consumers(caller, id_)}:
             raise NotFound("not_a_subscriber", id=tenant[:64])
@@ -188,9 +189,9 @@ class Shares:
             await change(self._store.shares, caller.tenant, id_, blocked, kind="share")
 
     async def sweep(self) -> int:
-        """Erase the ids of shares that were withdrawn long ago.
+        """Delete the ids of shares that were withdrawn long ago, and return how many.
 
-        A partner's import that has not run since then fails with 'not known', and removes nothing.
+        A partner's import that has not run since then fails as unknown and removes nothing.
         """
         old = {"old": self._clock() - _WITHDRAWN_KEPT}
         return await self._store.share_index.erase_where("gone lt @old", old)

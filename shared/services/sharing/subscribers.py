@@ -1,4 +1,4 @@
-"""Who imports a share: for its publisher to see, by tenant, and never whose mailboxes."""
+"""Who imports a share: its publisher sees tenants, never their mailboxes."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from shared.adapters.storage.records import (
 )
 
 MAX_MOVES: Final = 50
-"""How many rotations an id that was kept may be behind."""
+"""How many rotations an id that still works may be behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A tenant that imports a share: what it is called, since when, into how many mailboxes."""
+    """A tenant that imports a share: its name, since when, and into how many mailboxes."""
 
     tenant: str
     name: str
@@ -30,7 +30,7 @@ class Subscriber:
 
 
 class Subscribers:
-    """The consumers of all shares; each import notes itself with the share it uses."""
+    """The consumers of all shares. Each import registers with the share it uses."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -39,7 +39,7 @@ class Subscribers:
     async def note(
         self, publisher: str, share: str, tenant: str, import_id: str, mailboxes: int
     ) -> None:
-        """Note that an import fills so many mailboxes with a share; since when stays."""
+        """Record that an import fills this many mailboxes with a share; the start date is kept."""
         partition, row = subscribers_of(publisher, share), _row(tenant, import_id)
         known = await self._store.subscribers.get(partition, row)
         if known is not None and known.value.mailboxes == mailboxes:
@@ -51,7 +51,7 @@ class Subscribers:
         await self._store.subscribers.upsert(partition, row, consumption)
 
     async def drop(self, tenant: str, import_id: str, share_id: str) -> None:
-        """Forget an import that has ended; `share_id` may be one the share had before."""
+        """Delete the record of an import that has ended; `share_id` may be a former id."""
         for _ in range(MAX_MOVES):
             location = await self._store.share_index.get(share_id, OWNER_ROW)
             if location is None:
@@ -63,7 +63,7 @@ class Subscribers:
             share_id = location.value.moved_to
 
     async def of(self, publisher: str, share: str) -> list[Subscriber]:
-        """The consumers of a share, one for each tenant, the first first."""
+        """Return the consumers of a share, one per tenant, earliest first."""
         by_tenant: dict[str, list[SubscribedImport]] = {}
         async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
             by_tenant.setdefault(stored.value.tenant, []).append(stored.value)
@@ -83,7 +83,7 @@ class Subscribers:
         return sorted(found, key=lambda c: (c.since, c.tenant))
 
     async def move(self, publisher: str, old: str, new: str, keep: Collection[str]) -> None:
-        """Take the consumers that may stay over to a share's new id, and forget the others."""
+        """Move the consumers in `keep` to a share's new id, and delete the others."""
         partition = subscribers_of(publisher, old)
         async for stored in self._store.subscribers.all(partition):
             value = stored.value

@@ -1,1 +1,1 @@
-"""Sources of contacts: one module for each kind, what they have in common, and their list."""
+"""Sources of contacts: one module per kind, what they have in common, and their list."""

@@ -1,4 +1,4 @@
-"""Groups as contacts of their own, with the group's mail address; members are other sources'."""
+"""Groups as contacts of their own, with the group's mail address. Not their members."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -16,25 +16,25 @@ _SELECT: Final = directory.select("id", *properties_of(ContactKind.GROUP), "mail
 
 
 class Groups:
-    """The groups that a share names to be contacts."""
+    """The groups that a share publishes as contacts."""
 
     kind = ContactKind.GROUP
     settings: tuple[str, ...] = ("groups",)
 
     async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
-        """One request for each group; a group that is gone raises `NeedsAdmin`."""
+        """Read each group with one request. Raises `NeedsAdmin` if a group is gone."""
         for group in wanted.sources.groups:
             if group.publishes_itself:
                 found = await directory.group(session, group.id, _SELECT)
                 yield Entry(found["id"], found, named=True)
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
-        """Whom the share excludes, and groups without an address; filters are for people."""
+        """Omit excluded groups and groups without an address; filters apply only to people."""
         group = entry.object or {}
         if wanted.excludes(entry.id):
             return Reason.EXCLUDED
         return None if group.get("mail") else Reason.NO_EMAIL
 
     def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
-        """As the table of fields maps a group."""
+        """Map a group by the table of fields."""
         return wanted.fields_of(self.kind, entry.object or {})

@@ -1,4 +1,4 @@
-"""Manual contacts, which the share itself holds: nothing is read, and nobody is omitted."""
+"""Manual contacts, which are stored in the share: nothing is read, and nobody is omitted."""
 
 from collections.abc import AsyncIterator
 
@@ -17,17 +17,17 @@ class ManualContacts:
     settings: tuple[str, ...] = ("contacts",)
 
     async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
-        """Every contact as it stands in the share."""
+        """Return every contact as it is stored in the share."""
         del session
         for contact in wanted.sources.contacts:
             values = contact.model_dump(by_alias=True, exclude={"id"})
             yield Entry(contact.key.id, values, named=True)
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
-        """Nobody: who types a contact into a share wants it published."""
+        """Omit nobody: manual contacts are entered to be published."""
         del entry, wanted
         return None
 
     def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
-        """The published fields as typed."""
+        """Return the published fields as entered."""
         return wanted.fields_of(self.kind, entry.object or {})

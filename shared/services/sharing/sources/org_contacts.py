@@ -1,4 +1,4 @@
-"""Organizational contacts: those in groups that a share names, and all of the tenant."""
+"""Organizational contacts: those in groups that a share names, or all of the tenant."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -22,7 +22,7 @@ class OrgContacts:
     settings: tuple[str, ...] = ("groups", "org_contacts")
 
     async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
-        """Those in each group, then all; 999 a page."""
+        """Read the contacts of each group, then all contacts, 999 per page."""
         for group in wanted.sources.groups:
             if group.publishes_members:
                 async for contact in directory.group_org_contacts(session, group.id, _SELECT):
@@ -32,9 +32,9 @@ class OrgContacts:
                 yield Entry(contact["id"], contact)
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
-        """Whom exclusions or filter rule out, and who has no address."""
+        """Omit contacts that exclusions or the filter rule out, and contacts without an address."""
         return wanted.objection(entry.object or {})
 
     def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
-        """As the table of fields maps an organizational contact."""
+        """Map an organizational contact by the table of fields."""
         return wanted.fields_of(self.kind, entry.object or {})

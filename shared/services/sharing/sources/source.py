@@ -1,7 +1,7 @@
-"""What a source of contacts is: its kind, what it reads, whom it omits, how fields are made.
+"""What a source of contacts is: its kind, what it reads, whom it omits, how it makes fields.
 
-Nothing outside a source's own module knows its kind. `tests/unit/sharing/test_sources.py`
-holds every source of `registry.SOURCES` to the same contract.
+Only a source's own module knows its kind. `tests/unit/sharing/test_sources.py` checks every source
+of `registry.SOURCES` against the same contract.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +17,7 @@ from shared.domain.sharing.selection import Selection
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of a source by its id; `named` if the share names just this object.
+    """One object of a source by its id; `named` if the share names this object itself.
 
     Without an `object`, the share names an id that the source does not have.
     """
@@ -37,16 +37,16 @@ class Source(Protocol):
     """The attributes of `Sources` that ask for its objects."""
 
     def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
-        """Read every object that a share asks for, or raise: a part is never taken for the whole.
+        """Read every object that a share asks for, or raise: a part never counts as the whole.
 
-        An object without a property that was asked for raises too. An object may come twice.
+        Also raises if an object lacks a property that was requested. An object may come twice.
         """
         ...
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
-        """Why an entry does not become a contact; None if it does."""
+        """Return why an entry does not become a contact; None if it does."""
         ...
 
     def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
-        """The published fields of an entry, and whether Graph's limits cut some values off."""
+        """Return the published fields of an entry, and whether Graph's limits cut off values."""
         ...

@@ -29,7 +29,7 @@ class Users:
     settings: tuple[str, ...] = ("users", "all_users", "groups")
 
     async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
-        """Named users first, 300 per request; then all, 999 a page; then each group's members."""
+        """Read named users, 300 per request; then all, 999 a page; then each group's members."""
         sources = wanted.sources
         if sources.users:
             for entry in await _named(session, sources.users):
@@ -44,14 +44,14 @@ class Users:
                     yield Entry(user["id"], user)
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
-        """Unknown ids, and whom status, exclusions or filter rule out."""
+        """Omit unknown ids and users that their status, exclusions or the filter rule out."""
         if entry.object is None:
             return Reason.NOT_FOUND
         status = _status(entry.object, wanted, named=entry.named)
         return wanted.objection(entry.object, status)
 
     def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
-        """As the table of fields maps a user."""
+        """Map a user by the table of fields."""
         return wanted.fields_of(self.kind, entry.object or {})
 
 
@@ -74,7 +74,7 @@ async def _named(session: GraphSession, ids: list[str]) -> list[Entry]:
 
 
 async def _members(session: GraphSession, group: str, *, managers: bool) -> list[dict[str, Any]]:
-    """The users of a group; their managers are read apart, as advanced queries do not expand."""
+    """Return the users of a group. Managers take extra requests: advanced queries do not expand."""
     members = [user async for user in directory.group_members(session, group, _SELECT)]
     found = (
         await directory.managers_by_id(session, [user["id"] for user in members])
