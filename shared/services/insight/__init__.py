@@ -1,1 +1,1 @@
-"""Read-only views for admins: overview, search, previews, history and files of results."""
+"""Read-only views for admins: overview, search, previews, history and result files."""

@@ -1,7 +1,7 @@
-"""Finding a person or a mailbox: where it is, why not, and its rows in long lists.
+"""Finding a person or a mailbox: where the contact is or why it is missing, and rows of long lists.
 
-A text is resolved to users by the directory, and rows are then read by their keys, so that it takes
-as long for ten mailboxes as for ten thousand.
+The directory resolves a text to users, and rows are then read by their keys. A search therefore
+takes as long for ten mailboxes as for ten thousand.
 """
 
 from collections.abc import Iterable
@@ -25,12 +25,12 @@ from shared.services.sharing.directory_search import DirectorySearch, Found, Kin
 
 _PAGES: Final = 2
 NAMED_AT_MOST: Final = 1_000
-"""So many mailboxes of a person's whereabouts have their names told: one request to Graph."""
+"""The most mailboxes whose names are read for one person: one request to Graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """An import that fills a mailbox, or did: how many contacts, and its last result there."""
+    """An import that fills a mailbox or filled it, with its contacts and its last result there."""
 
     import_: Import
     contacts: int
@@ -40,9 +40,9 @@ class Filling:
 
 @dataclass(frozen=True, slots=True)
 class MailboxDetails:
-    """A mailbox: who it is in the directory (None: nobody now), its seat, and what fills it.
+    """A mailbox: its user in the directory (None: no longer there), its seat, and its imports.
 
-    `trouble` is why the directory cannot tell who it is.
+    `trouble` is why the directory could not be read.
     """
 
     mailbox: str
@@ -54,9 +54,9 @@ class MailboxDetails:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Why a person is, or is not, among an import's contacts; `trouble` if it cannot be told now.
+    """Why a person is or is not among an import's contacts.
 
-    `trouble` is what stood in the way, such as a run that is at the mailbox.
+    `trouble` is why this cannot be said now, such as a run that is syncing the mailbox.
     """
 
     import_: Import
@@ -68,8 +68,9 @@ class Explained:
 class PersonDetails:
     """A person: who it is in the directory, and where the contact is.
 
-    Either `whereabouts` (everywhere, with the names of what they name by id) or `explained` (in one
-    `mailbox`, for each import that fills it). `trouble` is why the directory cannot tell who it is.
+    Either `whereabouts` (everywhere, with the names of the imports, shares and mailboxes) or
+    `explained` (in one `mailbox`, for each import that fills it). `trouble` is why the directory
+    could not be read.
     """
 
     person: str
@@ -105,35 +106,35 @@ class Finding:
         self._seats = seats
 
     async def candidates(self, caller: Caller, text: str) -> list[Found]:
-        """The users and organisational contacts that a text may mean; 10 of each at most."""
+        """Return the users and organizational contacts that match a text, at most 10 of each."""
         return await self._directory.find(caller, text, (Kind.USER, Kind.ORG_CONTACT))
 
     async def results(
         self, caller: Caller, run: str, text: str, outcome: Outcome | None = None
     ) -> ResultPage:
-        """A run's results in the mailboxes that a text may mean; `NotFound` if there is no run."""
+        """Return a run's results in the mailboxes that match a text; `NotFound` without a run."""
         mailboxes = await self._directory.mailboxes(caller, text)
         return await self._runs.results_of(caller, run, mailboxes, outcome)
 
     async def seats(self, caller: Caller, text: str) -> Listing[Seat]:
-        """The seats, held or waited for, of the mailboxes that a text may mean."""
+        """Return the seats, assigned or waiting, of the mailboxes that match a text."""
         mailboxes = await self._directory.mailboxes(caller, text)
         found = await self._store.seats.read_many(caller.tenant, mailboxes)
         return Listing(await self._seats.now(caller.tenant, found), None)
 
     async def filled(self, caller: Caller, import_id: str) -> tuple[int, int]:
-        """How many mailboxes hold contacts of an import, and how many contacts these are."""
+        """Return how many mailboxes hold contacts of an import, and how many contacts in all."""
         return await self._states.held(caller.tenant, import_id)
 
     async def mailbox(self, caller: Caller, mailbox: str) -> MailboxDetails:
-        """Which imports fill a mailbox, their last results there, and its seat."""
+        """Return the imports that fill a mailbox, their last results there, and its seat."""
         named, trouble = await self._named(caller, [mailbox], Kind.USER)
         found = named.get(mailbox)
         id_ = found.id if found is not None else mailbox
         return await self._mailbox(caller, id_, found, trouble)
 
     async def who(self, caller: Caller, person: str) -> PersonDetails:
-        """Who a person is, and since when kept out; where the contact is takes `person` to tell."""
+        """Return who a person is and since when suppressed; `person` also finds the contact."""
         id_ = object_id_of(person)
         called, trouble = await self._named(caller, [id_])
         whereabouts = ContactLocations(person, await self._people.suppressed_since(caller, person))
@@ -142,11 +143,11 @@ class Finding:
     async def person(
         self, caller: Caller, person: str, mailbox: str | None = None
     ) -> PersonDetails:
-        """Where a person's contact is: everywhere, or in one mailbox with the reason if not there.
+        """Return where a person's contact is, or why one mailbox does not have it.
 
-        Everywhere takes as long as reading the state of each mailbox, and each share of the
-        tenant; in one mailbox it takes a look into it for each import that fills it. `person` is
-        an object id, or a key of a result.
+        Without `mailbox`, this reads the state of every mailbox and each share of the tenant. With
+        `mailbox`, it reads that mailbox once for each import that fills it. `person` is an object
+        id or the key of a result.
         """
         id_ = object_id_of(person)
         called, trouble = await self._named(caller, [id_])
@@ -184,7 +185,7 @@ class Finding:
     async def _named(
         self, caller: Caller, ids: Iterable[str], *kinds: Kind
     ) -> tuple[dict[str, Found], ContactSyncError | None]:
-        """What the directory calls these, or why it cannot tell: all else is known without it."""
+        """Return the directory's names for ids, or why the directory cannot be read."""
         try:
             return await self._directory.name(caller, ids, kinds or tuple(Kind)), None
         except (TransientError, NeedsAdmin) as error:

@@ -1,4 +1,4 @@
-"""Imports as lists show them: where contacts come from, the last run, the next one, the state."""
+"""Imports as lists show them: origin of the contacts, last run, next run, state."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ from shared.services.sharing.publications import Origin, Publications
 
 
 class ImportState(StrEnum):
-    """What an import does now; of several that fit, the first one is shown."""
+    """What an import does now; if several states apply, the first one is shown."""
 
     SUSPENDED = "suspended"
     """The tenant's consent was withdrawn."""
@@ -33,11 +33,11 @@ class ImportState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """An import with what lists and its own page show of it.
+    """An import with everything that lists and its own page show about it.
 
-    `last` is its last run that ended, `held` the one that waits for a decision, `now` the one under
-    way, `next` when it runs again by itself, `mailboxes` how many it went through when it last went
-    through all (None before).
+    `last` is its last run that ended, `held` the run that waits for a decision, `now` the run in
+    progress, `next` its next scheduled start, and `mailboxes` the number of mailboxes in its last
+    complete run (None before the first).
     """
 
     import_: Import
@@ -51,7 +51,7 @@ class ImportRow:
 
 
 class ImportList:
-    """Adds to imports what is known of them elsewhere."""
+    """Adds the runs, origin and state to imports."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class ImportList:
     async def rows(
         self, caller: Caller, tenant: Tenant, imports: Sequence[Import]
     ) -> list[ImportRow]:
-        """Return a row for each of some imports of the caller's `tenant`, in their order."""
+        """Return a row for each of these imports of the caller's `tenant`, in the same order."""
         if not imports:
             return []
         shares = list(dict.fromkeys(i.share_id for i in imports))
@@ -89,7 +89,7 @@ class ImportList:
         rows: list[ImportRow] = []
         for import_ in imports:
             now, last = running.get(import_.id), by_id.get(import_.last_run or "")
-            # A run may hold some mailboxes only, and one that held them all may be decided by now.
+            # A run may hold only some mailboxes, and one that held all may be decided by now.
             asking = (run for run in (last, by_id.get(import_.held_run or "")) if run is not None)
             held = next((run for run in asking if run.status is RunStatus.HELD), None)
             due = import_.active and connected
@@ -110,7 +110,7 @@ class ImportList:
     async def names(
         self, caller: Caller, runs: Iterable[Run], known: Iterable[Import] = ()
     ) -> dict[str, str]:
-        """Return the names of the imports of some runs; those that were deleted have none."""
+        """Return the names of the imports of some runs; deleted imports have none."""
 
         async def read(id_: str) -> Import | None:
             try:
@@ -124,13 +124,13 @@ class ImportList:
         return names | {import_.id: import_.name for import_ in found if import_ is not None}
 
     async def _mailboxes(self, caller: Caller, run: Run | None) -> int | None:
-        """The mailboxes of a run; a retry goes through some, so those of the run it repeats."""
+        """Return how many mailboxes a run has; for a retry of some, those of the run it repeats."""
         while run is not None and run.retries is not None:
             run = await self._run(caller, run.retries)
         return run.mailboxes.total if run is not None else None
 
     async def _run(self, caller: Caller, run: str) -> Run | None:
-        """A run that an import names; None once it is too old to be kept."""
+        """Return a run that an import names; None if it is too old to be kept."""
         try:
             return (await self._runs.read(caller, run)).value
         except NotFound:

@@ -1,6 +1,6 @@
-"""The start page: how the tenant, its imports and its seats are, and what needs an admin.
+"""The start page: the state of the tenant, its imports and seats, and what needs an admin.
 
-Nothing is read for each mailbox. With any number of mailboxes, and 500 imports, these are some ten
+It reads nothing per mailbox. With any number of mailboxes and 500 imports, it takes about ten
 requests to storage, and up to 100 more for runs that are not among the latest 1,000.
 """
 
@@ -22,9 +22,9 @@ from shared.services.licensing.licenses import License, Licenses
 from shared.services.tenancy.tenants import Tenants
 
 OLDER_RUNS: Final = 100
-"""At most so many runs are read one by one, of imports none of whose runs is among the latest."""
+"""The most runs read one by one, for imports without a run among the latest."""
 HELD_SHOWN: Final = timedelta(days=30)
-"""For so long a held run is shown; one that held all mailboxes of an import even longer."""
+"""How long a held run is shown; one that holds all mailboxes of an import is shown longer."""
 HELD_PAGES: Final = 3
 _RUN_COLUMNS: Final = (
     "importId",
@@ -44,8 +44,8 @@ _PAGES: Final = 2
 class Overview:
     """A tenant at a glance; imports by name, runs newest first.
 
-    `missing` is how many of the mailboxes wanted now have no booked seat (within the trial they
-    are served all the same), `failing` how many failed in the last run of each import.
+    `missing` is how many targeted mailboxes have no booked seat (in the trial they are served
+    anyway). `failing` is how many failed in the last run of each import.
     """
 
     tenant: Tenant
@@ -75,7 +75,7 @@ class Overviews:
         self._clock = clock
 
     async def read(self, caller: Caller) -> Overview:
-        """The tenant's state now; as `Tenants.known` for one that calls the first time."""
+        """Return the tenant's current state. A first call is handled as in `Tenants.known`."""
         tenant, now = (await self._tenants.known(caller)).value, self._clock()
         stored, shares, (rows, _), (latest, _), (held, _) = await asyncio.gather(
             self._licenses.read(caller),
@@ -117,7 +117,7 @@ class Overviews:
     async def _older(
         self, tenant: str, imports: list[Row], latest: Collection[RunGlance]
     ) -> list[RunGlance]:
-        """The last and held runs of imports that are not among the latest of the tenant."""
+        """Return the last and held runs of imports without a run among the tenant's latest."""
         known, recent = {run.id for run in latest}, {run.import_id for run in latest}
         wanted: set[str] = set()
         for row in imports:

@@ -1,7 +1,7 @@
-"""Looking before leaping: whom a share holds, what an import would do, why somebody is not there.
+"""Previews: who is in a share, what an import would do, and why somebody is missing.
 
-Nothing is written, but for the lease on a mailbox that is looked into, since looking counts against
-its limits too.
+Nothing is written except the lease on a mailbox that is read, because reading also counts against
+the mailbox's limits.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,12 +36,12 @@ type Change = Create | Update | Delete
 
 SAMPLE: Final = 50
 _DRAFT: Final = "draft"
-"""The id of an import that has none yet; no mailbox has contacts of it."""
+"""The id of an import that is not saved yet; no mailbox has contacts of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharePreview:
-    """How many contacts a share holds now, the first by name, and everybody left out."""
+    """How many contacts a share holds now, the first ones by name, and everybody omitted."""
 
     count: int
     sample: tuple[Contact, ...]
@@ -50,9 +50,9 @@ class SharePreview:
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """One change of a preview; the name is the share's, of who is no longer in it the mailbox's.
+    """One change of a preview, with the name in the share or, for a removal, in the mailbox.
 
-    It is null for a contact that is not in the mailbox any more.
+    The name is null if the contact is no longer in the mailbox.
     """
 
     action: str
@@ -62,7 +62,7 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class ImportPreview:
-    """What the next run would do in a mailbox; `held` is why it would ask first."""
+    """What the next run would do in a mailbox; `held` is why it would wait for an admin."""
 
     mailbox: str
     planned: ContactCounts
@@ -72,7 +72,7 @@ class ImportPreview:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Whether a person is published and in a mailbox; `reason` if not both."""
+    """Whether a person is published and in a mailbox; `reason` says why not."""
 
     person: str
     mailbox: str
@@ -105,7 +105,7 @@ class Previews:
         self._clock = clock
 
     async def share(self, caller: Caller, id_: str) -> SharePreview:
-        """Resolve a share of the tenant's own as a run would.
+        """Resolve a share of the caller's tenant as a run would.
 
         Raises `NeedsAdmin` or `TransientError` if a run could not read it either.
         """
@@ -115,21 +115,22 @@ class Previews:
         )
 
     async def share_draft(self, caller: Caller, wanted: ShareInput) -> SharePreview:
-        """The same for a share that is not saved yet."""
+        """Resolve a share that is not saved yet."""
         return _preview(await self._publications.draft(caller, wanted))
 
     async def plan(self, caller: Caller, import_id: str, mailbox: str) -> ImportPreview:
         """Plan what the next run would do in one of the import's mailboxes.
 
-        Raises `InvalidInput` if the import does not aim at it, `Busy` while a run is at it.
+        Raises `InvalidInput` if the mailbox is not a target of the import, and `Busy` while a run
+        syncs it.
         """
         import_ = (await self._imports.read(caller, import_id)).value
         return await self._plan(caller, import_, mailbox, await self._resolved(caller, import_))
 
     async def plan_draft(self, caller: Caller, wanted: ImportInput, mailbox: str) -> ImportPreview:
-        """Plan what the first run of an import that is not created yet would do in a mailbox.
+        """Plan what the first run of an import that is not saved yet would do in a mailbox.
 
-        Raises `InvalidInput` if its share is not open to the tenant, and as `plan` does.
+        Raises `InvalidInput` if its share is not open to the tenant, and the errors of `plan`.
         """
         share, publisher = await self._imports.require_open(caller, wanted.share_id)
         found = await self._publications.resolve(caller.tenant, share, publisher, Meter())
@@ -143,7 +144,7 @@ class Previews:
     ) -> Explanation:
         """Say whether a person (an object id, or a key of a result) is in a mailbox, and why not.
 
-        Raises `Busy` while a run is at the mailbox.
+        Raises `Busy` while a run syncs the mailbox.
         """
         import_ = (await self._imports.read(caller, import_id)).value
         resolution = await self._resolved(caller, import_)
@@ -172,7 +173,7 @@ class Previews:
             present=present,
             target=mailbox in targets.mailboxes,
             left_out=targets.skipped.get(mailbox),
-            result=refused or _ill(result),
+            result=refused or _problem(result),
             rejected=rejected is not None,
             deleted_by_user=known is not None and not known.id,
         )
@@ -202,7 +203,7 @@ class Previews:
             names = await work.mailbox.names(gone)
         finally:
             await work.release()
-        changes = (PlannedChange(_action(o), o.key, _called(o, desired, names)) for o in shown)
+        changes = (PlannedChange(_action(o), o.key, _name_for(o, desired, names)) for o in shown)
         return ImportPreview(mailbox, counts_of(planned.plan), planned.objection, tuple(changes))
 
     async def _present(self, work: MailboxWork, keys: tuple[str, ...]) -> bool:
@@ -248,10 +249,10 @@ async def _planned(work: MailboxWork, import_: Import, desired: Desired) -> Plan
 
 
 async def _find_place(work: MailboxWork, import_: Import) -> bool:
-    """Point at the import's folder in a mailbox without making it; say whether it is there."""
+    """Point to the import's folder in a mailbox without creating it; return whether it exists."""
     own = import_.destination.folder is not None
     if work.head.folder is not None and work.head.own_folder != own:
-        # The import moves: all it has is in another place.
+        # The import changes its destination: all of its contacts are in the old one.
         work.head = work.head.copy_with(folder=None, chunks=0)
     folder = work.head.folder or (
         await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
@@ -261,7 +262,7 @@ async def _find_place(work: MailboxWork, import_: Import) -> bool:
     return folder is not None
 
 
-def _ill(result: Result | None) -> Reason | None:
+def _problem(result: Result | None) -> Reason | None:
     return result.reason if result and result.outcome is not Outcome.SUCCEEDED else None
 
 
@@ -274,11 +275,11 @@ def _name(contact: Contact) -> str:
 
 
 def _shown(plan: Plan) -> list[Change]:
-    """The first changes of a plan; removals come first, since they cannot be taken back."""
+    """Return the first changes of a plan, removals first, because they cannot be undone."""
     return sorted(plan.operations, key=lambda o: not isinstance(o, Delete))[:SAMPLE]
 
 
-def _called(change: Change, desired: Desired, names: Mapping[str, str]) -> str | None:
+def _name_for(change: Change, desired: Desired, names: Mapping[str, str]) -> str | None:
     if isinstance(change, Delete):
         return names.get(change.id) or None
     return _name(desired[change.key]) if change.key in desired else None

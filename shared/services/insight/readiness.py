@@ -1,8 +1,8 @@
-"""Whether the app can work: storage, the vault and Entra's keys answer, each within a few seconds.
+"""Whether the app can work: storage, the vault and Entra ID's keys answer within a few seconds.
 
-Anybody may ask, so the answer is kept for some seconds and found once for all who ask meanwhile:
-the load is the same however often it is asked for. It tells names and times, never a cause, which
-is logged instead.
+Anybody may ask, so the result is cached for some seconds and concurrent callers share one check:
+the load does not depend on the number of calls. The result contains names and times only; causes
+are logged.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ class Part(Protocol):
     """Something that the app needs."""
 
     async def ready(self) -> None:
-        """Return once it answers; whatever this raises means that it does not."""
+        """Return once the part answers; any exception means that it does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part that the app needs: whether it answered, and after how many milliseconds."""
+    """One part that the app needs: whether it answered, and how many milliseconds that took."""
 
     name: str
     ok: bool
@@ -34,7 +34,7 @@ class Check:
 
 
 class Readiness:
-    """Asks what the app needs, all at once."""
+    """Checks all parts that the app needs, in parallel."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Readiness:
         patience: float = _PATIENCE,
         kept: float = _KEPT,
     ) -> None:
-        """Wait `patience` seconds for each; keep the answer for `kept` seconds."""
+        """Wait at most `patience` seconds for each part; cache the result for `kept` seconds."""
         self._parts = parts
         self._patience = patience
         self._kept = kept
@@ -52,7 +52,7 @@ class Readiness:
         self._asking = asyncio.Lock()
 
     async def look(self) -> tuple[Check, ...]:
-        """Each part's answer, in the order of the parts, at most some seconds old."""
+        """Return the result of each part, in their order, at most some seconds old."""
         async with self._asking:
             if time.monotonic() >= self._until:
                 asked = (self._ask(name, part) for name, part in self._parts.items())
@@ -65,7 +65,7 @@ class Readiness:
         try:
             async with asyncio.timeout(self._patience):
                 await part.ready()
-        except Exception as error:  # noqa: BLE001 - whatever it is, this part does not answer
+        except Exception as error:  # noqa: BLE001 - any exception means that the part is not ready
             ok = False
             _log.warning("not ready: %s: %s", name, type(error).__name__)
         return Check(name, ok, int((time.monotonic() - begun) * 1000))

@@ -13,7 +13,7 @@ from shared.services.importing.runs import Runs
 from shared.services.insight.finding import Finding
 
 MAX_ROWS: Final = 50_000
-"""The most results in one file: five times the largest tenants we count on, some 10 MB."""
+"""The most results in one file: five times the largest tenants we expect, about 10 MB."""
 _PAGE: Final = 1_000
 _HEADINGS: Final = (
     "mailbox",
@@ -45,13 +45,13 @@ _PEOPLE: Final = (
     "rejected",
     "ended",
 )
-"""The columns of a file in words; the other ones stand behind them, for programs."""
+"""The columns of a file in words; the columns for programs follow them."""
 _CODES: Final = ("mailbox", "outcome", "reason", "graphRequests", "throttled", "milliseconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a language calls the columns of a file, its outcomes and reasons; and their remedies."""
+    """The names of columns, outcomes and reasons in one language, and the remedies."""
 
     headings: Mapping[str, str]
     outcomes: Mapping[str, str]
@@ -59,7 +59,7 @@ class Words:
     remedy: Callable[[Reason], str]
 
     def told(self, cells: Mapping[str, Cell]) -> dict[str, Cell]:
-        """The cells of a row in words."""
+        """Return the cells of a row in words."""
         reason = str(cells["reason"])
         return {
             **cells,
@@ -71,7 +71,7 @@ class Words:
 
 
 class ResultFiles:
-    """Files of the caller's tenant's runs; nothing is kept of them."""
+    """Files with the results of the caller's tenant's runs; none is stored."""
 
     def __init__(self, runs: Runs, finding: Finding) -> None:
         self._runs = runs
@@ -87,11 +87,11 @@ class ResultFiles:
         text: str = "",
         words: Words | None = None,
     ) -> AsyncIterator[bytes]:
-        """The file (UTF-8 with its mark, which Excel needs) in parts of 1,000 results.
+        """Return the file in parts of 1,000 results, in UTF-8 with the mark that Excel needs.
 
-        It holds the results of one `outcome`, or of the mailboxes that a `text` may mean, or all;
-        in `words`, if there are any, with the codes behind them. It ends after 50,000. Raises
-        `NotFound` if the tenant has no such run.
+        It holds the results of one `outcome`, those of the mailboxes that match a `text`, or all of
+        them. With `words`, the columns in words come first and the codes follow. It ends after
+        50,000 results. Raises `NotFound` if the tenant has no such run.
         """
         headings = [words.headings[name] for name in _PEOPLE] if words else []
         headings += _CODES if words else _HEADINGS
@@ -120,7 +120,7 @@ class ResultFiles:
         text: str = "",
         words: Words | None = None,
     ) -> bytes:
-        """The same file at once."""
+        """Return the same file as a whole."""
         parts = self.parts(caller, run, outcome, delimiter, text=text, words=words)
         return b"".join([part async for part in parts])
 

@@ -1,4 +1,4 @@
-"""The last 30 days of a tenant's runs, counted day by day for a chart."""
+"""A tenant's runs of the last 30 days, counted by day for a chart."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,33 +13,33 @@ from shared.domain.importing.schedule import before_day, moment_of
 
 DAYS: Final = 30
 PAGES_READ: Final = 20
-"""At most so many pages of 1,000 runs are read for a chart.
+"""The most pages of 1,000 runs that are read for a chart.
 
-30 days of a tenant with 500 imports are 15,000 daily runs, so all of them count; of hourly imports
-27 have as many. A tenant with more runs sees the latest 20,000 of them, and from which day on.
+A tenant with 500 imports has 15,000 daily runs in 30 days, so all of them count; 27 hourly imports
+have about as many. A tenant with more runs sees the latest 20,000, and from which day they count.
 """
 _COLUMNS: Final = ("created", "updated", "deleted", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """The days, the oldest first; before `whole_since` (if not None) not all runs were counted."""
+    """The days, oldest first; before `whole_since` (if set), not all runs were counted."""
 
     days: tuple[DayCounts, ...]
     whole_since: date | None = None
 
 
 class RunHistories:
-    """What the runs of the caller's tenant did, as the table of runs knows it."""
+    """Reads the outcome of the tenant's runs from the table of runs."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
 
     async def read(self, caller: Caller, import_id: str | None = None) -> RunHistory:
-        """The last 30 days (UTC, today's included) of the tenant, or of one of its imports.
+        """Return the last 30 days (UTC, with today) of the tenant or of one of its imports.
 
-        A run counts on the day that it was due. An import that is no more may be named too.
+        A run counts on the day on which it was due. The import may be a deleted one.
         """
         now = self._clock()
         first = now.date() - timedelta(days=DAYS - 1)

@@ -1,4 +1,4 @@
-"""One person's contact: where it is, and taking it out everywhere (a data-protection request)."""
+"""One person's contact: where it is, and removing it everywhere (a data-protection request)."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An import that holds a person's contact, and in which mailboxes of one's own tenant."""
+    """An import that holds a person's contact, and in which mailboxes of the own tenant."""
 
     import_id: str
     mailboxes: tuple[str, ...]
@@ -43,7 +43,7 @@ class Publishing:
 
 @dataclass(frozen=True, slots=True)
 class OmittingShare:
-    """A share whose sources hold a person whom it does not publish, and why not."""
+    """A share whose sources contain a person whom it does not publish, and the reason."""
 
     share: str
     reason: Reason
@@ -68,7 +68,7 @@ class ContactLocations:
 class SuppressedPerson:
     """A suppressed person: since when, and the runs that remove the contact.
 
-    The `paused` imports keep what they have until they go on.
+    The `paused` imports keep the contact until they are resumed.
     """
 
     since: datetime
@@ -100,9 +100,9 @@ class People:
         self._clock = clock
 
     async def find(self, caller: Caller, person: str) -> ContactLocations:
-        """Where a person's contact is: by our own records, and by resolving the tenant's shares.
+        """Return where a person's contact is, from our records and the tenant's resolved shares.
 
-        In a large tenant it takes as long as reading the state of each mailbox.
+        This reads the state of every mailbox, which takes long in a large tenant.
         """
         tenant = caller.tenant
         found = ContactLocations(person, await self._suppressions.since(tenant, person))
@@ -133,7 +133,7 @@ class People:
         """Remove a person's contact everywhere, for good.
 
         The runs of the tenant's own imports start at once, whatever its plan; partners' imports
-        follow with their next run. A paused import changes nothing, not even this.
+        follow with their next run. A paused import does not change anything, not even for this.
         """
         tenant = caller.tenant
         async with self._ledger.change(caller, LedgerAction.PERSON_SUPPRESSED, person) as entry:
@@ -150,7 +150,7 @@ class People:
         return SuppressedPerson(since, tuple(runs), tuple(paused))
 
     async def lift_suppression(self, caller: Caller, person: str) -> None:
-        """Lift a suppression; the next runs bring the contact back. Harmless to repeat."""
+        """Lift a suppression; the next runs bring the contact back. Safe to repeat."""
         async with self._ledger.change(caller, LedgerAction.SUPPRESSION_LIFTED, person) as entry:
             entry.changed = await self._suppressions.since(caller.tenant, person) is not None
             await self._suppressions.lift(caller.tenant, person)
