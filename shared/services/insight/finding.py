@@ -236,7 +236,7 @@ class Finding:
         self, caller: Caller, import_: Import, mailbox: str, person: str
     ) -> Explained:
         try:
-            told = await self._previews.explain(caller, import_.id, mailbox, person)
+            explanation = await self._previews.explain(caller, import_.id, mailbox, person)
         except ContactSyncError as error:
             return Explained(import_, None, error)
-        return Explained(import_, told)
+        return Explained(import_, explanation)

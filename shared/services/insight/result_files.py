@@ -58,7 +58,7 @@ class Words:
     reasons: Mapping[str, str]
     remedy: Callable[[Reason], str]
 
-    def told(self, cells: Mapping[str, Cell]) -> dict[str, Cell]:
+    def translate(self, cells: Mapping[str, Cell]) -> dict[str, Cell]:
         """Return the cells of a row in words."""
         reason = str(cells["reason"])
         return {
@@ -128,8 +128,8 @@ class ResultFiles:
 def _row(cells: Mapping[str, Cell], words: Words | None) -> list[Cell]:
     if words is None:
         return [cells[name] for name in _HEADINGS]
-    told = words.told(cells)
-    return [told[name] for name in _PEOPLE] + [cells[name] for name in _CODES]
+    translated = words.translate(cells)
+    return [translated[name] for name in _PEOPLE] + [cells[name] for name in _CODES]
 
 
 def _cells(result: Result, address: str) -> dict[str, Cell]:

@@ -76,8 +76,8 @@ class Leaving:
         mailboxes = {m for i in imports for m in await self._states.mailboxes(tenant, i)}
         partners = {c.tenant for s in shares for c in await self._subscribers.of(tenant, s)}
         counts = (len(imports), len(mailboxes), len(shares), len(partners - {tenant}))
-        told = f"{tenant}\n{sorted(imports)}\n{sorted(shares)}\n{counts}"
-        code = hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+        shown = f"{tenant}\n{sorted(imports)}\n{sorted(shares)}\n{counts}"
+        code = hashlib.blake2b(shown.encode(), digest_size=6).hexdigest()
         return Farewell(code, *counts)
 
     async def leave(self, caller: Caller, code: str, tenant: str) -> None:

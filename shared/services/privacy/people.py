@@ -43,7 +43,7 @@ class Publishing:
 
 @dataclass(frozen=True, slots=True)
 class OmittingShare:
-    """A share whose sources contain a person whom it does not publish, and the reason."""
+    """A share that does not publish a person from its sources, and the reason."""
 
     share: str
     reason: Reason

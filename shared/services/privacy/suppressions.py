@@ -1,4 +1,4 @@
-"""People whom a tenant has suppressed: it neither publishes nor imports their contacts."""
+"""People that a tenant has suppressed: it neither publishes nor imports their contacts."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,7 +1,7 @@
 """Resolves a share's sources to contacts: who is in it, with which fields, and who is omitted.
 
 Reading is all or nothing: if a page or group cannot be read, the resolution fails and no mailbox is
-changed. Each source decides what it reads and whom it omits.
+changed. Each source decides what it reads and what it omits.
 """
 
 from dataclasses import dataclass, field
@@ -76,6 +76,6 @@ async def add_source(
             resolution.omit(entry.id, Reason.SHORTENED)
         resolution.add(key, fields)
     for (id_, reason), key in omitted.items():
-        # One setting may include somebody whom another omits, such as a hidden user who is named.
+        # One setting may include a person that another omits, such as a hidden user who is named.
         if key not in resolution.contacts:
             resolution.omit(id_, reason)

@@ -39,7 +39,7 @@ class _PermissionsMissingError(NeedsAdmin):
 
 
 class TenantGone(Forbidden):
-    """The caller's tenant left the service, and nobody has joined it anew."""
+    """The caller's tenant left the service and has not joined again."""
 
     kind = "tenant-left"
 

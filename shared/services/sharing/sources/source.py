@@ -1,4 +1,4 @@
-"""What a source of contacts is: its kind, what it reads, whom it omits, how it makes fields.
+"""What a source of contacts is: its kind, what it reads, what it omits, how it makes fields.
 
 Only a source's own module knows its kind. `tests/unit/sharing/test_sources.py` checks every source
 of `registry.SOURCES` against the same contract.

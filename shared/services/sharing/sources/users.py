@@ -1,4 +1,4 @@
-"""Users: those whom a share names, all users of the tenant, and the members of groups.
+"""Users: the users a share names, all users of the tenant, and the members of groups.
 
 Guests, and users hidden from address lists, become contacts only if the share names them.
 """
