@@ -72,7 +72,10 @@ class Field:
     manual: bool = True
 
     def reader(self, kind: ContactKind) -> Reader | None:
-        """How the field is read from an object of this kind; None if the kind has no such value."""
+        """How the field is read from an object of this kind; None if the kind has no such value.
+
+        A kind without a column of its own has objects with the fields' own names.
+        """
         match kind:
             case ContactKind.USER:
                 return self.user
@@ -80,8 +83,8 @@ class Field:
                 return self.org_contact
             case ContactKind.GROUP:
                 return self.group
-            case ContactKind.MANUAL:
-                return one(self.name) if self.manual else None
+            case _:
+                return one(self.name)
 
 
 def _same(name: str, *, bit: int, label: str) -> Field:

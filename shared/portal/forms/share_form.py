@@ -109,6 +109,9 @@ CONTACT: Final = Form(
 )
 """The fields in which a manual contact is typed; others that it has are kept as they are."""
 
+EVERYBODY: Final = "everybody"
+"""The group of switches that each ask for all objects of a source."""
+
 SHARE: Final = Form(
     ShareInput,
     (
@@ -121,7 +124,7 @@ SHARE: Final = Form(
             Flag(),
             N_("Everybody in the directory"),
             N_("Except guests, disabled accounts and people hidden from address lists."),
-            group="everybody",
+            group=EVERYBODY,
         ),
         Field(
             "org_contacts",
@@ -129,7 +132,7 @@ SHARE: Final = Form(
             Flag(),
             N_("The organization's mail contacts"),
             N_("External people whom your administrators added in Exchange."),
-            group="everybody",
+            group=EVERYBODY,
         ),
         Field(
             "exclude",

@@ -9,7 +9,7 @@ from shared.adapters.storage.records import Stored
 from shared.domain.errors import CallerError, ContactSyncError, PreconditionFailed
 from shared.domain.importing.runs import Omission
 from shared.domain.sharing.shares import Share, ShareInput
-from shared.portal.forms.share_form import SHARE, ShareDraft
+from shared.portal.forms.share_form import EVERYBODY, SHARE, ShareDraft
 from shared.portal.forms.showing import Refusal, show
 from shared.portal.forms.submitting import Latest, Save, changed_meanwhile, submit
 from shared.portal.forms.tables import TYPED, Draft
@@ -65,6 +65,7 @@ async def show_share(visit: Visit) -> Page:
     ends = share.access.expires
     values = {
         "share": share,
+        "switches": [field for field in SHARE.rows if field.group == EVERYBODY],
         "expired": ends is not None and ends <= visit.app.clock(),
         "consumers": await visit.app.sharing.shares.consumers(visit.caller, visit.id),
         "names": await _names(visit, share.sources.users, [g.id for g in share.sources.groups]),

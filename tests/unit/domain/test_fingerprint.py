@@ -21,7 +21,7 @@ from shared.domain.importing.imports import (
     Targets,
 )
 from shared.domain.model import Model
-from shared.domain.sharing.shares import Access, GroupSource, ManualContact, Share, Sources
+from shared.domain.sharing.shares import Access, Share, Sources
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TENANTS = [f"{digit * 8}-2222-3333-4444-555555555555" for digit in "12"]
@@ -98,13 +98,7 @@ VALUES: dict[str, list[Any]] = {
     "import.removing": [False, True],
     "share.id": ["a" * 8, "b" * 8],
     "share.name": ["a", "b"],
-    "share.sources.users": [["u"], ["u", "v"]],
-    "share.sources.groups": [[], [GroupSource(id="g")]],
-    "share.sources.all_users": [False, True],
-    "share.sources.org_contacts": [False, True],
-    "share.sources.contacts": [[], [ManualContact(display_name="H")]],
-    "share.sources.exclude": [[], ["x"]],
-    "share.sources.filter": [{}, {"city": ["Ulm"]}],
+    "share.sources": [Sources(users=["u"]), Sources(org_contacts=True, exclude=["x"])],
     "share.fields": [None, ["displayName"]],
     "share.access.rule": ["anyone-with-id", "tenant"],
     "share.access.tenants": [[TENANTS[0]], TENANTS],
@@ -117,12 +111,15 @@ VALUES: dict[str, list[Any]] = {
 
 
 def paths(model: type[Model], above: str) -> Iterator[str]:
-    """The paths of all fields, nested ones too; a list or a table of values is one field."""
+    """The paths of all fields, nested ones too; a list or a table of values is one field.
+
+    So is what has no effect as a whole, such as the sources of a share.
+    """
     for name, field in model.model_fields.items():
         optional = isinstance(field.annotation, UnionType)
         kinds = get_args(field.annotation) if optional else (field.annotation,)
         nested = [k for k in kinds if isinstance(k, type) and issubclass(k, Model)]
-        if nested:
+        if nested and f"{above}.{name}" not in NO_EFFECT:
             yield from paths(nested[0], f"{above}.{name}")
         else:
             yield f"{above}.{name}"

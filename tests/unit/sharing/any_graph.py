@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
+from zlib import crc32
 
 import httpx
 import orjson
@@ -90,7 +91,7 @@ class AnyGraph:
             return self._object(path.rpartition("/")[2], 0, select)
         page = int(query.get("$skiptoken", "0"))
         start = page * self.size
-        ids = [f"Id{path.replace('/', '.')}.{n}" for n in range(start, start + self.size)]
+        ids = [f"Id-{crc32(path.encode()):x}-{n}" for n in range(start, start + self.size)]
         body: Json = {
             "value": [self._object(id_, start + n, select) for n, id_ in enumerate(ids)],
             "@odata.count": self.size * self.pages,
