@@ -122,10 +122,16 @@ async def group_mailboxes(session: GraphSession, group_id: str) -> AsyncIterator
 
 async def org_contacts(session: GraphSession, fields: str) -> AsyncIterator[Object]:
     """Every organizational contact of the tenant, 999 a page."""
+    async for contact in listed(session, "/contacts", fields):
+        yield contact
+
+
+async def listed(session: GraphSession, path: str, fields: str) -> AsyncIterator[Object]:
+    """Every object of a collection that costs one resource unit a page, 999 a page."""
     query = {"$select": fields, "$top": _PAGE}
-    async for page in session.pages("/contacts", query=query, units=_OTHERS):
-        for contact in _complete(page["value"], fields):
-            yield contact
+    async for page in session.pages(path, query=query, units=_OTHERS):
+        for found in _complete(page["value"], fields):
+            yield found
 
 
 async def mailboxes_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str, Object]:

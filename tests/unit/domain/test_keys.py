@@ -44,7 +44,8 @@ def test_an_object_id_is_no_key(text: str) -> None:
 
 
 def test_a_person_may_have_a_key_of_each_kind_and_a_key_only_itself() -> None:
-    assert keys_of("Ab") == ("u-ab", "o-ab", "g-ab", "c-ab")
+    assert keys_of("Ab")[:4] == ("u-ab", "o-ab", "g-ab", "c-ab")
+    assert len(keys_of("Ab")) == len(ContactKind)
     assert keys_of("o-Ab") == ("o-ab",)
 
 
