@@ -1,4 +1,4 @@
-"""HTTP: taking over the contacts that another tool left in a mailbox."""
+"""HTTP: adopting the contacts that another tool left in a mailbox."""
 
 import azure.functions as func
 
@@ -13,7 +13,7 @@ bp = func.Blueprint()
 
 
 class AdoptableView(Model):
-    """A contact of the folder that is a person of the share, and by what it was recognised."""
+    """A contact in the folder that matches a person of the share, and what it matched by."""
 
     contact: str
     key: str
@@ -22,7 +22,7 @@ class AdoptableView(Model):
 
 
 class DuplicateView(Model):
-    """A contact of a person for whom another one, `of`, stands already."""
+    """A second contact for a person who already has the contact `of`."""
 
     contact: str
     of: str
@@ -31,9 +31,9 @@ class DuplicateView(Model):
 
 
 class AdoptionView(Model):
-    """What would be adopted, or was (`adopted`: how many); `left` contacts match nobody.
+    """What would be adopted, or was (`adopted` is the number); `left` contacts match nobody.
 
-    Give `digest` back as `confirm` to adopt just these.
+    To adopt exactly these contacts, send `digest` back as `confirm`.
     """
 
     mailbox: str
@@ -55,7 +55,7 @@ class AdoptionView(Model):
     answers={200: AdoptionView},
 )
 async def adopt_contacts(call: Call) -> ApiResponse:
-    """Preview which contacts of a mailbox's folder are the share's; mark them once confirmed."""
+    """Preview which contacts in a mailbox's folder match the share; adopt them once confirmed."""
     wanted = call.input(AdoptionInput)
     found = await call.app.sync.adoptions.adopt(call.caller, call.id, wanted)
     return ApiResponse(

@@ -1,4 +1,4 @@
-"""HTTP: whether the app is alive, and whether it can work."""
+"""HTTP: health and readiness of the app."""
 
 from typing import Annotated, Final, Literal
 
@@ -19,14 +19,14 @@ _AGAIN: Final = "5"
 
 
 class HealthView(Model):
-    """The app answers; `version` is the one that is deployed."""
+    """The app is running; `version` is the deployed version."""
 
     status: Literal["ok"] = "ok"
     version: str = VERSION
 
 
 class CheckView(Model):
-    """A part that the app needs: storage's tables or queues, the vault, or Entra ID's keys."""
+    """The check of one dependency: storage tables, storage queues, the vault or Entra ID's keys."""
 
     name: Literal["tables", "queues", "key-vault", "token-keys"]
     status: Literal["ok", "unavailable"]
@@ -34,7 +34,7 @@ class CheckView(Model):
 
 
 class ReadyView(Model):
-    """Whether the app can work; `checks` are there for the service's own people only."""
+    """Whether the app can do its work; only the service's own staff see `checks`."""
 
     status: Literal["ok", "unavailable"]
     checks: Annotated[
@@ -44,16 +44,16 @@ class ReadyView(Model):
 
 @public(bp, "api/health", answers={200: HealthView}, direct=True)
 async def health(_: func.HttpRequest) -> ApiResponse:
-    """Say that the app answers, and in which version; asks nobody else."""
+    """Check that the app is running, and get its version. Calls no other service."""
     return ApiResponse(HealthView())
 
 
 @public(bp, "api/health/ready", answers={200: ReadyView, 503: ReadyView})
 async def ready(req: func.HttpRequest) -> ApiResponse:
-    """Say whether what the app needs answers: storage, the vault, Entra ID's keys.
+    """Check whether the app can reach storage, the vault and Entra ID's keys.
 
-    Which of them, and how fast, is told to an Operator or Admin of the service's own tenant. An
-    answer is kept for five seconds.
+    An Operator or Admin of the service's own tenant also sees the result and duration of each
+    check. Results are cached for five seconds.
     """
     services = app()
     found = await services.insight.readiness.look()
@@ -64,7 +64,7 @@ async def ready(req: func.HttpRequest) -> ApiResponse:
 
 
 async def _is_told(services: App, authorization: str | None) -> bool:
-    """Whether a caller may see the parts; a token that is not valid counts as none."""
+    """Return whether a caller may see each check; an invalid token counts as no token."""
     if not authorization:
         return False
     try:

@@ -22,9 +22,9 @@ bp = func.Blueprint()
 
 
 class ImportView(Tagged, Import):
-    """An import: one share, its target mailboxes and where the contacts go.
+    """An import: one share, its target mailboxes and the destination of its contacts.
 
-    `resting` is why it is not run at the moment although it is active.
+    `resting` is the reason why an active import does not run at the moment.
     """
 
     removing: Annotated[bool, Field(exclude=True)] = False
@@ -32,16 +32,16 @@ class ImportView(Tagged, Import):
 
 
 class EstimateInput(Model):
-    """Whose mailboxes an import would fill."""
+    """The target mailboxes of an import that is not created yet."""
 
     targets: Targets
 
 
 class EstimateView(Model):
-    """The seats that an import takes: `needed` new ones, of which `missing` are not booked.
+    """The licenses that an import takes: `needed` new ones, of which `missing` are not booked.
 
     `trial` is `ahead` (the first import starts it), `running` (until `trialEnds`) or `over`. Until
-    it is over every mailbox is served: `missing` counts those that will wait for a seat then.
+    it is over, every mailbox syncs: `missing` counts those that wait for a license afterwards.
     """
 
     mailboxes: int
@@ -53,9 +53,9 @@ class EstimateView(Model):
 
 
 class CreatedImportView(ImportView):
-    """A new import, its first run (null if it was created paused), and how many seats it needs.
+    """A new import, its first run (null if it was created paused), and the licenses it needs.
 
-    The seats are null if they are not known now.
+    The license figures are null if they are not known yet.
     """
 
     first_run: str | None
@@ -79,7 +79,7 @@ class ImportRemovalView(Model):
     answers={201: CreatedImportView},
 )
 async def create_import(call: Call) -> ApiResponse:
-    """Create an import; its first run is queued at once, or once it is set active."""
+    """Create an import. Its first run is queued at once, or when a paused import becomes active."""
     wanted = call.input(ImportInput)
     made = await call.app.importing.imports.create(call.caller, wanted, call.idempotency_key)
     seats = EstimateView(**asdict(made.seats)) if made.seats is not None else None
@@ -102,7 +102,7 @@ async def create_import(call: Call) -> ApiResponse:
     answers={200: EstimateView},
 )
 async def estimate_import(call: Call) -> ApiResponse:
-    """Say how many seats an import of these targets would take; nothing is created."""
+    """Estimate how many licenses an import with these targets takes. Creates nothing."""
     targets = call.input(EstimateInput).targets
     return ApiResponse(
         EstimateView(**asdict(await call.app.importing.imports.outlook(call.caller, targets)))
@@ -121,7 +121,7 @@ async def list_imports(call: Call) -> ApiResponse:
 
 @api(bp, "GET", "api/imports/{id}", READERS, answers={200: ImportView})
 async def get_import(call: Call) -> ApiResponse:
-    """Read an import."""
+    """Get an import."""
     return ApiResponse(_shown(call, await call.app.importing.imports.read(call.caller, call.id)))
 
 
@@ -135,7 +135,7 @@ async def get_import(call: Call) -> ApiResponse:
     answers={200: ImportView},
 )
 async def change_import(call: Call) -> ApiResponse:
-    """Change an import; it takes effect with its next run. Its share stays the same."""
+    """Change an import from its next run on. Its share cannot be changed."""
     patch = call.patch(ImportInput)
     stored = await call.app.importing.imports.change(call.caller, call.id, patch, call.if_match)
     return ApiResponse(_shown(call, stored))
@@ -143,7 +143,7 @@ async def change_import(call: Call) -> ApiResponse:
 
 @api(bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, answers={202: ImportRemovalView})
 async def delete_import(call: Call) -> ApiResponse:
-    """Delete an import; a run removes its contacts."""
+    """Delete an import. A run removes its contacts from the mailboxes."""
     run = await call.app.importing.imports.remove(call.caller, call.id, call.if_match)
     return ApiResponse(ImportRemovalView(removal_run=run), 202)
 
@@ -160,7 +160,7 @@ async def list_import_runs(call: Call) -> ApiResponse:
 
 @api(bp, "POST", "api/imports/{id}/runs", WRITERS, answers={202: RunView, 200: RunView})
 async def start_import_run(call: Call) -> ApiResponse:
-    """Start a run now (trial and premium); 200 answers the one that is under way."""
+    """Start a run now (trial and premium). Returns 200 and the open run if there is one."""
     stored, new = await call.app.importing.runs.request(call.caller, call.id)
     return ApiResponse(RunView.of(stored), 202 if new else 200)
 

@@ -1,4 +1,4 @@
-"""HTTP: the ledger, which is the audit log."""
+"""HTTP: the ledger, the audit log of a tenant."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,9 +17,9 @@ bp = func.Blueprint()
 
 
 class LedgerQuery(Paging):
-    """Which entries: of an action (share.created) or a kind of it (share), an actor, a subject.
+    """Filter entries by action (share.created) or kind of action (share), actor and subject.
 
-    `actor` is an object id; `since` and `until` are times with their zone.
+    `actor` is an object id; `since` and `until` are times with a time zone.
     """
 
     action: Annotated[str | None, Field(pattern=r"^[a-z]+(\.[a-z-]+)?$")] = None
@@ -30,7 +30,7 @@ class LedgerQuery(Paging):
 
 
 class LedgerEntryView(Model):
-    """One change: who, what, when, from where; `done` is false if it may not have been made.
+    """One change: who made it, what, when and from where; `done` is false if it may have failed.
 
     `network` is the caller's address without its last part (IPv4 /24, IPv6 /48).
     """
@@ -48,7 +48,7 @@ class LedgerEntryView(Model):
 
 @api(bp, "GET", "api/ledger", READERS, query=LedgerQuery, answers={200: ItemPage[LedgerEntryView]})
 async def list_ledger(call: Call) -> ApiResponse:
-    """List who changed what, newest first; `action` is one (share.created) or a kind (share)."""
+    """List changes, newest first. Filter by `action`: share.created, or share for all of a kind."""
     query = call.query(LedgerQuery)
     wanted = Wanted(query.action, query.actor, query.subject, query.since, query.until)
     listing = await call.app.tenancy.ledger.page(call.caller, query.top, query.next, wanted)

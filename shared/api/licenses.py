@@ -1,4 +1,4 @@
-"""HTTP: seats, trial and plan."""
+"""HTTP: licenses, trial and plan."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -18,7 +18,7 @@ bp = func.Blueprint()
 
 
 class LicenseView(Tagged):
-    """A tenant's seats, plan and trial, which ends (null) as long as no import has started it."""
+    """A tenant's licenses, plan and trial; the trial's end is null until an import starts it."""
 
     id: str
     booked: int
@@ -30,7 +30,7 @@ class LicenseView(Tagged):
 
 
 class SeatView(Model):
-    """Who holds a seat, or waits for one (`waiting`: since when), and for which imports."""
+    """A mailbox that has a license, or waits for one since `waiting`, and its imports."""
 
     mailbox: str
     since: datetime
@@ -39,10 +39,10 @@ class SeatView(Model):
 
 
 class EffectView(Model):
-    """What booking so many seats would change; nothing is booked.
+    """What booking this number of licenses would change; nothing is booked.
 
-    `removal` is when the contacts of those who lose their seat would go. `missing` is how many of
-    the mailboxes wanted now would have no seat once the trial is over.
+    `removal` is when contacts are removed from mailboxes that lose their license. `missing` is the
+    number of current target mailboxes without a license once the trial is over.
     """
 
     booked: int
@@ -57,7 +57,7 @@ class EffectView(Model):
 
 @api(bp, "GET", "api/licenses", READERS, answers={200: LicenseView})
 async def get_licenses(call: Call) -> ApiResponse:
-    """Read the tenant's license."""
+    """Get the tenant's licenses, plan and trial."""
     return _answer(call, await call.app.licensing.licenses.read(call.caller))
 
 
@@ -71,14 +71,14 @@ async def get_licenses(call: Call) -> ApiResponse:
     answers={200: LicenseView},
 )
 async def book_licenses(call: Call) -> ApiResponse:
-    """Book or cancel seats; who gets or loses one is settled at once."""
+    """Book or cancel licenses. They are assigned to mailboxes, or taken from them, at once."""
     booked = call.input(BookingInput).booked
     return _answer(call, await call.app.licensing.licenses.book(call.caller, booked, call.if_match))
 
 
 @api(bp, "POST", "api/licenses/effect", READERS, body=BookingInput, answers={200: EffectView})
 async def preview_booking(call: Call) -> ApiResponse:
-    """Say what booking so many seats would change."""
+    """Preview what booking this number of licenses changes. Books nothing."""
     booked = call.input(BookingInput).booked
     found = await call.app.licensing.licenses.effect(call.caller, booked)
     return ApiResponse(
@@ -97,7 +97,7 @@ async def preview_booking(call: Call) -> ApiResponse:
 
 @api(bp, "GET", "api/licenses/seats", READERS, query=Paging, answers={200: ItemPage[SeatView]})
 async def list_seats(call: Call) -> ApiResponse:
-    """List who holds which seat, and who waits for one, by mailbox."""
+    """List the mailboxes that have a license or wait for one, ordered by mailbox."""
     query = call.query(Paging)
     found = await call.app.licensing.licenses.seats(call.caller, query.top, query.next)
     items = [SeatView(**item.value.model_dump()) for item in found.items]

@@ -1,4 +1,4 @@
-"""HTTP: the API's own description."""
+"""HTTP: the OpenAPI document."""
 
 import azure.functions as func
 
@@ -11,5 +11,5 @@ bp = func.Blueprint()
 
 @public(bp, "api/openapi.json", answers={200: Document})
 async def get_openapi(_: func.HttpRequest) -> ApiResponse:
-    """Read this description of the API."""
+    """Get this OpenAPI document."""
     return ApiResponse(Document(document()), headers={"Cache-Control": "public, max-age=3600"})

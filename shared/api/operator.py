@@ -1,4 +1,4 @@
-"""HTTP: what the service's own people do for a tenant: seats, plan, trial. They see no contacts."""
+"""HTTP: how the service's staff manage a tenant's licenses and trial. They see no contacts."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -19,7 +19,7 @@ bp = func.Blueprint()
 
 
 class TermsInput(Model):
-    """What an operator sets of a tenant's license; what is left out stays as it is."""
+    """The license settings that an operator changes; fields that are left out stay as they are."""
 
     booked: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     plan: Literal[LicensePlan.STANDARD, LicensePlan.PREMIUM] | None = None
@@ -27,7 +27,7 @@ class TermsInput(Model):
 
 
 class CustomerView(Tagged):
-    """A tenant as operators see it: its name and license."""
+    """A tenant as operators see it: its name and licenses."""
 
     id: str
     name: str
@@ -53,7 +53,7 @@ class CustomerView(Tagged):
     answers={200: ItemPage[CustomerView]},
 )
 async def list_tenants(call: Call) -> ApiResponse:
-    """List the tenants with their licenses."""
+    """List all tenants with their licenses."""
     query = call.query(Paging)
     found = await call.app.licensing.licenses.tenants(query.top, query.next)
     items = [_shown(tenant, license_, etag) for tenant, license_, etag in found.items]
@@ -62,7 +62,7 @@ async def list_tenants(call: Call) -> ApiResponse:
 
 @api(bp, "GET", "api/operator/tenants/{id}", OPERATORS, joined=False, answers={200: CustomerView})
 async def get_customer(call: Call) -> ApiResponse:
-    """Read a tenant's license."""
+    """Get a tenant's licenses."""
     return await _answer(call)
 
 
@@ -77,7 +77,7 @@ async def get_customer(call: Call) -> ApiResponse:
     answers={200: CustomerView},
 )
 async def change_customer(call: Call) -> ApiResponse:
-    """Book seats for a tenant, set its plan or the end of its trial."""
+    """Book licenses for a tenant, set its plan or set the end of its trial."""
     wanted = call.input(TermsInput)
     licenses, if_match = call.app.licensing.licenses, call.if_match
     if wanted.plan is not None or wanted.trial_ends is not None:

@@ -15,21 +15,21 @@ bp = func.Blueprint()
 
 
 class PlaceView(Model):
-    """An import that holds the person's contact, and the mailboxes of one's own tenant."""
+    """An import that holds the person's contact, and the caller's mailboxes that have it."""
 
     import_id: str
     mailboxes: list[str]
 
 
 class PublishingView(Model):
-    """A share that publishes the person, and the partners, by name, that import it."""
+    """A share that publishes the person, and the names of the partners that import it."""
 
     share_id: str
     partners: list[str]
 
 
 class LeftOutView(Model):
-    """A share that leaves the person out although a source of it holds them, and why."""
+    """A share that does not include a person of its sources, and the reason."""
 
     share_id: str
     reason: Reason
@@ -37,10 +37,10 @@ class LeftOutView(Model):
 
 
 class PersonView(Model):
-    """Where a person's contact is, and which shares leave the person out (`leftOut`).
+    """Where a person's contact is, and which shares do not include the person (`leftOut`).
 
-    `keptOut` tells since when the person is kept out; `unknown` names the shares that cannot be
-    read at the moment.
+    `keptOut` is the time since which the person is suppressed; `unknown` lists the shares that
+    cannot be read at the moment.
     """
 
     id: str
@@ -52,10 +52,10 @@ class PersonView(Model):
 
 
 class PersonRemovalView(Model):
-    """A person kept out: since when, and the runs that take the contact out of one's mailboxes.
+    """A suppressed person: since when, and the runs that remove the contact from own mailboxes.
 
-    Partners' imports follow with their next run. The `paused` imports keep the contact, if they
-    have it, until they are set active or deleted.
+    Partners' imports remove it in their next run. `paused` imports keep the contact, if they have
+    it, until they become active or are deleted.
     """
 
     id: str
@@ -66,7 +66,7 @@ class PersonRemovalView(Model):
 
 @api(bp, "GET", "api/people/{id}", READERS, answers={200: PersonView})
 async def find_person(call: Call) -> ApiResponse:
-    """Say where a person's contact is: by the object id, or by the key of a contact."""
+    """Find a person's contact by object id or contact key."""
     found = await call.app.privacy.people.find(call.caller, call.id)
     return ApiResponse(
         PersonView(

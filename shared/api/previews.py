@@ -1,4 +1,4 @@
-"""HTTP: looking before anything is done."""
+"""HTTP: previews of shares and imports, and explanations of missing contacts."""
 
 from typing import Literal
 
@@ -20,7 +20,7 @@ bp = func.Blueprint()
 
 
 class ContactView(Model):
-    """A contact of a share: its source key, and the fields that it has, as in `contacts`."""
+    """A contact of a share: its source key, and its fields, named as in `contacts`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -28,7 +28,7 @@ class ContactView(Model):
 
 
 class SharePreviewView(Model):
-    """How many contacts a share holds now, the first by name, and who is left out (the first)."""
+    """The number of contacts a share holds now, the first by name, and the first omissions."""
 
     count: int
     sample: list[ContactView]
@@ -37,7 +37,7 @@ class SharePreviewView(Model):
 
 
 class ChangeView(Model):
-    """A change that the next run would make; no name: the person is not in the share any more."""
+    """A change that the next run makes; without a name if the person has left the share."""
 
     action: Literal["create", "update", "delete"]
     key: str
@@ -45,7 +45,7 @@ class ChangeView(Model):
 
 
 class ImportPreviewView(Model):
-    """What the next run would do in a mailbox; `held` is why it would ask first."""
+    """What the next run does in a mailbox; `held` is the reason why it would wait for an admin."""
 
     mailbox: str
     planned: ContactCounts
@@ -55,9 +55,9 @@ class ImportPreviewView(Model):
 
 
 class ExplanationView(Model):
-    """Whether a person is published and in a mailbox; the reason if not both.
+    """Whether a person is published and in a mailbox, and the reason if either is not the case.
 
-    `rejected` is the error code with which Exchange refused the contact.
+    `rejected` is the error code that Exchange returned for the contact.
     """
 
     mailbox: str
@@ -71,7 +71,7 @@ class ExplanationView(Model):
 
 
 class ExplainQuery(Query):
-    """Which mailbox, and which person: an object id, or a key of a preview or a result."""
+    """The mailbox, and the person by object id or by the key from a preview or a result."""
 
     mailbox: ObjectId
     person: ObjectId
@@ -79,7 +79,7 @@ class ExplainQuery(Query):
 
 @api(bp, "GET", "api/shares/{id}/preview", READERS, conflicts=True, answers={200: SharePreviewView})
 async def preview_share(call: Call) -> ApiResponse:
-    """Count a share's contacts, show the first by name, and say who is left out and why."""
+    """Preview a share: its number of contacts, the first by name, and who is omitted and why."""
     found = await call.app.insight.previews.share(call.caller, call.id)
     sample = [{"key": contact.key, **contact.fields} for contact in found.sample]
     return ApiResponse(
@@ -102,7 +102,7 @@ async def preview_share(call: Call) -> ApiResponse:
     answers={200: ImportPreviewView},
 )
 async def preview_import(call: Call) -> ApiResponse:
-    """Plan what the next run would do in one mailbox; nothing is done."""
+    """Preview what the next run does in one mailbox. Changes nothing."""
     mailbox = call.input(MailboxInput).mailbox
     found = await call.app.insight.previews.plan(call.caller, call.id, mailbox)
     changes = [
@@ -129,7 +129,7 @@ async def preview_import(call: Call) -> ApiResponse:
     answers={200: ExplanationView},
 )
 async def explain_import(call: Call) -> ApiResponse:
-    """Say whether a person is in a mailbox, and if not, why."""
+    """Explain whether a person is in a mailbox and, if not, why."""
     query = call.query(ExplainQuery)
     found = await call.app.insight.previews.explain(
         call.caller, call.id, query.mailbox, query.person

@@ -1,4 +1,4 @@
-"""HTTP: a share as those see it who may import it."""
+"""HTTP: a share as the tenants see it that may import it."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ bp = func.Blueprint()
 
 
 class PublisherView(Model):
-    """Who publishes a share: the tenant, what it calls itself, and a domain it has proved."""
+    """The publisher of a share: its tenant id, its name and a verified domain."""
 
     tenant: str
     name: str
@@ -21,7 +21,7 @@ class PublisherView(Model):
 
 
 class PublicationView(Model):
-    """What a share offers: who publishes it, which fields, how many contacts, until when.
+    """What a share offers: its publisher, its fields, its number of contacts and when it expires.
 
     `contacts` is as of the last time the share was resolved; null if it cannot be read now.
     """
@@ -37,7 +37,7 @@ class PublicationView(Model):
 
 @api(bp, "GET", "api/publications/{id}", READERS, answers={200: PublicationView})
 async def get_publication(call: Call) -> ApiResponse:
-    """Read what a share offers to the caller's tenant, by the id its publisher gave away."""
+    """Get what a share offers the caller's tenant, by the share id that its publisher provided."""
     found = await call.app.sharing.publications.describe(call.caller, call.id)
     publisher = found.publisher
     return ApiResponse(

@@ -1,4 +1,4 @@
-"""HTTP: what runs did, mailbox by mailbox."""
+"""HTTP: runs, their results for each mailbox, and decisions about held runs."""
 
 from typing import Annotated, Any, Self
 
@@ -17,7 +17,7 @@ bp = func.Blueprint()
 
 
 class RunSummary(Tagged, Run):
-    """A run as lists show it: without the omissions, of which there may be many."""
+    """A run as lists show it, without its omissions."""
 
     fingerprint: Annotated[str | None, Field(exclude=True)] = None
     omissions: Annotated[list[Omission], Field(exclude=True)]
@@ -25,28 +25,28 @@ class RunSummary(Tagged, Run):
 
     @classmethod
     def of(cls, stored: Stored[Run], **more: Any) -> Self:
-        """With what to do about its reason."""
+        """Add the remedy for the run's reason."""
         reason = stored.value.reason
         return super().of(stored, remedy=remedy_of(reason) if reason else None, **more)
 
 
 class RunView(RunSummary):
-    """One execution of an import, and who of the share was left out."""
+    """One execution of an import, with the people it omitted."""
 
     omissions: list[OmissionView]  # type: ignore[assignment]  # shown with their remedies
 
     @classmethod
     def of(cls, stored: Stored[Run], **more: Any) -> Self:
-        """With the omissions' remedies."""
+        """Add the remedies for the omissions."""
         return super().of(
             stored, omissions=list(map(OmissionView.of, stored.value.omissions)), **more
         )
 
 
 class ResultView(Tagged, Result, ContactCounts):
-    """What happened to one mailbox in a run; `id` is the mailbox's.
+    """What a run did in one mailbox; `id` is the mailbox's id.
 
-    `address` is its mail address as the directory has it now. The counts are those of `contacts`.
+    `address` is its current mail address in the directory. The counts are those of `contacts`.
     """
 
     id: str
@@ -55,14 +55,14 @@ class ResultView(Tagged, Result, ContactCounts):
 
 
 class RunsQuery(Paging):
-    """Which runs: of one import, or of one status."""
+    """Filter runs by import or status."""
 
     import_id: Annotated[str | None, Field(max_length=128)] = None
     status: RunStatus | None = None
 
 
 class ResultsQuery(Paging):
-    """Which results: of one outcome."""
+    """Filter results by outcome."""
 
     outcome: Outcome | None = None
 
@@ -81,7 +81,7 @@ async def list_runs(call: Call) -> ApiResponse:
 
 @api(bp, "GET", "api/runs/{id}", READERS, answers={200: RunView})
 async def get_run(call: Call) -> ApiResponse:
-    """Read a run, and who of the share was left out, with the reasons."""
+    """Get a run with its omissions and their reasons."""
     return ApiResponse(RunView.of(await call.app.importing.runs.read(call.caller, call.id)))
 
 
@@ -94,7 +94,7 @@ async def get_run(call: Call) -> ApiResponse:
     answers={200: ItemPage[ResultView]},
 )
 async def list_run_results(call: Call) -> ApiResponse:
-    """List what a run did in each mailbox."""
+    """List the results of a run, one for each mailbox."""
     query = call.query(ResultsQuery)
     found = await call.app.importing.runs.results(
         call.caller, call.id, query.top, query.next, query.outcome
@@ -105,7 +105,7 @@ async def list_run_results(call: Call) -> ApiResponse:
 
 @api(bp, "POST", "api/runs/{id}/approve", WRITERS, conflicts=True, answers={202: RunSummary})
 async def approve_run(call: Call) -> ApiResponse:
-    """Let a held run go on."""
+    """Approve a held run. It applies the changes that were shown."""
     return ApiResponse(
         RunSummary.of(await call.app.importing.decisions.approve(call.caller, call.id)), 202
     )
@@ -113,7 +113,7 @@ async def approve_run(call: Call) -> ApiResponse:
 
 @api(bp, "POST", "api/runs/{id}/discard", WRITERS, conflicts=True, answers={200: RunSummary})
 async def discard_run(call: Call) -> ApiResponse:
-    """Leave the mailboxes of a held run as they are."""
+    """Discard a held run. Its mailboxes stay as they are."""
     return ApiResponse(
         RunSummary.of(await call.app.importing.decisions.discard(call.caller, call.id))
     )
@@ -128,7 +128,7 @@ async def discard_run(call: Call) -> ApiResponse:
     answers={202: RunSummary, 200: RunSummary},
 )
 async def retry_run(call: Call) -> ApiResponse:
-    """Run the mailboxes that failed again; 200 answers the retry that was asked for before."""
+    """Retry the mailboxes that failed. Returns 200 and the existing retry if there is one."""
     stored, new = await call.app.importing.decisions.retry(call.caller, call.id)
     return ApiResponse(RunSummary.of(stored), 202 if new else 200)
 

@@ -22,13 +22,13 @@ class ShareView(Tagged, Share):
 
 
 class RotationInput(Model):
-    """Which tenants may stay when a share gets a new id; null: all that import it now."""
+    """The tenants that keep access when a share gets a new id; null keeps all current importers."""
 
     keep: Annotated[list[ObjectId], Field(max_length=500)] | None = None
 
 
 class SubscriberView(Model):
-    """A tenant that imports a share: since when, and into how many mailboxes; never whose."""
+    """A tenant that imports a share: since when and into how many mailboxes, not which."""
 
     tenant: str
     name: str
@@ -58,7 +58,7 @@ async def list_shares(call: Call) -> ApiResponse:
 
 @api(bp, "GET", "api/shares/{id}", READERS, answers={200: ShareView})
 async def get_share(call: Call) -> ApiResponse:
-    """Read a share."""
+    """Get a share."""
     return ApiResponse(ShareView.of(await call.app.sharing.shares.read(call.caller, call.id)))
 
 
@@ -83,14 +83,14 @@ async def change_share(call: Call) -> ApiResponse:
 
 @api(bp, "DELETE", "api/shares/{id}", WRITERS, conditional=True, answers={204: None})
 async def delete_share(call: Call) -> ApiResponse:
-    """Withdraw a share; the next run of each import of it removes its contacts."""
+    """Withdraw a share. The next run of each of its imports removes the contacts."""
     await call.app.sharing.shares.withdraw(call.caller, call.id, call.if_match)
     return ApiResponse(status=204)
 
 
 @api(bp, "GET", "api/shares/{id}/consumers", READERS, answers={200: ItemPage[SubscriberView]})
 async def list_consumers(call: Call) -> ApiResponse:
-    """List who imports a share: which tenants, since when, into how many mailboxes."""
+    """List the tenants that import a share, since when and into how many mailboxes."""
     found = await call.app.sharing.shares.consumers(call.caller, call.id)
     return ApiResponse(
         ItemPage[SubscriberView](
@@ -123,7 +123,7 @@ async def block_consumer(call: Call) -> ApiResponse:
     answers={200: ShareView},
 )
 async def rotate_share(call: Call) -> ApiResponse:
-    """Give a share a new id; the old one goes on only for those who may stay."""
+    """Replace a share id. The old id keeps working only for the tenants that keep access."""
     keep = call.input(RotationInput).keep
     return ApiResponse(
         ShareView.of(await call.app.sharing.shares.rotate(call.caller, call.id, keep))

@@ -1,4 +1,4 @@
-"""HTTP: the caller's own tenant: what it is, its consent, what is held of it, and leaving."""
+"""HTTP: the caller's own tenant: its settings, its consent, its stored data, and leaving."""
 
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -24,7 +24,7 @@ REMAINS: Final = (
 
 
 class ClosingReport(Model):
-    """What was removed when a tenant left, and what remains where."""
+    """What was removed when a tenant left, and what remains in which mailboxes."""
 
     joined: datetime
     imports: int
@@ -37,9 +37,9 @@ class ClosingReport(Model):
 
 
 class TenantView(Model):
-    """A tenant: what it is called, its consent, and where its data is.
+    """A tenant: its name, its consent, and where its data is stored.
 
-    `status` since `since`; one that left has a `report` and nothing else of it is held.
+    It has its `status` since `since`. A tenant that left has a `report`; nothing else is stored.
     """
 
     id: str
@@ -56,7 +56,7 @@ class TenantView(Model):
 
 
 class FarewellView(Model):
-    """What leaving would remove; `confirm` is the code that confirms just this."""
+    """What leaving removes; `confirm` is the code that confirms exactly this."""
 
     confirm: str
     imports: int
@@ -67,14 +67,14 @@ class FarewellView(Model):
 
 
 class LeavingQuery(Query):
-    """The two confirmations: the code that the first call answered, and the tenant's own id."""
+    """The two confirmations: the code from the first call, and the tenant's own id."""
 
     confirm: str | None = None
     tenant: str | None = None
 
 
 class TenantDataView(Model):
-    """One row that is held of the tenant."""
+    """One stored row of the tenant."""
 
     table: str
     partition: str
@@ -84,7 +84,7 @@ class TenantDataView(Model):
 
 @api(bp, "GET", "api/tenant", READERS, joined=False, answers={200: TenantView})
 async def get_tenant(call: Call) -> ApiResponse:
-    """Read the caller's tenant: status, consent, region; of one that left the closing report."""
+    """Get the caller's tenant: status, consent and region, or its report after it has left."""
     line = await call.app.tenancy.ledger.closing_line(call.caller.tenant)
     if line is not None:
         return ApiResponse(_left(line))
@@ -101,14 +101,14 @@ async def get_tenant(call: Call) -> ApiResponse:
     answers={200: TenantView},
 )
 async def change_tenant(call: Call) -> ApiResponse:
-    """Change what partners see the tenant called."""
+    """Change the name that partners see."""
     name = call.input(TenantInput).name
     return _shown(await call.app.tenancy.tenants.rename(call.caller, name, call.if_match))
 
 
 @api(bp, "POST", "api/tenant/consent", WRITERS, joined=False, answers={200: TenantView})
 async def prove_consent(call: Call) -> ApiResponse:
-    """Prove the tenant's consent anew: it joins, or is connected again."""
+    """Check the tenant's consent. The tenant joins, or is connected again."""
     return _shown(await call.app.tenancy.tenants.consented(call.caller))
 
 
@@ -123,9 +123,10 @@ async def prove_consent(call: Call) -> ApiResponse:
     answers={200: FarewellView, 202: TenantView},
 )
 async def leave_service(call: Call) -> ApiResponse:
-    """Leave: without `confirm` it says what would be removed; with it and the `tenant` id it goes.
+    """Leave the service. Without `confirm`, returns what would be removed and changes nothing.
 
-    Both confirm: the code what is removed, the id whose.
+    To leave, send the returned `confirm` code and the `tenant` id: the code confirms what is
+    removed, the id confirms for which tenant.
     """
     query = call.query(LeavingQuery)
     if query.confirm is None or query.tenant is None:
@@ -149,7 +150,7 @@ async def leave_service(call: Call) -> ApiResponse:
 
 @api(bp, "GET", "api/tenant/export", WRITERS, query=Paging, answers={200: ItemPage[TenantDataView]})
 async def export_tenant(call: Call) -> ApiResponse:
-    """Read everything that is held of the tenant, row by row."""
+    """Export everything that is stored about the tenant, row by row."""
     query = call.query(Paging)
     found = await call.app.tenancy.tenant_data.page(call.caller.tenant, query.top, query.next)
     items = [_holding(holding) for holding in found.items]

@@ -1,9 +1,9 @@
-"""Who may do what: the one rule that API and portal go by.
+"""Admission: the one place that decides who may do what, for API and portal.
 
-`enter` takes a call that came through the gateway, `admit` somebody whom a token or a session
-names: it counts the call, checks the app role and looks at the state of the tenant. Reading the
-token is left to `calls.py`, reading the session to the portal. Without GATEWAY_PRINCIPAL_ID there
-is no gateway, and headers that only a gateway may set are ignored.
+`enter` accepts a call that came through the gateway. `admit` accepts the caller of a token or a
+session: it counts the call, checks the app role and the state of the tenant. `calls.py` reads the
+token, the portal reads the session. Without GATEWAY_PRINCIPAL_ID there is no gateway, and headers
+that only a gateway may set are ignored.
 """
 
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Role(StrEnum):
     ADMIN = "Admin"
     READER = "Reader"
     OPERATOR = "Operator"
-    """Held by the service's own people; it counts in the service's home tenant only."""
+    """For the service's own staff; it counts in the service's home tenant only."""
 
 
 WRITERS: Final = (Role.ADMIN,)
@@ -43,8 +43,8 @@ OPERATORS: Final = (Role.OPERATOR,)
 class Access:
     """Who may use a function: callers with one of the `roles`.
 
-    Unless it is `joined`, the caller's tenant need not be known to us. While a tenant is leaving,
-    nothing may be changed: functions with `changes` are refused unless they are for `leaving`.
+    Unless it is `joined`, the caller's tenant may be unknown to us. While a tenant is leaving,
+    functions with `changes` are refused, except those for `leaving`.
     """
 
     roles: tuple[Role, ...]
@@ -55,7 +55,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A caller who may go on, with the roles that count, and its tenant if that had to be known."""
+    """An admitted caller, with the roles that count, and its tenant if that had to be known."""
 
     caller: Caller
     tenant: Tenant | None
@@ -73,7 +73,7 @@ async def enter(req: func.HttpRequest) -> str:
 
 
 async def admit(services: App, caller: Caller, access: Access) -> Admitted:
-    """Let a caller in, or say why not.
+    """Admit a caller.
 
     Raises `TooManyRequests`, `Forbidden`, `Conflict` while the tenant is leaving, and what
     `Tenants.known` raises.
@@ -92,22 +92,22 @@ async def admit(services: App, caller: Caller, access: Access) -> Admitted:
 
 
 def holds(caller: Caller, roles: tuple[Role, ...]) -> bool:
-    """Whether a caller has one of the roles."""
+    """Return whether a caller has one of the roles."""
     return bool(caller.roles & set(roles))
 
 
 def runs_the_service(services: App, caller: Caller) -> bool:
-    """Whether a caller is an Operator or Admin of the service's own tenant."""
+    """Return whether a caller is an Operator or Admin of the service's own tenant."""
     at_home = caller.tenant == services.settings.home_tenant
     return at_home and holds(caller, (Role.OPERATOR, Role.ADMIN))
 
 
 def network_of(req: func.HttpRequest, *, gateway: bool) -> str:
-    """Return the network of a caller, too coarse to name anybody: IPv4 /24, IPv6 /48.
+    """Return the network of a caller, too coarse to identify anybody: IPv4 /24, IPv6 /48.
 
-    '' if it is unknown. The `gateway` says who called it. Without one, it is the last address of
-    X-Forwarded-For, which App Service itself saw (docs: app-service, configure-common); anybody
-    can write what stands before it.
+    '' if it is unknown. A `gateway` reports who called it. Without one, it is the last address of
+    X-Forwarded-For, which App Service itself saw (docs: app-service, configure-common); callers
+    can forge the addresses before it.
     """
     seen = CLIENT if gateway else "X-Forwarded-For"
     last = str(req.headers.get(seen, "")).rpartition(",")[2].strip()

@@ -1,9 +1,9 @@
-"""How the API answers calls: tokens, parameters and bodies in, models or problems out.
+"""How the API handles calls: tokens, parameters and bodies in, models or problems out.
 
-`api` turns a handler into a native function and declares its operation: the access token is
-validated, the caller admitted (`admission.py`), the handler called; every error of the tree becomes
-a problem (`problems.py`). `public` does the same for what needs no token. All of them take calls
-through the gateway only, unless they are declared `direct`.
+`api` turns a handler into a native function and declares its operation. The function validates the
+access token, admits the caller (`admission.py`) and calls the handler; every error of the tree
+becomes a problem (`problems.py`). `public` does the same for operations without a token. Both
+accept calls through the gateway only, unless they are declared `direct`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -39,12 +39,12 @@ SAFE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""What every answer has (docs: OWASP REST Security Cheat Sheet, security headers)."""
+"""The headers of every response (docs: OWASP REST Security Cheat Sheet, security headers)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a signed-in caller; only what its operation declares can be read of it."""
+    """One call of a signed-in caller; only what its operation declares can be read from it."""
 
     app: App
     caller: Caller
@@ -67,14 +67,14 @@ class Call:
 
     @property
     def if_match(self) -> str | None:
-        """The If-Match header, if there is one."""
+        """The If-Match header, or None."""
         self._require(self.operation.conditional, "If-Match")
         value = self.request.headers.get("If-Match")
         return str(value) if value else None
 
     @property
     def idempotency_key(self) -> str | None:
-        """The Idempotency-Key header, if there is one."""
+        """The Idempotency-Key header, or None."""
         self._require(self.operation.idempotent, "Idempotency-Key")
         key = self.request.headers.get("Idempotency-Key")
         if key and len(key) > MAX_KEY:
@@ -82,18 +82,18 @@ class Call:
         return str(key) if key else None
 
     def query[T: Query](self, model: type[T]) -> T:
-        """The query parameters."""
+        """Return the query parameters as a model."""
         if not isinstance(self.parameters, model):
             raise Defect(f"{self.operation.name} reads {model.__name__}, undeclared.")
         return self.parameters
 
     def input[T: BaseModel](self, model: type[T]) -> T:
-        """The body as a model; `InvalidInput` names each bad field."""
+        """Return the body as a model. Raises `InvalidInput` with each invalid field."""
         self._require(self.operation.body is model, model.__name__)
         return validated(model, json_object(self.request, JSON))
 
     def patch[T: BaseModel](self, model: type[T]) -> Callable[[T], T]:
-        """The body as a merge patch (RFC 7396), to be applied to what is stored."""
+        """Return the body as a merge patch (RFC 7396) to apply to the stored model."""
         self._require(self.operation.patch is model, model.__name__)
         patch = json_object(self.request, JSON, MERGE_PATCH)
 
@@ -115,7 +115,7 @@ type Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
 class Takes(TypedDict, total=False):
-    """What an operation takes and may refuse: see `Operation`."""
+    """The inputs and refusals of an operation: see `Operation`."""
 
     query: type[Query]
     body: type[BaseModel]
@@ -137,9 +137,9 @@ def api(
     answers: Mapping[int, type[BaseModel] | None],
     **takes: Unpack[Takes],
 ) -> Callable[[Handler], Any]:
-    """Make a handler a function for callers with one of these app roles.
+    """Turn a handler into a function for callers with one of these app roles.
 
-    `answers` and what else it `takes` are as in `Operation`.
+    `answers` and `takes` are as in `Operation`.
     """
 
     def decorate(handler: Handler) -> Any:
@@ -156,7 +156,7 @@ def public(
     answers: Mapping[int, type[BaseModel] | None],
     direct: bool = False,
 ) -> Callable[[PublicHandler], Any]:
-    """Make a handler a function that anybody may GET, without a token."""
+    """Turn a handler into a function that anybody may GET, without a token."""
 
     def decorate(handler: PublicHandler) -> Any:
         operation = _operation(handler, "GET", path, (), answers, direct=direct)
@@ -166,7 +166,7 @@ def public(
 
 
 def signed_in(operation: Operation, handler: Handler) -> Function:
-    """The function that calls a handler for callers with one of the operation's roles."""
+    """Return the function that calls a handler for callers with one of the operation's roles."""
 
     async def work(req: func.HttpRequest, network: str) -> ApiResponse:
         services = app()
@@ -209,11 +209,11 @@ def _function(
         try:
             answer = await work(req, "" if operation.direct else await enter(req))
             _require_declared(operation, answer)
-        except Exception as error:  # noqa: BLE001 - the caller gets an answer whatever happens
+        except Exception as error:  # noqa: BLE001 - the caller always gets a response
             answer = problem(error, operation.name, correlation)
         return _response(answer, correlation)
 
-    # The worker looks at the signature, so the handler's name is all that is taken over.
+    # The worker inspects the signature, so only the handler's name is copied.
     function.__name__ = function.__qualname__ = operation.name
     function.__doc__ = operation.doc
     return function

@@ -1,4 +1,4 @@
-"""What a merge patch (RFC 7396) may look like, made from the schema of what it changes."""
+"""The schema of a merge patch (RFC 7396), derived from the schema of the model it changes."""
 
 from typing import Any, Final
 
@@ -8,11 +8,11 @@ _NULL: Final = {"type": "null"}
 
 
 def patch_of(schema: Schema, schemas: dict[str, Schema]) -> Schema:
-    """The schema of a patch of what `schema` describes; those it refers to are added to `schemas`.
+    """Return the schema of a patch for `schema`; add the schemas it references to `schemas`.
 
-    Every field may be absent. Objects are patched in their turn, lists and plain values replaced.
-    null puts the default of an object or a list in force again (`changes.merge_patch`); elsewhere
-    it is allowed where it is a value of its own.
+    Every field may be absent. Nested objects are patched, lists and plain values are replaced.
+    null resets an object or a list to its default (`changes.merge_patch`); elsewhere it is allowed
+    only where the field itself takes null.
     """
     if "$ref" in schema:
         stem, _, name = schema["$ref"].rpartition("/")
@@ -20,7 +20,7 @@ def patch_of(schema: Schema, schemas: dict[str, Schema]) -> Schema:
             return schema
         patch = f"{name.removesuffix('-Input')}Patch"
         if patch not in schemas:
-            schemas[patch] = {}  # for what refers to itself
+            schemas[patch] = {}  # for a schema that references itself
             schemas[patch] = {**patch_of(schemas[name], schemas), "title": patch}
         return {"$ref": f"{stem}/{patch}"}
     if "anyOf" in schema:
@@ -46,7 +46,7 @@ def _or_null(schema: Schema) -> Schema:
 
 
 def _is_structure(schema: Schema, schemas: dict[str, Schema]) -> bool:
-    """Whether it describes an object or a list."""
+    """Return whether a schema describes an object or a list."""
     if "$ref" in schema:
         return _is_structure(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     return schema.get("type") in {"object", "array"}

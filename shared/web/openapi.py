@@ -1,6 +1,6 @@
-"""The API's own description (OpenAPI 3.1), made from what the operations declare.
+"""The OpenAPI 3.1 document, generated from the declared operations.
 
-Its schemas are those of the models that validate what comes in and dump what goes out.
+Its schemas are those of the models that validate requests and serialize responses.
 """
 
 import re
@@ -27,72 +27,71 @@ type Schema = dict[str, Any]
 type Mode = Literal["validation", "serialization"]
 
 _DESCRIPTION: Final = """\
-Copies people and groups of Microsoft Entra ID into users' Exchange Online mailboxes. A share is a
-published set of people and groups; an import names one share and the mailboxes that shall hold its
-contacts, and runs daily. The tenant is that of the access token; what belongs to another one is
-not found.
+Copies people and groups from Microsoft Entra ID into users' Exchange Online mailboxes. A share is a
+published set of people and groups. An import brings one share into target mailboxes and runs daily.
+Every call acts on the tenant of the access token; objects of other tenants return 404.
 
-Lists answer `items` and `next`: give `next` back for the next page. Objects carry `etag`: send it
-as If-Match to change only what you have read. PATCH takes a JSON merge patch (RFC 7396). Times are
-UTC. Errors are problem+json (RFC 9457).
+Lists return `items` and `next`: send `next` back to get the next page. Every object has an
+`etag`: send it as If-Match to change only the version that you have read. PATCH takes a JSON merge
+patch (RFC 7396). Times are UTC. Errors are problem+json (RFC 9457).
 """
 _TAGS: Final = {
-    "tenant": "One's own tenant: its consent, what is held of it, and leaving.",
-    "shares": "Publishing people and groups.",
-    "previews": "Looking before anything is done.",
-    "imports": "Bringing a share's contacts into mailboxes.",
-    "adoptions": "Taking over the contacts that another tool left.",
-    "runs": "What runs did, and deciding about what they held.",
-    "licenses": "Seats, trial and plan.",
-    "publications": "A share as those see it who may import it.",
-    "people": "One person's contact, for data-protection requests.",
-    "ledger": "Who changed what, when and from where.",
-    "operator": "What the service's own people do for a tenant.",
-    "health": "Whether the app is alive, and can work.",
-    "openapi": "This description.",
+    "tenant": "Your own tenant: its settings, its consent, its stored data, and leaving.",
+    "shares": "Publish people and groups.",
+    "previews": "See the effect of a share or an import before anything changes.",
+    "imports": "Bring a share's contacts into mailboxes.",
+    "adoptions": "Adopt the contacts that another tool left in a mailbox.",
+    "runs": "See what runs did, and approve, discard or retry them.",
+    "licenses": "Licenses, trial and plan.",
+    "publications": "See a share that a partner publishes to you.",
+    "people": "Find or remove one person's contact, for data-protection requests.",
+    "ledger": "The audit log: who changed what, when and from where.",
+    "operator": "Manage a tenant's licenses and plan, for the service's own staff.",
+    "health": "Check whether the app is running and can do its work.",
+    "openapi": "The OpenAPI document.",
 }
 _SCHEME: Final = "entra"
 _SECURITY: Final = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "An Entra ID access token for this API, with an app role that the call names.",
+    "description": "An Entra ID access token for this API, with an app role of the operation.",
 }
 _SCHEMAS: Final = "#/components/schemas/"
 _UNSET: Final = ("default", None)
 _PROBLEMS: Final = {
-    400: "The query or the body is not valid; `errors` names each bad field.",
-    401: "There is no access token, or one that is not valid for this API.",
+    400: "The query or the body is invalid; `errors` lists each invalid field.",
+    401: "The access token is missing or not valid for this API.",
     403: (
-        "The caller may not do this: the app role, the plan or the tenant's consent is missing; "
-        "or the call did not come by the published address."
+        "The app role, the plan or the tenant's consent is missing, "
+        "or the call bypassed the published address."
     ),
-    404: "The caller's tenant has nothing of this id.",
-    409: "The state of things does not allow it, or (`reason`) an admin has to act first.",
-    412: "It was changed since it was read: its ETag is another one than If-Match names.",
-    429: "Too many calls, or too many share ids that are none: wait Retry-After seconds.",
-    413: "The body, or what it would make, is too large.",
-    500: "Something went wrong on our side; it was recorded.",
-    503: "Not available for the moment: try again after Retry-After seconds.",
+    404: "The caller's tenant has no object with this id.",
+    409: "The current state does not allow the call, or an admin has to act first (`reason`).",
+    412: "The object has changed since it was read: its ETag differs from If-Match.",
+    429: "Too many calls, or too many unknown share ids. Wait Retry-After seconds.",
+    413: "The body, or the object that it would create, is too large.",
+    500: "An internal error occurred and was logged.",
+    503: "Temporarily unavailable. Try again after Retry-After seconds.",
 }
 _HEADERS: Final = {
     "ETag": {
-        "description": "The version of the object, for If-Match.",
+        "description": "The version of the object, to send as If-Match.",
         "required": True,
         "schema": {"type": "string"},
     },
     "Retry-After": {
-        "description": "How many seconds to wait.",
+        "description": "The number of seconds to wait.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
     "WWW-Authenticate": {
-        "description": "How to sign in.",
+        "description": "The authentication scheme.",
         "required": True,
         "schema": {"type": "string", "const": "Bearer"},
     },
     "X-Correlation-Id": {
-        "description": "Stands for this call in our logs; give it to the support.",
+        "description": "The id of this call in our logs. Quote it when you contact support.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     },
@@ -120,13 +119,13 @@ _PARAMETERS: Final = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "Change only the version of this ETag; without it, whatever is there.",
+        "description": "Change only the version with this ETag. Without it, change any version.",
         "schema": {"type": "string"},
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Any text of your own: the same again creates nothing twice.",
+        "description": "A text of your choice. Repeating it does not create the object twice.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
     },
 }
@@ -138,7 +137,7 @@ class Document(RootModel[dict[str, Any]]):
 
 @cache
 def document() -> dict[str, Any]:
-    """The document of all operations that are registered; made once, at first use."""
+    """Return the document of all registered operations; built once, at first use."""
     areas = list(_TAGS)
     known = sorted(operations(), key=lambda operation: areas.index(operation.tag))
     schemas = _Schemas(known)
@@ -164,10 +163,10 @@ def document() -> dict[str, Any]:
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's schemas as a client of the API needs them.
+    """Generates pydantic's schemas as API clients need them.
 
-    An answer always has all its fields, without defaults, and may have more in future. A field's
-    name is title enough; docstrings speak of fields by their JSON names.
+    A response always has all its fields, without defaults, and may have more in future. Fields
+    have no title beside their name; descriptions use the JSON names of fields.
     """
 
     def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - pydantic's
@@ -202,7 +201,7 @@ def _json_name(found: re.Match[str]) -> str:
 
 
 class _Schemas:
-    """The schemas of all models; `components` are those that the document refers to by name."""
+    """The schemas of all models; `components` are those that the document references by name."""
 
     def __init__(self, known: Iterable[Operation]) -> None:
         self._references, made = models_json_schema(
@@ -213,15 +212,15 @@ class _Schemas:
         self.components: dict[str, Schema] = made["$defs"]
 
     def input(self, model: type[BaseModel]) -> Schema:
-        """What a body has to be."""
+        """Return the schema of a request body."""
         return self._references[model, "validation"]
 
     def output(self, model: type[BaseModel]) -> Schema:
-        """What an answer is."""
+        """Return the schema of a response body."""
         return self._references[model, "serialization"]
 
     def patch(self, model: type[BaseModel]) -> Schema:
-        """What a merge patch of a model has to be."""
+        """Return the schema of a merge patch for a model."""
         return patch_of(self.input(model), self.components)
 
 
@@ -239,7 +238,7 @@ def _models(known: Iterable[Operation]) -> Iterator[tuple[type[BaseModel], Mode]
 def _described(operation: Operation, schemas: _Schemas) -> Schema:
     summary, _, more = operation.doc.partition("\n")
     roles = " or ".join(operation.roles)
-    words = (cleandoc(more), f"Needs the app role {roles}." if roles else "Needs no token.")
+    words = (cleandoc(more), f"Requires the app role {roles}." if roles else "Requires no token.")
     described: Schema = {
         "operationId": operation.name,
         "tags": [operation.tag],
@@ -278,7 +277,7 @@ def _parameters(operation: Operation) -> Iterator[Schema]:
 
 
 def _given(field: Schema, defs: Mapping[str, Schema]) -> Schema:
-    """The schema of a query parameter that is given: null stands for one that is not."""
+    """Return the schema of a query parameter without null, which stands for an absent one."""
     kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
     plain = {name: v for name, v in field.items() if name != "anyOf" and (name, v) != _UNSET}
     for kind in kinds or [plain]:

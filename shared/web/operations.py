@@ -1,7 +1,7 @@
-"""What the API consists of: each operation with its roles, its inputs and all that it may answer.
+"""The operations of the API: their roles, their inputs and all their possible responses.
 
-A trigger declares its operation once, and both the handling of calls (`calls.py`) and the published
-document (`openapi.py`) go by it. An operation is registered when its module is imported.
+A trigger declares its operation once; both the handling of calls (`calls.py`) and the published
+document (`openapi.py`) use it. An operation is registered when its module is imported.
 """
 
 from collections.abc import Mapping
@@ -20,32 +20,32 @@ type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def _number(value: object) -> object:
-    """A query parameter's text as a number, if it is one; else as it is, to be refused."""
+    """Return a query parameter's text as a number, or unchanged for validation to refuse."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value[:9])
     return value
 
 
 class Query(Model):
-    """The query parameters of an operation; this one takes none, and any other is refused."""
+    """The query parameters of an operation. This base takes none; unknown ones are refused."""
 
 
 class Paging(Query):
-    """Which page of a list: `top` items, beginning where the page before ended."""
+    """The page of a list: `top` items, starting where the previous page ended."""
 
     top: Annotated[
         int,
-        Field(ge=1, le=MAX_PAGE, description="How many items at most."),
+        Field(ge=1, le=MAX_PAGE, description="The maximum number of items."),
         BeforeValidator(_number),
     ] = DEFAULT_PAGE
-    next: Annotated[
-        str | None, Field(min_length=1, description="`next` of the page before; else the first.")
-    ] = None
+    next: Annotated[str | None, Field(min_length=1, description="`next` of the previous page.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """What a handler answers: a model (None: no body), a status and headers."""
+    """A handler's response: a model (None: no body), a status and headers."""
 
     body: BaseModel | None = None
     status: int = 200
@@ -56,13 +56,13 @@ class ApiResponse:
 class Operation:
     """One function of the API.
 
-    `roles` are the app roles of which a caller needs one (none: anybody may call, without a token).
-    `answers` gives the model of the body by status (None: no body). `body` is the model of a JSON
-    body, `patch` the one that a merge patch changes. `conditional` says that it takes If-Match,
-    `idempotent` that it takes an Idempotency-Key, `conflicts` that the state of things, or what an
-    admin has to do first, may forbid it (409). Unless it is `joined`, the caller's tenant need not
-    be known to us; `leaving` says that a tenant may call it, and change something, while it leaves.
-    `direct` says that it may be called past the gateway too, as the platform's own probes do.
+    A caller needs one of the app `roles` (none: anybody may call, without a token). `answers` gives
+    the model of the body by status (None: no body). `body` is the model of a JSON body, `patch` the
+    one that a merge patch changes. A `conditional` operation takes If-Match, an `idempotent` one
+    takes an Idempotency-Key, and one that `conflicts` may be refused because of the current state,
+    or because an admin has to act first (409). Unless it is `joined`, the caller's tenant may be
+    unknown to us. A tenant may call a `leaving` operation, and change something, while it leaves.
+    A `direct` operation may also bypass the gateway, as the platform's own probes do.
     """
 
     name: str
@@ -83,24 +83,24 @@ class Operation:
     direct: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what would leave a gap in the document."""
+        """Refuse a declaration that would leave a gap in the document."""
         if not (self.doc and self.answers and self.path.startswith("api/")):
             message = f"{self.name} needs a docstring, its answers and a path that begins with api/"
             raise ValueError(message)
 
     @property
     def access(self) -> Access:
-        """Who may call it."""
+        """Who may call the operation."""
         return Access(self.roles, self.joined, self.changes, self.leaving)
 
     @property
     def changes(self) -> bool:
-        """Whether it may change something, which a tenant that is leaving may not."""
+        """Whether the operation may change something, which a leaving tenant may not."""
         return self.method != "GET" and self.joined
 
     @property
     def problems(self) -> tuple[int, ...]:
-        """The statuses of the problems that it may answer (RFC 9457)."""
+        """The statuses of the problems that the operation may return (RFC 9457)."""
         signed_in = bool(self.roles)
         may_be = {
             400: signed_in,
@@ -121,7 +121,7 @@ _operations: dict[str, Operation] = {}
 
 
 def register(operation: Operation) -> None:
-    """Make an operation part of the API; a name is given once."""
+    """Add an operation to the API; each name can be used only once."""
     if operation.name in _operations:
         message = f"there are two operations {operation.name}"
         raise ValueError(message)
@@ -129,5 +129,5 @@ def register(operation: Operation) -> None:
 
 
 def operations() -> tuple[Operation, ...]:
-    """All operations of the API, in the order of their registration."""
+    """Return all operations of the API, in the order of their registration."""
     return tuple(_operations.values())

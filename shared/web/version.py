@@ -1,4 +1,4 @@
-"""The version of Contact Sync: in the API's document, at `/api/health` and at the foot of pages.
+"""The version of Contact Sync: shown in the OpenAPI document, at `/api/health` and in the footer.
 
 This is its only place. pyproject.toml reads it from here, since the deployed package has no
 pyproject.toml; CHANGELOG.md says what each version brought.

@@ -1,6 +1,6 @@
-"""What answers of several triggers have in common; each other model stands beside its trigger.
+"""Response models that several triggers share; other models are in their trigger's module.
 
-Every JSON answer is the dump of such a model, so that the published document tells the truth.
+Every JSON response is the dump of such a model, so that it always matches the OpenAPI document.
 """
 
 from typing import Any, Self
@@ -12,33 +12,33 @@ from shared.web.reason_texts import remedy_of
 
 
 class Tagged(Model):
-    """An object with its version: give `etag` back as If-Match to change only what you have read.
+    """An object with its version: send `etag` as If-Match to change only the version you have read.
 
-    It is answered as the header ETag, too.
+    The ETag header has the same value.
     """
 
     etag: str
 
     @classmethod
     def of(cls, stored: Stored[Any], **more: Any) -> Self:
-        """What is stored, its ETag, and what else is known of it."""
+        """Build the view from a stored model, its ETag and further values."""
         return cls.model_validate({**dict(stored.value), "etag": stored.etag, **more})
 
 
 class ItemPage[T](Model):
-    """One page of a list; `next` asks for the one after it, null: it is the last."""
+    """One page of a list; `next` is the token for the next page, or null on the last page."""
 
     items: list[T]
     next: str | None
 
 
 class OmissionView(Omission):
-    """Somebody of the share's sources who is not among its contacts, why, and what to do."""
+    """A person of the share's sources who did not become a contact, why, and what to do."""
 
     remedy: str
 
     @classmethod
     def of(cls, left_out: Omission) -> Self:
-        """With the remedy of its reason."""
+        """Add the remedy for the reason."""
         reason = left_out.reason
         return cls(id=left_out.id, reason=reason, remedy=remedy_of(reason))
