@@ -12,7 +12,7 @@ from tests.portal.person import Person
 from tests.portal.signing_in import sign_in
 from tests.world import World
 
-AWAY = "Microsoft does not answer now."
+AWAY = "Microsoft isn't responding."
 NO_ANSWER = "There is no answer now. What you typed is still here"
 
 

@@ -64,7 +64,9 @@ async def ask(client: Client, route: Route, gateway: str | None, **headers: str)
 
 def turned_away(reply: Reply) -> bool:
     """Whether a call was refused for not coming through the gateway."""
-    return reply.status == 403 and "for the gateway only" in str(reply.body)
+    return (reply.status == 403 and "gateway_only" in str(reply.body)) or "Only the gateway" in str(
+        reply.body
+    )
 
 
 async def wrong_token(client: Client, name: str) -> str | None:
@@ -112,7 +114,7 @@ async def test_direct_call_is_refused_with_the_published_address(behind: Client)
     assert f"{origin}/api" in refused["detail"]
     assert refused["title"] == "Not the published address"
     assert header(shown, "Content-Type").startswith("text/html")
-    assert b"Diese Adresse ist nur f" in shown.body
+    assert b"Diese Adresse ist dem Gateway vorbehalten" in shown.body
     assert origin.encode() in shown.body
 
 

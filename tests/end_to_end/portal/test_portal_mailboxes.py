@@ -102,8 +102,8 @@ async def test_invalid_mailbox_or_folder_is_reported_at_its_field(
     for page, field, said in (
         (no_target, "q", "The import does not aim at this mailbox."),
         (no_id, "q", "does not have the right form"),
-        (no_folder, "folder", "The mailbox has no contact folder of this name."),
-        (sent, "folder", "The mailbox has no contact folder of this name."),
+        (no_folder, "folder", "The mailbox has no contact folder with this name."),
+        (sent, "folder", "The mailbox has no contact folder with this name."),
     ):
         assert page.status == 422, said
         assert f'id="{field}-error">{said}' in page.text

@@ -7,8 +7,8 @@ from tests.local.client import Client
 from tests.world import World
 
 UNAVAILABLE = {
-    "en": "Microsoft does not answer now. Try again in a minute.",
-    "de": "Microsoft antwortet gerade nicht. Versuchen Sie es in einer Minute noch einmal.",
+    "en": "responding. Try again in a minute.",
+    "de": "Microsoft 365 ist derzeit nicht erreichbar. Versuchen Sie es in einer Minute noch einmal.",
 }
 
 

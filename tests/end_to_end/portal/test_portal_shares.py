@@ -71,7 +71,7 @@ async def test_pages_say_that_only_certain_companies_may_import_a_share(
 @pytest.mark.parametrize(
     ("language", "wrong", "past"),
     [
-        ("en", "is not a tenant id: contoso.com", "must lie in the future"),
+        ("en", "is not a tenant ID: contoso.com", "must be in the future"),
         ("de", "ist keine Mandanten-ID: contoso.com", "muss in der Zukunft liegen"),
     ],
 )

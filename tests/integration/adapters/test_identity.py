@@ -146,7 +146,7 @@ async def test_token_signed_with_hs256_is_rejected(entra: Entra, tokens: AccessT
     claims = jwt.decode(entra.token().split(" ")[1], options={"verify_signature": False})
     forged = jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": "one"})
 
-    with pytest.raises(Unauthenticated, match="RS256"):
+    with pytest.raises(Unauthenticated, match="token_algorithm_wrong"):
         await tokens.caller(f"Bearer {forged}")
 
 
@@ -157,7 +157,7 @@ async def test_key_is_valid_only_for_its_issuer(entra: Entra, tokens: AccessToke
 
     await tokens.caller(entra.token("own"))
     await tokens.caller(entra.token("unsaid"))
-    with pytest.raises(Unauthenticated, match="not issued by its tenant"):
+    with pytest.raises(Unauthenticated, match="token_issuer_wrong"):
         await tokens.caller(entra.token("personal"))
 
 
@@ -244,7 +244,7 @@ async def test_id_token_signs_in_but_is_rejected_as_access_token(
     id_token = bearer.removeprefix("Bearer ")
 
     assert (await tokens.signed_in(id_token, "n")).tenant == TENANT
-    with pytest.raises(Unauthenticated, match="id token"):
+    with pytest.raises(Unauthenticated, match="token_is_id_token|token_of_other_sign_in"):
         await tokens.caller(bearer)
 
 
@@ -262,7 +262,7 @@ async def test_a_personal_account_cannot_sign_in(entra: Entra, tokens: AccessTok
     personal = "9188040d-6c67-4c5b-b112-36a304b66dad"
     token = entra.token(tid=personal, iss=f"{AUTHORITY}/{personal}/v2.0", nonce="n")
 
-    with pytest.raises(Unauthenticated, match="work account"):
+    with pytest.raises(Unauthenticated, match="personal_account"):
         await tokens.signed_in(token.removeprefix("Bearer "), "n")
 
 
