@@ -32,7 +32,7 @@ SAID = {
         "created": "Der Import ist angelegt",
         "booked": "Jetzt sind 2 Plätze gebucht",
         "succeeded": "erfolgreich",
-        "seat": "hat einen Platz",
+        "seat": "Lizenz zugewiesen",
         "renamed": "Partner sehen ab jetzt den neuen Namen",
         "out": "Wissen, wer anruft",
     },
@@ -207,7 +207,7 @@ async def test_import_approval_and_booking_work_by_keyboard_only(
     await press_to(page, "main a[href$='/decide']")
     await page.wait_for_url("**/decide")
     await press_to(page, "main button[value=approve]")
-    await expect(page.locator("main")).to_contain_text("Approved: the run goes on.")
+    await expect(page.locator("main")).to_contain_text("Approved. The sync continues.")
     await client.settle()
     assert await world.names(world.targets[0]) == world.expected()
 

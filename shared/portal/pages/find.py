@@ -76,10 +76,12 @@ async def remove_or_readmit(visit: Visit) -> Page:
     path, back = f"/find/{visit.id}/remove", f"/find/{visit.id}/everywhere"
     if visit.form.get("do") == "readmit":
         await visit.app.privacy.people.lift_suppression(visit.caller, visit.id)
-        words = visit.gettext("The person is let in again: the next runs bring the contact back.")
+        words = visit.gettext(
+            "The person can be included again. The next syncs restore the contact."
+        )
         return done(back, words, undo=Undo(path, {"do": "remove"}))
     kept = await visit.app.privacy.people.suppress(visit.caller, visit.id)
-    words = visit.gettext("The contact is being removed, and the person is kept out everywhere.")
+    words = visit.gettext("The contact is being removed everywhere, and no import adds it again.")
     if kept.paused:
         words = visit.gettext(
             "The person is kept out, and the contact is being removed, but not by imports that are "

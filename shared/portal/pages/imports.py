@@ -54,7 +54,11 @@ async def act_on_import(visit: Visit) -> Page:
             raise
         except CallerError as error:
             return await _import(visit, error)
-        text = visit.gettext("The run has begun.") if new else visit.gettext("A run is under way.")
+        text = (
+            visit.gettext("The sync has started.")
+            if new
+            else visit.gettext("A sync is in progress.")
+        )
         return done(f"/runs/{run.value.id}", text)
     if do not in {"pause", "resume"}:
         return Page(location=f"/imports/{id_}")
@@ -63,11 +67,11 @@ async def act_on_import(visit: Visit) -> Page:
         visit.caller, id_, lambda i: i.copy_with(active=active), None
     )
     if not active:
-        text = visit.gettext("The import is paused: its contacts stay as they are.")
+        text = visit.gettext("The import is paused. Its contacts stay unchanged.")
     elif changed.value.last_run is None:
-        text = visit.gettext("The import is active, and its first run begins.")
+        text = visit.gettext("The import is active, and its first sync has started.")
     else:
-        text = visit.gettext("The import is active: it goes on with its next run.")
+        text = visit.gettext("The import is active and continues with its next sync.")
     undo = Undo(f"/imports/{id_}", {"do": "pause" if active else "resume"})
     return done(f"/imports/{id_}", text, undo=undo)
 
@@ -106,7 +110,7 @@ async def change_import_form(visit: Visit) -> Page:
         await visit.app.importing.imports.change(
             visit.caller, visit.id, changed, draft.etag or None
         )
-        words = visit.gettext("Saved. It takes effect with the next run.")
+        words = visit.gettext("Saved. The changes apply from the next sync.")
         return done(f"/imports/{visit.id}", words)
 
     async def again(filled: Draft[Any], refusal: Refusal) -> Page:
@@ -129,7 +133,7 @@ async def remove_import(visit: Visit) -> Page:
         run = await visit.app.importing.imports.remove(visit.caller, visit.id, etag)
     except PreconditionFailed:
         return await _deletion(visit, changed_meanwhile(visit))
-    text = visit.gettext("The import is deleted. This run removes its contacts.")
+    text = visit.gettext("The import is deleted. This sync removes its contacts.")
     return done(f"/runs/{run}", text)
 
 

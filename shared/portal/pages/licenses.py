@@ -78,9 +78,7 @@ async def book_seats(visit: Visit) -> Page:
             return await _booking(visit, draft)
         before = (await visit.app.licensing.licenses.read(visit.caller)).value.booked
         await visit.app.licensing.licenses.book(visit.caller, booked, draft.etag or None)
-        said = visit.ngettext(
-            "%(num)s seat is booked now.", "%(num)s seats are booked now.", booked
-        )
+        said = visit.ngettext("%(num)s license is booked.", "%(num)s licenses are booked.", booked)
         fields = {"do": "book", "booked": str(before), "seen": str(before)}
         undo = Undo("/licenses/book", fields)
         return done("/licenses", said, undo=undo if before != booked else None)

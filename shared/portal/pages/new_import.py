@@ -66,9 +66,9 @@ async def take_new_import(visit: Visit) -> Page:
         )
         created = made.stored.value
         text = (
-            visit.gettext("The import is created. Its first run has begun.")
+            visit.gettext("The import is created. Its first sync has started.")
             if created.active
-            else visit.gettext("The import is created, and paused.")
+            else visit.gettext("The import is created and paused.")
         )
         return done(f"/imports/{created.id}", text)
 

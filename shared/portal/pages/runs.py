@@ -160,9 +160,11 @@ async def decide_run(visit: Visit) -> Page:
     path = f"/runs/{visit.id}"
     if visit.form.get("do") == "approve":
         await visit.app.importing.decisions.approve(visit.caller, visit.id)
-        return done(path, visit.gettext("Approved: the run goes on."))
+        return done(path, visit.gettext("Approved. The sync continues."))
     await visit.app.importing.decisions.discard(visit.caller, visit.id)
-    words = visit.gettext("Discarded: the mailboxes stay as they are, and you are not asked again.")
+    words = visit.gettext(
+        "Discarded. The mailboxes stay unchanged, and these changes are not shown for review again."
+    )
     return done(path, words)
 
 
@@ -170,7 +172,9 @@ async def decide_run(visit: Visit) -> Page:
 async def retry_failed(visit: Visit) -> Page:
     """Run the mailboxes that failed again."""
     stored, _ = await visit.app.importing.decisions.retry(visit.caller, visit.id)
-    return done(f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are tried again."))
+    return done(
+        f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are being synced again.")
+    )
 
 
 def _filter(visit: Visit) -> tuple[Outcome | None, str]:
@@ -183,8 +187,8 @@ def _words(visit: Visit) -> Words:
     headings = {
         "address": visit.gettext("Mailbox"),
         "outcome": visit.gettext("Outcome"),
-        "reason": visit.gettext("Why"),
-        "remedy": visit.gettext("What to do"),
+        "reason": visit.gettext("Cause"),
+        "remedy": visit.gettext("Solution"),
         "created": visit.gettext("Created"),
         "updated": visit.gettext("Updated"),
         "deleted": visit.gettext("Deleted"),

@@ -97,7 +97,9 @@ async def edit_share(visit: Visit) -> Page:
         await visit.app.sharing.shares.change(
             visit.caller, visit.id, lambda _: wanted, draft.share.etag or None
         )
-        words = visit.gettext("The share is changed. Each import of it follows with its next run.")
+        words = visit.gettext(
+            "The share is changed. Each import applies the changes with its next sync."
+        )
         return done(f"/shares/{visit.id}", words)
 
     return await _sent(visit, draft, save, (await latest()).value, latest)
@@ -118,7 +120,7 @@ async def withdraw_share(visit: Visit) -> Page:
     except PreconditionFailed:
         return await _withdrawal(visit, changed_meanwhile(visit))
     words = visit.gettext(
-        "The share is withdrawn. The next run of each import of it removes its contacts."
+        "The share is withdrawn. The next sync of each import removes its contacts."
     )
     return done("/shares", words)
 
@@ -137,7 +139,9 @@ async def give_new_id(visit: Visit) -> Page:
     """Give a share a new id."""
     keep = [str(tenant) for tenant in visit.form.getlist("keep")]
     made = await visit.app.sharing.shares.rotate(visit.caller, visit.id, keep)
-    words = visit.gettext("The share has a new id. Nobody new can import with the old one.")
+    words = visit.gettext(
+        "The share has a new ID. The old ID can no longer be used for new imports."
+    )
     return done(f"/shares/{made.value.id}", words)
 
 
@@ -168,7 +172,7 @@ async def admit_or_block_consumer(visit: Visit) -> Page:
         words = visit.gettext("The partner may import the share again.")
         return done(path, words, undo=Undo(here, {"do": "block"}))
     await visit.app.sharing.shares.block(visit.caller, visit.id, tenant)
-    words = visit.gettext("The partner is shut out: its next run removes the contacts.")
+    words = visit.gettext("The partner is blocked. Its next sync removes the contacts.")
     return done(path, words, undo=Undo(here, {"do": "admit"}))
 
 

@@ -136,7 +136,7 @@ OMISSIONS: dict[str, tuple[Json, Json, str, str]] = {
         {"city": "Bonn"},
         {"filter": {"city": ["Köln"]}},
         "filtered",
-        "Left out by the filter",
+        "Excluded by the filter",
     ),
 }
 
@@ -171,6 +171,6 @@ async def test_person_page_tells_excluded_suppressed_and_unknown_people_apart(
         for id_ in (excluded, kept_out, nowhere)
     }
 
-    assert "Left out by name" in said[excluded]
+    assert "Excluded by name" in said[excluded]
     assert "Kept out" in said[kept_out]
     assert "No share of yours names this person" in said[nowhere]

@@ -47,7 +47,7 @@ async def test_imports_are_shown_as_suspended_without_consent(
     await client.clear_faults()
     await ada.sign_in(f"Admin-{world.tenant}")
 
-    assert "rests: the consent is gone" in (await ada.open("/imports")).text
+    assert "suspended: consent was withdrawn" in (await ada.open("/imports")).text
     assert "Grant it again" in (await ada.open(f"/imports/{made['id']}")).text
 
 
@@ -72,14 +72,14 @@ async def test_import_links_to_its_held_run_until_it_is_decided(
     rita = await browser_of(client, world, "Reader")
 
     for path in ("/imports", at):
-        assert "waits for your decision" in text_of(await ada.open(path)), path
+        assert "needs review" in text_of(await ada.open(path)), path
     assert f'class="button main" href="/runs/{run}/decide"' in (await ada.open(at)).text
     assert f'href="/runs/{run}"' in (await rita.open(at)).text
     assert "/decide" not in (await rita.open(at)).text
     await world.api.post(f"/runs/{run}/discard", {}, 200)
 
     for path in ("/imports", at):
-        assert "waits for your decision" not in text_of(await ada.open(path)), path
+        assert "needs review" not in text_of(await ada.open(path)), path
 
 
 async def test_pausing_can_be_undone(world: World, ada: Browser) -> None:

@@ -37,7 +37,7 @@ async def test_preview_says_that_a_run_would_be_held(world: World, ada: Browser)
     at = f"/imports/{made['id']}/preview?mailbox={world.targets[0]}"
     shown = text_of(await ada.open(at))
 
-    assert "The run would ask you first. More contacts would be deleted or changed" in shown
+    assert "This sync would need your review. More contacts would be deleted or changed" in shown
     assert "approve" not in shown
 
 

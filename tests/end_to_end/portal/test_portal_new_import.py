@@ -7,7 +7,7 @@ from tests.end_to_end.signed_in import only_import, text_of
 from tests.local.client import Client
 from tests.world import World
 
-CREATED = "The import is created. Its first run has begun."
+CREATED = "The import is created. Its first sync has started."
 
 
 async def go_through(browser: Browser, world: World, **share: Any) -> Shown:

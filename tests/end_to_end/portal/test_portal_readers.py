@@ -29,9 +29,9 @@ async def test_pages_that_need_attention_link_readers_only_to_pages_they_may_ope
     seatless = await rita.open("/")
     mailbox = await rita.open(f"/find/{world.targets[0]}")
 
-    assert "A run waits for your decision." in text_of(asked)
+    assert "A sync needs your review." in text_of(asked)
     assert "2 mailboxes have no seat." in text_of(seatless)
-    assert "waits for a seat" in text_of(mailbox)
+    assert "waiting for a license" in text_of(mailbox)
     for page in (asked, seatless, mailbox, await rita.open(f"/imports/{made['id']}")):
         assert await refused(rita, page) == []
 

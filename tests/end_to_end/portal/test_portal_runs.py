@@ -25,7 +25,7 @@ async def test_run_shows_each_mailbox_with_its_reason(
     shown = await ada.open(f"/runs/{made['firstRun']}")
 
     assert made["firstRun"] in listed.text
-    assert "The same as a table" in listed.text
+    assert "Show as table" in listed.text
     assert "partly succeeded" in shown.text or "succeeded" in shown.text
     assert "No mailbox" in shown.text
     assert "data-live" not in shown.text
@@ -61,7 +61,7 @@ async def test_runs_can_be_filtered(world: World, ada: Browser) -> None:
     wrong = await ada.open("/runs?status=odd&since=yesterday")
     early = await ada.open("/runs?since=0001-01-01")
 
-    assert "There is no such run" in none.text
+    assert "No matching syncs" in none.text
     assert made["firstRun"] in some.text
     assert wrong.status == 400
     assert made["firstRun"] in early.text
@@ -84,7 +84,7 @@ async def test_results_can_be_searched_by_name_and_outcome(world: World, ada: Br
 
     assert str(first["mail"]) in by_name.text
     assert str(second["mail"]) not in by_name.text
-    assert "No mailbox is like that" in by_outcome.text
+    assert "No matching mailboxes" in by_outcome.text
 
 
 async def test_open_run_shows_its_progress(client: Client, world: World, ada: Browser) -> None:
@@ -129,7 +129,7 @@ async def test_held_run_shows_its_plan_and_applies_it_when_approved(
     went = await ada.submit(asked, path, do="approve")
     await world.client.settle()
 
-    assert "waits for your decision" in shown.text
+    assert "needs review" in shown.text
     assert "3 deleted" in shown.text
     assert f"/preview?mailbox={world.targets[0]}" in asked.text
     assert "the run goes on" in went.text
@@ -141,7 +141,7 @@ async def test_pages_explain_why_a_run_is_held(client: Client, world: World) -> 
     ada = await browser_of(client, world)
 
     for path in ("/runs", f"/runs/{run}", f"/runs/{run}/decide"):
-        assert "Why does a run wait for a decision?" in (await ada.open(path)).text, path
+        assert "Why does a sync need a review?" in (await ada.open(path)).text, path
 
 
 async def test_remedy_that_all_mailboxes_share_is_shown_once(client: Client, world: World) -> None:

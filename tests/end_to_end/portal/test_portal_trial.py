@@ -46,7 +46,7 @@ async def test_wizard_says_after_the_trial_that_licenses_are_missing(
 
     said = text_of(await targets_page(ada, world))
 
-    assert "There are not enough seats." in said
+    assert "There are not enough licenses." in said
     assert "2 mailboxes wait for a seat until you book more" in said
     assert "Until the trial ends" not in said
 
@@ -83,6 +83,6 @@ async def test_seats_lost_with_the_trial_wait_even_before_the_next_run(
 
     assert "Mailboxes waiting 2" in text_of(page)
     for shown in (page, searched, mailbox):
-        assert "waits for a seat" in shown.text
+        assert "waiting for a license" in shown.text
         assert "has a seat" not in shown.text
     assert all(seat["waiting"] for seat in seats)
