@@ -8,7 +8,7 @@ from tests.world import World
 
 UNAVAILABLE = {
     "en": "responding. Try again in a minute.",
-    "de": "Microsoft 365 ist derzeit nicht erreichbar. Versuchen Sie es in einer Minute noch einmal.",
+    "de": "Microsoft 365 ist derzeit nicht erreichbar.",
 }
 
 
