@@ -28,7 +28,7 @@ from shared.domain.errors import (
 from shared.portal import rendering, sessions
 from shared.portal.visits import SWITCH, Page, Visit
 from shared.services.tenancy.tenants import ConsentMissing, TenantGone
-from shared.web.admission import Access, Role, enter
+from shared.web.admission import Requirement, Role, enter
 from shared.web.calls import SAFE_HEADERS
 from shared.web.problems import problem
 from shared.wiring.app import App, app, new_id
@@ -64,7 +64,7 @@ def page(
     no button was pressed (`Visit.do`), does so in another language too; others are never asked for
     that.
     """
-    access = Access(roles, joined, changes=method == "POST", leaving=leaving)
+    access = Requirement(roles, joined, changes=method == "POST", leaving=leaving)
 
     def decorate(handler: PageHandler) -> Any:
         async def function(req: func.HttpRequest) -> func.HttpResponse:

@@ -22,8 +22,8 @@ from shared.domain.errors import (
 from shared.domain.tenancy.tenants import Tenant
 from shared.portal import rendering, sessions
 from shared.portal.sessions import Notice, Undo
-from shared.services.sharing.directory_search import Kind
-from shared.web.admission import WRITERS, Access, admit, holds
+from shared.services.sharing.directory_search import EntryKind
+from shared.web.admission import WRITERS, Requirement, admit, holds
 from shared.web.error_texts import Speech
 from shared.web.validation import is_id
 from shared.wiring.app import App
@@ -100,7 +100,7 @@ class Visit:
         """Whether who is signed in may change things."""
         return self.someone is not None and holds(self.someone, WRITERS)
 
-    async def admitted(self, access: Access) -> Self:
+    async def admitted(self, access: Requirement) -> Self:
         """The visit of somebody who may go on.
 
         Raises `Unauthenticated`, and what `admit` raises.
@@ -178,7 +178,7 @@ class Visit:
                 return self.speech.of(error)
         raise error
 
-    async def names(self, ids: Sequence[str], *kinds: Kind) -> dict[str, str]:
+    async def names(self, ids: Sequence[str], *kinds: EntryKind) -> dict[str, str]:
         """What the directory calls these (the first 300); whom it does not name is left out."""
         try:
             found = await self.app.sharing.directory.name(self.caller, ids[:_NAMED], kinds)

@@ -40,7 +40,7 @@ OPERATORS: Final = (Role.OPERATOR,)
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Requirement:
     """Who may use a function: callers with one of the `roles`.
 
     Unless it is `joined`, the caller's tenant may be unknown to us. While a tenant is leaving,
@@ -72,7 +72,7 @@ async def enter(req: func.HttpRequest) -> str:
     return network_of(req, gateway=gateway.guards)
 
 
-async def admit(services: App, caller: Caller, access: Access) -> Admitted:
+async def admit(services: App, caller: Caller, access: Requirement) -> Admitted:
     """Admit a caller.
 
     Raises `TooManyRequests`, `Forbidden`, `Conflict` while the tenant is leaving, and what
@@ -119,7 +119,7 @@ def network_of(req: func.HttpRequest, *, gateway: bool) -> str:
     return str(ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
 
 
-def _refusal(access: Access) -> Forbidden:
+def _refusal(access: Requirement) -> Forbidden:
     """The error of a caller without the role; a tenant that joins has nobody to assign it yet."""
     if access.roles == WRITERS and not access.joined:
         return Forbidden("only_global_admin")

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from shared.domain.model import Model
-from shared.web.admission import Access, Role
+from shared.web.admission import Requirement, Role
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 50
@@ -89,9 +89,9 @@ class Operation:
             raise ValueError(message)
 
     @property
-    def access(self) -> Access:
+    def access(self) -> Requirement:
         """Who may call the operation."""
-        return Access(self.roles, self.joined, self.changes, self.leaving)
+        return Requirement(self.roles, self.joined, self.changes, self.leaving)
 
     @property
     def changes(self) -> bool:

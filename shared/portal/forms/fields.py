@@ -31,7 +31,7 @@ ABSENT: Final = _Absent()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class FieldKind:
     """How a field is shown (`widget`), and what its text means in JSON.
 
     `refusal` replaces what the model says of a value that it refuses.
@@ -57,7 +57,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line(Kind):
+class Line(FieldKind):
     """A line of text; `empty` is what it means if it holds nothing."""
 
     widget: ClassVar[str] = "line"
@@ -70,7 +70,7 @@ class Line(Kind):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lines(Kind):
+class Lines(FieldKind):
     """Several texts, one a line; the JSON leaves them out where there is none."""
 
     widget: ClassVar[str] = "area"
@@ -87,7 +87,7 @@ class Lines(Kind):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number(Kind):
+class Number(FieldKind):
     """A whole number."""
 
     widget: ClassVar[str] = "number"
@@ -99,7 +99,7 @@ class Number(Kind):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Percent(Kind):
+class Percent(FieldKind):
     """A part of one, typed as a percentage."""
 
     widget: ClassVar[str] = "percent"
@@ -120,7 +120,7 @@ class Percent(Kind):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice(Kind):
+class Choice(FieldKind):
     """One of some values, as a list; an empty choice is null.
 
     Those that are numbers in the JSON are `whole`.
@@ -160,7 +160,7 @@ class Presence(Radios):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flag(Kind):
+class Flag(FieldKind):
     """A box to tick; one that is `inverted` is ticked for false."""
 
     widget: ClassVar[str] = "check"
@@ -181,7 +181,7 @@ class Flag(Kind):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ids(Kind):
+class Ids(FieldKind):
     """Several ids, each in a hidden field; what shows and changes them is the page's own."""
 
     many: ClassVar[bool] = True
@@ -208,7 +208,7 @@ class Ticks(Ids):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment(Kind):
+class Moment(FieldKind):
     """A moment as it is stored, in a hidden field."""
 
     def text(self, value: Any) -> Text:
@@ -222,7 +222,7 @@ class Moment(Kind):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastDay(Kind):
+class LastDay(FieldKind):
     """The day with whose end something ends, in UTC.
 
     The field `stored` holds the stored moment: a day that nobody changed ends as it did.
@@ -244,7 +244,7 @@ class LastDay(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FormField:
     """A field of a form: `name` in the browser, `path` in the JSON ('' for what only the form has).
 
     `group` is the part of the page that shows it, `beside` puts it next to the field before. Away
@@ -259,7 +259,7 @@ class Field:
 
     name: str
     path: str = ""
-    kind: Kind = field(default_factory=Line)
+    kind: FieldKind = field(default_factory=Line)
     label: Words = ""
     help: Words = ""
     _: KW_ONLY

@@ -15,10 +15,10 @@ from shared.domain.texts import N_
 from shared.portal.forms.fields import (
     ABSENT,
     Choice,
-    Field,
+    FieldKind,
     Flag,
+    FormField,
     Ids,
-    Kind,
     Line,
     Number,
     Option,
@@ -42,7 +42,7 @@ SETTINGS: Final = ("destination", "options", "limits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ChosenShare(Kind):
+class _ChosenShare(FieldKind):
     """A share of one's own by its id, or `PARTNER` for one that another field names."""
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
@@ -110,8 +110,8 @@ _COLORS: Final = (
 IMPORT: Final = Form(
     ImportInput,
     (
-        Field("share", "shareId", _ChosenShare(), group=_SHARE),
-        Field(
+        FormField("share", "shareId", _ChosenShare(), group=_SHARE),
+        FormField(
             "partner",
             "shareId",
             _PartnersShare(),
@@ -121,9 +121,9 @@ IMPORT: Final = Form(
             only_if=("share", PARTNER),
             attributes={"data-trigger": "check", "spellcheck": "false", "autocapitalize": "none"},
         ),
-        Field("users", "targets.users", Ids(), N_("People"), group=_TARGETS, shown_at="q"),
-        Field("groups", "targets.groups", Ids(), N_("Groups"), group=_TARGETS, shown_at="q"),
-        Field(
+        FormField("users", "targets.users", Ids(), N_("People"), group=_TARGETS, shown_at="q"),
+        FormField("groups", "targets.groups", Ids(), N_("Groups"), group=_TARGETS, shown_at="q"),
+        FormField(
             "name",
             "name",
             Line(),
@@ -132,7 +132,7 @@ IMPORT: Final = Form(
             group="destination",
             required=True,
         ),
-        Field(
+        FormField(
             "place",
             "destination.folder",
             Presence(given="folder", null="default"),
@@ -151,7 +151,7 @@ IMPORT: Final = Form(
                 ),
             ),
         ),
-        Field(
+        FormField(
             "folder",
             "destination.folder",
             Line(),
@@ -161,7 +161,7 @@ IMPORT: Final = Form(
             only_if=("place", "folder"),
             unset=ImportInput.model_fields["destination"].default.folder,
         ),
-        Field(
+        FormField(
             "category",
             "destination.category",
             Line(empty=None),
@@ -169,7 +169,7 @@ IMPORT: Final = Form(
             N_("Assigned to each contact. Leave it empty for none."),
             group="destination",
         ),
-        Field(
+        FormField(
             "color",
             "categoryColor",
             Choice(),
@@ -182,7 +182,7 @@ IMPORT: Final = Form(
             ),
             beside=True,
         ),
-        Field(
+        FormField(
             "photos",
             "photos.edge",
             Choice(whole=True),
@@ -198,7 +198,7 @@ IMPORT: Final = Form(
             other=lambda visit, edge: visit.ngettext("%(num)s pixel", "%(num)s pixels", edge),
             null_at="photos",
         ),
-        Field(
+        FormField(
             "every_hours",
             "schedule.everyHours",
             Choice(whole=True),
@@ -208,7 +208,7 @@ IMPORT: Final = Form(
             choices=_schedules,
             other=_every,
         ),
-        Field(
+        FormField(
             "deleted",
             "conflicts.deleted",
             Radios(),
@@ -219,7 +219,7 @@ IMPORT: Final = Form(
                 ("respect", N_("it stays deleted in that mailbox")),
             ),
         ),
-        Field(
+        FormField(
             "edited",
             "conflicts.edited",
             Radios(),
@@ -230,8 +230,8 @@ IMPORT: Final = Form(
                 ("keep", N_("the user's changes are kept")),
             ),
         ),
-        Field("deletes", "guard.deletes", Number(), N_("Contacts deleted"), group="limits"),
-        Field(
+        FormField("deletes", "guard.deletes", Number(), N_("Contacts deleted"), group="limits"),
+        FormField(
             "delete_share",
             "guard.deleteShare",
             Percent(),
@@ -240,8 +240,8 @@ IMPORT: Final = Form(
             called=N_("Contacts deleted (percent)"),
             beside=True,
         ),
-        Field("changes", "guard.changes", Number(), N_("Contacts changed"), group="limits"),
-        Field(
+        FormField("changes", "guard.changes", Number(), N_("Contacts changed"), group="limits"),
+        FormField(
             "change_share",
             "guard.changeShare",
             Percent(),
@@ -250,7 +250,7 @@ IMPORT: Final = Form(
             called=N_("Contacts changed (percent)"),
             beside=True,
         ),
-        Field(
+        FormField(
             "paused",
             "active",
             Flag(inverted=True),

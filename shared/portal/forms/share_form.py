@@ -15,10 +15,10 @@ from shared.domain.texts import N_
 from shared.portal import rendering
 from shared.portal.forms.fields import (
     ABSENT,
-    Field,
+    FieldKind,
     Flag,
+    FormField,
     Ids,
-    Kind,
     LastDay,
     Line,
     Lines,
@@ -44,7 +44,7 @@ _LISTS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Groups(Kind):
+class _Groups(FieldKind):
     """Groups, each as `id as`; a page sends the ids, and how each is meant beside them."""
 
     many: ClassVar[bool] = True
@@ -66,7 +66,7 @@ class _Groups(Kind):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Contacts(Kind):
+class _Contacts(FieldKind):
     """Manual contacts, each as the JSON that it is."""
 
     many: ClassVar[bool] = True
@@ -90,9 +90,11 @@ def _called(name: str) -> Callable[[Visit], str]:
     return lambda visit: str(rendering.words("fields", visit.language, "shares/labels")[name])
 
 
-def _typed(name: str, path: str = "") -> Field:
+def _typed(name: str, path: str = "") -> FormField:
     empty = "" if name == "displayName" else ABSENT
-    return Field(f"typed-{name}", path or name, Line(empty=empty), _called(name), group="contact")
+    return FormField(
+        f"typed-{name}", path or name, Line(empty=empty), _called(name), group="contact"
+    )
 
 
 CONTACT: Final = Form(
@@ -115,10 +117,10 @@ EVERYBODY: Final = "everybody"
 SHARE: Final = Form(
     ShareInput,
     (
-        Field("name", "name", Line(), N_("Name"), N_("Partners see it too."), group="name"),
-        Field("user", "sources.users", Ids(), N_("People"), shown_at="sources"),
-        Field("group", "sources.groups", _Groups(), N_("Groups"), shown_at="sources"),
-        Field(
+        FormField("name", "name", Line(), N_("Name"), N_("Partners see it too."), group="name"),
+        FormField("user", "sources.users", Ids(), N_("People"), shown_at="sources"),
+        FormField("group", "sources.groups", _Groups(), N_("Groups"), shown_at="sources"),
+        FormField(
             "all_users",
             "sources.allUsers",
             Flag(),
@@ -126,7 +128,7 @@ SHARE: Final = Form(
             N_("Except guests, disabled accounts and people hidden from address lists."),
             group=EVERYBODY,
         ),
-        Field(
+        FormField(
             "org_contacts",
             "sources.orgContacts",
             Flag(),
@@ -134,7 +136,7 @@ SHARE: Final = Form(
             N_("External people whom your administrators added in Exchange."),
             group=EVERYBODY,
         ),
-        Field(
+        FormField(
             "exclude",
             "sources.exclude",
             Ids(),
@@ -143,7 +145,7 @@ SHARE: Final = Form(
             shown_at="left-out",
         ),
         *(
-            Field(
+            FormField(
                 f"filter-{name}",
                 f"sources.filter.{name}",
                 Lines(),
@@ -153,7 +155,7 @@ SHARE: Final = Form(
             )
             for name in FILTER_ATTRIBUTES
         ),
-        Field(
+        FormField(
             "contact",
             "sources.contacts",
             _Contacts(),
@@ -161,7 +163,7 @@ SHARE: Final = Form(
             group="contacts",
             shown_at="hand-kept",
         ),
-        Field(
+        FormField(
             "choice",
             "fields",
             Presence(given="chosen", null="default"),
@@ -176,7 +178,7 @@ SHARE: Final = Form(
                 ("chosen", N_("Selected fields")),
             ),
         ),
-        Field(
+        FormField(
             "fields",
             "fields",
             Ticks(),
@@ -186,7 +188,7 @@ SHARE: Final = Form(
             only_if=("choice", "chosen"),
             unset=DEFAULT_FIELDS,
         ),
-        Field(
+        FormField(
             "rule",
             "access.rule",
             Radios(),
@@ -199,7 +201,7 @@ SHARE: Final = Form(
                 ("anyone-with-id", N_("every company that has the ID")),
             ),
         ),
-        Field(
+        FormField(
             "tenants",
             "access.tenants",
             Lines(),
@@ -211,8 +213,8 @@ SHARE: Final = Form(
             called=N_("Companies"),
             only_if=("rule", "tenants"),
         ),
-        Field("ends", "access.expires", Moment(), group="access"),
-        Field(
+        FormField("ends", "access.expires", Moment(), group="access"),
+        FormField(
             "expires",
             "access.expires",
             LastDay(stored="ends"),
@@ -224,7 +226,7 @@ SHARE: Final = Form(
             group="access",
             called=N_("Last day"),
         ),
-        Field("blocked", "blocked", Ids(), group="blocked"),
+        FormField("blocked", "blocked", Ids(), group="blocked"),
     ),
 )
 

@@ -6,7 +6,7 @@ from shared.domain.importing.imports import AdoptionInput
 from shared.domain.model import Model
 from shared.domain.tenancy.tenants import BookingInput, TenantInput
 from shared.domain.texts import N_
-from shared.portal.forms.fields import Field, Line, Number
+from shared.portal.forms.fields import FormField, Line, Number
 from shared.portal.forms.tables import Form
 
 
@@ -20,7 +20,7 @@ class LeavingInput(Model):
 BOOKING: Final = Form(
     BookingInput,
     (
-        Field(
+        FormField(
             "booked",
             "booked",
             Number(),
@@ -34,7 +34,7 @@ BOOKING: Final = Form(
 COMPANY: Final = Form(
     TenantInput,
     (
-        Field(
+        FormField(
             "name",
             "name",
             Line(),
@@ -48,7 +48,7 @@ COMPANY: Final = Form(
 LEAVING: Final = Form(
     LeavingInput,
     (
-        Field(
+        FormField(
             "tenant",
             "tenant",
             Line(),
@@ -56,15 +56,15 @@ LEAVING: Final = Form(
             group="leaving",
             required=True,
         ),
-        Field("code", "code", Line()),
+        FormField("code", "code", Line()),
     ),
 )
 
 ADOPTION: Final = Form(
     AdoptionInput,
     (
-        Field("mailbox", "mailbox", Line(), shown_at="q"),
-        Field(
+        FormField("mailbox", "mailbox", Line(), shown_at="q"),
+        FormField(
             "folder",
             "folder",
             Line(empty=None),
@@ -73,6 +73,6 @@ ADOPTION: Final = Form(
             group="folder",
             required=True,
         ),
-        Field("confirm", "confirm", Line(empty=None)),
+        FormField("confirm", "confirm", Line(empty=None)),
     ),
 )

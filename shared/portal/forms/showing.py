@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from shared.domain.errors import CallerError
 from shared.portal import rendering
-from shared.portal.forms.fields import Field, Text, Words
+from shared.portal.forms.fields import FormField, Text, Words
 from shared.portal.forms.tables import TYPED, Draft, limits
 from shared.portal.visits import Visit
 from shared.wiring.app import new_id
@@ -50,7 +50,7 @@ class Refusal:
 class ShownField:
     """A field as the macros render it; `options` are value, text and hint."""
 
-    row: Field
+    row: FormField
     label: str
     help: str
     text: Text
@@ -158,7 +158,7 @@ def _errors(visit: Visit, draft: Draft[Any], refusal: Refusal) -> dict[str, str]
 
 
 def _field(
-    visit: Visit, draft: Draft[Any], row: Field, error: str, helps: Mapping[str, str]
+    visit: Visit, draft: Draft[Any], row: FormField, error: str, helps: Mapping[str, str]
 ) -> ShownField:
     text = draft.texts[row.name]
     choices = row.choices(visit) if callable(row.choices) else row.choices
@@ -180,7 +180,7 @@ def _field(
     )
 
 
-def _limits(draft: Draft[Any], row: Field) -> dict[str, Any]:
+def _limits(draft: Draft[Any], row: FormField) -> dict[str, Any]:
     """The attributes by which a browser keeps to what the model takes."""
     if row.kind.widget not in {"line", "number", "percent"} or not row.path:
         return {}

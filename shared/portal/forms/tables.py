@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel
 
-from shared.portal.forms.fields import ABSENT, Field, Text
+from shared.portal.forms.fields import ABSENT, FormField, Text
 from shared.web.validation import validated
 
 TYPED: Final = "typed"
@@ -25,14 +25,14 @@ class Form[M: BaseModel]:
     """
 
     def __init__(
-        self, model: type[M], rows: Sequence[Field], elsewhere: Mapping[str, str] | None = None
+        self, model: type[M], rows: Sequence[FormField], elsewhere: Mapping[str, str] | None = None
     ) -> None:
         self.model = model
         self.rows: Final = tuple(rows)
         self.elsewhere: Final = dict(elsewhere or {})
 
     @cached_property
-    def by_name(self) -> dict[str, Field]:
+    def by_name(self) -> dict[str, FormField]:
         """The rows by the names of their fields."""
         return {row.name: row for row in self.rows}
 
@@ -61,7 +61,7 @@ class Form[M: BaseModel]:
             texts[row.name] = self.defaults[row.name] if text is None else text
         return Draft(self, texts, str(sent.get("etag", "")), str(sent.get("key", "")))
 
-    def field_at(self, path: str, texts: Mapping[str, Text]) -> Field | None:
+    def field_at(self, path: str, texts: Mapping[str, Text]) -> FormField | None:
         """The field that a JSON path means, as the form stands; None for the whole form.
 
         It is the one with the longest path that leads there; of several, the last that counts. A
@@ -90,7 +90,7 @@ class Form[M: BaseModel]:
     def _texts(self, body: Mapping[str, Any]) -> dict[str, Text]:
         return {row.name: self._text(row, body) for row in self.rows}
 
-    def _text(self, row: Field, body: Mapping[str, Any]) -> Text:
+    def _text(self, row: FormField, body: Mapping[str, Any]) -> Text:
         if row.null_at and look_up(body, row.null_at) is None:
             return ""
         value = look_up(body, row.path) if row.path else None

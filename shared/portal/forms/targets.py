@@ -9,13 +9,13 @@ from shared.domain.importing.imports import MailboxInput, Targets
 from shared.portal.forms.import_form import ImportDraft
 from shared.portal.visits import Visit
 from shared.services.licensing.licenses import SeatsOutlook
-from shared.services.sharing.directory_search import Found, Kind
+from shared.services.sharing.directory_search import EntryKind, Found
 from shared.web.validation import validated
 
 SHOWN: Final = 100
 """How many targets are shown by name; the others are only counted."""
 
-_KINDS: Final = {"users": Kind.USER, "groups": Kind.GROUP}
+_KINDS: Final = {"users": EntryKind.USER, "groups": EntryKind.GROUP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +130,5 @@ def mailbox_of(text: str) -> str:
 
 
 def _detail(visit: Visit, hit: Found) -> str:
-    kind = visit.gettext("Group") if hit.kind is Kind.GROUP else ""
+    kind = visit.gettext("Group") if hit.kind is EntryKind.GROUP else ""
     return " · ".join(filter(None, (kind, hit.address, hit.detail)))

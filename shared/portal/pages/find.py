@@ -6,7 +6,7 @@ from shared.domain.errors import ContactSyncError
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
-from shared.services.sharing.directory_search import Kind
+from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import READERS, WRITERS
 
 bp = func.Blueprint()
@@ -66,7 +66,7 @@ async def show_whereabouts(visit: Visit) -> Page:
 @page(bp, "GET", "find/{id}/remove", WRITERS)
 async def show_person_removal(visit: Visit) -> Page:
     """What removing a person means, and of whom."""
-    names = await visit.names([visit.id], *Kind)
+    names = await visit.names([visit.id], *EntryKind)
     return Page("find/remove", {"id": visit.id, "called": names.get(visit.id, visit.id)})
 
 

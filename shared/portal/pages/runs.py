@@ -20,7 +20,7 @@ from shared.portal.page_functions import page
 from shared.portal.visits import File, Page, Visit, done
 from shared.services.importing.runs import ResultPage
 from shared.services.insight.result_files import Words
-from shared.services.sharing.directory_search import Kind
+from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
 from shared.web.validation import validated
@@ -112,9 +112,9 @@ async def show_run(visit: Visit) -> Page:
         )
     results = [stored.value for stored in found.listing.items]
     omitted = run.omissions[:DEFAULT_PAGE]
-    called = await visit.names([o.id for o in omitted], Kind.USER) if omitted else {}
+    called = await visit.names([o.id for o in omitted], EntryKind.USER) if omitted else {}
     nameless = [r.mailbox for r in results if r.mailbox not in found.addresses]
-    called_so = await visit.names(nameless, Kind.USER) if nameless else {}
+    called_so = await visit.names(nameless, EntryKind.USER) if nameless else {}
     addresses = {**called_so, **found.addresses}
     values |= {
         "results": results,

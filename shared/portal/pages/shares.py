@@ -17,7 +17,7 @@ from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
 from shared.services.insight.previews import SharePreview
-from shared.services.sharing.directory_search import Kind
+from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
 
@@ -227,7 +227,7 @@ async def _form(
     found, silent = [], ""
     if draft.search.strip() and visit.wants("results"):
         try:
-            kinds = [Kind.GROUP, Kind.USER]
+            kinds = [EntryKind.GROUP, EntryKind.USER]
             found = await visit.app.sharing.directory.find(visit.caller, draft.search, kinds)
         except ContactSyncError as away:
             silent = visit.trouble(away)
@@ -264,7 +264,7 @@ async def _withdrawal(visit: Visit, refusal: str = "") -> Page:
 
 async def _names(visit: Visit, users: list[str], groups: list[str]) -> dict[str, str]:
     """What the directory calls people and groups; ids stand for those it does not know."""
-    known = await visit.names(users, Kind.USER) | await visit.names(groups, Kind.GROUP)
+    known = await visit.names(users, EntryKind.USER) | await visit.names(groups, EntryKind.GROUP)
     return {id_: known.get(id_, id_) for id_ in (*users, *groups)}
 
 
@@ -281,5 +281,5 @@ async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
     except ContactSyncError as error:
         return {"trouble": visit.trouble(error)}
     left_out: list[Omission] = list(found.omissions[:_LEFT_OUT])
-    called = await visit.names([o.id for o in left_out], Kind.USER)
+    called = await visit.names([o.id for o in left_out], EntryKind.USER)
     return {"preview": found, "left_out": left_out, "called": called}

@@ -11,7 +11,7 @@ from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit, done
 from shared.services.tenancy.joining import CONSENTED
 from shared.services.tenancy.tenants import ConsentMissing, TenantGone
-from shared.web.admission import READERS, WRITERS, Access
+from shared.web.admission import READERS, WRITERS, Requirement
 
 bp = func.Blueprint()
 
@@ -23,7 +23,7 @@ async def show_start(visit: Visit) -> Page:
         days = visit.app.settings.trial_days
         return Page("start/welcome", {"permissions": PERMISSIONS, "trial_days": days})
     try:
-        visit = await visit.admitted(Access(READERS, joined=False))
+        visit = await visit.admitted(Requirement(READERS, joined=False))
     except Forbidden:
         return Page("start/no_role", status=Forbidden.status)
     try:

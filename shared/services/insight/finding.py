@@ -21,7 +21,7 @@ from shared.services.importing.runs import ResultPage, Runs
 from shared.services.insight.previews import Explanation, Previews
 from shared.services.licensing.seats import SeatBook
 from shared.services.privacy.people import ContactLocations, People
-from shared.services.sharing.directory_search import DirectorySearch, Found, Kind
+from shared.services.sharing.directory_search import DirectorySearch, EntryKind, Found
 
 _PAGES: Final = 2
 NAMED_AT_MOST: Final = 1_000
@@ -107,7 +107,7 @@ class Finding:
 
     async def candidates(self, caller: Caller, text: str) -> list[Found]:
         """Return the users and organizational contacts that match a text, at most 10 of each."""
-        return await self._directory.find(caller, text, (Kind.USER, Kind.ORG_CONTACT))
+        return await self._directory.find(caller, text, (EntryKind.USER, EntryKind.ORG_CONTACT))
 
     async def results(
         self, caller: Caller, run: str, text: str, outcome: Outcome | None = None
@@ -128,7 +128,7 @@ class Finding:
 
     async def mailbox(self, caller: Caller, mailbox: str) -> MailboxDetails:
         """Return the imports that fill a mailbox, their last results there, and its seat."""
-        named, trouble = await self._named(caller, [mailbox], Kind.USER)
+        named, trouble = await self._named(caller, [mailbox], EntryKind.USER)
         found = named.get(mailbox)
         id_ = found.id if found is not None else mailbox
         return await self._mailbox(caller, id_, found, trouble)
@@ -171,7 +171,7 @@ class Finding:
         ]
         imports = await self._imports(caller, [place.import_id for place in places])
         shares = await self._store.shares.read_many(caller.tenant, named)
-        some, silent = await self._named(caller, islice(boxes, NAMED_AT_MOST), Kind.USER)
+        some, silent = await self._named(caller, islice(boxes, NAMED_AT_MOST), EntryKind.USER)
         return PersonDetails(
             person,
             found,
@@ -183,11 +183,11 @@ class Finding:
         )
 
     async def _named(
-        self, caller: Caller, ids: Iterable[str], *kinds: Kind
+        self, caller: Caller, ids: Iterable[str], *kinds: EntryKind
     ) -> tuple[dict[str, Found], ContactSyncError | None]:
         """Return the directory's names for ids, or why the directory cannot be read."""
         try:
-            return await self._directory.name(caller, ids, kinds or tuple(Kind)), None
+            return await self._directory.name(caller, ids, kinds or tuple(EntryKind)), None
         except (TransientError, NeedsAdmin) as error:
             return {}, error
 

@@ -19,7 +19,7 @@ FOUND_AT_MOST: Final = 10
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """The kinds of objects to search for."""
 
     USER = "user"
@@ -35,7 +35,7 @@ class Found:
     company.
     """
 
-    kind: Kind
+    kind: EntryKind
     id: str
     name: str
     address: str
@@ -43,17 +43,21 @@ class Found:
 
 
 _FIELDS: Final = {
-    Kind.USER: "id,displayName,mail,userPrincipalName,jobTitle,department",
-    Kind.GROUP: "id,displayName,mail,description",
-    Kind.ORG_CONTACT: "id,displayName,mail,companyName,department",
+    EntryKind.USER: "id,displayName,mail,userPrincipalName,jobTitle,department",
+    EntryKind.GROUP: "id,displayName,mail,description",
+    EntryKind.ORG_CONTACT: "id,displayName,mail,companyName,department",
 }
-_PATHS: Final = {Kind.USER: "/users", Kind.GROUP: "/groups", Kind.ORG_CONTACT: "/contacts"}
+_PATHS: Final = {
+    EntryKind.USER: "/users",
+    EntryKind.GROUP: "/groups",
+    EntryKind.ORG_CONTACT: "/contacts",
+}
 _DETAIL: Final = {
-    Kind.USER: ("jobTitle", "department"),
-    Kind.GROUP: ("description",),
-    Kind.ORG_CONTACT: ("companyName", "department"),
+    EntryKind.USER: ("jobTitle", "department"),
+    EntryKind.GROUP: ("description",),
+    EntryKind.ORG_CONTACT: ("companyName", "department"),
 }
-_ALL: Final = tuple(Kind)
+_ALL: Final = tuple(EntryKind)
 
 
 class DirectorySearch:
@@ -62,7 +66,9 @@ class DirectorySearch:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
-    async def find(self, caller: Caller, text: str, kinds: Collection[Kind] = _ALL) -> list[Found]:
+    async def find(
+        self, caller: Caller, text: str, kinds: Collection[EntryKind] = _ALL
+    ) -> list[Found]:
         """Return matches for a text, at most 10 of each kind; those that begin with it come first.
 
         The text is the beginning of words in a name or of an address, or a complete object id.
@@ -71,7 +77,7 @@ class DirectorySearch:
         given = text.strip()
         if _OBJECT_ID.fullmatch(given):
             return list((await self.name(caller, [given], kinds)).values())
-        wanted = [kind for kind in Kind if kind in kinds]
+        wanted = [kind for kind in EntryKind if kind in kinds]
         fields = {_PATHS[kind]: _FIELDS[kind] for kind in wanted}
         answers = await search(self._graph.session(caller.tenant), fields, given, FOUND_AT_MOST)
         found: list[Found] = []
@@ -85,11 +91,11 @@ class DirectorySearch:
         This also finds rows of users who are no longer in the directory.
         """
         given = text.strip()
-        found = [found.id for found in await self.find(caller, given, (Kind.USER,))]
+        found = [found.id for found in await self.find(caller, given, (EntryKind.USER,))]
         return found or ([given.lower()] if _OBJECT_ID.fullmatch(given) else [])
 
     async def name(
-        self, caller: Caller, ids: Iterable[str], kinds: Collection[Kind] = _ALL
+        self, caller: Caller, ids: Iterable[str], kinds: Collection[EntryKind] = _ALL
     ) -> dict[str, Found]:
         """Return the objects with these ids, by the ids as given, without those that are gone.
 
@@ -98,7 +104,7 @@ class DirectorySearch:
         """
         missing = {id_.lower(): id_ for id_ in ids}
         session, named = self._graph.session(caller.tenant), dict[str, Found]()
-        for kind in (kind for kind in Kind if kind in kinds):
+        for kind in (kind for kind in EntryKind if kind in kinds):
             if not missing:
                 break
             for object_ in (await _by_id(session, kind, missing.values())).values():
@@ -109,18 +115,18 @@ class DirectorySearch:
 
 
 async def _by_id(
-    session: GraphSession, kind: Kind, ids: Iterable[str]
+    session: GraphSession, kind: EntryKind, ids: Iterable[str]
 ) -> dict[str, dict[str, Any]]:
     match kind:
-        case Kind.USER:
+        case EntryKind.USER:
             return await directory.readable_users(session, ids, _FIELDS[kind])
-        case Kind.GROUP:
+        case EntryKind.GROUP:
             return await directory.groups_by_id(session, ids, _FIELDS[kind])
-        case Kind.ORG_CONTACT:
+        case EntryKind.ORG_CONTACT:
             return await directory.org_contacts_by_id(session, ids, _FIELDS[kind])
 
 
-def _found(kind: Kind, object_: dict[str, Any]) -> Found:
+def _found(kind: EntryKind, object_: dict[str, Any]) -> Found:
     parts = [str(object_.get(name) or "").strip() for name in _DETAIL[kind]]
     address = str(object_.get("mail") or "")
     name = str(object_.get("displayName") or object_.get("userPrincipalName") or address)

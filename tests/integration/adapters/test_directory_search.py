@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.directory_search import search_of
 from shared.domain.errors import NeedsAdmin, TransientError
-from shared.services.sharing.directory_search import FOUND_AT_MOST, Kind
+from shared.services.sharing.directory_search import FOUND_AT_MOST, EntryKind
 from shared.wiring.app import App
 from tests.local.graph.search import searched
 from tests.world import World, person
@@ -30,8 +30,10 @@ HOSTILE = (
 )
 
 
-async def names(app: App, caller: Caller, text: str, *kinds: Kind) -> list[str]:
-    return [f.name for f in await app.sharing.directory.find(caller, text, kinds or tuple(Kind))]
+async def names(app: App, caller: Caller, text: str, *kinds: EntryKind) -> list[str]:
+    return [
+        f.name for f in await app.sharing.directory.find(caller, text, kinds or tuple(EntryKind))
+    ]
 
 
 async def test_users_groups_and_org_contacts_are_found_by_start_of_name_or_address(
@@ -48,14 +50,14 @@ async def test_users_groups_and_org_contacts_are_found_by_start_of_name_or_addre
     await world.client.change_tenant(world.tenant, users=[ann], groups=[group], contacts=[firm])
     found = await app.sharing.directory.find(caller, " ANN ")
     assert [(f.kind, f.name, f.address, f.detail) for f in found] == [
-        (Kind.USER, "Ann O'Brien-McDonald", "hit@x.example", "Agent · Service"),
-        (Kind.GROUP, "Anniversary", "", "Fun"),
-        (Kind.ORG_CONTACT, "Supplier Ann", "s@y.example", "Supplies"),
+        (EntryKind.USER, "Ann O'Brien-McDonald", "hit@x.example", "Agent · Service"),
+        (EntryKind.GROUP, "Anniversary", "", "Fun"),
+        (EntryKind.ORG_CONTACT, "Supplier Ann", "s@y.example", "Supplies"),
     ]
     for text in ("hit@", "mcdon", "o'brien", "mcdonald, ann", ann["id"].upper()):
         assert await names(app, caller, text) == ["Ann O'Brien-McDonald"]
     assert await names(app, caller, "nn") == []
-    assert await names(app, caller, "ann", Kind.GROUP) == ["Anniversary"]
+    assert await names(app, caller, "ann", EntryKind.GROUP) == ["Anniversary"]
 
 
 async def test_search_returns_a_limited_number_of_results_with_one_request(
@@ -98,11 +100,11 @@ async def test_names_are_found_for_ids_of_any_kind_in_any_case(
     one = world.people[0].upper()
     named = await app.sharing.directory.name(caller, [one, world.group, firm["id"], str(uuid4())])
     assert {id_: (f.kind, f.name) for id_, f in named.items()} == {
-        one: (Kind.USER, "Person 0"),
-        world.group: (Kind.GROUP, "Shared"),
-        firm["id"]: (Kind.ORG_CONTACT, "Supplier"),
+        one: (EntryKind.USER, "Person 0"),
+        world.group: (EntryKind.GROUP, "Shared"),
+        firm["id"]: (EntryKind.ORG_CONTACT, "Supplier"),
     }
-    assert await app.sharing.directory.name(caller, [world.group], [Kind.USER]) == {}
+    assert await app.sharing.directory.name(caller, [world.group], [EntryKind.USER]) == {}
     assert await app.sharing.directory.name(caller, []) == {}
 
 

@@ -99,3 +99,15 @@ def test_models_change_through_checked_calls_only() -> None:
     }
 
     assert found == {("shared/domain/model.py", "model_copy")}
+
+
+def test_no_two_classes_of_the_app_share_a_name() -> None:
+    found = [
+        node.name
+        for path in files(SHARED, "*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+
+    assert len(found) > 100
+    assert sorted(found) == sorted(set(found))

@@ -12,7 +12,7 @@ from shared.domain.errors import CallerError, Conflict, Forbidden, TooManyReques
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.tenancy.limits import Limiter
 from shared.services.tenancy.tenants import TenantGone
-from shared.web.admission import OPERATORS, READERS, WRITERS, Access, admit
+from shared.web.admission import OPERATORS, READERS, WRITERS, Requirement, admit
 from tests.sources import SHARED, files
 
 HOME = "home"
@@ -39,10 +39,10 @@ def app_of(
     )
 
 
-READ, CHANGE = Access(READERS), Access(WRITERS, changes=True)
-LEAVE = Access(WRITERS, changes=True, leaving=True)
-JOIN = Access(WRITERS, joined=False, changes=True)
-OPERATE = Access(OPERATORS, joined=False)
+READ, CHANGE = Requirement(READERS), Requirement(WRITERS, changes=True)
+LEAVE = Requirement(WRITERS, changes=True, leaving=True)
+JOIN = Requirement(WRITERS, joined=False, changes=True)
+OPERATE = Requirement(OPERATORS, joined=False)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ OPERATE = Access(OPERATORS, joined=False)
     ],
 )
 async def test_role_and_state_of_the_tenant_decide(
-    who: Caller, access: Access, status: TenantStatus | None, refusal: type[CallerError] | None
+    who: Caller, access: Requirement, status: TenantStatus | None, refusal: type[CallerError] | None
 ) -> None:
     app = app_of(status)
 
