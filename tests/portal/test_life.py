@@ -19,9 +19,9 @@ SAID = {
         "published": "The share is published",
         "preview": "3 contacts",
         "created": "The import is created",
-        "booked": "2 seats are booked now",
+        "booked": "2 licenses are booked",
         "succeeded": "succeeded",
-        "seat": "has a seat",
+        "seat": "license assigned",
         "renamed": "Partners see the new name",
         "out": "Know who is calling",
     },
@@ -221,7 +221,7 @@ async def test_import_approval_and_booking_work_by_keyboard_only(
     await expect(page.locator("#effect h2")).to_be_visible()
     assert (await world.api.get("/licenses"))["booked"] == 0
     await press_to(page, "button[value=book]")
-    await expect(page.locator("main")).to_contain_text("2 seats are booked now")
+    await expect(page.locator("main")).to_contain_text("2 licenses are booked")
     assert (await world.api.get("/licenses"))["booked"] == 2
 
 

@@ -84,7 +84,6 @@ async def remove_or_readmit(visit: Visit) -> Page:
     words = visit.gettext("The contact is being removed everywhere, and no import adds it again.")
     if kept.paused:
         words = visit.gettext(
-            "The person is kept out, and the contact is being removed, but not by imports that are "
-            "paused: they keep it until they go on or are deleted."
+            "The contact is being removed. Paused imports keep it until you resume or delete them."
         )
     return done(back, words, undo=Undo(path, {"do": "readmit"}))

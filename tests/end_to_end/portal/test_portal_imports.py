@@ -103,7 +103,7 @@ async def test_paused_import_starts_first_run_when_resumed(
     at = f"/imports/{made['id']}"
 
     begun = await ada.submit(await ada.open(at), at, do="resume")
-    assert "its first run begins" in begun.text
+    assert "its first sync has started" in begun.text
     await client.settle()
 
     assert await world.names(world.targets[0]) == world.expected()
@@ -153,7 +153,7 @@ async def test_running_now_is_refused_on_the_standard_plan(world: World, ada: Br
     refused = await ada.submit(page, at, do="run")
 
     assert refused.status == 422
-    assert "A run on demand belongs to the premium plan." in refused.text
+    assert "Only the premium plan can start a sync manually." in refused.text
 
 
 async def test_edit_conflict_shows_the_other_change_and_keeps_the_input(

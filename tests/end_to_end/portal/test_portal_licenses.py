@@ -17,7 +17,7 @@ async def test_booking_shows_its_effect_first_and_can_be_undone(world: World, ad
     assert (await world.api.get("/licenses"))["booked"] == 0
 
     booked = await press(ada, shown, "book")
-    assert "3 seats are booked now" in booked.text
+    assert "3 licenses are booked" in booked.text
     assert (await world.api.get("/licenses"))["booked"] == 3
     undone = await ada.submit(booked, "/licenses/book")
 

@@ -56,7 +56,7 @@ async def test_preview_says_that_a_run_is_using_the_mailbox(
     page = await ada.open(f"/imports/{made['id']}/preview?mailbox={world.targets[0]}")
 
     assert page.status == 422
-    assert "A run is at it just now. Try again in a minute." in page.text
+    assert "A sync or another change is in progress. Try again in a minute." in page.text
 
 
 async def test_contacts_of_another_tool_are_adopted_after_confirmation(

@@ -30,7 +30,7 @@ async def test_pages_that_need_attention_link_readers_only_to_pages_they_may_ope
     mailbox = await rita.open(f"/find/{world.targets[0]}")
 
     assert "A sync needs your review." in text_of(asked)
-    assert "2 mailboxes have no seat." in text_of(seatless)
+    assert "2 mailboxes have no license." in text_of(seatless)
     assert "waiting for a license" in text_of(mailbox)
     for page in (asked, seatless, mailbox, await rita.open(f"/imports/{made['id']}")):
         assert await refused(rita, page) == []

@@ -132,7 +132,7 @@ async def test_held_run_shows_its_plan_and_applies_it_when_approved(
     assert "needs review" in shown.text
     assert "3 deleted" in shown.text
     assert f"/preview?mailbox={world.targets[0]}" in asked.text
-    assert "the run goes on" in went.text
+    assert "The sync continues" in went.text
     assert len(await world.names(world.targets[0])) == 2
 
 

@@ -212,8 +212,8 @@ async def test_partner_can_be_blocked_and_unblocked_by_undo(
 
     listed = await ada.open(f"/shares/{share['id']}")
     asked = await ada.open(path)
-    assert "Shut out Fabrikam" in asked.title
-    assert "Shut out Fabrikam" in text_of(listed)
+    assert "Block Fabrikam" in asked.title
+    assert "Block Fabrikam" in text_of(listed)
     shut = await ada.submit(asked, path, do="block")
     assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == [partner.tenant]
     assert "Let in again Fabrikam" in text_of(shut)

@@ -23,7 +23,7 @@ async def test_wizard_says_that_the_first_import_starts_the_trial(
 
     assert "Your trial begins with this import: for 30 days every mailbox is served" in english
     assert "30 Tage lang wird jedes Postfach versorgt" in german
-    assert "not enough seats" not in english
+    assert "not enough licenses" not in english
 
 
 async def test_wizard_says_during_the_trial_how_many_mailboxes_wait_after_it(
@@ -84,5 +84,5 @@ async def test_seats_lost_with_the_trial_wait_even_before_the_next_run(
     assert "Mailboxes waiting 2" in text_of(page)
     for shown in (page, searched, mailbox):
         assert "waiting for a license" in shown.text
-        assert "has a seat" not in shown.text
+        assert "license assigned" not in shown.text
     assert all(seat["waiting"] for seat in seats)
