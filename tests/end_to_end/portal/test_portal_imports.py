@@ -48,7 +48,7 @@ async def test_imports_are_shown_as_suspended_without_consent(
     await ada.sign_in(f"Admin-{world.tenant}")
 
     assert "suspended: consent was withdrawn" in (await ada.open("/imports")).text
-    assert "Grant it again" in (await ada.open(f"/imports/{made['id']}")).text
+    assert "Grant consent again" in (await ada.open(f"/imports/{made['id']}")).text
 
 
 async def held_import(world: World, people: int) -> tuple[Json, str]:

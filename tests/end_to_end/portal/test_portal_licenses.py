@@ -104,8 +104,8 @@ async def test_reader_can_view_licenses_but_not_book(client: Client, world: Worl
 @pytest.mark.parametrize(
     ("language", "said", "most"),
     [
-        ("en", "12,345 seats are booked now.", "must be at most 1,000,000"),
-        ("de", "12.345 Plätze", "darf höchstens 1.000.000 sein"),
+        ("en", "12,345 licenses are booked.", "must be at most 1,000,000"),
+        ("de", "12.345 Lizenzen", "darf höchstens 1.000.000 sein"),
     ],
 )
 async def test_numbers_are_formatted_for_the_language(

@@ -87,7 +87,7 @@ async def test_missing_targets_and_name_are_reported_at_their_fields(
     nobody = await ada.submit(targets, "/imports/new", do="next")
     assert nobody.status == 422
     assert 'id="q-error"' in nobody.text
-    assert "Choose at least one person or group." in nobody.text
+    assert "Choose at least one user or group." in nobody.text
     chosen = await ada.submit(nobody, "/imports/new", do=f"add:groups:{world.group}")
     settings = await ada.submit(chosen, "/imports/new", do="next")
     nameless = await ada.submit(
