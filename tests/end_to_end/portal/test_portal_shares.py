@@ -216,8 +216,8 @@ async def test_partner_can_be_blocked_and_unblocked_by_undo(
     assert "Block Fabrikam" in text_of(listed)
     shut = await ada.submit(asked, path, do="block")
     assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == [partner.tenant]
-    assert "Let in again Fabrikam" in text_of(shut)
-    assert "Let Fabrikam in again" in (await ada.open(path)).title
+    assert "Unblock Fabrikam" in text_of(shut)
+    assert "Unblock Fabrikam" in (await ada.open(path)).title
     again = await ada.submit(shut, path)
 
     assert "may import the share again" in again.text
