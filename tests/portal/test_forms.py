@@ -13,7 +13,7 @@ from tests.portal.signing_in import sign_in
 from tests.world import World
 
 AWAY = "Microsoft isn't responding."
-NO_ANSWER = "There is no answer now. What you typed is still here"
+NO_ANSWER = "We couldn't reach the server. Your entries are kept"
 
 
 @pytest.fixture
