@@ -15,23 +15,6 @@ from shared.services.insight.finding import Finding
 MAX_ROWS: Final = 50_000
 """The most results in one file: five times the largest tenants we expect, about 10 MB."""
 _PAGE: Final = 1_000
-_HEADINGS: Final = (
-    "mailbox",
-    "address",
-    "outcome",
-    "reason",
-    "remedy",
-    "created",
-    "updated",
-    "deleted",
-    "unchanged",
-    "photos",
-    "rejected",
-    "graphRequests",
-    "throttled",
-    "milliseconds",
-    "ended",
-)
 _PEOPLE: Final = (
     "address",
     "outcome",
@@ -58,17 +41,6 @@ class Words:
     reasons: Mapping[str, str]
     remedy: Callable[[Reason], str]
 
-    def translate(self, cells: Mapping[str, Cell]) -> dict[str, Cell]:
-        """Return the cells of a row in words."""
-        reason = str(cells["reason"])
-        return {
-            **cells,
-            "address": cells["address"] or cells["mailbox"],
-            "outcome": self.outcomes[str(cells["outcome"])],
-            "reason": self.reasons.get(reason, reason),
-            "remedy": self.remedy(Reason(reason)) if reason else "",
-        }
-
 
 class ResultFiles:
     """Files with the results of the caller's tenant's runs; none is stored."""
@@ -84,17 +56,16 @@ class ResultFiles:
         outcome: Outcome | None = None,
         delimiter: Delimiter = ",",
         *,
+        words: Words,
         text: str = "",
-        words: Words | None = None,
     ) -> AsyncIterator[bytes]:
         """Return the file in parts of 1,000 results, in UTF-8 with the mark that Excel needs.
 
         It holds the results of one `outcome`, those of the mailboxes that match a `text`, or all of
-        them. With `words`, the columns in words come first and the codes follow. It ends after
-        50,000 results. Raises `NotFound` if the tenant has no such run.
+        them. The columns in words come first and the codes follow. It ends after 50,000 results.
+        Raises `NotFound` if the tenant has no such run.
         """
-        headings = [words.headings[name] for name in _PEOPLE] if words else []
-        headings += _CODES if words else _HEADINGS
+        headings = [*(words.headings[name] for name in _PEOPLE), *_CODES]
         yield codecs.BOM_UTF8 + csv_lines([headings], delimiter).encode()
         token, count = None, 0
         while count < MAX_ROWS:
@@ -104,8 +75,8 @@ class ResultFiles:
                 else await self._runs.results(caller, run, _PAGE, token, outcome)
             )
             results = [stored.value for stored in page.listing.items]
-            cells = (_cells(r, page.addresses.get(r.mailbox, "")) for r in results)
-            yield csv_lines((_row(each, words) for each in cells), delimiter).encode()
+            rows = (_row(r, page.addresses.get(r.mailbox) or r.mailbox, words) for r in results)
+            yield csv_lines(rows, delimiter).encode()
             token, count = page.listing.token, count + len(results)
             if token is None:
                 return
@@ -117,38 +88,33 @@ class ResultFiles:
         outcome: Outcome | None = None,
         delimiter: Delimiter = ",",
         *,
+        words: Words,
         text: str = "",
-        words: Words | None = None,
     ) -> bytes:
         """Return the same file as a whole."""
         parts = self.parts(caller, run, outcome, delimiter, text=text, words=words)
         return b"".join([part async for part in parts])
 
 
-def _row(cells: Mapping[str, Cell], words: Words | None) -> list[Cell]:
-    if words is None:
-        return [cells[name] for name in _HEADINGS]
-    translated = words.translate(cells)
-    return [translated[name] for name in _PEOPLE] + [cells[name] for name in _CODES]
-
-
-def _cells(result: Result, address: str) -> dict[str, Cell]:
-    counts = result.contacts
-    values = (
-        result.mailbox,
+def _row(result: Result, address: str, words: Words) -> list[Cell]:
+    counts, reason = result.contacts, result.reason
+    return [
         address,
-        str(result.outcome),
-        str(result.reason or ""),
-        "",
+        words.outcomes[result.outcome],
+        words.reasons.get(reason, reason) if reason else "",
+        words.remedy(reason) if reason else "",
         counts.created,
         counts.updated,
         counts.deleted,
         counts.unchanged,
         result.photos,
         len(result.rejected),
+        result.ended.isoformat(timespec="seconds"),
+        # The columns for programs.
+        result.mailbox,
+        result.outcome,
+        reason or "",
         result.graph_requests,
         result.throttled,
         result.milliseconds,
-        result.ended.isoformat(timespec="seconds"),
-    )
-    return dict(zip(_HEADINGS, values, strict=True))
+    ]

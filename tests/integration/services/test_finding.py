@@ -2,6 +2,7 @@
 
 import csv
 import io
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from shared.domain.errors import NotFound
 from shared.domain.importing.runs import Outcome, Result
 from shared.domain.reasons import Reason
 from shared.services.insight import result_files
+from shared.web.error_texts import ENGLISH
 from shared.wiring.app import App, utc_now
 from tests.world import World, person
 
@@ -107,16 +109,27 @@ async def test_result_file_contains_all_pages_up_to_the_row_limit(
     ]
     await app.base.store.results.write_many(f"{caller.tenant}|{run}", {r.mailbox: r for r in more})
     monkeypatch.setattr(result_files, "_PAGE", 2)
-    raw = await app.insight.result_files.whole(caller, run)
-    assert raw.startswith(b"\xef\xbb\xbfmailbox,address,outcome")
+    words = result_files.Words(
+        {name: f"{name} in words" for name in result_files._PEOPLE},
+        {str(outcome): str(outcome) for outcome in Outcome},
+        {str(reason): str(reason) for reason in Reason},
+        ENGLISH.remedy,
+    )
+    whole = partial(app.insight.result_files.whole, words=words)
+    raw = await whole(caller, run)
+    assert raw.startswith(b"\xef\xbb\xbfaddress in words,outcome in words,reason in words")
+    assert b",mailbox,outcome,reason,graphRequests," in raw
     rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     assert {r["mailbox"] for r in rows} == {*world.targets, *(r.mailbox for r in more)}
     filled = next(r for r in rows if r["mailbox"] == world.targets[0])
-    assert (filled["address"], filled["created"]) == (world.users[world.targets[0]]["mail"], "5")
-    failed = await app.insight.result_files.whole(caller, run, Outcome.FAILED, ";")
+    assert (filled["address in words"], filled["created in words"]) == (
+        world.users[world.targets[0]]["mail"],
+        "5",
+    )
+    failed = await whole(caller, run, Outcome.FAILED, ";")
     assert failed.count(b"\r\n") == 4
-    assert b";gave_up;;" in failed
+    assert b';gave_up;"The mailbox could not' in failed
     monkeypatch.setattr(result_files, "MAX_ROWS", 2)
-    assert (await app.insight.result_files.whole(caller, run)).count(b"\r\n") == 3
+    assert (await whole(caller, run)).count(b"\r\n") == 3
     with pytest.raises(NotFound):
-        await app.insight.result_files.whole(caller, "none")
+        await whole(caller, "none")
