@@ -14,8 +14,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
-from shared.domain.importing.messages import Task
-from shared.domain.importing.runs import Outcome, Run, RunStatus, RunTrigger
+from shared.domain.importing.messages import SyncMailbox, Task
+from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
 
@@ -122,6 +122,28 @@ class MailboxSyncFinished(RunEvent):
     throttled: Annotated[int, _THROTTLED] = 0
     milliseconds: Annotated[int, _is("milliseconds", "how long the last try took", ge=0)] = 0
     attempt: Annotated[int, _count("how often the message was given back before")] = 0
+
+    @classmethod
+    def of(cls, message: SyncMailbox, result: Result) -> Self:
+        """Return the event of a mailbox whose result is recorded."""
+        return cls(
+            tenant=message.tenant,
+            import_id=message.import_id,
+            run=message.run,
+            mailbox=message.mailbox,
+            task=message.task,
+            outcome=result.outcome,
+            reason=result.reason,
+            created=result.contacts.created,
+            updated=result.contacts.updated,
+            deleted=result.contacts.deleted,
+            unchanged=result.contacts.unchanged,
+            photos=result.photos,
+            graph_requests=result.graph_requests,
+            throttled=result.throttled,
+            milliseconds=max(0, result.milliseconds),
+            attempt=message.attempt,
+        )
 
 
 class RunClosed(RunEvent):

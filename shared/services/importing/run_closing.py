@@ -86,18 +86,7 @@ class RunClosing:
                 ended=self._clock(),
             )
             await self._store.results.upsert(partition, message.mailbox, result)
-            emit(
-                MailboxSyncFinished(
-                    tenant=message.tenant,
-                    import_id=message.import_id,
-                    run=message.run,
-                    mailbox=message.mailbox,
-                    task=message.task,
-                    outcome=result.outcome,
-                    reason=result.reason,
-                    attempt=message.attempt,
-                )
-            )
+            emit(MailboxSyncFinished.of(message, result))
 
     async def give_up_run(self, message: StartRun) -> None:
         """Record that a run failed to start too often."""

@@ -191,27 +191,7 @@ class MailboxWork:
     async def record(self, result: Result) -> None:
         """Write the result to the run's results, and emit its telemetry."""
         await self.restore(result)
-        message = self.message
-        emit(
-            MailboxSyncFinished(
-                tenant=message.tenant,
-                import_id=message.import_id,
-                run=message.run,
-                mailbox=message.mailbox,
-                task=message.task,
-                outcome=result.outcome,
-                reason=result.reason,
-                created=result.contacts.created,
-                updated=result.contacts.updated,
-                deleted=result.contacts.deleted,
-                unchanged=result.contacts.unchanged,
-                photos=result.photos,
-                graph_requests=result.graph_requests,
-                throttled=result.throttled,
-                milliseconds=max(0, result.milliseconds),
-                attempt=message.attempt,
-            )
-        )
+        emit(MailboxSyncFinished.of(self.message, result))
 
     async def restore(self, result: Result) -> None:
         """Write the stored result of a message that came twice, if its row is missing."""
