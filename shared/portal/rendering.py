@@ -16,7 +16,7 @@ from shared.domain.contacts.fields import LABELS
 from shared.domain.errors import Value
 from shared.portal.languages import LANGUAGES, gettext, ngettext, preferred
 from shared.web.error_texts import Speech
-from shared.web.reason_texts import PERMISSIONS, REMEDIES
+from shared.web.reason_texts import PERMISSIONS
 from shared.web.version import VERSION
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _environment(language: str) -> "Environment":
     }
     environment.filters |= filters(language)
     environment.filters |= {
-        "remedy": lambda reason: translate(REMEDIES[reason]),
+        "remedy": speech(language).remedy,
         "why": lambda permission: translate(PERMISSIONS[permission.name][0]),
         "without": lambda permission: translate(PERMISSIONS[permission.name][1]),
         "names_of": lambda id_, names: (id_, names.get(id_, id_)),

@@ -110,13 +110,14 @@ TEXTS: Final[Mapping[Code, str]] = {
         "Somebody else has signed in since the consent was started. Start again."
     ),
     "permissions_missing": N_(
-        "Your organization has not granted all that Contact Sync needs. Ask a Global or "
-        "Privileged Role Administrator to consent on the portal's page /consent; missing: "
-        "%(permissions)s."
+        "Your organization has not granted all that Contact Sync needs; missing: "
+        "%(permissions)s. Ask a Global or Privileged Role Administrator to consent on the "
+        "portal's page /consent, or at /%(tenant)s/v2.0/adminconsent of Entra ID."
     ),
     "tenant_not_connected": N_(
-        "Your organization is not connected to Contact Sync. Ask a Global or Privileged "
-        "Role Administrator to consent on the portal's page /consent."
+        "Your organization is not connected to Contact Sync. Ask a Global or Privileged Role "
+        "Administrator to consent on the portal's page /consent, or at "
+        "/%(tenant)s/v2.0/adminconsent of Entra ID."
     ),
     # what a caller may do
     "role_missing": N_(

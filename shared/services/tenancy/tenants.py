@@ -94,9 +94,11 @@ class Tenants:
         try:
             permissions = sorted(await self._proven(caller.tenant))
         except _PermissionsMissingError as error:
-            raise ConsentMissing("permissions_missing", permissions=error.names) from error
+            raise ConsentMissing(
+                "permissions_missing", permissions=error.names, tenant=caller.tenant
+            ) from error
         except NeedsAdmin as error:
-            raise ConsentMissing("tenant_not_connected") from error
+            raise ConsentMissing("tenant_not_connected", tenant=caller.tenant) from error
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is None:
             return await self._joined(caller, permissions)

@@ -106,7 +106,7 @@ async def test_tenant_without_consent_gets_link_to_grant_it(client: Client) -> N
     refusal = problem(await admin.send("GET", "/shares"), 403, "consent-missing")
     await client.consent(tenant)
 
-    assert "/consent" in refusal["detail"]
+    assert f"/{tenant}/v2.0/adminconsent" in refusal["detail"]
     await admin.get("/shares")
 
 

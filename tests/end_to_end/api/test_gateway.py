@@ -64,9 +64,7 @@ async def ask(client: Client, route: Route, gateway: str | None, **headers: str)
 
 def turned_away(reply: Reply) -> bool:
     """Whether a call was refused for not coming through the gateway."""
-    return (reply.status == 403 and "gateway_only" in str(reply.body)) or "Only the gateway" in str(
-        reply.body
-    )
+    return reply.status == 403 and "Only the gateway may call" in str(reply.body)
 
 
 async def wrong_token(client: Client, name: str) -> str | None:

@@ -122,7 +122,7 @@ async def test_adoption_is_refused_without_folder_or_while_import_is_active(
     default = await world.api.send("POST", path, {"mailbox": box})
     assert fields(problem(default, 400, "invalid-input")) == {"folder"}
     running = await world.api.send("POST", path, {"mailbox": box, "folder": "Old Tool"})
-    assert "paused" in problem(running, 409, "conflict")["detail"]
+    assert "Create the import paused" in problem(running, 409, "conflict")["detail"]
     missing = await world.api.send("POST", path, {"mailbox": box, "folder": "No such"})
     problem(missing, 404, "not-found")
     foreign = await partner.api.send("POST", path, {"mailbox": box, "folder": "Old Tool"})

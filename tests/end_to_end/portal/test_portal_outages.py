@@ -7,8 +7,10 @@ from tests.local.client import Client
 from tests.world import World
 
 UNAVAILABLE = {
-    "en": "responding. Try again in a minute.",
-    "de": "Microsoft 365 ist derzeit nicht erreichbar.",
+    "en": "Microsoft isn't responding. Try again in a minute.",
+    "de": (
+        "Microsoft 365 ist derzeit nicht erreichbar. Versuchen Sie es in einer Minute noch einmal."
+    ),
 }
 
 

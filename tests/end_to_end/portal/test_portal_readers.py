@@ -49,5 +49,5 @@ async def test_reader_sees_that_consent_was_withdrawn_but_no_link_to_grant_it(
 
     for path in ("/", f"/imports/{made['id']}"):
         page = await rita.open(path)
-        assert "onsent" in text_of(page)
+        assert "consent" in text_of(page).lower()
         assert 'href="/consent"' not in page.text.partition("<main")[2]

@@ -274,7 +274,7 @@ async def test_consent_that_takes_too_long_is_refused(client: Client, company: W
     refused = await again.open(f"/consented?{urlencode({'state': page.query['state']})}")
 
     assert refused.status == 403
-    assert "has expired" in refused.text
+    assert "in another browser or has expired" in refused.text
 
 
 async def test_missing_permission_is_named(client: Client, company: World) -> None:

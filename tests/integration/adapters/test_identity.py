@@ -244,7 +244,7 @@ async def test_id_token_signs_in_but_is_rejected_as_access_token(
     id_token = bearer.removeprefix("Bearer ")
 
     assert (await tokens.signed_in(id_token, "n")).tenant == TENANT
-    with pytest.raises(Unauthenticated, match="id_token"):
+    with pytest.raises(Unauthenticated, match="token_is_id_token"):
         await tokens.caller(bearer)
 
 

@@ -60,8 +60,9 @@ async def test_wrong_token_is_rejected_every_time(
     guard: Gateway, tokens: Tokens, token: str
 ) -> None:
     for _ in range(2):
-        with pytest.raises(GatewayOnly, match="gateway_only"):
+        with pytest.raises(GatewayOnly, match="gateway_only") as refused:
             await guard.require(token)
+        assert refused.value.values["api"] == "https://contacts.example/api"
 
     assert tokens.seen == [token, token]
 
