@@ -72,8 +72,10 @@ class Entra:
 
 
 def user(name: str = "ada", *roles: str, **more: Any) -> dict[str, Any]:
-    known = {"oid": str(uuid4()), "name": name, "username": f"{name}@x.example", "roles": roles}
-    return {**known, **more}
+    oid = str(uuid4())
+    # No two users of Entra ID have the same name, whichever test made them.
+    username = f"{name}@{oid[:8]}.example"
+    return {"oid": oid, "name": name, "username": username, "roles": roles, **more}
 
 
 def assert_rejected(answer: httpx.Response, status: int, error: str, code: int) -> None:
