@@ -25,7 +25,7 @@ async def test_mailbox_of_an_import_can_be_previewed(world: World, ada: Browser)
     other = await ada.open(f"{at}?mailbox={world.people[0]}")
 
     assert other.status == 422
-    assert "The import does not aim at this mailbox." in other.text
+    assert "This mailbox is not a target of the import." in other.text
 
 
 async def test_preview_says_that_a_run_would_be_held(world: World, ada: Browser) -> None:
@@ -100,7 +100,7 @@ async def test_invalid_mailbox_or_folder_is_reported_at_its_field(
     sent = await ada.open(f"{at}/adopt", "POST", fields)
 
     for page, field, said in (
-        (no_target, "q", "The import does not aim at this mailbox."),
+        (no_target, "q", "This mailbox is not a target of the import."),
         (no_id, "q", "does not have the right form"),
         (no_folder, "folder", "The mailbox has no contact folder with this name."),
         (sent, "folder", "The mailbox has no contact folder with this name."),
