@@ -1,64 +1,64 @@
-// What wakes a person: rules over our own events and metrics, the app's 5xx, and a call to its readiness.
+// Alert rules: over our own events and metrics, the app's 5xx responses, and a test of its readiness.
 //
-// Each rule's query is a file of ../queries/alerts, which a compiler checks (tests/infra). Each says what it means, what
-// to do first, and where to read on: README.md has a heading for each, `alert-<name>`.
+// Each rule's query is a file in ../queries/alerts, which a compiler checks (tests/infra). Each description says what
+// happened, what to do first, and where to read more: README.md has a heading `alert-<name>` for each rule.
 //
-// Rules read events and not the platform's own lists of invocations, which Flex Consumption may leave incomplete. They
-// are blind while the workspace's daily cap is reached (monitor.bicep): no rule tells of that.
+// Rules read events instead of the platform's own list of invocations, which may be incomplete on Flex Consumption. While
+// the workspace's daily cap is reached (monitor.bicep) they see nothing, and no rule reports that.
 
-@description('Region of the rules: that of the workspace.')
+@description('Region of the rules: the same as the workspace.')
 param location string
 @description('Tags.')
 param tags object
-@description('What names end with, such as contactsync-prod.')
+@description('End of the resource names, such as contactsync-prod.')
 @minLength(1)
 param name string
 @description('The Log Analytics workspace.')
 param workspaceId string
-@description('The Application Insights component, which the readiness test belongs to.')
+@description('The Application Insights component that the readiness test belongs to.')
 param applicationInsightsId string
 @description('The function app.')
 param functionAppId string
-@description('Who is written to. Azure mails a code to a new address, to be entered in the portal within 30 minutes.')
+@description('Email address of the alerts. Azure sends a code to a new address; enter it in the Azure portal within 30 minutes.')
 param alertEmail string
 @description('''
-Where alerts are turned into messages, which name tenants by id. "global" would mean anywhere in the world; in the EU there
-are these two (Azure documentation: action groups, regional processing).
+The region that processes the alerts, which name tenants by id. "global" would allow any region of the world; these two are
+the ones in the EU (Azure documentation: action groups, regional processing).
 ''')
 @allowed([
   'germanywestcentral'
   'swedencentral'
 ])
 param actionGroupLocation string = 'swedencentral'
-@description('What answers 200 if the service is ready, through the gateway, such as https://contacts.example/api/health/ready. Empty: no test.')
+@description('Readiness URL behind the gateway, such as https://contacts.example/api/health/ready. Returns 200 if the service is ready. Empty: no test.')
 param readinessUrl string = ''
 
-@description('How many runs may fail in an hour before one is told. 0: a run that fails as a whole serves nobody.')
+@description('How many runs may fail in an hour without an alert. 0, because a failed run synced no mailbox.')
 @minValue(0)
 param failedRuns int = 0
 @description('''
-How many of 100 mailboxes that a run asks may fail. Single ones always do: mailboxes on their way, users who just left.
+How many percent of the mailboxes that a run tries may fail. A few always do: mailboxes being moved, users who just left.
 ''')
 @minValue(1)
 @maxValue(100)
 param failedMailboxesPercent int = 10
-@description('The mailboxes a run has to ask before its percentage counts: 1 of 5 is no sign of anything.')
+@description('How many mailboxes a run has to try before its percentage counts: 1 failure of 5 means little.')
 @minValue(1)
 param minimumMailboxes int = 20
 @description('''
-How many requests Graph may throttle in a quarter of an hour, three times in an hour. A healthy run meets none; single
-ones are obeyed and cost nothing.
+How many requests Graph may throttle in a quarter of an hour before that quarter counts; three such quarters in an hour
+raise the alert. A healthy run is never throttled. The app waits after single ones, which does no harm.
 ''')
 @minValue(0)
 param throttledRequests int = 50
 @description('''
-How many seconds a message may be due before it is taken. A run's messages come due 100 a second, so even 10,000
-mailboxes spread over two minutes; half an hour means that workers are missing or stuck.
+How many seconds a message may wait after it is due. A run's messages become due at 100 a second, so even 10,000
+mailboxes spread over two minutes; a wait of half an hour means that workers are missing or stuck.
 ''')
 @minValue(60)
 param queueAgeSeconds int = 1800
 @description('''
-How many 5xx the app may answer in a quarter of an hour. An instance that is replaced costs a few; callers repeat them.
+How many 5xx the app may return in a quarter of an hour. Replacing an instance causes a few; callers retry them.
 ''')
 @minValue(0)
 param faults int = 10
@@ -69,7 +69,7 @@ var rules = [
   {
     name: 'run-failed'
     title: 'Contact Sync: a run failed'
-    description: 'A run ended as failed: no mailbox of it was synced. First: open the workbook, tab Runs, and choose the run; its reason says what to do and whether it is the customer or us. ${readme}#alert-run-failed'
+    description: 'A run failed: none of its mailboxes was synced. First: open the workbook, tab Runs, and choose the run. Its reason says what to do, and whether the customer or we have to act. ${readme}#alert-run-failed'
     severity: 2
     frequency: 'PT15M'
     window: 'PT1H'
@@ -84,7 +84,7 @@ var rules = [
   {
     name: 'mailbox-failures'
     title: 'Contact Sync: many mailboxes of a run failed'
-    description: 'More of a run\'s mailboxes failed than is usual. First: open the workbook, tab Mailboxes, and look at the reasons; many access_denied mean consent or scope, many gave_up mean Exchange or us. ${readme}#alert-mailbox-failures'
+    description: 'More of a run\'s mailboxes failed than usual. First: open the workbook, tab Mailboxes, and look at the reasons. Many access_denied point to consent or scope, many gave_up to Exchange or our service. ${readme}#alert-mailbox-failures'
     severity: 2
     frequency: 'PT15M'
     window: 'PT1H'
@@ -98,8 +98,8 @@ var rules = [
   }
   {
     name: 'message-poisoned'
-    title: 'Contact Sync: a message was given up'
-    description: 'A message failed in all its tries, so a mailbox, a run or a tenant\'s leaving was not done. First: open the workbook, tab Health, and read the exceptions at that time; this is our defect or an outage of Azure. ${readme}#alert-message-poisoned'
+    title: 'Contact Sync: a message failed in all tries'
+    description: 'A message failed in all its tries, so a mailbox, a run or a tenant\'s leaving was not completed. First: open the workbook, tab Health, and read the exceptions at that time. The cause is a defect of ours or an outage of Azure. ${readme}#alert-message-poisoned'
     severity: 1
     frequency: 'PT5M'
     window: 'PT15M'
@@ -116,10 +116,10 @@ var rules = [
   {
     name: 'consent-lost'
     title: 'Contact Sync: a tenant lost its consent'
-    description: 'A customer\'s tenant is disconnected: its admin took the consent back, or a permission of it. Its runs rest and no contact is removed. First: ask the customer whether it is meant; granting it again is one click in the portal. ${readme}#alert-consent-lost'
+    description: 'A customer\'s tenant is disconnected: its admin withdrew the consent or one of its permissions. Its imports are suspended, and no contact is removed. First: ask the customer whether this is intended. Granting consent again takes one click in the portal. ${readme}#alert-consent-lost'
     severity: 3
     frequency: 'PT15M'
-    // A day, so that the alert stands until the consent is back; after a day it ends either way.
+    // A day, so that the alert stays active until the consent is back. After a day it ends either way.
     window: 'P1D'
     query: loadTextContent('../queries/alerts/consent-lost.kql')
     aggregation: 'Count'
@@ -134,7 +134,7 @@ var rules = [
   {
     name: 'graph-throttled'
     title: 'Contact Sync: Graph throttles us'
-    description: 'Microsoft Graph has throttled us for most of an hour. Work goes on, but slowly. First: open the workbook, tab Graph, and see which limit is near and which tenants are hit. ${readme}#alert-graph-throttled'
+    description: 'Microsoft Graph has throttled us for most of an hour. Work continues, but slowly. First: open the workbook, tab Graph, and see which limit is near and which tenants are affected. ${readme}#alert-graph-throttled'
     severity: 2
     frequency: 'PT15M'
     window: 'PT15M'
@@ -143,17 +143,17 @@ var rules = [
     measure: 'Throttled'
     dimensions: []
     threshold: throttledRequests
-    // Three of four quarters of an hour: one burst is none of a person's business.
+    // Three of four quarters of an hour: nobody needs to act on a single burst.
     periods: 4
     failing: 3
   }
   {
     name: 'no-run'
     title: 'Contact Sync: no run in 26 hours'
-    description: 'The daily timer has not fired in 26 hours, or runs were queued and none has ended. A service without customers is not meant: its timer fires all the same. First: see whether the function app runs at all and whether logs arrive. It may fire in the first hour after the first deployment. ${readme}#alert-no-run'
+    description: 'The daily timer has not fired in 26 hours, or runs were queued and none has ended. The timer also fires without customers. First: check whether the function app runs at all and whether logs arrive. This alert may fire in the first hour after the first deployment. ${readme}#alert-no-run'
     severity: 1
     frequency: 'PT1H'
-    // 26 hours is no size that a window may have; the query counts them by itself.
+    // A window cannot be 26 hours long, so the query counts them itself.
     window: 'P2D'
     query: loadTextContent('../queries/alerts/no-run.kql')
     aggregation: 'Count'
@@ -166,7 +166,7 @@ var rules = [
   {
     name: 'queue-age'
     title: 'Contact Sync: messages wait too long'
-    description: 'Messages of a queue are due for long before a worker takes them: too few instances, or stuck ones. First: open the workbook, tab Health, and the function app\'s count of instances. ${readme}#alert-queue-age'
+    description: 'Messages of a queue wait long after they are due: there are too few instances, or they are stuck. First: open the workbook, tab Health, and check the function app\'s instance count. ${readme}#alert-queue-age'
     severity: 2
     frequency: 'PT5M'
     window: 'PT15M'
@@ -214,11 +214,11 @@ resource logRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rul
     ]
     evaluationFrequency: rule.frequency
     windowSize: rule.window
-    // One message when trouble begins and one when it ends, and none in between however often the rule looks.
+    // One message when the condition begins and one when it ends, and none in between however often the rule runs.
     autoMitigate: true
-    // A new workspace has no table of events or metrics until the first one comes, and Azure would refuse the rule; the
-    // queries are checked by tests/infra instead. Azure also disables a rule whose query fails for a week, and a service
-    // without customers has no metrics for longer: so each query puts an empty table in place of one that is missing.
+    // A new workspace has no table of events or metrics until the first one arrives, so Azure would reject the rule.
+    // tests/infra checks the queries instead. Azure also disables a rule whose query fails for a week, and a service
+    // without customers has no metrics for longer. So each query uses an empty table in place of a missing one.
     skipQueryValidation: true
     criteria: {
       allOf: [
@@ -249,7 +249,7 @@ resource appFaults 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'The app answers calls or pages with 5xx. First: open Application Insights, Failures; problems that clients are told have a trace id to look for. ${readme}#alert-app-faults'
+    description: 'The app returns 5xx for calls or pages. First: open Application Insights, Failures. Errors that clients see carry a trace id to search for. ${readme}#alert-app-faults'
     severity: 1
     enabled: true
     scopes: [
@@ -283,16 +283,16 @@ resource appFaults 'Microsoft.Insights/metricAlerts@2018-03-01' = {
 resource readiness 'Microsoft.Insights/webtests@2022-06-15' = if (!empty(readinessUrl)) {
   name: 'ready-${name}'
   location: location
-  // The portal and the alert find the component of a test by this tag.
+  // The Azure portal and the alert find a test's component by this tag.
   tags: union(tags, { 'hidden-link:${applicationInsightsId}': 'Resource' })
   kind: 'standard'
   properties: {
     SyntheticMonitorId: 'ready-${name}'
     Name: 'Contact Sync: ready'
-    Description: 'Whether the service is ready, asked from outside through the gateway.'
+    Description: 'Tests from outside, through the gateway, whether the service is ready.'
     Kind: 'standard'
     Enabled: true
-    // Each call is billed, so few: every ten minutes from two places of the EU.
+    // Each call is billed, so calls are few: every ten minutes from two locations in the EU.
     Frequency: 600
     Timeout: 60
     RetryEnabled: true
@@ -323,7 +323,7 @@ resource notReady 'Microsoft.Insights/metricAlerts@2018-03-01' = if (!empty(read
   location: 'global'
   tags: tags
   properties: {
-    description: 'The service is not ready, as seen from two places: gateway, app, storage, vault or Entra ID\'s keys. First: call the address of the test; with an operator\'s token it says which part. ${readme}#alert-not-ready'
+    description: 'The service is not ready, as seen from two locations: gateway, app, storage, vault or Entra ID\'s keys. First: call the address of the test. With an operator\'s token it names the failing part. ${readme}#alert-not-ready'
     severity: 1
     enabled: true
     scopes: [
@@ -347,5 +347,5 @@ resource notReady 'Microsoft.Insights/metricAlerts@2018-03-01' = if (!empty(read
   }
 }
 
-@description('Whom alerts are sent to, for a budget to use too.')
+@description('The action group that receives the alerts; a budget can use it as well.')
 output actionGroupId string = people.id

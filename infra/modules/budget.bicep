@@ -1,5 +1,5 @@
-// What the resource group may cost in a month. A budget only tells: it stops nothing. What stops are the caps on
-// instances (functions.bicep) and on logs (monitor.bicep).
+// The monthly budget of the resource group. A budget only notifies; it stops nothing. The caps on instances
+// (functions.bicep) and on logs (monitor.bicep) limit the cost.
 
 @description('Name of the budget.')
 @minLength(1)
@@ -8,9 +8,9 @@ param name string
 @description('The amount, in the currency of the subscription.')
 @minValue(1)
 param amount int
-@description('The first day of the month in which it begins; Azure refuses to change it.')
+@description('First day of the month in which the budget begins. Azure does not allow changing it.')
 param startDate string
-@description('Who is told.')
+@description('Email address of the notifications.')
 param email string
 
 resource budget 'Microsoft.Consumption/budgets@2023-11-01' = {
@@ -23,7 +23,7 @@ resource budget 'Microsoft.Consumption/budgets@2023-11-01' = {
       startDate: startDate
     }
     notifications: {
-      // Foreseen while something can still be done about it, then as it happens.
+      // The forecast comes while somebody can still act on it; the others come as the money is spent.
       foreseen: {
         enabled: true
         operator: 'GreaterThan'

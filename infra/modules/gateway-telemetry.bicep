@@ -1,4 +1,4 @@
-// Whom the gateway tells of calls, and what not. Part of gateway.bicep.
+// Which calls the gateway logs, where it logs them, and what it leaves out. Part of gateway.bicep.
 targetScope = 'resourceGroup'
 
 @description('Name of the service.')
@@ -6,25 +6,25 @@ targetScope = 'resourceGroup'
 @maxLength(50)
 param serviceName string
 
-@description('Whether the tier is Standard v2, and not Consumption.')
+@description('Whether the tier is Standard v2 rather than Consumption.')
 param isStandard bool
 
-@description('The gateway\'s identity, by client id.')
+@description('Client id of the gateway\'s identity.')
 param identityClientId string
 
-@description('Application Insights that is told of calls; its role for this identity is in roles.bicep.')
+@description('The Application Insights component that records calls. roles.bicep lets this identity write to it.')
 param applicationInsightsName string
 
 @description('Log Analytics workspace for the resource logs that Standard v2 writes.')
 param workspaceId string
 
-@description('Of how many successful calls in 100 Application Insights is told; of errors, of all.')
+@description('Percentage of successful calls that Application Insights records. It records all errors.')
 @minValue(0)
 @maxValue(100)
 param sampledPercent int
 
-// Neither bodies nor query parameters: a query may hold an address, or the code of a sign-in. The
-// app's own id of a call is kept, by which its logs are found.
+// Bodies and query parameters are not logged: a query may contain an address or a sign-in code. The
+// app's own id of a call is logged, so that you can find its logs.
 var noBody = { body: { bytes: 0 }, headers: [] }
 var hidden = { queryParams: [{ value: '*', mode: 'Hide' }] }
 var messages = {
@@ -48,7 +48,7 @@ resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
   parent: service
   name: 'insights'
   properties: {
-    description: 'Application Insights, by the gateway\'s own identity.'
+    description: 'Application Insights, with the gateway\'s own identity.'
     loggerType: 'applicationInsights'
     resourceId: insights.id
     credentials: {

@@ -1,19 +1,19 @@
-// The gateway: all that is public, the API and the portal, goes through API Management. It shows the
-// app who it is by a token of its own identity, which the app asks for (GATEWAY_PRINCIPAL_ID); no
-// key or secret is kept anywhere. Each policy is a file of ../policies, which says what it is for.
+// The gateway: every public request, to the API or the portal, goes through API Management. The
+// gateway proves who it is with a token of its own identity, which the app requires
+// (GATEWAY_PRINCIPAL_ID); no key or secret is stored. Each policy is a file in ../policies.
 //
-// Tiers: Consumption costs next to nothing, ends a request after 30 seconds, and has neither limits
-// by tenant, nor a circuit breaker, resource logs or a network. Standard v2 has all of them.
+// Tiers: Consumption costs next to nothing and ends a request after 30 seconds. It has no limits by
+// tenant, no circuit breaker, no resource logs and no network. Standard v2 has all of them.
 // Docs: api-management-gateways-overview, api-management-features, api-management-policies.
 targetScope = 'resourceGroup'
 
-@description('Region of the gateway: the app\'s own, so that no data leaves it.')
+@description('Region of the gateway: the same as the app, so that no data leaves it.')
 param location string
 
 @description('Tags of the service.')
 param tags object
 
-@description('Name of the service; the gateway is found at https://NAME.azure-api.net.')
+@description('Name of the service. The address of the gateway is https://NAME.azure-api.net.')
 @minLength(1)
 @maxLength(50)
 param name string
@@ -27,25 +27,25 @@ param sku string
 @maxValue(10)
 param units int = 1
 
-@description('Where Azure writes about this service.')
+@description('Email address that Azure sends notices about this service to.')
 param publisherEmail string
 
-@description('Who publishes the API.')
+@description('Name of the API\'s publisher.')
 param publisherName string
 
-@description('The gateway\'s identity, by resource id. It is made before the gateway (identity.bicep), so that the app can know it.')
+@description('Resource id of the gateway\'s identity. identity.bicep creates it before the gateway, so that the app can know it.')
 param identityId string
 
-@description('The gateway\'s identity, by client id.')
+@description('Client id of the gateway\'s identity.')
 param identityClientId string
 
 @description('Host name of the function app, such as func-contactsync-prod.azurewebsites.net.')
 param functionAppHostName string
 
-@description('Client id of the app\'s registration in Entra ID, which access tokens are for.')
+@description('Client id of the app registration in Entra ID: the audience of access tokens.')
 param appClientId string
 
-@description('Application Insights that is told of calls; its role for this identity is in roles.bicep.')
+@description('The Application Insights component that records calls. roles.bicep lets the gateway\'s identity write to it.')
 param applicationInsightsName string
 
 @description('Log Analytics workspace for the resource logs that Standard v2 writes.')
@@ -54,23 +54,23 @@ param workspaceId string
 @description('Subnet through which Standard v2 reaches the app, delegated to Microsoft.Web/serverFarms; empty: none.')
 param subnetId string = ''
 
-@description('Calls a minute of one subscription key and, in Standard v2, of one tenant.')
+@description('Calls per minute of one subscription key and, in Standard v2, of one tenant.')
 @minValue(10)
 param callsPerMinute int = 600
 
-@description('Calls a week of one partner\'s subscription key.')
+@description('Calls per week of one partner\'s subscription key.')
 @minValue(1000)
 param partnerCallsPerWeek int = 500000
 
-@description('Of how many successful calls in 100 Application Insights is told; of errors, of all.')
+@description('Percentage of successful calls that Application Insights records. It records all errors.')
 @minValue(0)
 @maxValue(100)
 param sampledPercent int = 20
 
 var isStandard = sku == 'StandardV2'
 
-// Older protocols are off by default; a template that says so also turns them off again. Not with
-// Consumption, which takes no such properties; ciphers can be chosen in neither of the two tiers
+// Older protocols are off by default. Stating it here also turns them off again if somebody turned
+// them on. Consumption does not accept these properties, and neither tier lets you choose ciphers
 // (docs: api-management-howto-manage-protocols-ciphers).
 var protocols = {
   'Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Protocols.Tls10': 'False'
@@ -80,7 +80,7 @@ var protocols = {
 }
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
-  // checkov:skip=CKV_AZURE_174: it is what the public calls; the app behind it may be private
+  // checkov:skip=CKV_AZURE_174: the gateway is the public entrance; the app behind it may be private
   name: name
   location: location
   tags: tags
@@ -98,14 +98,14 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
     publisherEmail: publisherEmail
     publisherName: publisherName
     customProperties: isStandard ? protocols : null
-    // Standard v2 integrates outbound only, which it calls External; Consumption has no network.
+    // Standard v2 integrates outbound only and calls that External; Consumption has no network.
     virtualNetworkType: isStandard && !empty(subnetId) ? 'External' : 'None'
     virtualNetworkConfiguration: isStandard && !empty(subnetId) ? { subnetResourceId: subnetId } : null
     publicNetworkAccess: 'Enabled'
     apiVersionConstraint: {
       minApiVersion: '2021-08-01'
     }
-    // Partners are given their keys by an operator; there is nothing to see for anybody else.
+    // An operator gives partners their keys; the developer portal has nothing to show to others.
     developerPortalStatus: isStandard ? 'Disabled' : null
   }
 }
@@ -135,7 +135,7 @@ module telemetry 'gateway-telemetry.bicep' = {
   }
 }
 
-@description('Origin of all that is public, such as https://NAME.azure-api.net; the API is at its path /api.')
+@description('Public origin of the service, such as https://NAME.azure-api.net; the API is below its path /api.')
 output gatewayUrl string = service.properties.gatewayUrl
 
 @description('Resource id of the service, for alerts.')

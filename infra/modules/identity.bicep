@@ -1,5 +1,5 @@
-// The two identities. They are made before all else and outlive what uses them, so that roles and the application's
-// trust stay true when the app or the gateway is made anew. Neither has a secret.
+// The two managed identities. They are created first and outlive the resources that use them, so that role assignments
+// and the application's trust stay valid when the app or the gateway is recreated. Neither has a secret.
 
 @description('The data region.')
 param location string
@@ -14,14 +14,14 @@ param appName string
 @maxLength(128)
 param gatewayName string
 
-@description('The function app: storage, vault, logs, and by federation the Entra application in each tenant.')
+@description('Identity of the function app: for storage, vault and logs, and by federation for the Entra application in each tenant.')
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: appName
   location: location
   tags: tags
 }
 
-@description('The gateway: shows the function app that a call has come through it. It may do nothing else but log.')
+@description('Identity of the gateway: proves to the function app that a call came through it. It can write logs and nothing else.')
 resource gateway 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: gatewayName
   location: location

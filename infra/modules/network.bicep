@@ -1,15 +1,15 @@
-// The private network, where one is wanted: a subnet for the app's instances, one for the gateway's way to the app, one
-// for the private endpoints, and the private DNS zones by which names lead to them.
+// The optional private network: a subnet for the app's instances, one through which the gateway reaches the app, one for
+// the private endpoints, and the private DNS zones that resolve names to them.
 
 @description('The data region.')
 param location string
 @description('Tags on everything.')
 param tags object
-@description('What names end with, after the abbreviation of their kind.')
+@description('End of the resource names, after the abbreviation of their kind.')
 @minLength(2)
 @maxLength(40)
 param name string
-@description('The addresses of the network, a /22 at least: three subnets of /24. They matter only where it is joined to another one.')
+@description('Address range of the network, at least a /22 for three /24 subnets. It matters only if you connect another network.')
 param addressPrefix string = '10.40.0.0/22'
 
 var zoneNames = [
@@ -21,8 +21,8 @@ var zoneNames = [
 ]
 
 @description('''
-The app's instances and the gateway have no address of their own on the internet: Graph and Entra ID are reached through
-this one, which a customer may then name in a Conditional Access policy for workload identities.
+The app's instances and the gateway have no public address of their own. They reach Graph and Entra ID through this one,
+which a customer can name in a Conditional Access policy for workload identities.
 ''')
 resource egressAddress 'Microsoft.Network/publicIPAddresses@2025-05-01' = {
   name: 'pip-${name}'
@@ -52,7 +52,7 @@ resource egress 'Microsoft.Network/natGateways@2025-05-01' = {
   }
 }
 
-@description('The rules that Azure sets by itself do: nothing comes in from the internet. API Management asks for a group.')
+@description('Azure\'s default rules are enough: nothing comes in from the internet. API Management requires a security group.')
 resource rules 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
   name: 'nsg-${name}'
   location: location
@@ -69,10 +69,10 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
         addressPrefix
       ]
     }
-    // Here and not as resources of their own, which would come and go when the network is deployed anew.
+    // Inline, because a redeployment of the network would remove and recreate separate subnet resources.
     subnets: [
       {
-        // An instance takes an address, and up to 40 apps' worth of them are held back: Microsoft advises a /26 or more.
+        // Each instance takes an address, and Azure reserves some for up to 40 apps: Microsoft recommends at least a /26.
         name: 'app'
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 24, 0)
@@ -163,7 +163,7 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
 output appSubnetId string = network::appSubnet.id
 output gatewaySubnetId string = network::gatewaySubnet.id
 output endpointSubnetId string = network::endpointSubnet.id
-@description('Those of blob, queue and table.')
+@description('The DNS zones of blob, queue and table.')
 output storageZoneIds array = [for i in range(0, 3): zones[i].id]
 output vaultZoneId string = zones[3].id
 output appZoneId string = zones[4].id
