@@ -1,8 +1,8 @@
-"""Leases: one worker at a time at something, for a limited time, by ETag.
+"""Leases: exclusive access for one worker, for a limited time, guarded by the row's ETag.
 
-Taken before what several workers must not do at once; a worker that dies leaves its lease to
-expire. The lease on a mailbox also keeps how fast its holders may go on, and what a holder that
-died may have written.
+A worker takes a lease before work that must not run twice at once; the lease of a worker that dies
+expires. The lease on a mailbox also records how many requests its holders sent, and which fields a
+holder that died may have written.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from shared.domain.pacing import Pace
 
 _TRY_AGAIN: Final = 2.0
 _SKEW: Final = timedelta(minutes=1)
-"""By how much clocks may differ; a lease from further ahead was taken before a clock went back."""
+"""How far clocks may differ; a lease that ends later than this was taken by a clock set back."""
 
 
 class _Row(Model):
@@ -29,11 +29,11 @@ class _Row(Model):
 
 @dataclass(slots=True)
 class Lease:
-    """A lease that is held: on what, in which tenant, until when, and by which ETag.
+    """A lease that a worker holds on `what`, in one tenant, until a time.
 
-    `pace` and `begun` are changed by who holds it, and written when it is renewed or given back.
-    `begun` says what work (by a name) may have written so far (a mask), `before` the same of
-    those who held it earlier and never came to an end.
+    Its holder updates `pace` and `begun`, which are stored when the lease is renewed or given back.
+    `begun` maps each piece of work, by name, to a mask of the fields it may have written; `before`
+    is the same for earlier holders that did not finish.
     """
 
     tenant: str
@@ -59,7 +59,10 @@ class Leases:
         length: timedelta,
         begin: Mapping[str, int] | None = None,
     ) -> Lease:
-        """Take the lease on `what`, to `begin` work on it; raises `Busy` while another holds it."""
+        """Take the lease on `what` and record in `begin` the work that starts.
+
+        Raises `Busy` while another worker holds it.
+        """
         until = now + length
         try:
             found = await self._rows.get(*_key(tenant, what))
@@ -79,7 +82,7 @@ class Leases:
         raise Busy(f"Another worker holds the lease on {what}.", _TRY_AGAIN)
 
     async def renew(self, lease: Lease, now: datetime, length: timedelta) -> Lease:
-        """Hold a lease for longer; raises `Busy` if it was lost meanwhile."""
+        """Extend a lease; raises `Busy` if it was lost in the meantime."""
         try:
             row = _Row(until=now + length, pace=lease.pace, begun=lease.begun)
             stored = await self._rows.replace(*_key(lease.tenant, lease.what), row, lease.etag)
@@ -88,7 +91,7 @@ class Leases:
         return replace(lease, until=now + length, etag=stored.etag)
 
     async def give_back(self, lease: Lease) -> None:
-        """Give a lease back; if it was lost, it is another's and stays so."""
+        """Give a lease back; do nothing if another worker has it by now."""
         try:
             row = _Row(pace=lease.pace, begun=lease.begun)
             await self._rows.replace(*_key(lease.tenant, lease.what), row, lease.etag)
@@ -97,5 +100,5 @@ class Leases:
 
 
 def _key(tenant: str, what: str) -> tuple[str, str]:
-    """A partition for each lease, since one takes at most 2,000 entities in a second."""
+    """Return the key of a lease, alone in its partition: one takes 2,000 entities a second."""
     return f"{tenant}|{what}", "lease"

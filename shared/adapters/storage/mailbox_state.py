@@ -1,9 +1,9 @@
-"""What we know of our contacts in one mailbox: ids and hashes, never what a contact says.
+"""The state of our contacts in one mailbox: ids and hashes, never the content of a contact.
 
-Each mailbox of an import has a partition of its own, since one takes at most 2,000 entities in a
-second (docs: scalability-targets). A small head row is all an idle mailbox needs. The list of
-contacts stands in rows beside it, each time under a new generation, and counts only once the head
-names that generation: so a worker may die between any two writes.
+Each mailbox of an import has its own partition, because a partition takes at most 2,000 entities a
+second (docs: scalability-targets). An idle mailbox needs only its small head row. The list of
+contacts is stored in separate rows under a new generation each time, and becomes valid when the
+head names that generation, so that a worker may die between any two writes.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ _TABLE: Final = "MailboxState"
 _HEAD: Final = "h"
 _CHUNKS: Final = "k|"
 _COUNT: Final = "contacts"
-"""The column of a head that tells how many contacts there are, beside the JSON."""
+"""The column of a head, beside the JSON, that holds the number of contacts."""
 
 
 class HeldPlan(Model):
-    """A plan that waits for an admin: its digest (`Plan.risk`) and the run that asks."""
+    """A plan that waits for an admin: its digest (`Plan.risk`) and the run that made it."""
 
     risk: str
     run: str
 
 
 class Partial(Model):
-    """What earlier tries of a run did in a mailbox before they were given back."""
+    """What earlier attempts of a run did in a mailbox before their message was put back."""
 
     run: str
     contacts: ContactCounts = ContactCounts()
@@ -48,13 +48,12 @@ class Partial(Model):
 class Head(Model):
     """The state of one import in one mailbox.
 
-    `fingerprint` is of the snapshot and destination last applied (None: plan again), `link` the
-    folder's delta link, `own_folder` whether the folder is ours. `last_run` and `result` say what
-    the last finished run did, `partial` what one did that is not finished, `held` which plan waits
-    for an admin. `category` is the one our
-    contacts have, `category_id` its entry in the user's list if we made it (with `color`).
-    `keep_edits` says whether the state can tell which field a user edited, `notice` what could not
-    be done although all contacts are as they should be.
+    `fingerprint` is that of the snapshot and destination last applied (None: a new plan is needed),
+    `link` the folder's delta link, `own_folder` whether the folder is ours. `last_run` and `result`
+    describe the last finished run, `partial` the progress of an unfinished one, `held` the plan
+    that waits for an admin. `category` is the category of our contacts; `category_id` and `color`
+    describe its entry in the user's list if we created it. `keep_edits` says whether the state
+    shows which field a user edited. `notice` is a problem that does not affect the contacts.
     """
 
     fingerprint: str | None = None
@@ -85,26 +84,29 @@ class MailboxStates:
         self._heads = Records(tables, _TABLE, Head, lambda head: {_COUNT: head.contacts})
 
     async def read(self, tenant: str, import_id: str, mailbox: str) -> Stored[Head] | None:
-        """The head of one mailbox, or None if there was never a sync."""
+        """Read the head of one mailbox; None if it was never synced."""
         return await self._heads.get(_partition(tenant, import_id, mailbox), _HEAD)
 
     async def write(
         self, tenant: str, import_id: str, mailbox: str, head: Head, etag: str | None
     ) -> Stored[Head]:
-        """Write the head of this ETag (None: there was none); `Busy` if another was quicker."""
+        """Write a head if its ETag still matches (None: it must not exist yet).
+
+        Raises `Busy` if another worker wrote it first.
+        """
         partition, row = _partition(tenant, import_id, mailbox), _HEAD
         try:
             if etag is None:
                 return await self._heads.insert(partition, row, head)
             return await self._heads.replace(partition, row, head, etag)
         except (Conflict, PreconditionFailed) as error:
-            message = "Another worker is at this mailbox."
+            message = "Another worker changed the state of this mailbox."
             raise Busy(message, 5.0) from error
 
     async def contacts(
         self, tenant: str, import_id: str, mailbox: str, head: Head
     ) -> KnownContacts | None:
-        """The contacts that the head's generation lists; None if a part of them is lost."""
+        """Read the contacts of the head's generation; None if some of its rows are missing."""
         if not head.chunks:
             return {}
         parts: list[bytes] = []
@@ -120,7 +122,10 @@ class MailboxStates:
     async def write_contacts(
         self, tenant: str, import_id: str, mailbox: str, generation: str, known: KnownContacts
     ) -> int:
-        """Write a generation of contacts and answer in how many rows; the head must name it."""
+        """Write a generation of contacts and return its number of rows.
+
+        It becomes valid when a head that names it is written.
+        """
         raw = await asyncio.to_thread(_packed, known)
         chunks = [raw[i : i + BYTES_PER_ROW] for i in range(0, len(raw), BYTES_PER_ROW)]
         partition = _partition(tenant, import_id, mailbox)
@@ -132,7 +137,7 @@ class MailboxStates:
     async def drop_contacts(
         self, tenant: str, import_id: str, mailbox: str, keep: str | None = None
     ) -> None:
-        """Delete all generations of contacts but `keep`."""
+        """Delete all generations of contacts except `keep`."""
         partition = _partition(tenant, import_id, mailbox)
         kept = f"{_CHUNKS}{keep}|" if keep is not None else None
         rows = [
@@ -143,24 +148,24 @@ class MailboxStates:
         await self._tables.write_many(_TABLE, partition, dict.fromkeys(rows))
 
     async def erase(self, tenant: str, import_id: str, mailbox: str, etag: str | None) -> None:
-        """Forget a mailbox altogether."""
+        """Erase the whole state of a mailbox."""
         await self.drop_contacts(tenant, import_id, mailbox)
         await self._heads.delete(_partition(tenant, import_id, mailbox), _HEAD, etag)
 
     async def mailboxes(self, tenant: str, import_id: str) -> list[str]:
-        """The mailboxes in which the import has, or may have, contacts."""
+        """Return the mailboxes in which the import has, or may have, contacts."""
         first = _partition(tenant, import_id, "")
         rows = self._rows(tenant, import_id, "PartitionKey", "RowKey")
         return [row.partition.removeprefix(first) async for row in rows]
 
     async def held(self, tenant: str, import_id: str) -> tuple[int, int]:
-        """How many mailboxes hold contacts of the import, and how many contacts these are."""
+        """Return how many mailboxes hold contacts of the import, and how many contacts in all."""
         rows = self._rows(tenant, import_id, "PartitionKey", "RowKey", _COUNT)
         counts = [int(row.columns.get(_COUNT, 0)) async for row in rows]
         return sum(count > 0 for count in counts), sum(counts)
 
     def _rows(self, tenant: str, import_id: str, *columns: str) -> AsyncIterator[Row]:
-        """Some columns of the heads of all mailboxes of an import."""
+        """Read some columns of the heads of all mailboxes of an import."""
         first = _partition(tenant, import_id, "")
         return self._tables.rows(
             _TABLE,
@@ -171,7 +176,7 @@ class MailboxStates:
 
 
 def _packed(known: KnownContacts) -> bytes:
-    """Pack contacts; most have nothing but the first four values."""
+    """Pack contacts; the last three values, which most do not have, are omitted if empty."""
     rows: list[list[Any]] = []
     for key, k in known.items():
         row: list[Any] = [key, k.id, k.written, k.seen, k.mask]

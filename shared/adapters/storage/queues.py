@@ -1,7 +1,7 @@
-"""Storage queues: sending messages, base64 as the Functions host expects them.
+"""Storage queues: sends messages, in base64 as the Functions host expects.
 
-Queues are made on first use. Output bindings are not used: they send one by one, and only after
-the function succeeded.
+Queues are created on first use. Output bindings are not used because they send one message at a
+time, and only after the function succeeds.
 """
 
 import asyncio
@@ -20,14 +20,16 @@ from shared.domain.importing.messages import IMPORT_RUNS, Message
 
 _AT_ONCE: Final = 32
 LONGEST_DELAY: Final = 7 * 24 * 3600 - 1
-"""Seconds; a message may stay invisible for at most seven days (docs: put-message)."""
+"""In seconds; a message can stay invisible for at most seven days (docs: put-message)."""
 
 
 class Queues:
-    """All queues of the app. Sending raises `Unavailable` when storage does not answer."""
+    """All queues of the app; they own the service client, which is tied to the running event loop.
+
+    Sending raises `Unavailable` if storage does not respond.
+    """
 
     def __init__(self, service: QueueServiceClient) -> None:
-        """Use a service client, which belongs to the running event loop and is closed with us."""
         self._service = service
         self._clients: dict[str, QueueClient] = {}
 
@@ -36,17 +38,20 @@ class Queues:
         await self._service.close()
 
     async def ready(self) -> None:
-        """See whether queue storage answers; a queue that is not made yet is an answer."""
+        """Check that queue storage responds, even if the queue does not exist yet.
+
+        Raises `Unavailable` if it does not.
+        """
         try:
             await self._client(IMPORT_RUNS).get_queue_properties()
         except ResourceNotFoundError:
             return
         except AzureError as error:
-            note = "Queue storage does not answer."
+            note = "Queue storage is not responding."
             raise Unavailable(note, 5.0) from error
 
     async def send(self, queue: str, message: Message, delay: float = 0) -> None:
-        """Send a message that is seen after `delay` seconds; it tells whoever takes it by whom."""
+        """Send a message that becomes visible after `delay` seconds, with the current trace."""
         client = self._client(queue)
         seconds = min(math.ceil(delay), LONGEST_DELAY)
         sent = message.copy_with(delay=seconds, traceparent=traceparent())
@@ -58,13 +63,14 @@ class Queues:
                 await self._create(queue)
                 await client.send_message(text, visibility_timeout=seconds)
         except AzureError as error:
-            note = "Queue storage does not answer."
+            note = "Queue storage is not responding."
             raise Unavailable(note, 5.0) from error
 
     async def send_many(self, queue: str, messages: Sequence[Message], per_second: int) -> None:
-        """Send many messages, of which `per_second` are seen each second.
+        """Send many messages, of which `per_second` become visible each second.
 
-        So the messages of whoever sends few come in between. If one fails, some may have been sent.
+        This leaves room for messages of other tenants in between. If sending fails, some messages
+        may have been sent.
         """
         for chunk in batched(enumerate(messages), _AT_ONCE, strict=False):
             number, first = chunk[0]

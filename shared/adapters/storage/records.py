@@ -1,9 +1,9 @@
-"""Where each thing is kept: one `Records` per table, turning models into rows and back.
+"""One `Records` per table, which turns models into rows and back.
 
 A model is stored as JSON in text columns of at most 16,000 characters each (`body00`, `body01`,
-…), with the few values beside it that an engineer looking at the table wants to see or filter by.
-Every partition begins with the tenant, so that no read or write can cross the wall between
-tenants; only `ShareIndex` is keyed by the share id, which is what a partner is given.
+…), beside a few columns to filter by and to look at. Every partition key starts with the tenant
+id, so that no read or write can cross from one tenant to another; only `ShareIndex` is keyed by
+the share id, which is what a partner is given.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ _AT_ONCE: Final = 16
 
 
 class ShareLocation(Model):
-    """The way from a share id to its publisher.
+    """The publisher of a share id.
 
-    `withdrawn` stays as proof that it once was. After a rotation `moved_to` names the share's new
-    id, which only the tenants in `keep` (and the publisher) may follow.
+    The row of a withdrawn share stays, to show that the share existed. After a rotation `moved_to`
+    is the share's new id, which only the publisher and the tenants in `keep` may learn.
     """
 
     publisher: str
@@ -40,9 +40,9 @@ class ShareLocation(Model):
 
 
 class ShareFacts(Model):
-    """What a share held when it was last resolved; apart from it, so that its ETag is the admin's.
+    """How many contacts a share held when it was last resolved.
 
-    Counts only.
+    A row of its own, so that a run never changes the ETag of the share that an admin edits.
     """
 
     contacts: int
@@ -50,13 +50,13 @@ class ShareFacts(Model):
 
 
 class SeatFacts(Model):
-    """How many mailboxes of a tenant want a seat: how many rows `Seats` has of it."""
+    """How many mailboxes of a tenant want a seat: its number of rows in `Seats`."""
 
     wanted: int
 
 
 class SubscribedImport(Model):
-    """One import of a share, for its publisher to see: whose, since when, how many mailboxes."""
+    """An import of a share, as its publisher sees it: tenant, start, number of mailboxes."""
 
     tenant: str
     import_id: str
@@ -65,14 +65,14 @@ class SubscribedImport(Model):
 
 
 class Suppression(Model):
-    """A person (an object id or a contact's key) that a tenant keeps out everywhere."""
+    """A person, by object id or contact key, who is removed from all of a tenant's shares."""
 
     person: str
     since: datetime
 
 
 class IdempotencyClaim(Model):
-    """The id that an idempotency key stands for, and the hash of the body it came with."""
+    """The id created under an idempotency key, and the hash of the request body."""
 
     id: str
     body: str
@@ -81,7 +81,7 @@ class IdempotencyClaim(Model):
 
 @dataclass(frozen=True, slots=True)
 class Stored[T]:
-    """A model as read from its table, with the ETag by which it may be changed."""
+    """A model as read from its table, with its ETag."""
 
     value: T
     etag: str
@@ -96,7 +96,7 @@ class Listing[T]:
 
 
 class Records[T: BaseModel]:
-    """One kind of model in one table; `columns` gives what stands beside the JSON."""
+    """One kind of model in one table; `columns` returns the columns beside the JSON."""
 
     def __init__(
         self,
@@ -111,31 +111,31 @@ class Records[T: BaseModel]:
         self._columns = columns
 
     async def get(self, partition: str, row: str) -> Stored[T] | None:
-        """Read one, or None."""
+        """Read a model; None if it does not exist."""
         found = await self._tables.get(self.table, partition, row)
         return self._stored(found) if found is not None else None
 
     async def insert(self, partition: str, row: str, value: T) -> Stored[T]:
-        """Write a new one; `Conflict` if the key is taken."""
+        """Add a model; raises `Conflict` if the key is taken."""
         etag = await self._tables.insert(self.table, partition, row, self._row(value))
         return Stored(value, etag)
 
     async def upsert(self, partition: str, row: str, value: T) -> Stored[T]:
-        """Write one, whether it is there or not."""
+        """Write a model, whether it exists or not."""
         etag = await self._tables.upsert(self.table, partition, row, self._row(value))
         return Stored(value, etag)
 
     async def replace(self, partition: str, row: str, value: T, etag: str) -> Stored[T]:
-        """Change the one of this ETag; `PreconditionFailed` if somebody else was quicker."""
+        """Replace a model; raises `PreconditionFailed` if its ETag no longer matches."""
         etag = await self._tables.replace(self.table, partition, row, self._row(value), etag)
         return Stored(value, etag)
 
     async def delete(self, partition: str, row: str, etag: str | None = None) -> None:
-        """Delete one; with an ETag only that version (`PreconditionFailed`)."""
+        """Delete a model; raises `PreconditionFailed` if an ETag is given and no longer matches."""
         await self._tables.delete(self.table, partition, row, etag)
 
     async def write_many(self, partition: str, values: Mapping[str, T | None]) -> None:
-        """Write (or, for None, delete) many of one partition, 100 at a time."""
+        """Write many models of one partition, or delete those given as None, 100 at a time."""
         await self._tables.write_many(
             self.table,
             partition,
@@ -151,10 +151,10 @@ class Records[T: BaseModel]:
         where: str = "",
         parameters: Mapping[str, Any] | None = None,
     ) -> Listing[T]:
-        """Read up to `size` of a partition in row order, those for which `where` holds.
+        """Read up to `size` models of a partition that match `where`, in row order.
 
-        `where` is OData conditions on the columns joined by `and` (without parentheses, which the
-        SDK does not take with parameters); its values come as `parameters`.
+        `where` is a list of OData conditions on columns joined by `and`, without parentheses, which
+        the SDK does not accept together with parameters. `parameters` holds its values.
         """
         query = "PartitionKey eq @partition" + (f" and {where}" if where else "")
         return await self._listing(
@@ -162,11 +162,11 @@ class Records[T: BaseModel]:
         )
 
     async def page_everywhere(self, row: str, *, size: int, token: str | None = None) -> Listing[T]:
-        """Read up to `size` of all partitions that have this row; for operators only."""
+        """Read up to `size` models with this row key in any partition; for operators only."""
         return await self._listing("RowKey eq @row", {"row": row}, size, token)
 
     async def count(self, partition: str, where: str = "") -> int:
-        """How many rows a partition has."""
+        """Return how many rows of a partition match `where`."""
         query = "PartitionKey eq @p" + (f" and {where}" if where else "")
         rows = self._tables.rows(self.table, query, {"p": partition}, ["RowKey"])
         return sum([1 async for _ in rows])
@@ -180,10 +180,10 @@ class Records[T: BaseModel]:
         where: str = "",
         parameters: Mapping[str, Any] | None = None,
     ) -> tuple[list[Row], bool]:
-        """Read some columns of a partition's rows, and say whether these are all of them.
+        """Read some columns of a partition's rows, and return whether these are all the rows.
 
-        At most so many pages (of 1,000 rows) are asked for, whatever there is: rows without their
-        JSON are small, so that each costs a few milliseconds.
+        Reads at most `pages` pages of 1,000 rows each. Rows without their JSON are small, so a page
+        takes a few milliseconds.
         """
         query = "PartitionKey eq @partition" + (f" and {where}" if where else "")
         given = {"partition": partition, **(parameters or {})}
@@ -200,7 +200,7 @@ class Records[T: BaseModel]:
         return rows, False
 
     async def read_many(self, partition: str, rows: Sequence[str]) -> list[Stored[T]]:
-        """Read those of the rows that are there, in their order; a few at once."""
+        """Read the rows that exist, in the order given, a few at once."""
 
         async def read(row: str) -> Stored[T] | None:
             return await self.get(partition, row)
@@ -208,22 +208,22 @@ class Records[T: BaseModel]:
         return [stored for stored in await few_at_once(read, rows) if stored is not None]
 
     async def all(self, partition: str) -> AsyncIterator[Stored[T]]:
-        """Read all of a partition."""
+        """Read all models of a partition."""
         async for row in self._tables.partition(self.table, partition):
             yield self._stored(row)
 
     async def everywhere(
         self, where: str = "", parameters: Mapping[str, Any] | None = None
     ) -> AsyncIterator[tuple[str, Stored[T]]]:
-        """Read all of the table with their partitions; for timers only, never for a caller."""
+        """Read the whole table, each model with its partition; for timers only."""
         query = "PartitionKey ge @p" + (f" and {where}" if where else "")
         async for row in self._tables.rows(self.table, query, {"p": "", **(parameters or {})}):
             yield row.partition, self._stored(row)
 
     async def erase_where(self, where: str, parameters: Mapping[str, Any]) -> int:
-        """Erase the rows of all tenants for which `where` holds; for timers only. Answer the count.
+        """Erase the rows of all tenants that match `where` and return how many; for timers only.
 
-        It reads the whole table, a page at a time.
+        Reads the whole table, a page at a time.
         """
         keys = ["PartitionKey", "RowKey"]
         count = 0
@@ -242,7 +242,7 @@ class Records[T: BaseModel]:
             )
             items += [self._stored(row) for row in page.rows]
             token = page.token
-            # A filtered page may come back short, or empty, with more to follow.
+            # A filtered page may be short, or even empty, although more rows follow.
             if token is None or len(items) >= size:
                 return Listing(tuple(items), token)
 
@@ -257,13 +257,13 @@ class Records[T: BaseModel]:
     def _stored(self, row: Row) -> Stored[T]:
         names = sorted(name for name in row.columns if name.startswith("body"))
         text = "".join(row.columns[name] for name in names)
-        # Lax: what we wrote ourselves may have been written by an older version of us.
+        # Lax, because an older version of the app may have written the row.
         value = self._model.model_validate_json(text, strict=False, extra="ignore")
         return Stored(value, row.etag)
 
 
 class Store:
-    """All records of the app, one attribute a table."""
+    """All records of the app, one attribute per table."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
@@ -334,12 +334,12 @@ class Store:
         )
 
     async def ready(self) -> None:
-        """See that table storage answers."""
+        """Check that table storage responds; raises `Unavailable` if it does not."""
         await self.tenants.get("ready", TENANT_ROW)
 
 
 async def few_at_once[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A]) -> list[B]:
-    """Read for each of the given, 16 of them at once; the answers come in their order."""
+    """Call `read` for each of the given, 16 at once, and return the results in order."""
     found: list[B] = []
     for part in batched(given, _AT_ONCE, strict=False):
         found += await asyncio.gather(*map(read, part))
@@ -347,12 +347,12 @@ async def few_at_once[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A
 
 
 def subscribers_of(publisher: str, share: str) -> str:
-    """The partition of a share's consumers."""
+    """Return the partition of a share's subscribers."""
     return f"{publisher}|{share}"
 
 
 def results_of(tenant: str, run: str) -> str:
-    """The partition of a run's results."""
+    """Return the partition of a run's results."""
     return f"{tenant}|{run}"
 
 

@@ -1,7 +1,7 @@
 """The contacts of one run: packed in table rows, read once per process, erased with the run.
 
-A snapshot holds personal data of the publisher's people, so it lives no longer than its run; a
-timer sweeps what a lost run left behind.
+A snapshot holds personal data of the publisher's people, so it is kept no longer than its run; a
+timer erases the snapshots that lost runs leave behind.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ type Desired = dict[str, Contact]
 
 
 class Snapshots:
-    """Snapshots by id; an id is made of tenant and run."""
+    """Snapshots by id, which consists of tenant and run."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -33,7 +33,7 @@ class Snapshots:
         self._photos: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     async def write(self, snapshot: str, contacts: Sequence[Contact], now: datetime) -> None:
-        """Write a snapshot, whole or not at all: it counts only once its last row is there."""
+        """Write a snapshot as a whole or not at all: its last row makes it valid."""
         raw = await asyncio.to_thread(_packed, contacts)
         chunks = [raw[i : i + BYTES_PER_ROW] for i in range(0, len(raw), BYTES_PER_ROW)]
         for number, chunk in enumerate(chunks):
@@ -42,9 +42,9 @@ class Snapshots:
         await self._tables.upsert(_TABLE, snapshot, _META, meta)
 
     async def read(self, snapshot: str) -> Desired | None:
-        """The contacts by key, or None if there is no such snapshot (any more).
+        """Return the contacts by key; None if the snapshot does not exist or no longer exists.
 
-        Read once per process: the mailboxes of a run share it.
+        Each process reads it once, because all mailboxes of a run share it.
         """
         task = self._cache.get(snapshot)
         if task is None:
@@ -62,11 +62,11 @@ class Snapshots:
         return found
 
     async def write_photo(self, snapshot: str, digest: str, image: bytes) -> None:
-        """Write a photo of the snapshot that is being made."""
+        """Write a photo of a snapshot, before the snapshot itself."""
         await self._tables.upsert(_TABLE, snapshot, f"photo|{digest}", pack_bytes(image))
 
     async def photo(self, snapshot: str, digest: str) -> bytes | None:
-        """A photo of a snapshot, or None; those used last stay in memory."""
+        """Return a photo of a snapshot, or None; the photos used last stay in memory."""
         found = self._photos.pop((snapshot, digest), None)
         if found is None:
             row = await self._tables.get(_TABLE, snapshot, f"photo|{digest}")
@@ -87,7 +87,7 @@ class Snapshots:
         await self._tables.delete_partition(_TABLE, snapshot)
 
     async def sweep(self, now: datetime, age: timedelta) -> int:
-        """Erase all snapshots older than `age`, and answer how many."""
+        """Erase all snapshots older than `age` and return how many."""
         query, parameters = "RowKey eq @meta and written lt @limit", {"limit": now - age}
         old = [
             row.partition
@@ -123,5 +123,5 @@ def _unpacked(raw: bytes) -> Desired:
 
 
 def snapshot_id(tenant: str, run: str) -> str:
-    """The id of a run's snapshot."""
+    """Return the id of a run's snapshot."""
     return f"{tenant}|{run}"

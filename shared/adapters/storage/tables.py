@@ -1,8 +1,8 @@
 """Table Storage: rows by key, ETags, pages and packed bytes, with our own errors.
 
-Sizes are checked here, since the emulator does not (an entity has at most 1 MiB and 252
-properties, a property 64 KiB; docs: Understanding the Table service data model). Tables are made
-on first use.
+Sizes are checked here because the emulator does not check them (an entity has at most 1 MiB and
+252 properties, a property 64 KiB; docs: Understanding the Table service data model). Tables are
+created on first use.
 """
 
 import base64
@@ -53,17 +53,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """Some rows, and the token by which the next ones are read (None: there are none)."""
+    """A page of rows, and the token for the next page (None: this is the last page)."""
 
     rows: tuple[Row, ...]
     token: str | None
 
 
 class Tables:
-    """All tables of the app. Every call may raise `Unavailable` when storage does not answer."""
+    """All tables of the app; they own the service client, which is tied to the running event loop.
+
+    Every call raises `Unavailable` if storage does not respond.
+    """
 
     def __init__(self, service: TableServiceClient) -> None:
-        """Use a service client, which belongs to the running event loop and is closed with us."""
         self._service = service
         self._clients: dict[str, TableClient] = {}
 
@@ -72,16 +74,16 @@ class Tables:
         await self._service.close()
 
     async def get(self, table: str, partition: str, row: str) -> Row | None:
-        """Read one row, or None if there is none."""
+        """Read a row; None if it does not exist."""
         return await self._try(table, lambda t: _get(t, partition, row))
 
     async def insert(self, table: str, partition: str, row: str, columns: Mapping[str, Any]) -> str:
-        """Write a row that is new and answer its ETag; `Conflict` if it is there already."""
+        """Add a row and return its ETag; raises `Conflict` if it exists already."""
         entity = _entity(partition, row, columns)
         return _etag(await self._try(table, lambda t: t.create_entity(entity)))
 
     async def upsert(self, table: str, partition: str, row: str, columns: Mapping[str, Any]) -> str:
-        """Write a row whether it is there or not, and answer its ETag."""
+        """Write a row, whether it exists or not, and return its ETag."""
         entity = _entity(partition, row, columns)
         return _etag(
             await self._try(table, lambda t: t.upsert_entity(entity, mode=UpdateMode.REPLACE))
@@ -90,7 +92,10 @@ class Tables:
     async def replace(
         self, table: str, partition: str, row: str, columns: Mapping[str, Any], etag: str
     ) -> str:
-        """Replace the row of this ETag; `PreconditionFailed` if it was changed or is gone."""
+        """Replace a row and return its new ETag.
+
+        Raises `PreconditionFailed` if the row was deleted or its ETag no longer matches.
+        """
         entity = _entity(partition, row, columns)
         return _etag(
             await self._try(
@@ -105,7 +110,10 @@ class Tables:
         )
 
     async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
-        """Delete a row; with an ETag only that version (`PreconditionFailed`). Gone is fine."""
+        """Delete a row, if it still exists.
+
+        Raises `PreconditionFailed` if an ETag is given and no longer matches.
+        """
         match: dict[str, Any] = (
             {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         )
@@ -121,7 +129,7 @@ class Tables:
         token: str | None = None,
         select: Iterable[str] | None = None,
     ) -> RowPage:
-        """Read up to `size` (at most 1,000) rows of a query, going on from `token`."""
+        """Read up to `size` (at most 1,000) rows of a query, continuing from `token`."""
         return await self._try(table, lambda t: _page(t, query, parameters, size, token, select))
 
     async def rows(
@@ -152,10 +160,10 @@ class Tables:
     async def write_many(
         self, table: str, partition: str, rows: Mapping[str, Mapping[str, Any] | None]
     ) -> None:
-        """Upsert (or, for None, delete) rows of one partition, 100 at a time.
+        """Upsert rows of one partition, or delete those given as None, 100 at a time.
 
-        Each hundred takes effect as a whole; deleting what is gone is an error of storage, so
-        name only rows that are there.
+        Each hundred is one transaction. Storage refuses to delete a row that does not exist, so
+        name only existing rows.
         """
         operations = [
             (
@@ -169,7 +177,7 @@ class Tables:
             await self._try(table, partial(_submit, chunk))
 
     async def delete_partition(self, table: str, partition: str) -> int:
-        """Delete all rows of a partition and answer how many there were."""
+        """Delete all rows of a partition and return how many there were."""
         keys = [
             row.row async for row in self.partition(table, partition, ["PartitionKey", "RowKey"])
         ]
@@ -190,7 +198,7 @@ class Tables:
 def pack_bytes(data: bytes) -> dict[str, Any]:
     """Spread up to `BYTES_PER_ROW` bytes over the binary columns of one row."""
     if len(data) > BYTES_PER_ROW:
-        message = f"{len(data)} bytes do not fit one row of {BYTES_PER_ROW}"
+        message = f"Too large for one row: {len(data)} bytes (maximum {BYTES_PER_ROW})."
         raise Defect(message)
     return {
         f"data{index:02d}": data[start : start + _BYTES_PER_PROPERTY]
@@ -199,13 +207,13 @@ def pack_bytes(data: bytes) -> dict[str, Any]:
 
 
 def unpack_bytes(row: Row) -> bytes:
-    """Put the bytes of a row written with `pack_bytes` together again."""
+    """Return the bytes that `pack_bytes` spread over a row."""
     names = sorted(name for name in row.columns if name.startswith("data"))
     return b"".join(cast("bytes", row.columns[name]) for name in names)
 
 
 class _TableMissingError(Exception):
-    """The table itself is not there yet."""
+    """The table itself does not exist yet."""
 
 
 async def _translated[T](call: Awaitable[T]) -> T:
@@ -223,19 +231,19 @@ async def _translated[T](call: Awaitable[T]) -> T:
         if _code(error) == TableErrorCode.TABLE_NOT_FOUND:
             raise _TableMissingError from error
         if error.status_code is not None and error.status_code < 500 and error.status_code != 429:
-            message = f"Table storage refused a request with {error.status_code} {_code(error)}."
+            message = f"Table storage rejected a request: {error.status_code} {_code(error)}."
             raise Defect(message) from error
-        message = "Table storage is not available for the moment."
+        message = "Table storage is temporarily unavailable."
         raise Unavailable(message, _RETRY_AFTER) from error
     except AzureError as error:
-        message = "Table storage does not answer."
+        message = "Table storage is not responding."
         raise Unavailable(message, _RETRY_AFTER) from error
 
 
 def _code(error: HttpResponseError) -> str:
     code = getattr(error, "error_code", None) or ""
     if not code and TableErrorCode.TABLE_NOT_FOUND.value in str(error):
-        # create_entity does not take the code out of the body (seen with 12.7.0).
+        # create_entity does not parse the code from the body (seen with 12.7.0).
         code = TableErrorCode.TABLE_NOT_FOUND
     return str(getattr(code, "value", code))
 
@@ -247,11 +255,11 @@ def _etag(answer: Mapping[str, Any]) -> str:
 def _entity(partition: str, row: str, columns: Mapping[str, Any]) -> dict[str, Any]:
     for key in (partition, row):
         if not key or len(key) > 512 or _FORBIDDEN & set(key) or not key.isprintable():
-            message = "A table key is empty, too long or holds / \\ # ? or control characters."
+            message = "A table key is empty, too long, or contains / \\ # ? or a control character."
             raise Defect(message)
     size = sum(_size(value) for value in columns.values())
     if len(columns) > 250 or size > 1_000_000:
-        message = f"A row of {len(columns)} columns and {size} bytes is too large for a table."
+        message = f"Too large for a table row: {len(columns)} columns with {size} bytes."
         raise Defect(message)
     return {**columns, "PartitionKey": partition, "RowKey": row}
 
@@ -265,7 +273,7 @@ def _size(value: object) -> int:
         case _:
             return 16
     if size > 65_536:
-        message = f"A column of {size} bytes is too large for a table."
+        message = f"Too large for a table column: {size} bytes."
         raise Defect(message)
     return size
 
@@ -308,7 +316,7 @@ async def _page(
         results_per_page=min(size, 1000),
         select=list(select) if select is not None else None,
     )
-    # The SDK's tokens are pairs of keys, though its annotation says text.
+    # The SDK's tokens are pairs of keys, although it declares them as text.
     mark = _mark(query, parameters)
     pages = found.by_page(continuation_token=cast("str | None", _decode(token, mark)))
     rows: list[Row] = []
@@ -319,13 +327,13 @@ async def _page(
 
 
 def _mark(query: str, parameters: Mapping[str, Any]) -> str:
-    """What tells the tokens of one list from those of another."""
+    """Return a digest of the query, so that a token works only for the list it came from."""
     text = json.dumps([query, sorted(parameters.items())], default=str)
     return blake2b(text.encode(), digest_size=9).hexdigest()
 
 
 def _encode(token: object, mark: str) -> str | None:
-    """A continuation token is a pair of keys, of which one may be absent; made one opaque text."""
+    """Turn a continuation token, a pair of keys of which one may be absent, into opaque text."""
     match token:
         case {"PartitionKey": partition, "RowKey": row}:
             return opaque([mark, partition, row])
@@ -343,12 +351,12 @@ def _decode(token: str | None, mark: str) -> dict[str, str | None] | None:
 
 
 def opaque(values: Sequence[object]) -> str:
-    """Values of JSON as a continuation token, one text that means nothing to who is given it."""
+    """Return JSON values as a continuation token: one text that callers need not understand."""
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
 def read_opaque(token: str) -> object:
-    """The values in a continuation token, or None if it is none of ours."""
+    """Return the values in a continuation token; None if the token is malformed."""
     try:
         return json.loads(base64.urlsafe_b64decode(token))
     except (ValueError, RecursionError):
@@ -356,5 +364,5 @@ def read_opaque(token: str) -> object:
 
 
 def foreign_token() -> InvalidInput:
-    """What is wrong with a token that is not one of the list it was given for."""
+    """Return the error for a token that belongs to another list."""
     return InvalidInput.of(FieldError("next", "token_foreign"))

@@ -1,7 +1,7 @@
-"""All that is held of one tenant, whatever the table: to show it, and to erase it.
+"""All rows of one tenant, in every table: to export them, and to erase them.
 
-A table that is new has its place here, else a tenant that leaves would leave rows behind; an
-end-to-end test looks for them.
+Every new table must be listed here, or rows would remain after a tenant leaves; an end-to-end test
+checks that none do.
 """
 
 import base64
@@ -34,10 +34,10 @@ _OWN: Final = (
     "Ledger",
     "Idempotency",
 )
-"""The tables whose partition is the tenant."""
+"""The tables whose partition key is the tenant id."""
 
 _BELOW: Final = ("Consumers", "MailboxState", "Results", "Leases", "Snapshots")
-"""The tables whose partitions begin with the tenant and a bar."""
+"""The tables whose partition keys start with the tenant id and a bar."""
 
 _ALL: Final = (*_OWN, *_BELOW)
 _ERASED_LAST: Final = "Tenants"
@@ -45,7 +45,7 @@ _ERASED_LAST: Final = "Tenants"
 
 @dataclass(frozen=True, slots=True)
 class TenantDataRow:
-    """One row: where it is, and what it holds, decoded."""
+    """One row: its table, its keys, and its decoded content."""
 
     table: str
     partition: str
@@ -55,7 +55,7 @@ class TenantDataRow:
 
 @dataclass(frozen=True, slots=True)
 class TenantDataPage:
-    """Some rows, and the token for the next ones."""
+    """A page of rows, and the token for the next page."""
 
     items: tuple[TenantDataRow, ...]
     token: str | None
@@ -68,7 +68,7 @@ class TenantData:
         self._tables = tables
 
     async def page(self, tenant: str, size: int, token: str | None) -> TenantDataPage:
-        """Some of a tenant's rows, table by table; `InvalidInput` for a token that is none."""
+        """Read a page of a tenant's rows, table by table; `InvalidInput` for a foreign token."""
         table, inner = _decoded(token)
         found: list[TenantDataRow] = []
         while table < len(_ALL):
@@ -76,7 +76,7 @@ class TenantData:
             page = await self._tables.page(
                 _ALL[table], query, parameters, size=size - len(found), token=inner
             )
-            found += [_holding(_ALL[table], row) for row in page.rows]
+            found += [_tenant_data_row(_ALL[table], row) for row in page.rows]
             table, inner = (table, page.token) if page.token else (table + 1, None)
             if len(found) >= size:
                 break
@@ -84,9 +84,9 @@ class TenantData:
         return TenantDataPage(tuple(found), more)
 
     async def erase(self, tenant: str, keep: str) -> int:
-        """Erase all rows of a tenant but the ledger's row `keep`; answer how many.
+        """Erase all rows of a tenant except the ledger row `keep`; return how many were erased.
 
-        The tenant's own row goes last, so that what was interrupted is known to be unfinished.
+        The tenant's own row is erased last, so that an interrupted erasure shows as unfinished.
         """
         count = 0
         for table in sorted(_ALL, key=lambda name: name == _ERASED_LAST):
@@ -96,11 +96,11 @@ class TenantData:
                 page = await self._tables.page(
                     table, query, parameters, token=token, select=["PartitionKey", "RowKey"]
                 )
-                doomed: dict[str, list[str]] = {}
+                to_erase: dict[str, list[str]] = {}
                 for row in page.rows:
                     if (table, row.row) != ("Ledger", keep):
-                        doomed.setdefault(row.partition, []).append(row.row)
-                for partition, rows in doomed.items():
+                        to_erase.setdefault(row.partition, []).append(row.row)
+                for partition, rows in to_erase.items():
                     await self._tables.write_many(table, partition, dict.fromkeys(rows))
                     count += len(rows)
                 token = page.token
@@ -118,7 +118,7 @@ def _query(table: str, tenant: str) -> tuple[str, Mapping[str, Any]]:
     }
 
 
-def _holding(table: str, row: Row) -> TenantDataRow:
+def _tenant_data_row(table: str, row: Row) -> TenantDataRow:
     bodies = sorted(name for name in row.columns if name.startswith("body"))
     if bodies:
         value: object = json.loads("".join(row.columns[name] for name in bodies))
@@ -130,7 +130,7 @@ def _holding(table: str, row: Row) -> TenantDataRow:
 
 
 def _unpacked(raw: bytes) -> object:
-    """Lists of contacts come readable, photos (and parts of a list) as base64."""
+    """Return a list of contacts as JSON, and a photo or a part of a list as base64."""
     try:
         return orjson.loads(zlib.decompress(raw))
     except (zlib.error, orjson.JSONDecodeError):

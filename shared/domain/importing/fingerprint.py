@@ -1,8 +1,8 @@
-"""What a mailbox should hold, as one hash: the contacts, and the settings beside them.
+"""One hash over everything a mailbox should hold: the contacts, and the settings that shape them.
 
-A mailbox that has this fingerprint already, and whose folder has not changed, needs nothing. So
-the hash takes every field of an import and of its share, whoever adds one, except for those that
-`NO_EFFECT` names with a reason.
+A mailbox that already has this fingerprint, and whose folder has not changed, needs no work.
+Every field of an import and its share goes into the hash, including fields added later, except
+those listed in `NO_EFFECT` with a reason.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from shared.domain.contacts.fields import Contact, fingerprint
 from shared.domain.importing.imports import Import
 from shared.domain.sharing.shares import Share
 
-_RUNS: Final = "says which mailboxes run and when, not what they hold"
-_GUARD: Final = "decides what has to be approved; a held mailbox has no fingerprint"
-_RECORD: Final = "is kept by us, and no setting"
-_CONTACTS: Final = "decides which contacts there are, and the hash has each of them by its content"
+_RUNS: Final = "decides which mailboxes sync and when, not what they hold"
+_GUARD: Final = "decides what needs approval; a held mailbox has no fingerprint"
+_RECORD: Final = "is recorded by the service, not set by anyone"
+_CONTACTS: Final = "decides which contacts there are; the hash covers the content of each"
 _ACCESS: Final = "decides who may import the share, not what it holds"
 
 NO_EFFECT: Final[Mapping[str, str]] = {
-    "import.id": "is in the mark of each contact, and never changes",
+    "import.id": "is part of each contact's mark, and never changes",
     "import.name": "is shown to admins only",
     "import.share_id": "never changes",
     "import.targets.users": _RUNS,
@@ -36,8 +36,8 @@ NO_EFFECT: Final[Mapping[str, str]] = {
     "import.changed": _RECORD,
     "import.last_run": _RECORD,
     "import.held_run": _RECORD,
-    "import.removing": "ends syncing: contacts are then removed, whatever the fingerprint",
-    "share.id": "is replaced by a rotation, which leaves the contacts as they are",
+    "import.removing": "ends syncing: contacts are removed regardless of the fingerprint",
+    "share.id": "is replaced by a rotation, which does not affect the contacts",
     "share.name": "is shown to admins only",
     "share.sources": _CONTACTS,
     "share.fields": _CONTACTS,
@@ -48,11 +48,11 @@ NO_EFFECT: Final[Mapping[str, str]] = {
     "share.created": _RECORD,
     "share.changed": _RECORD,
 }
-"""The fields on which the content of a mailbox does not depend, and why; nested ones by path."""
+"""Fields that do not affect what a mailbox holds, by path, each with the reason."""
 
 
 def run_fingerprint(contacts: Iterable[Contact], import_: Import, share: Share) -> str:
-    """Return one hash over what the mailboxes of an import should hold, where and how."""
+    """Return one hash over what an import's mailboxes should hold, where and how."""
     held = {"import": import_.model_dump(mode="json"), "share": share.model_dump(mode="json")}
     settings = {path: value for path, value in _leaves(held) if path not in NO_EFFECT}
     text = f"{fingerprint(contacts)}\n{json.dumps(settings, sort_keys=True)}"
@@ -60,7 +60,7 @@ def run_fingerprint(contacts: Iterable[Contact], import_: Import, share: Share) 
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Give every value with its path, such as `import.guard.deletes`; a list is one value."""
+    """Yield each value with its path, such as `import.guard.deletes`; a list is one value."""
     for name, value in values.items():
         path = f"{above}{name}"
         if isinstance(value, Mapping) and path not in NO_EFFECT:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What counts of one run: its day (UTC), what it did to contacts, its failed mailboxes."""
+    """One run as the history counts it: its day (UTC), changes to contacts, failed mailboxes."""
 
     day: date
     created: int
@@ -18,7 +18,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class DayCounts:
-    """What the runs of one day (UTC) did; `failed` counts mailboxes, once for each run."""
+    """Totals of one day's runs (UTC); `failed` counts a mailbox once for each run it failed in."""
 
     day: date
     runs: int = 0
@@ -28,7 +28,7 @@ class DayCounts:
     failed: int = 0
 
     def plus(self, run: RunFacts) -> "DayCounts":
-        """The same with one more run of this day."""
+        """Return the totals with one more run of this day."""
         return DayCounts(
             self.day,
             self.runs + 1,
@@ -40,7 +40,7 @@ class DayCounts:
 
 
 def by_day(runs: Iterable[RunFacts], last: date, days: int) -> tuple[DayCounts, ...]:
-    """So many days up to the `last`, the oldest first, each with its runs; none is left out."""
+    """Return the totals of `days` days up to `last`, oldest first, including days without runs."""
     first = last - timedelta(days=days - 1)
     found = {day: DayCounts(day) for day in (first + timedelta(days=n) for n in range(days))}
     for run in runs:

@@ -1,4 +1,4 @@
-"""Imports as the API shows them and their table keeps them: targets, destination, limits."""
+"""Imports, as the API shows them and the table stores them: targets, destination, limits."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -9,7 +9,10 @@ from shared.domain.model import MAX_GROUPS, MAX_IDS, Color, Model, Name, ObjectI
 
 
 class Targets(Model):
-    """Whose mailboxes an import fills: users and the members of groups, at least one of them."""
+    """The mailboxes that an import fills: those of users and of the members of groups.
+
+    At least one user or group is required.
+    """
 
     users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
     groups: Annotated[list[ObjectId], Field(max_length=MAX_GROUPS)] = []
@@ -22,9 +25,9 @@ class Targets(Model):
 
 
 class Destination(Model):
-    """Where in a mailbox the contacts go: an own folder, or (null) the default Contacts folder.
+    """Where in a mailbox the contacts go: a folder of their own, or (null) the default one.
 
-    Each contact gets the `category`, if one is named.
+    Each contact gets the `category`, if there is one.
     """
 
     folder: ShortName | None = "Contact Sync"
@@ -32,7 +35,10 @@ class Destination(Model):
 
 
 class GuardLimits(Model):
-    """What one run may do to a mailbox without asking: of each pair the larger counts."""
+    """How much one run may change in a mailbox before an admin must approve it.
+
+    Each limit is a number and a share of the mailbox's contacts; the higher one applies.
+    """
 
     deletes: Annotated[int, Field(ge=0, le=100_000)] = 10
     delete_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.2
@@ -41,28 +47,28 @@ class GuardLimits(Model):
 
 
 class Conflicts(Model):
-    """What counts when a mailbox's user deletes one of our contacts, or edits a field of it."""
+    """What happens when a mailbox's user deletes one of our contacts or edits a field of it."""
 
     deleted: Literal["restore", "respect"] = "restore"
     edited: Literal["overwrite", "keep"] = "overwrite"
 
 
 class Schedule(Model):
-    """How often an import runs: once a day, or (premium) every so many hours."""
+    """How often an import runs: once a day or, with premium, every `everyHours` hours."""
 
     every_hours: Annotated[int, Field(ge=1, le=24)] = 24
 
 
 class Photos(Model):
-    """People's photos in their contacts; `edge` is the longer side in pixels."""
+    """Photos in the contacts; `edge` is the longer side in pixels."""
 
     edge: Annotated[int, Field(ge=48, le=648)] = 240
 
 
 class ImportInput(Model):
-    """What a subscriber sets of an import; the share stays the same for its whole life.
+    """The settings of an import; its share cannot be changed later.
 
-    `category_color` is one of Outlook's 25 presets (docs: outlookcategory), for the destination's
+    `categoryColor` is one of Outlook's 25 presets (docs: outlookcategory), for the destination's
     category; null leaves the user's list of categories alone.
     """
 
@@ -79,7 +85,7 @@ class ImportInput(Model):
 
 
 class Import(ImportInput):
-    """An import: one share, its target mailboxes and where the contacts go."""
+    """An import: one share, the target mailboxes, and where the contacts go."""
 
     id: str
     created: datetime
@@ -90,7 +96,7 @@ class Import(ImportInput):
 
 
 class MailboxInput(Model):
-    """Which of an import's mailboxes a call is about."""
+    """One of an import's target mailboxes."""
 
     mailbox: ObjectId
 
@@ -98,7 +104,7 @@ class MailboxInput(Model):
 class AdoptionInput(MailboxInput):
     """Where another tool's contacts are: a folder by its name, or (null) the default one.
 
-    `confirm` is the digest of a preview whose matches shall be marked.
+    `confirm` is the digest of the preview whose matches to take over.
     """
 
     folder: ShortName | None = None

@@ -1,8 +1,8 @@
-"""The queue messages: ids only, so that no personal data waits in a queue.
+"""Queue messages: ids only, so that no personal data waits in a queue.
 
-`attempt` counts how often a message was given back with a delay, which is no failure;
-`parse` refuses what our own code did not write. Fields that are not known are passed over, so that
-messages of a newer version can be read after it was rolled back.
+`attempt` counts how often a message was put back with a delay, which is not a failure. `parse`
+rejects messages that our own code did not write. Unknown fields are ignored, so that messages of a
+newer version can still be read after a rollback.
 """
 
 from datetime import datetime
@@ -21,17 +21,17 @@ TENANT_LEAVINGS: Final = "tenant-leavings"
 
 
 class Task(StrEnum):
-    """What is to be done with a mailbox."""
+    """What to do in a mailbox."""
 
     SYNC = "sync"
     REMOVE = "remove"
 
 
 class Message(Model):
-    """What every message carries: whose it is, and how often it was given back.
+    """The base of all messages: the tenant, and how often the message was put back.
 
-    Sending adds the `delay`, in seconds, after which it is seen, and the `traceparent` of who sends
-    it (W3C Trace Context).
+    Sending sets `delay`, the seconds before the message becomes visible, and `traceparent`, the
+    sender's W3C Trace Context.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -42,16 +42,16 @@ class Message(Model):
     traceparent: str = ""
 
     def age(self, inserted: datetime, now: datetime) -> float:
-        """For how many seconds the message, in its queue since `inserted`, has been due."""
+        """Return for how many seconds the message, queued at `inserted`, has been due."""
         return max(0.0, (now - inserted).total_seconds() - self.delay)
 
 
 class LeaveTenant(Message):
-    """On `tenant-leavings`: take the tenant out, step by step."""
+    """On `tenant-leavings`: remove the tenant, step by step."""
 
 
 class RunMessage(Message):
-    """A message of a run: which import's."""
+    """A message about one run of an import."""
 
     import_id: ObjectId
     run: RunId
@@ -62,10 +62,10 @@ class StartRun(RunMessage):
 
 
 class SyncMailbox(RunMessage):
-    """On `mailbox-syncs`: bring one mailbox to the run's snapshot, or remove our contacts.
+    """On `mailbox-syncs`: bring one mailbox to the run's snapshot, or remove our contacts from it.
 
-    `fingerprint` stands for the snapshot and the destination: a mailbox that has it already and
-    whose folder did not change needs nothing else.
+    `fingerprint` identifies the snapshot and the destination: a mailbox that already has it and
+    whose folder did not change needs no further work.
     """
 
     mailbox: ObjectId
@@ -74,14 +74,14 @@ class SyncMailbox(RunMessage):
 
 
 class CloseRun(RunMessage):
-    """On `run-closings`: sum up the results once all are in."""
+    """On `run-closings`: sum up the results once all of them are recorded."""
 
 
 def parse[T: Message](kind: type[T], body: bytes) -> T:
-    """Read a message; raises `UnknownMessage`, which says nothing of its content."""
+    """Read a message; raises `UnknownMessage`, which never quotes the content."""
     try:
         return kind.model_validate_json(body)
     except ValidationError:
-        message = f"A message of {len(body)} bytes is not a {kind.__name__} of ours."
-        # The cause would show what the message holds.
+        message = f"A message of {len(body)} bytes is not a valid {kind.__name__}."
+        # `from None`, because the cause would show the message's content.
         raise UnknownMessage(message) from None

@@ -1,4 +1,4 @@
-"""How a run ended, from how its mailboxes ended."""
+"""The status of a finished run, derived from the outcomes of its mailboxes."""
 
 from collections.abc import Container
 
@@ -9,11 +9,11 @@ from shared.domain.reasons import Reason
 def status_of(
     mailboxes: MailboxCounts, rejected: int, reasons: Container[Reason | None] = ()
 ) -> tuple[RunStatus, Reason | None]:
-    """The status of a run whose results are all in, and the reason where it is not a success.
+    """Return the status of a run whose results are complete, and the reason if it did not succeed.
 
-    `rejected` counts contacts that Graph refused, `reasons` holds those of the results. Skipped
-    mailboxes (no seat, no mailbox, asked about before) have their reasons and leave a run
-    successful.
+    `rejected` counts contacts that Graph refused; `reasons` holds the reasons of the results.
+    Skipped mailboxes (no seat, no mailbox, still held) have reasons of their own and do not keep a
+    run from succeeding.
     """
     if mailboxes.held:
         many = Reason.TOO_MANY_DELETES

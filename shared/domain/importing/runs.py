@@ -1,4 +1,4 @@
-"""Runs and their results, as the API shows them and their tables keep them."""
+"""Runs and their results, as the API shows them and the tables store them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ class RunTrigger(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """How far a run is, or how it ended."""
+    """Where a run stands, or how it ended."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -31,12 +31,12 @@ class RunStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen in the run."""
+        """Whether the run is over."""
         return self not in {RunStatus.QUEUED, RunStatus.RUNNING}
 
 
 class MailboxCounts(Model):
-    """The mailboxes of a run by outcome."""
+    """The number of a run's mailboxes, by outcome."""
 
     total: int = 0
     succeeded: int = 0
@@ -46,7 +46,7 @@ class MailboxCounts(Model):
 
 
 class ContactCounts(Model):
-    """What happened to the contacts of a mailbox, or of all mailboxes of a run."""
+    """The number of contacts, by what happened to them, in one mailbox or in all of a run."""
 
     created: int = 0
     updated: int = 0
@@ -54,7 +54,7 @@ class ContactCounts(Model):
     unchanged: int = 0
 
     def __add__(self, other: Self) -> "ContactCounts":
-        """Sum, count by count."""
+        """Add each count to its counterpart."""
         return ContactCounts(
             created=self.created + other.created,
             updated=self.updated + other.updated,
@@ -64,7 +64,7 @@ class ContactCounts(Model):
 
 
 class Omission(Model):
-    """Somebody of the share's sources who is not among its contacts, and why; never a name."""
+    """A person of the share's sources who is not among its contacts, and why; ids only."""
 
     id: str
     reason: Reason
@@ -73,8 +73,8 @@ class Omission(Model):
 class Run(Model):
     """One execution of an import.
 
-    `approved` says that an admin let go on what was held; `retries` names the run whose failed
-    mailboxes this one does again.
+    `approved` says that an admin approved what was held; `retries` is the id of the run whose
+    failed mailboxes this run tries again.
     """
 
     id: str
@@ -108,7 +108,7 @@ class Outcome(StrEnum):
 
 
 class RejectedContact(Model):
-    """A contact that Graph refused: its source key and Graph's error code."""
+    """A contact that Graph refused, with Graph's error code."""
 
     key: str
     code: str
@@ -117,8 +117,8 @@ class RejectedContact(Model):
 class Result(Model):
     """What happened to one mailbox in a run; ids and counts only.
 
-    `photos` counts those sent. `planned` is what would happen if a held plan were approved,
-    `held_run` the run that asks.
+    `photos` counts the photos sent. `planned` is what approving a held plan would change, and
+    `heldRun` the run that waits for the approval.
     """
 
     mailbox: str

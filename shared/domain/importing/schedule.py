@@ -1,4 +1,4 @@
-"""When runs are, as their ids tell: newest first in a table, and the same for the same occasion."""
+"""When runs are due, and run ids: they sort newest first and are the same for the same due time."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -10,29 +10,29 @@ _LATEST: Final = 9_999_999_999_999
 DAILY_HOUR: Final = 3
 """The UTC hour of the daily run; `background/timers.py` fires then."""
 DAY: Final = 24
-"""The hours between two daily runs; an import that runs more often has fewer."""
+"""Hours between two daily runs, the longest interval of an import."""
 
 
 def newest_first(when: datetime) -> str:
-    """A row key by which later times sort first (milliseconds, good from 1970 until 2286).
+    """Return a row key by which later times sort first, in milliseconds.
 
-    Earlier and later times have the keys of these bounds.
+    Times before 1970 or after 2286 get the key of that bound.
     """
     return _row(int(when.timestamp() * 1000))
 
 
 def before(when: datetime) -> str:
-    """The row key that all rows of a moment and of later ones sort before."""
+    """Return the row key that sorts after all rows of this moment and of later ones."""
     return _row(int(when.timestamp() * 1000) - 1)
 
 
 def before_day(day: date) -> str:
-    """The row key that all rows of a day (UTC) and of later ones sort before."""
+    """Return the row key that sorts after all rows of this day (UTC) and of later ones."""
     return before(datetime.combine(day, time(), UTC))
 
 
 def moment_of(row: str) -> datetime:
-    """The time in a row key (or run id) that `newest_first` began, to the millisecond."""
+    """Return the time in a row key of `newest_first` or in a run id, to the millisecond."""
     return _EPOCH + timedelta(milliseconds=_LATEST - int(row[:13]))
 
 
@@ -51,9 +51,9 @@ def _row(milliseconds: int) -> str:
 
 
 def run_id(import_id: str, trigger: RunTrigger, when: datetime, every_hours: int = DAY) -> str:
-    """The id of an import's run, which is also its row: later runs sort first.
+    """Return the id of an import's run, which is also its row key: later runs sort first.
 
-    A scheduled run has the time it was due, so that a timer that fires twice means one run.
+    A scheduled run's id holds the time it was due, so that a timer that fires twice starts one run.
     """
     moment = when.astimezone(UTC)
     if trigger is RunTrigger.SCHEDULE:
@@ -62,24 +62,25 @@ def run_id(import_id: str, trigger: RunTrigger, when: datetime, every_hours: int
 
 
 def hours_in_force(every_hours: int, plan: LicensePlan | None) -> int:
-    """Every how many hours an import runs: as it says, if the tenant's plan allows it."""
+    """Return an import's interval in hours: its own, or a day if the plan allows no other."""
     return DAY if plan in {None, LicensePlan.STANDARD} else every_hours
 
 
 def in_plan(every_hours: int, plan: LicensePlan) -> bool:
-    """Whether a plan allows a schedule: more than one run a day belongs to premium."""
+    """Return whether a plan allows a schedule: the standard plan allows one run a day."""
     return every_hours >= DAY or plan is not LicensePlan.STANDARD
 
 
 def next_run(now: datetime, every_hours: int, plan: LicensePlan) -> datetime:
-    """When an active import of a connected tenant runs again by itself."""
+    """Return when the next scheduled run of an active import of a connected tenant starts."""
     return next_due(now, hours_in_force(every_hours, plan))
 
 
 def due(now: datetime, every_hours: int) -> datetime:
-    """When the scheduled run of now was due.
+    """Return when the current scheduled run was due.
 
-    That is the daily hour of the UTC day, or the latest of a series that begins with each of them.
+    For a daily import that is the daily hour of this UTC day. Otherwise it is the latest of the
+    times that repeat every `every_hours` hours from the daily hour on.
     """
     day = now.replace(hour=DAILY_HOUR, minute=0, second=0, microsecond=0)
     if every_hours >= DAY:
@@ -90,7 +91,7 @@ def due(now: datetime, every_hours: int) -> datetime:
 
 
 def next_due(now: datetime, every_hours: int) -> datetime:
-    """When the next scheduled run of an import is due."""
+    """Return when the next scheduled run of an import is due."""
     moment = now.astimezone(UTC)
     day = moment.replace(hour=DAILY_HOUR, minute=0, second=0, microsecond=0)
     daily = day if day > moment else day + timedelta(days=1)
