@@ -1,53 +1,54 @@
 <#
 .SYNOPSIS
-Lets Contact Sync write to some mailboxes only, by Exchange RBAC for Applications.
+Limits Contact Sync to selected mailboxes with Exchange RBAC for Applications.
 
 .DESCRIPTION
-The ordinary admin consent opens every mailbox of the organisation to the app. This script gives the
-two permissions for mailboxes in Exchange instead, for the mailboxes of a scope, proves with two
-mailboxes that the scope is right, and only then takes the tenant-wide grants away in Entra ID. The
-permissions to read the directory stay as they are.
+The admin consent gives the app access to every mailbox of the organization. This script grants the two
+mailbox permissions in Exchange instead, for the mailboxes of a scope. It checks with two mailboxes that
+the scope is right, and only then removes the tenant-wide grants in Entra ID. The permissions to read the
+directory do not change.
 
-Run it once the admin consent has been granted, in a new PowerShell session of its own: it signs in
-twice (Microsoft Graph, Exchange Online) and signs out of both. It may be run again at any time, to
-change the scope or to go on where it was cut short: what is there already is kept.
+Run it after admin consent was granted, in a new PowerShell session. It signs in twice (Microsoft Graph,
+Exchange Online) and signs out of both. You can run it again at any time, to change the scope or to
+continue after an interruption: it keeps what already exists.
 
-Grants add up: while Entra ID grants Contacts.ReadWrite, no scope limits it. Whoever grants the admin
-consent anew grants it again; so run the script again after that.
+Grants add up: while Entra ID grants Contacts.ReadWrite, no scope limits it. A new admin consent grants
+it again, so run the script again afterwards.
 
-Exchange takes 30 minutes until a change counts, and up to 2 hours while the app goes on asking. The
-proof does not wait for that. Until then mailboxes may end as access_denied; the next run goes on.
+A change in Exchange takes 30 minutes to apply, and up to 2 hours while the app keeps sending requests.
+The check does not wait for that. Until then, mailboxes may fail with access_denied; the next run syncs
+them.
 
-Needed: in Exchange, membership of Organization Management; in Entra ID, Exchange Administrator and
+You need: in Exchange, membership of Organization Management; in Entra ID, Exchange Administrator and
 Privileged Role Administrator (or Cloud Application Administrator).
 
 .PARAMETER AppId
-The application (client) id of Contact Sync, as under Enterprise applications.
+The application (client) ID of Contact Sync, as shown under Enterprise applications.
 
 .PARAMETER Group
 The scope as a group: a Microsoft 365 group, mail-enabled security group or distribution list, by
-name, address or id. Its direct members are in scope, those of groups within it are not.
+name, address or ID. Its direct members are in scope; members of nested groups are not.
 
 .PARAMETER RecipientFilter
-The scope as a filter over mailboxes, as New-ManagementScope takes it in RecipientRestrictionFilter.
+The scope as a mailbox filter, in the syntax of RecipientRestrictionFilter of New-ManagementScope.
 
 .PARAMETER AdministrativeUnit
-The scope as an administrative unit of Entra ID, by its object id.
+The scope as an administrative unit of Entra ID, by its object ID.
 
 .PARAMETER Inside
-A mailbox in the scope, to prove that it is open.
+A mailbox inside the scope, to check that the app can open it.
 
 .PARAMETER Outside
-A mailbox outside of the scope, to prove that it is closed.
+A mailbox outside the scope, to check that the app cannot open it.
 
 .PARAMETER Remove
-Takes away what this script made in Exchange; the app can then open no mailbox. It grants nothing in
-Entra ID: that is for the admin consent.
+Removes everything that this script created in Exchange. The app then has no access to any mailbox. This
+grants nothing in Entra ID; for that, grant admin consent.
 
 .EXAMPLE
 ./exchange-rbac.ps1 -AppId $id -Group contact-sync@contoso.com -Inside ada@contoso.com -Outside bob@contoso.com -WhatIf
 
-Shows what would be done for the members of a group.
+Shows what the script would do for the members of a group.
 
 .EXAMPLE
 ./exchange-rbac.ps1 -AppId $id -RecipientFilter "CustomAttribute1 -eq 'ContactSync'" -Inside ada@contoso.com -Outside bob@contoso.com
@@ -57,14 +58,14 @@ Shows what would be done for the members of a group.
 
 .NOTES
 Sources. Exchange: application-rbac (Role Based Access Control for Applications in Exchange Online:
-roles, scopes, limits, MemberOfGroup, that the test leaves out what Entra ID grants).
+roles, scopes, limits, MemberOfGroup, and that the test ignores what Entra ID grants).
 ExchangePowerShell: Connect-ExchangeOnline, Get-Group, Get-, New- and Remove-ServicePrincipal, Get-,
 New-, Set- and Remove-ManagementScope, Get-, New-, Set- and Remove-ManagementRoleAssignment,
 Test-ServicePrincipalAuthorization. Microsoft Graph: serviceprincipal-list-approleassignments,
 serviceprincipal-delete-approleassignments (least permissions and roles), permissions-reference.
 
-Graph comes before Exchange, and Exchange without the sign-in broker, since the two modules cannot
-load each other's sign-in library (GitHub: microsoftgraph/msgraph-sdk-powershell#3394).
+The script connects to Graph before Exchange, and to Exchange without the sign-in broker, because the two
+modules cannot load each other's sign-in library (GitHub: microsoftgraph/msgraph-sdk-powershell#3394).
 #>
 #Requires -Version 7.2
 #Requires -Modules @{ ModuleName = 'ExchangeOnlineManagement'; ModuleVersion = '3.7.2' }
@@ -107,11 +108,11 @@ $ErrorActionPreference = 'Stop'
 
 $Permissions = 'Contacts.ReadWrite', 'MailboxSettings.ReadWrite'
 $GraphAppId = '00000003-0000-0000-c000-000000000000'
-# Each app has its own, so that two installations go together; a name has 64 letters at most.
+# One name per app, so that two installations do not collide. A name has at most 64 characters.
 $OurName = "Contact Sync $("$AppId".Substring(0, 8))"
 
 function Get-OurAssignment([string] $Permission) {
-    # Listed and compared: Exchange answers an unknown Identity with everything there is.
+    # List and compare: for an unknown Identity, Exchange returns everything.
     Get-ManagementRoleAssignment -Role "Application $Permission" |
         Where-Object { $_.Name -eq "$OurName $Permission" }
 }
@@ -130,7 +131,7 @@ function Get-WantedFilter {
     }
     $found = @(Get-Group -Identity $Group)
     if ($found.Count -ne 1) {
-        throw "$($found.Count) groups are called $Group. Give the address of one."
+        throw "$($found.Count) groups match $Group. Give the address of one group."
     }
     "MemberOfGroup -eq '$($found[0].DistinguishedName -replace "'", "''")'"
 }
@@ -155,13 +156,13 @@ function Set-Assignment([string] $Permission, [hashtable] $Where, [string] $Obje
             New-ManagementRoleAssignment -Name $name -App $ObjectId -Role $role @Where | Out-Null
         }
     }
-    elseif ($PSCmdlet.ShouldProcess($name, "Let it have the scope $($Where.Values)")) {
+    elseif ($PSCmdlet.ShouldProcess($name, "Set the scope $($Where.Values)")) {
         Set-ManagementRoleAssignment -Identity $name @Where
     }
 }
 
 function Get-Verdict([string] $Mailbox, [string] $Permission, [string] $ObjectId) {
-    # By what a role grants, not by its name: a wider role of somebody else's counts as well.
+    # Match what a role grants rather than its name, so that a wider role from elsewhere counts as well.
     $word = "(?<![\w.])$([regex]::Escape($Permission))(?![\w.])"
     @(Test-ServicePrincipalAuthorization -Identity $ObjectId -Resource $Mailbox |
             Where-Object { "$($_.GrantedPermissions)" -match $word } |
@@ -171,14 +172,14 @@ function Get-Verdict([string] $Mailbox, [string] $Permission, [string] $ObjectId
 function Assert-Scope([string] $ObjectId) {
     foreach ($permission in $Permissions) {
         if ((Get-Verdict $Inside $permission $ObjectId) -notcontains 'True') {
-            throw "$permission does not open $Inside, so nothing was taken away in Entra ID. " +
-            'Put the mailbox into the scope, or correct the scope, and run the script again.'
+            throw "$permission does not give access to $Inside, so nothing was removed in Entra ID. " +
+            'Add the mailbox to the scope, or correct the scope, and run the script again.'
         }
         $verdict = Get-Verdict $Outside $permission $ObjectId
         if ($verdict -contains 'True' -or $verdict -notcontains 'False') {
-            throw "$permission opens $Outside too, or Exchange did not say, so nothing was taken " +
-            'away in Entra ID. Narrow the scope, remove other role assignments of the app, and ' +
-            'run the script again.'
+            throw "$permission also gives access to $Outside, or Exchange reported no result, so " +
+            'nothing was removed in Entra ID. Narrow the scope, remove other role assignments of ' +
+            'the app, and run the script again.'
         }
     }
 }
@@ -188,7 +189,7 @@ function Get-TenantWide([string] $ObjectId) {
     $ids = @($graph.AppRoles | Where-Object { $_.Value -in $Permissions } |
             ForEach-Object { $_.Id })
     if ($ids.Count -ne $Permissions.Count) {
-        throw "Microsoft Graph knows $($ids.Count) of our $($Permissions.Count) permissions."
+        throw "Microsoft Graph has only $($ids.Count) of the $($Permissions.Count) permissions."
     }
     Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $ObjectId -All |
         Where-Object { $_.ResourceId -eq $graph.Id -and $_.AppRoleId -in $ids }
@@ -196,7 +197,7 @@ function Get-TenantWide([string] $ObjectId) {
 
 function Remove-TenantWide([string] $ObjectId) {
     foreach ($grant in @(Get-TenantWide $ObjectId)) {
-        if ($PSCmdlet.ShouldProcess($grant.AppRoleId, 'Take the tenant-wide permission away')) {
+        if ($PSCmdlet.ShouldProcess($grant.AppRoleId, 'Remove the tenant-wide permission')) {
             Remove-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $ObjectId `
                 -AppRoleAssignmentId $grant.Id
         }
@@ -218,24 +219,24 @@ function Remove-All {
         $others = @(Get-ManagementRoleAssignment |
                 Where-Object { "$($_.RoleAssigneeName)" -eq "$($pointer.ObjectId)" })
         if ($others) {
-            Write-Warning "The app keeps $($others.Count) role assignments of somebody else's."
+            Write-Warning "The app keeps $($others.Count) role assignments that this script did not create."
         }
-        elseif ($PSCmdlet.ShouldProcess("$AppId", 'Take the app out of Exchange')) {
+        elseif ($PSCmdlet.ShouldProcess("$AppId", 'Remove the app from Exchange')) {
             Remove-ServicePrincipal -Identity $pointer.ObjectId -Confirm:$false
         }
     }
-    Write-Warning ('Contact Sync opens no mailbox by Exchange any more. To let it open all of ' +
-        'them, grant the admin consent anew.')
+    Write-Warning ('Contact Sync no longer has access to any mailbox through Exchange. To give it ' +
+        'access to all mailboxes, grant admin consent again.')
 }
 
 function Set-All {
     $app = Get-MgServicePrincipal -Filter "appId eq '$AppId'"
     if (-not $app) {
-        throw "There is no enterprise application $AppId here. Grant the admin consent first."
+        throw "This tenant has no enterprise application $AppId. Grant admin consent first."
     }
     $name = $app.DisplayName
-    if (-not (Get-Pointer) -and $PSCmdlet.ShouldProcess($name, 'Make it known to Exchange')) {
-        # The enterprise application's object id; an app registration has another one.
+    if (-not (Get-Pointer) -and $PSCmdlet.ShouldProcess($name, 'Register the app in Exchange')) {
+        # The object ID of the enterprise application, which differs from that of the app registration.
         New-ServicePrincipal -AppId "$AppId" -ObjectId $app.Id -DisplayName $name | Out-Null
     }
     if ($PSCmdlet.ParameterSetName -eq 'Unit') {
@@ -256,11 +257,11 @@ function Set-All {
         return
     }
     if ($left = @(Get-TenantWide $app.Id)) {
-        throw "$($left.Count) tenant-wide permissions are still there, so every mailbox is open. " +
-        'Run the script again.'
+        throw "$($left.Count) tenant-wide permissions remain, so the app can still open every " +
+        'mailbox. Run the script again.'
     }
-    Write-Output ("Proved: $Inside is open to Contact Sync, $Outside is not, and no mailbox is " +
-        'open tenant-wide. Exchange takes 30 minutes to 2 hours until this counts everywhere.')
+    Write-Output ("Verified: Contact Sync can open $Inside and cannot open $Outside, and it has no " +
+        'tenant-wide access. Exchange applies this everywhere within 30 minutes to 2 hours.')
 }
 
 $scopes = @('Application.Read.All')

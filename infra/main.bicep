@@ -1,14 +1,14 @@
 // Contact Sync in Azure: one deployment, one data region, one resource group.
 //
-// What comes first matters: the identities, so that the roles are given before anything starts with them and so that
-// the app knows the gateway's identity before there is a gateway; then storage, vault and logs; then the app; then the
-// gateway in front of it. README.md says how to deploy, and what each choice costs.
+// The order matters. The identities come first, so that roles are assigned before anything uses them and the app knows
+// the gateway's identity before the gateway exists. Then come storage, vault and logs, then the app, and then the gateway
+// in front of it. README.md says how to deploy and what each choice costs.
 
 targetScope = 'subscription'
 
 @description('''
-The data region: all that is kept of a tenant stays in it. EU regions that have Flex Consumption; the first two are
-those of Amsterdam and of Ireland. It is the same list as in shared/domain/regions.py.
+The data region: all stored data of a tenant stays in it. The list holds the EU regions that have Flex Consumption; the
+first two are in the Netherlands and in Ireland. It is the same list as in shared/domain/regions.py.
 ''')
 @allowed([
   'westeurope'
@@ -22,22 +22,22 @@ those of Amsterdam and of Ireland. It is the same list as in shared/domain/regio
 @metadata({ azd: { type: 'location' } })
 param location string
 
-@description('What this deployment is called, such as prod or test; it becomes part of the names.')
+@description('Name of this deployment, such as prod or test. It becomes part of the resource names.')
 @minLength(3)
 @maxLength(12)
 param environmentName string
 
-@description('What all names begin with, after the abbreviation of their kind. Lower case letters and digits.')
+@description('Start of all resource names, after the abbreviation of their kind. Lower case letters and digits.')
 @minLength(2)
 @maxLength(11)
 param namePrefix string = 'contactsync'
 
-@description('Tags on everything, beside those that say what belongs together.')
+@description('Tags for all resources, in addition to those that group the deployment.')
 param tags object = {}
 
 @description('''
-Consumption costs by the call and has no network of its own; a call may take 30 seconds and 2 MiB there. StandardV2 costs
-by the hour, limits calls by tenant, keeps logs of its own and reaches the app through a private network.
+Consumption costs per call and has no network; a call may take 30 seconds and 2 MiB. StandardV2 costs per hour, limits
+calls by tenant, writes its own logs and can reach the app through a private network.
 ''')
 @allowed([
   'Consumption'
@@ -45,34 +45,34 @@ by the hour, limits calls by tenant, keeps logs of its own and reaches the app t
 ])
 param apiManagementSku string = 'Consumption'
 
-@description('Where API Management writes to about the service.')
+@description('Email address that API Management sends notices to.')
 @minLength(3)
 param publisherEmail string
 
-@description('Who publishes the API, as its callers read it.')
+@description('Name of the API\'s publisher, as its callers see it.')
 @minLength(1)
 param publisherName string
 
-@description('Where alerts and the budget write to.')
+@description('Email address of alerts and budget notifications.')
 @minLength(3)
 param alertEmail string
 
 @description('''
-Where browsers find the portal, such as https://contacts.example: a custom domain of the gateway, set up there. Empty: the
-gateway's own address.
+The portal's address in browsers, such as https://contacts.example: a custom domain that you set up on the gateway. Empty:
+the gateway's own address.
 ''')
 param portalOrigin string = ''
 
 @description('''
-Whether the Entra application is made here. Whoever deploys then has to be allowed to make applications. Later deployments
-may leave it as it is: false, with its client id in appClientId.
+Whether to create the Entra application. The person who deploys then needs the right to create applications. Later
+deployments may set this to false and give the client id in appClientId.
 ''')
 param createEntraApplication bool = true
 
-@description('The client id of the Entra application, if it is not made here.')
+@description('Client id of the Entra application, if this deployment does not create it.')
 param appClientId string = ''
 
-@description('How the app proves to Entra ID who it is; the managed identity needs no secret and nothing to rotate.')
+@description('How the app proves its identity to Entra ID. With the managed identity there is no secret to rotate.')
 @allowed([
   'managed-identity'
   'key-vault-certificate'
@@ -81,29 +81,29 @@ param appClientId string = ''
 param appCredential string = 'managed-identity'
 
 @description('''
-Storage, vault and app are reached only through a private network, and nothing of them by the internet. Needs StandardV2,
-and a machine inside of the network for deploying the app and writing the vault's secrets. Costs five private endpoints
-and a NAT gateway, by the hour.
+Storage, vault and app are reachable only through a private network, not from the internet. Requires StandardV2, and a
+machine inside the network to deploy the app and write the vault's secrets. Five private endpoints and a NAT gateway cost
+extra per hour.
 ''')
 param privateNetwork bool = false
 
 @description('''
-The app's instances are spread over the region's zones. Azure then keeps at least two instances ready, and bills them, for
-each function that scales by itself: twelve here, so 24 instances around the clock. Storage is zone-redundant either way,
-and without this an instance that is lost is replaced in another zone while its messages come back.
+Spreads the app's instances over the region's zones. Azure then keeps at least two instances ready, and bills them, for
+each function that scales separately: twelve here, so 24 instances around the clock. Storage is zone-redundant either way.
+Without this, Azure replaces a lost instance in another zone, and its messages come back.
 ''')
 param zoneRedundant bool = false
 
 @description('''
-The most instances at once, which also caps how fast Microsoft Graph is asked: an instance syncs up to 24 mailboxes at once
-(host.json). Ten stay below the 130,000 requests in ten seconds that Graph takes of one app, whatever they do; they sync
-some two million mailboxes in a night. More serve more tenants at once: README.md, Scale.
+Maximum number of instances, which also limits the request rate to Microsoft Graph: an instance syncs up to 24 mailboxes at
+once (host.json). Ten always stay below the 130,000 requests in ten seconds that Graph accepts from one app, and sync about
+two million mailboxes a night. More instances serve more tenants at once: see Scale in README.md.
 ''')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 10
 
-@description('Memory of an instance, which is what its time costs by. 2048 holds 24 mailboxes with large address books.')
+@description('Memory of an instance; it sets the price of its time. 2048 is enough for 24 mailboxes with large address books.')
 @allowed([
   512
   2048
@@ -111,83 +111,83 @@ param maximumInstanceCount int = 10
 ])
 param instanceMemoryMB int = 2048
 
-@description('Instances that wait for calls and pages, so that the first does not wait for a cold start. Billed while waiting.')
+@description('Instances kept ready for calls and pages, so that the first one avoids a cold start. Billed while they wait.')
 @minValue(0)
 @maxValue(100)
 param alwaysReadyHttp int = 0
 
-@description('How many days the events, by which the workbook shows runs, are kept. Up to 90 cost nothing more.')
+@description('How many days to keep the events that the workbook shows. Up to 90 days cost nothing extra.')
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 90
 
-@description('The most GB of logs a day, so that a fault cannot cost without end; when it is reached, alerts are blind. -1: no cap.')
+@description('Maximum GB of logs per day, which limits the cost of a fault. While it is reached, alerts over logs see nothing. -1: no cap.')
 @minValue(-1)
 param dailyLogCapGb int = 5
 
 @description('''
-Each request to storage and each line of the host is logged too, for looking into a fault. Off otherwise: a mailbox makes
-some twenty such lines at each sync, which would cost more than all else.
+Also logs each request to storage and each line of the host, to investigate a fault. Otherwise keep it off: each sync of a
+mailbox writes about twenty such lines, which would cost more than everything else.
 ''')
 param detailedLogs bool = false
 
-@description('What the resource group may cost in a month, in the currency of the subscription; 0: no budget.')
+@description('Monthly budget of the resource group, in the currency of the subscription. 0: no budget.')
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('The first day of the month in which the budget begins, such as 2027-01-01. It cannot be changed later.')
+@description('First day of the month in which the budget begins, such as 2027-01-01. You cannot change it later.')
 param budgetStart string = ''
 
 @description('''
-Storage and vault cannot be deleted before their lock is: tables and queues have no soft delete, so what is lost with the
-account is lost. Whoever deploys then needs to be allowed to set locks.
+Locks storage and vault against deletion. Tables and queues have no soft delete, so deleting the account loses their data
+for good. The person who deploys needs the right to set locks.
 ''')
 param lockData bool = true
 
-@description('Who deploys, by object id, and so may write the session key into the vault. Empty: nobody is given that.')
+@description('Object id of the person or app that deploys and may write the session key into the vault. Empty: nobody may.')
 param deployerPrincipalId string = ''
 
-@description('What the deployer is.')
+@description('Kind of the deploying principal.')
 @allowed([
   'User'
   'ServicePrincipal'
 ])
 param deployerPrincipalType string = 'User'
 
-@description('How long a tenant may try it without seats.')
+@description('Days a tenant may use the service without licenses.')
 @minValue(0)
 @maxValue(365)
 param trialDays int = 30
 
-@description('How long contacts stay in a mailbox that has lost its seat.')
+@description('Days that contacts stay in a mailbox that lost its license.')
 @minValue(0)
 @maxValue(365)
 param graceDays int = 14
 
-@description('How long runs and their results are kept.')
+@description('Days to keep runs and their results.')
 @minValue(31)
 @maxValue(3650)
 param runDays int = 90
 
-@description('How long the audit log is kept.')
+@description('Days to keep the audit log.')
 @minValue(30)
 @maxValue(3650)
 param ledgerDays int = 365
 
-@description('How many calls a tenant may make in a minute.')
+@description('How many calls per minute a tenant may make.')
 @minValue(10)
 param callsPerMinute int = 600
 
 var base = '${namePrefix}-${environmentName}'
-// Names that are global need what nobody else has; eight characters leave room for the prefix in the shortest of them.
+// Global names need a unique part. Eight characters leave room for the prefix in the shortest of them.
 var suffix = take(uniqueString(subscription().id, environmentName, location), 8)
 var allTags = union(tags, { 'azd-env-name': environmentName, application: 'contact-sync', environment: environmentName })
 var gatewayName = 'apim-${base}-${suffix}'
-// Known before the gateway is there, so that the app needs to be set up once only.
+// Known before the gateway exists, so that the app is configured only once.
 var origin = empty(portalOrigin) ? 'https://${gatewayName}.azure-api.net' : portalOrigin
-// What cannot work together is refused with a reason, rather than made in another way than was asked for.
+// Settings that contradict each other fail the deployment instead of being changed silently.
 var gatewaySku = privateNetwork && apiManagementSku == 'Consumption' ? fail('privateNetwork needs apiManagementSku StandardV2: Consumption cannot reach a private network.') : apiManagementSku
-var clientId = createEntraApplication ? entra!.outputs.clientId : empty(appClientId) ? fail('Without createEntraApplication, give the application in appClientId.') : appClientId
+var clientId = createEntraApplication ? entra!.outputs.clientId : empty(appClientId) ? fail('With createEntraApplication false, set appClientId to the client id of the application.') : appClientId
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${base}'
@@ -309,7 +309,7 @@ module functions 'modules/functions.bicep' = {
     ledgerDays: ledgerDays
     callsPerMinute: callsPerMinute
   }
-  // The app reads storage and vault as it starts, and tries again only after a while: so its roles come first.
+  // The app reads storage and vault when it starts and retries only after a while, so its roles come first.
   dependsOn: [
     roles
   ]
@@ -333,7 +333,7 @@ module gateway 'modules/gateway.bicep' = {
     subnetId: privateNetwork ? network!.outputs.gatewaySubnetId : ''
     callsPerMinute: callsPerMinute
   }
-  // What its logger sends before it may is lost.
+  // Logs that the gateway sends before it has its role are lost.
   dependsOn: [
     roles
   ]
@@ -373,22 +373,22 @@ module budget 'modules/budget.bicep' = if (monthlyBudget > 0) {
   params: {
     name: 'budget-${base}'
     amount: monthlyBudget
-    startDate: empty(budgetStart) ? fail('A budget needs budgetStart, the first day of a month such as 2027-01-01.') : budgetStart
+    startDate: empty(budgetStart) ? fail('monthlyBudget needs budgetStart, the first day of a month such as 2027-01-01.') : budgetStart
     email: alertEmail
   }
 }
 
-@description('What all of it is in.')
+@description('The resource group of all resources.')
 output resourceGroupName string = group.name
-@description('Where the package is deployed to.')
+@description('The function app that the package is deployed to.')
 output functionAppName string = functions.outputs.name
-@description('Where the API is called.')
+@description('Address of the API.')
 output apiUrl string = '${gateway.outputs.gatewayUrl}/api'
-@description('Where browsers find the portal.')
+@description('Address of the portal.')
 output portalOrigin string = origin
-@description('The identity that vouches for the app.')
+@description('Client id of the app\'s managed identity.')
 output identityClientId string = identity.outputs.appClientId
-@description('Where session-key is written, and the credential of the app if it has one.')
+@description('The vault that holds session-key and, if there is one, the app\'s credential.')
 output keyVaultName string = vault.outputs.name
-@description('The application that other companies consent to.')
+@description('Client id of the application that other companies consent to.')
 output appClientId string = clientId

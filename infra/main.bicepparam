@@ -1,7 +1,7 @@
 using 'main.bicep'
 
-// azd sets the first four by itself; `azd env set NAME value` sets the others, and so does the environment of a plain
-// `az deployment sub create`. What is not set here keeps the default of main.bicep.
+// azd sets the first four itself. Set the others with `azd env set NAME value`, or in the environment of
+// `az deployment sub create`. Parameters that are not set here keep the default of main.bicep.
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
 param deployerPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')

@@ -1,12 +1,10 @@
-"""Makes build/package.zip: the app as Flex Consumption runs it, with its packages beside it.
+"""Build build/package.zip: the app and its packages, as Flex Consumption runs them.
 
-Built here and not by Azure, whose remote build gives up after a minute. The packages are those of
-requirements.txt, by hash, as wheels for Linux on x86-64 whatever machine this is. All is compiled:
-a worker that has to compile first starts seconds later. The compiled files are trusted without
-looking at the sources' times, which a zip does not keep exactly (docs: py_compile).
-
-Microsoft's typed models of Graph, 200 MB which the app never imports, are left out (`KEPT`); that
-the app imports without them is tried at the end, in a process that sees nothing but the package.
+Azure's remote build times out after a minute, so the package is built here: the wheels of
+requirements.txt, checked by hash, for Linux on x86-64. Everything is compiled, which saves a worker
+seconds at its start; a zip does not keep exact times, so Python does not compare them (docs:
+py_compile). Microsoft's typed models of Graph (200 MB, never imported) are left out (see `KEPT`),
+and a last step imports the app from the package alone.
 """
 
 import shutil
@@ -24,9 +22,9 @@ PACKAGES: Final = STAGE / ".python_packages" / "lib" / "site-packages"
 APP: Final = ("function_app.py", "host.json", "shared")
 PYTHON: Final = (3, 13)
 LEFT_OUT: Final = ("__pycache__", "*.md")
-"""What of the app's folders stays behind: nobody reads documents in Azure."""
+"""What is not copied from the app's folders: Azure needs no documents."""
 KEPT: Final = frozenset({"__init__.py", "base_graph_service_client.py"})
-"""What of msgraph.generated goes along: the module that msgraph itself imports."""
+"""What is kept of msgraph.generated: the modules that msgraph itself imports."""
 
 _LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)
 _IMPORT: Final = """
@@ -47,17 +45,19 @@ print(f"function_app imports in {took:.2f} s")
 
 
 def main() -> None:
-    """Build, try and pack; print how large it is."""
+    """Build the package, test that it imports, zip it, and print its size."""
     if sys.version_info[:2] != PYTHON:
         wanted = ".".join(map(str, PYTHON))
-        sys.exit(f"Azure runs Python {wanted}, and so has whoever compiles for it: use {wanted}.")
+        sys.exit(
+            f"Azure runs Python {wanted}, so the package has to be compiled with it. Use {wanted}."
+        )
     shutil.rmtree(STAGE, ignore_errors=True)
     install()
     prune()
     for name in APP:
         copy(name)
-    # azd would leave all compiled files out, were there no list of its own of what to leave out.
-    (STAGE / ".funcignore").write_text("# All that is here goes along.\n", "utf-8")
+    # Without a .funcignore, azd would leave out all compiled files.
+    (STAGE / ".funcignore").write_text("# Deploy everything in this folder.\n", "utf-8")
     compile_all()
     print(trial().strip())
     pack()
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def install() -> None:
-    """Put the packages of requirements.txt in place, each checked by its hash."""
+    """Install the packages of requirements.txt, each checked by its hash."""
     options = "--no-deps --require-hashes --only-binary :all: --python-version 3.13"
     _run(
         *(sys.executable, "-m", "uv", "pip", "install", "--quiet", *options.split()),
@@ -77,7 +77,7 @@ def install() -> None:
 
 
 def prune() -> None:
-    """Leave out Graph's typed models, and commands that nobody calls in Azure."""
+    """Remove Graph's typed models, and commands that nobody runs in Azure."""
     shutil.rmtree(PACKAGES / "bin", ignore_errors=True)
     for path in (PACKAGES / "msgraph" / "generated").iterdir():
         if path.is_dir():
@@ -96,8 +96,8 @@ def copy(name: str) -> None:
 
 
 def compile_all() -> None:
-    """Compile every module; paths in tracebacks are those below the app's folder."""
-    # A package's own test data may be no valid Python, which does not matter.
+    """Compile every module, with paths relative to the app's folder in tracebacks."""
+    # The test data of a package may be invalid Python, which does no harm.
     options = ("-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(STAGE))
     subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-m", "compileall", *options, str(STAGE)], check=False
@@ -105,13 +105,13 @@ def compile_all() -> None:
 
 
 def trial() -> str:
-    """Import all of the app from the package alone; what it says, or an error."""
+    """Import the whole app from the package alone; return the output, or exit with the error."""
     command = (sys.executable, "-I", "-S", "-c", _IMPORT, str(STAGE), str(PACKAGES))
     return _run(*command)
 
 
 def pack() -> None:
-    """Zip it, with nothing in it that depends on when it was made."""
+    """Zip the package reproducibly: nothing in it depends on the time of the build."""
     with zipfile.ZipFile(ZIP, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in files():
             entry = zipfile.ZipInfo(path.relative_to(STAGE).as_posix(), _LONG_AGO)
@@ -121,7 +121,7 @@ def pack() -> None:
 
 
 def files() -> Iterator[Path]:
-    """What goes along, in order."""
+    """Yield the files of the package, in order."""
     for path in sorted(STAGE.rglob("*")):
         if path.is_file() and path.name != ".funcignore":
             yield path

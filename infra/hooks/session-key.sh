@@ -3,26 +3,27 @@
 #
 # usage: session-key.sh VAULT [renew]
 #
-# `renew` adds a new version: cookies that an older one sealed stay good while the app still reads it. Needs az, signed
-# in as somebody with the role Key Vault Secrets Officer, and with a private network a machine inside of it. The key is
-# 32 random bytes in URL-safe base64 (docs: cryptography, fernet); it is in no argument, log or output.
+# `renew` adds a new version. Cookies sealed with an older version stay valid while the app still reads that version.
+# Requires az, signed in with the role Key Vault Secrets Officer, and a machine inside the private network if there is
+# one. The key is 32 random bytes in URL-safe base64 (docs: cryptography, fernet). It never appears in arguments, logs or
+# output.
 set -euo pipefail
 vault=${1:?usage: session-key.sh VAULT [renew]}
 name=session-key
 
-# A role that was given a moment ago takes some minutes until it counts.
+# A new role assignment takes some minutes to apply.
 for try in 1 2 3 4 5 6 7 8 9 10; do
     if found=$(az keyvault secret list --vault-name "$vault" --query "[?name=='$name'] | length(@)" --output tsv); then
         break
     elif [ "$try" = 10 ]; then
-        echo "The vault $vault cannot be read: sign in with 'az login' as a Key Vault Secrets Officer of it," \
-            "or run this inside of the private network." >&2
+        echo "Cannot read the vault $vault. Sign in with 'az login' as a Key Vault Secrets Officer of the vault," \
+            "or run this inside the private network." >&2
         exit 1
     fi
     sleep 30
 done
 if [ "$found" != 0 ] && [ "${2:-}" != renew ]; then
-    echo "The vault $vault has $name already."
+    echo "The vault $vault already has $name."
     exit 0
 fi
 umask 077
@@ -31,4 +32,4 @@ trap 'rm -f "$file"' EXIT
 head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n' >"$file"
 az keyvault secret set --vault-name "$vault" --name "$name" --file "$file" --encoding utf-8 \
     --content-type 'Fernet key of session cookies' --output none
-echo "The vault $vault has a new $name."
+echo "Wrote a new $name to the vault $vault."

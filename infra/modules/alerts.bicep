@@ -8,7 +8,7 @@
 
 @description('Region of the rules: the same as the workspace.')
 param location string
-@description('Tags.')
+@description('Tags for all resources.')
 param tags object
 @description('End of the resource names, such as contactsync-prod.')
 @minLength(1)

@@ -2,19 +2,19 @@
 
 @description('The data region.')
 param location string
-@description('Tags on everything.')
+@description('Tags for all resources.')
 param tags object
 @description('Name of the endpoint.')
 @minLength(2)
 @maxLength(64)
 param name string
-@description('The subnet that it stands in.')
+@description('The subnet of the endpoint.')
 param subnetId string
-@description('The resource that it leads to.')
+@description('The resource that the endpoint connects to.')
 param targetId string
 @description('Which service of the resource: blob, queue, table, vault or sites.')
 param groupId string
-@description('The private DNS zone that then answers with its address.')
+@description('The private DNS zone that resolves the name to the endpoint.')
 param zoneId string
 
 resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = {

@@ -1,11 +1,11 @@
-// The application's address, api://<client id>, by which programs ask for tokens for it. It needs the client id, which
-// entra.bicep only knows once the application is there: so this updates the same application, and nothing else of it.
+// The application ID URI, api://<client id>, with which programs request tokens. It contains the client id, which exists
+// only after entra.bicep has created the application, so this module updates the same application and sets only the URI.
 
 extension microsoftGraphV1
 
-@description('What Entra ID knows the application by.')
+@description('Unique name of the application in Entra ID.')
 param uniqueName string
-@description('How people see it, which Entra ID wants to be told again.')
+@description('Display name of the application. Entra ID requires it again for the update.')
 param displayName string
 @description('The application\'s client id.')
 param clientId string

@@ -1,21 +1,22 @@
-// The application that other companies consent to, by the Graph extension of Bicep. Multi-tenant, without a secret: the
-// function app's identity vouches for it. shared/adapters/entra/access_tokens.py reads the tokens, sign_in.py signs people in.
+// The application that other companies consent to, created with the Graph extension of Bicep. It is multi-tenant and has
+// no secret: the function app's identity is its credential. shared/adapters/entra/access_tokens.py checks its tokens, and
+// sign_in.py signs people in.
 //
-// It may be deployed by itself too, by whoever may make applications: README.md has the command.
+// Somebody who may create applications can deploy this module alone: README.md has the command.
 
 extension microsoftGraphV1
 
-@description('What Entra ID knows the application by; it cannot be changed.')
+@description('Unique name of the application in Entra ID. You cannot change it later.')
 @minLength(1)
 param uniqueName string
-@description('Where browsers find the portal.')
+@description('Address of the portal in browsers.')
 param portalOrigin string
-@description('The function app\'s identity, by object id.')
+@description('Object id of the function app\'s identity.')
 param identityPrincipalId string
-@description('How people see it when they consent.')
+@description('Name of the application that people see when they consent.')
 param displayName string = 'Contact Sync'
 
-// Microsoft Graph, as every tenant knows it, and what is asked of it. Ids: permissions-reference.
+// Microsoft Graph's application id, and the permissions the app requests (ids: permissions-reference).
 var graph = '00000003-0000-0000-c000-000000000000'
 var permissions = [
   {
@@ -24,27 +25,27 @@ var permissions = [
     type: 'Role'
   }
   {
-    // GroupMember.Read.All: groups, and who is in them.
+    // GroupMember.Read.All: groups and their members.
     id: '98830695-27a2-44f7-8c18-0c3ebc9698f6'
     type: 'Role'
   }
   {
-    // OrgContact.Read.All: contacts that the directory keeps.
+    // OrgContact.Read.All: the directory's organizational contacts.
     id: 'e1a88a34-94c4-4418-be12-c87b00e26bea'
     type: 'Role'
   }
   {
-    // Contacts.ReadWrite: our contacts in mailboxes. Exchange can open some mailboxes only (exchange-rbac.ps1).
+    // Contacts.ReadWrite: our contacts in mailboxes. exchange-rbac.ps1 can limit it to selected mailboxes.
     id: '6918b873-d17a-4dc1-b314-35f528134491'
     type: 'Role'
   }
   {
-    // MailboxSettings.ReadWrite: the color of a category, alone.
+    // MailboxSettings.ReadWrite: the color of a category, nothing else.
     id: '6931bccd-447a-43d1-b442-00a195474933'
     type: 'Role'
   }
   {
-    // openid and profile: signing in to the portal. Once an admin has consented, no other admin is asked.
+    // openid and profile: sign-in to the portal. After one admin has consented, others are not asked again.
     id: '37f7f235-527c-4136-accd-4a02d197296e'
     type: 'Scope'
   }
@@ -58,32 +59,32 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   uniqueName: uniqueName
   displayName: displayName
   signInAudience: 'AzureADMultipleOrgs'
-  // Directory roles as `wids`: by them the first admin of a tenant is let in (identity.py). No other claim is needed
-  // beside those that tokens of version 2.0 always have.
+  // Adds directory roles as `wids`, which admit the first admin of a tenant (identity.py). The app needs no other claims
+  // than these and the ones that tokens of version 2.0 always contain.
   groupMembershipClaims: 'DirectoryRole'
   api: {
     requestedAccessTokenVersion: 2
     oauth2PermissionScopes: [
       {
-        // A person's program, with the rights that the person has.
+        // For a program that acts with the rights of the signed-in person.
         id: '5f0c2c55-7a0e-4c1c-9d0b-6b6f3e0f2a01'
         value: 'access_as_user'
         type: 'User'
         isEnabled: true
         adminConsentDisplayName: 'Use Contact Sync as you'
-        adminConsentDescription: 'Lets a program call Contact Sync with the rights of the person who is signed in.'
+        adminConsentDescription: 'Allows a program to call Contact Sync with the rights of the signed-in user.'
         userConsentDisplayName: 'Use Contact Sync as you'
-        userConsentDescription: 'Lets a program call Contact Sync with your rights.'
+        userConsentDescription: 'Allows a program to call Contact Sync with your rights.'
       }
     ]
   }
-  // Ids are made up once, and stay: assignments in other tenants name them. All can be given to people, groups and apps.
+  // These ids never change, because assignments in other tenants refer to them. Users, groups and apps can have any role.
   appRoles: [
     {
       id: '5f0c2c55-7a0e-4c1c-9d0b-6b6f3e0f2a11'
       value: 'Admin'
       displayName: 'Admin'
-      description: 'Publishes shares, creates imports, books seats, and decides about held runs.'
+      description: 'Publishes shares, creates imports, books licenses, and approves or discards held runs.'
       allowedMemberTypes: [
         'User'
         'Application'
@@ -94,7 +95,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
       id: '5f0c2c55-7a0e-4c1c-9d0b-6b6f3e0f2a12'
       value: 'Reader'
       displayName: 'Reader'
-      description: 'Sees all, and changes nothing.'
+      description: 'Reads everything and changes nothing.'
       allowedMemberTypes: [
         'User'
         'Application'
@@ -105,7 +106,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
       id: '5f0c2c55-7a0e-4c1c-9d0b-6b6f3e0f2a13'
       value: 'Operator'
       displayName: 'Operator'
-      description: 'Sets seats, plan and trial of tenants, and sees no contacts. Counts in the tenant of the service alone.'
+      description: 'Sets licenses, plan and trial of tenants, and sees no contacts. Works only in the tenant of the service.'
       allowedMemberTypes: [
         'User'
         'Application'
@@ -121,13 +122,13 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   ]
   web: {
     homePageUrl: portalOrigin
-    // shared/services/tenancy/joining.py: after signing in, after the consent, and after signing out.
+    // Where Entra ID redirects after sign-in, after consent and after sign-out (shared/services/tenancy/joining.py).
     redirectUris: [
       '${portalOrigin}/signed-in'
       '${portalOrigin}/consented'
       '${portalOrigin}/'
     ]
-    // The code flow with PKCE is all that is used.
+    // The app uses only the code flow with PKCE.
     implicitGrantSettings: {
       enableAccessTokenIssuance: false
       enableIdTokenIssuance: false
@@ -152,14 +153,14 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   }
 }
 
-// The application at home: the gateway gets tokens for it, and operators are assigned to it. Nobody has to be assigned in
-// order to sign in, since directory administrators may use it at once.
+// The enterprise application in the service's own tenant: the gateway gets tokens for it, and operators are assigned to
+// it. Signing in requires no assignment, because directory administrators may use the service at once.
 resource principal 'Microsoft.Graph/servicePrincipals@v1.0' = {
   appId: application.appId
   appRoleAssignmentRequired: false
 }
 
-// An application cannot name itself before it has an id, so its address is set in a second step.
+// The application ID URI contains the client id, so a second step sets it.
 module address 'entra-address.bicep' = {
   params: {
     uniqueName: application.uniqueName

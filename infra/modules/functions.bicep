@@ -1,10 +1,10 @@
-// The function app on Flex Consumption: billed by the execution, no server to keep, no secret in its settings.
+// The function app on Flex Consumption: billed per execution, no servers to manage, no secret in its settings.
 
-@description('The data region, which the app shows to whoever asks where its data is.')
+@description('The data region. The portal shows it to each tenant.')
 param location string
-@description('Tags on everything.')
+@description('Tags for all resources.')
 param tags object
-@description('Name of the app, which is global.')
+@description('Name of the app. It is global.')
 @minLength(2)
 @maxLength(60)
 param name string
@@ -12,11 +12,11 @@ param name string
 @minLength(1)
 @maxLength(60)
 param planName string
-@description('The app\'s identity, by resource id.')
+@description('Resource id of the app\'s identity.')
 param identityId string
-@description('The app\'s identity, by client id.')
+@description('Client id of the app\'s identity.')
 param identityClientId string
-@description('The gateway\'s identity, by object id: calls and pages are taken from it alone.')
+@description('Object id of the gateway\'s identity. The app accepts calls from it only.')
 param gatewayPrincipalId string
 @description('The storage account.')
 @minLength(3)
@@ -26,49 +26,49 @@ param storageName string
 param deploymentContainer string
 @description('The vault.')
 param vaultUri string
-@description('Where telemetry goes. An address: local authentication is off.')
+@description('Connection string of Application Insights. It is only an address: local authentication is off.')
 param connectionString string
-@description('Where diagnostics go.')
+@description('The Log Analytics workspace for diagnostics.')
 param workspaceId string
-@description('Whether each line of the host is logged a second time, beside telemetry.')
+@description('Whether to log each line of the host, in addition to telemetry.')
 param hostLogs bool
-@description('The Entra application.')
+@description('Client id of the Entra application.')
 param clientId string
-@description('How the app proves to Entra ID who it is.')
+@description('How the app proves its identity to Entra ID.')
 param appCredential string
-@description('Where browsers find the portal.')
+@description('Address of the portal in browsers.')
 param portalOrigin string
-@description('Whether instances are spread over zones, and two of each kind kept ready.')
+@description('Whether to spread instances over zones and keep two of each kind ready.')
 param zoneRedundant bool
-@description('The most instances at once.')
+@description('Maximum number of instances.')
 param maximumInstanceCount int
 @description('Memory of an instance.')
 param instanceMemoryMB int
-@description('Instances that wait for calls and pages.')
+@description('Instances kept ready for calls and pages.')
 param alwaysReadyHttp int
-@description('The subnet that its instances stand in; empty without a private network.')
+@description('Subnet of the app\'s instances. Empty without a private network.')
 param integrationSubnetId string
-@description('The subnet of its private endpoint; empty without a private network.')
+@description('Subnet of the private endpoint. Empty without a private network.')
 param endpointSubnetId string
-@description('The private DNS zone of apps; empty without a private network.')
+@description('Private DNS zone of apps. Empty without a private network.')
 param zoneId string
-@description('How long a tenant may try it without seats.')
+@description('Days a tenant may use the service without licenses.')
 param trialDays int
-@description('How long contacts stay in a mailbox that has lost its seat.')
+@description('Days that contacts stay in a mailbox that lost its license.')
 param graceDays int
-@description('How long runs and their results are kept.')
+@description('Days to keep runs and their results.')
 param runDays int
-@description('How long the audit log is kept.')
+@description('Days to keep the audit log.')
 param ledgerDays int
-@description('How many calls a tenant may make in a minute.')
+@description('How many calls per minute a tenant may make.')
 param callsPerMinute int
 
 var private = !empty(endpointSubnetId)
 
-// What shared/wiring/settings.py and the Functions host read. Flex Consumption itself sets runtime, version and package, and
-// refuses the settings by which other plans are told.
+// The settings that shared/wiring/settings.py and the Functions host read. Flex Consumption sets runtime, version and
+// package itself, and rejects the settings that other plans use for them.
 var settings = {
-  // Storage by identity. All three services are named, since with a credential no name is guessed.
+  // Storage with the identity. All three services are named, because with a credential the host derives no names.
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
@@ -76,17 +76,17 @@ var settings = {
   AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
   // The portal's start page is at /.
   AzureWebJobsDisableHomepage: 'true'
-  // Who the app is, and how it proves it.
+  // The app's identity, and how the app proves it.
   APP_CLIENT_ID: clientId
   APP_CREDENTIAL: appCredential
   APP_KEY_VAULT_SECRET: 'contact-sync-app'
   MANAGED_IDENTITY_CLIENT_ID: identityClientId
   KEY_VAULT_URI: vaultUri
   HOME_TENANT_ID: tenant().tenantId
-  // Microsoft Graph's own data boundary follows the customer's tenant; this is only where it is asked.
+  // Only the endpoint of the requests: Microsoft Graph's data boundary follows the customer's tenant.
   ENTRA_AUTHORITY: authority
   GRAPH_ENDPOINT: 'https://graph.microsoft.com/v1.0'
-  // Who may call it, and where browsers are sent back to.
+  // Who may call the app, and where it redirects browsers.
   GATEWAY_PRINCIPAL_ID: gatewayPrincipalId
   PORTAL_ORIGIN: portalOrigin
   // The service's rules.
@@ -96,24 +96,24 @@ var settings = {
   RUN_DAYS: string(runDays)
   LEDGER_DAYS: string(ledgerDays)
   CALLS_PER_MINUTE: string(callsPerMinute)
-  // Telemetry by Entra ID: the worker sets OpenTelemetry up, and its logs then do not go through the host as well.
+  // Telemetry with Entra ID. The worker sets up OpenTelemetry, so its logs do not also go through the host.
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
-  // Only our own records: the SDKs' log a line for each request, with its address.
+  // Only our own log records: the SDKs log a line with the address for each request.
   PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'shared'
   OTEL_SERVICE_NAME: 'contact-sync'
-  // Events and logs are never sampled; of traces each worker keeps one a second, so that a quiet service keeps nearly
-  // all, and a rush of a million mailboxes costs no more than its time.
+  // Events and logs are never sampled. Of traces, each worker keeps one a second: a service with few runs keeps nearly
+  // all of them, and a run of a million mailboxes does not multiply the cost.
   OTEL_TRACES_SAMPLER: 'microsoft.rate_limited'
   OTEL_TRACES_SAMPLER_ARG: '1'
-  // Spans of libraries would hold whole addresses, with what was searched for, and cost memory; ours say what is done.
+  // Spans of libraries would contain full URLs with search terms, and cost memory. Our own spans are enough.
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,psycopg2,requests,urllib,urllib3'
-  // The exporter would send numbers of its own to a resource of Microsoft's, in whichever region.
+  // Otherwise the exporter sends statistics to a resource of Microsoft's in another region.
   APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
 }
 var loginEndpoint = environment().authentication.loginEndpoint
-// The app builds issuers from it, which have no slash at the end.
+// The app builds issuers from it, which do not end with a slash.
 var authority = endsWith(loginEndpoint, '/') ? substring(loginEndpoint, 0, length(loginEndpoint) - 1) : loginEndpoint
 var alwaysReady = [
   {
@@ -127,7 +127,7 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
-  // checkov:skip=CKV_AZURE_225: a parameter: zones bill two waiting instances for each of twelve functions.
+  // checkov:skip=CKV_AZURE_225: a parameter, because zones bill two waiting instances for each of twelve functions.
   name: planName
   location: location
   tags: tags
@@ -143,10 +143,10 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
-  // checkov:skip=CKV_AZURE_17: the gateway shows an Entra token instead of a certificate, which would have to be rotated.
+  // checkov:skip=CKV_AZURE_17: the gateway sends an Entra token instead of a certificate, which somebody would have to rotate.
   // checkov:skip=CKV_AZURE_212: Flex Consumption scales by itself; waiting instances are a parameter.
-  // checkov:skip=CKV_AZURE_213: Flex Consumption has no health check by App Service; /api/health/ready is watched instead.
-  // checkov:skip=CKV_AZURE_222: public access ends with the private network; without one the app takes the gateway alone.
+  // checkov:skip=CKV_AZURE_213: Flex Consumption has no App Service health check; a test calls /api/health/ready instead.
+  // checkov:skip=CKV_AZURE_222: public access ends with the private network; without one the app accepts only the gateway.
   name: name
   location: location
   tags: union(tags, { 'azd-service-name': 'app' })
@@ -200,7 +200,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
-@description('No user name and password for publishing: deploying takes an Entra token.')
+@description('No user name and password for publishing: deploying requires an Entra token.')
 resource ftpCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'ftp'
@@ -209,7 +209,7 @@ resource ftpCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@
   }
 }
 
-@description('The same for the deployment service.')
+@description('The same for the deployment site (SCM).')
 resource scmCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'scm'
@@ -230,7 +230,7 @@ module endpoint 'endpoint.bicep' = if (private) {
   }
 }
 
-@description('The host\'s lines are in the telemetry already, so they are kept here only while a fault is looked into.')
+@description('Telemetry already holds the host\'s lines, so turn this on only to investigate a fault.')
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: app
   name: 'to-workspace'
@@ -253,5 +253,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 
 output id string = app.id
 output name string = app.name
-@description('Without a scheme.')
+@description('Host name, without a scheme.')
 output hostName string = app.properties.defaultHostName

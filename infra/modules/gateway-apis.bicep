@@ -1,4 +1,4 @@
-// What the gateway publishes: the API, the portal, and the products by which they are called; and the
+// What the gateway publishes: the API, the portal, the products through which they are called, and the
 // policies of each. Part of gateway.bicep.
 targetScope = 'resourceGroup'
 
@@ -7,28 +7,28 @@ targetScope = 'resourceGroup'
 @maxLength(50)
 param serviceName string
 
-@description('Whether the tier is Standard v2, and not Consumption.')
+@description('Whether the tier is Standard v2 rather than Consumption.')
 param isStandard bool
 
-@description('The gateway\'s identity, by client id.')
+@description('Client id of the gateway\'s identity.')
 param identityClientId string
 
 @description('Host name of the function app, such as func-contactsync-prod.azurewebsites.net.')
 param functionAppHostName string
 
-@description('Client id of the app\'s registration in Entra ID, which access tokens are for.')
+@description('Client id of the app registration in Entra ID: the audience of access tokens.')
 param appClientId string
 
-@description('Calls a minute of one subscription key and, in Standard v2, of one tenant.')
+@description('Calls per minute of one subscription key and, in Standard v2, of one tenant.')
 @minValue(10)
 param callsPerMinute int
 
-@description('Calls a week of one partner\'s subscription key.')
+@description('Calls per week of one partner\'s subscription key.')
 @minValue(1000)
 param partnerCallsPerWeek int
 
-// What policies read as {{name}}; none is a secret. Consumption ends a request after 30 seconds, App
-// Service after 230: a timeout before that is answered in our own words.
+// The values that policies read as {{name}}; none is a secret. Consumption ends a request after 30
+// seconds, App Service after 230. Our timeout is shorter, so that clients get our own error.
 var values = {
   'app-client-id': appClientId
   'gateway-client-id': identityClientId
@@ -43,8 +43,8 @@ var backends = {
   'contact-sync-portal': 'https://${functionAppHostName}'
 }
 
-// Opens when the app is not there, for all callers alike. Not for 500 and 503: the app answers these
-// itself, about one operation, or about one tenant that Microsoft throttles.
+// The circuit breaker opens for all callers when the app is unreachable. It ignores 500 and 503, which
+// the app itself returns for one operation, or for one tenant that Microsoft throttles.
 var circuitBreaker = {
   rules: [
     {
@@ -84,7 +84,7 @@ resource backend 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for it
   name: item.key
   properties: {
     title: item.key
-    description: 'The function app, which takes calls from this gateway only.'
+    description: 'The function app, which accepts calls from this gateway only.'
     type: 'Single'
     protocol: 'http'
     url: item.value
@@ -100,7 +100,7 @@ resource problem 'Microsoft.ApiManagement/service/policyFragments@2024-05-01' = 
   parent: service
   name: 'problem'
   properties: {
-    description: 'Answers a problem (RFC 9457) in the app\'s own shape.'
+    description: 'Returns an error as problem+json (RFC 9457), in the same form as the app.'
     format: 'xml'
     value: loadTextContent('../policies/problem.xml')
   }
@@ -126,11 +126,11 @@ resource api 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
     apiType: 'http'
     format: 'openapi+json'
     value: string(loadJsonContent('../openapi.json'))
-    // A required query parameter stays one; by default it would become a part of the path.
+    // Keep required query parameters in the query; by default they would become part of the path.
     translateRequiredQueryParameters: 'query'
     serviceUrl: 'https://${functionAppHostName}/api'
-    // A call with a key runs under its product, one without under the open product `admins`: the
-    // access token says who calls, the key only whose limits count (docs: api-management-subscriptions).
+    // A call with a key uses the key's product, a call without one the open product `admins`. The access
+    // token says who calls; the key only says whose limits apply (docs: api-management-subscriptions).
     subscriptionRequired: true
     subscriptionKeyParameterNames: {
       header: 'Ocp-Apim-Subscription-Key'
@@ -155,7 +155,7 @@ resource portal 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
   name: 'contact-sync-portal'
   properties: {
     displayName: 'Contact Sync portal'
-    description: 'Pages for browsers, at all paths but those of the API; they have sessions of their own.'
+    description: 'Pages for browsers, at all paths except those of the API. They use their own sessions.'
     path: ''
     protocols: ['https']
     apiType: 'http'
@@ -202,7 +202,7 @@ resource admins 'Microsoft.ApiManagement/service/products@2024-05-01' = {
   name: 'admins'
   properties: {
     displayName: 'Admins'
-    description: 'For admins and their own scripts: no subscription key, since the access token says who calls; the limits of their tenant count.'
+    description: 'For admins and their scripts. No subscription key is needed: the access token says who calls, and the limits of the tenant apply.'
     subscriptionRequired: false
     state: 'published'
   }
@@ -213,7 +213,7 @@ resource partners 'Microsoft.ApiManagement/service/products@2024-05-01' = {
   name: 'partners'
   properties: {
     displayName: 'Partners'
-    description: 'For partners\' automation: a subscription key for each, approved by an operator, with a rate limit and a weekly quota of its own. The access token is needed all the same.'
+    description: 'For partners\' automation. Each partner has a subscription key that an operator approves, with its own rate limit and weekly quota. Calls still need an access token.'
     subscriptionRequired: true
     approvalRequired: true
     subscriptionsLimit: 2
@@ -234,7 +234,7 @@ resource partnersPolicy 'Microsoft.ApiManagement/service/products/policies@2024-
 resource adminsApi 'Microsoft.ApiManagement/service/products/apis@2024-05-01' = {
   parent: admins
   name: api.name
-  // Before a call is let in without a key, its token is asked for.
+  // The policy that requires a token comes first, before calls without a key are allowed.
   dependsOn: [apiPolicy]
 }
 

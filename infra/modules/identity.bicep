@@ -3,7 +3,7 @@
 
 @description('The data region.')
 param location string
-@description('Tags on everything.')
+@description('Tags for all resources.')
 param tags object
 @description('Name of the function app\'s identity.')
 @minLength(3)

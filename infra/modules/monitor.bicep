@@ -1,9 +1,9 @@
-// Where logs, events and metrics go: one workspace, and Application Insights in front of it. Both stay in the region,
-// take data only by Entra ID, and hold ids, codes and numbers (shared/domain/events.py), never names or addresses.
+// The store of logs, events and metrics: one workspace, and Application Insights in front of it. Both stay in the region,
+// accept data only with Entra ID, and hold ids, codes and numbers (shared/domain/events.py), never names or addresses.
 
 @description('The data region.')
 param location string
-@description('Tags on everything.')
+@description('Tags for all resources.')
 param tags object
 @description('Name of the workspace.')
 @minLength(4)
@@ -13,14 +13,14 @@ param workspaceName string
 @minLength(1)
 @maxLength(255)
 param componentName string
-@description('How many days events are kept.')
+@description('How many days to keep events.')
 @minValue(30)
 @maxValue(730)
 param retentionDays int
-@description('The most GB a day; -1: no cap.')
+@description('Maximum GB per day. -1: no cap.')
 param dailyCapGb int
 
-// What a fault is looked into with is of no use after a month, and the less is kept the better.
+// Tables for investigating faults. They are kept for a month, because less stored data is better.
 var shortLived = [
   'AppDependencies'
   'AppExceptions'
@@ -39,24 +39,24 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
     }
     retentionInDays: retentionDays
     features: {
-      // No shared key: an agent or a person shows an Entra token.
+      // No shared key: agents and people need an Entra token.
       disableLocalAuth: true
-      // Who may look at the app may look at its logs, and needs no role for the whole workspace.
+      // Whoever may read the app may read its logs, without a role for the whole workspace.
       enableLogAccessUsingOnlyResourcePermissions: true
-      // At 30 days means at 30 days; otherwise the last are kept for another week or two.
+      // Delete after exactly 30 days; by default, Azure keeps data a week or two longer.
       immediatePurgeDataOn30Days: true
     }
     workspaceCapping: {
       dailyQuotaGb: dailyCapGb
     }
-    // Admins look from wherever they are, and the gateway's Consumption tier has no network of its own. Who has to close
-    // this too adds an Azure Monitor private link scope.
+    // Admins read the logs from anywhere, and the gateway's Consumption tier has no network. To close this access as
+    // well, add an Azure Monitor private link scope.
     publicNetworkAccessForIngestion: 'Enabled'
     publicNetworkAccessForQuery: 'Enabled'
   }
 }
 
-@description('One after the other: the workspace refuses changes of two tables at once.')
+@description('One at a time: the workspace rejects changes to two tables at once.')
 @batchSize(1)
 resource tables 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [for table in shortLived: {
   parent: workspace
@@ -77,9 +77,9 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
     IngestionMode: 'LogAnalytics'
-    // The connection string then is an address, and no key: whoever sends shows an Entra token.
+    // The connection string is then only an address, not a key: senders need an Entra token.
     DisableLocalAuth: true
-    // The last part of a client's address is dropped before anything is stored.
+    // Azure removes the last part of a client's address before it stores anything.
     DisableIpMasking: false
     publicNetworkAccessForIngestion: 'Enabled'
     publicNetworkAccessForQuery: 'Enabled'
@@ -89,5 +89,5 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
 output workspaceId string = workspace.id
 output componentId string = component.id
 output componentName string = component.name
-@description('An address: local authentication is off.')
+@description('The connection string. It is only an address: local authentication is off.')
 output connectionString string = component.properties.ConnectionString

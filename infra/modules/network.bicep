@@ -3,7 +3,7 @@
 
 @description('The data region.')
 param location string
-@description('Tags on everything.')
+@description('Tags for all resources.')
 param tags object
 @description('End of the resource names, after the abbreviation of their kind.')
 @minLength(2)

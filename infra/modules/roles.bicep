@@ -1,12 +1,12 @@
-// Every role that is given, and why. Each is for one resource, none for the group or the subscription.
+// Every role assignment and its reason. Each is scoped to one resource, none to the resource group or the subscription.
 
-@description('The app\'s identity, by object id.')
+@description('Object id of the app\'s identity.')
 param appPrincipalId string
-@description('The app\'s identity, by resource id: names of assignments have to be known before anything is made.')
+@description('Resource id of the app\'s identity. Bicep needs it before the deployment starts, to name the assignments.')
 param appIdentityId string
-@description('The gateway\'s identity, by object id.')
+@description('Object id of the gateway\'s identity.')
 param gatewayPrincipalId string
-@description('The gateway\'s identity, by resource id.')
+@description('Resource id of the gateway\'s identity.')
 param gatewayIdentityId string
 @description('The storage account.')
 @minLength(3)
@@ -20,9 +20,9 @@ param vaultName string
 @minLength(1)
 @maxLength(255)
 param componentName string
-@description('Who deploys, by object id; empty: nobody is given anything.')
+@description('Object id of the person or app that deploys. Empty: no role is assigned.')
 param deployerPrincipalId string
-@description('What the deployer is.')
+@description('Kind of the deploying principal.')
 @allowed([
   'User'
   'ServicePrincipal'
@@ -57,7 +57,7 @@ resource appBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataOwner)
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    description: 'The Functions host makes its containers, holds leases on its blobs for timers, and loads the package.'
+    description: 'The Functions host creates its containers, leases its blobs for timers, and loads the package.'
   }
 }
 
@@ -68,7 +68,7 @@ resource appQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageQueueDataContributor)
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    description: 'The app sends messages; the host takes, renews and deletes them, and moves poison ones to a queue it makes.'
+    description: 'The app sends messages. The host receives, renews and deletes them, and moves poison messages to a queue that it creates.'
   }
 }
 
@@ -79,7 +79,7 @@ resource appTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageTableDataContributor)
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    description: 'The app reads and writes all that it keeps, and the host notes its own diagnostic events.'
+    description: 'The app reads and writes all its data, and the host writes its diagnostic events.'
   }
 }
 
@@ -90,7 +90,7 @@ resource appSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsUser)
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    description: 'The app reads session-key and its own credential, and lists their versions while they are rotated. It writes none.'
+    description: 'The app reads session-key and its own credential, and lists their versions for rotation. It writes no secrets.'
   }
 }
 
@@ -101,7 +101,7 @@ resource appTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.monitoringMetricsPublisher)
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    description: 'App and host send events, traces and metrics, which Application Insights takes by Entra ID alone. It reads none.'
+    description: 'App and host send events, traces and metrics, which Application Insights accepts only with Entra ID. They read none.'
   }
 }
 
@@ -112,7 +112,7 @@ resource gatewayTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' =
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.monitoringMetricsPublisher)
     principalId: gatewayPrincipalId
     principalType: 'ServicePrincipal'
-    description: 'The gateway sends one record for each call. Towards the app it needs no role: the app knows it by its id.'
+    description: 'The gateway sends one record per call. It needs no role on the app, which knows its object id.'
   }
 }
 
@@ -123,6 +123,6 @@ resource deployerSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsOfficer)
     principalId: deployerPrincipalId
     principalType: deployerPrincipalType
-    description: 'Whoever deploys writes session-key once, and later rotates it. To deploy the package takes no role here.'
+    description: 'The deployer writes session-key once and rotates it later. Deploying the package needs no role here.'
   }
 }

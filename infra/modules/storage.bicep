@@ -1,32 +1,32 @@
 // The one storage account: the tables of the tenants, the queues between the functions, and the blobs of the Functions
-// host and of the deployed package. Nobody has a key: each access is by an identity and its role.
+// host and of the deployed package. There are no account keys: each access uses an identity and its role.
 //
-// Restoring. Blobs and containers that were deleted come back within 14 days. Tables and queues have no soft delete in
-// Azure at all: README.md says how rows are restored (a tenant's export, or the account's own recovery while it is there).
-// The lock keeps the account from being deleted by mistake.
+// Restore. Deleted blobs and containers can be restored for 14 days. Azure has no soft delete for tables and queues:
+// README.md says how to restore rows (from a tenant's export, or by recovering the deleted account while Azure keeps it).
+// The lock protects the account from accidental deletion.
 
 @description('The data region.')
 param location string
-@description('Tags on everything.')
+@description('Tags for all resources.')
 param tags object
-@description('Name of the account, which is global.')
+@description('Name of the account. It is global.')
 @minLength(3)
 @maxLength(24)
 param name string
-@description('Where its private endpoints are; empty: it is reached by the internet, by identities with a role alone.')
+@description('Subnet of the private endpoints. Empty: the account is reachable from the internet, for identities with a role only.')
 param endpointSubnetId string
-@description('The private DNS zones of blob, queue and table, in this order; none without a private network.')
+@description('Private DNS zones of blob, queue and table, in this order. Empty without a private network.')
 param zoneIds array
-@description('Where diagnostics go.')
+@description('The Log Analytics workspace for diagnostics.')
 param workspaceId string
-@description('Whether each request is logged.')
+@description('Whether to log each request.')
 param accessLogs bool
-@description('Whether the account has to be unlocked before it can be deleted.')
+@description('Whether a lock protects the account from deletion.')
 param locked bool
 
 var private = !empty(endpointSubnetId)
 var endpointServices = private ? [ 'blob', 'queue', 'table' ] : []
-// shared/domain/importing/messages.py; the app would make them on first use, but then the host logs an error for each at its start.
+// The queues of shared/domain/importing/messages.py. The app would create them on first use, but until then the host logs an error for each.
 var queueNames = [
   'import-runs'
   'mailbox-syncs'
@@ -37,7 +37,7 @@ var queueNames = [
   'run-closings-poison'
   'tenant-leavings-poison'
 ]
-// The tables of shared/adapters and shared/services; here so that what is kept can be read in one place.
+// The tables of shared/adapters and shared/services, listed so that one place shows everything that is stored.
 var tableNames = [
   'Consumers'
   'Idempotency'
@@ -60,7 +60,7 @@ var tableNames = [
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   // checkov:skip=CKV_AZURE_43: the name is lower case letters and digits by the limits of its parameters.
   // checkov:skip=CKV_AZURE_206: zone-redundant, and not copied to another region: the data stays in the chosen one.
-  // checkov:skip=CKV_AZURE_59: public access ends with the private network; without one, identities and roles hold.
+  // checkov:skip=CKV_AZURE_59: public access ends with the private network; without one, identities and roles protect it.
   // checkov:skip=CKV_AZURE_35: denied with the private network; without one Flex Consumption would be cut off.
   name: name
   location: location
@@ -135,7 +135,7 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (locked) {
   name: 'keep'
   properties: {
     level: 'CanNotDelete'
-    notes: 'Tables and queues have no soft delete: with the account all tenants\' settings would be lost.'
+    notes: 'Tables and queues have no soft delete: deleting the account would lose all tenants\' settings.'
   }
 }
 

@@ -1,28 +1,28 @@
-// Key Vault: keeps `session-key`, which seals the portal's cookies, and the app's certificate or secret where it has one
-// (APP_CREDENTIAL). No secret is written from here: it would stand in the deployment's history. README.md has the commands.
+// Key Vault: holds `session-key`, which seals the portal's cookies, and the app's certificate or secret if it uses one
+// (APP_CREDENTIAL). This module writes no secret, because the deployment history would show it. README.md has the commands.
 
 @description('The data region.')
 param location string
-@description('Tags on everything.')
+@description('Tags for all resources.')
 param tags object
-@description('Name of the vault, which is global and stays taken for 90 days after it was deleted.')
+@description('Name of the vault. It is global and stays taken for 90 days after the vault is deleted.')
 @minLength(3)
 @maxLength(24)
 param name string
-@description('Where its private endpoint is; empty: it is reached by the internet, by identities with a role alone.')
+@description('Subnet of the private endpoint. Empty: the vault is reachable from the internet, for identities with a role only.')
 param endpointSubnetId string
-@description('The private DNS zone of vaults; empty without a private network.')
+@description('Private DNS zone of vaults. Empty without a private network.')
 param zoneId string
-@description('Where diagnostics go.')
+@description('The Log Analytics workspace for diagnostics.')
 param workspaceId string
-@description('Whether the vault has to be unlocked before it can be deleted.')
+@description('Whether a lock protects the vault from deletion.')
 param locked bool
 
 var private = !empty(endpointSubnetId)
 
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
-  // checkov:skip=CKV_AZURE_109: denied with the private network; without one, identities and roles hold.
-  // checkov:skip=CKV_AZURE_189: public access ends with the private network; without one, identities and roles hold.
+  // checkov:skip=CKV_AZURE_109: denied with the private network; without one, identities and roles protect it.
+  // checkov:skip=CKV_AZURE_189: public access ends with the private network; without one, identities and roles protect it.
   name: name
   location: location
   tags: tags
@@ -35,7 +35,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
     enableRbacAuthorization: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 90
-    // Nobody, not even an owner, can destroy a key for good before the 90 days are over.
+    // Nobody, not even an owner, can permanently delete a secret before the 90 days are over.
     enablePurgeProtection: true
     enabledForDeployment: false
     enabledForDiskEncryption: false
@@ -53,7 +53,7 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (locked) {
   name: 'keep'
   properties: {
     level: 'CanNotDelete'
-    notes: 'Without its keys every session ends, and an app with a certificate cannot act in any tenant.'
+    notes: 'Deleting the vault ends every session, and an app with a certificate could not act in any tenant.'
   }
 }
 
@@ -69,7 +69,7 @@ module endpoint 'endpoint.bicep' = if (private) {
   }
 }
 
-@description('Who read or changed which secret. Workers keep what they read for an hour, so it is little.')
+@description('Audit of who read or changed which secret. Workers cache what they read for an hour, so the log stays small.')
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: vault
   name: 'to-workspace'
@@ -91,5 +91,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 }
 
 output name string = vault.name
-@description('As KEY_VAULT_URI takes it.')
+@description('The value of KEY_VAULT_URI.')
 output uri string = vault.properties.vaultUri

@@ -1,27 +1,28 @@
 // The workbook for admins in the Azure portal: runs, failing mailboxes, Graph's limits, cost, health.
 //
-// ../workbook.json is the workbook as the portal edits it, but for two things that this module puts in: a query is the
-// name of its file in ../queries, where a compiler checks it (tests/infra), and <workspace> and the like stand for ids.
-// Who reads the workbook needs to be allowed to read the workspace (role Monitoring Reader or Log Analytics Reader).
+// ../workbook.json is the workbook in the form that the Azure portal edits, except for two things that this module fills
+// in: each query is the name of its file in ../queries, where a compiler checks it (tests/infra), and <workspace> and the
+// like are placeholders for ids. Readers of the workbook need the role Monitoring Reader or Log Analytics Reader on the
+// workspace.
 
-@description('Region of the workbook resource, that of the workspace.')
+@description('Region of the workbook: the same as the workspace.')
 param location string
-@description('Tags.')
+@description('Tags for all resources.')
 param tags object
-@description('What the portal calls the workbook.')
+@description('Name of the workbook in the Azure portal.')
 @minLength(1)
 param name string
 @description('The Log Analytics workspace that all queries read.')
 param workspaceId string
-@description('The Application Insights component; the workbook is listed under it.')
+@description('The Application Insights component that lists the workbook.')
 param applicationInsightsId string
 @description('The function app, for its billed units.')
 param functionAppId string
 @description('API Management, for its calls.')
 param gatewayId string
-@description('Where browsers find the portal, such as https://contacts.example, without a slash at its end.')
+@description('Address of the portal, such as https://contacts.example, without a slash at the end.')
 param portalOrigin string
-@description('Memory of an instance, by which GB-seconds are estimated.')
+@description('Memory of an instance, used to estimate GB-seconds.')
 param instanceMemoryMB int
 
 var texts = {
@@ -59,11 +60,11 @@ var texts = {
   'trace.kql': loadTextContent('../queries/trace.kql')
 }
 
-// A text as JSON writes it, quotes and all: what string() makes of a list of one, without the brackets.
+// Each text as a JSON string with its quotes: string() of a one-element list, without the brackets.
 var lists = mapValues(texts, text => string([text]))
 var quoted = mapValues(lists, list => substring(list, 1, length(list) - 2))
 
-// string() writes JSON without blanks, so every piece but the first begins with the name of a query's file.
+// string() writes JSON without spaces, so every piece except the first begins with a query's file name.
 var pieces = split(string(loadJsonContent('../workbook.json')), '"query":"')
 var tails = map(skip(pieces, 1), tail => '${quoted[split(tail, '"')[0]]}${substring(tail, indexOf(tail, '"') + 1)}')
 var complete = '${pieces[0]}"query":${join(tails, '"query":')}'
@@ -83,7 +84,7 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   properties: {
     displayName: name
     category: 'workbook'
-    // The portal compares it in lower case.
+    // The Azure portal compares it in lower case.
     sourceId: toLower(applicationInsightsId)
     version: 'Notebook/1.0'
     serializedData: content
