@@ -1,4 +1,4 @@
-# Each target sets up what it needs by itself; `make help` lists them.
+# Each target sets up what it needs. `make help` lists the targets.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -14,13 +14,13 @@ CHECKOV := .venv-checkov/.ready
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
 
-demo: $(READY) $(NODE) ## the whole job on this machine: two companies, three runs, checked
+demo: $(READY) $(NODE) ## run the demo on the local cloud: two companies, three runs, every step checked
 	$(BIN)/python -m tests.local demo
 
-serve: $(READY) $(NODE) ## keep the local cloud up with the demo's data, until Ctrl-C
+serve: $(READY) $(NODE) ## run the local cloud with the demo's data until Ctrl-C
 	$(BIN)/python -m tests.local serve --demo
 
-test: $(READY) $(NODE) ## all tests, with coverage; ARGS="-k word" for some of them
+test: $(READY) $(NODE) ## run all tests with coverage; ARGS="-k word" selects some
 	@.ci/find-chromium >/dev/null
 	@mkdir -p build/coverage
 	@rm -f build/coverage/data*
@@ -28,11 +28,11 @@ test: $(READY) $(NODE) ## all tests, with coverage; ARGS="-k word" for some of t
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-screenshots: $(READY) $(NODE) ## every page of the portal, into build/screenshots/; ARGS="--only word"
+screenshots: $(READY) $(NODE) ## take pictures of the portal's pages, into build/screenshots/; ARGS="--only word"
 	@.ci/find-chromium >/dev/null
 	$(BIN)/python -m tests.portal.screenshots $(ARGS)
 
-lint: $(READY) $(CHECKOV) ## style, types, layers and known weaknesses, of the template too
+lint: $(READY) $(CHECKOV) ## check style, types, layers and known weaknesses, of code and template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -40,31 +40,31 @@ lint: $(READY) $(CHECKOV) ## style, types, layers and known weaknesses, of the t
 	$(BIN)/bandit --quiet --recursive shared function_app.py
 	$(BIN)/python -m tests.infra.weaknesses .venv-checkov/bin/checkov
 
-format: $(READY) ## bring the code into form
+format: $(READY) ## fix and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
 
-openapi: $(READY) ## write what is made from the API and the fields: openapi.json, its shape, bits, function_app.py
+openapi: $(READY) ## write what follows from the API and the fields: openapi.json, API shape, field bits, function_app.py
 	$(BIN)/python -m tests.infra.gateway_openapi
 	$(BIN)/python -m tests.unit.web.api_shape
 	$(BIN)/python -m tests.unit.domain.field_bits
 	$(BIN)/python -m tests.unit.project.contents
 
-messages: $(READY) ## extract the texts, bring each language's translations up to date, compile them
+messages: $(READY) ## extract texts, update each language's translations, compile them
 	$(BIN)/python -m tests.unit.portal.messages
 
-package: $(READY) ## the app as Azure runs it, into build/package.zip
+package: $(READY) ## build the app as Azure runs it, into build/package.zip
 	$(BIN)/python infra/package.py
 
-lock: $(READY) ## pin what pyproject.toml names; ARGS=--upgrade takes the newest versions
+lock: $(READY) ## pin the dependencies of pyproject.toml; ARGS=--upgrade takes the newest versions
 	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header --extra tests -c requirements.txt -o tests/requirements.txt pyproject.toml
 	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header --override tests/infra/checkov-overrides.txt -o tests/infra/checkov-requirements.txt tests/infra/checkov.in
 
-clean: ## remove all that was made here
+clean: ## remove everything that make created
 	rm -rf .venv .venv-checkov build tests/local/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): tests/requirements.txt
@@ -72,13 +72,13 @@ $(READY): tests/requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	@touch $@
 
-# Apart, since checkov pins most of what it uses; --no-deps, since the lock says otherwise in one place.
+# Separate, because checkov pins most of its dependencies; --no-deps, because the lock overrides one of them.
 $(CHECKOV): tests/infra/checkov-requirements.txt
 	@python=$$(.ci/find-python) && "$$python" -m venv .venv-checkov
 	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/infra/checkov-requirements.txt
 	@touch $@
 
 $(NODE): tests/local/package.json tests/local/package-lock.json
-	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed for Azurite: install it from your system's packages." >&2; exit 2; }
+	@command -v npm >/dev/null || { echo "Azurite needs Node.js 20 or newer with npm. Install it from your system's packages." >&2; exit 2; }
 	@npm ci --prefix tests/local --no-audit --no-fund --loglevel=error
 	@touch $@
