@@ -98,7 +98,7 @@ def _shown(tenant: Tenant, license_: License, etag: str) -> CustomerView:
     return CustomerView(
         id=tenant.id,
         etag=etag,
-        name=tenant.called,
+        name=tenant.display_name,
         domain=tenant.domain,
         region=tenant.region,
         status=tenant.status,

@@ -45,7 +45,7 @@ async def get_publication(call: Call) -> ApiResponse:
             id=call.id,
             name=found.share.name,
             publisher=PublisherView(
-                tenant=publisher.id, name=publisher.called, domain=publisher.domain
+                tenant=publisher.id, name=publisher.display_name, domain=publisher.domain
             ),
             own=publisher.id == call.caller.tenant,
             fields=list(found.fields),

@@ -61,7 +61,7 @@ Code = Literal[
     "share_not_open",
     "folder_unknown",
     "folder_gone",
-    # what the state of things does not allow
+    # what the current state does not allow
     "already_exists",
     "changed_meanwhile",
     "nothing_to_approve",
@@ -128,7 +128,7 @@ Code = Literal[
     "tenants_rule_mismatch",
     "filter_unknown",
     "field_unknown",
-    # what passes, and faults of our own
+    # transient errors, and our own faults
     "unavailable",
     "throttled",
     "busy",
@@ -136,4 +136,4 @@ Code = Literal[
 ]
 
 CODES: Final[frozenset[str]] = frozenset(get_args(Code))
-"""All of them."""
+"""All error codes."""

@@ -1,12 +1,11 @@
-"""The events that telemetry sends: what happened, in ids, codes and numbers only.
+"""The events that telemetry sends: ids, codes and numbers only.
 
-Each class says when its event is sent, each attribute what it means. An attribute's type takes no
-blank, no '@' and no '+', so that neither a name nor a mail address nor a telephone number fits in.
-Share ids are secrets (whoever knows one may import the share), so no event has one.
+Each class says when its event is sent, each attribute what it means. The attribute types accept no
+blank, '@' or '+', so that no name, mail address or phone number fits in. Share ids are secrets
+(anyone who knows one may import the share), so no event has one.
 
-Names and attributes are an interface: the queries and alerts of `infra/queries` read them. They
-are added to, never renamed. A message that is delivered twice may repeat an event; where that
-cannot be helped, the class says so.
+Names and attributes are an interface: the queries and alerts of `infra/queries` read them. Add to
+them, never rename them. A message that is delivered twice may repeat its event.
 """
 
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
@@ -27,7 +26,7 @@ _Code = Annotated[str, StringConstraints(pattern=r"^(?:[A-Za-z][A-Za-z0-9_-]{0,6
 
 
 def _is(kind: Kind, meaning: str, **limits: Any) -> Any:
-    """What an attribute is: its kind, and its meaning for whoever reads the queries."""
+    """Describe an attribute: its kind, and its meaning for readers of the queries."""
     return Field(description=meaning, json_schema_extra={"kind": kind}, **limits)
 
 
@@ -35,20 +34,20 @@ def _count(meaning: str) -> Any:
     return _is("count", meaning, ge=0)
 
 
-_TENANT: Final = _is("id", "the tenant that it is about; '' if none")
+_TENANT: Final = _is("id", "the tenant; '' if the event is not about one")
 _IMPORT: Final = _is("id", "the import")
 _RUN: Final = _is("id", "the run")
-_REASON: Final = _is("code", "why, as a result's or run's `reason` says; '' if there is nothing")
-_REQUESTS: Final = _count("HTTP requests to Microsoft Graph; a batch is one")
-_THROTTLED: Final = _count("how often Graph answered 429, each item of a batch by itself")
+_REASON: Final = _is("code", "the `reason` of the result or run; '' if there is none")
+_REQUESTS: Final = _count("HTTP requests to Microsoft Graph; a batch counts as one")
+_THROTTLED: Final = _count("429 responses from Graph; each item of a batch counts as one")
 _CREATED: Final = _count("contacts created")
 _UPDATED: Final = _count("contacts updated")
 _DELETED: Final = _count("contacts deleted")
-_UNCHANGED: Final = _count("contacts that were right already")
+_UNCHANGED: Final = _count("contacts that were up to date")
 
 
 class Event(Model):
-    """What happened; `name` is the event's name in telemetry, `severity` how its log line ranks."""
+    """The base of all events; `severity` is the level of the event's log line."""
 
     model_config = ConfigDict(serialize_by_alias=True)
     name: ClassVar[str]
@@ -57,7 +56,7 @@ class Event(Model):
     tenant: Annotated[_Id, _TENANT]
 
     def attributes(self) -> dict[str, str | int | float | bool]:
-        """The attributes by their names, flat; a reason that is not there is ''."""
+        """Return the attributes by name; a missing reason becomes ''."""
         return {
             name: "" if value is None else value
             for name, value in self.model_dump(mode="json").items()
@@ -72,19 +71,19 @@ class RunEvent(Event):
 
 
 class RunStarted(RunEvent):
-    """A run knows its share's contacts and its mailboxes, and is about to tell the mailboxes.
+    """A run has resolved its share and its mailboxes and is about to queue the mailboxes.
 
-    An approved run starts once more.
+    Approving a run sends the event a second time.
     """
 
     name = "run_started"
 
     trigger: Annotated[RunTrigger, _is("code", "what started the run")]
-    mailboxes: Annotated[int, _count("mailboxes of the run, those that are skipped too")]
+    mailboxes: Annotated[int, _count("mailboxes of the run, including skipped ones")]
     share_contacts: Annotated[int, _count("contacts that the share holds")]
     graph_requests: Annotated[int, _REQUESTS]
     throttled: Annotated[int, _THROTTLED]
-    milliseconds: Annotated[int, _is("milliseconds", "from taking the message to here", ge=0)]
+    milliseconds: Annotated[int, _is("milliseconds", "time since the message was received", ge=0)]
 
 
 class ShareResolved(RunEvent):
@@ -94,23 +93,23 @@ class ShareResolved(RunEvent):
 
     publisher: Annotated[_Id, _is("id", "the tenant that publishes the share")]
     contacts: Annotated[int, _count("contacts that the share holds")]
-    omitted: Annotated[int, _count("people of its sources left out or not whole, per reason")]
+    omitted: Annotated[int, _count("people of its sources omitted or shortened, once per reason")]
     graph_requests: Annotated[int, _REQUESTS]
     throttled: Annotated[int, _THROTTLED]
-    milliseconds: Annotated[int, _is("milliseconds", "how long reading took", ge=0)]
+    milliseconds: Annotated[int, _is("milliseconds", "duration of reading", ge=0)]
 
 
 class MailboxSyncFinished(RunEvent):
-    """A mailbox of a run has its result, after whatever tries; also if it was given up.
+    """A mailbox of a run has its result, after one or more attempts, or after we gave up.
 
-    Mailboxes that a run skips before it asks them (no seat, say) have none: `run_closed` counts
-    them. One that was held has a second one once the run is approved.
+    Mailboxes that a run skips before it contacts them, for example without a seat, send no event;
+    `run_closed` counts them. A held mailbox sends a second event after the run is approved.
     """
 
     name = "mailbox_sync_finished"
 
     mailbox: Annotated[_Id, _is("id", "the object id of the mailbox's user")]
-    task: Annotated[Task, _is("code", "sync, or remove: taking our contacts out")]
+    task: Annotated[Task, _is("code", "sync, or remove to delete our contacts")]
     outcome: Annotated[Outcome, _is("code", "succeeded, skipped, failed or held")]
     reason: Annotated[Reason | None, _REASON] = None
     created: Annotated[int, _CREATED] = 0
@@ -120,8 +119,8 @@ class MailboxSyncFinished(RunEvent):
     photos: Annotated[int, _count("photos written")] = 0
     graph_requests: Annotated[int, _REQUESTS] = 0
     throttled: Annotated[int, _THROTTLED] = 0
-    milliseconds: Annotated[int, _is("milliseconds", "how long the last try took", ge=0)] = 0
-    attempt: Annotated[int, _count("how often the message was given back before")] = 0
+    milliseconds: Annotated[int, _is("milliseconds", "duration of the last attempt", ge=0)] = 0
+    attempt: Annotated[int, _count("how often the message was put back before")] = 0
 
     @classmethod
     def of(cls, message: SyncMailbox, result: Result) -> Self:
@@ -147,7 +146,7 @@ class MailboxSyncFinished(RunEvent):
 
 
 class RunClosed(RunEvent):
-    """A run has ended: it is summed up, or could not start. An approved run ends once more."""
+    """A run has ended or could not start; an approved run sends the event a second time."""
 
     name = "run_closed"
 
@@ -155,8 +154,8 @@ class RunClosed(RunEvent):
     status: Annotated[RunStatus, _is("code", "held, succeeded, partial or failed")]
     reason: Annotated[Reason | None, _REASON]
     mailboxes: Annotated[int, _count("mailboxes of the run: the sum of the next four")]
-    succeeded: Annotated[int, _count("mailboxes that are as they shall be")]
-    skipped: Annotated[int, _count("mailboxes that were left alone")]
+    succeeded: Annotated[int, _count("mailboxes that are up to date")]
+    skipped: Annotated[int, _count("mailboxes that were not synced")]
     failed: Annotated[int, _count("mailboxes that failed")]
     held: Annotated[int, _count("mailboxes that wait for an admin's decision")]
     created: Annotated[int, _CREATED]
@@ -166,12 +165,12 @@ class RunClosed(RunEvent):
     graph_requests: Annotated[int, _REQUESTS]
     throttled: Annotated[int, _THROTTLED]
     seconds: Annotated[
-        float, _is("seconds", "from being queued to the end, with any wait for a decision", ge=0)
+        float, _is("seconds", "from queuing to the end, including any wait for a decision", ge=0)
     ]
 
     @classmethod
     def of(cls, tenant: str, run: Run) -> Self:
-        """The event of a run that has ended."""
+        """Return the event of a run that has ended."""
         lasted = (run.ended - run.queued).total_seconds() if run.ended is not None else 0.0
         return cls(
             tenant=tenant,
@@ -196,17 +195,17 @@ class RunClosed(RunEvent):
 
 
 class RunHeld(RunEvent):
-    """A run ended held: an admin has to approve or discard it. Comes beside `run_closed`."""
+    """A run is held: an admin must approve or discard it. Sent in addition to `run_closed`."""
 
     name = "run_held"
     severity = "warning"
 
     reason: Annotated[Reason | None, _REASON]
-    mailboxes: Annotated[int, _count("mailboxes held; 0 if the run as a whole is")]
+    mailboxes: Annotated[int, _count("mailboxes held; 0 if the whole run is held")]
 
 
 class RunDecided(RunEvent):
-    """An admin decided about a held run."""
+    """An admin approved or discarded a held run."""
 
     name = "run_decided"
 
@@ -214,7 +213,7 @@ class RunDecided(RunEvent):
 
 
 class ConsentLost(Event):
-    """A tenant is disconnected, because its consent, or a permission of it, is gone."""
+    """A tenant is disconnected because its consent or one of the permissions was withdrawn."""
 
     name = "consent_lost"
     severity = "warning"
@@ -235,11 +234,11 @@ class TenantJoined(Event):
 
 
 class TenantLeft(Event):
-    """Everything of a tenant was erased. Repeated if the worker dies while it erases."""
+    """All data of a tenant was erased. Repeated if the worker dies while it erases."""
 
     name = "tenant_left"
 
-    contacts_removed: Annotated[int, _count("contacts taken out of its mailboxes")] = 0
+    contacts_removed: Annotated[int, _count("contacts deleted from its mailboxes")] = 0
 
 
 class SeatsBooked(Event):
@@ -252,43 +251,43 @@ class SeatsBooked(Event):
 
 
 class MessagePoisoned(Event):
-    """A message was given up after all tries, or is not ours (then `tenant` is '')."""
+    """A message failed for the last time, or is not a valid message (then `tenant` is '')."""
 
     name = "message_poisoned"
     severity = "error"
 
-    queue: Annotated[_Code, _is("code", "the queue that it could not be taken from")]
+    queue: Annotated[_Code, _is("code", "the queue of the message")]
     run: Annotated[_Id, _is("id", "the run; '' if none")] = ""
 
 
 class MessageGivenBack(Event):
-    """A message goes again later, since something passes; that is no failure.
+    """A message is put back to be tried again after a transient error, which is not a failure.
 
-    One that merely looks whether others have ended (closing a run, leaving) sends none for that.
+    A message that only waits for others to end (closing a run, leaving) sends no event for that.
     """
 
     name = "message_given_back"
 
     queue: Annotated[_Code, _is("code", "the queue")]
     run: Annotated[_Id, _is("id", "the run; '' if none")]
-    attempt: Annotated[int, _count("how often it was given back before")]
-    seconds: Annotated[float, _is("seconds", "when it is seen again, from now", ge=0)]
-    error: Annotated[_Code, _is("code", "what passes: Throttled, Paced, Unavailable or Busy")]
+    attempt: Annotated[int, _count("how often it was put back before")]
+    seconds: Annotated[float, _is("seconds", "time until it is visible again", ge=0)]
+    error: Annotated[_Code, _is("code", "Throttled, Paced, Unavailable or Busy")]
 
 
 class RunsScheduled(Event):
-    """A timer has queued the runs that are due, of all tenants (`tenant` is '')."""
+    """A timer has queued the due runs of all tenants (`tenant` is '')."""
 
     name = "runs_scheduled"
 
     tenant: Annotated[_Id, _TENANT] = ""
     timer: Annotated[Literal["daily", "hourly"], _is("code", "daily or hourly")]
-    runs: Annotated[int, _count("runs queued; those that were queued already count too")]
-    past_due: Annotated[bool, _is("flag", "whether the tick came late")]
+    runs: Annotated[int, _count("runs queued, including those that were queued before")]
+    past_due: Annotated[bool, _is("flag", "whether the timer fired late")]
 
 
 class Swept(Event):
-    """What has had its time was erased, of all tenants (`tenant` is '')."""
+    """Expired data of all tenants was erased (`tenant` is '')."""
 
     name = "swept"
 
@@ -316,11 +315,11 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     RunsScheduled,
     Swept,
 )
-"""All events there are."""
+"""All events."""
 
 
 def schemas() -> dict[str, dict[str, Kind]]:
-    """Every event by its name: the kind of each attribute, by the attribute's name."""
+    """Return the kind of each attribute of each event, by event name and attribute name."""
     return {
         event.name: {str(field.alias): kind_of(field) for field in event.model_fields.values()}
         for event in EVENTS
@@ -328,7 +327,7 @@ def schemas() -> dict[str, dict[str, Kind]]:
 
 
 def kind_of(field: FieldInfo) -> Kind:
-    """What kind of value an attribute holds."""
+    """Return the kind of value that an attribute holds."""
     extra = field.json_schema_extra
     if not isinstance(extra, dict):
         raise TypeError(f"{field.alias} has no kind")

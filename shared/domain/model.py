@@ -1,9 +1,9 @@
-"""The things of Contact Sync as its API shows and its tables keep them.
+"""The base of all models that the API shows and the tables store, and their common field types.
 
-Each `…Input` model is what a caller may set; the class derived from it adds what we know of it.
-Unknown fields, wrong types and oversize lists are refused with the field's name. JSON names are
-camelCase; times are UTC. Directory ids are opaque to us (docs: directoryobject), but may hold
-nothing that a table key or a URL cannot.
+An `…Input` model holds what a caller may set; the class derived from it adds what the service
+records. Unknown fields, wrong types and lists that are too long are rejected with the field's name.
+JSON names are camelCase; times are UTC. Directory ids are opaque to us (docs: directoryobject), but
+must fit in a table key and a URL.
 """
 
 from datetime import datetime
@@ -29,7 +29,7 @@ from shared.domain.errors import Value
 MAX_IDS: Final = 5_000
 MAX_GROUPS: Final = 200
 
-# \x85 is white space here, though not to JavaScript.
+# \x85 is white space in Python, but not in JavaScript.
 _NOT_BLANK: Final = Field(json_schema_extra={"pattern": r"[^\s\x85]"})
 
 type ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
@@ -44,12 +44,12 @@ type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0
 
 
 def wrong(code: Code, **values: Value) -> PydanticCustomError:
-    """What a model's validator raises: `validated` finds code and values in it again."""
+    """Return the error for a model's validator to raise, with code and values for `validated`."""
     return PydanticCustomError(code, code, dict(values))
 
 
 def _iso(value: object) -> object:
-    """Refuse a number, as text too, which would be taken for seconds since 1970."""
+    """Reject a number, even as text, which pydantic would read as seconds since 1970."""
     if not isinstance(value, datetime) and "T" not in str(value):
         raise wrong("not_a_moment")
     return value
@@ -60,25 +60,25 @@ type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=5
 
 
 class Model(BaseModel):
-    """Strict, immutable, camelCase outside."""
+    """The base of all models: strict, immutable, with camelCase JSON names."""
 
     model_config = ConfigDict(
-        hide_input_in_errors=True,  # it may be anybody's data, and errors are logged
+        hide_input_in_errors=True,  # errors are logged, and the input may be personal data
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
         extra="forbid",
         frozen=True,
         strict=True,
-        # At first use: building all of them would be a third of the import of function_app.
+        # Build each at first use: building all would take a third of function_app's import time.
         defer_build=True,
     )
 
     def copy_with(self, **values: Any) -> Self:
-        """Copy the model with other values in these fields; the only way to change one.
+        """Return a copy with other values in these fields; the only way to change a model.
 
-        Raises `TypeError` for a field that it does not have and for a value that its field does not
-        take. mypy checks both as well (tests/mypy_plugin.py). Rules between fields are not checked.
+        Raises `TypeError` for an unknown field or a value that its field does not accept; mypy
+        checks both as well (tests/mypy_plugin.py). Rules between fields are not checked.
         """
         kind = type(self)
         checked = {}
@@ -86,19 +86,19 @@ class Model(BaseModel):
             try:
                 checked[name] = _field_type(kind, name).validate_python(value, strict=True)
             except ValidationError as error:
-                # The cause is left out: its text may hold the value, which may be anybody's data.
+                # `from None`, because the cause may quote the value, which may be personal data.
                 problem = error.errors(include_input=False, include_url=False)[0]["msg"]
                 raise TypeError(f"{kind.__name__}.{name}: {problem}") from None
         return self.model_copy(update=checked)
 
     def values_of(self, kind: type["Model"]) -> dict[str, Any]:
-        """Return the values of the fields that `kind`, a class that it derives from, has."""
+        """Return the values of the fields of `kind`, one of the base classes."""
         return {name: getattr(self, name) for name in kind.model_fields}
 
 
 @cache
 def _field_type(kind: type[Model], name: str) -> TypeAdapter[Any]:
-    """Return what checks the values of one field; built when the field first changes."""
+    """Return the validator of one field, built when the field first changes."""
     field = kind.model_fields.get(name)
     if field is None:
         raise TypeError(f"{kind.__name__} has no field {name!r}.")

@@ -1,9 +1,9 @@
-"""How fast we may go in a mailbox, so that a healthy run is never throttled.
+"""The request rate of a mailbox, limited so that a healthy run is never throttled.
 
 Outlook allows an app 10,000 requests to a mailbox in 10 minutes and 150 MB in 5 minutes (docs:
-throttling-limits). We remember when we sent how many, and let at most 9,700 through in any 10
-minutes, however Exchange lays its window; what is left is for reading on after a pause. 150 MB in
-5 minutes are 300 MB in 10, or 30 KB for each of 10,000 requests: a larger one counts as several.
+throttling-limits). We record how many requests we sent and when, and send at most 9,700 in any 10
+minutes, wherever Exchange's window begins; the rest is a reserve for reads after a pause. 150 MB in
+5 minutes are 300 MB in 10, or 30 KB for each of 10,000 requests, so a larger one counts as several.
 """
 
 import math
@@ -15,18 +15,18 @@ from shared.domain.model import Model
 LIMIT: Final = 9_700
 _WINDOW: Final = 600
 _STEP: Final = 20
-"""Seconds that are remembered as one moment, their last."""
+"""Requests are recorded in steps of this many seconds, under the end of their step."""
 _BYTES_PER_REQUEST: Final = 30_000
 _WORTH_WAITING_FOR: Final = 2_000
 
 
 class Pace(Model):
-    """What was sent to a mailbox in the last ten minutes: moments (POSIX seconds) and requests."""
+    """The requests sent to a mailbox in the last ten minutes, as pairs of POSIX time and count."""
 
     sent: tuple[tuple[int, int], ...] = ()
 
     def at(self, now: datetime) -> "Pace":
-        """Only what still counts; after a clock went back, the future counts as now."""
+        """Return the pace without expired requests; future times become now."""
         latest = _step(now)
         moments: dict[int, int] = {}
         for moment, requests in self.sent:
@@ -35,11 +35,14 @@ class Pace(Model):
         return Pace(sent=tuple(sorted(moments.items())))
 
     def spent(self, now: datetime, requests: int) -> "Pace":
-        """The pace after so many requests now."""
+        """Return the pace after this many requests at `now`."""
         return Pace(sent=(*self.sent, (_step(now), requests))).at(now)
 
     def wait(self, now: datetime, requests: int, to_come: int) -> float:
-        """Seconds until `requests` fit, and enough of the `to_come` that waiting was worth it."""
+        """Return the seconds to wait before sending `requests`.
+
+        A wait is long enough for many of the requests `to_come`, not only for the next ones.
+        """
         counted = self.at(now).sent
         used = sum(number for _, number in counted)
         if used + requests <= LIMIT:
@@ -53,7 +56,7 @@ class Pace(Model):
 
 
 def weight(size: int) -> int:
-    """How many requests one of `size` bytes counts for."""
+    """Return how many requests a request of `size` bytes counts as."""
     return max(1, math.ceil(size / _BYTES_PER_REQUEST))
 
 

@@ -1,7 +1,7 @@
-"""Why a mailbox, a contact or a run did not end well, and what an admin can do about it.
+"""The reasons why a run or mailbox failed or was skipped, or a person was left out.
 
 The codes are part of the API (`reason` of a result, a run or an omission) and never change their
-meaning; `web/reason_texts.py` has the remedy of each.
+meaning; `web/reason_texts.py` has the text and remedy of each.
 """
 
 from enum import StrEnum

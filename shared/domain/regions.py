@@ -1,7 +1,7 @@
-"""The Azure regions in which the service may run and keep its data: of the European Union only.
+"""The Azure regions where the service may run and store its data: in the European Union only.
 
-The same list as that of infra/main.bicep's `location`; a test holds them equal. Each is a region
-that has Flex Consumption (docs: flex-consumption-how-to).
+`location` in infra/main.bicep has the same list, and a test compares them. Each region offers Flex
+Consumption (docs: flex-consumption-how-to).
 """
 
 from typing import Final

@@ -7,24 +7,24 @@ from typing import Final, Literal
 
 type Cell = str | int | None
 type Delimiter = Literal[",", ";"]
-"""A semicolon where numbers have a decimal comma: spreadsheet programs expect it there."""
+"""Spreadsheet programs expect a semicolon where numbers are written with a decimal comma."""
 
 _BEGINS_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", *"\uff1d\uff0b\uff0d\uff20")
-"""How a cell begins that a spreadsheet program may run (docs: OWASP, CSV injection).
+"""Characters by which a spreadsheet program recognizes a formula (docs: OWASP, CSV injection).
 
-The last four are the first four in full width.
+The last four are the full-width forms of the first four.
 """
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]], delimiter: Delimiter = ",") -> str:
-    """Rows as text, each ended by CR LF; no text of a cell is taken for a formula."""
+    """Return rows as text with CR LF line ends; no cell can be taken for a formula."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows([harmless(c) for c in row] for row in rows)
     return text.getvalue()
 
 
 def harmless(cell: Cell) -> Cell:
-    """A text that begins like a formula gets an apostrophe before it; numbers stay."""
+    """Put an apostrophe before text that begins like a formula; return numbers unchanged."""
     if isinstance(cell, str) and cell.startswith(_BEGINS_FORMULA):
         return f"'{cell}"
     return cell

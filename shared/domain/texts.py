@@ -1,9 +1,9 @@
-"""Marking texts of the domain that people read, so that their translations are found.
+"""Marks the domain's texts that people read, so that they are extracted for translation.
 
-The domain translates nothing: whoever shows a marked text looks it up in the reader's language.
+The domain translates nothing: the code that shows a marked text looks up its translation.
 """
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name by which gettext's tools know it
-    """Mark a text for translation; it stays as it is."""
+    """Mark a text for translation and return it unchanged."""
     return text

@@ -260,7 +260,7 @@ async def _view(visit: Visit, shown: Page) -> View:
         area=urlsplit(visit.path).path.split("/")[1] or "start",
         caller=visit.someone,
         may_write=visit.may_write,
-        company=tenant.called if tenant is not None else "",
+        company=tenant.display_name if tenant is not None else "",
         token=token,
         notice=visit.notice,
     )

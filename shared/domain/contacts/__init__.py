@@ -1,1 +1,1 @@
-"""Contacts: their fields, which changes a mailbox needs, and when a change waits for an admin."""
+"""Contacts: their fields, the changes a mailbox needs, and which changes wait for an admin."""

@@ -1,4 +1,4 @@
-"""Why a person is, or is not, among the contacts of a mailbox: the first cause that holds."""
+"""Why a person is, or is not, among the contacts of a mailbox: the first cause that applies."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from shared.domain.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a person, a share and a mailbox.
+    """What is known about a person, a share and a mailbox.
 
-    `omission` says why the share leaves the person out, `left_out` why the directory leaves the
-    mailbox out, `result` how the last run ended there if not well, `rejected` whether Graph
-    refused the contact, `deleted_by_user` whether the mailbox's user deleted it.
+    `omission` is why the share leaves the person out, `left_out` why the mailbox is not synced,
+    `result` the reason if the last run did not succeed there. `rejected` says whether Graph refused
+    the contact, `deleted_by_user` whether the mailbox's user deleted it.
     """
 
     withdrawn: bool
@@ -26,9 +26,9 @@ class Facts:
 
 
 def why_absent(facts: Facts) -> Reason | None:
-    """The reason for which a person is missing, or is there though not published; None if neither.
+    """Return why a person is missing, or is present without being published.
 
-    A person who is there and published needs no reason.
+    None for a person who is both present and published.
     """
     causes = (
         (facts.withdrawn, Reason.SHARE_WITHDRAWN),

@@ -1,8 +1,8 @@
-"""A contact: which fields it has, where each comes from, and how Graph takes it.
+"""A contact: which fields it has, where each comes from, and how it is written to Graph.
 
-`FIELDS` is the one table of the mapping; to change what a contact carries, change a row.
-A contact's fields are held under the names of Graph's contact resource (docs: contact), but `fax`,
-for which Graph v1.0 has no property and which goes as the MAPI property `String 0x3A24`.
+`FIELDS` is the only table of the mapping; to change what a contact contains, change a row. Fields
+have the names of Graph's contact resource (docs: contact), except `fax`, for which Graph v1.0 has
+no property and which is written as the MAPI property `String 0x3A24`.
 """
 
 import hashlib
@@ -34,16 +34,16 @@ from shared.domain.contacts.values import (
 from shared.domain.texts import N_
 
 MARK: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSync"
-"""Our mark, for ever: id of the extended property on contacts and folders (value: `mark_of`)."""
+"""Our mark: the id, which never changes, of the extended property whose value is `mark_of`."""
 
 WRITTEN: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSyncFields"
-"""Beside the mark: which fields we wrote (`Contact.mask`, hexadecimal).
+"""The property beside the mark that says which fields we wrote (`Contact.mask`, hexadecimal).
 
-So a contact that we have no record of, since its worker died, can still lose a field again.
+With it we can clear a field even of a contact that its worker did not record before it died.
 """
 
 FAX: Final = "String 0x3A24"
-"""PidTagBusinessFaxNumber, for which Graph v1.0 contacts have no property of their own."""
+"""PidTagBusinessFaxNumber, for which Graph v1.0 contacts have no property."""
 
 MAX_PHONES: Final = 2
 MAX_ADDRESSES: Final = 3
@@ -53,11 +53,11 @@ MAX_ADDRESSES: Final = 3
 class Field:
     """One row of the mapping: a contact field and where it comes from in each kind of source.
 
-    `bit` says in masks that we wrote the field; masks are stored in mailboxes, so a bit never
-    changes and a new field takes the next one. `label` is what people call the field. `limit` is
-    the most values Graph takes (more answer 400: microsoft-graph-docs#15276); `by_default` says
-    whether a share publishes the field unless its field policy names others, `manual` whether a
-    manual contact may have it.
+    `bit` is the field's bit in masks of the fields we wrote; masks are stored in mailboxes, so a
+    bit never changes and a new field takes the next one. `label` is the name that people see.
+    `limit` is the most values Graph accepts (more cause a 400: microsoft-graph-docs#15276).
+    `by_default` says whether a share without a field policy publishes the field, `manual` whether
+    a manual contact may have it.
     """
 
     name: str
@@ -72,9 +72,9 @@ class Field:
     manual: bool = True
 
     def reader(self, kind: ContactKind) -> Reader | None:
-        """How the field is read from an object of this kind; None if the kind has no such value.
+        """Return the field's reader for objects of this kind; None if they do not have the field.
 
-        A kind without a column of its own has objects with the fields' own names.
+        A kind without a column in the table has objects whose properties are named as the fields.
         """
         match kind:
             case ContactKind.USER:
@@ -174,14 +174,14 @@ PHOTO: Final = "photo"
 PUBLISHABLE: Final = (*FIELD_NAMES, PHOTO)
 DEFAULT_FIELDS: Final = (*(row.name for row in FIELDS if row.by_default), PHOTO)
 GRAPH_FIELDS: Final = tuple(name for name in FIELD_NAMES if name != "fax")
-"""The fields a contact read from Graph shows (`$select` of delta); fax is no property there."""
+"""The fields that Graph returns for a contact (`$select` of delta): all but the fax."""
 LABELS: Final = {row.name: row.label for row in FIELDS} | {PHOTO: N_("Photo")}
-"""What people call the fields, in English."""
+"""The names of the fields that people see, in English."""
 
 _ROWS: Final = {row.name: row for row in FIELDS}
 _BITS: Final = {row.name: 1 << row.bit for row in FIELDS}
 _BY_BIT: Final = tuple(sorted(GRAPH_FIELDS, key=lambda name: _BITS[name]))
-"""The order of stored checks, so that a new row may stand anywhere in the table."""
+"""The order of the checks that are stored, which does not depend on the order of the table."""
 
 
 _NAME_PARTS: Final = sum(
@@ -192,11 +192,11 @@ _CHECK_DIGITS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One desired contact: `key` names its source for ever, `packed` is its fields as JSON.
+    """A desired contact: `key` permanently identifies its source, `packed` is its fields as JSON.
 
-    Packed, because a run holds up to 50,000 of them and writes few. `hash` stands for all fields,
-    `seen` for those that a later read can show, `mask` says which they are (by the bits of
-    `FIELDS`). `photo` is the photo's digest; '' says that there is none, None that we do not know.
+    The fields are packed because a run holds up to 50,000 contacts and writes few of them. `hash`
+    covers all fields, `seen` those that Graph returns; `mask` has the bits of the fields that have
+    a value. `photo` is the photo's digest, '' if there is no photo, None if we do not know.
     """
 
     key: str
@@ -208,7 +208,7 @@ class Contact:
 
     @classmethod
     def of(cls, key: str, fields: Fields, photo: str | None = None) -> "Contact":
-        """Pack a contact's fields, which hold only what has a value (see `clean`)."""
+        """Pack a contact's fields, from which `clean` has removed empty ones."""
         packed = _packed(fields)
         digest = _digest(packed)
         seen = digest if "fax" not in fields else _hash(_shown(fields))
@@ -221,7 +221,7 @@ class Contact:
         return dict(orjson.loads(self.packed))
 
     def without(self, kept: int) -> "Contact":
-        """The contact less the fields of this mask, which the mailbox's user keeps as they are."""
+        """Return the contact without the fields of this mask, which the user's edits replace."""
         if not kept & self.mask:
             return self
         left = {n: value for n, value in self.fields.items() if not kept & _BITS[n]}
@@ -229,7 +229,7 @@ class Contact:
 
 
 def properties_of(kind: ContactKind) -> tuple[str, ...]:
-    """The properties of a kind's objects that any field is read from, for `$select`."""
+    """Return all properties that the fields read from objects of this kind, for `$select`."""
     readers = (row.reader(kind) for row in FIELDS)
     return tuple(dict.fromkeys(n for reader in readers if reader for n in reader.properties))
 
@@ -237,7 +237,7 @@ def properties_of(kind: ContactKind) -> tuple[str, ...]:
 def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tuple[Fields, bool]:
     """Map an object of a source to contact fields; `names` are the published ones.
 
-    Return the fields, and whether Graph's limits cut some values off.
+    Return the fields, and whether Graph's limits cut off some values.
     """
     values = {
         row.name: reader.read(source)
@@ -248,9 +248,9 @@ def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tu
 
 
 def clean(values: Mapping[str, Any]) -> tuple[Fields, bool]:
-    """Bring values to the form that Graph takes and shows again; drop empty ones.
+    """Convert values to the form that Graph accepts and returns, without empty ones.
 
-    Return the fields, and whether Graph's limits cut some values off.
+    Return the fields, and whether Graph's limits cut off some values.
     """
     fields: Fields = {}
     shortened = False
@@ -268,7 +268,7 @@ def clean(values: Mapping[str, Any]) -> tuple[Fields, bool]:
 
 
 def seen_hash(observed: Mapping[str, Any], mask: int) -> str:
-    """Hash a contact as read from Graph, restricted to the fields of `mask` that a read shows."""
+    """Hash those fields of `mask` that Graph returns for a contact."""
     values = {name: observed.get(name) for name in GRAPH_FIELDS if mask & _BITS[name]}
     return _hash(
         {
@@ -280,15 +280,15 @@ def seen_hash(observed: Mapping[str, Any], mask: int) -> str:
 
 
 def holds_any(observed: Mapping[str, Any], mask: int) -> bool:
-    """Whether a contact as read from Graph has a value in any of these fields, or may have one.
+    """Return whether a contact read from Graph has, or may have, a value in any of these fields.
 
-    The fax is out of sight.
+    It may always have a fax number, because Graph does not return it.
     """
     return bool(mask & _BITS["fax"]) or seen_hash(observed, mask) != seen_hash({}, mask)
 
 
 def checks(observed: Mapping[str, Any], mask: int) -> str:
-    """A short check of each field of `mask` that a read shows, to tell later which was edited."""
+    """Return a short hash of each field of `mask`, to find out later which one was edited."""
     found = []
     for name in _BY_BIT:
         if mask & _BITS[name]:
@@ -298,9 +298,9 @@ def checks(observed: Mapping[str, Any], mask: int) -> str:
 
 
 def edited(before: str, now: str, mask: int) -> int:
-    """The mask of fields whose checks differ; a name is one thing, whichever part was edited.
+    """Return the mask of fields whose checks differ; if a part of the name does, all its parts.
 
-    Outlook may compute the display name from the other parts (docs: contact), so they count as one.
+    Outlook may derive the display name from the other parts (docs: contact).
     """
     changed = 0
     visible = (name for name in _BY_BIT if mask & _BITS[name])
@@ -311,10 +311,10 @@ def edited(before: str, now: str, mask: int) -> int:
 
 
 def graph_body(contact: Contact, before: int = 0) -> Fields:
-    """The JSON by which Graph creates or updates the contact.
+    """Return the JSON that creates or updates the contact in Graph.
 
-    `before` is the mask written last time: what it held and the contact has no more is cleared;
-    fields that we never wrote are not named, so that the user's own values survive.
+    `before` is the mask written last time: its fields that the contact no longer has are cleared.
+    Fields that we never wrote are left out, so that the user's own values are kept.
     """
     gone = [name for name in FIELD_NAMES if before & ~contact.mask & _BITS[name]]
     body: Fields = {name: _ROWS[name].shape.empty() for name in gone if name != "fax"}
@@ -327,34 +327,34 @@ def graph_body(contact: Contact, before: int = 0) -> Fields:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a contact's mark says: its source, and the mask of the fields we wrote."""
+    """A contact's mark: its source key, and the mask of the fields we wrote."""
 
     key: str
     mask: int = 0
 
 
 def mark_of(import_id: str, key: str = "") -> str:
-    """The value of our mark on a contact (or, without a key, on a folder) of an import.
+    """Return the value of our mark on a contact or, without a key, on a folder of an import.
 
-    Graph compares such values without regard to case (docs: singlevaluelegacyextendedproperty-get),
-    so both parts are lower-case by construction.
+    Graph ignores the case of such values (docs: singlevaluelegacyextendedproperty-get), so both
+    parts are in lower case.
     """
     return f"{import_id}:{key}" if key else import_id
 
 
 def wrote(mask: int) -> Fields:
-    """What a contact itself says of the fields we wrote."""
+    """Return the property that records on the contact which fields we wrote."""
     return {"id": WRITTEN, "value": f"{mask:x}"}
 
 
 def key_of_mark(value: str, import_id: str) -> str | None:
-    """The source key in a mark's value, or None if the mark is another import's."""
+    """Return the source key in a mark's value; None if the mark belongs to another import."""
     prefix = f"{import_id}:"
     return value[len(prefix) :] if value.startswith(prefix) else None
 
 
 def fingerprint(contacts: Iterable[Contact]) -> str:
-    """One hash over all contacts of a share, independent of their order."""
+    """Return one hash over all contacts of a share, independent of their order."""
     digest = hashlib.blake2b(digest_size=16)
     for contact in sorted(contacts, key=lambda c: c.key):
         digest.update(f"{contact.key}\0{contact.hash}\0{contact.photo or ''}\n".encode())

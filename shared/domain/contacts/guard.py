@@ -1,4 +1,4 @@
-"""The brake on mass changes: whether a plan may run or is held for an admin."""
+"""The guard against mass changes: whether a plan may run or is held for an admin."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from shared.domain.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What one run may do to a mailbox's contacts without asking.
+    """How much one run may change in a mailbox before an admin must approve it.
 
-    It may delete up to the larger of `deletes` (a number) and `delete_share` (of those known, 0 to
-    1), and likewise change `changes` and `change_share`. What only mends a contact, or removes a
-    second one of the same source, is never counted.
+    It may delete up to `deletes` contacts or the share `delete_share` (0 to 1) of the known ones,
+    whichever is more; `changes` and `change_share` limit updates in the same way. Repairs of a
+    contact and deletions of duplicates do not count.
     """
 
     deletes: int = 10
@@ -21,7 +21,7 @@ class Guard:
     change_share: float = 0.5
 
     def objection(self, plan: Plan, known: int) -> Reason | None:
-        """Why the plan has to wait, if it has; `known` is how many contacts the mailbox holds."""
+        """Return why to hold the plan, or None; `known` counts the contacts in the mailbox."""
         if len(plan.removed) > max(self.deletes, self.delete_share * known):
             return Reason.TOO_MANY_DELETES
         if len(plan.changed) > max(self.changes, self.change_share * known):

@@ -1,7 +1,7 @@
-"""Recognising the contacts that another tool left behind, so that they are kept, not doubled.
+"""Recognizes contacts that another tool created, so that we take them over, not duplicate them.
 
-A contact is a person's if it has one of the person's mail addresses; or else if it has both the
-name and one of the telephone numbers, however they are written. Never by the name alone.
+A contact matches a person if it has one of the person's mail addresses, or both the name and one
+of the phone numbers, however they are written. A name alone never matches.
 """
 
 import unicodedata
@@ -20,7 +20,7 @@ _SAME_NUMBER: Final = (MatchType.EXACT_MATCH, MatchType.NSN_MATCH)
 
 
 class MatchedBy(StrEnum):
-    """By what a contact was recognised."""
+    """How a contact was recognized."""
 
     MAIL = "mail"
     PHONE_AND_NAME = "phone-and-name"
@@ -28,7 +28,7 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Contact `id` is that of `key`; `duplicate_of` is the one that stands for it already."""
+    """Contact `id` matches `key`; `duplicate_of` is the contact that the key already has."""
 
     id: str
     key: str
@@ -41,11 +41,11 @@ def match(
     desired: Mapping[str, Contact],
     taken: Mapping[str, str],
 ) -> tuple[Match, ...]:
-    """Match a folder's contacts (id and fields), which bear no mark, with a share's.
+    """Match a folder's unmarked contacts (id and fields) with the contacts of a share.
 
-    `taken` maps keys to the contacts of ours that stand for them. Each person is given one
-    contact, a match by mail before one by telephone; further ones are duplicates of it. A mail
-    address that several people share tells nothing.
+    `taken` maps keys to our existing contacts. Each person gets one contact, preferably one that
+    matches by mail; further matches are its duplicates. A mail address that several people have in
+    common matches nobody.
     """
     contacts = list(existing)
     people = _PeopleIndex(desired)
@@ -61,7 +61,7 @@ def match(
 
 
 class _PeopleIndex:
-    """The people of a share, by mail address and by name."""
+    """An index of a share's people, by mail address and by name."""
 
     def __init__(self, desired: Mapping[str, Contact]) -> None:
         self._mails: defaultdict[str, set[str]] = defaultdict(set)
@@ -99,7 +99,7 @@ def _phones(fields: Mapping[str, Any]) -> list[str]:
 
 
 def _names(fields: Mapping[str, Any]) -> set[str]:
-    """A person's names without regard to case, accents, commas and the order of their parts."""
+    """Return a person's names, normalized for case, accents, commas and the order of parts."""
     full = (str(fields.get(part) or "") for part in ("givenName", "surname"))
     return {_plain(str(fields.get("displayName") or "")), _plain(" ".join(full))} - {""}
 

@@ -1,9 +1,9 @@
-"""What has to change in one mailbox: pure decisions over what is desired, known and observed.
+"""The changes that one mailbox needs: pure decisions from desired, known and observed contacts.
 
-A sync first brings what we know up to date with what the folder's delta shows (`observe`), then
-compares it with what the share says (`make_plan`), and after writing takes note of the echo of its
-own writes (`settle`). Contacts without our mark never enter any of it, so nothing here can touch
-them. Photos go last (`photos_due`), since a contact must be there before it can have one.
+A sync updates the known contacts from the folder's delta (`observe`), compares them with the share
+(`make_plan`), and after writing reads the delta of its own writes (`settle`). Contacts without our
+mark are never passed in, so nothing here can touch them. Photos come last (`photos_due`), because
+a contact must exist before it can have one.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ from shared.domain.contacts.values import Fields
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One of our contacts in a mailbox, as far as we know; without an id the user deleted it.
+    """One of our contacts in a mailbox, as last known; an empty id means that the user deleted it.
 
-    `written` is the hash of what we wrote last (None: must be written again), `seen` the hash of
-    how Graph showed it afterwards (None: not shown yet), `mask` the fields we wrote.
-    Graph may normalise what it is sent, so a user's edit is told by `seen`, not by `written`.
-    Where edits are kept, `kept` is the mask of fields that are now the user's, and `checks` tells
-    which field an edit was of. `photo` is the digest of the photo we sent.
+    `written` is the hash of what we wrote last (None: it must be written again), `seen` the hash of
+    what Graph returned afterwards (None: not read yet), `mask` the fields we wrote. Graph may
+    normalize values, so a user's edit shows in `seen`, not in `written`. If the import keeps edits,
+    `kept` is the mask of the fields that the user edited, and `checks` shows which field an edit
+    changed. `photo` is the digest of the photo we sent.
     """
 
     id: str
@@ -51,7 +51,7 @@ DELETED_BY_USER: Final = Known("", None, None, 0)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How an import meets what a mailbox's user does to our contacts."""
+    """How an import handles deletions and edits of our contacts by the mailbox's user."""
 
     restore_deleted: bool = True
     keep_edits: bool = False
@@ -62,7 +62,7 @@ DEFAULT_POLICY: Final = Policy()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry of a folder's delta: a contact as it now is, or None for one that is gone."""
+    """One entry of a folder's delta: a contact's present fields, or None if it was deleted."""
 
     id: str
     fields: Mapping[str, Any] | None
@@ -78,9 +78,9 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Bring contact `id` to what `contact` says; `known` is what we know of it until then.
+    """Update contact `id` to `contact`; `known` is its state before.
 
-    `categories` are its categories from now on (None: as they are).
+    `categories` are its new categories (None: unchanged).
     """
 
     key: str
@@ -95,12 +95,12 @@ class Update:
 
     @property
     def repair(self) -> bool:
-        """Whether it only mends what should be there already; the source did not change."""
+        """Whether it only repairs the contact, whose source did not change."""
         return self.known.written in {None, self.contact.hash}
 
     @property
     def body(self) -> Fields:
-        """What Graph is sent: all that we own, and nothing else."""
+        """The JSON sent to Graph: every field that we own, and no other."""
         body = graph_body(self.contact, self.known.mask & ~self.known.kept)
         if self.known.written is None or self.known.mask != self.contact.mask:
             body.setdefault("singleValueExtendedProperties", []).append(wrote(self.contact.mask))
@@ -111,7 +111,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete contact `id`; `key` is empty for a second contact of one source."""
+    """Delete contact `id`; `key` is empty for a duplicate."""
 
     key: str
     id: str
@@ -119,7 +119,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class SetPhoto:
-    """Give contact `id` the photo of this digest; `image` is the JPEG, once it is loaded."""
+    """Set the photo of contact `id`; `image` is the JPEG, once it is loaded."""
 
     key: str
     id: str
@@ -129,7 +129,7 @@ class SetPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Mark a contact that another tool left behind as ours."""
+    """Mark a contact that another tool created as ours."""
 
     key: str
     id: str
@@ -140,7 +140,7 @@ type Operation = Create | Update | Delete | SetPhoto | Adopt
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The changes for one mailbox, before anything is done; `unchanged` counts the rest."""
+    """The planned changes of one mailbox; `unchanged` counts the other contacts."""
 
     creates: tuple[Create, ...]
     updates: tuple[Update, ...]
@@ -154,17 +154,17 @@ class Plan:
 
     @property
     def removed(self) -> tuple[Delete, ...]:
-        """The deletes of contacts whose source is gone, not of doubles."""
+        """The deletes of contacts whose source is gone, without duplicates."""
         return tuple(delete for delete in self.deletes if delete.key)
 
     @property
     def changed(self) -> tuple[Update, ...]:
-        """The updates that bring something new, not those that mend."""
+        """The updates with new source data, without repairs."""
         return tuple(update for update in self.updates if not update.repair)
 
     @property
     def risk(self) -> str:
-        """One digest of all that a guard looks at, to know a plan again that was held once."""
+        """A digest of everything the guard counts, by which a plan that was held is recognized."""
         digest = hashlib.blake2b(digest_size=12)
         for delete in sorted(self.removed, key=lambda d: d.key):
             digest.update(f"-{delete.key}\n".encode())
@@ -176,7 +176,7 @@ class Plan:
 def unknown_ids(
     known: KnownContacts, changes: Iterable[Change], duplicates: Iterable[str] = ()
 ) -> list[str]:
-    """Ids in a delta that we do not know: their marks must be looked up before they count."""
+    """Return the unknown contact ids of a delta, whose marks must be read before `observe`."""
     ours = {entry.id for entry in known.values()} | set(duplicates)
     return [c.id for c in changes if c.fields is not None and c.id not in ours]
 
@@ -192,12 +192,11 @@ def observe(
     policy: Policy = DEFAULT_POLICY,
     begun: int = 0,
 ) -> tuple[KnownContacts, tuple[str, ...]]:
-    """Bring what we know up to date with a folder's delta.
+    """Update the known contacts from a folder's delta.
 
-    `marks` maps contact ids that we did not know to the source key their mark names (of this
-    import only); `complete` says that the delta lists the whole folder, so that what it does not
-    show is gone; `begun` is the mask of what a worker that died may have written. Answers what is
-    known now, and the ids of surplus contacts of one source.
+    `marks` maps unknown contact ids to their marks of this import. `complete` says that the delta
+    lists the whole folder, so that a contact not in it is gone. `begun` is the mask of fields that
+    a worker that died may have written. Return the known contacts, and the ids of duplicates.
     """
     current = dict(known)
     by_id = {entry.id: key for key, entry in current.items() if entry.id}
@@ -213,7 +212,9 @@ def observe(
             continue
         shown.add(change.id)
         if key is not None:
-            current[key] = _looked_at(current[key], change.fields, desired.get(key), policy, begun)
+            current[key] = _checked_for_edits(
+                current[key], change.fields, desired.get(key), policy, begun
+            )
         elif (mark := marks.get(change.id)) is None:
             continue
         elif mark.key in current and current[mark.key].id:
@@ -230,7 +231,7 @@ def observe(
     return {key: entry for key, entry in current.items() if entry.id or key in desired}, left
 
 
-def _looked_at(
+def _checked_for_edits(
     entry: Known,
     fields: Mapping[str, Any],
     contact: Contact | None,
@@ -248,7 +249,7 @@ def _looked_at(
         kept = entry.kept | edited(entry.checks, checks(fields, entry.mask), entry.mask)
         written = contact.without(kept).hash if contact and in_step else entry.written
         return _seen(replace(entry, kept=kept, written=written), now, fields, policy)
-    # Edited, or we never saw how Graph took our last write: write it once more.
+    # Edited, or we never saw the result of our last write: write it again.
     mask = entry.mask | begun
     return replace(entry, written=None, seen=None, mask=mask, checks="")
 
@@ -259,11 +260,11 @@ def _seen(entry: Known, now: str, fields: Mapping[str, Any], policy: Policy) -> 
 
 
 def _found(change: Change, contact: Contact | None, policy: Policy, begun: int) -> Known:
-    """A contact that bears our mark and that we have no record of: a worker died after creating."""
+    """Return the entry of a marked contact without a record: its worker died after creating it."""
     if contact is None or change.fields is None:
         return Known(change.id, None, None, begun)
     now = seen_hash(change.fields, contact.mask)
-    # The fax is out of sight: a contact that should have one is written once more.
+    # Graph does not return the fax: a contact that should have one is written again.
     if now == contact.seen and contact.hash == contact.seen and not begun & ~contact.mask:
         entry = Known(change.id, contact.hash, now, contact.mask)
         return _seen(entry, now, change.fields, policy)
@@ -273,7 +274,7 @@ def _found(change: Change, contact: Contact | None, policy: Policy, begun: int) 
 def _without_gaps(
     current: KnownContacts, surplus: dict[str, None], marks: Mapping[str, Mark]
 ) -> tuple[KnownContacts, tuple[str, ...]]:
-    """Where a source's contact is gone but a surplus one is there, that one takes its place."""
+    """Replace each missing contact by its duplicate, if there is one."""
     for id_ in list(surplus):
         mark = marks.get(id_)
         if mark is not None and (mark.key not in current or not current[mark.key].id):
@@ -289,9 +290,9 @@ def make_plan(
     policy: Policy = DEFAULT_POLICY,
     categories: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Plan:
-    """Compare what the share says with what the mailbox holds of it.
+    """Plan the changes that bring a mailbox's known contacts to the desired ones.
 
-    `categories` are the new ones of those contacts (by id) whose categories have to change.
+    `categories` are the new categories, by contact id, of the contacts whose categories change.
     """
     relabelled = categories or {}
     creates: list[Create] = []
@@ -317,9 +318,9 @@ def make_plan(
 def relabelled(
     known: KnownContacts, changes: Iterable[Change], before: str | None, after: str | None
 ) -> dict[str, tuple[str, ...]]:
-    """The categories of our contacts once `after` takes the place of `before`, where they differ.
+    """Return the new categories of our contacts that change when `after` replaces `before`.
 
-    All other categories are the user's and stay.
+    All other categories are the user's and are kept.
     """
     ours = {entry.id for entry in known.values()}
     found: dict[str, tuple[str, ...]] = {}
@@ -336,10 +337,10 @@ def relabelled(
 
 
 def photos_due(desired: Mapping[str, Contact], known: KnownContacts) -> tuple[SetPhoto, ...]:
-    """The photos to send: those that differ from what was sent last.
+    """Return the photos that differ from those sent last.
 
-    A photo that is gone at its source stays: Graph cannot delete a contact's photo (docs:
-    profilephoto-delete).
+    A photo that was removed at its source stays, because Graph cannot delete a contact's photo
+    (docs: profilephoto-delete).
     """
     return tuple(
         SetPhoto(key, entry.id, contact.photo)
@@ -352,7 +353,7 @@ def photos_due(desired: Mapping[str, Contact], known: KnownContacts) -> tuple[Se
 
 
 def applied(known: KnownContacts, done: Iterable[tuple[Operation, str]]) -> KnownContacts:
-    """What we know after these operations took effect; each comes with its contact's id."""
+    """Return the known contacts after these operations, each given with its contact's id."""
     current = dict(known)
     for operation, id_ in done:
         match operation:
@@ -374,14 +375,14 @@ def applied(known: KnownContacts, done: Iterable[tuple[Operation, str]]) -> Know
 def settle(
     known: KnownContacts, changes: Iterable[Change], policy: Policy = DEFAULT_POLICY
 ) -> tuple[KnownContacts, bool]:
-    """Take note of how Graph shows our own writes, from the delta read right after them.
+    """Record how Graph returns our own writes, from the delta read right after them.
 
-    Answers what is known now, and whether it is all as we left it; if not (a user was at it
-    meanwhile), the next run has to plan again although the share did not change.
+    Return the known contacts, and whether the delta shows only our own writes. If not, because a
+    user edited contacts in the meantime, the next run must plan even if the share did not change.
     """
     current = dict(known)
     by_id = {entry.id: key for key, entry in current.items() if entry.id}
-    calm = True
+    only_ours = True
     for change in changes:
         key = by_id.get(change.id)
         if key is None:
@@ -389,12 +390,12 @@ def settle(
         entry = current[key]
         if change.fields is None:
             current[key] = DELETED_BY_USER
-            calm = False
+            only_ours = False
             continue
         now = seen_hash(change.fields, entry.mask)
         if entry.seen is None:
             current[key] = _seen(entry, now, change.fields, policy)
         elif entry.seen != now:
-            current[key] = _looked_at(entry, change.fields, None, policy)
-            calm = False
-    return current, calm
+            current[key] = _checked_for_edits(entry, change.fields, None, policy)
+            only_ours = False
+    return current, only_ours

@@ -1,7 +1,7 @@
 """Values of contact fields: how each is read from a directory object, and its form in Graph.
 
-A `Reader` names the properties it needs, so that a request asks for just these. A `Shape` brings
-what was read to the form that Graph takes and shows again.
+A `Reader` names the properties it needs, so that a request selects only these. A `Shape` converts
+a value to the form that Graph accepts and returns.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ type Directory = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads one contact field of a directory object, from these properties of it.
+    """Reads one contact field from these properties of a directory object.
 
-    What is expanded rather than selected, such as the manager, needs no property.
+    A property that is expanded rather than selected, such as the manager, is not listed.
     """
 
     properties: tuple[str, ...]
@@ -25,24 +25,24 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What kind of value a field holds: how it is cleaned, and what clears it in Graph."""
+    """A kind of field value: how to clean it, and which value clears it in Graph."""
 
     clean: Callable[[object], Any]
     empty: Callable[[], object]
 
 
 def one(name: str) -> Reader:
-    """The property of this name as it is."""
+    """Return a reader of one property, unchanged."""
     return Reader((name,), lambda source: source.get(name))
 
 
 def phones(*types: str) -> Reader:
-    """The numbers of these types in an organizational contact's `phones`."""
+    """Return a reader of all numbers of these types in an organizational contact's `phones`."""
     return Reader(("phones",), lambda source: _numbers(source, types))
 
 
 def phone(*types: str) -> Reader:
-    """The first number of these types in an organizational contact's `phones`."""
+    """Return a reader of the first such number in an organizational contact's `phones`."""
     return Reader(("phones",), lambda source: next(iter(_numbers(source, types)), None))
 
 
@@ -64,7 +64,7 @@ def _mails(source: Directory) -> list[Any]:
 
 
 MAILS: Final = Reader(("mail", "proxyAddresses"), _mails)
-"""The main address first, then aliases, without the tenant's technical onmicrosoft.com ones."""
+"""The primary address, then the aliases except the tenant's onmicrosoft.com ones."""
 
 
 def _user_address(user: Directory) -> Fields:
@@ -103,7 +103,7 @@ MANAGER: Final = Reader((), _manager)
 
 
 def _text(value: object) -> str | None:
-    """Text without control characters and surrounding blanks, or nothing."""
+    """Return text without control characters and surrounding blanks; None if it is empty."""
     if not isinstance(value, str):
         return None
     if value.isprintable():

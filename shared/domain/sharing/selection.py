@@ -11,10 +11,12 @@ from shared.domain.sharing.shares import ShareInput
 
 
 class Selection:
-    """What a share asks of its sources; `names` are the published fields, the name always."""
+    """The settings by which a share selects people; `names` are the published fields.
+
+    The display name is always published.
+    """
 
     def __init__(self, share: ShareInput) -> None:
-        """Prepare a share's settings for many objects."""
         self.sources = share.sources
         published = share.fields if share.fields is not None else DEFAULT_FIELDS
         self.names = frozenset(published) | {"displayName"}
@@ -25,24 +27,25 @@ class Selection:
         }
 
     def excludes(self, id_: str) -> bool:
-        """Whether the share excludes an object by its id."""
+        """Return whether the share excludes an object by its id."""
         return id_.lower() in self._excluded
 
     def filters(self, attribute: str) -> bool:
-        """Whether the share filters by this attribute."""
+        """Return whether the share filters by this attribute."""
         return attribute in self._filter
 
     def objection(self, person: Mapping[str, Any], status: Iterable[Reason] = ()) -> Reason | None:
-        """Why a person of the directory is omitted; None if the person is not.
+        """Return why a person of the directory is omitted; None if the person is included.
 
-        `status` are the reasons of the kind itself; an exclusion comes before them, all else after.
+        `status` holds reasons specific to the kind of object. An exclusion comes before them, the
+        filter and a missing mail address after.
         """
         return next(self._objections(person, status), None)
 
     def fields_of(self, kind: ContactKind, source: Mapping[str, Any]) -> tuple[Fields, bool]:
-        """Map an object to the published fields; one without a name is called by its address.
+        """Map an object to the published fields; its mail address replaces a missing name.
 
-        Return the fields, and whether Graph's limits cut some values off.
+        Return the fields, and whether Graph's limits cut off some values.
         """
         fields, shortened = map_source(kind, source, self.names)
         fields.setdefault("displayName", str(source.get("mail")))

@@ -1,4 +1,4 @@
-"""Shares as the API shows them and their table keeps them: sources, field policy, access rule."""
+"""Shares, as the API shows them and the table stores them: sources, field policy, access rule."""
 
 import hashlib
 import re
@@ -32,12 +32,12 @@ FILTER_ATTRIBUTES: Final = (
 
 _GUID: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
-# Said out, as \s is not the same in all dialects of regular expressions.
+# Written out, because \s differs between dialects of regular expressions.
 _PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\ufeff]+"
 
 
 class GroupSource(Model):
-    """A group as a source: its members (nested ones too), itself as a contact, or both."""
+    """A group as a source: its members including nested ones, itself as a contact, or both."""
 
     id: ObjectId
     as_: Annotated[Literal["members", "contact", "both"], Field(alias="as")] = "members"
@@ -54,7 +54,7 @@ class GroupSource(Model):
 
 
 class MailAddress(Model):
-    """A mail address and the name shown for it."""
+    """A mail address and its display name."""
 
     address: Annotated[
         str,
@@ -64,7 +64,7 @@ class MailAddress(Model):
 
 
 class PostalAddress(Model):
-    """A postal address; every part may be absent."""
+    """A postal address; every part is optional."""
 
     street: Text | None = None
     city: Text | None = None
@@ -77,10 +77,10 @@ type Phones = Annotated[list[Text], Field(max_length=2)]
 
 
 class ManualContact(Model):
-    """A contact that is in no directory, such as a hotline; kept in the share itself.
+    """A contact that is not in the directory, such as a hotline; stored in the share itself.
 
     With an `id` it stays the same contact when its name or address changes; without one, its name
-    and first address identify it.
+    and first mail address identify it.
     """
 
     id: ObjectId | None = None
@@ -110,9 +110,9 @@ class ManualContact(Model):
 
     @property
     def key(self) -> ContactKey:
-        """The contact's key, from its id, else from its name and first address.
+        """The contact's key, from its id, else from its name and first mail address.
 
-        So a corrected phone number changes the contact, and another name makes a new one.
+        Without an id, a new phone number updates the contact, and a new name replaces it.
         """
         if self.id:
             return ContactKey(ContactKind.MANUAL, self.id)
@@ -122,7 +122,7 @@ class ManualContact(Model):
         return ContactKey(ContactKind.MANUAL, digest)
 
     def fields(self) -> dict[str, Any]:
-        """The contact's fields under Graph's names, without empty ones."""
+        """Return the contact's fields under Graph's names, without empty ones."""
         return clean(self.model_dump(by_alias=True, exclude={"id"}))[0]
 
 
@@ -130,9 +130,9 @@ type FilterValues = Annotated[list[Text], Field(min_length=1, max_length=100)]
 
 
 class Sources(Model):
-    """Whom a share holds: `users`, `groups`, `allUsers`, `orgContacts` or `contacts` say who.
+    """The people in a share: `users`, `groups`, `allUsers`, `orgContacts` and `contacts` add them.
 
-    `exclude` and `filter` leave some of them out.
+    At least one of these is required. `exclude` and `filter` leave some people out.
     """
 
     users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
@@ -149,7 +149,7 @@ class Sources(Model):
     @field_validator("filter", mode="before", json_schema_input_type=dict[str, FilterValues | None])
     @classmethod
     def _without_nulls(cls, value: object) -> object:
-        """Null is no filter: so a patch may take away what is not there (RFC 7396)."""
+        """Treat null as no filter: a patch may remove one that does not exist (RFC 7396)."""
         if not isinstance(value, dict):
             return value
         return {name: values for name, values in value.items() if values is not None}
@@ -172,10 +172,10 @@ type TenantId = Annotated[str, Field(json_schema_extra={"pattern": _GUID})]
 
 
 class Access(Model):
-    """Who may import a share by its id; its own tenant always may.
+    """Who may import a share by its share id; its own tenant always may.
 
-    With the rule `tenants`, and only with it, `tenants` are named, by their ids (GUIDs). At
-    `expires`, which must lie ahead when it is set, the access of all others ends.
+    `tenants` lists tenant ids (GUIDs) for the rule `tenants`, and is empty for any other rule. At
+    `expires`, which must be in the future when it is set, access ends for all other tenants.
     """
 
     rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
@@ -185,7 +185,7 @@ class Access(Model):
     @field_validator("tenants")
     @classmethod
     def _ids_of_tenants(cls, value: list[str]) -> list[str]:
-        """As Entra ID writes them in tokens, in small letters; an id that is none never matches."""
+        """Require GUIDs, in lower case as in Entra ID's tokens; anything else would never match."""
         for id_ in value:
             if not re.fullmatch(_GUID, id_):
                 raise wrong("tenant_id_invalid", id=id_[:100])
@@ -198,7 +198,7 @@ class Access(Model):
         return self
 
     def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
-        """Whether a tenant may read the share at this time; its publisher always may."""
+        """Return whether a tenant may import the share at this time; its publisher always may."""
         if subscriber == publisher:
             return True
         if self.expires is not None and now >= self.expires:
@@ -206,8 +206,8 @@ class Access(Model):
         return self.rule == "anyone-with-id" or subscriber in self.tenants
 
 
-def require_ahead(access: Access, now: datetime) -> None:
-    """Refuse an end that is past, when it is set: nobody could import the share."""
+def require_future_expiry(access: Access, now: datetime) -> None:
+    """Raise `InvalidInput` if access ends in the past, so that nobody could import the share."""
     if access.expires is not None and access.expires <= now:
         raise InvalidInput.of(FieldError("access.expires", "not_in_future"))
 
@@ -216,7 +216,7 @@ type FieldName = Annotated[str, Field(json_schema_extra={"enum": list(PUBLISHABL
 
 
 class ShareInput(Model):
-    """What a publisher sets of a share; tenants that are `blocked` may not import it."""
+    """The settings of a share; tenants that are `blocked` may not import it."""
 
     name: Name
     sources: Sources
@@ -226,7 +226,7 @@ class ShareInput(Model):
 
     @property
     def publishes_photos(self) -> bool:
-        """Whether the field policy lets photos go out."""
+        """Whether the field policy includes photos."""
         return self.fields is None or PHOTO in self.fields
 
     @field_validator("fields")
@@ -245,6 +245,6 @@ class Share(ShareInput):
     changed: datetime
 
     def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
-        """Whether a tenant may import it at this time; its publisher always may."""
+        """Return whether a tenant may import it at this time; its publisher always may."""
         blocked = subscriber in self.blocked and subscriber != publisher
         return not blocked and self.access.admits(subscriber, publisher, now)

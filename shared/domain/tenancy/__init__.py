@@ -1,1 +1,1 @@
-"""Tenants: licenses, permissions, and what an admin should look at first."""
+"""Tenants: licenses, permissions, and what needs an admin's attention."""

@@ -1,4 +1,4 @@
-"""What an admin should look at first, from the state of the tenant, its imports and their runs."""
+"""What needs an admin's attention, from the state of the tenant, its imports and their runs."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TRIAL_ENDS_SOON: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class RunGlance:
-    """The few things of a run that an overview shows; `total`, `failed`, `held` count mailboxes."""
+    """The facts of a run that an overview shows; `total`, `failed` and `held` count mailboxes."""
 
     id: str
     import_id: str
@@ -30,11 +30,11 @@ class RunGlance:
 
 @dataclass(frozen=True, slots=True)
 class ImportGlance:
-    """An import at a glance: its last run that ended, one under way, those that are held now.
+    """An import at a glance: its last finished run, the running one, and those that are held.
 
-    A run stays held until an admin decides, whatever runs come after it. `next_run` is when the
-    next scheduled one is due; None if it is paused or rests. `mailboxes` is how many the last run
-    went through that was no retry; None if there was none lately.
+    A run stays held until an admin decides, even if other runs follow. `next_run` is when the next
+    scheduled run is due; None if the import is paused or suspended. `mailboxes` is the number of
+    mailboxes in the last run that was not a retry; None if there was no such run recently.
     """
 
     id: str
@@ -49,7 +49,7 @@ class ImportGlance:
 
 
 class AttentionKind(StrEnum):
-    """What is the matter, the most important first."""
+    """The kinds of problems, most important first."""
 
     CONSENT_MISSING = "consent-missing"
     RUN_HELD = "run-held"
@@ -64,10 +64,10 @@ class AttentionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """One thing to look at.
+    """One problem that needs attention.
 
     `subject` is the id of a run (run-…, mailboxes-…, contacts-…), an import (share-…, import-…) or
-    the tenant; `name` is the import's, `count` mailboxes, `when` the trial's end.
+    the tenant. `name` is the import's name, `count` a number of mailboxes, `when` the trial's end.
     """
 
     kind: AttentionKind
@@ -81,7 +81,7 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class SeatsNow:
-    """`waiting` mailboxes have no seat now; `missing` have none once the trial is over."""
+    """How many mailboxes have no seat now (`waiting`) or after the trial (`missing`)."""
 
     waiting: int
     missing: int
@@ -91,7 +91,7 @@ class SeatsNow:
 def attention(
     tenant: Tenant, imports: Iterable[ImportGlance], seats: SeatsNow, now: datetime
 ) -> tuple[Attention, ...]:
-    """All there is to look at, the most important first; of one kind by the import's name."""
+    """Return all problems, most important first, those of one kind by the import's name."""
     found = [*_of_tenant(tenant, seats, now)]
     for import_ in imports:
         found += _of_import(import_)

@@ -1,8 +1,8 @@
-"""Seats, trial and plans: which mailboxes may be served.
+"""Seats, trial and plans: which mailboxes may be synced.
 
-One seat per distinct mailbox of a tenant, however many imports name it. Who has a seat keeps it;
-when there are too few, the last that came lose theirs and wait. So the choice never flickers: the
-mailboxes served change only for those that must.
+A mailbox needs one seat, however many imports target it. A mailbox that has a seat keeps it; when
+there are too few, the mailboxes that were added last lose theirs and wait. So the choice is
+stable: no mailbox loses its seat unless it must.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,14 +13,14 @@ from typing import Literal
 from shared.domain.tenancy.tenants import LicensePlan, Seat, Tenant
 
 type Trial = Literal["ahead", "running", "over"]
-"""Where a tenant is: no import has started its trial yet, or it runs, or it has ended."""
+"""The state of a tenant's trial: not started by any import yet, running, or over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Who is served: `served` may be synced, `refused` waits for a seat, `seats` is the new whole.
+    """The seats after a decision: `served` mailboxes may be synced, `refused` ones wait for a seat.
 
-    `seats` holds those who wait too (`Seat.waiting`).
+    `seats` holds all seats of the tenant, including those that wait (`Seat.waiting`).
     """
 
     served: frozenset[str]
@@ -30,21 +30,21 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long the trial lasts from the first import, and how long contacts stay without a seat."""
+    """How long the trial lasts from the first import, and contacts stay without a seat."""
 
     trial: timedelta
     grace: timedelta
 
 
 def trial_ends(tenant: Tenant, terms: Terms) -> datetime | None:
-    """When the trial ends, or None if no import has started it; the service may set another end."""
+    """Return when the trial ends, which an operator may have set; None if it has not started."""
     if tenant.trial_started is None:
         return None
     return tenant.trial_until or tenant.trial_started + terms.trial
 
 
 def trial_at(tenant: Tenant, now: datetime, terms: Terms) -> Trial:
-    """Whether the trial is still ahead, runs, or is over."""
+    """Return whether the trial has not started, is running, or is over."""
     ends = trial_ends(tenant, terms)
     if ends is None:
         return "ahead"
@@ -52,33 +52,33 @@ def trial_at(tenant: Tenant, now: datetime, terms: Terms) -> Trial:
 
 
 def days_left(ends: datetime, now: datetime) -> int:
-    """How many days there are until then; a day that has begun counts, so the last one is 1."""
+    """Return the days left until `ends`; the current day counts, so the last one is 1."""
     return max(0, -((now - ends) // timedelta(days=1)))
 
 
 def in_trial(tenant: Tenant, now: datetime, terms: Terms) -> bool:
-    """Whether every mailbox is served, whatever is booked."""
+    """Return whether every mailbox is served, however many seats are booked."""
     return trial_at(tenant, now, terms) != "over"
 
 
 def plan_at(tenant: Tenant, now: datetime, terms: Terms) -> LicensePlan:
-    """The plan in force: the trial until it ends, unless premium is booked."""
+    """Return the current plan: the trial until it ends, unless premium is booked."""
     if tenant.plan is not LicensePlan.PREMIUM and in_trial(tenant, now, terms):
         return LicensePlan.TRIAL
     return tenant.plan
 
 
 def served(tenant: Tenant, wanted: int, now: datetime, terms: Terms) -> int:
-    """How many of the mailboxes that want a seat have one; within the trial all of them."""
+    """Return how many of the mailboxes that want a seat get one; during the trial, all of them."""
     return wanted if in_trial(tenant, now, terms) else min(wanted, tenant.booked)
 
 
 def settled(
     tenant: Tenant, seats: Iterable[Seat], now: datetime, terms: Terms
 ) -> Mapping[str, Seat]:
-    """Give the seats booked to those who want one: first those who have one, then by age.
+    """Assign the booked seats: first to mailboxes that have one, then by age.
 
-    Within the trial nobody waits.
+    During the trial no mailbox waits.
     """
     order = sorted(seats, key=lambda s: (s.waiting is not None, s.since, s.mailbox))
     most = served(tenant, len(order), now, terms)
@@ -98,10 +98,10 @@ def assign(
     now: datetime,
     terms: Terms,
 ) -> Assignment:
-    """Decide the seats of a tenant when `import_id` wants to serve the `wanted` mailboxes.
+    """Decide the seats of a tenant when `import_id` wants to sync the `wanted` mailboxes.
 
-    An import gives back the seats of mailboxes that it no longer wants; a seat that no import
-    wants falls free.
+    An import gives back the seats of mailboxes that it no longer wants; a seat that no import wants
+    becomes free.
     """
     wanted_now = frozenset(wanted)
     held: dict[str, Seat] = {}
@@ -118,7 +118,7 @@ def assign(
 
 
 def grace_expired(seats: Iterable[Seat], now: datetime, terms: Terms) -> frozenset[str]:
-    """The mailboxes that have waited longer than the grace time: their contacts go."""
+    """Return the mailboxes that have waited longer than the grace period."""
     return frozenset(
         s.mailbox for s in seats if s.waiting is not None and now >= s.waiting + terms.grace
     )

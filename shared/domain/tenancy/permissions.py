@@ -1,8 +1,8 @@
-"""The permissions we ask a tenant for in Microsoft Graph, as an admin consents to them.
+"""The Microsoft Graph permissions that an admin grants us by consent.
 
-Application permissions, as the admin consents to them for the whole tenant (docs: permissions-
-reference). A customer may instead give access to mailboxes in Exchange, for those in a scope only
-(docs: application-rbac); then the token does not carry the mailboxes' permissions.
+They are application permissions for the whole tenant (docs: permissions-reference). A customer may
+instead grant access to selected mailboxes in Exchange (docs: application-rbac); the token then
+does not contain the permissions for mailboxes.
 """
 
 from collections.abc import Collection
@@ -14,10 +14,10 @@ type MailboxAccess = Literal["tenant", "exchange"]
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One permission by its name in Graph; `web/reason_texts.py` says why we ask for it.
+    """A permission by its name in Graph; `web/reason_texts.py` says why we ask for it.
 
-    `included_in` names wider permissions that do as well. What is not `needed` in the token may be
-    given in Exchange instead.
+    `included_in` lists wider permissions that include it. A permission that is not `needed` in the
+    token may be granted in Exchange instead.
     """
 
     name: str
@@ -52,15 +52,15 @@ PERMISSIONS: Final = (
 
 
 def missing(granted: Collection[str]) -> tuple[Permission, ...]:
-    """The needed permissions that a token's roles do not cover."""
+    """Return the needed permissions that a token's roles do not cover."""
     return tuple(p for p in PERMISSIONS if p.needed and not covers(granted, p))
 
 
 def covers(granted: Collection[str], permission: Permission) -> bool:
-    """Whether a token's roles hold a permission, or a wider one."""
+    """Return whether a token's roles contain a permission or a wider one."""
     return permission.name in granted or bool(permission.included_in & set(granted))
 
 
 def mailbox_access(granted: Collection[str]) -> MailboxAccess:
-    """Whether mailboxes are open by consent, all of them, or by Exchange, those in a scope."""
+    """Return where access to mailboxes was granted: by consent for all, or in Exchange for some."""
     return "tenant" if "Contacts.ReadWrite" in granted else "exchange"

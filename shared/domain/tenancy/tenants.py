@@ -1,4 +1,4 @@
-"""Tenants, seats and ledger entries, as the API shows them and their tables keep them."""
+"""Tenants, seats and ledger entries, as the API shows them and the tables store them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from shared.domain.reasons import Reason
 
 
 class LicensePlan(StrEnum):
-    """What a tenant has booked; the trial is in force until it ends, whatever is booked."""
+    """The plan that a tenant has booked; the trial applies first, whatever is booked."""
 
     TRIAL = "trial"
     STANDARD = "standard"
@@ -19,7 +19,7 @@ class LicensePlan(StrEnum):
 
 
 class TenantStatus(StrEnum):
-    """How a tenant stands to us; one that left is known by the ledger's closing line only."""
+    """Whether a tenant is connected; of one that left, only the last ledger entry remains."""
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
@@ -27,10 +27,10 @@ class TenantStatus(StrEnum):
 
 
 class Tenant(Model):
-    """A customer: its consent, its license, since when we know it and where its data is.
+    """A customer: its consent, its license, when it joined, and where its data is stored.
 
-    `domain` is a verified one (that of an admin's user name), `name` what its admins call it.
-    `trial_until` is an end of the trial that the service set itself.
+    `domain` is a verified domain (that of an admin's user name), `name` is chosen by its admins.
+    `trialUntil` is an end of the trial that an operator has set.
     """
 
     id: str
@@ -47,20 +47,20 @@ class Tenant(Model):
     trial_until: datetime | None = None
 
     @property
-    def called(self) -> str:
-        """What others are shown: its name, else its domain, else its id."""
+    def display_name(self) -> str:
+        """The name shown to others: its name, else its domain, else its id."""
         return self.name or self.domain or self.id
 
     @property
     def suspended(self) -> Reason | None:
-        """Why none of its imports runs, active or not; None if they run."""
+        """The reason why all imports are suspended; None if they are not."""
         return Reason.CONSENT_MISSING if self.status is TenantStatus.DISCONNECTED else None
 
 
 class Seat(Model):
-    """The right to sync into one mailbox, and since when it is wanted.
+    """The right to sync one mailbox, and since when imports want it.
 
-    `waiting` tells since when there is no seat for it, although imports want one.
+    `waiting` is since when the mailbox waits because there are not enough seats.
     """
 
     mailbox: str
@@ -70,7 +70,7 @@ class Seat(Model):
 
 
 class LedgerAction(StrEnum):
-    """What was done, by its kind and a verb; stored, filtered by, and shown: never renamed."""
+    """What was done, as an object and a verb; stored and filtered by, so never renamed."""
 
     SHARE_CREATED = "share.created"
     SHARE_CHANGED = "share.changed"
@@ -99,10 +99,10 @@ class LedgerAction(StrEnum):
 
 
 class LedgerEntry(Model):
-    """One change: who (object id and name of the acting admin), what, when, from where.
+    """One change: who made it (object id and name of the admin), what, when, and from where.
 
-    It is written before the change is made and `done` after it, so that no change goes without.
-    `action` is a `LedgerAction`, or that of a newer version, which an older one can still read.
+    It is written before the change and marked `done` after it, so that no change is unrecorded.
+    `action` is a `LedgerAction`; a text, so that an older version can read those of a newer one.
     """
 
     when: datetime
@@ -117,12 +117,12 @@ class LedgerEntry(Model):
 
 
 class BookingInput(Model):
-    """How many seats shall be booked from now on."""
+    """The number of seats to book."""
 
     booked: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class TenantInput(Model):
-    """What an admin sets of the tenant: what partners see it called."""
+    """The settings of the organization: the name that partners see."""
 
     name: ShortName

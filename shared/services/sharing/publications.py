@@ -125,7 +125,7 @@ class Publications:
         stored = await self._store.tenants.get(publisher, TENANT_ROW)
         return Origin(
             share.name if share is not None else "",
-            stored.value.called if stored is not None else "",
+            stored.value.display_name if stored is not None else "",
             own=publisher == caller.tenant,
         )
 

@@ -14,7 +14,7 @@ from shared.adapters.storage.records import (
     few_at_once,
 )
 from shared.domain.errors import Conflict, NotFound
-from shared.domain.sharing.shares import Share, ShareInput, require_ahead
+from shared.domain.sharing.shares import Share, ShareInput, require_future_expiry
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.idempotency import Idempotency, KeyUsed
@@ -53,7 +53,7 @@ class Shares:
         `InvalidInput` for an end date in the past.
         """
         now = self._clock()
-        require_ahead(wanted.access, now)
+        require_future_expiry(wanted.access, now)
         share = Share(
             **wanted.values_of(ShareInput),
             id=await self._ids.id_for(caller.tenant, "share", key, wanted),
@@ -112,7 +112,7 @@ class Shares:
         def changed_by(share: Share) -> Share:
             wanted = patch(share)
             if wanted.access.expires != share.access.expires:
-                require_ahead(wanted.access, self._clock())
+                require_future_expiry(wanted.access, self._clock())
             return share.copy_with(**wanted.values_of(ShareInput), changed=self._clock())
 
         async with self._ledger.change(caller, LedgerAction.SHARE_CHANGED, id_):

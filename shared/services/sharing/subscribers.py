@@ -73,7 +73,7 @@ class Subscribers:
             found.append(
                 Subscriber(
                     tenant,
-                    stored_tenant.value.called if stored_tenant else tenant,
+                    stored_tenant.value.display_name if stored_tenant else tenant,
                     stored_tenant.value.domain if stored_tenant else "",
                     min(part.since for part in parts),
                     len(parts),
