@@ -134,17 +134,17 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
       enableIdTokenIssuance: false
     }
   }
-  // In no tenant may somebody add a credential of their own to it.
+  // Nobody in any tenant may add a credential to it.
   servicePrincipalLockConfiguration: {
     isEnabled: true
     allProperties: true
   }
 
-  // In place of a secret: a token of the function app's identity is taken for the application's word. The name repeats
-  // the application's, as the extension wants it.
+  // Replaces a secret: Entra ID accepts a token of the function app's identity as the application's credential. The name
+  // has to start with the application's unique name, as the extension requires.
   resource trust 'federatedIdentityCredentials@v1.0' = {
     name: '${application.uniqueName}/function-app'
-    description: 'The function app of Contact Sync, by its managed identity.'
+    description: 'The managed identity of the Contact Sync function app.'
     issuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
     subject: identityPrincipalId
     audiences: [

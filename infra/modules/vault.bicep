@@ -35,7 +35,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
     enableRbacAuthorization: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 90
-    // Nobody, not even an owner, can permanently delete a secret before the 90 days are over.
+    // Not even an owner can permanently delete a secret before the 90 days are over.
     enablePurgeProtection: true
     enabledForDeployment: false
     enabledForDiskEncryption: false
