@@ -1,7 +1,7 @@
-"""Sealed texts, for cookies and forms: encrypted and signed, good for one purpose and a time.
+"""Sealed texts for cookies and forms: encrypted, signed, and valid for one purpose and a time.
 
-The keys are Fernet's (docs: cryptography, fernet): 32 random bytes in URL-safe base64. The first
-seals, all of them open, so that a key can be renewed while cookies of the old one are about.
+The keys are Fernet keys (docs: cryptography, fernet): 32 random bytes in URL-safe base64. The first
+key seals, every key opens, so that a key can be replaced while older cookies are still in use.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,72 +16,72 @@ from shared.adapters.vault import Vault
 from shared.domain.errors import Defect
 
 LONGEST: Final = 4096
-"""Browsers keep no longer cookie, its name and attributes included (RFC 6265, section 6.1)."""
+"""The longest cookie a browser must keep, with name and attributes (RFC 6265, section 6.1)."""
 
 
 class SealKeys(Protocol):
-    """Keeps the keys of a seal."""
+    """The keys of a seal."""
 
     async def read(self) -> Sequence[str]:
-        """The keys in use, the newest first."""
+        """Return the keys in use, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class GivenKeys:
-    """Keys that a setting holds, for this machine only."""
+    """Keys from a setting, for local use only."""
 
     keys: Sequence[str] = field(repr=False)
 
     async def read(self) -> Sequence[str]:
-        """The keys that were given."""
+        """Return the given keys."""
         return self.keys
 
 
 @dataclass(frozen=True, slots=True)
 class VaultKeys:
-    """The newest versions of a secret in the vault; how long they are kept, the vault decides."""
+    """The newest versions of a secret in the vault, which `Vault` caches."""
 
     vault: Vault | None
     secret: str
     versions: int
 
     async def read(self) -> Sequence[str]:
-        """The present version and those before it; raises what `Vault.versions` raises."""
-        return await self._read(anew=False)
+        """Return the newest versions, newest first; raises what `Vault.versions` raises."""
+        return await self._read(refresh=False)
 
     async def ready(self) -> None:
-        """See that the vault answers with the keys now."""
-        await self._read(anew=True)
+        """Check that the vault returns the keys now."""
+        await self._read(refresh=True)
 
-    async def _read(self, *, anew: bool) -> Sequence[str]:
+    async def _read(self, *, refresh: bool) -> Sequence[str]:
         if self.vault is None:
             raise Defect(f"Set KEY_VAULT_URI: the vault's secret {self.secret} seals the cookies.")
-        found = await self.vault.versions(self.secret, self.versions, anew=anew)
+        found = await self.vault.versions(self.secret, self.versions, refresh=refresh)
         return [version.value for version in found]
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What something is sealed for, and for how long it is then good."""
+    """What a text is sealed for, and how long it is valid."""
 
     name: str
     lives: timedelta
 
 
 class Seal:
-    """Seals and opens, by the keys that are in use when it is asked."""
+    """Seals and opens texts with the keys in use at the time."""
 
     def __init__(self, keys: SealKeys, clock: Callable[[], datetime]) -> None:
         self._keys = keys
         self._clock = clock
 
     async def close(self, purpose: Purpose, value: Mapping[str, Any]) -> str:
-        """Seal a value of JSON for a purpose."""
+        """Seal a JSON value for a purpose."""
         content = orjson.dumps({"purpose": purpose.name, "value": value})
         return (await self._fernet()).encrypt_at_time(content, self._now()).decode()
 
     async def open(self, purpose: Purpose, sealed: str) -> dict[str, Any] | None:
-        """What was sealed for this purpose and still is good; None for anything else."""
+        """Return the value that was sealed for this purpose; None if it is invalid or expired."""
         if not sealed or len(sealed) > LONGEST or not sealed.isascii():
             return None
         fernet = await self._fernet()
@@ -97,7 +97,7 @@ class Seal:
         try:
             return MultiFernet([Fernet(key) for key in await self._keys.read()])
         except ValueError as error:
-            message = "The key of the session cookies is none: see Fernet.generate_key."
+            message = "The key of the session cookies is invalid: see Fernet.generate_key."
             raise Defect(message) from error
 
     def _now(self) -> int:

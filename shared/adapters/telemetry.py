@@ -1,13 +1,13 @@
-"""Telemetry: events, spans and metrics, by the OpenTelemetry API alone.
+"""Telemetry: events, spans and metrics, through the OpenTelemetry API only.
 
-Who set up an SDK (in Azure the worker, PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY) gets them;
-without one they cost next to nothing, and only the readable line of each event is logged.
+They are sent if an SDK is set up, in Azure by PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY; without
+one they cost almost nothing, and only the readable line of each event is logged.
 
-Azure Monitor takes a log record for a custom event if it bears `microsoft.custom_event.name`; its
-other attributes become AppEvents.Properties, as strings. Events go by the logs API: the handler of
-`logging` would drop attributes that are named as fields of its records, such as `created`. The
-readable line goes to a logger beside those of `shared`, so that
-PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME=shared does not send it once more, as a trace.
+Azure Monitor treats a log record with `microsoft.custom_event.name` as a custom event; its other
+attributes become AppEvents.Properties, as strings. Events use the logs API, because the handler of
+`logging` drops attributes named like fields of its records, such as `created`. The logger of the
+readable line is outside `shared`, so that PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME=shared does not
+send it again as a trace.
 """
 
 import logging
@@ -64,7 +64,7 @@ _run_duration: Final = _meter.create_histogram(
 
 
 def emit(event: Event) -> None:
-    """Send an event, count what it tells, and log it in one readable line."""
+    """Send an event, update the metrics, and log one readable line."""
     level, severity = _SEVERITIES[event.severity]
     attributes = event.attributes()
     _events.emit(
@@ -73,8 +73,8 @@ def emit(event: Event) -> None:
         attributes={EVENT_NAME: event.name, **attributes},
     )
     if _lines.isEnabledFor(level):
-        told = " ".join(f"{name}={value}" for name, value in attributes.items() if value != "")
-        _lines.log(level, "%s %s", event.name, told)
+        values = " ".join(f"{name}={value}" for name, value in attributes.items() if value != "")
+        _lines.log(level, "%s %s", event.name, values)
     _measure(event)
 
 
@@ -91,7 +91,7 @@ def _measure(event: Event) -> None:
 
 
 def count_graph(*, requests: int = 0, throttled: int = 0) -> None:
-    """Count requests to Graph, and its answers 429."""
+    """Count requests to Graph and its 429 responses."""
     if requests:
         _graph_requests.add(requests)
     if throttled:
@@ -99,7 +99,7 @@ def count_graph(*, requests: int = 0, throttled: int = 0) -> None:
 
 
 def record_queue_age(queue: str, seconds: float) -> None:
-    """Note how long a message was due when it was taken from a queue."""
+    """Record how long a message was due before it was received."""
     _queue_age.record(seconds, {"queue": queue})
 
 
@@ -111,9 +111,9 @@ def span(
     attributes: Attributes | None = None,
     sent_by: str = "",
 ) -> Iterator[Span]:
-    """A span around a piece of work, linked to the traceparent of who sent the work.
+    """Trace a piece of work in a span, linked to the sender's traceparent.
 
-    A failure shows as the type of its error; neither its words nor its traceback are kept.
+    A failure is recorded as the type of its error, without its message or traceback.
     """
     with _tracer.start_as_current_span(
         name,
@@ -132,7 +132,7 @@ def span(
 
 
 def traceparent() -> str:
-    """The current span's context as W3C Trace Context writes it, for a message; '' if none."""
+    """Return the current span's W3C Trace Context for a message; '' if there is no span."""
     carrier: dict[str, str] = {}
     _propagator.inject(carrier)
     return carrier.get("traceparent", "")

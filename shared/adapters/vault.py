@@ -1,8 +1,8 @@
-"""Secrets in Azure Key Vault, by Microsoft's SDK: kept in memory for an hour, never written.
+"""Secrets in Azure Key Vault, read with Microsoft's SDK and cached in memory for an hour.
 
 The identity needs the role Key Vault Secrets User, which may read secrets and list their versions
 (docs: rbac-guide). Vaults are throttled at 4,000 reads in ten seconds (docs: service-limits), so
-nothing asks for a secret at each use.
+secrets are not read at each use.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets.aio import SecretClient
 
 KEPT: Final = timedelta(hours=1)
-"""How long a secret that was read is used without asking again."""
+"""How long a secret is cached."""
 
 OUTLIVES: Final = timedelta(hours=24)
-"""How long a secret that was read is used while the vault does not answer."""
+"""How long a cached secret is used while the vault does not respond."""
 
-ANEW: Final = timedelta(seconds=30)
-"""How often the vault is asked anew for the same secret, at most."""
+REFRESH_PAUSE: Final = timedelta(seconds=30)
+"""The shortest time between two refreshes of the same secret."""
 
 _WAIT: Final = 10.0
 _REMEDIES: Final = {
@@ -52,29 +52,28 @@ class Secret:
 
 @dataclass(slots=True)
 class _Kept:
-    """What was read, when, when it is due again, and when it was last read anew on demand."""
+    """Cached versions: when they were read, are due again, and were last refreshed on demand."""
 
     found: tuple[Secret, ...] = field(repr=False)
     read: datetime
     due: datetime
-    anew: datetime
+    refreshed: datetime
 
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Vault:
-    """One vault.
+    """One vault, read as `credential`, which the caller closes.
 
-    Every read raises `Unavailable` if the vault does not answer or throttles, and `Defect` if it
-    refuses (401, 403) or has no such secret (404), naming vault and secret. What was read before
-    is used as long as the vault is merely not available, for at most a day.
+    Every read raises `Unavailable` if the vault does not respond or throttles, and `Defect`, with
+    the names of vault and secret, if it refuses (401, 403) or has no such secret (404). While the
+    vault is unavailable, cached secrets are used for at most a day.
     """
 
     def __init__(
         self, uri: str, credential: AsyncTokenCredential, clock: Callable[[], datetime]
     ) -> None:
-        """Ask the vault at `uri` as `credential`, which the caller closes; `clock` is UTC."""
         self._uri = uri.rstrip("/")
         self._clock = clock
         self._kept: dict[tuple[str, int], _Kept] = {}
@@ -82,30 +81,29 @@ class Vault:
         self._credential = credential
         self._opened: SecretClient | None = None
 
-    async def current(self, name: str, *, anew: bool = False) -> Secret:
-        """The secret's current version; `anew` asks the vault if it was not just asked anew."""
-        found = await self._read((name, 0), lambda: self._current(name), anew=anew)
+    async def current(self, name: str, *, refresh: bool = False) -> Secret:
+        """Return the secret's current version; `refresh` bypasses the cache, unless just done."""
+        found = await self._read((name, 0), lambda: self._current(name), refresh=refresh)
         return found[0]
 
     async def versions(
-        self, name: str, limit: int = 3, *, anew: bool = False
+        self, name: str, limit: int = 3, *, refresh: bool = False
     ) -> tuple[Secret, ...]:
-        """The newest versions that may be used now (enabled, begun, not expired), newest first.
+        """Return up to `limit` valid versions (enabled, begun, not expired), newest first.
 
-        At most `limit` of them; at least one, else `Defect`. For what was made with an older
-        version, while the secret is rotated.
+        Older versions open what was sealed before a rotation. Raises `Defect` if none is valid.
         """
-        return await self._read((name, limit), lambda: self._versions(name, limit), anew=anew)
+        return await self._read((name, limit), lambda: self._versions(name, limit), refresh=refresh)
 
     async def close(self) -> None:
-        """Close the connections and forget every secret."""
+        """Close the connections and clear the cache."""
         self._kept.clear()
         if self._opened is not None:
             await self._opened.close()
             self._opened = None
 
     def _client(self) -> "SecretClient":
-        """The SDK's client, opened at first use: most workers never need a vault."""
+        """Return the SDK's client, opened at first use, because most workers never need a vault."""
         if self._opened is None:
             from azure.keyvault.secrets.aio import SecretClient  # noqa: PLC0415 - at first use
 
@@ -115,7 +113,7 @@ class Vault:
                 # A vault elsewhere must not be able to ask for tokens of other services.
                 verify_challenge_resource=not is_loopback(self._uri),
                 transport=AioHttpTransport(use_env_settings=False),
-                # Waiting for a busy vault is left to the queue: no worker sleeps for it.
+                # The queue retries if the vault is busy; no worker sleeps for it.
                 retry_total=2,
                 retry_status=0,
                 connection_timeout=10,
@@ -128,25 +126,27 @@ class Vault:
         key: tuple[str, int],
         ask: Callable[[], Awaitable[tuple[Secret, ...]]],
         *,
-        anew: bool,
+        refresh: bool,
     ) -> tuple[Secret, ...]:
         before = self._kept.get(key)
-        if before is not None and not anew and self._clock() < before.due:
+        if before is not None and not refresh and self._clock() < before.due:
             return before.found
         async with self._locks.setdefault(key, asyncio.Lock()):
             kept, now = self._kept.get(key), self._clock()
-            # Whoever waited for somebody else's answer takes it, rather than ask once more.
-            if kept is not None and (kept is not before or (anew and now - kept.anew < ANEW)):
+            # Another task may have read the secret while this one waited for the lock.
+            if kept is not None and (
+                kept is not before or (refresh and now - kept.refreshed < REFRESH_PAUSE)
+            ):
                 return kept.found
             try:
                 found = await self._asked(key[0], ask)
             except Unavailable:
-                if kept is None or anew or now - kept.read > OUTLIVES:
+                if kept is None or refresh or now - kept.read > OUTLIVES:
                     raise
-                _log.warning("%s does not answer: %s is used as read before.", self._uri, key[0])
-                self._kept[key] = _Kept(kept.found, kept.read, now + ANEW, kept.anew)
+                _log.warning("%s is not responding: using the cached %s.", self._uri, key[0])
+                self._kept[key] = _Kept(kept.found, kept.read, now + REFRESH_PAUSE, kept.refreshed)
                 return kept.found
-            self._kept[key] = _Kept(found, now, now + KEPT, now if anew else _NEVER)
+            self._kept[key] = _Kept(found, now, now + KEPT, now if refresh else _NEVER)
             return found
 
     async def _asked(
@@ -157,23 +157,23 @@ class Vault:
         except AzureError as error:
             raise self._refused(name, error) from error
         except ValueError as error:
-            # The SDK's word for a challenge that names another service than this vault's.
-            message = f"{self._uri} does not answer as a vault does, when asked for {name}."
+            # The SDK raises it for a challenge that names another service than this vault.
+            message = f"{self._uri} did not respond like a key vault when reading {name}."
             raise Defect(message) from error
 
     def _refused(self, name: str, error: AzureError) -> Defect | Unavailable:
-        """What the vault's refusal means; the answer's text is left out, its codes are kept."""
+        """Return our error for the vault's, with its codes but without its text."""
         response: Any = error.response if isinstance(error, HttpResponseError) else None
         status = response.status_code if response is not None else None
-        passing = status is None or status in {408, 429} or status >= 500
+        transient = status is None or status in {408, 429} or status >= 500
         if isinstance(error, ClientAuthenticationError):
             from_vault = status and str(response.request.url).startswith(f"{self._uri}/")
-            if status is None or not (from_vault or passing):
+            if status is None or not (from_vault or transient):
                 message = f"The managed identity got no token for {self._uri} to read {name}."
                 return Defect(message)
-        if passing:
+        if transient:
             wait = _retry_after(error)
-            return Unavailable(f"{self._uri} does not answer for {name} ({status}).", wait)
+            return Unavailable(f"{self._uri} is not responding for {name} ({status}).", wait)
         code = _code(error) or "no code"
         remedy = _REMEDIES.get(code, _REMEDY)
         return Defect(f"{self._uri} refused to give {name} ({status} {code}): {remedy}.")
@@ -187,7 +187,7 @@ class Vault:
         usable = [properties async for properties in listed if _usable(properties, now)]
         usable.sort(key=lambda properties: properties.created_on or _NEVER, reverse=True)
         if not usable:
-            message = f"{self._uri} has no version of {name} that may be used now: add one."
+            message = f"{self._uri} has no version of {name} that is valid now: add one."
             raise Defect(message)
         return tuple([await self._get(name, properties.version) for properties in usable[:limit]])
 
@@ -206,7 +206,7 @@ def _usable(properties: "SecretProperties", now: datetime) -> bool:
 
 
 def _code(error: AzureError) -> str:
-    """The innermost code of Key Vault's error, such as ForbiddenByRbac."""
+    """Return the innermost code of Key Vault's error, such as ForbiddenByRbac."""
     described: Any = getattr(error, "error", None)
     # The SDK shows a 403 as its own model, and a 404 in azure-core's form.
     inner = getattr(described, "inner_error", None) or getattr(described, "innererror", None)

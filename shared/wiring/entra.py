@@ -3,7 +3,7 @@
 from typing import Final
 
 from shared.adapters.entra.access_tokens import AccessTokens
-from shared.adapters.entra.gateway_tokens import Gateway, Passport
+from shared.adapters.entra.gateway_tokens import Gateway, GatewayIdentity
 from shared.adapters.sealing import GivenKeys, Seal, VaultKeys
 from shared.wiring.foundation import Foundation
 from shared.wiring.settings import Settings
@@ -20,7 +20,7 @@ class Entra:
     def __init__(self, base: Foundation) -> None:
         settings = base.settings
         self.tokens = AccessTokens(base.http, settings.entra_authority, settings.client_id)
-        self.gateway = Gateway(self.tokens, _passport(settings), settings.portal_origin)
+        self.gateway = Gateway(self.tokens, _gateway_identity(settings), settings.portal_origin)
         self.seal_keys = (
             VaultKeys(base.vault, SESSION_KEY, SESSION_KEYS_OPEN)
             if settings.session_key is None
@@ -29,8 +29,8 @@ class Entra:
         self.seal = Seal(self.seal_keys, base.clock)
 
 
-def _passport(settings: Settings) -> Passport | None:
+def _gateway_identity(settings: Settings) -> GatewayIdentity | None:
     """Return the check of the gateway's token; None if there is no gateway."""
     if settings.gateway_principal is None or settings.home_tenant is None:
         return None
-    return Passport(settings.home_tenant, settings.gateway_principal)
+    return GatewayIdentity(settings.home_tenant, settings.gateway_principal)

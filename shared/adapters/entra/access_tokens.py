@@ -1,8 +1,8 @@
-"""Who calls: validation of Entra ID access tokens for our API.
+"""Validation of Entra ID access tokens for our API.
 
-Entra's signing keys are shared by all tenants, so a signature and an audience alone would let any
-company in (microsoft/Agents-for-python#423): the issuer must be that of the token's own tenant,
-and the signing key must be one that serves this issuer.
+All tenants share Entra's signing keys, so signature and audience alone would admit any company
+(microsoft/Agents-for-python#423): the issuer must be that of the token's own tenant, and the
+signing key must be valid for this issuer.
 Docs: access-tokens (validate tokens), access-token-claims-reference.
 """
 
@@ -38,8 +38,8 @@ _ASSIGNERS: Final = frozenset(
 )
 """Directory roles, by template, whose holders may assign our app role `Admin` to themselves.
 
-They count as `Admin` at once, which gives them nothing that they could not take, and lets the first
-admin of a tenant in (docs: permissions-reference of Entra built-in roles).
+They count as `Admin` right away, which gives them nothing they could not take themselves and lets
+the first admin of a tenant sign in (docs: permissions-reference of Entra built-in roles).
 """
 
 
@@ -47,7 +47,7 @@ admin of a tenant in (docs: permissions-reference of Entra built-in roles).
 class Caller:
     """A signed-in admin or app: its tenant, object id, display name and app roles.
 
-    `origin` says how it came (api, portal), `network` from where, cut so that it names nobody.
+    `origin` is the way of the call (api, portal), `network` its truncated IP address.
     """
 
     tenant: str
@@ -68,7 +68,7 @@ class _Key:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An app's own identity in a tenant, as its token names it, and when that expires (Unix)."""
+    """An app's identity in a tenant from its token, and when the token expires (POSIX time)."""
 
     tenant: str
     oid: str
@@ -79,7 +79,6 @@ class AccessTokens:
     """Validates access tokens with Entra's published keys, which are fetched when needed."""
 
     def __init__(self, http: httpx.AsyncClient, authority: str, client_id: str) -> None:
-        """Trust tokens of `authority` for the application `client_id`."""
         self._http = http
         self._authority = authority.rstrip("/")
         self._audiences = [client_id, f"api://{client_id}"]
@@ -89,17 +88,17 @@ class AccessTokens:
         self._fetching = asyncio.Lock()
 
     async def ready(self) -> None:
-        """See that Entra's keys are at hand, fetched within a day; raises `Unavailable` if not."""
+        """Check that Entra's keys were fetched within a day; raises `Unavailable` if not."""
         if self._age() > _KEYS_LIVE:
             async with self._fetching:
                 if self._age() > _KEYS_LIVE:
                     await self._fetch()
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Who the Authorization header names.
+        """Return the caller named by the Authorization header.
 
-        Raises `Unauthenticated` (what is wrong, never the token itself), or `Unavailable` when
-        Entra's keys cannot be read.
+        Raises `Unauthenticated`, which never quotes the token, or `Unavailable` if Entra's keys
+        cannot be read.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -110,7 +109,7 @@ class AccessTokens:
         return self._trusted(claims, issuer, by_directory="scp" in claims)
 
     async def signed_in(self, id_token: str, nonce: str) -> Caller:
-        """Who has just signed in, by the id token of a sign-in that we began with this `nonce`.
+        """Return the caller of an id token from a sign-in that we began with this `nonce`.
 
         Raises `Unauthenticated`, `Unavailable`.
         """
@@ -123,7 +122,7 @@ class AccessTokens:
         return replace(caller, origin="portal")
 
     async def identity(self, token: str) -> Identity:
-        """Whose app-only token for our API this is, with or without roles.
+        """Return the identity in an app-only token for our API, with or without roles.
 
         Raises `Unauthenticated`, `Unavailable`.
         """
@@ -134,7 +133,7 @@ class AccessTokens:
         return Identity(app.tenant, app.oid, float(claims["exp"]))
 
     async def _claims(self, token: str, audiences: list[str]) -> tuple[dict[str, Any], str]:
-        """The claims of a token that Entra signed for us, and the issuer its key may sign for."""
+        """Return the claims of a token that Entra signed for us, and the issuer of its key."""
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != "RS256":
@@ -157,9 +156,9 @@ class AccessTokens:
         return claims, key.issuer
 
     def _trusted(self, claims: dict[str, Any], key_issuer: str, *, by_directory: bool) -> Caller:
-        """The caller, if tenant, issuer and key belong together (access-tokens: recap).
+        """Return the caller if tenant, issuer and key belong together (access-tokens: recap).
 
-        Only a person is an admin `by_directory`: an app that is one was not asked for here.
+        Directory roles count only `by_directory`, that is for people, never for apps.
         """
         tenant, oid = str(claims["tid"]), str(claims["oid"])
         if not (_ID.fullmatch(tenant) and _ID.fullmatch(oid)):
@@ -195,9 +194,9 @@ class AccessTokens:
         return time.monotonic() - self._fetched
 
     async def _fetch(self) -> None:
-        """Read the keys where the OpenID metadata says they are (docs: v2-protocols-oidc).
+        """Fetch the keys from the address in the OpenID metadata (docs: v2-protocols-oidc).
 
-        After a failure nobody asks again for some seconds: calls do not queue up for a timeout.
+        After a failure, calls fail at once for some seconds instead of waiting for a timeout each.
         """
         now = time.monotonic()
         if now - self._failed < _FAILED_WAIT:
@@ -225,9 +224,9 @@ class AccessTokens:
 
 
 def _is_access_token(claims: dict[str, Any]) -> bool:
-    """Whether a token is one for our API: for a user by its scope, for an app by roles alone.
+    """Return whether a token is for our API: a user's has our scope, an app's has roles.
 
-    An id token has our client id for its audience too, but neither scope nor client (docs:
+    An id token also has our client id as its audience, but neither scope nor client (docs:
     access-token-claims-reference, id-token-claims-reference).
     """
     scopes = claims.get("scp")

@@ -1,4 +1,4 @@
-"""The app's certificate: how Key Vault keeps it, and how the app proves with it who it is.
+"""The app's certificate: how Key Vault stores it, and how the app authenticates with it.
 
 azure-identity's CertificateCredential reads the key again for each tenant, which blocks the event
 loop for a tenth of a second (measured with azure-identity 1.27); here it is read once for all.
@@ -28,11 +28,11 @@ class Certificate:
 
     @classmethod
     def read(cls, kept: str) -> Self:
-        """Read what Key Vault keeps as a certificate's secret; takes some 50 ms of CPU.
+        """Parse a certificate's secret from Key Vault; takes about 50 ms of CPU.
 
-        It is PEM text or a PFX in base64, neither with a password (docs: about-certificates,
-        content types). Raises `ValueError`, `TypeError` or `UnsupportedAlgorithm` if it is
-        neither, or its key is not RSA, the one kind that Entra ID takes.
+        It is PEM text or a PFX in base64, without a password (docs: about-certificates, content
+        types). Raises `ValueError`, `TypeError` or `UnsupportedAlgorithm` for any other content,
+        and for a key that is not RSA, the only kind that Entra ID accepts.
         """
         if kept.startswith("-----BEGIN"):
             key = load_pem_private_key(kept.encode(), None)
@@ -50,7 +50,7 @@ class Certificate:
         return cls(key, _base64url(certificate.fingerprint(hashes.SHA256())))
 
     def assertion(self, client: str, token_endpoint: str) -> str:
-        """The client assertion by which `client` gets a token, good for five minutes.
+        """Return the client assertion by which `client` gets a token, valid for five minutes.
 
         Docs: certificate-credentials (header and claims).
         """

@@ -1,10 +1,10 @@
-"""The app's own tokens for Microsoft Graph, one tenant each, by azure-identity.
+"""The app's own tokens for Microsoft Graph, one per tenant, from azure-identity.
 
 In Azure the app has no secret: its managed identity is a federated credential of the multi-tenant
 app registration (docs: workload identity federation, managed identity as federated credential).
-Where that cannot be, a certificate or a secret is read from Key Vault, and read anew when Entra ID
-no longer takes it. azure-identity caches the tokens (they live 60 to 90 minutes) and renews them in
-time; all tenants share one HTTP session.
+Where that is not possible, a certificate or secret is read from Key Vault, and again when Entra ID
+no longer accepts it. azure-identity caches the tokens (valid for 60 to 90 minutes) and renews them
+in time; all tenants share one HTTP session.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ type CredentialKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class AppCredential:
-    """How the app proves to Entra ID that it is itself.
+    """How the app authenticates to Entra ID.
 
-    `kind` says by what; a certificate or secret of the vault has the name `vault_name`, `secret`
-    is for a simulator on this machine.
+    `vault_name` is the name of the certificate or secret in the vault, `secret` the client secret
+    for a simulator on this machine.
     """
 
     client_id: str
@@ -58,7 +58,11 @@ class AppCredential:
 
 
 class AppCredentials:
-    """Credentials of the app in each tenant that consented."""
+    """The app's credentials in each tenant that consented.
+
+    Its own credential is backed by `identity` or by `vault`, depending on its kind; the caller
+    closes both.
+    """
 
     def __init__(
         self,
@@ -66,10 +70,6 @@ class AppCredentials:
         identity: ManagedIdentityCredential | None = None,
         vault: Vault | None = None,
     ) -> None:
-        """`identity` vouches for the app, or `vault` holds its certificate or secret.
-
-        Which of them is needed depends on the kind of its `own` credential; the caller closes both.
-        """
         self._own = own
         self._identity = identity
         self._vault = vault
@@ -80,15 +80,15 @@ class AppCredentials:
         self._changing = asyncio.Lock()
 
     def of(self, tenant: str) -> AsyncTokenCredential:
-        """The app's credential in a tenant; it stays good, whatever is renewed or forgotten."""
+        """Return the app's credential in a tenant; it stays usable after renewals and `forget`."""
         return _TenantCredential(self, tenant)
 
     async def prove(self, tenant: str) -> frozenset[str]:
-        """Prove that a tenant consented: the application permissions its token for us carries.
+        """Check that a tenant consented and return the application permissions in its token.
 
-        Raises `NeedsAdmin` (consent missing: no token, or one without a permission),
-        `Unavailable`, or `Defect` if our own credential is at fault. Permissions that were granted
-        since the cached token was issued are seen only after `forget`.
+        Raises `NeedsAdmin` (consent missing: no token, or one without permissions), `Unavailable`,
+        or `Defect` if our own credential is refused. Permissions granted after the cached token was
+        issued show only after `forget`.
         """
         token = await acquire(self.of(tenant))
         roles = _roles(token.token)
@@ -97,14 +97,14 @@ class AppCredentials:
         return roles
 
     def forget(self, tenant: str) -> None:
-        """Drop a tenant's tokens, so that Entra ID is asked anew for the next one."""
+        """Drop a tenant's cached tokens, so that the next one is requested from Entra ID."""
         self._tenants.pop(tenant, None)
 
     async def token(self, tenant: str, *scopes: str, **options: Any) -> AccessToken:
         """Get a token in a tenant, with azure-identity's options and errors.
 
-        When Entra ID refuses a certificate or secret, the vault is read anew, and if it holds
-        another one now, that one is tried. Raises what `Vault.current` raises, too.
+        If Entra ID refuses a certificate or secret, read the vault again and try the new one if
+        there is one. Also raises what `Vault.current` raises.
         """
         used = await self._current()
         try:
@@ -115,9 +115,9 @@ class AppCredentials:
         return await self._in(tenant).get_token(*scopes, **options)
 
     async def for_sign_in(self, token_endpoint: str) -> str | dict[str, str]:
-        """The app's credential as msal takes it, to redeem a code at this endpoint once.
+        """Return the app's credential in msal's form, to redeem one code at this endpoint.
 
-        Raises `Defect` if the settings lack what they chose, and what `Vault.current` raises.
+        Raises `Defect` if the chosen credential is not configured, and what `Vault.current` raises.
         """
         await self._current()
         own = self._own
@@ -134,21 +134,21 @@ class AppCredentials:
         raise self._lacking()
 
     async def ready(self) -> None:
-        """See that the vault, if it keeps the app's credential, answers with it now."""
+        """Check that the vault returns the app's credential now, if it holds it."""
         if self._vault is not None and self._own.kind.startswith("key-vault-"):
-            await self._vault.current(self._own.vault_name, anew=True)
+            await self._vault.current(self._own.vault_name, refresh=True)
 
     async def close(self) -> None:
-        """Close what was opened."""
+        """Close the connections and drop all tokens."""
         self._tenants.clear()
         if self._transport is not None:
             await self._transport.close()
             self._transport = None
 
     async def _current(self, refused: Secret | None = None) -> Secret | None:
-        """What the vault keeps for the app, if it is to; read anew where `refused` is of no use.
+        """Return the app's secret in the vault, if it uses one; read again if one was `refused`.
 
-        When it is another one than before, all tenants' credentials are made anew with it.
+        If the secret has changed, all tenants' credentials are created again from it.
         """
         if not self._own.kind.startswith("key-vault-"):
             return None
@@ -156,11 +156,11 @@ class AppCredentials:
             message = f"APP_CREDENTIAL={self._own.kind} needs KEY_VAULT_URI."
             raise Defect(message)
         name = self._own.vault_name
-        found = await self._vault.current(name, anew=refused is not None)
+        found = await self._vault.current(name, refresh=refused is not None)
         if found == self._secret:
             return found
         async with self._changing:
-            # Somebody may have read a newer one, or taken this one up, while we waited.
+            # Another task may have read a newer one, or applied this one, while we waited.
             found = await self._vault.current(name)
             if found != self._secret:
                 if self._own.kind == "key-vault-certificate":
@@ -170,9 +170,9 @@ class AppCredentials:
         return found
 
     def _in(self, tenant: str) -> AsyncTokenCredential:
-        """The credential in a tenant, made once and kept while it is in use.
+        """Return the credential in a tenant, created once and kept while it is in use.
 
-        None is ever closed: all they hold is tokens, as the session is not theirs.
+        Credentials are never closed: they hold only tokens, and the session is shared.
         """
         found = self._tenants.get(tenant)
         if found is None:
@@ -186,7 +186,7 @@ class AppCredentials:
         own = self._own
         if self._transport is None:
             self._transport = AioHttpTransport(use_env_settings=False)
-        # Waiting for a busy Entra ID is left to the queue: no worker sleeps for it.
+        # The queue retries if Entra ID is busy; no worker sleeps for it.
         options: dict[str, Any] = {
             "authority": own.authority,
             "transport": self._transport,
@@ -210,14 +210,14 @@ class AppCredentials:
         raise self._lacking()
 
     def _lacking(self) -> Defect:
-        return Defect(f"APP_CREDENTIAL={self._own.kind} was chosen without what it needs.")
+        return Defect(f"APP_CREDENTIAL={self._own.kind} lacks the settings it needs.")
 
 
-class _Handle:
-    """What a credential is besides its tokens: it can be entered and closed, to no effect."""
+class _CredentialBase:
+    """The part of azure-identity's protocol besides tokens: entering and closing do nothing."""
 
     async def close(self) -> None:
-        """Do nothing: connections and tokens belong to `AppCredentials`."""
+        """Do nothing, because `AppCredentials` owns connections and tokens."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -231,8 +231,8 @@ class _Handle:
         await self.close()
 
 
-class _TenantCredential(_Handle):
-    """The app in one tenant, for the SDKs; it holds nothing, so it can be kept for ever."""
+class _TenantCredential(_CredentialBase):
+    """The app in one tenant, for the SDKs; it holds no state, so it can be kept forever."""
 
     def __init__(self, credentials: AppCredentials, tenant: str) -> None:
         self._credentials = credentials
@@ -242,8 +242,8 @@ class _TenantCredential(_Handle):
         return await self._credentials.token(self._tenant, *scopes, **options)
 
 
-class _FederatedCredential(_Handle):
-    """The app in one tenant, vouched for by the managed identity.
+class _FederatedCredential(_CredentialBase):
+    """The app in one tenant, authenticated by the managed identity.
 
     azure-identity calls a plain function for the assertion: an async one fails (measured with
     azure-identity 1.27). So the assertion is fetched first and read from an attribute.
@@ -268,26 +268,26 @@ class _FederatedCredential(_Handle):
 
 
 async def acquire(credential: AsyncTokenCredential) -> AccessToken:
-    """Get a Graph token, with Entra's refusals in our own terms.
+    """Get a Graph token; Entra's errors become our own.
 
-    Branches on the OAuth error first and on AADSTS codes only to tell consent that is gone from
-    a fault of our own (docs: reference-error-codes says that codes may change).
+    The OAuth error decides; AADSTS codes, which may change (docs: reference-error-codes), only
+    distinguish missing consent from a fault of our own.
     """
     try:
         return await credential.get_token(GRAPH_SCOPE)
     except ClientAuthenticationError as error:
         raise refused(error) from error
     except AzureError as error:
-        message = "Entra ID does not answer."
+        message = "Entra ID is not responding."
         raise Unavailable(message, 10.0) from error
 
 
 def refused(error: ClientAuthenticationError) -> NeedsAdmin | Defect | Unavailable:
-    """What Entra's refusal to give a token means; the message holds codes, never a token."""
+    """Return our error for Entra's refusal of a token; its message holds codes, never a token."""
     text = str(error.message)
     status = getattr(error.response, "status_code", None)
     if isinstance(status, int) and (status == 429 or status >= 500):
-        return Unavailable("Entra ID is not available for the moment.", 30.0)
+        return Unavailable("Entra ID is temporarily unavailable.", 30.0)
     codes = " ".join(word.strip(":,.") for word in text.split() if word.startswith("AADSTS"))
     if "(unauthorized_client)" in text or any(code in text for code in _NO_CONSENT):
         return NeedsAdmin(Reason.CONSENT_MISSING, f"Entra ID refused the app: {codes}.")
@@ -295,7 +295,7 @@ def refused(error: ClientAuthenticationError) -> NeedsAdmin | Defect | Unavailab
 
 
 def _roles(token: str) -> frozenset[str]:
-    """The application permissions in an access token, which Graph itself will check."""
+    """Return the application permissions in an access token, which Graph itself validates."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -305,12 +305,12 @@ def _roles(token: str) -> frozenset[str]:
 
 
 async def _read(secret: Secret, name: str) -> Certificate:
-    """Read a certificate beside the event loop; raises `Defect` that names the secret."""
+    """Parse a certificate in a thread; raises `Defect` with the name of the secret."""
     try:
         return await asyncio.to_thread(Certificate.read, secret.value)
     except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         message = (
-            f"What Key Vault keeps as {name} is no certificate with an RSA key: let "
-            "APP_KEY_VAULT_SECRET name one."
+            f"The Key Vault secret {name} is not a certificate with an RSA key. "
+            "Set APP_KEY_VAULT_SECRET to the name of one."
         )
         raise Defect(message) from error

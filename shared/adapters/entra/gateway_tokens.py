@@ -1,7 +1,7 @@
-"""The gateway before the app: which calls came through it.
+"""Checks that calls came through the gateway.
 
-API Management gets a token of its own managed identity for our application, and sends it with each
-call; so neither side keeps a secret. Docs: authentication-managed-identity-policy; access-tokens.
+API Management sends a token of its managed identity for our application with each call, so that
+neither side stores a secret. Docs: authentication-managed-identity-policy; access-tokens.
 """
 
 import hashlib
@@ -14,38 +14,42 @@ from shared.adapters.entra.access_tokens import AccessTokens
 from shared.domain.errors import GatewayOnly, Unauthenticated
 
 _REMEMBERED: Final = 64
-"""How many tokens are remembered: each instance of the gateway has one, renewed before its end."""
+"""How many tokens are cached: each instance of the gateway has one and renews it in time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Passport:
-    """Whose token is taken: the gateway's identity, by object id, in our own tenant."""
+class GatewayIdentity:
+    """The gateway's managed identity in our own tenant, by object id."""
 
     tenant: str
     principal: str
 
 
 class Gateway:
-    """Tells whether a call came through the gateway; anything may call if there is none."""
+    """Checks that a call came through the gateway; without a gateway, every call is accepted.
 
-    def __init__(self, tokens: AccessTokens, passport: Passport | None, published: str) -> None:
-        """Take only tokens that fit the `passport`; the app is `published` at an origin."""
+    `published` is the app's public origin.
+    """
+
+    def __init__(
+        self, tokens: AccessTokens, identity: GatewayIdentity | None, published: str
+    ) -> None:
         self._tokens = tokens
-        self._passport = passport
+        self._identity = identity
         self._published = published
         self._until: dict[bytes, float] = {}
 
     @property
     def guards(self) -> bool:
-        """Whether there is a gateway, through which every call has to come."""
-        return self._passport is not None
+        """Whether there is a gateway, so that every call must come through it."""
+        return self._identity is not None
 
     async def require(self, token: str) -> None:
-        """Raise `GatewayOnly` unless the gateway sent this token, `Unavailable` if nobody can tell.
+        """Check that the gateway sent this token; raises `GatewayOnly` or `Unavailable`.
 
-        A token that was found good is good until it expires, without being looked at again.
+        A token is validated once and accepted until it expires.
         """
-        if self._passport is None:
+        if self._identity is None:
             return
         key, now = hashlib.sha256(token.encode()).digest(), time.time()
         if self._until.get(key, 0.0) > now:
@@ -54,7 +58,7 @@ class Gateway:
             seen = await self._tokens.identity(token)
         except Unauthenticated as error:
             raise self._refusal() from error
-        wanted = f"{self._passport.tenant} {self._passport.principal}"
+        wanted = f"{self._identity.tenant} {self._identity.principal}"
         if not hmac.compare_digest(f"{seen.tenant} {seen.oid}".encode(), wanted.encode()):
             raise self._refusal()
         self._until = {k: until for k, until in self._until.items() if until > now}

@@ -1,4 +1,4 @@
-"""Signing in at Entra ID: OpenID Connect, authorization code with PKCE, by Microsoft's msal.
+"""Sign-in with Entra ID: OpenID Connect, authorization code with PKCE, by Microsoft's msal.
 
 msal is not async, so each step runs in a thread. Docs: v2-protocols-oidc, v2-oauth2-auth-code-flow.
 """
@@ -28,21 +28,21 @@ _REFUSALS: Final[Mapping[str, Code]] = {
 
 
 class SignInFailed(Forbidden):
-    """Entra ID, or we, did not accept a sign-in; it can be begun anew."""
+    """Entra ID, or we, did not accept a sign-in; the user can start again."""
 
     kind = "sign-in-failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in under way: where the browser goes, and what has to be kept until it is back."""
+    """A sign-in that has begun: where the browser goes, and the flow to keep until it returns."""
 
     url: str
     flow: dict[str, Any]
 
 
 class SignIn:
-    """Signs people of any company in."""
+    """Signs in people of any company."""
 
     def __init__(self, authority: str, client_id: str, credentials: AppCredentials) -> None:
         self._authority = f"{authority.rstrip('/')}/organizations"
@@ -51,7 +51,7 @@ class SignIn:
         self._loopback = is_loopback(authority)
 
     async def begin(self, redirect_uri: str) -> Begun:
-        """Begin a sign-in; raises `Unavailable` when Entra ID does not answer."""
+        """Begin a sign-in; raises `Unavailable` if Entra ID does not respond."""
 
         def initiate(client: ConfidentialClientApplication) -> dict[str, Any]:
             return dict(client.initiate_auth_code_flow([], redirect_uri=redirect_uri))
@@ -60,9 +60,9 @@ class SignIn:
         return Begun(str(flow["auth_uri"]), flow)
 
     async def finish(self, flow: dict[str, Any], answer: Mapping[str, str]) -> tuple[str, str]:
-        """Redeem what the browser came back with: the id token, and the nonce it must bear.
+        """Redeem the browser's response and return the id token and the nonce it must contain.
 
-        Raises `SignInFailed` (a refusal, a state that is not of this flow), `Unavailable`.
+        Raises `SignInFailed` (a refusal, or the state of another flow) or `Unavailable`.
         """
         if "error" in answer:
             raise SignInFailed(_REFUSALS.get(answer["error"], "sign_in_refused"))
@@ -73,7 +73,7 @@ class SignIn:
         try:
             found = await self._with(redeem)
         except (ValueError, RuntimeError) as error:
-            # msal's words may hold the state or claims.
+            # Without msal's message, which may contain the state or claims.
             raise SignInFailed("sign_in_not_ours") from error
         if "id_token" not in found:
             raise SignInFailed("sign_in_not_accepted")
@@ -82,7 +82,7 @@ class SignIn:
 
     @cached_property
     def _trusted(self) -> SSLContext:
-        """The certificates to trust: to read them takes longer than all the rest of a step."""
+        """The trusted certificates, cached because reading them takes longer than all the rest."""
         return httpx.create_ssl_context()
 
     async def _with[T](self, step: Callable[[ConfidentialClientApplication], T]) -> T:
@@ -95,7 +95,7 @@ class SignIn:
                         self._client_id,
                         client_credential=credential,
                         authority=self._authority,
-                        # A simulator on this machine is no authority that Microsoft knows.
+                        # Microsoft does not know the authority of a simulator on this machine.
                         instance_discovery=False if self._loopback else None,
                         exclude_scopes=["offline_access"],
                         http_client=http,
@@ -105,4 +105,4 @@ class SignIn:
         try:
             return await asyncio.to_thread(work)
         except httpx.HTTPError as error:
-            raise Unavailable("Entra ID does not answer.", 5.0) from error
+            raise Unavailable("Entra ID is not responding.", 5.0) from error

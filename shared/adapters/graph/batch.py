@@ -1,8 +1,8 @@
 """JSON batching: up to 20 requests in one (docs: json-batching).
 
-Unordered, so that Outlook runs up to four of them at once; one batch in flight per mailbox is
-therefore just what the limit of four allows. The SDK's own batch classes lack a dependency and
-lose JSON bodies (msgraph-sdk-python-core#1030, kiota-python#737).
+Batches are unordered, so Outlook runs up to four requests at once, and one batch at a time in each
+mailbox stays within the limit of four. The SDK's own batch classes lack a dependency and lose JSON
+bodies (msgraph-sdk-python-core#1030, kiota-python#737).
 """
 
 from base64 import b64encode
@@ -27,7 +27,7 @@ BATCH_SIZE: Final = 20
 class BatchItem:
     """One request of a batch; `path` is relative to the endpoint.
 
-    A body that is no JSON goes as base64 (docs: json-batching).
+    A body that is not JSON is sent as base64 (docs: json-batching).
     """
 
     method: str
@@ -38,7 +38,7 @@ class BatchItem:
     headers: Mapping[str, str] | None = None
 
     def as_json(self, number: int) -> dict[str, Any]:
-        """The item as it stands in the batch's body."""
+        """Return the item as it is sent in the batch."""
         headers = {"Prefer": IMMUTABLE_ID, **(self.headers or {})}
         item: dict[str, Any] = {
             "id": str(number),
@@ -57,19 +57,18 @@ class BatchItem:
 async def send_batch(
     session: GraphSession, items: Sequence[BatchItem], check: Check = required
 ) -> list[GraphResponse]:
-    """Send at most 20 requests together and answer theirs, in the order of `items`.
+    """Send at most 20 requests together and return their responses, in the order of `items`.
 
-    Each answer may be a refusal of its own. Raises `Throttled` or `Unavailable` if the batch as a
-    whole did not come through: the fate of each of its writes is then unknown. What else is said
-    of the whole is for `check`.
+    Each response may be an error. Raises `Throttled` or `Unavailable` if the whole batch failed;
+    whether its writes took effect is then unknown. `check` handles any other response to the batch.
     """
     body = {"requests": [item.as_json(number) for number, item in enumerate(items)]}
-    # The batch itself is none of the requests that are counted.
+    # Graph counts the requests in a batch, not the batch itself.
     session.meter.items += len(items) - 1
     answer = check(await session.request("POST", "/$batch", body=body))
     answers = {str(part.get("id")): _answer(part) for part in answer.body.get("responses", ())}
     if missing := [n for n in range(len(items)) if str(n) not in answers]:
-        message = f"Microsoft Graph left {len(missing)} of {len(items)} batch items unanswered."
+        message = f"Microsoft Graph did not respond to {len(missing)} of {len(items)} batch items."
         raise Unavailable(message, 1.0)
     found = [answers[str(number)] for number in range(len(items))]
     session.meter.throttle(sum(1 for part in found if part.status == 429))
@@ -77,9 +76,9 @@ async def send_batch(
 
 
 async def read_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[Any]:
-    """Send at most 20 reads together and answer their bodies; each of them must be a success.
+    """Send at most 20 reads together and return their bodies; all of them must succeed.
 
-    Raises `Unavailable` if any answer is missing for now, `Refused` for one that is a 4xx.
+    Raises `Unavailable` if any failed temporarily, `Refused` if one failed permanently (4xx).
     """
     answers = await send_batch(session, items)
     require_all(answers)
@@ -87,14 +86,14 @@ async def read_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[
 
 
 def require_all(answers: Sequence[GraphResponse]) -> None:
-    """Raise `Unavailable` if any of a batch's answers is one that passes."""
-    if passing := [answer for answer in answers if answer.passing]:
-        message = "Microsoft Graph did not answer all of a batch."
-        raise Unavailable(message, longest_wait(passing))
+    """Raise `Unavailable` if any response of a batch is a transient error."""
+    if transient := [answer for answer in answers if answer.is_transient]:
+        message = "Some requests of a batch to Microsoft Graph failed temporarily."
+        raise Unavailable(message, longest_wait(transient))
 
 
 def longest_wait(answers: Iterable[GraphResponse]) -> float:
-    """How long to wait before the failed items go again: the longest Retry-After among them."""
+    """Return how long to wait before the failed items are sent again: the longest Retry-After."""
     return max(answer.wait for answer in answers)
 
 

@@ -1,9 +1,9 @@
-"""Reading Entra ID: users, groups with their nested members, organizational contacts.
+"""Reads Entra ID: users, groups with their nested members, organizational contacts.
 
-Every function reads all pages or fails: a part is never taken for the whole, nor an object without
-a property that was asked for (`fields`, see `select`). Each takes what it costs of the tenant's
-resource units first. Docs: user-list, group-list-transitivemembers, orgcontact-list,
-directoryobject-getbyids, aad-advanced-queries.
+Every function reads all pages or fails, so that a part is never taken for the whole; an object that
+lacks one of the requested `fields` (see `select`) is an error as well. Each call first takes its
+cost from the tenant's resource units. Docs: user-list, group-list-transitivemembers,
+orgcontact-list, directoryobject-getbyids, aad-advanced-queries.
 """
 
 from base64 import b64decode
@@ -21,26 +21,26 @@ type Object = dict[str, Any]
 
 _PAGE: Final = "999"
 _USERS, _MEMBERS, _BY_IDS, _OTHERS = 2, 4, 2, 1
-"""Resource units of a request as made here, with $select (docs: throttling-limits)."""
+"""The resource units of each kind of request, with $select (docs: throttling-limits)."""
 
 _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
 _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
 _LISTED_UP_TO: Final = 10
-"""A directory so many times as large is still read whole: for a sixth of the resource units."""
+"""Read all users if there are at most this many times as many: it takes a sixth of the units."""
 _MAILBOX_FIELDS: Final = "id,mail"
 _MANAGER: Final = "manager($select=id,displayName)"
 _PAUSE: Final = 1.0
-"""Seconds until an incomplete answer is asked for again."""
+"""The seconds to wait before an incomplete response is requested again."""
 
 
 def select(*properties: str) -> str:
-    """The `$select` of these properties, each once."""
+    """Return the `$select` of these properties, without repetitions."""
     return ",".join(dict.fromkeys(properties))
 
 
 async def all_users(session: GraphSession, fields: str) -> AsyncIterator[Object]:
-    """Every user of the tenant, 999 a page, each with its manager's name."""
+    """Yield every user of the tenant with the manager's name, 999 per page."""
     query = {"$select": fields, "$expand": _MANAGER, "$top": _PAGE}
     async for page in session.pages("/users", query=query, units=_USERS):
         for user in _complete(page["value"], fields):
@@ -48,10 +48,10 @@ async def all_users(session: GraphSession, fields: str) -> AsyncIterator[Object]
 
 
 async def managers_by_id(session: GraphSession, ids: Collection[str]) -> dict[str, Object]:
-    """The managers (id and name) of those users that have one.
+    """Return the managers (id and name) of those users that have one.
 
-    They are asked for by id, 300 per HTTP request; or all users are read, 999 a page, if most of
-    the tenant is meant: 10,000 of 10,000 then take 23 resource units instead of 1,334.
+    Reads them by id, 300 per HTTP request, or, for a large part of the tenant, reads all users, 999
+    per page: 10,000 of 10,000 then take 23 resource units instead of 1,334.
     """
     if len(ids) > int(_PAGE) and await _how_many_users(session) <= _LISTED_UP_TO * len(ids):
         wanted = set(ids)
@@ -70,27 +70,27 @@ async def _how_many_users(session: GraphSession) -> int:
 
 
 async def users_by_id(session: GraphSession, ids: Iterable[str], fields: str) -> dict[str, Object]:
-    """Those of the users that exist, each with its manager's name; 300 per HTTP request.
+    """Return the users that exist, each with the manager's name; 300 per HTTP request.
 
-    The filter `in` takes at most 15 values (docs: filter-query-parameter).
+    The filter `in` accepts at most 15 values (docs: filter-query-parameter).
     """
     return await _by_id(session, "/users", ids, {"$select": fields, "$expand": _MANAGER}, _USERS)
 
 
 async def groups_by_id(session: GraphSession, ids: Iterable[str], fields: str) -> dict[str, Object]:
-    """Those of the groups that exist, with these `fields`; 300 per HTTP request."""
+    """Return the groups that exist, with these `fields`; 300 per HTTP request."""
     return await _by_id(session, "/groups", ids, {"$select": fields}, _OTHERS)
 
 
 async def org_contacts_by_id(
     session: GraphSession, ids: Iterable[str], fields: str
 ) -> dict[str, Object]:
-    """Those of the organizational contacts that exist, with these `fields`; 300 per request."""
+    """Return the organizational contacts that exist, with these `fields`; 300 per request."""
     return await _by_id(session, "/contacts", ids, {"$select": fields}, _OTHERS)
 
 
 async def group(session: GraphSession, group_id: str, fields: str) -> Object:
-    """One group; raises `NeedsAdmin` (group not found) if it does not exist."""
+    """Return a group; raises `NeedsAdmin` (group not found) if it does not exist."""
     await session.directory.take(_OTHERS)
     try:
         answer = required(await session.read(f"/groups/{group_id}", query={"$select": fields}))
@@ -101,7 +101,7 @@ async def group(session: GraphSession, group_id: str, fields: str) -> Object:
 
 
 async def group_members(session: GraphSession, group_id: str, fields: str) -> AsyncIterator[Object]:
-    """The users in a group and in the groups within it."""
+    """Yield the users in a group and its nested groups."""
     async for user in _members(session, group_id, "microsoft.graph.user", fields):
         yield user
 
@@ -109,25 +109,25 @@ async def group_members(session: GraphSession, group_id: str, fields: str) -> As
 async def group_org_contacts(
     session: GraphSession, group_id: str, fields: str
 ) -> AsyncIterator[Object]:
-    """The organizational contacts in a group and in the groups within it."""
+    """Yield the organizational contacts in a group and its nested groups."""
     async for contact in _members(session, group_id, "microsoft.graph.orgContact", fields):
         yield contact
 
 
 async def group_mailboxes(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
-    """The users in a group and within, with no more than tells whether they have mail."""
+    """Yield the users in a group and its nested groups, with only `id` and `mail`."""
     async for user in _members(session, group_id, "microsoft.graph.user", _MAILBOX_FIELDS):
         yield user
 
 
 async def org_contacts(session: GraphSession, fields: str) -> AsyncIterator[Object]:
-    """Every organizational contact of the tenant, 999 a page."""
+    """Yield every organizational contact of the tenant, 999 per page."""
     async for contact in listed(session, "/contacts", fields):
         yield contact
 
 
 async def listed(session: GraphSession, path: str, fields: str) -> AsyncIterator[Object]:
-    """Every object of a collection that costs one resource unit a page, 999 a page."""
+    """Yield every object of a collection that costs one resource unit per page of 999."""
     query = {"$select": fields, "$top": _PAGE}
     async for page in session.pages(path, query=query, units=_OTHERS):
         for found in _complete(page["value"], fields):
@@ -135,7 +135,7 @@ async def listed(session: GraphSession, path: str, fields: str) -> AsyncIterator
 
 
 async def mailboxes_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str, Object]:
-    """Those of the users that exist, with `mail`, by id; 1,000 per request."""
+    """Return the users that exist, with `mail`, by id; 1,000 per request."""
     users = await readable_users(session, ids, _MAILBOX_FIELDS)
     return {user["id"]: user for user in _complete(users.values(), _MAILBOX_FIELDS)}
 
@@ -143,10 +143,10 @@ async def mailboxes_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str
 async def readable_users(
     session: GraphSession, ids: Iterable[str], fields: str
 ) -> dict[str, Object]:
-    """Those of the users that exist, by id, with what the app may read of them; 1,000 per request.
+    """Return the users that exist, by id, with those `fields` that the app may read.
 
-    Only users are asked for so: what the app may read of other kinds is not documented for this
-    call (docs: directoryobject-getbyids names Directory.Read.All).
+    Reads 1,000 per request, and only users: it is not documented what the app may read of other
+    kinds with this call (docs: directoryobject-getbyids names Directory.Read.All).
     """
     found: dict[str, Object] = {}
     for chunk in batched(sorted(set(ids)), _IDS_PER_LOOKUP, strict=False):
@@ -163,9 +163,9 @@ async def readable_users(
 
 
 async def domain_of(session: GraphSession, user: str) -> str:
-    """A verified domain of the tenant: that of a user's name; '' if there is no such user.
+    """Return a verified domain of the tenant, from a user's principal name; '' without such a user.
 
-    A guest's name ends in the tenant's own domain too (docs: user resource, userPrincipalName).
+    A guest's name also ends in the tenant's own domain (docs: user resource, userPrincipalName).
     """
     users = await users_by_id(session, [user], "id,userPrincipalName")
     name = next((str(u.get("userPrincipalName") or "") for u in users.values()), "")
@@ -173,10 +173,10 @@ async def domain_of(session: GraphSession, user: str) -> str:
 
 
 async def photos(session: GraphSession, ids: Sequence[str]) -> dict[str, bytes | None]:
-    """The largest photos of at most 20 users: None for who has none (404).
+    """Return the largest photos of at most 20 users; None for users without a photo (404).
 
-    Who is not in the answer has a photo that we may not read. Raises `Unavailable` if any answer
-    is missing for now.
+    Users whose photo we may not read are left out. Raises `Unavailable` if any read failed
+    temporarily.
     """
     items = [BatchItem("GET", f"/users/{quote(id_, safe='')}/photo/$value") for id_ in ids]
     answers = await send_batch(session, items)
@@ -223,11 +223,11 @@ async def _members(
 
 
 def _complete(objects: Iterable[Object], fields: str) -> Iterator[Object]:
-    """The objects if each has every property asked for: one that is missing is not an empty one."""
+    """Yield the objects; raises `Unavailable` if one lacks a requested property."""
     asked = frozenset(fields.split(","))
     for found in objects:
         if not found.keys() >= asked:
-            message = "Microsoft Graph answered without a property that was asked for."
+            message = "Microsoft Graph returned an object without a requested property."
             raise Unavailable(message, _PAUSE)
         yield found
 

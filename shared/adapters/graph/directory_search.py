@@ -1,8 +1,8 @@
-"""Searching Entra ID by a few letters, as somebody types them.
+"""Searches Entra ID by the first letters that somebody types.
 
-Docs: search-query-parameter (directory objects). Of displayName Graph matches words from their
-beginnings, in any order; of other properties the beginning of the whole value. A clause stands in
-double quotes; quotes and backslashes in it are escaped by a backslash.
+Docs: search-query-parameter (directory objects). In displayName Graph matches the start of each
+word, in any order; in other properties only the start of the whole value. A clause is put in double
+quotes; quotes and backslashes in it are escaped by a backslash.
 """
 
 import unicodedata
@@ -21,16 +21,17 @@ _BY: Final = {
     "/groups": (("displayName",), ("mail",)),
     "/contacts": (_PERSON, ("mail",)),
 }
-"""By which names and which addresses the objects of a collection are found."""
+"""The name and address properties to search in each collection."""
 
 
 async def search(
     session: GraphSession, fields: dict[str, str], text: str, most: int
 ) -> list[list[dict[str, Any]]]:
-    """At most `most` objects of each collection (`/users`, `/groups`, `/contacts`) for a text.
+    """Return up to `most` objects of each collection (`/users`, `/groups`, `/contacts`) for a text.
 
-    `fields` names the properties wanted of each; all are asked in one HTTP request. A text without
-    a letter or digit finds nobody. Raises `TransientError`, or `NeedsAdmin` without permission.
+    `fields` maps each collection to the properties to read; one HTTP request searches all of them.
+    A text without a letter or digit finds nothing. Raises `TransientError`, or `NeedsAdmin` if a
+    permission is missing.
     """
     items: list[BatchItem] = []
     for path, select in fields.items():
@@ -44,11 +45,11 @@ async def search(
 
 
 def search_of(text: str, names: Sequence[str], addresses: Sequence[str]) -> str | None:
-    """The `$search` for what somebody typed; None if there is no word in it.
+    """Return the `$search` for a typed text; None if the text contains no word.
 
-    Each word (of the first five) is to begin one of the `names`, or the whole text an address.
-    Symbols are left out of words, since each would be a word to find. Clauses with an ampersand
-    are a known issue of Graph (docs: search-query-parameter), so there are none.
+    Each of the first five words must start one of the `names`, or the whole text an address.
+    Symbols are removed, because Graph would treat each as a word. Clauses with an ampersand are
+    left out, because they fail (known issue; docs: search-query-parameter).
     """
     given = unicodedata.normalize("NFC", text).strip()[:LONGEST_TEXT].strip()
     # Letters, the marks on them, and numbers.

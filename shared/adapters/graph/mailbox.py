@@ -1,4 +1,4 @@
-"""One user's mailbox: our folder, its delta, our marks, and writing contacts in batches.
+"""One user's mailbox: our folder, its delta, our marks, and writes of contacts in batches.
 
 Docs: contact, contactfolder, contact-delta, singlevaluelegacyextendedproperty-get, json-batching.
 """
@@ -33,25 +33,26 @@ _NO_MAILBOX: Final = ("MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForREST
 
 
 class FolderGoneError(Exception):
-    """The folder does not exist any more."""
+    """The folder no longer exists."""
 
 
 class LinkExpiredError(Exception):
-    """The delta link is too old: the whole folder has to be read again."""
+    """The delta link has expired, so the whole folder must be read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What changed in a folder, and the link from which the next delta goes on."""
+    """The changes in a folder, and the link for the next delta."""
 
     changes: tuple[Change, ...]
     link: str
 
 
 class Mailbox:
-    """One mailbox, for one import. Every call may raise what `GraphSession.request` raises.
+    """One mailbox, for one import.
 
-    A mailbox that is not there, or not open to us, raises `NeedsAdmin` with its reason.
+    Every call may raise what `GraphSession.request` raises, and `NeedsAdmin` with its reason if the
+    mailbox does not exist or is closed to us.
     """
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
@@ -61,11 +62,11 @@ class Mailbox:
         self._contacts = f"{self._root}/contacts"
 
     def in_folder(self, folder: str | None) -> None:
-        """Choose where contacts are written and looked up: our folder, or the default one."""
+        """Choose the folder to read and write contacts in: ours, or (None) the default one."""
         self._contacts = f"{self._folder(folder)}/contacts" if folder else f"{self._root}/contacts"
 
     async def find_folder(self) -> str | None:
-        """The id of this import's own folder, by its mark, whatever its name is now."""
+        """Return the id of this import's own folder, found by its mark, whatever its name."""
         answer = self._checked(
             await self._session.read(
                 f"{self._root}/contactFolders",
@@ -76,7 +77,7 @@ class Mailbox:
         return str(folders[0]["id"]) if folders else None
 
     async def folder_named(self, name: str) -> str | None:
-        """The id of the folder of this name beside the default one, whoever made it."""
+        """Return the id of the folder with this name beside the default one, whoever made it."""
         query = {"$select": "id,displayName", "$top": "100"}
         path = f"{self._root}/contactFolders"
         async for page in self._session.pages(path, query=query, check=self._checked):
@@ -86,16 +87,16 @@ class Mailbox:
         return None
 
     async def mark_folder(self, folder: str) -> None:
-        """Make somebody else's folder this import's own."""
+        """Mark an existing folder as this import's own."""
         mark = {"id": MARK, "value": mark_of(self._import)}
         body = {"singleValueExtendedProperties": [mark]}
         answer = await self._session.request("PATCH", self._folder(folder), body=body)
         self._checked(answer, folder=True)
 
     async def create_folder(self, name: str) -> str:
-        """Make this import's own folder and answer its id.
+        """Create this import's own folder and return its id.
 
-        A folder of that name that is not ours is left alone: ours becomes 'name (2)' and so on.
+        If another folder already has the name, ours is called 'name (2)' and so on.
         """
         for number in range(1, _NAMES_TRIED + 1):
             answer = await self._session.request(
@@ -112,7 +113,7 @@ class Mailbox:
         raise NeedsAdmin(Reason.FOLDER_NAME_TAKEN, "No free name for the contact folder.")
 
     async def rename_folder(self, folder: str, name: str) -> None:
-        """Give our folder another name; if that name is taken, it keeps its own."""
+        """Rename our folder; do nothing if the name is taken."""
         answer = await self._session.request(
             "PATCH", self._folder(folder), body={"displayName": name}
         )
@@ -120,10 +121,10 @@ class Mailbox:
             self._checked(answer, folder=True)
 
     async def default_folder(self) -> str | None:
-        """The id of the default Contacts folder, or None while it holds no contact.
+        """Return the id of the default Contacts folder; None if it has no contacts.
 
-        It has no documented well-known name in v1.0 and is not among contactFolders, but each
-        contact in it names it.
+        It has no documented well-known name in v1.0 and is not among contactFolders, so the id is
+        read from one of its contacts.
         """
         answer = self._checked(
             await self._session.read(
@@ -134,7 +135,7 @@ class Mailbox:
         return str(contacts[0]["parentFolderId"]) if contacts else None
 
     async def delta(self, folder: str, link: str | None = None) -> Delta:
-        """What changed in a folder since `link`, or (without one) all that is in it.
+        """Return the changes in a folder since `link` or, without one, all its contacts.
 
         Raises `FolderGoneError` or `LinkExpiredError` (docs: delta-query-overview; 410, or a 4xx
         with syncStateNotFound).
@@ -156,10 +157,10 @@ class Mailbox:
             path = str(body["@odata.nextLink"])
 
     async def marks(self, ids: Sequence[str]) -> dict[str, Mark]:
-        """The marks of these contacts, of this import only.
+        """Return the marks of those contacts that belong to this import.
 
-        Read one contact each, 20 in a batch: expanding the property is documented for a single
-        item only.
+        Reads each contact by itself, 20 in a batch, because expanding the property is documented
+        only for single items.
         """
         found: dict[str, Mark] = {}
         for id_, contact in (await self._with_marks(ids)).items():
@@ -169,12 +170,12 @@ class Mailbox:
         return found
 
     async def all_marks(self, ids: Sequence[str]) -> dict[str, str | None]:
-        """Those of the contacts that bear a mark: the source key, None if another import's."""
+        """Return the source keys of the marked contacts, or None for marks of other imports."""
         contacts = await self._with_marks(ids)
         return {id_: key for id_, contact in contacts.items() for key in self._keys(contact)}
 
     async def names(self, ids: Sequence[str]) -> dict[str, str]:
-        """The display names of those of the contacts that are there."""
+        """Return the display names of those contacts that exist."""
         contacts = await self._each(ids, {"$select": "id,displayName"})
         return {id_: str(contact.get("displayName") or "") for id_, contact in contacts.items()}
 
@@ -193,7 +194,7 @@ class Mailbox:
         return found
 
     async def find(self, keys: Sequence[str]) -> dict[str, str]:
-        """Ids of the contacts that bear the marks of these source keys, by key."""
+        """Return the ids of the contacts with the marks of these source keys, by key."""
         found: dict[str, str] = {}
         for chunk in batched(keys, BATCH_SIZE, strict=False):
             items = [
@@ -212,12 +213,12 @@ class Mailbox:
     async def apply(
         self, operations: Sequence[Operation], category: str | None
     ) -> list[GraphResponse]:
-        """Send at most 20 operations in one batch and answer Graph's word on each, in order."""
+        """Send at most 20 operations in one batch and return their responses, in order."""
         items = [self._item(o, category) for o in operations]
         return await send_batch(self._session, items, self._checked)
 
     async def remove_folder(self, folder: str) -> bool:
-        """Delete our folder if nobody's contact or folder is left in it; say whether it is gone."""
+        """Delete our folder if it is empty, and return whether it is gone."""
         path = self._folder(folder)
         inside = [
             BatchItem("GET", f"{path}/contacts", {"$select": "id", "$top": "1"}),
@@ -234,10 +235,10 @@ class Mailbox:
         return True
 
     async def make_category(self, name: str, color: str) -> str | None:
-        """Put a category with its color into the user's list, and answer its id.
+        """Add a category with its color to the user's list, and return its id.
 
-        None if the user has one of that name: it keeps its color. Raises `NeedsAdmin` (access
-        denied) without the permission MailboxSettings.ReadWrite.
+        None if the user already has a category of that name, which is left unchanged. Raises
+        `NeedsAdmin` (access denied) without the permission MailboxSettings.ReadWrite.
         """
         answer = await self._session.request(
             "POST", self._categories, body={"displayName": name, "color": color}
@@ -245,7 +246,7 @@ class Mailbox:
         return None if answer.status == 409 else str(self._checked(answer).body["id"])
 
     async def remove_category(self, id_: str) -> None:
-        """Take a category that we made out of the user's list, if it is still there."""
+        """Remove a category that we added from the user's list, if it still exists."""
         answer = await self._session.request("DELETE", f"{self._categories}/{quote(id_, safe='')}")
         if answer.status not in {403, 404}:
             self._checked(answer)
@@ -261,7 +262,7 @@ class Mailbox:
         return f"{self._contacts}/{quote(contact, safe='')}"
 
     def _keys(self, contact: Mapping[str, Any]) -> list[str | None]:
-        """What a contact's mark says: one key (None: of another import), or nothing."""
+        """Return the key of a contact's mark (None: another import's), or an empty list."""
         return [
             key_of_mark(str(extended.get("value", "")), self._import)
             for extended in contact.get("singleValueExtendedProperties") or ()
@@ -293,21 +294,21 @@ class Mailbox:
                 return BatchItem("PATCH", self._contact(contact_id), body=body)
 
     async def _read(self, items: Sequence[BatchItem]) -> list[GraphResponse]:
-        """Read a batch; items that fail for now fail all of it, to be read again later.
+        """Read a batch; a transient error of one item fails the batch, to be read again later.
 
-        What Graph cannot understand (400) is a `Defect`: the request is all our own making.
+        A 400 is a `Defect`, because the request is entirely our own.
         """
         answers = await send_batch(self._session, items, self._checked)
         if malformed := [answer for answer in answers if answer.status == 400]:
-            message = f"Microsoft Graph does not understand a read: 400 {malformed[0].code}."
+            message = f"Microsoft Graph rejected a read as malformed: 400 {malformed[0].code}."
             raise Defect(message)
-        if passing := [answer for answer in answers if answer.passing]:
-            message = "The mailbox did not answer all of a batch."
-            raise Unavailable(message, longest_wait(passing))
+        if transient := [answer for answer in answers if answer.is_transient]:
+            message = "Some reads of a batch in the mailbox failed temporarily."
+            raise Unavailable(message, longest_wait(transient))
         return answers
 
     def _checked(self, answer: GraphResponse, *, folder: bool = False) -> GraphResponse:
-        """The answer if it is a success; a 403 closes this mailbox and says nothing of others."""
+        """Return a successful response; a 403 concerns only this mailbox, not others."""
         if answer.ok:
             return answer
         if mailbox_error := missing_mailbox(answer):
@@ -318,7 +319,7 @@ class Mailbox:
 
 
 def _mask(contact: Mapping[str, Any]) -> int:
-    """Which fields we wrote of a contact, by its own account."""
+    """Return the mask of the fields we wrote, as recorded on the contact."""
     for extended in contact.get("singleValueExtendedProperties") or ():
         if extended.get("id", "").lower() == WRITTEN.lower():
             with suppress(ValueError):
@@ -327,12 +328,12 @@ def _mask(contact: Mapping[str, Any]) -> int:
 
 
 def _marked(value: str) -> str:
-    """The filter for what bears our mark with this value."""
+    """Return the filter for items that have our mark with this value."""
     return f"singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq '{value}')"
 
 
 def missing_mailbox(answer: GraphResponse) -> NeedsAdmin | None:
-    """The reason if Graph's answer says that there is no mailbox, or none for us."""
+    """Return an error if Graph's response means that the mailbox is missing or closed to us."""
     if answer.code in _NO_MAILBOX or "mailbox is either inactive" in answer.message.lower():
         return NeedsAdmin(Reason.NO_MAILBOX, f"Graph answered {answer.code}.")
     if answer.status == 404 and answer.code in {"ErrorInvalidUser", "Request_ResourceNotFound"}:

@@ -1,4 +1,4 @@
-"""The mailboxes of a tenant, as its directory has them now: targets, addresses, the domain."""
+"""The mailboxes in a tenant's directory: targets of an import, mail addresses, the domain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from shared.domain.reasons import Reason
 
 @dataclass(slots=True)
 class TargetMailboxes:
-    """The users an import aims at: those with mail, and those skipped, each with its reason."""
+    """The targets of an import: mailboxes, and skipped users, each with a reason."""
 
     mailboxes: set[str] = field(default_factory=set)
     skipped: dict[str, Reason] = field(default_factory=dict)
 
 
 class MailboxDirectory:
-    """Reads mailboxes from the directory of any tenant; raises when a part cannot be read."""
+    """Reads mailboxes from a tenant's directory; raises if any part cannot be read."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -26,7 +26,7 @@ class MailboxDirectory:
     async def mailboxes_of(
         self, tenant: str, targets: Targets, meter: Meter | None = None
     ) -> TargetMailboxes:
-        """Return the mailboxes that an import's targets mean today."""
+        """Return the mailboxes that an import's targets currently include."""
         session, found = self._graph.session(tenant, meter), TargetMailboxes()
         users = await directory.mailboxes_by_id(session, targets.users) if targets.users else {}
         by_lower = {id_.lower() for id_ in users}
@@ -44,12 +44,12 @@ class MailboxDirectory:
         return found
 
     async def addresses(self, tenant: str, mailboxes: Sequence[str]) -> dict[str, str]:
-        """Return the mail addresses of mailboxes by their ids; those without one are missing."""
+        """Return the mail addresses of mailboxes by id, without those that have none."""
         if not mailboxes:
             return {}
         users = await directory.mailboxes_by_id(self._graph.session(tenant), mailboxes)
         return {id_: str(user["mail"]) for id_, user in users.items() if user.get("mail")}
 
     async def domain_of(self, tenant: str, user: str) -> str:
-        """Return a verified domain of a tenant: that of a user's name."""
+        """Return a verified domain of a tenant: that of a user's principal name."""
         return await directory.domain_of(self._graph.session(tenant), user)

@@ -1,6 +1,6 @@
-"""What a request to Graph is called in telemetry: its path as a template, without any id.
+"""The names of Graph requests in telemetry: their paths as templates, without ids.
 
-Only words of Graph's own are let through; everything else in a path is an id, or might be.
+Only Graph's own words are kept; every other part of a path may be an id.
 """
 
 from typing import Final
@@ -28,12 +28,12 @@ WORDS: Final = frozenset(
 
 
 def template(path: str) -> str:
-    """The template of a path below the endpoint, such as /users/{id}/contactFolders."""
+    """Return the template of a path below the endpoint, such as /users/{id}/contactFolders."""
     return "/" + "/".join(map(_shown, path.partition("?")[0].strip("/").split("/")))
 
 
 def _shown(part: str) -> str:
-    """A part of a path; Graph's own links may write users('…') for users/…."""
+    """Return the template of one part; Graph's links may have users('…') instead of users/…."""
     word, bracket, _ = part.partition("(")
     if word not in WORDS:
         return "{id}"

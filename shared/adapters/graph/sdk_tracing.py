@@ -1,9 +1,9 @@
-"""Keeps the Graph SDK from making spans of its own.
+"""Disables the Graph SDK's own spans.
 
-It makes some ten a request, and puts whole URLs into them, which hold what somebody searched for
-(kiota-http: UrlReplaceHandler sets url.full, whatever its ObservabilityOptions say). There is no
-switch: its modules ask for a tracer when they are imported, so that is what is replaced. A test
-holds that these are all of them.
+It creates about ten per request, with whole URLs, which contain search texts (kiota-http:
+UrlReplaceHandler sets url.full regardless of its ObservabilityOptions). There is no setting for it:
+the modules get a tracer when they are imported, so that tracer is replaced. A test checks that the
+list of modules is complete.
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ TRACING: Final = (
 )
 
 
-def quiet() -> None:
-    """Let the SDK's modules trace nothing; harmless to repeat."""
+def disable_sdk_tracing() -> None:
+    """Replace the tracers of the SDK's modules by ones that do nothing; safe to repeat."""
     for module in TRACING:
         vars(module)["tracer"] = NoOpTracer()

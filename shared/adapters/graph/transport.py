@@ -1,9 +1,8 @@
-"""One request to Microsoft Graph: sent by the SDK's adapter, counted, its refusals in our terms.
+"""Sends requests to Microsoft Graph through the SDK's adapter, counts them, and maps its errors.
 
-All tenants share one HTTP client; aiohttp carries it, since httpcore's pool and its search for
-other event loops cost most of a request's CPU (`make bench`). The SDK's own retries are off, since
-they repeat POST too, which can create a contact twice (kiota_http, RetryHandler); waiting is
-decided here and in the services.
+All tenants share one HTTP client on top of aiohttp, because httpcore's pool takes most of a
+request's CPU time (`make bench`). The SDK's retries are disabled, because they also repeat POST,
+which can create a contact twice (kiota_http, RetryHandler); this module and the services retry.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from shared.adapters.entra.credentials import GRAPH_SCOPE, AppCredentials, refused
 from shared.adapters.graph.pacing import Units
 from shared.adapters.graph.routes import template
-from shared.adapters.graph.sdk_tracing import quiet
+from shared.adapters.graph.sdk_tracing import disable_sdk_tracing
 from shared.adapters.telemetry import count_graph, span
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, Unavailable
 from shared.domain.reasons import Reason
@@ -44,14 +43,14 @@ _TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 _DEFAULT_WAIT: Final = 1.0
 _READ_TRIES: Final = 3
 LONGEST_WAIT: Final = 5.0
-"""Seconds we wait in place; for longer the message goes back to the queue."""
+"""The longest wait in place, in seconds; for a longer one the message goes back to the queue."""
 
 
 @dataclass(slots=True)
 class Meter:
-    """What one piece of work cost: HTTP requests to Graph and how often Graph said 429.
+    """The cost of a piece of work: HTTP requests to Graph, and its 429 responses.
 
-    `items` counts what Graph counts: each request of a batch by itself.
+    `items` counts requests as Graph does, each request of a batch separately.
     """
 
     requests: int = 0
@@ -65,14 +64,14 @@ class Meter:
         count_graph(requests=1)
 
     def throttle(self, times: int) -> None:
-        """Count so many answers 429."""
+        """Count 429 responses."""
         self.throttled += times
         count_graph(throttled=times)
 
 
 @dataclass(frozen=True, slots=True)
 class GraphResponse:
-    """What Graph answered: status, body and headers (lower-case names)."""
+    """A response of Graph: status, body and headers (lower-case names)."""
 
     status: int
     body: Any
@@ -80,12 +79,12 @@ class GraphResponse:
 
     @property
     def ok(self) -> bool:
-        """Whether Graph did what was asked."""
+        """Whether the request succeeded."""
         return 200 <= self.status < 300
 
     @property
     def code(self) -> str:
-        """Graph's error code, or '' where there is none."""
+        """Graph's error code; '' if there is none."""
         error = self.body.get("error") if isinstance(self.body, dict) else None
         return str(error.get("code") or "") if isinstance(error, dict) else ""
 
@@ -97,25 +96,25 @@ class GraphResponse:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait as Graph asks; a decimal has been seen, so it is read as such."""
+        """The seconds to wait that Graph asks for; decimals have been seen."""
         try:
             return max(0.0, float(self.headers["retry-after"]))
         except (KeyError, ValueError):
             return None
 
     @property
-    def passing(self) -> bool:
-        """Whether the same request may well succeed later; 401 once there is another token."""
+    def is_transient(self) -> bool:
+        """Whether the same request may succeed later; after a 401, with a new token."""
         return self.status in {401, 408, 423, 429} or self.status >= 500
 
     @property
     def wait(self) -> float:
-        """Seconds to wait before the same request goes again: as Graph asks, or else one."""
+        """The seconds to wait before sending the request again: as Graph asks, or else one."""
         return _DEFAULT_WAIT if self.retry_after is None else self.retry_after
 
 
 type Check = Callable[[GraphResponse], GraphResponse]
-"""Hands a success on and raises what any other answer means, which its resource decides."""
+"""Returns a successful response and raises the error that any other means for its resource."""
 
 
 class Graph:
@@ -127,8 +126,7 @@ class Graph:
         credentials: AppCredentials,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Talk to `endpoint`, which ends in /v1.0, by `transport` if one is given."""
-        quiet()
+        disable_sdk_tracing()
         self._transport = transport
         self._endpoint = endpoint.rstrip("/")
         self._credentials = credentials
@@ -138,7 +136,7 @@ class Graph:
         self._opened: httpx.AsyncBaseTransport | None = None
 
     def session(self, tenant: str, meter: Meter | None = None) -> "GraphSession":
-        """Talk to one tenant; what it costs is added to `meter`."""
+        """Return a session for one tenant, which adds its cost to `meter`."""
         adapter = self._adapter(tenant)
         return GraphSession(adapter, self._endpoint, meter or Meter(), self._units[tenant])
 
@@ -188,12 +186,14 @@ class Graph:
 
 
 class GraphSession:
-    """Microsoft Graph for one tenant and one piece of work."""
+    """Microsoft Graph for one tenant and one piece of work; created by `Graph.session`.
+
+    `directory` limits the requests to the tenant's directory.
+    """
 
     def __init__(
         self, adapter: GraphRequestAdapter, endpoint: str, meter: Meter, directory: Units
     ) -> None:
-        """Use `Graph.session`; `directory` is what the tenant's directory may still be asked."""
         self._adapter = adapter
         self._endpoint = endpoint
         self.meter = meter
@@ -210,9 +210,9 @@ class GraphSession:
     ) -> GraphResponse:
         """Send one request; `path` is below the endpoint, or a next or delta link of Graph.
 
-        Answers whatever Graph says for good (2xx and 4xx). Raises `Throttled` or `Unavailable`
-        for what passes (the fate of a write is then unknown unless Graph answered 429), and
-        `NeedsAdmin` when the tenant gives us no token.
+        Return any final response (2xx and 4xx). Raises `Throttled` or `Unavailable` for transient
+        errors; unless Graph responded with 429, a write may then have taken effect. Raises
+        `NeedsAdmin` if we get no token for the tenant.
         """
         info = RequestInformation()
         info.http_method = Method[method]
@@ -225,7 +225,7 @@ class GraphSession:
             info.set_stream_content(orjson.dumps(body), "application/json")
         info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
         route = template(info.url.removeprefix(self._endpoint))
-        # Azure Monitor takes target and name of a dependency from url.full: here without any id.
+        # Azure Monitor reads a dependency's target and name from url.full, so it has no ids.
         what = {"http.request.method": method, "url.full": f"{self._endpoint}{route}"}
         with span(f"{method} {route}", kind=SpanKind.CLIENT, attributes=what) as current:
             response = await self._send(info)
@@ -242,7 +242,7 @@ class GraphSession:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> GraphResponse:
-        """Send a GET, and again after a short wait when that is all Graph asks for."""
+        """Send a GET, and retry after transient errors if the wait is short."""
         for attempt in range(1, _READ_TRIES):
             try:
                 return await self.request("GET", path, query=query, headers=headers)
@@ -262,11 +262,11 @@ class GraphSession:
         units: float = 0,
         check: Check | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Read a collection page by page, empty pages and all; each answer must be a success.
+        """Read a collection page by page, including empty pages; every page must succeed.
 
-        The same headers go with every page: advanced queries need theirs again on next links
-        (docs: aad-advanced-queries). Raises what `check` (`required`) raises for a 4xx, so that a
-        part is never taken for the whole. Each page takes `units` of the directory's.
+        Every page is requested with the same headers, which advanced queries need on next links as
+        well (docs: aad-advanced-queries). For a 4xx, raises what `check` (`required`) raises, so
+        that a part is never taken for the whole. Each page takes `units` resource units.
         """
         check = check or required
         await self.directory.take(units)
@@ -286,10 +286,10 @@ class GraphSession:
         except ClientAuthenticationError as error:
             raise refused(error) from error
         except (httpx.HTTPError, aiohttp.ClientError, AzureError) as error:
-            message = f"Microsoft Graph did not answer ({type(error).__name__})."
+            message = f"Microsoft Graph did not respond ({type(error).__name__})."
             raise Unavailable(message, _DEFAULT_WAIT) from error
         if not isinstance(answer, httpx.Response):
-            message = "The Graph SDK did not hand the response over."
+            message = "The Graph SDK did not return the response."
             raise Defect(message)
         return answer
 
@@ -300,44 +300,44 @@ class GraphSession:
                 body = orjson.loads(response.content)
             except orjson.JSONDecodeError as error:
                 if response.is_success:
-                    message = "Microsoft Graph answered a body that is not JSON."
+                    message = "Microsoft Graph returned a body that is not JSON."
                     raise Unavailable(message, _DEFAULT_WAIT) from error
         answer = GraphResponse(
             response.status_code, body, {k.lower(): v for k, v in response.headers.items()}
         )
         if answer.status == 429:
             self.meter.throttle(1)
-            raise Throttled("Microsoft Graph asks for a pause.", answer.wait)
+            raise Throttled("Microsoft Graph throttled the request.", answer.wait)
         if answer.status == 401:
             message = "Microsoft Graph did not accept the app's token."
             raise Unavailable(message, answer.wait)
-        if answer.passing:
-            message = f"Microsoft Graph answered {answer.status} {answer.code}."
+        if answer.is_transient:
+            message = f"Microsoft Graph returned {answer.status} {answer.code}."
             raise Unavailable(message, answer.wait)
         return answer
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         if "://" in path:
-            # A link is followed only to where we came from: never send a token elsewhere.
+            # Follow links only within our endpoint, so that no token is sent elsewhere.
             if not path.startswith(f"{self._endpoint}/"):
-                message = "Microsoft Graph gave a link to another host."
+                message = "Microsoft Graph returned a link to another host."
                 raise Defect(message)
             return path
         return relative(f"{self._endpoint}{path}", query)
 
 
 def relative(path: str, query: Mapping[str, str] | None = None) -> str:
-    """A path with its query, percent-encoded as Graph wants it (blanks as %20)."""
+    """Return a path with its query, percent-encoded as Graph expects (blanks as %20)."""
     if not query:
         return path
     return f"{path}?{urlencode(query, quote_via=quote, safe='$,()/:')}"
 
 
 def required(answer: GraphResponse) -> GraphResponse:
-    """The directory's answer if it is a success, else `Refused` (403: `NeedsAdmin`).
+    """Return a successful response of the directory; raises `Refused` (for a 403, `NeedsAdmin`).
 
-    The directory is open as a whole or not at all, so a 403 of its means that the consent is gone.
-    A mailbox may be closed by itself: `Mailbox` reads its answers in its own way.
+    Access covers the whole directory or nothing, so a 403 means that consent was withdrawn. A
+    single mailbox may be closed to us, so `Mailbox` checks responses in its own way.
     """
     if answer.ok:
         return answer

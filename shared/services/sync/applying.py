@@ -124,7 +124,7 @@ def _record_outcome(operation: Operation, answer: GraphResponse, progress: Apply
         raise FolderGoneError
     elif answer.status == 404:
         progress.vanished.append(operation.key)
-    elif answer.passing:
+    elif answer.is_transient:
         return False
     else:
         progress.rejected.append(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from shared.adapters.entra import credentials as module
 from shared.adapters.entra.credentials import GRAPH_SCOPE
-from shared.adapters.vault import ANEW
+from shared.adapters.vault import REFRESH_PAUSE
 from shared.domain.errors import Defect, NeedsAdmin, Unavailable
 from tests.integration.adapters.keys import Certificate, Keeper, certificate, keeper
 from tests.local.cloud import LocalCloud
@@ -123,7 +123,7 @@ async def test_wrong_credential_raises_a_defect_and_the_vault_is_rarely_asked(
         # A challenge at most, the first read, and one more.
         assert len(await keys.asked()) <= 3
         await keys.put(keys.client_secret)
-        keys.later = ANEW
+        keys.later = REFRESH_PAUSE
         assert await credentials.prove(tenants[0])
 
 
@@ -195,7 +195,7 @@ async def test_a_tenants_token_is_cached_until_it_is_forgotten(keys: Keeper) -> 
         await credentials.prove(other)
         assert (await keys.traffic())["tokens"] == before
         credentials.forget(tenant)
-        anew = await credentials.prove(tenant)
+        renewed = await credentials.prove(tenant)
         await credentials.prove(other)
         assert (await keys.traffic())["tokens"] == before + 1
         # A credential that was handed out before keeps working.
@@ -203,9 +203,9 @@ async def test_a_tenants_token_is_cached_until_it_is_forgotten(keys: Keeper) -> 
         credentials.forget("never seen")
 
     assert cached == frozenset({"User.Read.All"})
-    assert anew == frozenset({"User.Read.All", "Contacts.ReadWrite"})
+    assert renewed == frozenset({"User.Read.All", "Contacts.ReadWrite"})
     claims = jwt.decode(token.token, options={"verify_signature": False})
-    assert set(claims["roles"]) == anew
+    assert set(claims["roles"]) == renewed
 
 
 async def test_evicted_tenants_keep_working_and_leave_no_connection_open(

@@ -10,7 +10,7 @@ import pytest
 from azure.identity.aio import ManagedIdentityCredential
 from azure.keyvault.secrets.aio import SecretClient
 
-from shared.adapters.vault import ANEW, KEPT, OUTLIVES, Vault
+from shared.adapters.vault import KEPT, OUTLIVES, REFRESH_PAUSE, Vault
 from shared.domain.errors import Defect, Unavailable
 from tests.integration.adapters.keys import Keeper
 from tests.local.cloud import LocalCloud
@@ -45,7 +45,7 @@ async def test_concurrent_reads_send_one_request(keys: Keeper, vault: Vault) -> 
     await vault.current(keys.name)
     await keys.put("two")
     await keys.asked()
-    found = await asyncio.gather(*(vault.current(keys.name, anew=True) for _ in range(50)))
+    found = await asyncio.gather(*(vault.current(keys.name, refresh=True) for _ in range(50)))
 
     assert {secret.value for secret in found} == {"two"}
     assert len(await keys.asked()) == 1
@@ -57,11 +57,11 @@ async def test_forced_read_asks_the_vault_at_most_once_per_interval(
     await keys.put("one")
     await vault.current(keys.name)
     await keys.put("two")
-    assert (await vault.current(keys.name, anew=True)).value == "two"
+    assert (await vault.current(keys.name, refresh=True)).value == "two"
     await keys.put("three")
-    assert (await vault.current(keys.name, anew=True)).value == "two"
-    keys.later = ANEW + timedelta(seconds=1)
-    assert (await vault.current(keys.name, anew=True)).value == "three"
+    assert (await vault.current(keys.name, refresh=True)).value == "two"
+    keys.later = REFRESH_PAUSE + timedelta(seconds=1)
+    assert (await vault.current(keys.name, refresh=True)).value == "three"
 
 
 async def test_usable_versions_are_listed_newest_first(keys: Keeper, vault: Vault) -> None:
@@ -128,7 +128,7 @@ async def test_cached_secret_is_used_for_a_day_during_an_outage(keys: Keeper, va
         assert (await vault.current(keys.name)).value == "one"
     assert len(await keys.asked()) == 1  # the vault is not asked at each use during an outage
     with pytest.raises(Unavailable):
-        await vault.current(keys.name, anew=True)
+        await vault.current(keys.name, refresh=True)
     keys.later = OUTLIVES + timedelta(hours=1)
     with pytest.raises(Unavailable):
         await vault.current(keys.name)

@@ -7,11 +7,11 @@ import pytest
 
 from shared.adapters.entra import gateway_tokens
 from shared.adapters.entra.access_tokens import Identity
-from shared.adapters.entra.gateway_tokens import Gateway, Passport
+from shared.adapters.entra.gateway_tokens import Gateway, GatewayIdentity
 from shared.domain.errors import GatewayOnly, Unauthenticated, Unavailable
 from shared.web.admission import network_of
 
-PASSPORT = Passport("home", "apim")
+GATEWAY = GatewayIdentity("home", "apim")
 
 
 class Tokens:
@@ -39,7 +39,7 @@ def tokens() -> Tokens:
 
 @pytest.fixture
 def guard(tokens: Tokens) -> Gateway:
-    return Gateway(tokens, PASSPORT, "https://contacts.example")  # type: ignore[arg-type]
+    return Gateway(tokens, GATEWAY, "https://contacts.example")  # type: ignore[arg-type]
 
 
 async def test_valid_token_is_checked_once_until_it_expires(

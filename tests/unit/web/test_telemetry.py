@@ -122,7 +122,7 @@ def test_graph_sdk_creates_no_spans() -> None:
         for path in folder.rglob("*.py")
         if "get_tracer(" in path.read_text("utf-8")
     }
-    sdk_tracing.quiet()
+    sdk_tracing.disable_sdk_tracing()
 
     assert {module.__name__ for module in sdk_tracing.TRACING} == tracing
     assert all(isinstance(vars(module)["tracer"], NoOpTracer) for module in sdk_tracing.TRACING)
