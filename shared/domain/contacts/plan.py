@@ -212,9 +212,7 @@ def observe(
             continue
         shown.add(change.id)
         if key is not None:
-            current[key] = _checked_for_edits(
-                current[key], change.fields, desired.get(key), policy, begun
-            )
+            current[key] = _compared(current[key], change.fields, desired.get(key), policy, begun)
         elif (mark := marks.get(change.id)) is None:
             continue
         elif mark.key in current and current[mark.key].id:
@@ -231,7 +229,7 @@ def observe(
     return {key: entry for key, entry in current.items() if entry.id or key in desired}, left
 
 
-def _checked_for_edits(
+def _compared(
     entry: Known,
     fields: Mapping[str, Any],
     contact: Contact | None,
@@ -396,6 +394,6 @@ def settle(
         if entry.seen is None:
             current[key] = _seen(entry, now, change.fields, policy)
         elif entry.seen != now:
-            current[key] = _checked_for_edits(entry, change.fields, None, policy)
+            current[key] = _compared(entry, change.fields, None, policy)
             only_ours = False
     return current, only_ours
