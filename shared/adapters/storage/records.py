@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from shared.adapters.storage.tables import Row, Tables
+from shared.adapters.storage.transactions import Insert, Operation, Replace, Upsert
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Result, Run
 from shared.domain.model import Model
@@ -133,6 +134,25 @@ class Records[T: BaseModel]:
     async def delete(self, partition: str, row: str, etag: str | None = None) -> None:
         """Delete a model; raises `PreconditionFailed` if an ETag is given and no longer matches."""
         await self._tables.delete(self.table, partition, row, etag)
+
+    def inserting(self, row: str, value: T) -> Insert:
+        """Return the operation that writes a new one, for `transact`."""
+        return Insert(row, self._row(value))
+
+    def upserting(self, row: str, value: T) -> Upsert:
+        """Return the operation that writes one whether it exists or not, for `transact`."""
+        return Upsert(row, self._row(value))
+
+    def replacing(self, row: str, value: T, etag: str) -> Replace:
+        """Return the operation that changes the one with this ETag, for `transact`."""
+        return Replace(row, self._row(value), etag)
+
+    async def transact(self, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
+        """Apply operations to one partition, all or none; see `Tables.transact`.
+
+        Other records of the same table may be among them. To delete one, use `Delete`.
+        """
+        return await self._tables.transact(self.table, partition, operations)
 
     async def write_many(self, partition: str, values: Mapping[str, T | None]) -> None:
         """Write many models of one partition, or delete those given as None, 100 at a time."""

@@ -1,20 +1,16 @@
 """Table Storage: rows by key, ETags, pages and packed bytes, with our own errors.
 
-Sizes are checked here because the emulator does not check them (an entity has at most 1 MiB and
-252 properties, a property 64 KiB; docs: Understanding the Table service data model). Tables are
-created on first use.
+Tables are created on first use.
 """
 
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 from itertools import batched
 from typing import Any, Final, cast
 
-from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
     HttpResponseError,
@@ -22,9 +18,18 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import TableErrorCode, TransactionOperation, UpdateMode
+from azure.data.tables import TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
+from shared.adapters.storage.entities import entity_of
+from shared.adapters.storage.transactions import (
+    MAX_TRANSACTION,
+    Delete,
+    Operation,
+    Upsert,
+    matching,
+    step,
+)
 from shared.domain.errors import (
     Conflict,
     Defect,
@@ -34,11 +39,19 @@ from shared.domain.errors import (
     Unavailable,
 )
 
-MAX_TRANSACTION: Final = 100
 BYTES_PER_ROW: Final = 700_000
 _BYTES_PER_PROPERTY: Final = 60_000
 _RETRY_AFTER: Final = 5.0
-_FORBIDDEN: Final = frozenset("/\\#?")
+_CHANGED: Final = frozenset(
+    str(code.value)
+    for code in (
+        TableErrorCode.CONDITION_NOT_MET,
+        TableErrorCode.UPDATE_CONDITION_NOT_SATISFIED,
+        TableErrorCode.ENTITY_NOT_FOUND,
+        TableErrorCode.RESOURCE_NOT_FOUND,
+    )
+)
+"""The row is gone, or has another ETag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +92,12 @@ class Tables:
 
     async def insert(self, table: str, partition: str, row: str, columns: Mapping[str, Any]) -> str:
         """Add a row and return its ETag; raises `Conflict` if it exists already."""
-        entity = _entity(partition, row, columns)
+        entity = entity_of(partition, row, columns)
         return _etag(await self._try(table, lambda t: t.create_entity(entity)))
 
     async def upsert(self, table: str, partition: str, row: str, columns: Mapping[str, Any]) -> str:
         """Write a row, whether it exists or not, and return its ETag."""
-        entity = _entity(partition, row, columns)
+        entity = entity_of(partition, row, columns)
         return _etag(
             await self._try(table, lambda t: t.upsert_entity(entity, mode=UpdateMode.REPLACE))
         )
@@ -96,16 +109,11 @@ class Tables:
 
         Raises `PreconditionFailed` if the row was deleted or its ETag no longer matches.
         """
-        entity = _entity(partition, row, columns)
+        entity = entity_of(partition, row, columns)
         return _etag(
             await self._try(
                 table,
-                lambda t: t.update_entity(
-                    entity,
-                    mode=UpdateMode.REPLACE,
-                    etag=etag,
-                    match_condition=MatchConditions.IfNotModified,
-                ),
+                lambda t: t.update_entity(entity, mode=UpdateMode.REPLACE, **matching(etag)),
             )
         )
 
@@ -114,10 +122,7 @@ class Tables:
 
         Raises `PreconditionFailed` if an ETag is given and no longer matches.
         """
-        match: dict[str, Any] = (
-            {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
-        )
-        await self._try(table, lambda t: t.delete_entity(partition, row, **match))
+        await self._try(table, lambda t: t.delete_entity(partition, row, **matching(etag)))
 
     async def page(
         self,
@@ -162,19 +167,36 @@ class Tables:
     ) -> None:
         """Upsert rows of one partition, or delete those given as None, 100 at a time.
 
-        Each hundred is one transaction. Storage refuses to delete a row that does not exist, so
-        name only existing rows.
+        Each hundred is one transaction. Raises `PreconditionFailed` if a row to delete does not
+        exist, so name only existing rows.
         """
-        operations = [
-            (
-                (TransactionOperation.UPSERT, _entity(partition, row, columns), {"mode": "replace"})
-                if columns is not None
-                else (TransactionOperation.DELETE, _entity(partition, row, {}), {})
-            )
+        operations = (
+            Upsert(row, columns) if columns is not None else Delete(row)
             for row, columns in rows.items()
-        ]
+        )
         for chunk in batched(operations, MAX_TRANSACTION, strict=False):
-            await self._try(table, partial(_submit, chunk))
+            await self.transact(table, partition, chunk)
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> dict[str, str]:
+        """Apply at most 100 operations (4 MiB) to rows of one partition, all or none.
+
+        Returns the new ETag of each written row. Raises `Conflict` or `PreconditionFailed` if any
+        operation does not find its row as it expects. If storage took effect but its answer was
+        lost, the SDK's second try raises them too: read the rows again, then decide.
+        """
+        rows = [operation.row for operation in operations]
+        if not rows or len(rows) > MAX_TRANSACTION or len(set(rows)) < len(rows):
+            message = f"A transaction takes 1 to {MAX_TRANSACTION} different rows, not {len(rows)}."
+            raise Defect(message)
+        steps = [step(partition, operation) for operation in operations]
+        answers = await self._try(table, lambda t: t.submit_transaction(steps))
+        return {
+            operation.row: _etag(answer)
+            for operation, answer in zip(operations, answers, strict=True)
+            if not isinstance(operation, Delete)
+        }
 
     async def delete_partition(self, table: str, partition: str) -> int:
         """Delete all rows of a partition and return how many there were."""
@@ -230,14 +252,22 @@ async def _translated[T](call: Awaitable[T]) -> T:
     except HttpResponseError as error:
         if _code(error) == TableErrorCode.TABLE_NOT_FOUND:
             raise _TableMissingError from error
-        if error.status_code is not None and error.status_code < 500 and error.status_code != 429:
-            message = f"Table storage rejected a request: {error.status_code} {_code(error)}."
-            raise Defect(message) from error
-        message = "Table storage is temporarily unavailable."
-        raise Unavailable(message, _RETRY_AFTER) from error
+        raise _error_of(error) from error
     except AzureError as error:
         message = "Table storage is not responding."
         raise Unavailable(message, _RETRY_AFTER) from error
+
+
+def _error_of(error: HttpResponseError) -> Exception:
+    """Return our error for an answer that has no class of its own in the SDK."""
+    # So is every answer to a transaction.
+    if _code(error) == TableErrorCode.ENTITY_ALREADY_EXISTS:
+        return Conflict("already_exists")
+    if _code(error) in _CHANGED:
+        return PreconditionFailed("changed_meanwhile")
+    if error.status_code is not None and error.status_code < 500 and error.status_code != 429:
+        return Defect(f"Table storage rejected a request: {error.status_code} {_code(error)}.")
+    return Unavailable("Table storage is temporarily unavailable.", _RETRY_AFTER)
 
 
 def _code(error: HttpResponseError) -> str:
@@ -250,32 +280,6 @@ def _code(error: HttpResponseError) -> str:
 
 def _etag(answer: Mapping[str, Any]) -> str:
     return str(answer["etag"])
-
-
-def _entity(partition: str, row: str, columns: Mapping[str, Any]) -> dict[str, Any]:
-    for key in (partition, row):
-        if not key or len(key) > 512 or _FORBIDDEN & set(key) or not key.isprintable():
-            message = "A table key is empty, too long, or contains / \\ # ? or a control character."
-            raise Defect(message)
-    size = sum(_size(value) for value in columns.values())
-    if len(columns) > 250 or size > 1_000_000:
-        message = f"Too large for a table row: {len(columns)} columns with {size} bytes."
-        raise Defect(message)
-    return {**columns, "PartitionKey": partition, "RowKey": row}
-
-
-def _size(value: object) -> int:
-    match value:
-        case bytes():
-            size = len(value)
-        case str():
-            size = len(value.encode("utf-16-le"))
-        case _:
-            return 16
-    if size > 65_536:
-        message = f"Too large for a table column: {size} bytes."
-        raise Defect(message)
-    return size
 
 
 def _row(entity: Mapping[str, Any]) -> Row:
@@ -296,10 +300,6 @@ async def _get(table: TableClient, partition: str, row: str) -> Row | None:
         if _code(error) == TableErrorCode.TABLE_NOT_FOUND:
             raise
         return None
-
-
-async def _submit(operations: Iterable[Any], table: TableClient) -> None:
-    await table.submit_transaction(operations)
 
 
 async def _page(

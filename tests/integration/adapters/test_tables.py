@@ -1,7 +1,10 @@
 """Tables on Azurite: ETags, pages, sizes, keys and errors."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared.adapters.storage.records import OWNER_ROW, Records, ShareLocation, Store
 from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
+from shared.adapters.storage.transactions import Delete, Insert, Operation, Replace, Upsert
 from shared.domain.errors import Conflict, Defect, InvalidInput, PreconditionFailed, Unavailable
 from shared.domain.model import Model
 from shared.domain.tenancy.tenants import Seat
@@ -92,6 +96,141 @@ async def test_more_rows_than_one_transaction_holds_are_written_and_deleted(
     assert read == list(range(250))
     assert deleted == 250
     assert [row async for row in tables.partition(TABLE, partition)] == []
+
+
+async def contents(tables: Tables, table: str, partition: str) -> dict[str, dict[str, Any]]:
+    return {row.row: dict(row.columns) async for row in tables.partition(table, partition)}
+
+
+async def test_transaction_applies_every_kind_of_operation_and_returns_etags(
+    tables: Tables, partition: str
+) -> None:
+    await tables.insert(TABLE, partition, "counter", {"n": 1, "old": True})
+    etags = {"changed": await tables.insert(TABLE, partition, "changed", {"n": 1, "old": True})}
+    for row in ("gone", "gone with etag", "upserted"):
+        etags[row] = await tables.insert(TABLE, partition, row, {"old": True})
+
+    written = await tables.transact(
+        TABLE,
+        partition,
+        [
+            Insert("inserted", {"n": 2}),
+            Replace("changed", {"n": 3}, etags["changed"]),
+            Upsert("upserted", {"n": 4}),
+            Upsert("upserted new", {"n": 5}),
+            Delete("gone"),
+            Delete("gone with etag", etags["gone with etag"]),
+        ],
+    )
+
+    assert await contents(tables, TABLE, partition) == {
+        "counter": {"n": 1, "old": True},
+        "inserted": {"n": 2},
+        "changed": {"n": 3},
+        "upserted": {"n": 4},
+        "upserted new": {"n": 5},
+    }
+    assert set(written) == {"inserted", "changed", "upserted", "upserted new"}
+    await tables.replace(TABLE, partition, "changed", {"n": 6}, written["changed"])
+
+
+@pytest.mark.parametrize(
+    ("lost", "error"),
+    [
+        (Insert("there", {"n": 9}), Conflict),
+        (Replace("there", {"n": 9}, "old"), PreconditionFailed),
+        (Replace("missing", {"n": 9}, "old"), PreconditionFailed),
+        (Delete("there", "old"), PreconditionFailed),
+        (Delete("missing"), PreconditionFailed),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("position", [0, 1, 3])
+async def test_one_lost_race_undoes_the_whole_transaction(
+    tables: Tables, partition: str, lost: Operation, error: type[Exception], position: int
+) -> None:
+    etag = await tables.insert(TABLE, partition, "there", {"n": 1})
+    await tables.upsert(TABLE, partition, "there", {"n": 2})
+    other = await tables.insert(TABLE, partition, "other", {"n": 1})
+    await tables.insert(TABLE, partition, "doomed", {"n": 1})
+    if isinstance(lost, Replace | Delete) and lost.etag == "old":
+        lost = replace(lost, etag=etag)
+    operations: list[Operation] = [
+        Insert("new", {"n": 1}),
+        Replace("other", {"n": 2}, other),
+        Delete("doomed"),
+    ]
+    operations.insert(position, lost)
+
+    with pytest.raises(error):
+        await tables.transact(TABLE, partition, operations)
+
+    assert await contents(tables, TABLE, partition) == {
+        "there": {"n": 2},
+        "other": {"n": 1},
+        "doomed": {"n": 1},
+    }
+
+
+async def test_transaction_creates_its_table_and_takes_100_rows(
+    tables: Tables, partition: str
+) -> None:
+    table = f"T{partition}"
+
+    etags = await tables.transact(table, partition, [Insert(f"{n:03d}", {}) for n in range(100)])
+
+    assert list(await contents(tables, table, partition)) == list(etags)
+
+
+@pytest.mark.parametrize("rows", [[], ["a", "a"], [f"{n}" for n in range(101)]], ids=len)
+async def test_transaction_of_no_row_a_repeated_row_or_101_rows_raises_a_defect(
+    tables: Tables, partition: str, rows: list[str]
+) -> None:
+    with pytest.raises(Defect):
+        await tables.transact(TABLE, partition, [Upsert(row, {}) for row in rows])
+
+
+async def test_of_many_transactions_on_one_etag_exactly_one_takes_effect(
+    tables: Tables, partition: str
+) -> None:
+    etag = await tables.insert(TABLE, partition, "counter", {"n": 0})
+
+    async def try_(number: int) -> bool:
+        counter, row = Replace("counter", {"n": number}, etag), Insert(f"row{number}", {})
+        try:
+            await tables.transact(TABLE, partition, [counter, row])
+        except PreconditionFailed:
+            return False
+        return True
+
+    won = await asyncio.gather(*(try_(number) for number in range(1, 11)))
+
+    (winner,) = (number for number, took_effect in enumerate(won, 1) if took_effect)
+    assert await contents(tables, TABLE, partition) == {
+        "counter": {"n": winner},
+        f"row{winner}": {},
+    }
+
+
+async def test_records_of_one_table_change_together(tables: Tables, partition: str) -> None:
+    notes, seats = Records(tables, "Notes", Note), Records(tables, "Notes", Seat)
+    old = await notes.insert(partition, "old", Note(text="old"))
+    seat = Seat(mailbox="m", since=WHEN)
+
+    await notes.transact(
+        partition,
+        [
+            notes.replacing("old", Note(text="new"), old.etag),
+            notes.upserting("note", Note(text="note")),
+            seats.inserting("seat", seat),
+        ],
+    )
+
+    found = [await notes.get(partition, row) for row in ("old", "note")]
+    assert [stored.value.text for stored in found if stored] == ["new", "note"]
+    stored = await seats.get(partition, "seat")
+    assert stored is not None
+    assert stored.value == seat
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
