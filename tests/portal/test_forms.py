@@ -88,11 +88,11 @@ async def test_focus_stays_on_the_button_that_updated_a_part(world: World, page:
     await everybody.click()
     await expect(everybody).to_be_checked()
 
-    await page.locator("#hand-kept summary").click()
+    await page.locator("#manual-contacts summary").click()
     await page.locator("#typed-displayName").fill("Hotline")
     await page.locator("#typed-businessPhone").fill("1")
     await page.get_by_role("button", name="Add this contact").press("Enter")
-    await expect(page.locator("#hand-kept .found")).to_contain_text("Hotline")
+    await expect(page.locator("#manual-contacts .found")).to_contain_text("Hotline")
     assert await focused(page) == "add-contact"
 
 
@@ -182,13 +182,13 @@ async def test_enter_key_adds_a_manual_contact_and_publishes_nothing(
 ) -> None:
     await page.goto("/shares/new")
     await page.locator("#name").fill("Help")
-    await page.locator("#hand-kept summary").click()
+    await page.locator("#manual-contacts summary").click()
     await page.locator("#typed-businessPhone").fill("1")
     await page.locator("#typed-displayName").fill("Hotline")
 
     await page.locator("#typed-displayName").press("Enter")
 
-    await expect(page.locator("#hand-kept .found")).to_contain_text("Hotline")
+    await expect(page.locator("#manual-contacts .found")).to_contain_text("Hotline")
     assert await focused(page) == "typed-displayName"
     assert await world.api.all("/shares") == []
 

@@ -30,6 +30,7 @@ from shared.portal.forms.fields import (
 )
 from shared.portal.forms.tables import TYPED, Draft, Form
 from shared.portal.visits import Visit
+from shared.web.validation import validated
 
 _AS: Final = ("members", "contact", "both")
 _LISTS: Final = {
@@ -107,9 +108,14 @@ CONTACT: Final = Form(
         _typed("companyName"),
         _typed("department"),
         _typed("jobTitle"),
+        FormField("typed-kept", "", Line()),
     ),
 )
-"""The fields in which a manual contact is typed; others that it has are kept as they are."""
+"""The fields in which a manual contact is typed.
+
+`typed-kept` carries the JSON of a contact that is edited, with all that the other fields do not
+show.
+"""
 
 EVERYBODY: Final = "everybody"
 """The group of switches that each ask for all objects of a source."""
@@ -161,7 +167,7 @@ SHARE: Final = Form(
             _Contacts(),
             N_("Manual contacts"),
             group="contacts",
-            shown_at="hand-kept",
+            shown_at="manual-contacts",
         ),
         FormField(
             "choice",
@@ -267,7 +273,7 @@ class ShareDraft:
         if what == "add-contact":
             return self._with_contact()
         if what in {"edit-contact", "remove-contact"} and id_.isdecimal():
-            return self._without_contact(int(id_), keep=what == "edit-contact")
+            return self._without_contact(int(id_), edit=what == "edit-contact")
         return self if what == "search" else None
 
     @property
@@ -286,14 +292,17 @@ class ShareDraft:
 
         A contact that is typed is added.
         """
-        typed = any(str(text).strip() for text in self.contact.texts.values())
-        return (self._with_contact() if typed else self).share.input()
+        return (self._with_contact() if self._contact_typed else self).share.input()
 
     def named(self, name: str) -> Self:
         """The same with a name, if it has none yet."""
         if self.share.text("name").strip():
             return self
         return replace(self, share=self.share.typed(name=name))
+
+    @property
+    def _contact_typed(self) -> bool:
+        return any(str(text).strip() for text in self.contact.texts.values())
 
     def _with(self, name: str, text: str) -> Self:
         now = self.share.many(name)
@@ -307,7 +316,7 @@ class ShareDraft:
 
     def _with_contact(self) -> Self:
         try:
-            contact = self.contact.input()
+            contact = validated(ManualContact, _edited(self.contact))
         except InvalidInput as error:
             error.errors = tuple(
                 replace(each, field=f"{TYPED}.{each.field}") for each in error.errors
@@ -317,13 +326,37 @@ class ShareDraft:
         share = self.share.typed(contact=(*self.share.many("contact"), *added))
         return replace(self, share=share, contact=CONTACT.blank())
 
-    def _without_contact(self, place: int, *, keep: bool) -> Self:
-        now = list(self.share.many("contact"))
-        if place >= len(now):
+    def _without_contact(self, place: int, *, edit: bool) -> Self:
+        if place >= len(self.contacts):
             return self
-        taken = contact_of(now.pop(place))
-        contact = CONTACT.of_json(taken) if keep else self.contact
-        return replace(self, share=self.share.typed(contact=tuple(now)), contact=contact)
+        form = self._with_contact() if edit and self._contact_typed else self
+        now = list(form.share.many("contact"))
+        taken = now.pop(place)
+        contact = form.contact
+        if edit:
+            contact = CONTACT.of_json(contact_of(taken)).typed(**{"typed-kept": taken})
+        return replace(form, share=form.share.typed(contact=tuple(now)), contact=contact)
+
+
+def _edited(draft: Draft[ManualContact]) -> dict[str, Any]:
+    """The JSON of a contact: what is typed, over what an edited contact has besides.
+
+    Of a list, the form shows the first entry; the others stay.
+    """
+    contact, typed = contact_of(draft.text("typed-kept")), draft.json()
+    for name in {row.path.partition(".")[0] for row in CONTACT.rows if row.path}:
+        value, kept = typed.get(name), contact.pop(name, None)
+        if isinstance(kept, list) and kept:
+            value = [*(_over(each, kept[0]) for each in value or ()), *kept[1:]]
+        if value is not None:
+            contact[name] = value
+    return contact
+
+
+def _over(value: Any, kept: Any) -> Any:
+    """A value with what an object before it has besides."""
+    both = isinstance(value, dict) and isinstance(kept, dict)
+    return {**kept, **value} if both else value
 
 
 def contact_of(text: str) -> dict[str, Any]:

@@ -146,6 +146,21 @@ async def test_manual_contacts_can_be_added_and_changed(world: World, ada: Brows
     assert contact["businessPhones"] == ["+49 30 1"]
 
 
+async def test_changed_manual_contact_keeps_what_the_form_does_not_show(
+    world: World, ada: Browser
+) -> None:
+    contact = {"id": str(uuid4()), "displayName": "Hotline", "homePhones": ["1"]}
+    share = await world.share(sources={"contacts": [contact]})
+    page = await ada.open(f"/shares/{share['id']}/edit")
+    page = await press(ada, page, "edit-contact:0")
+
+    await press(ada, page, "save", **{"typed-displayName": "The hotline"})
+
+    (kept,) = (await world.api.get(f"/shares/{share['id']}"))["sources"]["contacts"]
+    assert (kept["id"], kept["displayName"]) == (contact["id"], "The hotline")
+    assert kept["homePhones"] == ["1"]
+
+
 async def test_edit_conflict_is_reported_and_keeps_the_input(world: World, ada: Browser) -> None:
     share = await world.share()
     page = await ada.open(f"/shares/{share['id']}/edit")
