@@ -203,7 +203,7 @@ async def test_share_preview_follows_the_selection(world: World, page: Page) -> 
     await search(page, "Person 1")
     await page.locator(f"button[value='leave-out:{world.people[1]}']").click()
     await expect(preview).to_contain_text("4 contacts")
-    await expect(preview).to_contain_text("1 is left out")
+    await expect(preview).to_contain_text("1 not included")
     await page.locator("input[name=all_users]").check()
     await expect(preview).to_have_attribute("aria-busy", "true")
     await expect(preview).to_contain_text("6 contacts")

@@ -15,7 +15,7 @@ from tests.world import World
 GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
 SAID = {
     "en": {
-        "connected": "Your company is connected",
+        "connected": "Your organization is connected",
         "published": "The share is published",
         "preview": "3 contacts",
         "created": "The import is created",
@@ -26,7 +26,7 @@ SAID = {
         "out": "Know who is calling",
     },
     "de": {
-        "connected": "Ihr Unternehmen ist verbunden",
+        "connected": "Ihre Organisation ist verbunden",
         "published": "Die Freigabe ist veröffentlicht",
         "preview": "3 Kontakte",
         "created": "Der Import ist erstellt",

@@ -123,14 +123,16 @@ EVERYBODY: Final = "everybody"
 SHARE: Final = Form(
     ShareInput,
     (
-        FormField("name", "name", Line(), N_("Name"), N_("Partners see it too."), group="name"),
+        FormField(
+            "name", "name", Line(), N_("Name"), N_("Partners also see this name."), group="name"
+        ),
         FormField("user", "sources.users", Ids(), N_("People"), shown_at="sources"),
         FormField("group", "sources.groups", _Groups(), N_("Groups"), shown_at="sources"),
         FormField(
             "all_users",
             "sources.allUsers",
             Flag(),
-            N_("Everybody in the directory"),
+            N_("Everyone in the directory"),
             N_("Except guests, disabled accounts and people hidden from address lists."),
             group=EVERYBODY,
         ),
@@ -139,7 +141,7 @@ SHARE: Final = Form(
             "sources.orgContacts",
             Flag(),
             N_("The organization's mail contacts"),
-            N_("External people whom your administrators added in Exchange."),
+            N_("External people that your administrators added in Exchange."),
             group=EVERYBODY,
         ),
         FormField(
@@ -179,7 +181,7 @@ SHARE: Final = Form(
                 (
                     "default",
                     N_("Default"),
-                    N_("All but private ones, such as home phone and home address."),
+                    N_("All details except private ones, such as home phone and home address."),
                 ),
                 ("chosen", N_("Selected fields")),
             ),
@@ -198,25 +200,25 @@ SHARE: Final = Form(
             "rule",
             "access.rule",
             Radios(),
-            N_("Companies"),
-            N_("Your own company always has access."),
+            N_("Organizations"),
+            N_("Your own organization always has access."),
             group="access",
             choices=(
-                ("tenant", N_("only your own company")),
-                ("tenants", N_("the companies listed below")),
-                ("anyone-with-id", N_("every company that has the ID")),
+                ("tenant", N_("only your own organization")),
+                ("tenants", N_("the organizations listed below")),
+                ("anyone-with-id", N_("every organization that has the share ID")),
             ),
         ),
         FormField(
             "tenants",
             "access.tenants",
             Lines(),
-            N_("Tenant IDs of the companies, one per line"),
+            N_("Tenant IDs of the organizations, one per line"),
             N_(
                 "Partners find their tenant ID in their settings here or in the Entra admin center."
             ),
             group="access",
-            called=N_("Companies"),
+            called=N_("Organizations"),
             only_if=("rule", "tenants"),
         ),
         FormField("ends", "access.expires", Moment(), group="access"),
@@ -226,7 +228,7 @@ SHARE: Final = Form(
             LastDay(stored="ends"),
             N_("Last day (leave empty for no end date)"),
             N_(
-                "The share can be imported until midnight UTC of this day. After it, the next "
+                "The share can be imported until midnight UTC of this day. After that, the next "
                 "syncs remove the contacts."
             ),
             group="access",

@@ -49,8 +49,8 @@ async def submit(
             raise
         stored = await latest()
         note = visit.gettext(
-            "Somebody else changed this in the meantime. Your entries are kept. Save again to "
-            "overwrite the other changes."
+            "Someone else changed this in the meantime. Your entries are kept. Save again "
+            "to overwrite the other changes."
         )
         return await show(replace(draft, etag=stored.etag), Refusal({}, note, stored.value))
     except KeyUsed as error:
@@ -62,6 +62,6 @@ async def submit(
 def changed_meanwhile(visit: Visit) -> str:
     """What somebody reads who confirms what is not as it was shown any more."""
     return visit.gettext(
-        "Somebody else changed this in the meantime. Check what the page shows now and confirm "
-        "again."
+        "Someone else changed this in the meantime. Check what the page shows now and "
+        "confirm again."
     )

@@ -155,7 +155,9 @@ async def leave(visit: Visit) -> Page:
     async def save() -> Page:
         code, tenant = draft.text("code"), draft.text("tenant").strip()
         await visit.app.privacy.leaving.leave(visit.caller, code, tenant)
-        words = visit.gettext("Your company is leaving. Its contacts are being removed.")
+        words = visit.gettext(
+            "Your organization is leaving Contact Sync. Its contacts are being removed."
+        )
         return done("/", words)
 
     async def again(filled: Draft[Any], refusal: Refusal) -> Page:

@@ -169,7 +169,7 @@ async def admit_or_block_consumer(visit: Visit) -> Page:
             return share.copy_with(blocked=left)
 
         await visit.app.sharing.shares.change(visit.caller, visit.id, admitted, None)
-        words = visit.gettext("The partner may import the share again.")
+        words = visit.gettext("The partner can import the share again.")
         return done(path, words, undo=Undo(here, {"do": "block"}))
     await visit.app.sharing.shares.block(visit.caller, visit.id, tenant)
     words = visit.gettext("The partner is blocked. Its next sync removes the contacts.")
@@ -200,8 +200,8 @@ async def _sent(
         return await _form(visit, replace(draft, share=filled), share, refusal)
 
     used = visit.gettext(
-        "You already published a share with this form. To publish another one with what the form "
-        "says now, select “Publish” again."
+        "You already published a share with this form. To publish another one with the "
+        "current entries, select “Publish” again."
     )
     return await submit(visit, draft.share, save=save, show=again, latest=latest, used=used)
 

@@ -58,5 +58,5 @@ async def consented(visit: Visit) -> Page:
     """Take the browser back from the consent, prove it, and join."""
     kept = await visit.kept(sessions.CONSENT)
     await visit.app.tenancy.joining.consented(kept, visit.caller, visit.query)
-    words = visit.gettext("Your company is connected. Nothing was read or written yet.")
+    words = visit.gettext("Your organization is connected. Nothing has been read or written yet.")
     return replace(done("/", words), drop=(sessions.CONSENT,))

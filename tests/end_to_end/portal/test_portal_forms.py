@@ -15,7 +15,7 @@ USED = {
     "de": ("Sie haben mit diesem Formular bereits", "Sie haben mit diesem Formular bereits"),
 }
 CHANGED = {
-    "en": "Somebody else changed this in the meantime.",
+    "en": "Someone else changed this in the meantime.",
     "de": "Jemand anderes hat dies zwischenzeitlich geändert.",
 }
 

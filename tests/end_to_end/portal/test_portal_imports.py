@@ -308,7 +308,7 @@ async def test_import_pages_are_in_german(world: World, ada: Browser) -> None:
     made = await world.import_((await world.share())["id"])
 
     page = await ada.open(f"/imports/{made['id']}")
-    assert "Letzte Läufe" in page.text
+    assert "Letzte Synchronisierungen" in page.text
     asks = "wenn er mehr als 10 oder 20 % der Kontakte entfernen würde"
     assert asks in text_of(page).replace("\xa0", " ")
     start = await ada.open("/imports/new")

@@ -126,7 +126,7 @@ async def test_target_can_be_removed_again(world: World, ada: Browser) -> None:
 
     at = await ada.submit(at, "/imports/new", do=f"remove:groups:{world.group}")
 
-    assert "Nobody is chosen yet." in at.text
+    assert "No people or groups selected yet." in at.text
 
 
 async def test_mailbox_can_be_previewed_before_the_import_is_created(

@@ -48,7 +48,7 @@ async def test_retry_results_and_omissions_are_in_the_live_parts_of_a_run(
     for text in (going.text, ended.text):
         assert re.search(r'<form method="get" action="/runs/.*id="results"', text, re.DOTALL)
     assert re.search(r'id="progress".*/retry".*id="results"', ended.text, re.DOTALL)
-    assert re.search(r'id="omitted">.*No mail address', ended.text, re.DOTALL)
+    assert re.search(r'id="omitted">.*No email address', ended.text, re.DOTALL)
     assert ended.title != going.title
     assert "partly succeeded" in ended.title
 
@@ -150,7 +150,7 @@ async def test_remedy_that_all_mailboxes_share_is_shown_once(client: Client, wor
 
     shown = text_of(await ada.open(f"/runs/{run}"))
 
-    assert shown.count("Would remove many contacts") == 1 + len(world.targets)
+    assert shown.count("Too many deletions") == 1 + len(world.targets)
     assert shown.count("approve the run, otherwise discard it") == 1
 
 

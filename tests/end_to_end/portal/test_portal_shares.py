@@ -65,7 +65,7 @@ async def test_pages_say_that_only_certain_companies_may_import_a_share(
     share = await world.share(access={"rule": "tenants", "tenants": [str(uuid4())]})
 
     for path in ("/shares", f"/shares/{share['id']}"):
-        assert "only certain companies" in text_of(await ada.open(path)), path
+        assert "only selected organizations" in text_of(await ada.open(path)), path
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_form_explains_share_id_and_access(world: World, ada: Browser) -> 
 
     for path in ("/shares/new", f"/shares/{share['id']}/edit"):
         page = await ada.open(path)
-        assert "What is the id of a share?" in page.text
+        assert "What is a share ID?" in page.text
         assert "Who can import a share?" in page.text
 
 
@@ -200,7 +200,7 @@ async def test_preview_shows_omitted_people_with_reason(world: World, ada: Brows
     shown = await ada.open(f"/shares/{share['id']}?preview=now")
 
     assert "4 contacts" in shown.text
-    assert "1 is left out" in shown.text
+    assert "1 not included" in shown.text
     assert "Nomail" in shown.text
     assert "no mail address" in shown.text
 
@@ -235,7 +235,7 @@ async def test_partner_can_be_blocked_and_unblocked_by_undo(
     assert "Unblock Fabrikam" in (await ada.open(path)).title
     again = await ada.submit(shut, path)
 
-    assert "may import the share again" in again.text
+    assert "can import the share again" in again.text
     assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == []
 
 

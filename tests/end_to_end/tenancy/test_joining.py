@@ -51,7 +51,7 @@ async def test_admin_signs_in_and_consent_connects_tenant(client: Client, compan
         assert permission in asked.text
     assert "signed in as Ada" in asked.text
     assert (shown.status, shown.path, shown.query) == (200, "/", {})
-    assert "Your company is connected" in shown.text
+    assert "Your organization is connected" in shown.text
     seen = await company.api.get("/tenant")
     assert (seen["status"], seen["region"]) == ("connected", "westeurope")
     assert "Contacts.ReadWrite" in seen["permissions"]
@@ -65,7 +65,7 @@ async def test_a_notice_is_shown_once(client: Client, company: World) -> None:
     page = await consent_page(browser, company)
     await browser.pick(page, answer="accept", chosen=company.tenant)
 
-    assert "Your company is connected" not in (await browser.open("/")).text
+    assert "Your organization is connected" not in (await browser.open("/")).text
 
 
 async def test_consent_page_warns_that_each_consent_opens_every_mailbox(
@@ -74,7 +74,7 @@ async def test_consent_page_warns_that_each_consent_opens_every_mailbox(
     browser = Browser(client)
 
     for shown in (await browser.open("/consent"), await sign_in(browser, company)):
-        assert "Each new consent, also by joining again" in shown.text
+        assert "Each new consent, including when you connect again" in shown.text
         assert "exchange-rbac.ps1" in shown.text
 
 
