@@ -73,8 +73,8 @@ async def _publish_nobody(page: Page, ids: Ids) -> None:
 async def _book_none(page: Page, ids: Ids) -> None:
     del ids
     await (
-        page.get_by_role("button", name="Show what changes")
-        .or_(page.get_by_role("button", name="Anzeigen, was sich ändert"))
+        page.get_by_role("button", name="Show the effect")
+        .or_(page.get_by_role("button", name="Auswirkungen anzeigen"))
         .click()
     )
     await expect(page.locator("#effect h2")).to_be_visible()

@@ -250,7 +250,7 @@ async def test_target_search_reads_no_members_of_chosen_groups(
     await page.locator("button[value=next]").click()
     await page.locator("#q").fill("Shared")
     await page.locator(f"button[value='add:groups:{world.group}']").click()
-    await expect(page.locator("#chosen")).to_contain_text("This fills 5 mailboxes.")
+    await expect(page.locator("#chosen")).to_contain_text("This import has 5 target mailboxes.")
     await client.reset_requests()
 
     await page.locator("#q").fill("Person 1")

@@ -136,7 +136,7 @@ IMPORT: Final = Form(
             "place",
             "destination.folder",
             Presence(given="folder", null="default"),
-            N_("Where do the contacts go?"),
+            N_("Where are the contacts saved?"),
             group="destination",
             choices=(
                 (
@@ -240,14 +240,14 @@ IMPORT: Final = Form(
             called=N_("Contacts deleted (percent)"),
             beside=True,
         ),
-        FormField("changes", "guard.changes", Number(), N_("Contacts changed"), group="limits"),
+        FormField("changes", "guard.changes", Number(), N_("Contacts updated"), group="limits"),
         FormField(
             "change_share",
             "guard.changeShare",
             Percent(),
             N_("or percent of the contacts"),
             group="limits",
-            called=N_("Contacts changed (percent)"),
+            called=N_("Contacts updated (percent)"),
             beside=True,
         ),
         FormField(

@@ -24,7 +24,7 @@ BOOKING: Final = Form(
             "booked",
             "booked",
             Number(),
-            N_("Seats from now on"),
+            N_("Number of licenses"),
             group="booking",
             attributes={"data-trigger": "show"},
         ),
@@ -69,7 +69,10 @@ ADOPTION: Final = Form(
             "folder",
             Line(empty=None),
             N_("Folder of the other tool"),
-            N_("Its name as Outlook shows it. It becomes the folder of this import."),
+            N_(
+                "The folder name as Outlook shows it. The folder becomes the destination folder "
+                "of this import."
+            ),
             group="folder",
             required=True,
         ),

@@ -106,7 +106,7 @@ async def _booking(
     concerned = (*effect.gaining, *effect.losing)[:_NAMED] if effect is not None else ()
     numbers = {name: getattr(license_, name) for name in ("booked", "used", "waiting")}
     number = rendering.number(visit.language)
-    told = visit.gettext("Now booked: %(booked)s. In use: %(used)s. Waiting: %(waiting)s.")
+    told = visit.gettext("Currently booked: %(booked)s. Assigned: %(used)s. Waiting: %(waiting)s.")
     # What is about to be booked is shown as things are now.
     draft = replace(draft or BOOKING.of_json({"booked": license_.booked}), etag=stored.etag)
     values: dict[str, Any] = {

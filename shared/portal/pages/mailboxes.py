@@ -46,8 +46,8 @@ async def adopt(visit: Visit) -> Page:
         return await _adoption(visit, error)
     num = made.adopted or 0
     text = visit.ngettext(
-        "%(num)s contact is kept up to date by this import now.",
-        "%(num)s contacts are kept up to date by this import now.",
+        "This import now keeps %(num)s contact up to date.",
+        "This import now keeps %(num)s contacts up to date.",
         num,
     )
     return done(f"/imports/{visit.id}", text)

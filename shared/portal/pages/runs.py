@@ -194,7 +194,7 @@ def _words(visit: Visit) -> Words:
         "deleted": visit.gettext("Deleted"),
         "unchanged": visit.gettext("Unchanged"),
         "photos": visit.gettext("Photos"),
-        "rejected": visit.gettext("Refused by Exchange"),
+        "rejected": visit.gettext("Rejected by Exchange"),
         "ended": visit.gettext("Ended"),
     }
     outcomes = rendering.words("outcomes", visit.language)

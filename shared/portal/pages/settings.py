@@ -50,7 +50,7 @@ async def change_settings(visit: Visit) -> Page:
     """Rename the company, or prove its consent anew."""
     if visit.do == "check":
         await visit.app.tenancy.tenants.consented(visit.caller)
-        return done("/settings", visit.gettext("The consent works."))
+        return done("/settings", visit.gettext("The consent is valid."))
     draft = COMPANY.read(visit.form)
     if not visit.do:
         return await _settings(visit, draft)
@@ -189,7 +189,7 @@ async def _leaving(
     farewell, refusal = await visit.app.privacy.leaving.ask(visit.caller), refusal or Refusal()
     # The code confirms what the page shows.
     now = (draft or LEAVING.blank()).typed(code=farewell.code)
-    told = visit.gettext("To confirm, enter your company's tenant ID: %(id)s")
+    told = visit.gettext("To confirm, enter the tenant ID of your organization: %(id)s")
     helps = {"tenant": told % {"id": visit.caller.tenant}}
     values = {
         "form": show(visit, now, refusal, helps=helps),

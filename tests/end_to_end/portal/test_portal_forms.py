@@ -156,7 +156,7 @@ async def test_booking_shows_what_it_changes_after_somebody_else_has_booked(
     assert told.status == 422
     assert CHANGED["en"] in text_of(told)
     assert ("booked", "2") in told.form("/licenses/book").fields
-    assert "Cancel 5 seats" in told.text
+    assert "Cancel 5 licenses" in told.text
     await press(ada, told, "book")
 
     assert (await world.api.get("/licenses"))["booked"] == 2

@@ -17,7 +17,7 @@ BIDI = "\u202enoitcerid eht snrut\u2066"
 async def test_empty_import_list_links_to_a_new_import(ada: Browser) -> None:
     page = await ada.open("/imports")
 
-    assert "There is no import yet" in page.text
+    assert "No imports yet" in page.text
     assert 'href="/imports/new"' in page.text
 
 
@@ -147,7 +147,7 @@ async def test_running_now_is_refused_on_the_standard_plan(world: World, ada: Br
     await ada.sign_in(f"Admin-{world.tenant}")
     at = f"/imports/{made['id']}"
     page = await ada.open(at)
-    assert "belongs to the premium plan" in page.text
+    assert "requires the premium plan" in page.text
     assert 'value="run"' not in page.text
 
     refused = await ada.submit(page, at, do="run")
@@ -236,7 +236,7 @@ async def test_targets_are_listed_in_one_sentence(world: World, ada: Browser) ->
 
     page = await ada.open(f"/imports/{made['id']}")
 
-    told = page.text.partition("Mailboxes of</dt>")[2].partition("</dd>")[0]
+    told = page.text.partition("Target mailboxes</dt>")[2].partition("</dd>")[0]
     names = [str(world.users[t]["displayName"]) for t in world.targets]
     # A block element would put each comma on its own line.
     assert told.count('<bdi class="cut">') == len(names)
@@ -250,7 +250,7 @@ async def test_deletion_shows_its_effect_and_leads_to_the_removal_run(
     at = f"/imports/{made['id']}/delete"
 
     asked = await ada.open(at)
-    assert "are removed from 2 mailboxes. Those are 10 contacts." in text_of(asked)
+    assert "are removed from 2 mailboxes. In total: 10 contacts." in text_of(asked)
     sent = await ada.submit(asked, at, follow=False)
 
     assert sent.headers["location"].startswith("/runs/")
@@ -304,12 +304,12 @@ async def test_hostile_names_are_shown_as_text(world: World, ada: Browser, name:
 
 async def test_import_pages_are_in_german(world: World, ada: Browser) -> None:
     ada.language = "de"
-    assert "Es gibt noch keinen Import" in (await ada.open("/imports")).text
+    assert "Noch keine Importe" in (await ada.open("/imports")).text
     made = await world.import_((await world.share())["id"])
 
     page = await ada.open(f"/imports/{made['id']}")
     assert "Letzte Synchronisierungen" in page.text
-    asks = "wenn er mehr als 10 oder 20 % der Kontakte entfernen würde"
+    asks = "wenn mehr als 10 oder 20 % der Kontakte gelöscht würden"
     assert asks in text_of(page).replace("\xa0", " ")
     start = await ada.open("/imports/new")
     wrong = await ada.submit(start, "/imports/new", do="next", share="partner", partner="0" * 32)

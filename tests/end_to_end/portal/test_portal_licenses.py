@@ -13,7 +13,7 @@ from tests.world import World
 async def test_booking_shows_its_effect_first_and_can_be_undone(world: World, ada: Browser) -> None:
     page = await ada.open("/licenses/book")
     shown = await press(ada, page, "show", booked="3")
-    assert "What changes" in shown.text
+    assert "After the change" in shown.text
     assert (await world.api.get("/licenses"))["booked"] == 0
 
     booked = await press(ada, shown, "book")
@@ -29,10 +29,10 @@ async def test_number_is_booked_only_after_its_effect_was_shown(world: World, ad
     await world.api.put("/licenses", {"booked": 2})
 
     unseen = await press(ada, await ada.open("/licenses/book"), "book", booked="0")
-    assert "What changes" in unseen.text
-    assert "Cancel 2 seats" in unseen.text
+    assert "After the change" in unseen.text
+    assert "Cancel 2 licenses" in unseen.text
     another = await press(ada, unseen, "book", booked="5")
-    assert "Book 3 seats" in another.text
+    assert "Book 3 licenses" in another.text
     assert (await world.api.get("/licenses"))["booked"] == 2
     await press(ada, another, "book")
 
@@ -50,8 +50,8 @@ async def test_mailboxes_that_would_lose_a_license_are_named_before_cancellation
 
     shown = await press(ada, await ada.open("/licenses/book"), "show", booked="1")
 
-    assert "1 mailbox loses its seat" in shown.text
-    assert re.search(r'value="book" class="main danger">Cancel 1 seat<', shown.text)
+    assert "1 mailbox loses its license" in shown.text
+    assert re.search(r'value="book" class="main danger">Cancel 1 license<', shown.text)
     assert any(str(world.users[t]["mail"]) in shown.text for t in world.targets)
     assert (await world.api.get("/licenses"))["booked"] == 2
 
@@ -76,7 +76,7 @@ async def test_concurrent_booking_is_reported_and_nothing_is_booked(
     shown = await press(ada, page, "book")
 
     assert shown.status == 422
-    assert "Now booked: 7" in shown.text
+    assert "Currently booked: 7" in shown.text
     assert (await world.api.get("/licenses"))["booked"] == 7
 
 
@@ -91,7 +91,7 @@ async def test_mailboxes_with_a_license_are_listed_and_searched(world: World, ad
     assert first in everybody.text
     assert second in everybody.text
     assert second not in one.text
-    assert "No seat for such a mailbox" in nobody.text
+    assert "No matching mailboxes" in nobody.text
 
 
 async def test_reader_can_view_licenses_but_not_book(client: Client, world: World) -> None:

@@ -37,7 +37,7 @@ async def test_preview_says_that_a_run_would_be_held(world: World, ada: Browser)
     at = f"/imports/{made['id']}/preview?mailbox={world.targets[0]}"
     shown = text_of(await ada.open(at))
 
-    assert "This sync would need your review. More contacts would be deleted or changed" in shown
+    assert "This sync would need your review. It would delete or update more contacts" in shown
     assert "approve" not in shown
 
 
@@ -76,12 +76,12 @@ async def test_contacts_of_another_tool_are_adopted_after_confirmation(
     at = f"/imports/{made['id']}/adopt"
 
     shown = await ada.open(f"{at}?mailbox={mailbox}&folder=Old+tool")
-    assert "1 contact is a person of the share" in text_of(shown)
+    assert "1 contact matches a person in the share" in text_of(shown)
     taken = [f for f in shown.text.split("<form") if 'name="confirm"' in f]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', taken[0]))
     done = await ada.open(at, "POST", list(fields.items()))
 
-    assert "1 contact is kept up to date by this import now." in done.text
+    assert "This import now keeps 1 contact up to date." in done.text
     assert len(await client.folder(world.tenant, mailbox)) == 1
 
 

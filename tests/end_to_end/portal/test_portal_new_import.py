@@ -33,7 +33,7 @@ async def test_import_of_own_share_is_created_in_four_steps(
     share = await world.share()
 
     last = await go_through(ada, world, share=share["id"])
-    assert "This fills 2 mailboxes. It takes 2 more seats." in text_of(last)
+    assert "This import has 2 target mailboxes. It needs 2 more licenses." in text_of(last)
     shown = await ada.submit(last, "/imports/new", do="create")
 
     assert CREATED in shown.text
@@ -122,7 +122,7 @@ async def test_target_can_be_removed_again(world: World, ada: Browser) -> None:
     at = await ada.open(f"/imports/new?share={share['id']}")
     at = await ada.submit(at, "/imports/new", do="next")
     at = await ada.submit(at, "/imports/new", do=f"add:groups:{world.group}")
-    assert "This fills 5 mailboxes." in text_of(at)
+    assert "This import has 5 target mailboxes." in text_of(at)
 
     at = await ada.submit(at, "/imports/new", do=f"remove:groups:{world.group}")
 

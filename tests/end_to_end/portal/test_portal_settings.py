@@ -26,7 +26,7 @@ async def test_consent_can_be_checked(client: Client, world: World, ada: Browser
     await client.consent(world.tenant, granted=False)
     gone = await press(ada, page, "check")
 
-    assert "The consent works" in works.text
+    assert "The consent is valid" in works.text
     assert "granted" in page.text
     assert gone.path == "/"
 
@@ -64,7 +64,7 @@ async def test_audit_log_is_filtered_and_paged(world: World, ada: Browser) -> No
     assert "share.created" in shares.text
     assert "tenant.renamed" not in shares.text
     assert 'rel="next"' in all_of_it.text
-    assert "Nothing was changed" in none.text
+    assert "No entries" in none.text
     assert wrong.status == 400
 
 

@@ -21,8 +21,8 @@ async def test_wizard_says_that_the_first_import_starts_the_trial(
     english = text_of(await targets_page(await browser_of(client, world), world))
     german = text_of(await targets_page(await browser_of(client, world, language="de"), world))
 
-    assert "Your trial begins with this import: for 30 days every mailbox is served" in english
-    assert "30 Tage lang wird jedes Postfach versorgt" in german
+    assert "Your trial starts with this import. For 30 days, every mailbox is synced" in english
+    assert "30 Tage lang wird jedes Postfach synchronisiert" in german
     assert "not enough licenses" not in english
 
 
@@ -33,8 +33,8 @@ async def test_wizard_says_during_the_trial_how_many_mailboxes_wait_after_it(
 
     said = text_of(await targets_page(ada, world))
 
-    assert "Until the trial ends every mailbox is served." in said
-    assert "2 mailboxes of your company would wait for a seat" in said
+    assert "Every mailbox is synced until the trial ends." in said
+    assert "2 mailboxes of your organization will wait for a license" in said
 
 
 async def test_wizard_says_after_the_trial_that_licenses_are_missing(
@@ -47,8 +47,8 @@ async def test_wizard_says_after_the_trial_that_licenses_are_missing(
     said = text_of(await targets_page(ada, world))
 
     assert "There are not enough licenses." in said
-    assert "2 mailboxes wait for a seat until you book more" in said
-    assert "Until the trial ends" not in said
+    assert "2 mailboxes wait for a license until you book more" in said
+    assert "until the trial ends" not in said
 
 
 async def test_licenses_page_shows_remaining_trial_days_and_terms(
@@ -62,8 +62,8 @@ async def test_licenses_page_shows_remaining_trial_days_and_terms(
     over = text_of(await (await browser_of(client, world)).open("/licenses"))
 
     assert "30 days left" in running
-    assert re.search(r"Booked 2 seats since \d", running)
-    assert "Booking and canceling seats take effect at once" in running
+    assert re.search(r"Booked 2 licenses since \d", running)
+    assert "Bookings and cancellations take effect immediately" in running
     assert "days left" not in over
     assert re.search(r"Trial ended on \d", over)
 
