@@ -202,7 +202,7 @@ async def test_preview_shows_omitted_people_with_reason(world: World, ada: Brows
     assert "4 contacts" in shown.text
     assert "1 not included" in shown.text
     assert "Nomail" in shown.text
-    assert "no mail address" in shown.text
+    assert "no email address" in shown.text
 
 
 async def test_withdrawal_shows_its_effect_first(world: World, ada: Browser) -> None:

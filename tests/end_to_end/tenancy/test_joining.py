@@ -46,7 +46,7 @@ async def test_admin_signs_in_and_consent_connects_tenant(client: Client, compan
     shown = await browser.pick(page, answer="accept", chosen=company.tenant)
 
     assert "Sign in with Microsoft" in start.text
-    for permission in ("User.Read.All", "Contacts.ReadWrite", "never touched"):
+    for permission in ("User.Read.All", "Contacts.ReadWrite", "never changed"):
         assert permission in (await Browser(client).open("/consent")).text
         assert permission in asked.text
     assert "signed in as Ada" in asked.text
