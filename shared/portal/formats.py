@@ -1,4 +1,4 @@
-"""Dates, numbers, times and countries as each language writes them (Unicode CLDR, by Babel)."""
+"""Format dates, numbers, times and countries for each language (Unicode CLDR, through Babel)."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,7 @@ from shared.portal.languages import LANGUAGES
 
 
 def filters(language: str) -> dict[str, Callable[..., str]]:
-    """The template filters of a language; moments are shown in UTC, and say so."""
+    """Return the template filters of a language. Times are shown in UTC and labeled so."""
     locale = Locale.parse(LANGUAGES[language].locale)
 
     def moment(value: datetime) -> str:
@@ -37,7 +37,7 @@ def filters(language: str) -> dict[str, Callable[..., str]]:
         return format_percent(value, locale=locale)
 
     def region(name: str) -> str:
-        """An Azure region with its country; one that is not of ours stays as it is."""
+        """Return an Azure region with its country; an unknown region is returned unchanged."""
         country = locale.territories.get(COUNTRIES.get(name, ""))
         return f"{country} ({name})" if country else name
 

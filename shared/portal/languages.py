@@ -1,8 +1,8 @@
-"""The languages of the portal: which one a browser wants, and what a text is in it.
+"""The languages of the portal: which one a browser prefers, and the translation of a text.
 
-Texts are written in English where they are used; `locales/<language>` holds them in another
-language: `make messages` extracts them into a catalogue, and compiles what is translated there.
-The words of errors stand in `shared/web/error_texts.py`, as English texts like all others.
+Texts are written in English where they are used. `locales/<language>` holds their translations:
+`make messages` extracts the texts into a catalogue and compiles the translations. The texts of
+errors are in `shared/web/error_texts.py`.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language by its own name; `locale` says how it writes dates and numbers (Unicode CLDR).
+    """A language and its own name; `locale` defines how it writes dates and numbers (Unicode CLDR).
 
-    `delimiter` is what spreadsheet programs of those who speak it expect between two cells.
+    `delimiter` is the character that spreadsheet programs in this language expect between cells.
     """
 
     name: str
@@ -36,34 +36,34 @@ LANGUAGES: Final = {
     "en": Language("English", "en_GB", ","),
     "de": Language("Deutsch", "de_DE", ";"),
 }
-"""The languages by their codes; the first is the one in which all texts are written."""
+"""The languages by code. All texts are written in the first one."""
 
 _LOCALES: Final = Path(__file__).parent / "locales"
 
 
 def preferred(accept_language: str) -> str:
-    """The language of ours that a browser prefers (RFC 9110, Accept-Language)."""
+    """Return the supported language that a browser prefers (RFC 9110, Accept-Language)."""
     wanted = parse_accept_header(accept_language[:1000], LanguageAccept)
     return str(wanted.best_match(LANGUAGES) or next(iter(LANGUAGES)))
 
 
 @cache
 def translations(language: str) -> "NullTranslations":
-    """The translations into a language; texts that have none stay as they are."""
+    """Return the translations into a language. Texts without a translation stay unchanged."""
     from babel.support import Translations  # noqa: PLC0415 - at the first page
 
     return Translations.load(_LOCALES, [language])
 
 
 def gettext(language: str) -> Callable[[str], str]:
-    """What translates a text into a language."""
+    """Return the function that translates a text into a language."""
     return translations(language).gettext
 
 
 def ngettext(language: str) -> Callable[[str, str, int], str]:
-    """What translates a text with a number into a language, and writes its `%(num)s` as it does.
+    """Return the function that translates a text with a number, and formats its `%(num)s`.
 
-    Here, so that no page has to think of it.
+    Pages need no number formatting of their own.
     """
     from shared.portal.formats import filters  # noqa: PLC0415 - at the first page, with Babel
 

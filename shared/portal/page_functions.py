@@ -1,4 +1,4 @@
-"""How a browser meets the app: pages, forms, redirects and downloads, with what keeps them safe.
+"""Turn handlers into functions for browsers, and keep pages, forms and downloads safe.
 
 `page` turns a handler into a native function. A form is taken only from our own pages and with the
 token of who is signed in; what was typed is never lost to a session that ended. Scripts, styles and
@@ -38,7 +38,7 @@ _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _LANGUAGE: Final = "language"
 _YEAR: Final = timedelta(days=365)
 _ROOT: Final = "{nothing:maxlength(0)?}"
-"""The root as a route: the host takes no empty one (Azure-Functions#2473)."""
+"""The route of the root path; the host accepts no empty route (Azure-Functions#2473)."""
 
 
 type PageHandler = Callable[[Visit], Awaitable[Page]]
@@ -57,12 +57,11 @@ def page(
 ) -> Callable[[PageHandler], Any]:
     """Make a handler a function that answers a browser.
 
-    With `roles`, only callers who are signed in, have one of them, and whose company has `joined`
-    (unless that is False) get in; without, anybody does. A form (POST) needs its token unless it is
-    an `open_form`, which changes nothing but what this browser keeps. While a tenant leaves, only
-    forms that are for `leaving` are taken. A handler that shows a form `again` as it was typed, if
-    no button was pressed (`Visit.do`), does so in another language too; others are never asked for
-    that.
+    With `roles`, only signed-in callers that have one of them, and whose tenant has `joined`
+    (unless that is False), are admitted; without, everyone is. A form (POST) needs its token unless
+    it is an `open_form`, which changes only what this browser stores. While a tenant is leaving,
+    only forms for `leaving` are accepted. A handler with `again` shows its form as it was typed if
+    no button was pressed (`Visit.do`), and thus also in another language.
     """
     access = Requirement(roles, joined, changes=method == "POST", leaving=leaving)
 
@@ -106,7 +105,7 @@ def page(
 
 
 async def _known(visit: Visit) -> tuple[Visit, dict[Purpose, Mapping[str, Any]]]:
-    """The visit with who is signed in and what is to be told; and the session, if renewed."""
+    """Return the visit with its caller and notice, and the session if it was renewed."""
     notice = await visit.kept(sessions.NOTICE)
     session = await visit.kept(sessions.SESSION)
     if session is None:
@@ -119,9 +118,9 @@ async def _known(visit: Visit) -> tuple[Visit, dict[Purpose, Mapping[str, Any]]]
 
 
 async def _require_own_form(visit: Visit, *, token: bool) -> None:
-    """Refuse a form that is not of our own pages, or was shown to somebody else.
+    """Reject a form that is not from the portal's own pages or was shown to another caller.
 
-    Browsers tell with every POST which site it comes from (Fetch, Origin header).
+    Browsers send the origin with every POST (Fetch, Origin header).
     """
     req = visit.request
     if len(req.get_body()) > _MAX_FORM:
@@ -139,7 +138,7 @@ async def _require_own_form(visit: Visit, *, token: bool) -> None:
 
 
 def _sign_in_first(visit: Visit, error: Unauthenticated) -> Page:
-    """Ask who is not signed in to do so: the page comes after it, and a form can be sent again."""
+    """Ask the visitor to sign in; the page follows, and a form can be sent again."""
     if visit.request.method == "GET":
         return Page("sign_in/needed", {"to": visit.path}, status=error.status)
     return Page("sign_in/again", {"form": _Sent.of(visit)}, status=error.status)
@@ -147,7 +146,7 @@ def _sign_in_first(visit: Visit, error: Unauthenticated) -> Page:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A form that was sent in vain, to be sent again: where to, with which token and fields."""
+    """A form that was not accepted, to send again: its address, token and fields."""
 
     action: str
     token: str
@@ -155,7 +154,7 @@ class _Sent:
 
     @classmethod
     def of(cls, visit: Visit) -> Self:
-        """What this visit sent."""
+        """Return the form that this visit sent."""
         sent = visit.form
         fields = [
             (str(name), str(value))
@@ -168,7 +167,7 @@ class _Sent:
 def _problem(
     handler: PageHandler, correlation: str, visit: Visit, error: Exception, *, again: bool
 ) -> Page:
-    """What went wrong, and the way out: to try `again` what passes, else back to the start."""
+    """Return the page of an error, with a link to try `again` or to the start page."""
     answer = problem(error, handler.__name__, correlation, visit.speech)
     values: dict[str, Any] = {"problem": answer.body, "again": "", "form": None}
     if isinstance(error, TransientError):
@@ -179,7 +178,7 @@ def _problem(
 
 
 def _switched(visit: Visit) -> Visit:
-    """The visit in the language to which a form of our own pages switches, if it does."""
+    """Return the visit in the language that the form switches to, if it does."""
     wanted = str(visit.form.get(SWITCH, ""))
     own = visit.request.headers.get("Origin") == visit.app.settings.portal_origin
     if not own or wanted not in rendering.LANGUAGES:
@@ -233,9 +232,9 @@ async def _response(
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What every template may show, as `page`: who is here, where, in which language.
+    """The values that every template has as `page`: the caller, the path, the language.
 
-    `token` is that of the page's forms; `area` the part of the navigation it belongs to.
+    `token` is for the page's forms, `area` is the part of the navigation that it belongs to.
     """
 
     language: str

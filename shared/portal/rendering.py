@@ -1,7 +1,7 @@
-"""The pages that a browser shows: templates, rendered on the server, and what they link to.
+"""Render the pages from templates on the server, and serve the files that they link to.
 
-Nothing here asks or decides anything. Every value is escaped; pages hold no inline script or style,
-since the Content-Security-Policy allows neither.
+Nothing here calls a service or applies a rule. Every value is escaped. Pages have no inline script
+or style, because the Content-Security-Policy allows neither.
 """
 
 import hashlib
@@ -40,17 +40,17 @@ _ASIDE: Final = {
     ".css": re.compile(rb"/\*.*?\*/|(?<=[{};])\s+|\s+(?=[{}])", re.DOTALL),
     ".js": re.compile(rb"^\s*//[^\n]*\n|^[ \t]+", re.MULTILINE),
 }
-"""Comments and blanks: they are for who reads a file here, and browsers need not load them."""
+"""Comments and blanks, which are for readers of the source and not sent to browsers."""
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def render(template: str, language: str, **values: Any) -> str:
-    """A page by the name of its template, in a language; a value that it lacks is an error."""
+    """Render a template in a language; a missing value is an error."""
     return _environment(language).get_template(f"{template}.html").render(values)
 
 
 def words(table: str, language: str, template: str = "words") -> Mapping[str, Any]:
-    """What pages call the codes of the API: a table of `words.html`, in a language."""
+    """Return the words for codes of the API: a table of `words.html`, in a language."""
     found: Mapping[str, Any] = getattr(
         _environment(language).get_template(f"{template}.html").module, table
     )
@@ -58,14 +58,14 @@ def words(table: str, language: str, template: str = "words") -> Mapping[str, An
 
 
 def number(language: str) -> Callable[[int], str]:
-    """What writes a number as a language does."""
+    """Return the function that formats a number for a language."""
     found: Callable[[int], str] = _environment(language).filters["number"]
     return found
 
 
 @cache
 def speech(language: str) -> Speech:
-    """Return the words of errors in a language, with numbers and dates as it writes them."""
+    """Return the texts of errors in a language, with its formats of numbers and dates."""
     from shared.portal.formats import filters  # noqa: PLC0415 - at the first page, with Babel
 
     written = filters(language)
@@ -88,7 +88,7 @@ def speech(language: str) -> Speech:
 
 @cache
 def asset(name: str) -> str:
-    """The address of a static file; it changes with the file, so that it may be kept for long."""
+    """Return the address of a static file; it changes with the file, so browsers may cache it."""
     content, _ = static_file(name) or (b"", "")
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
 
@@ -105,7 +105,7 @@ def _content(path: Path) -> bytes:
 
 
 def static_file(name: str) -> tuple[bytes, str] | None:
-    """A file that pages link to, and its type; None if there is none of this name."""
+    """Return the content and type of a static file; None if there is no file with this name."""
     return _files().get(name)
 
 

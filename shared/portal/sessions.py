@@ -1,8 +1,8 @@
-"""What a browser keeps for us, sealed: who is signed in, what is under way, what was just done.
+"""Values that the portal keeps in a browser, encrypted: the session, sign-ins in progress, notices.
 
-A session ends an hour after the last page, and eight hours after the sign-in at the latest, so that
-a role that was taken away in Entra ID is gone by then. Docs: OWASP Session Management and
-Cross-Site Request Forgery Prevention Cheat Sheets; RFC 6265bis (cookie prefixes).
+A session ends an hour after the last page, and at most eight hours after the sign-in, so that a
+role that was removed in Entra ID is lost by then. Docs: OWASP Session Management and Cross-Site
+Request Forgery Prevention Cheat Sheets; RFC 6265bis (cookie prefixes).
 """
 
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.sealing import Purpose
 
 SIGN_IN: Final = Purpose("sign-in", timedelta(minutes=15))
-"""A sign-in under way: state, nonce and PKCE verifier, and the page it leads to."""
+"""A sign-in in progress: state, nonce, PKCE verifier, and the page that follows."""
 
 CONSENT: Final = Purpose("consent", timedelta(minutes=30))
-"""A consent under way: its state, and which admin of which tenant asked for it."""
+"""A consent in progress: its state, and the admin and tenant that requested it."""
 
 SESSION: Final = Purpose("session", timedelta(hours=1))
-"""Who is signed in."""
+"""The signed-in caller."""
 
 NOTICE: Final = Purpose("notice", timedelta(minutes=5))
-"""What was just done, for the page that is shown next."""
+"""The notice for the next page."""
 
 FORM: Final = Purpose("form", timedelta(hours=24))
-"""A form's token: for whom we showed the page. It outlives a session, so that what was typed can be
-sent after signing in again; nobody but us can make one, and it serves nobody else."""
+"""A form's token: the caller that its page was shown to. It outlives a session, so that the form
+can be sent after signing in again. Only the portal can make one, and only for that caller."""
 
 _AT_MOST: Final = timedelta(hours=8)
 _RENEWED_AFTER: Final = timedelta(minutes=5)
@@ -39,7 +39,7 @@ _RENEWED_AFTER: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """A form that takes back what was done: where it is sent, and with what."""
+    """A form that undoes an action: its address and its fields."""
 
     action: str
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -47,14 +47,14 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the next page says on top: what was done, and how to take it back."""
+    """The notice at the top of the next page: what was done, and how to undo it."""
 
     text: str
     undo: Undo | None = None
 
 
 def begun(caller: Caller, now: datetime) -> dict[str, Any]:
-    """The session of somebody who has just signed in."""
+    """Start the session of a caller who has just signed in."""
     return {
         "tenant": caller.tenant,
         "oid": caller.oid,
@@ -66,7 +66,7 @@ def begun(caller: Caller, now: datetime) -> dict[str, Any]:
 
 
 def holder(session: Mapping[str, Any], now: datetime, network: str) -> Caller | None:
-    """Who is signed in; None once the sign-in is too long ago."""
+    """Return the signed-in caller; None if the sign-in is too long ago."""
     if now.timestamp() - session["began"] >= _AT_MOST.total_seconds():
         return None
     return Caller(
@@ -80,14 +80,14 @@ def holder(session: Mapping[str, Any], now: datetime, network: str) -> Caller | 
 
 
 def renewed(session: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
-    """The session to be kept from now on, if it is time to renew it."""
+    """Return the renewed session; None if it is too early to renew it."""
     if now.timestamp() - session["seen"] < _RENEWED_AFTER.total_seconds():
         return None
     return {**session, "seen": now.timestamp()}
 
 
 def own_path(text: str) -> str:
-    """A path of ours to go to; '/' for anything that leads, or may be read to lead, elsewhere."""
+    """Return the path if it stays on this site, otherwise '/'."""
     odd = "\\" in text or any(c <= " " or c == "\x7f" for c in text)
     if odd or not text.startswith("/") or text.startswith("//") or len(text) > 1000:
         return "/"
@@ -96,12 +96,12 @@ def own_path(text: str) -> str:
 
 
 def cookie(req: func.HttpRequest, name: str) -> str:
-    """A cookie of ours; '' if there is none. What another site has set cannot get in its way."""
+    """Return a cookie of the portal; '' if there is none. Other sites cannot replace it."""
     return parse_cookie(str(req.headers.get("Cookie", ""))).get(f"__Host-{name}", "")
 
 
 def set_cookie(response: func.HttpResponse, name: str, value: str, lives: timedelta) -> None:
-    """Let the browser keep a value for so long; an empty value removes it."""
+    """Store a value in the browser for some time; an empty value removes it."""
     kept = dump_cookie(
         f"__Host-{name}",
         value,

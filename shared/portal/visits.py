@@ -1,4 +1,4 @@
-"""One request of a browser, and what is answered: a page, a redirect, or a file to keep."""
+"""One request of a browser, and its answer: a page, a redirect, or a download."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -31,16 +31,16 @@ from shared.wiring.app import App
 _log = logging.getLogger(__name__)
 _NAMED: Final = 300
 SWITCH: Final = "language"
-"""The field by which a form asks to be shown again in another language."""
+"""The field with which a form requests itself in another language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a handler answers: a template with its values, a redirect, or a file to keep.
+    """The answer of a handler: a template with its values, a redirect, or a download.
 
-    `keep` are values that the browser keeps, sealed, by their purpose; `drop` ends such keeping.
-    A `notice` is shown by the page that `location` leads to. A handler that lets anybody in tells
-    the `tenant` itself.
+    `keep` has the values to store in the browser, encrypted, by purpose; `drop` removes some. The
+    page at `location` shows the `notice`. A handler without required roles sets the `tenant`
+    itself.
     """
 
     template: str = ""
@@ -57,7 +57,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that the browser stores: its name, type and content."""
+    """A file to download: its name, type and content."""
 
     name: str
     mimetype: str
@@ -66,10 +66,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a browser: `someone` is signed in, of a `tenant` that has joined.
+    """One request of a browser: the signed-in caller (`someone`) and the joined `tenant`.
 
-    `switched` if its form was sent for another language only, to be shown again as it was typed.
-    `network` is where it came from, cut so that it names nobody.
+    `switched` means that the form was sent only to be shown in another language. `network` is the
+    caller's network, shortened so that it identifies nobody.
     """
 
     app: App
@@ -83,25 +83,25 @@ class Visit:
 
     @property
     def caller(self) -> Caller:
-        """Who is signed in; raises `Unauthenticated`."""
+        """Return the signed-in caller. Raises `Unauthenticated` if there is none."""
         if self.someone is None:
             raise Unauthenticated("not_signed_in")
         return self.someone
 
     @property
     def own_tenant(self) -> Tenant:
-        """The visitor's company; raises `Defect` on a page that any company may open."""
+        """Return the caller's tenant. Raises `Defect` on a page that any company may open."""
         if self.tenant is None:
             raise Defect(f"{self.path} reads the tenant, but does not require one.")
         return self.tenant
 
     @property
     def may_write(self) -> bool:
-        """Whether who is signed in may change things."""
+        """Return whether the caller may change things."""
         return self.someone is not None and holds(self.someone, WRITERS)
 
     async def admitted(self, access: Requirement) -> Self:
-        """The visit of somebody who may go on.
+        """Return the visit of an admitted caller.
 
         Raises `Unauthenticated`, and what `admit` raises.
         """
@@ -110,37 +110,37 @@ class Visit:
 
     @property
     def path(self) -> str:
-        """The path that was asked for, with its query."""
+        """The requested path with its query."""
         parts = urlsplit(str(self.request.url))
         return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters."""
+        """The parameters of the query."""
         return {str(name): str(value) for name, value in self.request.params.items()}
 
     @property
     def form(self) -> Any:
-        """The fields of the form that was sent, with `get` and `getlist`; empty if none was."""
+        """The fields of the form, with `get` and `getlist`; empty if no form was sent."""
         return self.request.form
 
     @property
     def do(self) -> str:
-        """The button of the form that was pressed; '' if none was."""
+        """The button that was pressed; '' if there is none."""
         return "" if self.switched else str(self.form.get("do", ""))
 
     def wants(self, *parts: str) -> bool:
-        """Whether any of these parts of the page will be shown: our script asks for some only."""
+        """Return whether the page needs any of these parts; the script requests only some."""
         asked = str(self.request.headers.get("X-Parts", "")).split()
         return not asked or any(part in asked for part in parts)
 
     @property
     def id(self) -> str:
-        """The id in the path; `NotFound` if no id of ours looks like it."""
+        """The id in the path. Raises `NotFound` if it is not a valid id."""
         return self.segment("id")
 
     def segment(self, name: str) -> str:
-        """A part of the path; `NotFound` if no id of ours looks like it."""
+        """Return a part of the path. Raises `NotFound` if it is not a valid id."""
         value = str(self.request.route_params[name])
         if not is_id(value):
             raise NotFound("unknown_id")
@@ -148,28 +148,28 @@ class Visit:
 
     @property
     def speech(self) -> Speech:
-        """The words of errors in the visitor's language."""
+        """The texts of errors in the caller's language."""
         return rendering.speech(self.language)
 
     def gettext(self, text: str) -> str:
-        """A text in the visitor's language."""
+        """Translate a text into the caller's language."""
         return rendering.gettext(self.language)(text)
 
     def ngettext(self, one: str, many: str, num: int) -> str:
-        """A text with a number (`%(num)s`) in the visitor's language."""
+        """Translate a text with a number (`%(num)s`) into the caller's language."""
         return rendering.ngettext(self.language)(one, many, num)
 
     def wrong(self, error: CallerError | None) -> dict[str, str]:
-        """What is wrong, in the visitor's language, by each field's JSON path, or '' for it all."""
+        """Return the errors in the caller's language by JSON path; '' stands for the whole form."""
         if error is None:
             return {}
         by_field = {e.field: self.speech.field(e) for e in error.errors}
         return by_field or {"": self.speech.of(error)}
 
     def trouble(self, error: ContactSyncError) -> str:
-        """What stood in the way, and what to do, in the visitor's language.
+        """Return the text of an error in the caller's language.
 
-        A fault of our own is raised again: it is not the visitor's to read.
+        Raises the error again if it is a defect of the app.
         """
         match error:
             case CallerError():
@@ -179,7 +179,7 @@ class Visit:
         raise error
 
     async def names(self, ids: Sequence[str], *kinds: EntryKind) -> dict[str, str]:
-        """What the directory calls these (the first 300); whom it does not name is left out."""
+        """Return the directory's names of some ids (the first 300); unknown ids are left out."""
         try:
             found = await self.app.sharing.directory.name(self.caller, ids[:_NAMED], kinds)
         except ContactSyncError as error:
@@ -188,7 +188,7 @@ class Visit:
         return {id_: entry.name for id_, entry in found.items()}
 
     async def addresses(self, mailboxes: Sequence[str]) -> dict[str, str]:
-        """The mail addresses of mailboxes, as the directory has them now; none if it is silent."""
+        """Return the current addresses of mailboxes; empty if the directory is unavailable."""
         if not mailboxes:
             return {}
         try:
@@ -198,10 +198,10 @@ class Visit:
             return {}
 
     async def kept(self, purpose: Purpose) -> dict[str, Any] | None:
-        """What this browser keeps for a purpose; None if there is nothing, or it is too old."""
+        """Return the value stored in this browser for a purpose; None if absent or expired."""
         return await self.app.entra.seal.open(purpose, sessions.cookie(self.request, purpose.name))
 
 
 def done(location: str, text: str, *, undo: Undo | None = None) -> Page:
-    """Lead to a page that says what was done."""
+    """Redirect to a page that says what was done."""
     return Page(location=location, notice=Notice(text, undo))

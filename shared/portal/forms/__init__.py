@@ -1,1 +1,1 @@
-"""What the forms of the portal hold, and the input each of them makes."""
+"""The forms of the portal: their fields, and the input that each makes."""

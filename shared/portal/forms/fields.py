@@ -1,7 +1,7 @@
-"""The rows of a form: what each field is called, where its value stands in the JSON, and its kind.
+"""The rows of a form: the label of each field, the JSON path of its value, and its kind.
 
-A kind converts a value of the JSON to the text that a browser shows and sends, and back. It knows
-neither pages nor languages. Labels and helps are texts to translate, marked by `N_`.
+A kind converts a JSON value to the text that a browser shows and sends, and back. It knows neither
+pages nor languages. Labels and hints are texts to translate, marked with `N_`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,13 @@ from shared.domain.texts import N_
 from shared.portal.visits import Visit
 
 type Text = str | tuple[str, ...]
-"""What a field holds: one text, or several (boxes that are ticked, ids that are chosen)."""
+"""The content of a field: one text, or several (ticked boxes, selected ids)."""
 
 type Words = str | Callable[[Visit], str]
-"""A text to translate, or what makes it for a reader."""
+"""A text to translate, or a function that makes it for a caller."""
 
 type Option = tuple[str, Words] | tuple[str, Words, Words]
-"""A choice: its value, what it is called, and a hint."""
+"""A choice: its value, its label, and a hint."""
 
 
 class _Absent:
@@ -34,7 +34,7 @@ ABSENT: Final = _Absent()
 class FieldKind:
     """How a field is shown (`widget`), and what its text means in JSON.
 
-    `refusal` replaces what the model says of a value that it refuses.
+    `refusal` replaces the model's error text.
     """
 
     widget: ClassVar[str] = "hidden"
@@ -42,45 +42,45 @@ class FieldKind:
     refusal: ClassVar[str] = ""
 
     def text(self, value: Any) -> Text:
-        """The text of a value; null is nothing."""
+        """Return the text of a value; null becomes an empty text."""
         return "" if value is None else str(value)
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The value of a text, given the texts of all fields; what is none stays as it is."""
+        """Return the JSON value of a text, given the texts of all fields."""
         del texts
         return text
 
     def read(self, sent: Any, name: str) -> Text | None:
-        """What a form brought; None if its page does not have the field."""
+        """Return the sent text; None if the page does not have the field."""
         given = sent.get(name)
         return None if given is None else str(given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line(FieldKind):
-    """A line of text; `empty` is what it means if it holds nothing."""
+    """A line of text; `empty` is its value if it is blank."""
 
     widget: ClassVar[str] = "line"
     empty: Any = ""
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The text itself."""
+        """Return the text itself, or `empty`."""
         del texts
         return text if text.strip() else self.empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines(FieldKind):
-    """Several texts, one a line; the JSON leaves them out where there is none."""
+    """Several texts, one per line; the JSON omits them if there are none."""
 
     widget: ClassVar[str] = "area"
 
     def text(self, value: Any) -> Text:
-        """Each on a line of its own."""
+        """Return the texts, one per line."""
         return "\n".join(value or ())
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The lines that hold anything."""
+        """Return the lines that are not blank."""
         del texts
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         return [line.strip() for line in lines if line.strip()] or ABSENT
@@ -93,24 +93,24 @@ class Number(FieldKind):
     widget: ClassVar[str] = "number"
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The number; what is none stays a text, which the model refuses."""
+        """Return the number; another text stays a text, which the model rejects."""
         del texts
         return whole(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Percent(FieldKind):
-    """A part of one, typed as a percentage."""
+    """A fraction, typed as a percentage."""
 
     widget: ClassVar[str] = "percent"
     refusal: ClassVar[str] = N_("must be a number between 0 and 100")
 
     def text(self, value: Any) -> Text:
-        """The percentage, without zeros at its end."""
+        """Return the percentage without trailing zeros."""
         return "" if value is None else f"{(Decimal(str(value)) * 100).normalize():f}"
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The part of one; what is no number stays a text, which the model refuses."""
+        """Return the fraction; another text stays a text, which the model rejects."""
         del texts
         given = text.strip().removesuffix("%").strip().replace(",", ".")
         try:
@@ -121,122 +121,122 @@ class Percent(FieldKind):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(FieldKind):
-    """One of some values, as a list; an empty choice is null.
+    """One of several values, as a list; an empty choice is null.
 
-    Those that are numbers in the JSON are `whole`.
+    Values that are numbers in the JSON are `whole`.
     """
 
     widget: ClassVar[str] = "select"
     whole: bool = False
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The value that is chosen."""
+        """Return the selected value."""
         del texts
         return (whole(text) if self.whole else text) if text else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Radios(Choice):
-    """One of some values, all of them in sight."""
+    """One of several values, as radio buttons."""
 
     widget: ClassVar[str] = "radios"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence(Radios):
-    """Whether a value is `given`, by another field of the same path, or null."""
+    """Whether another field with the same path gives the value (`given`), or it is null."""
 
     given: str
     null: str
 
     def text(self, value: Any) -> Text:
-        """Which of the two it is."""
+        """Return which of the two it is."""
         return self.null if value is None else self.given
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """Null, or what the other field says."""
+        """Return null, or leave the value to the other field."""
         del texts
         return None if text == self.null else ABSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag(FieldKind):
-    """A box to tick; one that is `inverted` is ticked for false."""
+    """A checkbox; an `inverted` one is ticked for false."""
 
     widget: ClassVar[str] = "check"
     inverted: bool = False
 
     def text(self, value: Any) -> Text:
-        """Whether it is ticked."""
+        """Return whether it is ticked."""
         return "yes" if bool(value) is not self.inverted else ""
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """Whether it is true."""
+        """Return whether it is true."""
         del texts
         return bool(text) is not self.inverted
 
     def read(self, sent: Any, name: str) -> Text | None:
-        """Browsers send no box that is not ticked."""
+        """Return whether it was sent; browsers do not send an unticked checkbox."""
         return str(sent.get(name, ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ids(FieldKind):
-    """Several ids, each in a hidden field; what shows and changes them is the page's own."""
+    """Several ids, each in a hidden field; the page itself shows and changes them."""
 
     many: ClassVar[bool] = True
 
     def text(self, value: Any) -> Text:
-        """The ids."""
+        """Return the ids."""
         return tuple(str(each) for each in value or ())
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The ids, each once."""
+        """Return the ids without duplicates."""
         del texts
         return list(dict.fromkeys(text))
 
     def read(self, sent: Any, name: str) -> Text | None:
-        """All that were sent, each once."""
+        """Return the sent ids without duplicates."""
         return tuple(dict.fromkeys(str(each) for each in sent.getlist(name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticks(Ids):
-    """Several of some values, each with a box to tick."""
+    """Several values, each with a checkbox."""
 
     widget: ClassVar[str] = "checks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment(FieldKind):
-    """A moment as it is stored, in a hidden field."""
+    """A stored time, in a hidden field."""
 
     def text(self, value: Any) -> Text:
-        """The moment in UTC."""
+        """Return the time in UTC."""
         return _moment(value).isoformat() if value else ""
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The moment, or null."""
+        """Return the time, or null."""
         del texts
         return text or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastDay(FieldKind):
-    """The day with whose end something ends, in UTC.
+    """The last day of something, in UTC.
 
-    The field `stored` holds the stored moment: a day that nobody changed ends as it did.
+    The field `stored` holds the stored time, which stays if the day is unchanged.
     """
 
     widget: ClassVar[str] = "day"
     stored: str
 
     def text(self, value: Any) -> Text:
-        """The day of the stored moment."""
+        """Return the day of the stored time."""
         return _moment(value).date().isoformat() if value else ""
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The stored moment, the end of another day, or null."""
+        """Return the stored time, the end of another day, or null."""
         if not text:
             return None
         stored = str(texts.get(self.stored, ""))
@@ -245,16 +245,16 @@ class LastDay(FieldKind):
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """A field of a form: `name` in the browser, `path` in the JSON ('' for what only the form has).
+    """A field of a form: `name` in the browser, `path` in the JSON ('' if only the form has it).
 
-    `group` is the part of the page that shows it, `beside` puts it next to the field before. Away
-    from its place, as in the list of errors, it is `called` something else than its label. A number
-    that is none of the `choices` is called as `other` says. Limits and lengths come from the model;
-    `attributes` are further ones of the input.
+    `group` is the part of the page that shows it, `beside` puts it next to the previous field.
+    `called` replaces its label elsewhere, such as in the list of errors. `other` labels a number
+    that is not one of the `choices`. Limits and lengths come from the model; `attributes` are
+    additional attributes of the input.
 
     The field counts `only_if` another field has a value. A null, at `null_at` or at its own path,
-    is shown as nothing, or as `unset`; an empty text makes the JSON null at `null_at`. Errors stand
-    at the element `shown_at`, which is the field itself by default.
+    is shown as empty, or as `unset`; an empty text makes the JSON null at `null_at`. Errors are
+    shown at the element `shown_at`, by default the field itself.
     """
 
     name: str
@@ -277,16 +277,16 @@ class FormField:
 
     @property
     def anchor(self) -> str:
-        """The id of the element beside which its errors stand."""
+        """The id of the element that shows its errors."""
         return self.shown_at or self.name
 
     def counts(self, texts: Mapping[str, Text]) -> bool:
-        """Whether the field says anything, as the others stand."""
+        """Return whether the field counts, given the texts of the others."""
         return self.only_if is None or texts.get(self.only_if[0]) == self.only_if[1]
 
 
 def whole(text: str) -> int | str:
-    """A whole number; a text that is none stays as it is."""
+    """Parse a whole number; another text is returned unchanged."""
     given = text.strip()
     digits = given.removeprefix("-")
     return int(given) if digits.isascii() and digits.isdigit() and len(digits) < 10 else given

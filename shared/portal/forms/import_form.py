@@ -1,7 +1,7 @@
-"""The form of an import: one row for each setting. Creating and editing share it.
+"""The form of an import: one row for each setting. Creating and editing use it.
 
-Nothing of an unfinished import is stored: its fields travel with the pages. How its targets are
-searched and shown is in `targets`.
+An unfinished import is not stored; the pages carry its fields. `targets` searches and shows its
+targets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,39 +31,39 @@ from shared.portal.forms.tables import Draft, Form
 from shared.portal.visits import Visit
 
 PARTNER: Final = "partner"
-"""The choice of a share that is not one's own."""
+"""The choice of a partner's share."""
 
 type ImportDraft = Draft[ImportInput]
 
 _OFTEN: Final = (12, 8, 6, 4, 3, 2, 1)
 _SHARE, _TARGETS = "share", "targets"
 SETTINGS: Final = ("destination", "options", "limits")
-"""The groups of the settings, besides the share, the targets and how it starts."""
+"""The groups of settings besides the share, the targets and the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ChosenShare(FieldKind):
-    """A share of one's own by its id, or `PARTNER` for one that another field names."""
+    """The id of an own share, or `PARTNER` for one that another field names."""
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The id of the own share."""
+        """Return the id of the own share."""
         del texts
         return ABSENT if text == PARTNER else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PartnersShare(Line):
-    """The id of a partner's share as somebody types it; never what is stored."""
+    """The id of a partner's share as it is typed, not as it is stored."""
 
     widget: ClassVar[str] = "line"
 
     def text(self, value: Any) -> Text:
-        """Nothing."""
+        """Return an empty text."""
         del value
         return ""
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The id as we write it."""
+        """Return the id in its stored form."""
         del texts
         return text.strip().lower()
 
@@ -105,7 +105,7 @@ _COLORS: Final = (
     N_("Dark purple"),
     N_("Dark cranberry"),
 )
-"""What Outlook calls its presets, in their order (docs: outlookcategory)."""
+"""Outlook's names of its presets, in their order (docs: outlookcategory)."""
 
 IMPORT: Final = Form(
     ImportInput,
@@ -266,7 +266,7 @@ IMPORT: Final = Form(
 
 
 def schedule_help(visit: Visit, plan: LicensePlan) -> dict[str, str]:
-    """The help of the schedule for who is on the standard plan; nothing for others."""
+    """Return the hint of the schedule on the standard plan; nothing on other plans."""
     if plan is not LicensePlan.STANDARD:
         return {}
     words = visit.gettext(

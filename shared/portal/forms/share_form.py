@@ -1,6 +1,6 @@
-"""The form of a share: one row for each setting, and a form within it for a manual contact.
+"""The form of a share: one row for each setting, and an inner form for a manual contact.
 
-Publishing and changing share it. What its buttons add and remove is here too.
+Publishing and editing use it. Its buttons, which add and remove entries, are here as well.
 """
 
 import json
@@ -41,26 +41,26 @@ _LISTS: Final = {
     "leave-out": ("exclude", True),
     "remove-exclude": ("exclude", False),
 }
-"""The buttons that add an id to a field, or take it out."""
+"""The buttons that add an id to a field, or remove it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Groups(FieldKind):
-    """Groups, each as `id as`; a page sends the ids, and how each is meant beside them."""
+    """Groups, each as `id as`; a page sends the `as` of each group in its own field."""
 
     many: ClassVar[bool] = True
 
     def text(self, value: Any) -> Text:
-        """Id and meaning of each group."""
+        """Return each group as `id as`."""
         return tuple(f"{group['id']} {group['as']}" for group in value or ())
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The groups with their meanings."""
+        """Return the groups."""
         del texts
         return [{"id": id_, "as": as_} for id_, as_ in (each.split(" ", 1) for each in text)]
 
     def read(self, sent: Any, name: str) -> Text | None:
-        """The groups that were sent, each once; a meaning that is none is the first."""
+        """Return the sent groups without duplicates; an invalid `as` becomes the first one."""
         ids = dict.fromkeys(str(id_).replace(" ", "") for id_ in sent.getlist(name))
         given = {id_: str(sent.get(f"as-{id_}", "")) for id_ in ids}
         return tuple(f"{id_} {as_ if as_ in _AS else _AS[0]}" for id_, as_ in given.items())
@@ -68,26 +68,26 @@ class _Groups(FieldKind):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Contacts(FieldKind):
-    """Manual contacts, each as the JSON that it is."""
+    """Manual contacts, each as JSON."""
 
     many: ClassVar[bool] = True
 
     def text(self, value: Any) -> Text:
-        """The JSON of each contact, without what is empty."""
+        """Return the JSON of each contact, without empty values."""
         return tuple(json.dumps(_pruned(each), sort_keys=True) for each in value or ())
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """The contacts."""
+        """Return the contacts."""
         del texts
         return [contact_of(each) for each in text]
 
     def read(self, sent: Any, name: str) -> Text | None:
-        """All that were sent."""
+        """Return all that were sent."""
         return tuple(str(each) for each in sent.getlist(name))
 
 
 def _called(name: str) -> Callable[[Visit], str]:
-    """What a contact's field is called."""
+    """Return the function that gives the label of a contact's field."""
     return lambda visit: str(rendering.words("fields", visit.language, "shares/labels")[name])
 
 
@@ -118,7 +118,7 @@ show.
 """
 
 EVERYBODY: Final = "everybody"
-"""The group of switches that each ask for all objects of a source."""
+"""The group of switches that include all objects of a source."""
 
 SHARE: Final = Form(
     ShareInput,
@@ -241,7 +241,7 @@ SHARE: Final = Form(
 
 @dataclass(frozen=True, slots=True)
 class ShareDraft:
-    """A share as somebody fills in its form, and a manual contact that is not added yet.
+    """The form of a share as it is filled in, and a manual contact that is not added yet.
 
     `searched` is the search whose results the form shows.
     """
@@ -253,19 +253,19 @@ class ShareDraft:
 
     @classmethod
     def of(cls, share: Draft[ShareInput]) -> Self:
-        """A form in which no contact is typed."""
+        """Return the form with an empty manual contact."""
         return cls(share, CONTACT.blank())
 
     @classmethod
     def read(cls, sent: Any) -> Self:
-        """What was typed."""
+        """Read a sent form."""
         search, searched = (str(sent.get(name, "")) for name in ("search", "searched"))
         return cls(SHARE.read(sent), CONTACT.read(sent), search, searched)
 
     def pressed(self, do: str) -> Self | None:
-        """The form after one of its buttons (`add-user:ID`); None if it is none of these.
+        """Return the form after a button was pressed (`add-user:ID`); None for an unknown button.
 
-        Raises `InvalidInput` for a manual contact that the model refuses.
+        Raises `InvalidInput` for a manual contact that the model rejects.
         """
         what, _, id_ = do.partition(":")
         if what in _LISTS:
@@ -280,7 +280,7 @@ class ShareDraft:
 
     @property
     def groups(self) -> dict[str, str]:
-        """What each chosen group stands for."""
+        """The selected groups: what each is published as, by id."""
         parts = (each.partition(" ") for each in self.share.many("group"))
         return {id_: as_ for id_, _, as_ in parts}
 
@@ -290,14 +290,14 @@ class ShareDraft:
         return [contact_of(each) for each in self.share.many("contact")]
 
     def input(self) -> ShareInput:
-        """The share that is meant; `InvalidInput` names the JSON path of each fault.
+        """Return the share; a typed contact is added.
 
-        A contact that is typed is added.
+        Raises `InvalidInput` with the JSON path of each error.
         """
         return (self._with_contact() if self._contact_typed else self).share.input()
 
     def named(self, name: str) -> Self:
-        """The same with a name, if it has none yet."""
+        """Return the form with a name if it has none yet."""
         if self.share.text("name").strip():
             return self
         return replace(self, share=self.share.typed(name=name))
@@ -341,9 +341,9 @@ class ShareDraft:
 
 
 def _edited(draft: Draft[ManualContact]) -> dict[str, Any]:
-    """The JSON of a contact: what is typed, over what an edited contact has besides.
+    """Return the JSON of a contact: the typed fields, and the other fields of an edited contact.
 
-    Of a list, the form shows the first entry; the others stay.
+    The form shows only the first entry of a list; the others are kept.
     """
     contact, typed = contact_of(draft.text("typed-kept")), draft.json()
     for name in {row.path.partition(".")[0] for row in CONTACT.rows if row.path}:
@@ -356,13 +356,13 @@ def _edited(draft: Draft[ManualContact]) -> dict[str, Any]:
 
 
 def _over(value: Any, kept: Any) -> Any:
-    """A value with what an object before it has besides."""
+    """Return a value; if both are objects, with the other members of the kept one."""
     both = isinstance(value, dict) and isinstance(kept, dict)
     return {**kept, **value} if both else value
 
 
 def contact_of(text: str) -> dict[str, Any]:
-    """A manual contact of its JSON; empty if it is none."""
+    """Parse the JSON of a manual contact; empty if it is not an object."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -371,7 +371,7 @@ def contact_of(text: str) -> dict[str, Any]:
 
 
 def _pruned(value: Any) -> Any:
-    """A JSON value without nulls and empty lists."""
+    """Return a JSON value without nulls and empty lists."""
     if isinstance(value, dict):
         return {name: _pruned(each) for name, each in value.items() if each not in (None, [])}
     return [_pruned(each) for each in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The forms of a field or two: booking licenses, the company's name, leaving, taking over."""
+"""The short forms: booking licenses, the organization's name, leaving, taking over contacts."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from shared.portal.forms.tables import Form
 
 
 class LeavingInput(Model):
-    """What confirms that a company leaves: its id, and the code of what was shown."""
+    """The confirmation that a tenant leaves: its id, and the code of what was shown."""
 
     tenant: str
     code: str

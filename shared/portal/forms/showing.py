@@ -1,6 +1,6 @@
-"""What a page shows of a form: its fields in the reader's language, with values and errors.
+"""The form as a page shows it: fields in the caller's language, with values and errors.
 
-The macros of `form.html` render it; a page says only which group of fields stands where.
+The macros of `form.html` render it; a page only places the groups of fields.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +19,9 @@ from shared.wiring.app import new_id
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a form was not saved: what is wrong by JSON path ('' for all of it), for the reader.
+    """Why a form was not saved: the errors by JSON path ('' for the whole form), translated.
 
-    `stored` is what somebody else has stored meanwhile, `note` what the reader is told of it.
+    `stored` is what someone else has stored in the meantime, `note` is the text about it.
     """
 
     wrong: Mapping[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Refusal:
 
     @classmethod
     def of(cls, visit: Visit, error: CallerError | None) -> Self:
-        """What an error says."""
+        """Return the refusal of an error."""
         return cls(visit.wrong(error))
 
     @property
@@ -39,7 +39,7 @@ class Refusal:
         return 422 if self.wrong or self.note else 200
 
     def within(self, path: str) -> Self:
-        """What it says of a form within the form."""
+        """Return the refusal of an inner form."""
         start = f"{path}."
         return type(self)(
             {p.removeprefix(start): text for p, text in self.wrong.items() if p.startswith(start)}
@@ -60,7 +60,7 @@ class ShownField:
 
     @property
     def said(self) -> str:
-        """The value in words."""
+        """The value as text."""
         called = {option[0]: option[1] for option in self.options}
         texts = self.text if isinstance(self.text, tuple) else self.text.splitlines()
         return ", ".join(called.get(text, text) for text in texts)
@@ -68,9 +68,9 @@ class ShownField:
 
 @dataclass(frozen=True, slots=True)
 class ShownForm:
-    """A form as pages show it; `theirs` is what somebody else has stored, by label.
+    """A form as pages show it; `theirs` is what someone else has stored, by label.
 
-    `changed` names the fields that are not as by default, `idle` those that do not count.
+    `changed` has the fields that differ from the default, `idle` those that do not count.
     """
 
     fields: Mapping[str, ShownField]
@@ -84,11 +84,11 @@ class ShownForm:
     theirs: Sequence[tuple[str, str]]
 
     def __getitem__(self, name: str) -> ShownField:
-        """The field of this name."""
+        """Return the field with this name."""
         return self.fields[name]
 
     def lines(self, group: str) -> list[list[ShownField]]:
-        """The fields of a group; those of one line together."""
+        """Return the fields of a group, line by line."""
         lines: list[list[ShownField]] = []
         for each in self._in(group):
             if each.row.beside and lines:
@@ -98,15 +98,15 @@ class ShownForm:
         return lines
 
     def wrong_in(self, *groups: str) -> bool:
-        """Whether a field of these groups has an error."""
+        """Return whether a field of these groups has an error."""
         return any(each.error for each in self._in(*groups))
 
     def used(self, *groups: str) -> bool:
-        """Whether a field of these groups has an error, or another value than by default."""
+        """Return whether a field of these groups has an error or differs from the default."""
         return any(each.error or each.row.name in self.changed for each in self._in(*groups))
 
     def facts(self, group: str) -> list[tuple[str, str]]:
-        """What the fields of a group say, by their labels."""
+        """Return the values of a group as text, by label."""
         fields = [each for each in self._in(group) if each.row.name not in self.idle]
         return [(each.label, each.said) for each in fields if each.said]
 
@@ -121,9 +121,9 @@ def show(
     *,
     helps: Mapping[str, str] | None = None,
 ) -> ShownForm:
-    """A form as it stands, in the reader's language; a new Idempotency-Key is drawn for it.
+    """Return a form in the caller's language, with a new Idempotency-Key.
 
-    `helps` replace those of some fields.
+    `helps` replaces the hints of some fields.
     """
     refusal = refusal or Refusal()
     errors = _errors(visit, draft, refusal)
@@ -146,7 +146,7 @@ def show(
 
 
 def _errors(visit: Visit, draft: Draft[Any], refusal: Refusal) -> dict[str, str]:
-    """What is wrong, by the ids of the elements where it is shown; '' for all of the form."""
+    """Return the errors by the id of the element that shows them; '' for the whole form."""
     errors: dict[str, str] = {}
     for path, text in refusal.wrong.items():
         if path.startswith(f"{TYPED}."):
@@ -181,7 +181,7 @@ def _field(
 
 
 def _limits(draft: Draft[Any], row: FormField) -> dict[str, Any]:
-    """The attributes by which a browser keeps to what the model takes."""
+    """Return the attributes with which a browser applies the model's limits."""
     if row.kind.widget not in {"line", "number", "percent"} or not row.path:
         return {}
     known = limits(draft.form.model, row.path)
@@ -198,7 +198,7 @@ def _limits(draft: Draft[Any], row: FormField) -> dict[str, Any]:
 
 
 def _theirs(visit: Visit, draft: Draft[Any], stored: BaseModel | None) -> list[tuple[str, str]]:
-    """What is stored now where it differs from what is typed, by label; ids are counted."""
+    """Return the stored values that differ from the typed ones, by label; ids are counted."""
     if stored is None:
         return []
     told: list[tuple[str, str]] = []
@@ -215,7 +215,7 @@ def _theirs(visit: Visit, draft: Draft[Any], stored: BaseModel | None) -> list[t
 
 
 def words(visit: Visit, text: Words) -> str:
-    """A text of a table in the reader's language."""
+    """Translate a text of a table into the caller's language."""
     if callable(text):
         return text(visit)
     return visit.gettext(text) if text else ""

@@ -1,8 +1,8 @@
-"""What happens when a form is sent to be saved: one flow for all forms.
+"""Save a sent form: one flow for all forms.
 
-Whatever is refused, the form is shown again with what was typed, the reason and a new
-Idempotency-Key. After a change by somebody else it carries the new version, so that saving again
-overwrites that change deliberately.
+A form that is rejected is shown again with its entries, the reason and a new Idempotency-Key. After
+a change by someone else it carries the new version, so that saving again overwrites that change
+deliberately.
 """
 
 from collections.abc import Awaitable, Callable
@@ -36,9 +36,10 @@ async def submit(
     latest: Latest | None = None,
     used: str = "",
 ) -> Page:
-    """Save a form, or show it again with what was typed and the reason.
+    """Save a form, or show it again with its entries and the reason.
 
-    `latest` reads what is stored now, `used` says that the form has created something before.
+    `latest` reads what is stored now. `used` is the error text if the form has already created
+    something.
     """
     try:
         return await save()
@@ -60,7 +61,7 @@ async def submit(
 
 
 def changed_meanwhile(visit: Visit) -> str:
-    """What somebody reads who confirms what is not as it was shown any more."""
+    """Return the text for a confirmation of something that has changed in the meantime."""
     return visit.gettext(
         "Someone else changed this in the meantime. Check what the page shows now and "
         "confirm again."

@@ -1,7 +1,7 @@
-"""A form as a table of fields: read from a model or from what was typed, and made into its input.
+"""A form as a table of fields: filled from a model or from a browser, and turned into input.
 
-The one reader and the one mapping of error paths for all forms. What a page shows of a form is in
-`showing`, what happens when it is sent in `submitting`.
+It reads all forms and maps all error paths. `showing` prepares a form for its page, `submitting`
+saves it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +15,13 @@ from shared.portal.forms.fields import ABSENT, FormField, Text
 from shared.web.validation import validated
 
 TYPED: Final = "typed"
-"""The path under which the errors of a form within a form stand."""
+"""The path prefix of the errors of an inner form."""
 
 
 class Form[M: BaseModel]:
-    """The table of a form that makes a `model`.
+    """The fields of a form for a `model`.
 
-    `elsewhere` names the paths of the model that the form leaves alone, each with the reason.
+    `elsewhere` has the paths of the model that the form does not set, each with the reason.
     """
 
     def __init__(
@@ -33,28 +33,28 @@ class Form[M: BaseModel]:
 
     @cached_property
     def by_name(self) -> dict[str, FormField]:
-        """The rows by the names of their fields."""
+        """The rows by field name."""
         return {row.name: row for row in self.rows}
 
     @cached_property
     def defaults(self) -> dict[str, Text]:
-        """What each field holds by default, which is what the model says."""
+        """The default text of each field, from the model."""
         return self._texts(_defaults(self.model))
 
     def blank(self, **texts: Text) -> "Draft[M]":
-        """The form of something new, with some fields filled in."""
+        """Return the form of a new object, with some fields filled in."""
         return Draft(self, {**self.defaults, **texts})
 
     def of(self, value: M, etag: str = "") -> "Draft[M]":
-        """The form of what is stored."""
+        """Return the form of a stored object."""
         return self.of_json(value.model_dump(mode="json", by_alias=True), etag)
 
     def of_json(self, body: Mapping[str, Any], etag: str = "") -> "Draft[M]":
-        """The form of a value as JSON."""
+        """Return the form of a JSON object."""
         return Draft(self, self._texts(body), etag)
 
     def read(self, sent: Any) -> "Draft[M]":
-        """What was typed; fields that the page does not have are as they are by default."""
+        """Read a sent form; fields that the page does not have get their defaults."""
         texts = {}
         for row in self.rows:
             text = row.kind.read(sent, row.name)
@@ -62,10 +62,10 @@ class Form[M: BaseModel]:
         return Draft(self, texts, str(sent.get("etag", "")), str(sent.get("key", "")))
 
     def field_at(self, path: str, texts: Mapping[str, Text]) -> FormField | None:
-        """The field that a JSON path means, as the form stands; None for the whole form.
+        """Return the field of a JSON path; None for the whole form.
 
-        It is the one with the longest path that leads there; of several, the last that counts. A
-        path that holds fields means the first of them.
+        It is the field with the longest matching path; of several, the last that counts. The path
+        of an object means the first field in it.
         """
         parts = path.split(".")
         for length in range(len(parts), 0, -1):
@@ -75,7 +75,7 @@ class Form[M: BaseModel]:
         return next((row for row in self.rows if row.path.startswith(f"{path}.")), None)
 
     def json(self, texts: Mapping[str, Text]) -> dict[str, Any]:
-        """The JSON that some texts mean."""
+        """Return the JSON of some texts."""
         body: dict[str, Any] = {}
         for row in self.rows:
             if not row.path or not row.counts(texts):
@@ -101,9 +101,9 @@ class Form[M: BaseModel]:
 
 @dataclass(frozen=True, slots=True)
 class Draft[M: BaseModel]:
-    """A form as somebody fills it in: the texts of its fields.
+    """A form as it is filled in: the texts of its fields.
 
-    `etag` is the version of what it changes, `key` the Idempotency-Key of the page that sent it.
+    `etag` is the version that it changes, `key` is the Idempotency-Key of its page.
     """
 
     form: Form[M]
@@ -112,34 +112,34 @@ class Draft[M: BaseModel]:
     key: str = ""
 
     def text(self, name: str) -> str:
-        """What a field holds."""
+        """Return the text of a field."""
         return str(self.texts[name])
 
     def many(self, name: str) -> tuple[str, ...]:
-        """What a field of several texts holds."""
+        """Return the texts of a field with several."""
         found = self.texts[name]
         return found if isinstance(found, tuple) else (found,)
 
     def typed(self, **texts: Text) -> Self:
-        """The same with other texts in some fields."""
+        """Return the form with other texts in some fields."""
         return replace(self, texts={**self.texts, **texts})
 
     def json(self) -> dict[str, Any]:
-        """The JSON that the form means; the model is yet to check it."""
+        """Return the form as JSON, not yet validated."""
         return self.form.json(self.texts)
 
     def input(self) -> M:
-        """What the form means; `InvalidInput` names each bad field."""
+        """Return the validated input. Raises `InvalidInput` with each invalid field."""
         return validated(self.form.model, self.json())
 
     def hidden(self, *groups: str) -> list[tuple[str, str]]:
-        """Names and texts of the fields that are in none of these groups, as pages carry them."""
+        """Return the names and texts of all fields outside these groups, for hidden fields."""
         rows = [row for row in self.form.rows if row.group not in groups]
         return [(row.name, text) for row in rows for text in self.many(row.name)]
 
 
 def look_up(body: Any, path: str) -> Any:
-    """The value at a path; None if there is none."""
+    """Return the value at a path; None if there is none."""
     for part in path.split("."):
         if isinstance(body, Mapping):
             body = body.get(part)
@@ -151,7 +151,7 @@ def look_up(body: Any, path: str) -> Any:
 
 
 def _put(body: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a path; a part that is a number is a place in a list."""
+    """Set the value at a path; a number in the path is a position in a list."""
     at: Any = body
     parts = path.split(".")
     for part, following in zip(parts, [*parts[1:], ""], strict=True):
@@ -168,7 +168,7 @@ def _put(body: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON of a model's defaults; what has none is left out."""
+    """Return the defaults of a model as JSON, without fields that have none."""
     return _blank(model).model_dump(mode="json", by_alias=True, warnings=False)
 
 
@@ -184,13 +184,13 @@ def _blank(model: type[BaseModel]) -> BaseModel:
 
 
 def settable(model: type[BaseModel]) -> Iterable[str]:
-    """The paths of all that one can set of a model, objects opened."""
+    """Yield the paths of all settable fields of a model, including nested ones."""
     schema = _schema(model)
     yield from _leaves(schema, schema, "")
 
 
 def limits(model: type[BaseModel], path: str) -> dict[str, Any]:
-    """What the model's JSON Schema says of a path; nothing if it is not that simple."""
+    """Return the JSON Schema of a path; empty if it is a choice of several."""
     schema = _schema(model)
     at: dict[str, Any] = schema
     for part in path.split("."):
@@ -214,7 +214,7 @@ def _leaves(schema: dict[str, Any], at: dict[str, Any], path: str) -> Iterable[s
 
 
 def _resolved(schema: dict[str, Any], at: dict[str, Any]) -> dict[str, Any]:
-    """A part of the schema without references; of a choice with null, the other one."""
+    """Return a part of the schema without references and without the choice of null."""
     while True:
         if "$ref" in at:
             at = schema["$defs"][at["$ref"].rpartition("/")[2]]

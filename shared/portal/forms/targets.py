@@ -1,4 +1,4 @@
-"""The targets of an import on its pages: searched in the directory, chosen, named and counted."""
+"""The targets of an import on its pages: searching, selecting, naming and counting them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from shared.services.sharing.directory_search import EntryKind, Found
 from shared.web.validation import validated
 
 SHOWN: Final = 100
-"""How many targets are shown by name; the others are only counted."""
+"""How many targets are shown by name; the rest are only counted."""
 
 _KINDS: Final = {"users": EntryKind.USER, "groups": EntryKind.GROUP}
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An import's targets for showing: the first by name, how many more, and what they take.
+    """The targets to show: the first ones by name, the number of others, and their licenses.
 
-    `outlook` is None while nobody is chosen, or if the directory cannot tell (`trouble`).
-    `trial_days` is how long a trial lasts that begins with the import.
+    `outlook` is None if nothing is selected, or if the directory fails (`trouble`). `trial_days` is
+    the length of a trial that starts with the import.
     """
 
     items: Sequence[tuple[str, str]]
@@ -34,7 +34,7 @@ class Chosen:
 
 
 def targets_of(draft: ImportDraft) -> Targets | None:
-    """The targets of a form; None while nobody is chosen. `InvalidInput` for ids that are none."""
+    """Return the targets of a form, None if it has none. Raises `InvalidInput` for bad ids."""
     users, groups = draft.many("users"), draft.many("groups")
     if not (users or groups):
         return None
@@ -42,14 +42,14 @@ def targets_of(draft: ImportDraft) -> Targets | None:
 
 
 def differs(draft: ImportDraft, targets: Targets) -> bool:
-    """Whether a form has other targets than these."""
+    """Return whether a form has other targets than these."""
     return {*draft.many("users")} != {*targets.users} or {*draft.many("groups")} != {
         *targets.groups
     }
 
 
 def pressed(draft: ImportDraft, do: str) -> ImportDraft:
-    """The form after a button `add:users:ID` or `remove:groups:ID`; others change nothing."""
+    """Return the form after a button (`add:users:ID`, `remove:groups:ID`) was pressed."""
     action, _, rest = do.partition(":")
     kind, _, id_ = rest.partition(":")
     if action not in {"add", "remove"} or kind not in _KINDS:
@@ -61,10 +61,10 @@ def pressed(draft: ImportDraft, do: str) -> ImportDraft:
 async def found(
     visit: Visit, text: str, draft: ImportDraft | None, kinds: Sequence[str] = ("users", "groups")
 ) -> tuple[list[tuple[str, str, str]], str]:
-    """Search the directory for people and groups that are not chosen yet.
+    """Search the directory for people and groups that are not selected yet.
 
-    Each is what a button adds, a name, and what tells those of one name apart. Beside them stands
-    what keeps the directory from answering.
+    Return each with its button's value, its name and a detail; and the error text if the directory
+    fails.
     """
     if not text.strip() or not visit.wants("results"):
         return [], ""
@@ -84,9 +84,9 @@ async def found(
 
 
 async def chosen(visit: Visit, draft: ImportDraft, *, count: bool = True) -> Chosen | None:
-    """The targets of a form by name, and the seats that they take; None if nobody wants them.
+    """Return the targets by name and the licenses they need; None if the page does not show them.
 
-    To `count` them is to read all members of their groups.
+    To `count` them, all members of their groups are read.
     """
     if not visit.wants("chosen"):
         return None
@@ -106,7 +106,7 @@ async def chosen(visit: Visit, draft: ImportDraft, *, count: bool = True) -> Cho
 async def named(
     visit: Visit, users: Sequence[str], groups: Sequence[str], most: int = SHOWN
 ) -> tuple[list[tuple[str, str]], str]:
-    """The first of some targets, as what a button removes and a name; and why they have none."""
+    """Return the first targets with a button's value and a name; and the error text if unnamed."""
     shown = [("groups", id_) for id_ in groups] + [("users", id_) for id_ in users]
     ids: dict[str, list[str]] = {"users": [], "groups": []}
     for kind, id_ in shown[:most]:
@@ -125,7 +125,7 @@ async def named(
 
 
 def mailbox_of(text: str) -> str:
-    """The mailbox that a form or an address names; `InvalidInput` if no id looks like it."""
+    """Return the mailbox named in a form or an address. Raises `InvalidInput` for an invalid id."""
     return validated(MailboxInput, {"mailbox": text.removeprefix("users:")}).mailbox
 
 

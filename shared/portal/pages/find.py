@@ -1,4 +1,4 @@
-"""Pages: finding a person or a mailbox: where it is, and why not."""
+"""Pages that find a person or a mailbox, and say where a contact is and why it is missing."""
 
 import azure.functions as func
 
@@ -14,7 +14,7 @@ bp = func.Blueprint()
 
 @page(bp, "GET", "find", READERS)
 async def show_find(visit: Visit) -> Page:
-    """The people and mailboxes that a text may mean."""
+    """Show the people and mailboxes that match a text."""
     text = visit.query.get("q", "").strip()
     values: dict[str, object] = {"q": text, "found": [], "trouble": None}
     if text:
@@ -27,7 +27,7 @@ async def show_find(visit: Visit) -> Page:
 
 @page(bp, "GET", "find/{id}", READERS)
 async def show_found(visit: Visit) -> Page:
-    """A mailbox: its seat, what fills it, how the last runs ended; and whom one looks for in it."""
+    """Show a mailbox: its license, its imports, its last results, and the search for a contact."""
     view = await visit.app.insight.finding.mailbox(visit.caller, visit.id)
     search, person = visit.query.get("q", "").strip(), visit.query.get("person", "")
     values: dict[str, object] = {
@@ -52,9 +52,9 @@ async def show_found(visit: Visit) -> Page:
 
 @page(bp, "GET", "find/{id}/everywhere", READERS)
 async def show_whereabouts(visit: Visit) -> Page:
-    """Where a person's contact is: which shares publish it, which imports and mailboxes hold it.
+    """Show where a person's contact is: the shares, imports and mailboxes that have it.
 
-    The page comes at once; looking through all mailboxes takes longer, and is asked for by it.
+    The page is shown at once and then requests the search of all mailboxes, which takes longer.
     """
     looked = "look" in visit.query
     finding = visit.app.insight.finding
@@ -65,14 +65,14 @@ async def show_whereabouts(visit: Visit) -> Page:
 
 @page(bp, "GET", "find/{id}/remove", WRITERS)
 async def show_person_removal(visit: Visit) -> Page:
-    """What removing a person means, and of whom."""
+    """Show what removing a person everywhere means."""
     names = await visit.names([visit.id], *EntryKind)
     return Page("find/remove", {"id": visit.id, "called": names.get(visit.id, visit.id)})
 
 
 @page(bp, "POST", "find/{id}/remove", WRITERS)
 async def remove_or_readmit(visit: Visit) -> Page:
-    """Remove a person's contact and keep it out everywhere, or let it in again."""
+    """Remove a person everywhere, or allow the person again."""
     path, back = f"/find/{visit.id}/remove", f"/find/{visit.id}/everywhere"
     if visit.form.get("do") == "readmit":
         await visit.app.privacy.people.lift_suppression(visit.caller, visit.id)

@@ -1,4 +1,4 @@
-"""Pages: the imports of the company, and each of them: its state, pausing, running, editing."""
+"""Pages that list, show, pause, sync, edit and delete imports."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -28,7 +28,7 @@ _NAMED: Final = 20
 
 @page(bp, "GET", "imports", READERS)
 async def show_imports(visit: Visit) -> Page:
-    """The company's imports, 50 a page, by name if one is looked for."""
+    """List the imports, 50 per page, or search them by name."""
     text = visit.query.get("q", "").strip()
     token = visit.query.get("next") or None
     listing = await visit.app.importing.imports.search(visit.caller, text, DEFAULT_PAGE, token)
@@ -39,13 +39,13 @@ async def show_imports(visit: Visit) -> Page:
 
 @page(bp, "GET", "imports/{id}", READERS)
 async def show_import(visit: Visit) -> Page:
-    """An import: its state, what it does, and its last runs."""
+    """Show an import: its status, its configuration, and its last runs."""
     return await _import(visit)
 
 
 @page(bp, "POST", "imports/{id}", WRITERS)
 async def act_on_import(visit: Visit) -> Page:
-    """Pause an import, let it go on, or run it now."""
+    """Pause, resume or sync an import."""
     id_, do = visit.id, visit.form.get("do")
     if do == "run":
         try:
@@ -78,14 +78,14 @@ async def act_on_import(visit: Visit) -> Page:
 
 @page(bp, "GET", "imports/{id}/edit", WRITERS)
 async def show_import_form(visit: Visit) -> Page:
-    """The form that changes all of an import but its share."""
+    """Show the form that changes an import, except its share."""
     stored = await visit.app.importing.imports.read(visit.caller, visit.id)
     return await _form(visit, stored.value, IMPORT.of(stored.value, stored.etag))
 
 
 @page(bp, "POST", "imports/{id}/edit", WRITERS, again=True)
 async def change_import_form(visit: Visit) -> Page:
-    """Search and choose targets, or save."""
+    """Search and select targets, or save."""
 
     async def latest() -> Stored[Import]:
         return await visit.app.importing.imports.read(visit.caller, visit.id)
@@ -121,13 +121,13 @@ async def change_import_form(visit: Visit) -> Page:
 
 @page(bp, "GET", "imports/{id}/delete", WRITERS)
 async def show_import_deletion(visit: Visit) -> Page:
-    """What deleting an import removes, and the form that does it."""
+    """Show what deleting an import removes, and the form that confirms it."""
     return await _deletion(visit)
 
 
 @page(bp, "POST", "imports/{id}/delete", WRITERS)
 async def remove_import(visit: Visit) -> Page:
-    """Delete an import; a run removes its contacts."""
+    """Delete an import. A run removes its contacts."""
     try:
         etag = visit.form.get("etag") or None
         run = await visit.app.importing.imports.remove(visit.caller, visit.id, etag)

@@ -1,4 +1,4 @@
-"""Pages: the company's seats, booking and cancelling them, and who holds which."""
+"""Pages that show, book and cancel licenses."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -28,7 +28,7 @@ _NAMED: Final = 50
 
 @page(bp, "GET", "licenses", READERS)
 async def show_licenses(visit: Visit) -> Page:
-    """Booked, used and free seats, the trial, who holds which seat, and what was booked when."""
+    """Show the licenses: booked, assigned and available, the trial, the mailboxes, the history."""
     license_ = (await visit.app.licensing.licenses.read(visit.caller)).value
     search = visit.query.get("q", "").strip()
     seats, trouble = Listing[Seat]((), None), ""
@@ -63,13 +63,13 @@ async def show_licenses(visit: Visit) -> Page:
 
 @page(bp, "GET", "licenses/book", WRITERS)
 async def show_booking(visit: Visit) -> Page:
-    """The form to book or cancel seats."""
+    """Show the form that books or cancels licenses."""
     return await _booking(visit)
 
 
 @page(bp, "POST", "licenses/book", WRITERS, again=True)
 async def book_seats(visit: Visit) -> Page:
-    """Show what a booking would change, or book what was shown just so."""
+    """Show the effect of a booking, or book exactly what was shown."""
     draft = BOOKING.read(visit.form)
 
     async def save() -> Page:
@@ -96,7 +96,7 @@ async def book_seats(visit: Visit) -> Page:
 async def _booking(
     visit: Visit, draft: Draft[BookingInput] | None = None, refusal: Refusal | None = None
 ) -> Page:
-    """The form; with what a number of seats would change, if one is typed that can be booked."""
+    """Return the form, with the effect of the typed number if it is valid."""
     stored = await visit.app.licensing.licenses.read(visit.caller)
     license_, refusal = stored.value, refusal or Refusal()
     effect: BookingEffect | None = None

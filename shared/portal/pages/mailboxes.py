@@ -1,4 +1,4 @@
-"""Pages: looking into one mailbox of an import, and taking over another tool's contacts there."""
+"""Pages that preview one mailbox of an import, and take over another tool's contacts there."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ bp = func.Blueprint()
 
 @page(bp, "GET", "imports/{id}/preview", WRITERS)
 async def show_mailbox_preview(visit: Visit) -> Page:
-    """What the next run would do in a mailbox, once one is chosen."""
+    """Show what the next run would change in the selected mailbox."""
     values = await _asked(visit)
     values["preview"] = None
     if values["mailbox"]:
@@ -32,13 +32,13 @@ async def show_mailbox_preview(visit: Visit) -> Page:
 
 @page(bp, "GET", "imports/{id}/adopt", WRITERS)
 async def show_adoption(visit: Visit) -> Page:
-    """Which contacts of a mailbox's folder are the share's, once both are chosen."""
+    """Show which contacts of a mailbox's folder match the share."""
     return await _adoption(visit)
 
 
 @page(bp, "POST", "imports/{id}/adopt", WRITERS)
 async def adopt(visit: Visit) -> Page:
-    """Mark just the contacts that were shown."""
+    """Take over exactly the contacts that were shown."""
     try:
         wanted = ADOPTION.read(visit.form).input()
         made = await visit.app.sync.adoptions.adopt(visit.caller, visit.id, wanted)
@@ -79,7 +79,7 @@ async def _adoption(visit: Visit, error: ContactSyncError | None = None) -> Page
 
 
 async def _asked(visit: Visit) -> dict[str, Any]:
-    """The import, the text that is looked for or the mailbox that was chosen, if it is one."""
+    """Return the import, the search text, and the selected mailbox if it is valid."""
     import_ = (await visit.app.importing.imports.read(visit.caller, visit.id)).value
     mailbox = str(visit.form.get("mailbox", visit.query.get("mailbox", "")))
     text = visit.query.get("q", "")
@@ -103,7 +103,7 @@ async def _asked(visit: Visit) -> dict[str, Any]:
 
 
 def _told(visit: Visit, error: ContactSyncError) -> dict[str, Any]:
-    """What is wrong: beside the search if it is the mailbox, else above all."""
+    """Return the errors: at the search field for the mailbox, otherwise for the whole form."""
     wrong = visit.wrong(error) if isinstance(error, CallerError) else {}
     if "mailbox" in wrong:
         return {"errors": {"q": wrong["mailbox"]}}

@@ -1,4 +1,4 @@
-"""Pages: a new import in four steps. Each page carries what was chosen; the last one creates."""
+"""Pages that create an import in four steps. Each page carries the entries to the next one."""
 
 from typing import Any, Final
 
@@ -29,14 +29,14 @@ from shared.web.validation import is_id
 bp = func.Blueprint()
 _STEPS: Final = ("share", "targets", "settings", "check")
 _OWN_GROUPS: Final = {"share": ("share",), "settings": (*SETTINGS, "start")}
-"""The groups of fields that a step shows; it carries all others unseen."""
+"""The groups of fields that a step shows; all others are hidden fields."""
 _NAMED: Final = 12
 _LONGEST_KEY: Final = 200
 
 
 @page(bp, "GET", "imports/new", WRITERS)
 async def show_new_import(visit: Visit) -> Page:
-    """The first step: which share. `?share=` names one."""
+    """Show the first step, the share. `?share=` selects one."""
     draft, given = IMPORT.blank(), visit.query.get("share", "")
     if given and is_id(given) and await _own(visit, given):
         draft = draft.typed(share=given)
@@ -47,7 +47,7 @@ async def show_new_import(visit: Visit) -> Page:
 
 @page(bp, "POST", "imports/new", WRITERS, again=True)
 async def take_new_import(visit: Visit) -> Page:
-    """Go a step on or back, search and choose, look into a mailbox, or create."""
+    """Go to another step, search and select, preview a mailbox, or create the import."""
     draft, do = IMPORT.read(visit.form), visit.do
     step = str(visit.form.get("step", ""))
     step = step if step in _STEPS else _STEPS[0]
@@ -83,7 +83,7 @@ async def take_new_import(visit: Visit) -> Page:
 
 
 async def _passed(visit: Visit, step: str, draft: ImportDraft) -> ImportDraft:
-    """The draft if a step of it is right; raises `CallerError` with what is not."""
+    """Return the draft if a step is valid. Raises `CallerError` with the errors."""
     match step:
         case "share":
             name = (await _offer(visit, draft)).share.name
@@ -98,7 +98,7 @@ async def _passed(visit: Visit, step: str, draft: ImportDraft) -> ImportDraft:
 
 
 async def require_plan(visit: Visit, wanted: ImportInput, hours: int) -> None:
-    """Raise `InvalidInput` for a schedule other than every `hours` that the plan does not have."""
+    """Raise `InvalidInput` for a new schedule that the plan does not include."""
     every = wanted.schedule.every_hours
     if await visit.app.importing.imports.allows(visit.caller, every, hours):
         return
@@ -186,7 +186,7 @@ async def _check_step(visit: Visit, draft: ImportDraft, text: str, do: str) -> d
 
 
 async def _own(visit: Visit, share: str) -> list[Share]:
-    """The share of this id if it is one's own."""
+    """Return the tenant's own share with this id, if there is one."""
     try:
         return [(await visit.app.sharing.shares.read(visit.caller, share)).value]
     except NotFound:

@@ -1,4 +1,4 @@
-"""Pages: what runs did, mailbox by mailbox, and what an admin decides about them."""
+"""Pages that list and show runs, mailbox by mailbox, and let an admin review held changes."""
 
 import re
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _day(text: str) -> date:
-    """A day as browsers send it; pydantic alone would take a number for seconds since 1970."""
+    """Parse a day as browsers send it; pydantic alone accepts numbers, as seconds since 1970."""
     if _DAY.fullmatch(text):
         with suppress(ValueError):
             return date.fromisoformat(text)
@@ -40,7 +40,7 @@ def _day(text: str) -> date:
 
 
 class RunsFilter(Model):
-    """Which runs are listed."""
+    """The filter of the list of runs."""
 
     import_id: Annotated[str, Field(alias="import", max_length=128)] = ""
     status: RunStatus | None = None
@@ -50,7 +50,7 @@ class RunsFilter(Model):
 
 @page(bp, "GET", "runs", READERS)
 async def show_runs(visit: Visit) -> Page:
-    """The runs, newest first, and what they did in the last 30 days."""
+    """List the runs, newest first, and their changes in the last 30 days."""
     names = {name: str(field.alias or name) for name, field in RunsFilter.model_fields.items()}
     given = {n: v for n, v in visit.query.items() if n in names.values() and v}
     imports = await visit.app.importing.imports.search(visit.caller, "", _CHOICES, None)
@@ -87,7 +87,7 @@ async def show_runs(visit: Visit) -> Page:
 
 @page(bp, "GET", "runs/{id}", READERS)
 async def show_run(visit: Visit) -> Page:
-    """A run: how far it is or how it ended, and each mailbox with its reason and remedy."""
+    """Show a run: its progress or outcome, and each mailbox with its reason and remedy."""
     run = (await visit.app.importing.runs.read(visit.caller, visit.id)).value
     wanted, search = _filter(visit)
     outcome = str(wanted or "")
@@ -127,9 +127,9 @@ async def show_run(visit: Visit) -> Page:
 
 @page(bp, "GET", "runs/{id}/results.csv", READERS)
 async def download_results(visit: Visit) -> Page:
-    """The results that the page shows, as a file for spreadsheet programs, in its language.
+    """Download the results of the page as CSV in its language.
 
-    Those of that language expect the delimiter.
+    The delimiter is the one that spreadsheet programs expect in that language.
     """
     delimiter = LANGUAGES[visit.language].delimiter
     outcome, text = _filter(visit)
@@ -141,7 +141,7 @@ async def download_results(visit: Visit) -> Page:
 
 @page(bp, "GET", "runs/{id}/decide", WRITERS)
 async def show_decision(visit: Visit) -> Page:
-    """What a held run would do, mailbox by mailbox, and the choice."""
+    """Show the held changes of a run, mailbox by mailbox, to approve or discard."""
     run = (await visit.app.importing.runs.read(visit.caller, visit.id)).value
     found = await visit.app.importing.runs.results(visit.caller, run.id, _HELD, None, Outcome.HELD)
     values = {
@@ -156,7 +156,7 @@ async def show_decision(visit: Visit) -> Page:
 
 @page(bp, "POST", "runs/{id}/decide", WRITERS)
 async def decide_run(visit: Visit) -> Page:
-    """Approve or discard what a run held."""
+    """Approve or discard the held changes of a run."""
     path = f"/runs/{visit.id}"
     if visit.form.get("do") == "approve":
         await visit.app.importing.decisions.approve(visit.caller, visit.id)
@@ -170,7 +170,7 @@ async def decide_run(visit: Visit) -> Page:
 
 @page(bp, "POST", "runs/{id}/retry", WRITERS)
 async def retry_failed(visit: Visit) -> Page:
-    """Run the mailboxes that failed again."""
+    """Retry the failed mailboxes."""
     stored, _ = await visit.app.importing.decisions.retry(visit.caller, visit.id)
     return done(
         f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are being synced again.")
@@ -178,7 +178,7 @@ async def retry_failed(visit: Visit) -> Page:
 
 
 def _filter(visit: Visit) -> tuple[Outcome | None, str]:
-    """The outcome and the text to which a page, or a file, of results is narrowed."""
+    """Return the outcome and the text that filter the results."""
     outcome = visit.query.get("outcome", "")
     return Outcome(outcome) if outcome in list(Outcome) else None, visit.query.get("q", "").strip()
 
@@ -207,5 +207,5 @@ def _words(visit: Visit) -> Words:
 
 
 async def _names(visit: Visit, runs: list[Run], known: Sequence[Import] = ()) -> dict[str, str]:
-    """The names of the imports of some runs; those that are gone have none."""
+    """Return the names of the runs' imports; deleted imports have none."""
     return await visit.app.insight.import_list.names(visit.caller, runs, known)

@@ -1,4 +1,4 @@
-"""Pages: the company itself: its consent, roles, audit, export of all that is held, and leaving."""
+"""Pages of the organization: its consent, roles, audit log, export, and leaving."""
 
 import re
 from typing import Annotated, Any, Final
@@ -31,7 +31,7 @@ _KINDS: Final = ("share", "import", "run", "license", "person", "tenant")
 
 
 class AuditQuery(Model):
-    """Which entries of the ledger: of a kind of action, in a time."""
+    """The filter of the audit log: a kind of action, a period."""
 
     kind: Annotated[str, Field(pattern=f"^({'|'.join(_KINDS)})?$")] = ""
     since: Moment | None = None
@@ -41,13 +41,13 @@ class AuditQuery(Model):
 
 @page(bp, "GET", "settings", READERS)
 async def show_settings(visit: Visit) -> Page:
-    """The company as we know it: name, region, consent, roles; and what else there is to do."""
+    """Show the organization: its name, region, consent, roles, and the help."""
     return await _settings(visit)
 
 
 @page(bp, "POST", "settings", WRITERS, again=True)
 async def change_settings(visit: Visit) -> Page:
-    """Rename the company, or prove its consent anew."""
+    """Rename the organization, or check its consent."""
     if visit.do == "check":
         await visit.app.tenancy.tenants.consented(visit.caller)
         return done("/settings", visit.gettext("The consent is valid."))
@@ -74,7 +74,7 @@ async def change_settings(visit: Visit) -> Page:
 
 @page(bp, "GET", "settings/audit", READERS)
 async def show_audit(visit: Visit) -> Page:
-    """Who changed what, when and from where, newest first."""
+    """Show the audit log, newest first."""
     given = {name: value for name, value in visit.query.items() if name in AuditQuery.model_fields}
     asked = {n: v if n in {"kind", "next"} else f"{v}T00:00:00Z" for n, v in given.items() if v}
     values: dict[str, Any] = {"given": given, "entries": [], "next": None}
@@ -90,10 +90,10 @@ async def show_audit(visit: Visit) -> Page:
 
 @page(bp, "GET", "settings/export", WRITERS)
 async def show_export(visit: Visit) -> Page:
-    """What is held of the company, as files, one part after another.
+    """Show the parts of the export.
 
-    Where the next part begins is known once this one is read. No file is larger than one that a
-    worker holds with ease, however much there is.
+    The start of the next part is known once this one is read. Parts keep each file small enough for
+    a worker's memory.
     """
     part, number = visit.query.get("part", ""), _part_number(visit)
     rows, token = await _part(visit, part)
@@ -110,7 +110,7 @@ async def show_export(visit: Visit) -> Page:
 
 @page(bp, "GET", "settings/export.json", WRITERS)
 async def download_export(visit: Visit) -> Page:
-    """A part of all that is held of the company, row by row; `next` begins the part after it."""
+    """Download one part of the export, row by row; `next` is the start of the following part."""
     rows, token = await _part(visit, visit.query.get("part", ""))
     content = {"tenant": visit.caller.tenant, "items": rows, "next": token}
     body = orjson.dumps(content, option=orjson.OPT_INDENT_2)
@@ -119,7 +119,7 @@ async def download_export(visit: Visit) -> Page:
 
 
 async def _part(visit: Visit, part: str) -> tuple[list[dict[str, Any]], str | None]:
-    """The rows of a part, and where the next one begins; a part is whole but for the last."""
+    """Return the rows of a part, and the start of the next one."""
     token: str | None = part or None
     rows: list[dict[str, Any]] = []
     while len(rows) < _PART:
@@ -136,20 +136,20 @@ async def _part(visit: Visit, part: str) -> tuple[list[dict[str, Any]], str | No
 
 
 def _part_number(visit: Visit) -> int:
-    """Which part it is, as pages count them; it only names it."""
+    """Return the number of the part; it is only for display."""
     given = visit.query.get("number", "")
     return max(1, int(given)) if re.fullmatch(r"[0-9]{1,6}", given) else 1
 
 
 @page(bp, "GET", "settings/leave", WRITERS, leaving=True)
 async def show_leaving(visit: Visit) -> Page:
-    """What leaving would remove, and the form that confirms it."""
+    """Show what leaving removes, and the form that confirms it."""
     return await _leaving(visit)
 
 
 @page(bp, "POST", "settings/leave", WRITERS, leaving=True)
 async def leave(visit: Visit) -> Page:
-    """Leave, confirmed by the company's id."""
+    """Leave Contact Sync, confirmed with the tenant ID."""
     draft = LEAVING.read(visit.form)
 
     async def save() -> Page:

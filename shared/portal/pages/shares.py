@@ -1,4 +1,4 @@
-"""Pages: publishing shares, who imports them, and withdrawing them."""
+"""Pages that publish, edit and withdraw shares, and block partners."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -27,7 +27,7 @@ _LEFT_OUT: Final = 50
 
 @page(bp, "GET", "shares", READERS)
 async def show_shares(visit: Visit) -> Page:
-    """The company's shares, by name."""
+    """List the shares by name."""
     wanted = visit.query.get("q", "").strip()
     token = visit.query.get("next") or None
     found = await visit.app.sharing.shares.search(visit.caller, wanted, DEFAULT_PAGE, token)
@@ -39,13 +39,13 @@ async def show_shares(visit: Visit) -> Page:
 
 @page(bp, "GET", "shares/new", WRITERS)
 async def show_new_share(visit: Visit) -> Page:
-    """The form for a new share."""
+    """Show the form of a new share."""
     return await _form(visit, ShareDraft.of(SHARE.blank()))
 
 
 @page(bp, "POST", "shares/new", WRITERS, again=True)
 async def publish_share(visit: Visit) -> Page:
-    """Look at, or publish, a new share."""
+    """Preview or publish a new share."""
     draft = ShareDraft.read(visit.form)
 
     async def save() -> Page:
@@ -59,7 +59,7 @@ async def publish_share(visit: Visit) -> Page:
 
 @page(bp, "GET", "shares/{id}", READERS)
 async def show_share(visit: Visit) -> Page:
-    """A share: its id, whom it holds, who may import it, and who does."""
+    """Show a share: its id, its contacts, its access rule, and its importing companies."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     share = stored.value
     ends = share.access.expires
@@ -79,14 +79,14 @@ async def show_share(visit: Visit) -> Page:
 
 @page(bp, "GET", "shares/{id}/edit", WRITERS)
 async def show_share_form(visit: Visit) -> Page:
-    """The form of a share that is published."""
+    """Show the form of a published share."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     return await _form(visit, ShareDraft.of(SHARE.of(stored.value, stored.etag)), stored.value)
 
 
 @page(bp, "POST", "shares/{id}/edit", WRITERS, again=True)
 async def edit_share(visit: Visit) -> Page:
-    """Look at, or make, changes of a share."""
+    """Preview or save changes to a share."""
     draft = ShareDraft.read(visit.form)
 
     async def latest() -> Stored[Share]:
@@ -107,7 +107,7 @@ async def edit_share(visit: Visit) -> Page:
 
 @page(bp, "GET", "shares/{id}/withdraw", WRITERS)
 async def show_withdrawal(visit: Visit) -> Page:
-    """What withdrawing a share means, and for whom."""
+    """Show what withdrawing a share means, and for which companies."""
     return await _withdrawal(visit)
 
 
@@ -127,7 +127,7 @@ async def withdraw_share(visit: Visit) -> Page:
 
 @page(bp, "GET", "shares/{id}/rotate", WRITERS)
 async def show_rotation(visit: Visit) -> Page:
-    """What a new id means, and the choice of who may stay."""
+    """Show what a new id means, and the partners that can keep access."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
     others = [c for c in consumers if c.tenant != visit.caller.tenant]
@@ -147,7 +147,7 @@ async def give_new_id(visit: Visit) -> Page:
 
 @page(bp, "GET", "shares/{id}/consumers/{tenant}", WRITERS)
 async def show_consumer(visit: Visit) -> Page:
-    """What shutting a partner out means."""
+    """Show what blocking or unblocking a partner means."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     tenant = visit.segment("tenant")
     consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
@@ -159,7 +159,7 @@ async def show_consumer(visit: Visit) -> Page:
 
 @page(bp, "POST", "shares/{id}/consumers/{tenant}", WRITERS)
 async def admit_or_block_consumer(visit: Visit) -> Page:
-    """Shut a partner out of a share, or let it in again."""
+    """Block a partner, or unblock it."""
     tenant, path = visit.segment("tenant"), f"/shares/{visit.id}"
     here = f"{path}/consumers/{tenant}"
     if visit.form.get("do") == "admit":
@@ -183,7 +183,7 @@ async def _sent(
     share: Share | None = None,
     latest: Latest | None = None,
 ) -> Page:
-    """What a form's button asks for: a search, a change of the form, a preview, or to save."""
+    """Do what the pressed button asks for: search, change the form, preview, or save."""
     do = visit.do
     if do == "enter":
         do = "save" if draft.search == draft.searched else "search"
@@ -207,7 +207,7 @@ async def _sent(
 
 
 async def _looked_at(visit: Visit, draft: ShareDraft, share: Share | None) -> Page:
-    """The form with a preview of what it says; a share's name may still be missing."""
+    """Return the form with a preview; the share may still have no name."""
     try:
         shown = await _previewed(visit, draft.named("-").input())
     except CallerError as error:
@@ -263,13 +263,13 @@ async def _withdrawal(visit: Visit, refusal: str = "") -> Page:
 
 
 async def _names(visit: Visit, users: list[str], groups: list[str]) -> dict[str, str]:
-    """What the directory calls people and groups; ids stand for those it does not know."""
+    """Return the names of people and groups; unknown ones are named by their ids."""
     known = await visit.names(users, EntryKind.USER) | await visit.names(groups, EntryKind.GROUP)
     return {id_: known.get(id_, id_) for id_ in (*users, *groups)}
 
 
 async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
-    """A share's preview with the names of those left out; or why there is none."""
+    """Return a share's preview with the names of omitted people, or why there is none."""
     try:
         found: SharePreview = (
             await visit.app.insight.previews.share(visit.caller, share.id)

@@ -1,4 +1,4 @@
-"""Pages: signing in with Microsoft, signing out, the language, and the files that pages link to."""
+"""Pages that sign in and out with Microsoft, change the language, and serve static files."""
 
 import azure.functions as func
 
@@ -16,7 +16,7 @@ bp = func.Blueprint()
 
 @page(bp, "POST", "sign-in", open_form=True)
 async def sign_in(visit: Visit) -> Page:
-    """Send the browser to Entra ID to sign in; `to` is the page that follows."""
+    """Redirect the browser to Entra ID to sign in; `to` is the page that follows."""
     visit.app.tenancy.limiter.count_visit(visit.network)
     begun = await visit.app.tenancy.joining.begin()
     to = sessions.own_path(str(visit.form.get("to", "/")))
@@ -25,7 +25,7 @@ async def sign_in(visit: Visit) -> Page:
 
 @page(bp, "GET", SIGNED_IN.removeprefix("/"))
 async def signed_in(visit: Visit) -> Page:
-    """Take the browser back from signing in; the code leaves the address bar at once."""
+    """Complete the sign-in; the redirect removes the code from the address bar at once."""
     kept = await visit.kept(sessions.SIGN_IN) or {}
     caller = await visit.app.tenancy.joining.signed_in(kept.get("flow"), visit.query)
     session = sessions.begun(caller, visit.app.clock())
@@ -38,14 +38,14 @@ async def signed_in(visit: Visit) -> Page:
 
 @page(bp, "GET", "signed-in-again")
 async def signed_in_again(visit: Visit) -> Page:
-    """Send who signed in beside a form back to it."""
+    """Tell a caller who signed in from a form to return to it."""
     del visit
     return Page("sign_in/back")
 
 
 @page(bp, "POST", "sign-out", open_form=True)
 async def sign_out(visit: Visit) -> Page:
-    """End the session here and at Entra ID; one that has ended by itself needs no other first."""
+    """End the session here and at Entra ID. A session that has already ended is no error."""
     return Page(
         location=visit.app.tenancy.joining.signed_out("/"),
         drop=(sessions.SESSION, sessions.SIGN_IN, sessions.CONSENT),
@@ -54,7 +54,7 @@ async def sign_out(visit: Visit) -> Page:
 
 @page(bp, "POST", "language", open_form=True)
 async def change_language(visit: Visit) -> Page:
-    """Show all pages in another language from now on."""
+    """Change the language of all pages."""
     wanted = str(visit.form.get("language", ""))
     to = sessions.own_path(str(visit.form.get("to", "/")))
     return Page(location=to, language=wanted if wanted in rendering.LANGUAGES else "")
@@ -62,7 +62,7 @@ async def change_language(visit: Visit) -> Page:
 
 @bp.route("static/{name}", methods=["GET"])
 async def get_static(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer a file that pages link to; its address changes with it, so it may be kept."""
+    """Serve a static file. Its address changes with its content, so browsers may cache it."""
     try:
         await enter(req)
     except ContactSyncError as error:

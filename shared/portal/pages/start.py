@@ -1,4 +1,4 @@
-"""Pages: the start, and the consent by which a company joins."""
+"""Pages of the start, and of the consent with which an organization joins."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ bp = func.Blueprint()
 
 @page(bp, "GET", "")
 async def show_start(visit: Visit) -> Page:
-    """What Contact Sync is, to who is not signed in; else how things stand and what comes next."""
+    """Show the welcome page, or to a signed-in caller the overview."""
     if visit.someone is None:
         days = visit.app.settings.trial_days
         return Page("start/welcome", {"permissions": PERMISSIONS, "trial_days": days})
@@ -41,21 +41,21 @@ async def show_start(visit: Visit) -> Page:
 
 @page(bp, "GET", "consent")
 async def show_consent(visit: Visit) -> Page:
-    """Which permissions the consent grants, what each is for, and the button to grant them."""
+    """Show the permissions, what each is for, and the button that grants them."""
     del visit
     return Page("start/join", {"permissions": PERMISSIONS, "left": False})
 
 
 @page(bp, "POST", "consent", WRITERS, joined=False)
 async def ask_consent(visit: Visit) -> Page:
-    """Send a signed-in admin to Entra ID to grant the consent."""
+    """Redirect a signed-in admin to Entra ID to grant the consent."""
     begun = visit.app.tenancy.joining.ask_consent(visit.caller)
     return Page(location=begun.url, keep={sessions.CONSENT: begun.flow})
 
 
 @page(bp, "GET", CONSENTED.removeprefix("/"), WRITERS, joined=False)
 async def consented(visit: Visit) -> Page:
-    """Take the browser back from the consent, prove it, and join."""
+    """Complete the consent: check it, and join the organization."""
     kept = await visit.kept(sessions.CONSENT)
     await visit.app.tenancy.joining.consented(kept, visit.caller, visit.query)
     words = visit.gettext("Your organization is connected. Nothing has been read or written yet.")
