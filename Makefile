@@ -48,9 +48,9 @@ bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
 
 openapi: $(READY) ## write what follows from the API and the fields: openapi.json, API shape, field bits, function_app.py
-	$(BIN)/python -m tests.infra.gateway_openapi
+	$(BIN)/python -m tests.infra.gateway.openapi
 	$(BIN)/python -m tests.unit.web.api_shape
-	$(BIN)/python -m tests.unit.domain.field_bits
+	$(BIN)/python -m tests.unit.domain.contacts.field_bits
 	$(BIN)/python -m tests.unit.project.contents
 
 messages: $(READY) ## extract texts, update each language's translations, compile them

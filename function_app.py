@@ -14,8 +14,7 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     people        find_person, remove_person, readmit_person
     ledger        list_ledger
     operator      list_tenants, get_customer, change_customer
-    health        health, ready
-    openapi       get_openapi
+    service       health, ready, get_openapi
 Pages, in `shared/portal/pages` (for browsers; each form carries a token of who is signed in)
     start         show_start, show_consent, ask_consent, consented
     shares        show_shares, show_new_share, publish_share, show_share, show_share_form,

@@ -47,8 +47,7 @@ _TAGS: Final = {
     "people": "Find or remove one person's contact, for data-protection requests.",
     "ledger": "The audit log: who changed what, when and from where.",
     "operator": "Manage a tenant's licenses and plan, for the service's own staff.",
-    "health": "Check whether the app is running and can do its work.",
-    "openapi": "The OpenAPI document.",
+    "service": "Check whether the app is running, and get this document.",
 }
 _SCHEME: Final = "entra"
 _SECURITY: Final = {

@@ -32,8 +32,8 @@ from tests.end_to_end.browser import Browser
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
 from tests.performance.engine import Engine, new_tenant
+from tests.portal.browser.signing_in import account
 from tests.portal.pages import PAGES, Look
-from tests.portal.signing_in import account
 from tests.world import World, person
 
 SMALL, LARGE = 50, 10_000

@@ -7,8 +7,8 @@ from playwright.async_api import Browser
 
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
-from tests.portal.chromium import chromium
-from tests.portal.person import Person
+from tests.portal.browser.chromium import chromium
+from tests.portal.browser.person import Person
 
 type NewPerson = Callable[..., Awaitable[Person]]
 

@@ -19,11 +19,11 @@ from playwright.async_api import Browser, StorageState
 from tests.local.cloud import BUILD, LocalCloud
 from tests.local.demo import seed
 from tests.local.demo_data import FABRIKAM
+from tests.portal.browser.chromium import chromium
+from tests.portal.browser.person import DESKTOP, PHONE, Habits, Person
+from tests.portal.browser.signing_in import sign_in_as
 from tests.portal.busy_days import pass_days
-from tests.portal.chromium import chromium
 from tests.portal.pages import PAGES, Ids, Look, ids_of
-from tests.portal.person import DESKTOP, PHONE, Habits, Person
-from tests.portal.signing_in import sign_in_as
 
 FOLDER = BUILD / "screenshots"
 _WHO = "ada@contoso.example"

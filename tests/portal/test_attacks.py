@@ -3,8 +3,8 @@
 import asyncio
 
 from tests.local.client import Client
-from tests.portal.person import Person
-from tests.portal.signing_in import sign_in
+from tests.portal.browser.person import Person
+from tests.portal.browser.signing_in import sign_in
 from tests.world import World
 
 

@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.local.client import Client
+from tests.portal.browser.person import Person
+from tests.portal.browser.signing_in import sign_in
 from tests.portal.conftest import NewPerson
-from tests.portal.person import Person
-from tests.portal.signing_in import sign_in
 from tests.world import World
 
 AWAY = "Microsoft isn't responding."

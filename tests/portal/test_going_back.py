@@ -8,9 +8,9 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
-from tests.portal.chromium import chromium
-from tests.portal.person import Person
-from tests.portal.signing_in import sign_in
+from tests.portal.browser.chromium import chromium
+from tests.portal.browser.person import Person
+from tests.portal.browser.signing_in import sign_in
 from tests.world import World
 
 USED = {

@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.local.client import Client
+from tests.portal.browser.person import Person
+from tests.portal.browser.signing_in import sign_in
 from tests.portal.conftest import NewPerson
-from tests.portal.person import Person
-from tests.portal.signing_in import sign_in
 from tests.world import World
 
 GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"

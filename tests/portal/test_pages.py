@@ -9,12 +9,12 @@ from playwright.async_api import Browser, Page, StorageState
 
 from tests import routes
 from tests.local.cloud import LocalCloud
-from tests.portal.axe import violations
+from tests.portal.browser.axe import violations
+from tests.portal.browser.person import Habits, Person
+from tests.portal.browser.signing_in import account, sign_in_as
 from tests.portal.conftest import NewPerson
 from tests.portal.hostile import FOUND, NAMES, hostile_company
 from tests.portal.pages import PAGES, Look
-from tests.portal.person import Habits, Person
-from tests.portal.signing_in import account, sign_in_as
 
 WIDTHS = (1440, 1280, 1024, 960, 700, 360)
 """No page is wider than these windows, which lie on both sides of each layout change."""

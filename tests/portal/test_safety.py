@@ -11,7 +11,7 @@ import pytest
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.checks import UNKNOWN
 from tests.local.cloud import LocalCloud
-from tests.portal.signing_in import account
+from tests.portal.browser.signing_in import account
 from tests.routes import PAGES, Route
 from tests.world import World
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from shared.portal import rendering
+from tests.portal.browser.person import Person
 from tests.portal.conftest import NewPerson
-from tests.portal.person import Person
 
 PATH = "/live"
 LIVE = '<section id="progress" data-live="0.05">{}</section>'

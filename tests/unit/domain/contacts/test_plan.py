@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.plan import make_plan
-from tests.unit.domain.folder import Folder, holds, mailboxes, shares, sync
+from tests.unit.domain.contacts.folder import Folder, holds, mailboxes, shares, sync
 
 
 @given(mailboxes(), shares)

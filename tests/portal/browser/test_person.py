@@ -3,11 +3,11 @@
 import pytest
 
 from tests.local.client import Client
-from tests.portal.axe import violations
+from tests.portal.browser.axe import violations
+from tests.portal.browser.person import Person
+from tests.portal.browser.signing_in import sign_in
 from tests.portal.conftest import NewPerson
 from tests.portal.hostile import FOUND, NAMES
-from tests.portal.person import Person
-from tests.portal.signing_in import sign_in
 from tests.world import World
 
 

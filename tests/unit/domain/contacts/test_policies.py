@@ -14,7 +14,7 @@ from shared.domain.contacts.plan import (
     settle,
     unknown_ids,
 )
-from tests.unit.domain.folder import Folder, holds, ours, shares, sync
+from tests.unit.domain.contacts.folder import Folder, holds, ours, shares, sync
 
 
 def policy_sync(

@@ -1,4 +1,4 @@
-"""HTTP: health and readiness of the app."""
+"""HTTP: the service itself: its health, its readiness and the OpenAPI document."""
 
 from typing import Annotated, Final, Literal
 
@@ -10,6 +10,7 @@ from shared.domain.model import Model
 from shared.services.insight.readiness import Check
 from shared.web.admission import runs_the_service
 from shared.web.calls import public
+from shared.web.openapi import Document, document
 from shared.web.operations import ApiResponse
 from shared.web.version import VERSION
 from shared.wiring.app import App, app
@@ -61,6 +62,12 @@ async def ready(req: func.HttpRequest) -> ApiResponse:
     told = await _is_told(services, req.headers.get("Authorization"))
     view = ReadyView(status=_word(ok=ok), checks=tuple(map(_shown, found)) if told else None)
     return ApiResponse(view) if ok else ApiResponse(view, 503, {"Retry-After": _AGAIN})
+
+
+@public(bp, "api/openapi.json", answers={200: Document})
+async def get_openapi(_: func.HttpRequest) -> ApiResponse:
+    """Get this OpenAPI document."""
+    return ApiResponse(Document(document()), headers={"Cache-Control": "public, max-age=3600"})
 
 
 async def _is_told(services: App, authorization: str | None) -> bool:

@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from shared.web.openapi import document
 from tests import routes
-from tests.infra.gateway_openapi import FILE, rendered
+from tests.infra.gateway.openapi import FILE, rendered
 
 INLINE: int = 1_048_576
 """The most that Bicep's loadJsonContent reads, in characters (Azure/bicep, LanguageConstants)."""

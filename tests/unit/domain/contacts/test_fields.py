@@ -24,7 +24,7 @@ from shared.domain.contacts.fields import (
 from shared.domain.contacts.keys import ContactKind
 from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact
 from tests.local.graph.mailbox import PROPERTIES, WRITABLE
-from tests.unit.domain.field_bits import pinned
+from tests.unit.domain.contacts.field_bits import pinned
 
 TEXTS = st.none() | st.text(max_size=4) | st.sampled_from([" a ", "b\x00", "c@x.example"])
 ITEMS = st.fixed_dictionaries(

@@ -7,7 +7,7 @@ from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.guard import Guard
 from shared.domain.contacts.plan import Delete, Known, Plan, make_plan
 from shared.domain.reasons import Reason
-from tests.unit.domain.folder import shares
+from tests.unit.domain.contacts.folder import shares
 
 
 @given(shares, st.integers(0, 20), st.floats(0, 1))

@@ -1,0 +1,1 @@
+"""What API Management is given: the operations it publishes and its policies."""

@@ -1,0 +1,1 @@
+"""The rules of contacts: fields, keys, plans, guard and matching."""
