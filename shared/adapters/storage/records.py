@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from shared.adapters.storage.tables import Row, Tables
-from shared.adapters.storage.transactions import Insert, Operation, Replace, Upsert
+from shared.adapters.storage.transactions import InsertRow, Operation, ReplaceRow, UpsertRow
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Result, Run
 from shared.domain.model import Model
@@ -135,17 +135,17 @@ class Records[T: BaseModel]:
         """Delete a model; raises `PreconditionFailed` if an ETag is given and no longer matches."""
         await self._tables.delete(self.table, partition, row, etag)
 
-    def inserting(self, row: str, value: T) -> Insert:
+    def inserting(self, row: str, value: T) -> InsertRow:
         """Return the operation that writes a new one, for `transact`."""
-        return Insert(row, self._row(value))
+        return InsertRow(row, self._row(value))
 
-    def upserting(self, row: str, value: T) -> Upsert:
+    def upserting(self, row: str, value: T) -> UpsertRow:
         """Return the operation that writes one whether it exists or not, for `transact`."""
-        return Upsert(row, self._row(value))
+        return UpsertRow(row, self._row(value))
 
-    def replacing(self, row: str, value: T, etag: str) -> Replace:
+    def replacing(self, row: str, value: T, etag: str) -> ReplaceRow:
         """Return the operation that changes the one with this ETag, for `transact`."""
-        return Replace(row, self._row(value), etag)
+        return ReplaceRow(row, self._row(value), etag)
 
     async def transact(self, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         """Apply operations to one partition, all or none; see `Tables.transact`.

@@ -24,9 +24,9 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 from shared.adapters.storage.entities import entity_of
 from shared.adapters.storage.transactions import (
     MAX_TRANSACTION,
-    Delete,
+    DeleteRow,
     Operation,
-    Upsert,
+    UpsertRow,
     matching,
     step,
 )
@@ -171,7 +171,7 @@ class Tables:
         exist, so name only existing rows.
         """
         operations = (
-            Upsert(row, columns) if columns is not None else Delete(row)
+            UpsertRow(row, columns) if columns is not None else DeleteRow(row)
             for row, columns in rows.items()
         )
         for chunk in batched(operations, MAX_TRANSACTION, strict=False):
@@ -195,7 +195,7 @@ class Tables:
         return {
             operation.row: _etag(answer)
             for operation, answer in zip(operations, answers, strict=True)
-            if not isinstance(operation, Delete)
+            if not isinstance(operation, DeleteRow)
         }
 
     async def delete_partition(self, table: str, partition: str) -> int:

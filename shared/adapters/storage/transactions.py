@@ -17,7 +17,7 @@ MAX_TRANSACTION: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Insert:
+class InsertRow:
     """Write a new row; the transaction raises `Conflict` if it exists."""
 
     row: str
@@ -25,7 +25,7 @@ class Insert:
 
 
 @dataclass(frozen=True, slots=True)
-class Upsert:
+class UpsertRow:
     """Write a row, whether it exists or not."""
 
     row: str
@@ -33,7 +33,7 @@ class Upsert:
 
 
 @dataclass(frozen=True, slots=True)
-class Replace:
+class ReplaceRow:
     """Replace the row with this ETag; raises `PreconditionFailed` if it has changed or is gone."""
 
     row: str
@@ -42,28 +42,28 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class DeleteRow:
     """Delete a row; raises `PreconditionFailed` if it is gone or has another ETag."""
 
     row: str
     etag: str | None = None
 
 
-type Operation = Insert | Upsert | Replace | Delete
+type Operation = InsertRow | UpsertRow | ReplaceRow | DeleteRow
 
 
 def step(partition: str, operation: Operation) -> tuple[Any, ...]:
     """Return the operation as the SDK takes it."""
     match operation:
-        case Insert(row, columns):
+        case InsertRow(row, columns):
             return TransactionOperation.CREATE, entity_of(partition, row, columns)
-        case Upsert(row, columns):
+        case UpsertRow(row, columns):
             entity = entity_of(partition, row, columns)
             return TransactionOperation.UPSERT, entity, {"mode": "replace"}
-        case Replace(row, columns, etag):
+        case ReplaceRow(row, columns, etag):
             entity = entity_of(partition, row, columns)
             return TransactionOperation.UPDATE, entity, {**matching(etag), "mode": "replace"}
-        case Delete(row, etag):
+        case DeleteRow(row, etag):
             entity = entity_of(partition, row, {})
             return TransactionOperation.DELETE, entity, matching(etag)
 

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from shared.adapters.storage.records import OWNER_ROW, Records, ShareLocation, Store
 from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
-from shared.adapters.storage.transactions import Delete, Insert, Operation, Replace, Upsert
+from shared.adapters.storage.transactions import (
+    DeleteRow,
+    InsertRow,
+    Operation,
+    ReplaceRow,
+    UpsertRow,
+)
 from shared.domain.errors import Conflict, Defect, InvalidInput, PreconditionFailed, Unavailable
 from shared.domain.model import Model
 from shared.domain.tenancy.tenants import Seat
@@ -114,12 +120,12 @@ async def test_transaction_applies_every_kind_of_operation_and_returns_etags(
         TABLE,
         partition,
         [
-            Insert("inserted", {"n": 2}),
-            Replace("changed", {"n": 3}, etags["changed"]),
-            Upsert("upserted", {"n": 4}),
-            Upsert("upserted new", {"n": 5}),
-            Delete("gone"),
-            Delete("gone with etag", etags["gone with etag"]),
+            InsertRow("inserted", {"n": 2}),
+            ReplaceRow("changed", {"n": 3}, etags["changed"]),
+            UpsertRow("upserted", {"n": 4}),
+            UpsertRow("upserted new", {"n": 5}),
+            DeleteRow("gone"),
+            DeleteRow("gone with etag", etags["gone with etag"]),
         ],
     )
 
@@ -137,11 +143,11 @@ async def test_transaction_applies_every_kind_of_operation_and_returns_etags(
 @pytest.mark.parametrize(
     ("lost", "error"),
     [
-        (Insert("there", {"n": 9}), Conflict),
-        (Replace("there", {"n": 9}, "old"), PreconditionFailed),
-        (Replace("missing", {"n": 9}, "old"), PreconditionFailed),
-        (Delete("there", "old"), PreconditionFailed),
-        (Delete("missing"), PreconditionFailed),
+        (InsertRow("there", {"n": 9}), Conflict),
+        (ReplaceRow("there", {"n": 9}, "old"), PreconditionFailed),
+        (ReplaceRow("missing", {"n": 9}, "old"), PreconditionFailed),
+        (DeleteRow("there", "old"), PreconditionFailed),
+        (DeleteRow("missing"), PreconditionFailed),
     ],
     ids=repr,
 )
@@ -153,12 +159,12 @@ async def test_one_lost_race_undoes_the_whole_transaction(
     await tables.upsert(TABLE, partition, "there", {"n": 2})
     other = await tables.insert(TABLE, partition, "other", {"n": 1})
     await tables.insert(TABLE, partition, "doomed", {"n": 1})
-    if isinstance(lost, Replace | Delete) and lost.etag == "old":
+    if isinstance(lost, ReplaceRow | DeleteRow) and lost.etag == "old":
         lost = replace(lost, etag=etag)
     operations: list[Operation] = [
-        Insert("new", {"n": 1}),
-        Replace("other", {"n": 2}, other),
-        Delete("doomed"),
+        InsertRow("new", {"n": 1}),
+        ReplaceRow("other", {"n": 2}, other),
+        DeleteRow("doomed"),
     ]
     operations.insert(position, lost)
 
@@ -177,7 +183,7 @@ async def test_transaction_creates_its_table_and_takes_100_rows(
 ) -> None:
     table = f"T{partition}"
 
-    etags = await tables.transact(table, partition, [Insert(f"{n:03d}", {}) for n in range(100)])
+    etags = await tables.transact(table, partition, [InsertRow(f"{n:03d}", {}) for n in range(100)])
 
     assert list(await contents(tables, table, partition)) == list(etags)
 
@@ -187,7 +193,7 @@ async def test_transaction_of_no_row_a_repeated_row_or_101_rows_raises_a_defect(
     tables: Tables, partition: str, rows: list[str]
 ) -> None:
     with pytest.raises(Defect):
-        await tables.transact(TABLE, partition, [Upsert(row, {}) for row in rows])
+        await tables.transact(TABLE, partition, [UpsertRow(row, {}) for row in rows])
 
 
 async def test_of_many_transactions_on_one_etag_exactly_one_takes_effect(
@@ -196,7 +202,7 @@ async def test_of_many_transactions_on_one_etag_exactly_one_takes_effect(
     etag = await tables.insert(TABLE, partition, "counter", {"n": 0})
 
     async def try_(number: int) -> bool:
-        counter, row = Replace("counter", {"n": number}, etag), Insert(f"row{number}", {})
+        counter, row = ReplaceRow("counter", {"n": number}, etag), InsertRow(f"row{number}", {})
         try:
             await tables.transact(TABLE, partition, [counter, row])
         except PreconditionFailed:
