@@ -36,7 +36,7 @@ from shared.domain.importing.messages import (
     SyncMailbox,
     parse,
 )
-from shared.wiring.app import App, app, utc_now
+from shared.wiring.app import App, app
 
 bp = func.Blueprint()
 _CONNECTION: Final = "AzureWebJobsStorage"
@@ -151,12 +151,11 @@ async def _handle[T: Message](
     `patience` is how often the message may be delayed and sent again (None: always). `longest` is
     the longest delay in seconds, unless Microsoft asks for more.
     """
-    message = parse(kind, raw.get_body())
+    message, services = parse(kind, raw.get_body()), app()
     inserted = raw.insertion_time
     # The library returns a time in a zone other than UTC without its zone.
     if raw.dequeue_count == 1 and inserted is not None and inserted.tzinfo is not None:
-        record_queue_age(queue, message.age(inserted, utc_now()))
-    services = app()
+        record_queue_age(queue, message.age(inserted, services.clock()))
     with _span(name, message):
         try:
             await work(services, message)

@@ -3,13 +3,17 @@
 import asyncio
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from shared.wiring.entra import Entra
-from shared.wiring.foundation import Clock, NewId, build_foundation
+from shared.wiring.foundation import build_foundation
 from shared.wiring.importing import Importing
 from shared.wiring.insight import Insight
 from shared.wiring.licensing import Licensing
+from shared.wiring.ports import Clock, Ports, open_ports
 from shared.wiring.privacy import Privacy
 from shared.wiring.settings import Settings
 from shared.wiring.sharing import Sharing
@@ -20,10 +24,10 @@ from shared.wiring.tenancy import Tenancy
 class App:
     """Everything that a function may call, by area. Building it sends nothing."""
 
-    def __init__(self, settings: Settings, clock: Clock, new_id: NewId) -> None:
-        self.base = build_foundation(settings, clock, new_id)
+    def __init__(self, settings: Settings, ports: Ports) -> None:
+        self.base = build_foundation(settings, ports)
         self.settings = settings
-        self.clock = clock
+        self.clock = ports.clock
         self.entra = Entra(self.base)
         self.tenancy = Tenancy(self.base, self.entra)
         self.licensing = Licensing(self.base, self.tenancy)
@@ -44,7 +48,7 @@ class App:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.base.close()
+        await self.base.ports.close()
 
 
 def utc_now() -> datetime:
@@ -59,16 +63,33 @@ def new_id() -> str:
 
 _clock: Clock = utc_now
 _apps: dict[asyncio.AbstractEventLoop, App] = {}
+_used: ContextVar[App | None] = ContextVar("_used", default=None)
 
 
 def app() -> App:
-    """Return the app of the running event loop; the first call builds it from the environment."""
+    """Return the app in use, or else that of the running event loop.
+
+    The first call builds the loop's app from the environment.
+    """
+    used = _used.get()
+    if used is not None:
+        return used
     loop = asyncio.get_running_loop()
     found = _apps.get(loop)
     if found is None:
         settings = Settings.from_environment(os.environ)
-        found = _apps[loop] = App(settings, _now, new_id)
+        found = _apps[loop] = App(settings, open_ports(settings, _now, new_id))
     return found
+
+
+@contextmanager
+def using(given: App) -> Iterator[None]:
+    """Let `app` return this app within the current context and the tasks it starts."""
+    token = _used.set(given)
+    try:
+        yield
+    finally:
+        _used.reset(token)
 
 
 async def close() -> None:

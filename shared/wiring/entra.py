@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from shared.adapters.entra.access_tokens import AccessTokens
 from shared.adapters.entra.gateway_tokens import Gateway, GatewayIdentity
 from shared.adapters.sealing import GivenKeys, Seal, VaultKeys
 from shared.wiring.foundation import Foundation
@@ -19,7 +18,7 @@ class Entra:
 
     def __init__(self, base: Foundation) -> None:
         settings = base.settings
-        self.tokens = AccessTokens(base.http, settings.entra_authority, settings.client_id)
+        self.tokens = base.ports.tokens
         self.gateway = Gateway(self.tokens, _gateway_identity(settings), settings.portal_origin)
         self.seal_keys = (
             VaultKeys(base.vault, SESSION_KEY, SESSION_KEYS_OPEN)

@@ -4,7 +4,6 @@ from shared.adapters.entra.sign_in import SignIn
 from shared.adapters.storage.tenant_data import TenantData
 from shared.services.tenancy.joining import Joining
 from shared.services.tenancy.ledger import Ledger
-from shared.services.tenancy.limits import Limiter
 from shared.services.tenancy.tenants import Tenants
 from shared.wiring.entra import Entra
 from shared.wiring.foundation import Foundation
@@ -16,7 +15,7 @@ class Tenancy:
     def __init__(self, base: Foundation, entra: Entra) -> None:
         settings = base.settings
         self.ledger = Ledger(base.store, base.clock, base.new_id)
-        self.limiter = Limiter(settings.calls_per_minute)
+        self.limiter = base.ports.limiter
         self.tenant_data = TenantData(base.tables)
         self.tenants = Tenants(
             base.store,

@@ -6,6 +6,7 @@ import pytest
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.wiring import app as wiring
+from shared.wiring.ports import open_ports
 from shared.wiring.settings import Settings
 from tests.integration.adapters.keys import Keeper, keeper
 from tests.local.cloud import LocalCloud
@@ -25,7 +26,7 @@ async def keys(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 async def app(cloud: LocalCloud) -> AsyncIterator[wiring.App]:
     """The wired app in this process, beside the one in the host."""
     settings = Settings.from_environment(cloud.environment)
-    made = wiring.App(settings, wiring.utc_now, wiring.new_id)
+    made = wiring.App(settings, open_ports(settings, wiring.utc_now, wiring.new_id))
     yield made
     await made.close()
 

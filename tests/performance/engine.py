@@ -13,6 +13,7 @@ from shared.domain.errors import TransientError
 from shared.domain.importing.imports import GuardLimits, Import, Targets
 from shared.domain.importing.messages import SyncMailbox
 from shared.wiring import app as wiring
+from shared.wiring.ports import open_ports
 from shared.wiring.settings import Settings
 from tests.local.certificates import trust
 from tests.local.client import Client
@@ -122,7 +123,8 @@ async def engine(cloud: LocalCloud) -> AsyncIterator[Engine]:
     """The app in this process, with the cloud's settings."""
     trust(cloud.environment["SSL_CERT_FILE"])
     moved = _Clock()
-    app = wiring.App(Settings.from_environment(cloud.environment), moved.now, wiring.new_id)
+    settings = Settings.from_environment(cloud.environment)
+    app = wiring.App(settings, open_ports(settings, moved.now, wiring.new_id))
     try:
         yield Engine(app, cloud.client, moved)
     finally:

@@ -1,45 +1,24 @@
-"""Sends requests to Microsoft Graph through the SDK's adapter, counts them, and maps its errors.
-
-All tenants share one HTTP client on top of aiohttp, because httpcore's pool takes most of a
-request's CPU time (`make bench`). The SDK's retries are disabled, because they also repeat POST,
-which can create a contact twice (kiota_http, RetryHandler); this module and the services retry.
-"""
+"""Sends requests to Microsoft Graph over a wire, counts them, and maps its errors."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-import aiohttp
-import httpx
 import orjson
-from azure.core.exceptions import AzureError, ClientAuthenticationError
-from httpx_aiohttp import AiohttpTransport
-from kiota_abstractions.method import Method
-from kiota_abstractions.native_response_handler import NativeResponseHandler
-from kiota_abstractions.request_information import RequestInformation
-from kiota_authentication_azure.azure_identity_authentication_provider import (
-    AzureIdentityAuthenticationProvider,
-)
-from kiota_http.middleware.options import ResponseHandlerOption, RetryHandlerOption
-from msgraph.graph_request_adapter import GraphRequestAdapter
-from msgraph_core import GraphClientFactory
 from opentelemetry.trace import SpanKind, StatusCode
 
-from shared.adapters.entra.credentials import GRAPH_SCOPE, AppCredentials, refused
 from shared.adapters.graph.pacing import Units
 from shared.adapters.graph.routes import template
-from shared.adapters.graph.sdk_tracing import disable_sdk_tracing
+from shared.adapters.graph.wire import Wire, WireRequest, WireResponse
 from shared.adapters.telemetry import count_graph, span
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, Unavailable
 from shared.domain.reasons import Reason
 
 IMMUTABLE_ID: Final = 'IdType="ImmutableId"'
 _TENANTS_KEPT: Final = 500
-_LIMITS: Final = httpx.Limits(max_connections=200, max_keepalive_connections=100)
-_TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 _DEFAULT_WAIT: Final = 1.0
 _READ_TRIES: Final = 3
 LONGEST_WAIT: Final = 5.0
@@ -118,71 +97,24 @@ type Check = Callable[[GraphResponse], GraphResponse]
 
 
 class Graph:
-    """Microsoft Graph for all tenants, over one HTTP client of the running event loop."""
+    """Microsoft Graph for all tenants, over one wire."""
 
-    def __init__(
-        self,
-        endpoint: str,
-        credentials: AppCredentials,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        disable_sdk_tracing()
-        self._transport = transport
+    def __init__(self, endpoint: str, wire: Wire) -> None:
         self._endpoint = endpoint.rstrip("/")
-        self._credentials = credentials
-        self._adapters: OrderedDict[str, GraphRequestAdapter] = OrderedDict()
-        self._units: dict[str, Units] = {}
-        self._client: httpx.AsyncClient | None = None
-        self._opened: httpx.AsyncBaseTransport | None = None
+        self._wire = wire
+        self._units: OrderedDict[str, Units] = OrderedDict()
 
     def session(self, tenant: str, meter: Meter | None = None) -> "GraphSession":
         """Return a session for one tenant, which adds its cost to `meter`."""
-        adapter = self._adapter(tenant)
-        return GraphSession(adapter, self._endpoint, meter or Meter(), self._units[tenant])
+        units = self._units.setdefault(tenant, Units())
+        self._units.move_to_end(tenant)
+        if len(self._units) > _TENANTS_KEPT:
+            self._units.popitem(last=False)
+        return GraphSession(self._wire, tenant, self._endpoint, meter or Meter(), units)
 
     async def close(self) -> None:
         """Close the connections."""
-        self._adapters.clear()
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
-        if self._opened is not None:
-            # The SDK's transport does not close the one it wraps.
-            await self._opened.aclose()
-            self._opened = None
-
-    def _adapter(self, tenant: str) -> GraphRequestAdapter:
-        found = self._adapters.get(tenant)
-        if found is None:
-            found = GraphRequestAdapter(
-                AzureIdentityAuthenticationProvider(
-                    self._credentials.of(tenant),
-                    scopes=[GRAPH_SCOPE],
-                    allowed_hosts=[str(urlsplit(self._endpoint).hostname)],
-                ),
-                client=self._http(),
-            )
-            found.base_url = self._endpoint
-            self._adapters[tenant], self._units[tenant] = found, Units()
-            if len(self._adapters) > _TENANTS_KEPT:
-                oldest, _ = self._adapters.popitem(last=False)
-                del self._units[oldest]
-        self._adapters.move_to_end(tenant)
-        return found
-
-    def _http(self) -> httpx.AsyncClient:
-        if self._client is None:
-            option = RetryHandlerOption(max_retries=0)
-            self._opened = self._transport or AiohttpTransport(limits=_LIMITS)
-            self._client = GraphClientFactory.create_with_default_middleware(
-                client=httpx.AsyncClient(
-                    base_url=self._endpoint,
-                    transport=self._opened,
-                    timeout=_TIMEOUT,
-                ),
-                options={option.get_key(): option},
-            )
-        return self._client
+        await self._wire.close()
 
 
 class GraphSession:
@@ -192,9 +124,10 @@ class GraphSession:
     """
 
     def __init__(
-        self, adapter: GraphRequestAdapter, endpoint: str, meter: Meter, directory: Units
+        self, wire: Wire, tenant: str, endpoint: str, meter: Meter, directory: Units
     ) -> None:
-        self._adapter = adapter
+        self._wire = wire
+        self._tenant = tenant
         self._endpoint = endpoint
         self.meter = meter
         self.directory = directory
@@ -214,24 +147,22 @@ class GraphSession:
         errors; unless Graph responded with 429, a write may then have taken effect. Raises
         `NeedsAdmin` if we get no token for the tenant.
         """
-        info = RequestInformation()
-        info.http_method = Method[method]
-        info.url = self._url(path, query)
-        info.headers.add("Accept", "application/json")
-        info.headers.add("Prefer", IMMUTABLE_ID)
-        for name, value in (headers or {}).items():
-            info.headers.add(name, value)
-        if body is not None:
-            info.set_stream_content(orjson.dumps(body), "application/json")
-        info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
-        route = template(info.url.removeprefix(self._endpoint))
+        sent = WireRequest(
+            tenant=self._tenant,
+            method=method,
+            url=self._url(path, query),
+            headers={"Accept": "application/json", "Prefer": IMMUTABLE_ID, **(headers or {})},
+            body=orjson.dumps(body) if body is not None else None,
+        )
+        route = template(sent.url.removeprefix(self._endpoint))
         # Azure Monitor reads a dependency's target and name from url.full, so it has no ids.
         what = {"http.request.method": method, "url.full": f"{self._endpoint}{route}"}
         with span(f"{method} {route}", kind=SpanKind.CLIENT, attributes=what) as current:
-            response = await self._send(info)
-            current.set_attribute("http.response.status_code", response.status_code)
-            current.set_attribute("contact_sync.throttled", response.status_code == 429)
-            if response.is_error:
+            self.meter.sent()
+            response = await self._wire.send(sent)
+            current.set_attribute("http.response.status_code", response.status)
+            current.set_attribute("contact_sync.throttled", response.status == 429)
+            if response.status >= 400:
                 current.set_status(StatusCode.ERROR)
         return self._checked(response)
 
@@ -279,32 +210,15 @@ class GraphSession:
             await self.directory.take(units)
             answer = check(await self.read(link, headers=headers))
 
-    async def _send(self, info: RequestInformation) -> httpx.Response:
-        self.meter.sent()
-        try:
-            answer = await self._adapter.send_primitive_async(info, "bytes", None)
-        except ClientAuthenticationError as error:
-            raise refused(error) from error
-        except (httpx.HTTPError, aiohttp.ClientError, AzureError) as error:
-            message = f"Microsoft Graph did not respond ({type(error).__name__})."
-            raise Unavailable(message, _DEFAULT_WAIT) from error
-        if not isinstance(answer, httpx.Response):
-            message = "The Graph SDK did not return the response."
-            raise Defect(message)
-        return answer
-
-    def _checked(self, response: httpx.Response) -> GraphResponse:
-        body: Any = None
+    def _checked(self, response: WireResponse) -> GraphResponse:
+        answer = GraphResponse(response.status, None, response.headers)
         if response.content:
             try:
-                body = orjson.loads(response.content)
+                answer = replace(answer, body=orjson.loads(response.content))
             except orjson.JSONDecodeError as error:
-                if response.is_success:
+                if answer.ok:
                     message = "Microsoft Graph returned a body that is not JSON."
                     raise Unavailable(message, _DEFAULT_WAIT) from error
-        answer = GraphResponse(
-            response.status_code, body, {k.lower(): v for k, v in response.headers.items()}
-        )
         if answer.status == 429:
             self.meter.throttle(1)
             raise Throttled("Microsoft Graph throttled the request.", answer.wait)

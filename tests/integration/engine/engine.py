@@ -20,6 +20,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.transport import Graph
+from shared.adapters.graph.wire import SdkWire
 from shared.adapters.storage.leases import Leases
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
@@ -168,9 +169,8 @@ class Engine:
         """Run a worker until it finishes or crashes, and return its number of requests."""
         budget = RequestBudget(requests)
         tables = self._open_tables(budget)
-        graph = Graph(
-            self._settings.graph_endpoint, self._credentials, CrashingGraph(budget, self._sockets)
-        )
+        endpoint, transport = self._settings.graph_endpoint, CrashingGraph(budget, self._sockets)
+        graph = Graph(endpoint, SdkWire(endpoint, self._credentials, transport))
         store, states, leases = Store(tables), MailboxStates(tables), Leases(tables)
         sync = MailboxSync(
             store,

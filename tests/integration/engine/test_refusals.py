@@ -8,6 +8,7 @@ from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph import directory
 from shared.adapters.graph.mailbox import Mailbox, missing_mailbox
 from shared.adapters.graph.transport import Graph, GraphSession
+from shared.adapters.graph.wire import SdkWire
 from shared.domain.contacts.plan import Delete
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Throttled, TransientError, Unavailable
 from shared.domain.reasons import Reason
@@ -40,7 +41,8 @@ async def session(cloud: LocalCloud, world: World) -> AsyncIterator[GraphSession
     """Graph in the world's tenant; its token has the permissions of the first request."""
     settings = Settings.from_environment(cloud.environment)
     credentials = AppCredentials(settings.app_credential)
-    graph = Graph(settings.graph_endpoint, credentials)
+    endpoint = settings.graph_endpoint
+    graph = Graph(endpoint, SdkWire(endpoint, credentials))
     yield graph.session(world.tenant)
     await graph.close()
     await credentials.close()

@@ -6,6 +6,7 @@ import pytest
 from azure.core.settings import settings as azure_settings
 
 from shared.wiring import app as wiring
+from shared.wiring.ports import open_ports
 from shared.wiring.settings import Settings
 from tests.integration.adapters.keys import Keeper
 from tests.local.cloud import LocalCloud
@@ -20,7 +21,7 @@ async def app(
     monkeypatch.setenv("SSL_CERT_FILE", cloud.environment["SSL_CERT_FILE"])
     choice = {"APP_CREDENTIAL": "key-vault-secret", "APP_KEY_VAULT_SECRET": keys.name}
     settings = Settings.from_environment({**cloud.environment, **choice})
-    made = wiring.App(settings, wiring.utc_now, wiring.new_id)
+    made = wiring.App(settings, open_ports(settings, wiring.utc_now, wiring.new_id))
     yield made
     await made.close()
 

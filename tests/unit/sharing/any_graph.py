@@ -16,6 +16,7 @@ import orjson
 from azure.core.credentials import AccessToken
 
 from shared.adapters.graph.transport import Graph, GraphSession
+from shared.adapters.graph.wire import SdkWire
 
 ROOT: Final = "https://graph.example/v1.0"
 GONE: Final = "gone"
@@ -56,7 +57,8 @@ class AnyGraph:
     def session(self) -> GraphSession:
         """Talk to it as the app talks to Graph."""
         credentials: Any = _Credentials()
-        return Graph(ROOT, credentials, httpx.MockTransport(self._answer)).session("tenant")
+        wire = SdkWire(ROOT, credentials, httpx.MockTransport(self._answer))
+        return Graph(ROOT, wire).session("tenant")
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
