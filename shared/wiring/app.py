@@ -3,8 +3,6 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -82,14 +80,9 @@ def app() -> App:
     return found
 
 
-@contextmanager
-def using(given: App) -> Iterator[None]:
-    """Let `app` return this app within the current context and the tasks it starts."""
-    token = _used.set(given)
-    try:
-        yield
-    finally:
-        _used.reset(token)
+def use(given: App) -> None:
+    """Let `app` return this app in the current context and in the tasks it starts."""
+    _used.set(given)
 
 
 async def close() -> None:

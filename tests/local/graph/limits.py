@@ -8,13 +8,13 @@ import itertools
 import math
 import random
 import re
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.local.graph.protocol import GraphError, Request
+from tests.local.graph.sources import sources
 
 MOST_AT_ONCE = 4
 MOST_IN_WINDOW = 10_000
@@ -98,7 +98,7 @@ class Meter:
     def enter_mailbox(self, tenant: str, user: str) -> MailboxUse:
         """Take one of a mailbox's four slots. Refused requests count as well."""
         box = self.tenants[tenant].mailboxes[user]
-        now = time.monotonic()
+        now = sources().seconds()
         if now - box.window_from > WINDOW:
             box.window_from, box.in_window = now, 0
         box.in_window += 1
@@ -124,7 +124,7 @@ class Meter:
     def charge(self, tenant: str, users: int, units: int) -> None:
         """Charge resource units against the directory's budget for the tenant's size."""
         use = self.tenants[tenant]
-        now = time.monotonic()
+        now = sources().seconds()
         if now - use.units_from > DIRECTORY_WINDOW:
             use.units_from, use.units = now, 0.0
         use.units += units

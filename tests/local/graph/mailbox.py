@@ -5,11 +5,11 @@ Docs: contact, contactfolder, outlook-immutable-id. Limits: microsoft-graph-docs
 
 import base64
 import hashlib
-import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.local.graph.protocol import GraphError, now_text
+from tests.local.graph.sources import sources
 
 type Json = dict[str, Any]
 
@@ -59,12 +59,11 @@ PROPERTIES = (
     *_BY_PLACE,
 )
 _IMMUTABLE, _MUTABLE = "AAkALg", "AAMkAD"
-_numbers = itertools.count(1)
 
 
 def new_core() -> str:
     """Return a new id without its form's prefix; long and case-sensitive, as in Exchange."""
-    digest = hashlib.sha512(f"contact-sync {next(_numbers)}".encode()).digest()
+    digest = hashlib.sha512(f"contact-sync {next(sources().numbers)}".encode()).digest()
     return base64.urlsafe_b64encode(digest + digest[:38]).decode()
 
 
@@ -91,7 +90,7 @@ class Contact:
     photo: bytes | None = None
 
     def touch(self) -> None:
-        self.version = next(_numbers)
+        self.version = next(sources().numbers)
         self.modified = now_text()
 
     @property

@@ -5,7 +5,6 @@ Docs: contact-delta, delta-query-overview, singlevaluelegacyextendedproperty-get
 
 import base64
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -22,6 +21,7 @@ from tests.local.graph.mailbox import (
     shown_id,
 )
 from tests.local.graph.protocol import Answer, GraphError, Request
+from tests.local.graph.sources import sources
 
 _BY_MARK = re.compile(
     r"singleValueExtendedProperties/any\(\s*(\w+)\s*:\s*\1/id eq '((?:[^']|'')*)' "
@@ -174,7 +174,7 @@ class OutlookApi:
         body: Json = {"@odata.context": f"{self.base}/$metadata#Collection(contact)"}
         following = _Round(place, round_.select, rest, round_.upto, round_.first)
         name = "$skiptoken" if rest else "$deltatoken"
-        issued = secrets.token_urlsafe(64)
+        issued = sources().token()
         self._rounds[issued] = (request.tenant, following)
         link = f"{self.base}{quote(request.path)}?{urlencode({name: issued})}"
         body["@odata.nextLink" if rest else "@odata.deltaLink"] = link
@@ -229,7 +229,7 @@ class OutlookApi:
         if any(c["displayName"].casefold() == name.casefold() for c in mailbox.categories):
             raise GraphError(409, "ErrorCategoryExists", "The category exists already.")
         category = {
-            "id": shown_id(secrets.token_hex(8), immutable=True),
+            "id": shown_id(sources().token(), immutable=True),
             "displayName": name,
             "color": color,
         }

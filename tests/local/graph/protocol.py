@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
-from uuid import uuid4
+
+from tests.local.graph.sources import sources
 
 ADVANCED_QUERY = "eventual"
 _REFUSALS = {
@@ -96,8 +96,8 @@ class GraphError(Exception):
     def answer(self) -> Answer:
         """Return the error as an answer (docs: errors)."""
         inner = {
-            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-            "request-id": str(uuid4()),
+            "date": sources().now().strftime("%Y-%m-%dT%H:%M:%S"),
+            "request-id": sources().token(),
         }
         error = {"code": self.code, "message": self.message, "innerError": inner}
         return Answer(self.status, {"error": error}, self.headers)
@@ -120,4 +120,4 @@ def unsupported(message: str = "Unsupported or invalid query filter clause.") ->
 
 def now_text() -> str:
     """Return the current time as Graph writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return sources().now().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,7 +9,6 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from aiohttp import web
@@ -20,6 +19,7 @@ from tests.local.graph.mailbox import Mailbox
 from tests.local.graph.outlook import OutlookApi
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
 from tests.local.graph.routes import Route, routes
+from tests.local.graph.sources import sources
 
 GRAPH_AUDIENCES = {"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"}
 MOST_IN_BATCH = 20
@@ -73,11 +73,11 @@ class GraphServer:
 
     async def serve(self, http: web.Request) -> web.StreamResponse:
         """Answer one HTTP request below /v1.0."""
-        request_id = {"request-id": str(uuid4())}
+        request_id = {"request-id": sources().token()}
         if client_id := http.headers.get("client-request-id"):
             request_id["client-request-id"] = client_id
         try:
-            answer = await self._http(http)
+            answer = await self.answer(await self._request(http))
         except GraphError as error:
             answer = error.answer()
         except DropConnection:
@@ -86,7 +86,13 @@ class GraphServer:
             raise asyncio.CancelledError from None
         return _response(answer, request_id)
 
-    async def _http(self, http: web.Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
+        """Answer one request, which may be a batch. Raises `GraphError` and `DropConnection`."""
+        if request.path.lower() == "/$batch" and request.method == "POST":
+            return await self._batch(request)
+        return await self.one(request, batch_item=False)
+
+    async def _request(self, http: web.Request) -> Request:
         claims = self._claims(http.headers.get("Authorization", ""))
         tenant = str(claims["tid"])
         raw = await http.read()
@@ -102,10 +108,7 @@ class GraphServer:
                 ) from error
         url = http.rel_url.raw_path_qs.removeprefix("/v1.0")
         roles = frozenset(map(str, claims.get("roles") or ()))
-        request = Request.parse(tenant, roles, http.method, url, headers, body)
-        if request.path.lower() == "/$batch" and request.method == "POST":
-            return await self._batch(request)
-        return await self.one(request, batch_item=False)
+        return Request.parse(tenant, roles, http.method, url, headers, body)
 
     def _claims(self, authorization: str) -> Mapping[str, Any]:
         scheme, _, token = authorization.partition(" ")
