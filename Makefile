@@ -9,7 +9,7 @@ READY := .venv/.ready
 NODE := tests/local/node_modules/.ready
 CHECKOV := .venv-checkov/.ready
 
-.PHONY: help demo serve test screenshots lint format bench openapi messages package lock clean
+.PHONY: help demo serve test screenshots lint format bench simulate openapi messages package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -55,6 +55,9 @@ openapi: $(READY) ## write what follows from the API and the fields: openapi.jso
 
 messages: $(READY) ## extract texts, update each language's translations, compile them
 	$(BIN)/python -m tests.unit.portal.messages
+
+simulate: $(READY) ## run SEEDS=500 histories in virtual time; ARGS="--seed 7 --trace" for one
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),500) $(ARGS)
 
 package: $(READY) ## build the app as Azure runs it, into build/package.zip
 	$(BIN)/python infra/package.py

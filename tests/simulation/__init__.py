@@ -1,0 +1,1 @@
+"""Whole histories of the service in virtual time: one seed, one history, checked invariants."""

@@ -1,0 +1,132 @@
+"""`make simulate SEEDS=n`: run many histories, and say which seeds break which invariant.
+
+python -m tests.simulation --seeds 1000 [--start 0] [--processes 2] [--seconds 90]
+python -m tests.simulation --seed 42 --trace      one history, with all that happens in it
+"""
+
+import argparse
+import sys
+import time
+import traceback
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import batched, chain
+
+from tests.simulation.histories import run_history
+from tests.simulation.known import known
+
+_AT_A_TIME = 20
+
+
+@dataclass(slots=True)
+class Summary:
+    """What some histories found: seeds by invariant, strikes, seconds and steps."""
+
+    seeds: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    strikes: Counter[str] = field(default_factory=Counter)
+    acts: Counter[str] = field(default_factory=Counter)
+    histories: int = 0
+    seconds: float = 0.0
+    steps: int = 0
+
+    def add(self, other: "Summary") -> None:
+        """Add what other histories found."""
+        for invariant, seeds in other.seeds.items():
+            self.seeds[invariant] += seeds
+        self.strikes += other.strikes
+        self.acts += other.acts
+        self.histories += other.histories
+        self.seconds += other.seconds
+        self.steps += other.steps
+
+
+def run_some(seeds: Iterable[int]) -> Summary:
+    """Run some histories in this process."""
+    found = Summary()
+    for seed in seeds:
+        begun = time.process_time()
+        try:
+            sim = run_history(seed)
+        except Exception:  # noqa: BLE001 - the seed is what matters
+            last = traceback.format_exc().strip().splitlines()[-1]
+            found.seeds[f"crash: {last[:120]}"].append(seed)
+        else:
+            for invariant in {violation.invariant for violation in sim.violations}:
+                found.seeds[invariant].append(seed)
+            found.strikes += sim.adversary.strikes
+            found.acts += sim.acts
+            found.steps += sim.loop.steps
+        found.histories += 1
+        found.seconds += time.process_time() - begun
+    return found
+
+
+def run_many(start: int, seeds: int, processes: int, seconds: float) -> Summary:
+    """Run histories in several processes, until all are done or the time is up."""
+    end, whole = time.monotonic() + seconds, Summary()
+    chunks: Iterator[tuple[int, ...]] = batched(
+        range(start, start + seeds), _AT_A_TIME, strict=False
+    )
+    with ProcessPoolExecutor(processes) as pool:
+        waiting = [pool.submit(run_some, chunk) for chunk, _ in zip(chunks, range(2 * processes))]  # noqa: B905
+        for done in chain(waiting):
+            whole.add(done.result())
+            if time.monotonic() < end and (chunk := next(chunks, None)) is not None:
+                waiting.append(pool.submit(run_some, chunk))
+    return whole
+
+
+def show(found: Summary) -> bool:
+    """Print what was found; return whether anything is new."""
+    new = False
+    for invariant, seeds in sorted(found.seeds.items()):
+        finding = known(invariant)
+        new = new or finding is None
+        shown = ", ".join(map(str, sorted(seeds)[:8]))
+        print(f"{invariant}: {len(seeds)} of {found.histories} (seeds {shown})")
+        print(f"    {f'known: {finding}' if finding else 'NEW'}")
+    print("strikes:", ", ".join(f"{n} {c}" for n, c in sorted(found.strikes.items())))
+    print("acts:", ", ".join(f"{n} {c}" for n, c in sorted(found.acts.items())))
+    each = found.seconds / max(1, found.histories)
+    print(
+        f"{found.histories} histories, {each * 1_000:.0f} ms of CPU and "
+        f"{found.steps // max(1, found.histories)} steps each"
+    )
+    if found.seeds:
+        seed = min(min(seeds) for seeds in found.seeds.values())
+        print(f"repeat one: python -m tests.simulation --seed {seed} --trace")
+    return new
+
+
+def run_one(seed: int, *, trace: bool) -> bool:
+    """Run one history and print its violations; return whether there are any."""
+    lines: list[str] = []
+    sim = run_history(seed, lines)
+    if trace:
+        print("\n".join(lines))
+    for violation in sim.violations:
+        print(violation)
+    print("knobs:", sim.knobs)
+    print("digest:", sim.digest())
+    return bool(sim.violations)
+
+
+def main() -> int:
+    """Read the command line, run, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=500, help="how many histories")
+    parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop after so long")
+    parser.add_argument("--seed", type=int, help="run only this one")
+    parser.add_argument("--trace", action="store_true", help="print all that happens in it")
+    given = parser.parse_args()
+    if given.seed is not None:
+        return run_one(given.seed, trace=given.trace)
+    return show(run_many(given.start, given.seeds, given.processes, given.seconds))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,284 @@
+"""One simulated service: loop, storage, outside, workers, host, and the world as it ought to be."""
+
+import asyncio
+import hashlib
+import itertools
+import logging
+import random
+from collections import Counter
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shared.domain.contacts.fields import MARK
+from tests.local.graph.mailbox import Contact, Folder, Mailbox, extended_id
+from tests.simulation.adversary import Adversary
+from tests.simulation.host import CallLost, Host, Reply
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.outside import Outside, WatchedMailbox
+from tests.simulation.storage.queues import WEEK, Message, QueueStore
+from tests.simulation.storage.tables import Table, TableStore
+from tests.simulation.workers import START, Workers
+from tests.simulation.world import Fields, World
+
+ADMIN: Final = "00000000-0000-4000-8000-0000000000aa"
+_MARK: Final = extended_id(MARK)
+_PERSISTENCE: Final = 400
+MARKER: Final = "§"
+"""Begins every name of a person, so that personal data is found wherever it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that does not hold: which, where it was seen, and what was found."""
+
+    invariant: str
+    when: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} ({self.when}): {self.found}"
+
+
+@dataclass(eq=False)
+class _UnreliableQueues(QueueStore):
+    """Queues whose messages come twice, late, and in another order."""
+
+    adversary: Adversary | None = None
+
+    def put(self, queue: str, text: str, delay: float, lives: timedelta = WEEK) -> Message:
+        if self.adversary is not None and self.adversary.strikes_now("message_twice"):
+            super().put(queue, text, delay + self.adversary.delay("message_twice"), lives)
+        if self.adversary is not None and self.adversary.strikes_now("message_late"):
+            delay += self.adversary.delay("message_late")
+        return super().put(queue, text, delay, lives)
+
+
+@dataclass(eq=False, slots=True)
+class Simulation:
+    """Everything of one history. Use it within `running`."""
+
+    seed: str
+    knobs: Mapping[str, float]
+    by_sdk: bool = False
+    violations: list[Violation] = field(default_factory=list)
+    lines: list[str] | None = None
+    loop: SimulatedLoop = field(init=False)
+    adversary: Adversary = field(init=False)
+    tables: TableStore = field(init=False)
+    queues: "_UnreliableQueues" = field(init=False)
+    outside: Outside = field(init=False)
+    workers: Workers = field(init=False)
+    host: Host = field(init=False)
+    world: World = field(init=False, default_factory=World)
+    rng: random.Random = field(init=False)
+    calm_since: float | None = None
+    acts: Counter[str] = field(init=False, default_factory=Counter)
+    tenants_of_people: dict[str, str] = field(init=False, default_factory=dict)
+    _ids: "itertools.count[int]" = field(init=False, default_factory=lambda: itertools.count(1))
+    _digest: Any = None
+
+    def __post_init__(self) -> None:
+        self.loop = SimulatedLoop()
+        self.adversary = Adversary(self.seed, self.knobs)
+        self.rng = random.Random(f"{self.seed}:history")
+        ids, delays = random.Random(f"{self.seed}:ids"), random.Random(f"{self.seed}:delays")
+        self.outside = Outside(self.loop, self.adversary, delays, START, self._seen)
+        self.tables = TableStore(self.now)
+        self.queues = _UnreliableQueues(self.now)
+        self.queues.adversary = self.adversary
+        self.workers = Workers(
+            self.loop, self.adversary, self.outside, self.tables, self.queues, ids,
+            by_sdk=self.by_sdk,
+        )  # fmt: skip
+        self.host = Host(self.loop, self.adversary, self.queues, self.workers, delays, self.now)
+        if self.lines is not None:
+            self.trace(self.lines)
+
+    def trace(self, lines: list[str]) -> None:
+        """Write what happens into these lines."""
+
+        def told(text: str) -> None:
+            lines.append(f"{self.now():%d %H:%M:%S.%f} {text}")
+
+        self.lines = lines
+        self.workers.network.told = self.host.told = self.outside.trace = told
+
+    def digest(self) -> str:
+        """Return a hash of all lines of the trace."""
+        return hashlib.sha256("\n".join(self.lines or ()).encode()).hexdigest()
+
+    def run(self, script: Coroutine[Any, Any, object]) -> None:
+        """Run a script of the outside to its end, then close all that is left."""
+        try:
+            self.loop.finish(script)
+        finally:
+            self.workers.bury_all()
+            self.loop.close()
+
+    def now(self) -> datetime:
+        """Return the true time."""
+        return self.outside.now()
+
+    def new_id(self) -> str:
+        """Return an id of the directory."""
+        return f"{next(self._ids):08x}-0000-4000-8000-000000000000"
+
+    def note(self, text: str) -> None:
+        """Write a line of the trace."""
+        self.host.tell(text)
+
+    def violated(self, invariant: str, when: str, found: str) -> None:
+        """Note that an invariant does not hold."""
+        self.note(f"VIOLATED {invariant} ({when}): {found}")
+        self.violations.append(Violation(invariant, when, found))
+
+    # What admins do.
+
+    async def api(
+        self, tenant: str, method: str, path: str, body: object = None, **headers: str
+    ) -> Reply:
+        """Call the API as an admin who repeats a call until it is answered for good."""
+        for _ in range(_PERSISTENCE):
+            try:
+                reply = await self.host.call(
+                    (tenant, ADMIN), method, f"api/{path}", body, **headers
+                )
+            except CallLost:
+                self.note(f"call {method} {path}: lost")
+                await asyncio.sleep(5)
+                continue
+            if reply.status < 500 and reply.status != 429:
+                return reply
+            await asyncio.sleep(10)
+        raise AssertionError(f"{method} {path} is never answered")
+
+    # What the directory holds.
+
+    def add_people(self, tenant: str, number: int) -> list[str]:
+        """Add people with a mail address to a tenant's directory, without mailboxes."""
+        self.outside.consents.add(tenant)
+        found: list[str] = []
+        users = self.outside.graph.tenant(tenant).directory.users
+        for _ in range(number):
+            id_ = self.new_id()
+            users[id_] = {
+                "id": id_,
+                "displayName": f"{MARKER}{next(self._ids)}",
+                "mobilePhone": f"{MARKER}{next(self._ids)}",
+                "mail": f"{id_}@example.com",
+                "userPrincipalName": f"{id_}@example.com",
+                "accountEnabled": True,
+            }
+            self.world.people[id_] = _fields(users[id_])
+            found.append(id_)
+        return found
+
+    def rename(self, tenant: str, person: str) -> None:
+        """Change a person's name and phone."""
+        user = self.outside.graph.tenant(tenant).directory.users[person]
+        user["displayName"] = f"{MARKER}{next(self._ids)}"
+        user["mobilePhone"] = f"{MARKER}{next(self._ids)}"
+        self.world.people[person] = _fields(user)
+
+    def set_group(self, tenant: str, group: str, members: list[str]) -> None:
+        """Say who is in a group."""
+        self.outside.graph.tenant(tenant).directory.groups[group] = {
+            "id": group, "displayName": "Group", "members": list(members),
+        }  # fmt: skip
+        self.world.groups[group] = list(members)
+
+    # What mailboxes hold.
+
+    def mailbox(self, user: str) -> Mailbox | None:
+        """Return a mailbox that exists now."""
+        tenant = self.world.mailboxes[user]
+        return self.outside.graph.tenant(tenant).mailboxes.get(user)
+
+    def ours(self, mailbox: Mailbox) -> Iterator[tuple[str, str, Contact]]:
+        """Return our contacts in a mailbox: import, key and contact."""
+        for folder in mailbox.folders.values():
+            for contact in folder.contacts.values():
+                if mark := marked(contact):
+                    yield (*mark, contact)
+
+    @contextmanager
+    def as_user(self, mailbox: Mailbox) -> Iterator[None]:
+        """Do as the mailbox's user does, in the context of the outside."""
+        if isinstance(mailbox, WatchedMailbox):
+            mailbox.by_user = True
+            try:
+                yield
+            finally:
+                mailbox.by_user = False
+
+    def saved_tables(self) -> Mapping[str, Table]:
+        """Return a copy of all tables."""
+        return self.tables.snapshot()
+
+    async def until(self, moment: datetime) -> None:
+        """Let time pass until a moment."""
+        await self.host.run_until(moment)
+
+    async def wait(self, seconds: float) -> None:
+        """Let some seconds pass."""
+        await self.host.run_until(self.now() + timedelta(seconds=seconds))
+
+    def calm(self) -> None:
+        """End all that goes wrong."""
+        self.adversary.calm = True
+        self.workers.network.outage.clear()
+        self.outside.outage = 0.0
+        self.outside.graph.denied.clear()
+        for worker in self.workers.all:
+            worker.life.fuse = -1
+        self.calm_since = self.loop.time()
+        self.note("calm")
+
+    def _seen(self, what: str, mailbox: WatchedMailbox, folder: Folder, contact: Contact) -> None:
+        mark = marked(contact)
+        if what == "delete" and mark is None:
+            self.violated("I3", "at once", f"deleted a contact of {mailbox.name}")
+        elif what == "delete" and mark is not None:
+            import_, key = mark
+            twice = any(
+                marked(other) == mark
+                for place in mailbox.folders.values()
+                for other in place.contacts.values()
+            )
+            if not twice and (import_, mailbox.name, key) not in self.world.unwanted:
+                self.violated("I4", "at once", f"deleted {key} of {import_} in {mailbox.name}")
+        elif what == "update" and (mailbox.name, contact.core) in self.world.own:
+            self.violated("I3", "at once", f"changed a contact of {mailbox.name}")
+        del folder
+
+
+def marked(contact: Contact) -> tuple[str, str] | None:
+    """Return the import and the key that a contact's mark names."""
+    text = contact.extended.get(_MARK)
+    if not text:
+        return None
+    import_, _, key = text.partition(":")
+    return import_, key
+
+
+def said(contact: Contact) -> Fields:
+    """Return what a contact says of its person."""
+    return str(contact.values.get("displayName")), str(contact.values.get("mobilePhone"))
+
+
+def _fields(user: Mapping[str, Any]) -> Fields:
+    return user["displayName"], user["mobilePhone"]
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Let the app log nothing."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

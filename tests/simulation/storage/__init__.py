@@ -1,0 +1,1 @@
+"""Table and queue storage in memory, with the interface of the Azure SDK's clients."""

@@ -1,0 +1,90 @@
+"""Timers of the Functions host: early, past due or twice."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from azure.functions.timer import TimerRequest
+
+from tests.simulation.functions import Function, seconds_of_day
+
+if TYPE_CHECKING:
+    from tests.simulation.host import Host
+
+EARLIEST: Final = timedelta(milliseconds=4)
+"""How much before its second a tick may fire."""
+AN_HOUR: Final = timedelta(hours=1)
+
+
+class Timer:
+    """Fires one timer function: early, past due or twice, as the host does."""
+
+    def __init__(self, host: Host, function: Function) -> None:
+        self.function = function
+        self._host = host
+        self._seconds = seconds_of_day(str(function.trigger["schedule"]))
+        self._idle_ticks = 0
+        self._last = host.now()
+
+    def next_after(self, moment: datetime) -> datetime:
+        """Return when the timer fires next."""
+        moment = max(moment, self._last)
+        day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        passed = (moment - day).total_seconds()
+        for second in self._seconds:
+            if second > passed:
+                return day + timedelta(seconds=second)
+        return day + timedelta(days=1, seconds=self._seconds[0])
+
+    def tick(self, due: datetime) -> None:
+        """Fire for a moment; a frequent timer with nothing to do is skipped more and more."""
+        self._last = due
+        host, often = self._host, len(self._seconds) > 2
+        if often and not host.busy(AN_HOUR):
+            self._idle_ticks += 1
+            if self._idle_ticks & (self._idle_ticks - 1) and not _is_daily(due):
+                return
+        else:
+            self._idle_ticks = 0
+        adversary = host.adversary
+        wait, past_due = EARLIEST.total_seconds(), False
+        if adversary.strikes_now("timer_early"):
+            wait = adversary.source("timer_early").uniform(0.0, wait)
+        if adversary.strikes_now("timer_past_due"):
+            wait, past_due = adversary.source("timer_past_due").uniform(1, 3600), True
+        host.loop.later(wait, self._fire, past_due)
+        if adversary.strikes_now("timer_twice"):
+            host.loop.later(wait + 61, self._fire, True)
+
+    def _fire(self, past_due: bool) -> None:  # noqa: FBT001 - a callback
+        host, function = self._host, self.function
+        worker = host.worker(function.name)
+        request = TimerRequest(past_due=past_due)
+        call = function.call(**{str(function.trigger["name"]): request})
+        future: asyncio.Future[Any] = host.loop.create_future()
+        host.calls[future] = worker
+        host.invocations += 1
+        task = host.loop.create_task(call, context=worker.context.copy())
+        host.tell(f"tick {function.name}")
+
+        def done(task: asyncio.Task[Any]) -> None:
+            if future.done():
+                return
+            error = task.exception()
+            if error is not None:
+                host.fail(function, repr(error))
+            host.calls.pop(future, None)
+            future.set_result(None)
+
+        def over(future: asyncio.Future[Any]) -> None:
+            # Killed in the middle: the next instance takes the lease over and runs it again.
+            if future.exception() is not None:
+                host.calls.pop(future, None)
+                host.loop.later(65, self._fire, True)
+
+        task.add_done_callback(done, context=host.loop.outside)
+        future.add_done_callback(over, context=host.loop.outside)
+
+
+def _is_daily(due: datetime) -> bool:
+    return (due.hour, due.minute) == (3, 0)
