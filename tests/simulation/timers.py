@@ -19,7 +19,7 @@ AN_HOUR: Final = timedelta(hours=1)
 class Timer:
     """Fires one timer function: early, past due or twice, as the host does."""
 
-    def __init__(self, host: Host, function: Function) -> None:
+    def __init__(self, host: "Host", function: Function) -> None:
         self.function = function
         self._host = host
         self._seconds = seconds_of_day(str(function.trigger["schedule"]))

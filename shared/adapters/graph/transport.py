@@ -151,7 +151,7 @@ class GraphSession:
             tenant=self._tenant,
             method=method,
             url=self._url(path, query),
-            headers={"Accept": "application/json", "Prefer": IMMUTABLE_ID, **(headers or {})},
+            headers=_complete(headers or {}),
             body=orjson.dumps(body) if body is not None else None,
         )
         route = template(sent.url.removeprefix(self._endpoint))
@@ -238,6 +238,13 @@ class GraphSession:
                 raise Defect(message)
             return path
         return relative(f"{self._endpoint}{path}", query)
+
+
+def _complete(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of every request, with those of one; a further preference adds to ours."""
+    more = headers.get("Prefer")
+    prefer = f"{IMMUTABLE_ID}, {more}" if more else IMMUTABLE_ID
+    return {"Accept": "application/json", **headers, "Prefer": prefer}
 
 
 def relative(path: str, query: Mapping[str, str] | None = None) -> str:
