@@ -42,8 +42,9 @@ async def publish(page: Page, name: str) -> None:
     await page.locator("button[value=save]").click()
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
-@pytest.mark.parametrize("keeps", ["kept page", "fresh page"])
+@pytest.mark.parametrize(
+    ("keeps", "language"), [("kept page", "en"), ("kept page", "de"), ("fresh page", "en")]
+)
 async def test_share_published_after_going_back_becomes_another_share(
     cloud: LocalCloud,
     client: Client,
