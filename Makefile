@@ -9,10 +9,13 @@ READY := .venv/.ready
 NODE := tests/local/node_modules/.ready
 CHECKOV := .venv-checkov/.ready
 
-.PHONY: help demo serve test screenshots lint format bench simulate openapi messages package lock clean
+# Every process of the tests would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo serve test test-slow screenshots lint format bench simulate openapi messages package lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
 
 demo: $(READY) $(NODE) ## run the demo on the local cloud: two companies, three runs, every step checked
 	$(BIN)/python -m tests.local demo
@@ -27,6 +30,10 @@ test: $(READY) $(NODE) ## run all tests with coverage; ARGS="-k word" selects so
 	$(BIN)/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+test-slow: $(READY) $(NODE) ## long simulations: thousands of mailboxes, many histories
+	SCALE_MAILBOXES=2000 $(BIN)/pytest tests/end_to_end/importing/test_faults_at_scale.py
+	ENGINE_EXAMPLES=200 $(BIN)/pytest tests/integration/engine/test_engine_machine.py
 
 screenshots: $(READY) $(NODE) ## take pictures of the portal's pages, into build/screenshots/; ARGS="--only word"
 	@.ci/find-chromium >/dev/null
