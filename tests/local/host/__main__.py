@@ -22,6 +22,7 @@ from pathlib import Path
 
 import orjson
 from aiohttp import web
+from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.queue.aio import QueueServiceClient
 
 from shared.wiring import app as wiring
@@ -50,8 +51,10 @@ class Host:
         self.http = HttpTriggers(self.functions, settings)
         # Retry storage quickly, since Azurite may start after this host.
         self._queues = QueueServiceClient.from_connection_string(
-            os.environ[_STORAGE], retry_total=2, initial_backoff=1, random_jitter_range=0
-        )
+            os.environ[_STORAGE], retry_total=2, initial_backoff=1, random_jitter_range=0,
+            # It would look for proxies and .netrc, in two threads, with each of its many polls.
+            transport=AioHttpTransport(use_env_settings=False),
+        )  # fmt: skip
         self.triggers = [
             QueueTrigger(f, self._queues, settings)
             for f in self.functions
