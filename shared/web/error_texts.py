@@ -22,22 +22,22 @@ from shared.web.reason_texts import REMEDIES
 
 TITLES: Final[Mapping[str, str]] = {
     "bad-request": N_("Bad request"),
-    "invalid-input": N_("The input is not valid"),
-    "unauthenticated": N_("Sign-in needed"),
+    "invalid-input": N_("Invalid input"),
+    "unauthenticated": N_("Sign-in required"),
     "forbidden": N_("Not allowed"),
-    "gateway-only": N_("Not the published address"),
+    "gateway-only": N_("Wrong address"),
     "not-found": N_("Not found"),
     "conflict": N_("Conflict"),
-    "precondition-failed": N_("Changed by somebody else"),
-    "payload-too-large": N_("The body is too large"),
+    "precondition-failed": N_("Changed by someone else"),
+    "payload-too-large": N_("Input too large"),
     "too-many-requests": N_("Too many requests"),
-    "sign-in-failed": N_("You could not be signed in"),
-    "consent-refused": N_("The consent was not granted"),
-    "consent-missing": N_("Admin consent is missing"),
-    "tenant-left": N_("Your tenant has left"),
-    "premium-needed": N_("The premium plan is needed"),
-    "needs-admin": N_("An admin has to act first"),
-    "unavailable": N_("Not available for the moment"),
+    "sign-in-failed": N_("Sign-in failed"),
+    "consent-refused": N_("Consent not granted"),
+    "consent-missing": N_("Admin consent required"),
+    "tenant-left": N_("Your organization has left Contact Sync"),
+    "premium-needed": N_("Premium plan required"),
+    "needs-admin": N_("Admin action required"),
+    "unavailable": N_("Temporarily unavailable"),
     "internal-error": N_("Something went wrong on our side"),
 }
 """What each kind of error is called."""
@@ -51,10 +51,11 @@ TEXTS: Final[Mapping[Code, str]] = {
     "token_of_user": N_("This token belongs to a user. Send one that belongs to an app."),
     "token_of_other_sign_in": N_("The ID token belongs to another sign-in. Sign in again."),
     "token_without_ids": N_(
-        "The access token names no tenant or no user. Request a new one from Entra ID."
+        "The access token contains no tenant ID or no user ID. Request a new one from Entra ID."
     ),
     "token_issuer_wrong": N_(
-        "The access token was not issued by its tenant's Entra ID. Request a new one there."
+        "The access token was not issued by Entra ID for its own tenant. Request a new one from "
+        "Entra ID."
     ),
     "token_key_unknown": N_(
         "The access token is signed with a key that Entra ID does not publish. Request a "
@@ -65,118 +66,117 @@ TEXTS: Final[Mapping[Code, str]] = {
     ),
     "token_expired": N_("The access token has expired. Sign in again."),
     "token_audience_wrong": N_(
-        "The access token is meant for another application. Request one for this API."
+        "The access token was issued for another application. Request one for this API."
     ),
     "token_invalid": N_(
         "The access token is not valid (%(cause)s). Request a new one from Entra ID."
     ),
     "personal_account": N_("This is a personal account. Sign in with a work account."),
-    "not_signed_in": N_("You are not signed in. Sign in first."),
+    "not_signed_in": N_("You are not signed in. Sign in and try again."),
     "gateway_only": N_(
-        "Only the gateway may call this address. Call the API at %(api)s, or open the "
-        "portal at %(portal)s."
+        "You cannot call this address directly. Call the API at %(api)s, or open the portal at "
+        "%(portal)s."
     ),
     # sign-in and consent
     "sign_in_declined": N_(
-        "The sign-in or the consent to it was declined. Sign in again if that was a mistake."
+        "The sign-in or the requested consent was declined. Sign in again if that was a mistake."
     ),
     "sign_in_needs_consent": N_(
-        "Your company allows this sign-in only after an admin has consented. Ask an admin "
-        "to sign in first."
+        "Your organization requires admin consent for this sign-in. Ask an admin to sign in first."
     ),
     "sign_in_again": N_("Entra ID requires a new sign-in. Sign in again."),
-    "sign_in_nobody": N_("Nobody is signed in at Entra ID. Sign in again."),
+    "sign_in_nobody": N_("You are not signed in to Microsoft. Sign in again."),
     "sign_in_refused": N_(
-        "Entra ID refused the sign-in. Sign in again, or ask your administrator."
+        "Entra ID rejected the sign-in. Sign in again, or contact your administrator."
     ),
-    "sign_in_not_ours": N_("This sign-in was not started here. Sign in again."),
+    "sign_in_not_ours": N_("This sign-in was not started from Contact Sync. Sign in again."),
     "sign_in_not_accepted": N_("Entra ID did not accept the sign-in. Sign in again."),
     "sign_in_expired": N_(
         "The sign-in was started in another browser or has expired. Sign in again."
     ),
     "consent_declined": N_(
-        "The consent was declined, so nothing was granted. Start again if that was a mistake."
+        "The consent was declined, so no permissions were granted. Try again if that was a mistake."
     ),
     "consent_needs_admin": N_(
-        "This account cannot grant the consent. Ask a Global Administrator or a Privileged "
-        "Role Administrator."
+        "This account cannot grant consent. Ask a Global Administrator or a Privileged Role "
+        "Administrator."
     ),
-    "consent_refused": N_("Entra ID did not grant the consent. Start again."),
+    "consent_refused": N_("Entra ID did not grant consent. Try again."),
     "consent_expired": N_(
-        "The consent was started in another browser or has expired. Start again."
+        "The consent request was started in another browser or has expired. Try again."
     ),
-    "consent_not_ours": N_("This consent was not started in this browser. Start again."),
+    "consent_not_ours": N_("This consent request was not started in this browser. Try again."),
     "consent_account_changed": N_(
-        "Somebody else has signed in since the consent was started. Start again."
+        "Someone else has signed in since the consent request was started. Try again."
     ),
     "permissions_missing": N_(
-        "Your organization has not granted all that Contact Sync needs; missing: "
-        "%(permissions)s. Ask a Global or Privileged Role Administrator to consent on the "
-        "portal's page /consent, or at /%(tenant)s/v2.0/adminconsent of Entra ID."
+        "Contact Sync needs permissions that your organization has not granted: %(permissions)s. "
+        "Ask a Global or Privileged Role Administrator to grant consent on the portal's page "
+        "/consent, or in Entra ID at /%(tenant)s/v2.0/adminconsent."
     ),
     "tenant_not_connected": N_(
         "Your organization is not connected to Contact Sync. Ask a Global or Privileged Role "
-        "Administrator to consent on the portal's page /consent, or at "
-        "/%(tenant)s/v2.0/adminconsent of Entra ID."
+        "Administrator to grant consent on the portal's page /consent, or in Entra ID at "
+        "/%(tenant)s/v2.0/adminconsent."
     ),
     # what a caller may do
     "role_missing": N_(
-        "You need the app role %(roles)s. Ask an administrator of your company to assign it"
-        " in the Entra admin center under Enterprise applications, Contact Sync."
+        "You need the app role %(roles)s. Ask an administrator of your organization to assign it "
+        "in the Entra admin center under Enterprise applications > Contact Sync."
     ),
     "only_global_admin": N_(
-        "This account cannot connect your company. Ask a Global Administrator or a "
+        "This account cannot connect your organization. Ask a Global Administrator or a "
         "Privileged Role Administrator."
     ),
     "form_not_ours": N_(
         "This form was not sent from a page of Contact Sync. Open the page and try again."
     ),
-    "form_expired": N_("This page was opened by another account or has expired. Open it again."),
+    "form_expired": N_("This page was opened with another account or has expired. Open it again."),
     "tenant_left": N_(
-        "Your organization has left Contact Sync, and its data was erased. To use it again,"
-        " connect your organization again."
+        "Your organization has left Contact Sync, and its data was erased. To use Contact Sync "
+        "again, reconnect your organization."
     ),
     "tenant_leaving": N_(
         "Your organization is leaving Contact Sync, so nothing can be changed. Wait until "
         "it has left."
     ),
     "premium_needed_on_demand": N_(
-        "Only the premium plan can start a sync manually. Contact us to upgrade, or wait "
-        "for the daily sync."
+        "Starting a sync manually requires the premium plan. Contact us to upgrade, or wait for "
+        "the daily sync."
     ),
     "premium_needed_schedule": N_(
-        "Only the premium plan can sync more than once a day. Contact us to upgrade, or "
-        "choose the daily schedule."
+        "Syncing more than once a day requires the premium plan. Contact us to upgrade, or choose"
+        " the daily schedule."
     ),
     "too_many_calls": N_(
-        "Your organization may call the API %(limit)s times a minute. Wait as long as "
-        "Retry-After says."
+        "Your organization exceeded the limit of %(limit)s API calls per minute. Wait for the "
+        "number of seconds in Retry-After."
     ),
-    "too_many_sign_ins": N_("Too many sign-ins from your network. Wait a minute."),
-    "too_many_guesses": N_("Too many share IDs were wrong. Check the ID, and try again later."),
+    "too_many_sign_ins": N_("Too many sign-ins from your network. Try again in a minute."),
+    "too_many_guesses": N_("Too many wrong share IDs. Check the ID, and try again later."),
     # what does not exist
-    "unknown_id": N_("Nothing in your organization has this ID. Check the ID."),
+    "unknown_id": N_("This ID was not found in your organization. Check the ID."),
     "unknown_share": N_("There is no share '%(id)s' in your organization. Check the ID."),
     "unknown_import": N_("There is no import '%(id)s' in your organization. Check the ID."),
     "unknown_run": N_("There is no sync '%(id)s' in your organization. Check the ID."),
     "unknown_tenant": N_("There is no organization '%(id)s'. Check the ID."),
     "unknown_license": N_("There is no license for the organization '%(id)s'. Check the ID."),
-    "not_a_subscriber": N_("No organization '%(id)s' imports this share. Check the ID."),
+    "not_a_subscriber": N_("The organization '%(id)s' does not import this share. Check the ID."),
     "share_not_open": N_(
-        "No share with this ID is open to your organization. Check the ID, or ask the "
-        "publisher whether the access rule includes you."
+        "No share with this ID is available to your organization. Check the ID, or ask the "
+        "publisher for access."
     ),
     "folder_unknown": N_("The mailbox has no contact folder with this name. Check the name."),
     "folder_gone": N_("The folder no longer exists in the mailbox. Open the preview again."),
     # what the state of things does not allow
-    "already_exists": N_("It exists already. Read it before you try again."),
+    "already_exists": N_("This object already exists. Read it before you try again."),
     "changed_meanwhile": N_(
-        "It was changed or deleted after you read it. Read it again, and repeat your change."
+        "This was changed or deleted after you opened it. Open it again, and repeat your change."
     ),
-    "nothing_to_approve": N_("This sync holds no changes to approve. See its results."),
-    "nothing_to_discard": N_("This sync holds no changes to discard. See its results."),
-    "run_not_ended": N_("This sync has not ended. Wait until it has ended."),
-    "nothing_failed": N_("No mailbox of this sync failed. There is nothing to retry."),
+    "nothing_to_approve": N_("This sync has no changes to approve. See its results."),
+    "nothing_to_discard": N_("This sync has no changes to discard. See its results."),
+    "run_not_ended": N_("This sync is still in progress. Wait until it has finished."),
+    "nothing_failed": N_("No mailbox failed in this sync. There is nothing to retry."),
     "preview_outdated": N_("The contacts have changed since the preview. Open the preview again."),
     "nothing_to_match": N_(
         "The share was withdrawn, so there are no contacts to match. Choose another import."
@@ -186,48 +186,49 @@ TEXTS: Final[Mapping[Code, str]] = {
         "adopt the contacts, and then activate it."
     ),
     "too_many_shares": N_(
-        "Your organization has the maximum of %(limit)s shares. Delete one, or combine some."
+        "Your organization has reached the maximum of %(limit)s shares. Delete or combine some."
     ),
     "too_many_imports": N_(
-        "Your organization has the maximum of %(limit)s imports. Delete one, or combine some."
+        "Your organization has reached the maximum of %(limit)s imports. Delete or combine some."
     ),
     "own_tenant_not_blockable": N_(
-        "Your own organization cannot be blocked. Delete its imports instead."
+        "You cannot block your own organization. Delete its imports instead."
     ),
-    "idempotency_key_reused": N_("This Idempotency-Key was used with another body. Use a new key."),
+    "idempotency_key_reused": N_(
+        "This Idempotency-Key was already used with a different body. Use a new key."
+    ),
     "idempotency_key_of_deleted_import": N_(
-        "The import of this Idempotency-Key was deleted. Use a new key."
+        "The import created with this Idempotency-Key was deleted. Use a new key."
     ),
     "idempotency_key_of_withdrawn_share": N_(
-        "The share of this Idempotency-Key was withdrawn. Use a new key."
+        "The share created with this Idempotency-Key was withdrawn. Use a new key."
     ),
-    "removal_changed": N_("What would be removed has changed. Read it again, and confirm again."),
+    "removal_changed": N_("The data to remove has changed. Review it, and confirm again."),
     # what is too large or malformed
-    "body_too_large": N_("The body is too large (maximum %(limit)s KiB). Send less at once."),
-    "form_too_large": N_("The form is too large (maximum %(limit)s KiB). Enter less at once."),
+    "body_too_large": N_("The body is too large (maximum %(limit)s KiB). Send a smaller one."),
+    "form_too_large": N_("The form is too large (maximum %(limit)s KiB). Enter less data."),
     "object_too_large": N_(
         "Too large: %(size)s KiB (maximum %(limit)s KiB). Split it into several."
     ),
-    "input_invalid": N_("Some fields are not valid: %(fields)s. Correct them, and send again."),
+    "input_invalid": N_("Some fields are invalid: %(fields)s. Correct them and try again."),
     "query_invalid": N_(
-        "Some query parameters are not valid: %(fields)s. Correct them, and call again."
+        "Some query parameters are invalid: %(fields)s. Correct them and try again."
     ),
     "body_not_carriable": N_(
-        "The body holds text or numbers that JSON cannot carry. Remove them, and send again."
+        "The body contains text or numbers that JSON does not allow. Remove them and try again."
     ),
-    "body_too_deep": N_("The body is nested too deeply. Send a flatter one."),
+    "body_too_deep": N_("The body is nested too deeply. Reduce the nesting."),
     "body_not_json": N_(
-        "The body is not valid JSON: line %(line)s, column %(column)s. Correct it, and send again."
+        "The body is not valid JSON: line %(line)s, column %(column)s. Correct it and try again."
     ),
-    "body_unreadable": N_("The body cannot be read as JSON in UTF-8. Correct it, and send again."),
+    "body_unreadable": N_("The body is not JSON in UTF-8. Correct it and try again."),
     "body_number_invalid": N_(
-        "The body is not valid JSON: %(number)s is not a number in JSON. Correct it, and "
-        "send again."
+        "The body is not valid JSON: %(number)s is not a JSON number. Correct it and try again."
     ),
     "body_not_object": N_("The body is not a JSON object. Send an object."),
-    "content_type_wrong": N_("The Content-Type is not supported. Send %(types)s."),
+    "content_type_wrong": N_("The Content-Type is not supported. Use %(types)s."),
     "form_type_wrong": N_(
-        "A form must have the type %(type)s. Send it from a page of Contact Sync."
+        "The Content-Type of a form must be %(type)s. Submit the form on a Contact Sync page."
     ),
     "idempotency_key_too_long": N_(
         "The Idempotency-Key is too long (maximum %(limit)s characters). Use a shorter one."
@@ -235,10 +236,10 @@ TEXTS: Final[Mapping[Code, str]] = {
     # a field
     "missing": N_("is missing"),
     "unexpected": N_("is not expected here"),
-    "repeated": N_("is given more than once"),
+    "repeated": N_("appears more than once"),
     "not_integer": N_("must be a whole number"),
     "not_number": N_("must be a number"),
-    "not_text": N_("must be a text"),
+    "not_text": N_("must be text"),
     "not_boolean": N_("must be true or false"),
     "not_list": N_("must be a list"),
     "not_object": N_("must be an object"),
@@ -247,32 +248,32 @@ TEXTS: Final[Mapping[Code, str]] = {
     "text_empty": N_("must not be empty"),
     "text_too_short": N_("must have at least %(limit)s characters"),
     "text_too_long": N_("must have at most %(limit)s characters"),
-    "pattern_mismatch": N_("does not have the right form"),
+    "pattern_mismatch": N_("has the wrong format"),
     "too_few_items": N_("must have at least %(limit)s entries"),
-    "too_many_items": N_("may have at most %(limit)s entries"),
+    "too_many_items": N_("must have at most %(limit)s entries"),
     "not_a_choice": N_("must be one of: %(choices)s"),
-    "not_a_moment": N_("must be a time with its time zone, such as 2026-11-23T00:00:00Z"),
-    "not_a_day": N_("must be a day, such as 2026-11-23"),
+    "not_a_moment": N_("must be a date and time with a time zone, such as 2026-11-23T00:00:00Z"),
+    "not_a_day": N_("must be a date, such as 2026-11-23"),
     "invalid": N_("is not valid"),
-    "token_foreign": N_("is not a token of this list; start the list again without it"),
+    "token_foreign": N_("does not belong to this list; request the list again without it"),
     "not_own_tenant": N_("must be the ID of your own organization"),
     "not_in_future": N_("must be in the future"),
-    "share_fixed": N_("cannot be changed: create another import for another share"),
-    "folder_needed": N_("is missing: name the folder whose contacts to adopt"),
-    "folder_not_expected": N_("must be left out: the import writes to the default contacts folder"),
+    "share_fixed": N_("cannot be changed; create a new import for another share"),
+    "folder_needed": N_("is missing; enter the folder that contains the contacts to adopt"),
+    "folder_not_expected": N_("must be empty; the import writes to the default contacts folder"),
     "target_missing": N_("Choose at least one user or group."),
     "source_missing": N_(
-        "Choose at least one source: users, groups, everybody, organizational contacts or "
-        "manual contacts."
+        "Choose at least one source: users, groups, all users, organizational contacts or manual "
+        "contacts."
     ),
     "share_not_chosen": N_("Choose one of your shares, or enter a partner's share ID."),
     "tenant_id_invalid": N_("is not a tenant ID: %(id)s"),
-    "tenants_rule_mismatch": N_("name tenants with the rule 'tenants' and with no other rule"),
+    "tenants_rule_mismatch": N_("must list tenants for the rule 'tenants', and for no other rule"),
     "filter_unknown": N_("cannot filter by %(names)s; choose from %(choices)s"),
-    "field_unknown": N_("unknown fields: %(names)s; choose from %(choices)s"),
+    "field_unknown": N_("contains unknown fields: %(names)s; choose from %(choices)s"),
     # what passes, and faults of our own
     "unavailable": N_("Microsoft isn't responding. Try again in a minute."),
-    "throttled": N_("Microsoft is limiting requests at the moment. Try again in a few minutes."),
+    "throttled": N_("Microsoft is throttling requests. Try again in a few minutes."),
     "busy": N_("A sync or another change is in progress. Try again in a minute."),
     "internal_error": N_(
         "An error occurred on our side and was recorded. Give the correlation ID to support."

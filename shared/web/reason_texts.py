@@ -35,7 +35,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     ),
     Reason.PLAN_DISCARDED: N_(
         "The same changes were discarded in an earlier sync, so nothing was changed. If they are "
-        "right, approve that sync, otherwise correct the share."
+        "right, approve that sync; otherwise, correct the share."
     ),
     Reason.CATEGORY_COLOR_REFUSED: N_(
         "The contacts were written, but the category has no color because the app may not change "
@@ -59,12 +59,12 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "The mailbox already has a folder with this name. Choose another folder name in the import."
     ),
     Reason.CONSENT_MISSING: N_(
-        "Contact Sync has no admin consent in your organization, or a required permission is "
-        "missing from it. Grant consent on the page /consent. The next sync then continues."
+        "Your organization has not granted admin consent to Contact Sync, or a required "
+        "permission is missing. Grant consent on the page /consent. The next sync then continues."
     ),
     Reason.PUBLISHER_CONSENT_MISSING: N_(
-        "The publisher of this share is disconnected because its consent was withdrawn. No "
-        "contacts were removed. Ask the publisher to grant consent again, or delete the import."
+        "The publisher of this share is no longer connected because its consent was withdrawn. No"
+        " contacts were removed. Ask the publisher to grant consent again, or delete the import."
     ),
     Reason.SHARE_NOT_FOUND: N_(
         "No share has this ID. Check the share ID with its publisher, or delete the import."
@@ -75,12 +75,12 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     ),
     Reason.SHARE_EMPTY: N_(
         "The share is suddenly empty, so nothing was changed. If this is intended, approve the "
-        "removal of its contacts, otherwise check the share's sources."
+        "removal of its contacts; otherwise, check the share's sources."
     ),
     Reason.SHARE_TOO_LARGE: N_("The share is too large. Split it into several smaller ones."),
     Reason.TARGETS_EMPTY: N_(
         "The import's target groups are suddenly empty, so nothing was changed. If this is "
-        "intended, approve the removal of the contacts, otherwise check the groups' members."
+        "intended, approve the removal of the contacts; otherwise, check the groups' members."
     ),
     Reason.GROUP_NOT_FOUND: N_(
         "A group of the share or the import no longer exists, so nothing was changed. Remove the "
@@ -95,7 +95,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.EXCLUDED: N_("The share excludes this person."),
     Reason.FILTERED: N_("The share's filter excludes this person."),
     Reason.HIDDEN: N_(
-        "The person is hidden from address lists. To publish the contact anyway, name the user in "
+        "The person is hidden from address lists. To publish the contact anyway, add the user to "
         "the share's sources."
     ),
     Reason.NO_EMAIL: N_("The person has no email address in the directory."),
@@ -105,7 +105,8 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "others were left out."
     ),
     Reason.KEPT_OUT: N_(
-        "The person was removed everywhere on request. Allow the person again if that has changed."
+        "The person was removed everywhere on request. Allow the person again if the request was "
+        "withdrawn."
     ),
     Reason.PHOTO_REFUSED: N_(
         "The person's photo cannot be read or is not an image. The contact is written without a "
@@ -118,7 +119,9 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.NOT_IN_SHARE: N_(
         "None of the share's sources contains this person. Ask the publisher to add the person."
     ),
-    Reason.NOT_YET_SYNCED: N_("The contact is not written yet. The import's next sync adds it."),
+    Reason.NOT_YET_SYNCED: N_(
+        "The contact has not been written yet. The import's next sync adds it."
+    ),
     Reason.DELETED_BY_USER: N_(
         "The mailbox's user deleted the contact, and the import does not restore it. To bring it "
         "back, set the import to restore deleted contacts."

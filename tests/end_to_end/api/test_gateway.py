@@ -1,4 +1,4 @@
-"""Only the gateway may call: every HTTP function, with every kind of X-Gateway-Token.
+"""Calls around the gateway: every HTTP function, with every kind of X-Gateway-Token.
 
 These tests have their own local cloud, whose app stands behind a gateway.
 """
@@ -64,7 +64,7 @@ async def ask(client: Client, route: Route, gateway: str | None, **headers: str)
 
 def turned_away(reply: Reply) -> bool:
     """Whether a call was refused for not coming through the gateway."""
-    return reply.status == 403 and "Only the gateway may call" in str(reply.body)
+    return reply.status == 403 and "You cannot call this address directly" in str(reply.body)
 
 
 async def wrong_token(client: Client, name: str) -> str | None:
@@ -110,7 +110,7 @@ async def test_direct_call_is_refused_with_the_published_address(behind: Client)
     shown = await ask(behind, page, None, Accept_Language="de")
 
     assert f"{origin}/api" in refused["detail"]
-    assert refused["title"] == "Not the published address"
+    assert refused["title"] == "Wrong address"
     assert header(shown, "Content-Type").startswith("text/html")
     assert b"Diese Adresse ist dem Gateway vorbehalten" in shown.body
     assert origin.encode() in shown.body

@@ -153,7 +153,7 @@ async def test_running_now_is_refused_on_the_standard_plan(world: World, ada: Br
     refused = await ada.submit(page, at, do="run")
 
     assert refused.status == 422
-    assert "Only the premium plan can start a sync manually." in refused.text
+    assert "Starting a sync manually requires the premium plan." in refused.text
 
 
 async def test_edit_conflict_shows_the_other_change_and_keeps_the_input(

@@ -72,7 +72,7 @@ async def test_invalid_date_is_refused(ada: Browser, day: str) -> None:
     page = await ada.open(f"/runs?since={day}")
 
     assert page.status == 400
-    assert "must be a day, such as 2026-11-23" in page.text
+    assert "must be a date, such as 2026-11-23" in page.text
 
 
 async def test_results_can_be_searched_by_name_and_outcome(world: World, ada: Browser) -> None:

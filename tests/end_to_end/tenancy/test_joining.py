@@ -133,7 +133,7 @@ async def test_consent_started_by_another_admin_is_refused(client: Client, compa
     refused = await bob.open(f"/consented?{urlencode({'state': page.query['state']})}")
 
     assert refused.status == 403
-    assert "Somebody else" in refused.text
+    assert "Someone else" in refused.text
 
 
 async def test_declined_consent_is_reported_and_does_not_connect_tenant(
@@ -233,7 +233,7 @@ async def test_attackers_sign_in_cannot_be_completed_in_victims_browser(
     refused = await victim.open(redirect.headers["location"])
 
     assert refused.status == 403
-    assert "was not started here" in refused.text
+    assert "was not started from Contact Sync" in refused.text
     assert "__Host-session" not in victim.cookies
 
 
