@@ -1,1 +1,1 @@
-"""The world outside: storage, Microsoft Graph, Entra ID. No rules of the domain live here."""
+"""Clients of external systems: storage, Microsoft Graph, Entra ID. They contain no domain rules."""

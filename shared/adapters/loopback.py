@@ -1,4 +1,4 @@
-"""Recognizes addresses of this machine, where simulators get exceptions that no service gets."""
+"""Recognizes addresses of this machine; some settings are allowed only for simulators there."""
 
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -7,7 +7,7 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether a URL leads to this machine, as only a simulator's does."""
+    """Return whether a URL points to this machine, as only a simulator's URL does."""
     parts = split(url)
     return parts is not None and parts.hostname in LOOPBACK
 

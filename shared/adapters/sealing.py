@@ -1,7 +1,7 @@
-"""Sealed texts for cookies and forms: encrypted, signed, and valid for one purpose and a time.
+"""Sealed texts for cookies and forms: encrypted, signed, valid for one purpose and a limited time.
 
 The keys are Fernet keys (docs: cryptography, fernet): 32 random bytes in URL-safe base64. The first
-key seals, every key opens, so that a key can be replaced while older cookies are still in use.
+key seals and every key opens, so that a key can be replaced while older cookies are in use.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ class VaultKeys:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a text is sealed for, and how long it is valid."""
+    """The purpose of a sealed text, and how long it is valid."""
 
     name: str
     lives: timedelta

@@ -39,7 +39,7 @@ _SEVERITIES: Final[Mapping[Severity, tuple[int, SeverityNumber]]] = {
 
 _meter: Final = metrics.get_meter(SCOPE)
 _mailboxes: Final = _meter.create_counter(
-    "contact_sync.mailboxes", description="Mailboxes that have their result, by outcome."
+    "contact_sync.mailboxes", description="Mailboxes that have a result, by outcome."
 )
 _contacts: Final = _meter.create_counter(
     "contact_sync.contacts", description="Contacts in these mailboxes, by what was done to them."
@@ -48,18 +48,18 @@ _graph_requests: Final = _meter.create_counter(
     "contact_sync.graph.requests", description="HTTP requests to Microsoft Graph."
 )
 _graph_throttled: Final = _meter.create_counter(
-    "contact_sync.graph.throttled", description="Answers 429, each item of a batch by itself."
+    "contact_sync.graph.throttled", description="429 responses; each item of a batch counts as one."
 )
 _mailbox_duration: Final = _meter.create_histogram(
-    "contact_sync.mailbox.duration", unit="ms", description="How long a mailbox's last try took."
+    "contact_sync.mailbox.duration", unit="ms", description="Duration of a mailbox's last try."
 )
 _queue_age: Final = _meter.create_histogram(
     "contact_sync.queue.age",
     unit="s",
-    description="How long a message was due before a worker took it, by queue.",
+    description="How long a message was due before a worker received it, by queue.",
 )
 _run_duration: Final = _meter.create_histogram(
-    "contact_sync.run.duration", unit="s", description="From queueing a run to its end."
+    "contact_sync.run.duration", unit="s", description="Time from queuing a run to its end."
 )
 
 

@@ -52,7 +52,7 @@ class Secret:
 
 @dataclass(slots=True)
 class _Kept:
-    """Cached versions: when they were read, are due again, and were last refreshed on demand."""
+    """Cached versions: when they were read, are read again, and were last refreshed on demand."""
 
     found: tuple[Secret, ...] = field(repr=False)
     read: datetime
@@ -67,8 +67,8 @@ class Vault:
     """One vault, read as `credential`, which the caller closes.
 
     Every read raises `Unavailable` if the vault does not respond or throttles, and `Defect`, with
-    the names of vault and secret, if it refuses (401, 403) or has no such secret (404). While the
-    vault is unavailable, cached secrets are used for at most a day.
+    the names of vault and secret, if it denies access (401, 403) or has no such secret (404). While
+    the vault is unavailable, cached secrets are used for at most a day.
     """
 
     def __init__(
@@ -82,14 +82,17 @@ class Vault:
         self._opened: SecretClient | None = None
 
     async def current(self, name: str, *, refresh: bool = False) -> Secret:
-        """Return the secret's current version; `refresh` bypasses the cache, unless just done."""
+        """Return the secret's current version.
+
+        `refresh` bypasses the cache unless it was just refreshed.
+        """
         found = await self._read((name, 0), lambda: self._current(name), refresh=refresh)
         return found[0]
 
     async def versions(
         self, name: str, limit: int = 3, *, refresh: bool = False
     ) -> tuple[Secret, ...]:
-        """Return up to `limit` valid versions (enabled, begun, not expired), newest first.
+        """Return up to `limit` valid versions (enabled, active, not expired), newest first.
 
         Older versions open what was sealed before a rotation. Raises `Defect` if none is valid.
         """
@@ -110,7 +113,7 @@ class Vault:
             self._opened = SecretClient(
                 self._uri,
                 self._credential,
-                # A vault elsewhere must not be able to ask for tokens of other services.
+                # A foreign vault must not be able to request tokens for other services.
                 verify_challenge_resource=not is_loopback(self._uri),
                 transport=AioHttpTransport(use_env_settings=False),
                 # The queue retries if the vault is busy; no worker sleeps for it.
@@ -173,10 +176,10 @@ class Vault:
                 return Defect(message)
         if transient:
             wait = _retry_after(error)
-            return Unavailable(f"{self._uri} is not responding for {name} ({status}).", wait)
+            return Unavailable(f"{self._uri} did not respond for {name} ({status}).", wait)
         code = _code(error) or "no code"
         remedy = _REMEDIES.get(code, _REMEDY)
-        return Defect(f"{self._uri} refused to give {name} ({status} {code}): {remedy}.")
+        return Defect(f"{self._uri} denied access to {name} ({status} {code}): {remedy}.")
 
     async def _current(self, name: str) -> tuple[Secret, ...]:
         return (await self._get(name, None),)

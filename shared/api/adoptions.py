@@ -13,7 +13,7 @@ bp = func.Blueprint()
 
 
 class AdoptableView(Model):
-    """A contact in the folder that matches a person of the share, and what it matched by."""
+    """A contact in the folder that matches a person in the share, and how it was matched."""
 
     contact: str
     key: str
@@ -31,9 +31,10 @@ class DuplicateView(Model):
 
 
 class AdoptionView(Model):
-    """What would be adopted, or was (`adopted` is the number); `left` contacts match nobody.
+    """The contacts to adopt. `adopted` is the number adopted, or null in a preview.
 
-    To adopt exactly these contacts, send `digest` back as `confirm`.
+    `left` is the number of contacts that match nobody. To adopt exactly these contacts, send
+    `digest` back as `confirm`.
     """
 
     mailbox: str
@@ -55,7 +56,7 @@ class AdoptionView(Model):
     answers={200: AdoptionView},
 )
 async def adopt_contacts(call: Call) -> ApiResponse:
-    """Preview which contacts in a mailbox's folder match the share; adopt them once confirmed."""
+    """Preview which contacts in a folder match the share, or adopt them if `confirm` is sent."""
     wanted = call.input(AdoptionInput)
     found = await call.app.sync.adoptions.adopt(call.caller, call.id, wanted)
     return ApiResponse(

@@ -38,10 +38,11 @@ class EstimateInput(Model):
 
 
 class EstimateView(Model):
-    """The licenses that an import takes: `needed` new ones, of which `missing` are not booked.
+    """The licenses that an import needs: `needed` new ones, of which `missing` are not booked.
 
     `trial` is `ahead` (the first import starts it), `running` (until `trialEnds`) or `over`. Until
-    it is over, every mailbox syncs: `missing` counts those that wait for a license afterwards.
+    it is over, every mailbox is synced; `missing` counts those that will have no license
+    afterwards.
     """
 
     mailboxes: int
@@ -102,7 +103,7 @@ async def create_import(call: Call) -> ApiResponse:
     answers={200: EstimateView},
 )
 async def estimate_import(call: Call) -> ApiResponse:
-    """Estimate how many licenses an import with these targets takes. Creates nothing."""
+    """Estimate how many licenses an import with these targets needs. Creates nothing."""
     targets = call.input(EstimateInput).targets
     return ApiResponse(
         EstimateView(**asdict(await call.app.importing.imports.outlook(call.caller, targets)))
@@ -135,7 +136,7 @@ async def get_import(call: Call) -> ApiResponse:
     answers={200: ImportView},
 )
 async def change_import(call: Call) -> ApiResponse:
-    """Change an import from its next run on. Its share cannot be changed."""
+    """Change an import. The change applies from the next run; the share cannot be changed."""
     patch = call.patch(ImportInput)
     stored = await call.app.importing.imports.change(call.caller, call.id, patch, call.if_match)
     return ApiResponse(_shown(call, stored))
@@ -160,7 +161,10 @@ async def list_import_runs(call: Call) -> ApiResponse:
 
 @api(bp, "POST", "api/imports/{id}/runs", WRITERS, answers={202: RunView, 200: RunView})
 async def start_import_run(call: Call) -> ApiResponse:
-    """Start a run now (trial and premium). Returns 200 and the open run if there is one."""
+    """Start a run now (trial and premium).
+
+    Returns 200 and the current run if one is in progress.
+    """
     stored, new = await call.app.importing.runs.request(call.caller, call.id)
     return ApiResponse(RunView.of(stored), 202 if new else 200)
 

@@ -30,7 +30,9 @@ class LedgerQuery(Paging):
 
 
 class LedgerEntryView(Model):
-    """One change: who made it, what, when and from where; `done` is false if it may have failed.
+    """One change: who made it, what it was, when and from where.
+
+    `done` is false if it may have failed.
 
     `network` is the caller's address without its last part (IPv4 /24, IPv6 /48).
     """
@@ -48,7 +50,7 @@ class LedgerEntryView(Model):
 
 @api(bp, "GET", "api/ledger", READERS, query=LedgerQuery, answers={200: ItemPage[LedgerEntryView]})
 async def list_ledger(call: Call) -> ApiResponse:
-    """List changes, newest first. Filter by `action`: share.created, or share for all of a kind."""
+    """List changes, newest first. `action` filters by action (share.created) or by kind (share)."""
     query = call.query(LedgerQuery)
     wanted = Wanted(query.action, query.actor, query.subject, query.since, query.until)
     listing = await call.app.tenancy.ledger.page(call.caller, query.top, query.next, wanted)

@@ -39,7 +39,7 @@ class SeatView(Model):
 
 
 class EffectView(Model):
-    """What booking this number of licenses would change; nothing is booked.
+    """What booking this number of licenses would change. Nothing is booked.
 
     `removal` is when contacts are removed from mailboxes that lose their license. `missing` is the
     number of current target mailboxes without a license once the trial is over.

@@ -19,7 +19,7 @@ bp = func.Blueprint()
 
 
 class TermsInput(Model):
-    """The license settings that an operator changes; fields that are left out stay as they are."""
+    """The license settings that an operator can change. Omitted fields stay unchanged."""
 
     booked: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     plan: Literal[LicensePlan.STANDARD, LicensePlan.PREMIUM] | None = None

@@ -39,7 +39,7 @@ class LeftOutView(Model):
 class PersonView(Model):
     """Where a person's contact is, and which shares do not include the person (`leftOut`).
 
-    `keptOut` is the time since which the person is suppressed; `unknown` lists the shares that
+    `keptOut` is when the person was removed everywhere; `unknown` lists the shares that
     cannot be read at the moment.
     """
 
@@ -52,10 +52,10 @@ class PersonView(Model):
 
 
 class PersonRemovalView(Model):
-    """A suppressed person: since when, and the runs that remove the contact from own mailboxes.
+    """A person removed everywhere: since when, and the runs that remove the contact.
 
-    Partners' imports remove it in their next run. `paused` imports keep the contact, if they have
-    it, until they become active or are deleted.
+    Partners' imports remove it in their next run. `paused` imports keep the contact until they
+    are resumed or deleted.
     """
 
     id: str
@@ -90,7 +90,7 @@ async def find_person(call: Call) -> ApiResponse:
 
 @api(bp, "DELETE", "api/people/{id}", WRITERS, answers={202: PersonRemovalView})
 async def remove_person(call: Call) -> ApiResponse:
-    """Remove a person's contact and keep it out everywhere."""
+    """Remove a person everywhere. The contact is not published again."""
     kept = await call.app.privacy.people.suppress(call.caller, call.id)
     view = PersonRemovalView(
         id=call.id, kept_out=kept.since, runs=list(kept.runs), paused=list(kept.paused)
@@ -100,6 +100,6 @@ async def remove_person(call: Call) -> ApiResponse:
 
 @api(bp, "POST", "api/people/{id}/readmit", WRITERS, answers={204: None})
 async def readmit_person(call: Call) -> ApiResponse:
-    """Let a person in again; the next runs bring the contact back."""
+    """Allow a removed person again. The next runs add the contact back."""
     await call.app.privacy.people.lift_suppression(call.caller, call.id)
     return ApiResponse(status=204)

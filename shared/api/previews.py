@@ -28,7 +28,7 @@ class ContactView(Model):
 
 
 class SharePreviewView(Model):
-    """The number of contacts a share holds now, the first by name, and the first omissions."""
+    """The current number of contacts in a share, the first by name, and the first omissions."""
 
     count: int
     sample: list[ContactView]
@@ -37,7 +37,10 @@ class SharePreviewView(Model):
 
 
 class ChangeView(Model):
-    """A change that the next run makes; without a name if the person has left the share."""
+    """A change that the next run makes.
+
+    The name is null if the contact is no longer in the mailbox.
+    """
 
     action: Literal["create", "update", "delete"]
     key: str

@@ -1,4 +1,4 @@
-"""HTTP: a share as the tenants see it that may import it."""
+"""HTTP: what a share offers to the tenants that can import it."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ class PublisherView(Model):
 class PublicationView(Model):
     """What a share offers: its publisher, its fields, its number of contacts and when it expires.
 
-    `contacts` is as of the last time the share was resolved; null if it cannot be read now.
+    `contacts` is the number when the share was last read, or null if it cannot be read now.
     """
 
     id: str
@@ -37,7 +37,7 @@ class PublicationView(Model):
 
 @api(bp, "GET", "api/publications/{id}", READERS, answers={200: PublicationView})
 async def get_publication(call: Call) -> ApiResponse:
-    """Get what a share offers the caller's tenant, by the share id that its publisher provided."""
+    """Get what a share offers. The share id comes from its publisher."""
     found = await call.app.sharing.publications.describe(call.caller, call.id)
     publisher = found.publisher
     return ApiResponse(

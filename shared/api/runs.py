@@ -1,4 +1,4 @@
-"""HTTP: runs, their results for each mailbox, and decisions about held runs."""
+"""HTTP: runs, their results per mailbox, and the approval of held runs."""
 
 from typing import Annotated, Any, Self
 
@@ -105,7 +105,7 @@ async def list_run_results(call: Call) -> ApiResponse:
 
 @api(bp, "POST", "api/runs/{id}/approve", WRITERS, conflicts=True, answers={202: RunSummary})
 async def approve_run(call: Call) -> ApiResponse:
-    """Approve a held run. It applies the changes that were shown."""
+    """Approve a held run. It then applies exactly the changes that were shown."""
     return ApiResponse(
         RunSummary.of(await call.app.importing.decisions.approve(call.caller, call.id)), 202
     )

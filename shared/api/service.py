@@ -35,7 +35,7 @@ class CheckView(Model):
 
 
 class ReadyView(Model):
-    """Whether the app can do its work; only the service's own staff see `checks`."""
+    """Whether the app can do its work. Only operators and admins of the service see `checks`."""
 
     status: Literal["ok", "unavailable"]
     checks: Annotated[

@@ -22,7 +22,10 @@ class ShareView(Tagged, Share):
 
 
 class RotationInput(Model):
-    """The tenants that keep access when a share gets a new id; null keeps all current importers."""
+    """The tenants that keep access when a share gets a new id.
+
+    Null keeps all that import it now.
+    """
 
     keep: Annotated[list[ObjectId], Field(max_length=500)] | None = None
 
@@ -108,7 +111,7 @@ async def list_consumers(call: Call) -> ApiResponse:
     answers={204: None},
 )
 async def block_consumer(call: Call) -> ApiResponse:
-    """Shut a tenant out of a share; its next run removes the contacts. `blocked` undoes it."""
+    """Block a tenant from a share. To unblock it, remove it from `blocked`."""
     await call.app.sharing.shares.block(call.caller, call.id, call.segment("tenant"))
     return ApiResponse(status=204)
 

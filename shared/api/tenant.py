@@ -16,9 +16,9 @@ from shared.web.views import ItemPage
 
 bp = func.Blueprint()
 REMAINS: Final = (
-    "In Entra ID the enterprise application 'Contact Sync' with its consent remains until an admin "
-    "deletes it: Entra admin center, Enterprise applications, Contact Sync, Properties, Delete; or "
-    "Remove-MgServicePrincipal. If you gave Contact Sync access by Exchange RBAC for Applications, "
+    "The enterprise application 'Contact Sync' and its consent remain in Entra ID until an admin "
+    "deletes them: Entra admin center, Enterprise applications, Contact Sync, Properties, Delete; "
+    "or Remove-MgServicePrincipal. If you granted access in Exchange (RBAC for Applications), "
     "also remove its role assignments, management scope and service principal in Exchange."
 )
 
@@ -39,7 +39,7 @@ class ClosingReport(Model):
 class TenantView(Model):
     """A tenant: its name, its consent, and where its data is stored.
 
-    It has its `status` since `since`. A tenant that left has a `report`; nothing else is stored.
+    `since` is when the `status` last changed. A tenant that left has only a `report`.
     """
 
     id: str
@@ -56,7 +56,7 @@ class TenantView(Model):
 
 
 class FarewellView(Model):
-    """What leaving removes; `confirm` is the code that confirms exactly this."""
+    """What leaving removes. `confirm` is the code that confirms it."""
 
     confirm: str
     imports: int
@@ -67,7 +67,7 @@ class FarewellView(Model):
 
 
 class LeavingQuery(Query):
-    """The two confirmations: the code from the first call, and the tenant's own id."""
+    """The confirmation: the code from the first call, and the id of the caller's tenant."""
 
     confirm: str | None = None
     tenant: str | None = None
@@ -108,7 +108,7 @@ async def change_tenant(call: Call) -> ApiResponse:
 
 @api(bp, "POST", "api/tenant/consent", WRITERS, joined=False, answers={200: TenantView})
 async def prove_consent(call: Call) -> ApiResponse:
-    """Check the tenant's consent. The tenant joins, or is connected again."""
+    """Verify the tenant's consent, and join or reconnect the tenant."""
     return _shown(await call.app.tenancy.tenants.consented(call.caller))
 
 
@@ -133,7 +133,7 @@ async def leave_service(call: Call) -> ApiResponse:
         found = await call.app.privacy.leaving.ask(call.caller)
         detail = (
             "Nothing is removed yet. To leave, repeat the call with confirm and with tenant, the "
-            "id of your tenant. It cannot be undone."
+            "id of your tenant. This cannot be undone."
         )
         view = FarewellView(
             confirm=found.code,

@@ -148,8 +148,8 @@ async def _handle[T: Message](
 ) -> None:
     """Process a message in the function called `name`.
 
-    `patience` is how often the message may be delayed and sent again (None: always). `longest` is
-    the longest delay in seconds, unless Microsoft asks for more.
+    `patience` is how often the message may be sent again with a delay (None: any number of times).
+    `longest` is the longest delay in seconds, unless Microsoft asks for a longer one.
     """
     message, services = parse(kind, raw.get_body()), app()
     inserted = raw.insertion_time

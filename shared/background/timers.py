@@ -1,4 +1,4 @@
-"""The timers (NCRONTAB with seconds, UTC). A tick may come twice or late; both are harmless."""
+"""The timers (NCRONTAB with seconds, UTC). A timer may fire twice or late; both are harmless."""
 
 import azure.functions as func
 

@@ -1,12 +1,12 @@
-"""The code of every error: stable, part of the API, one for each exact case.
+"""The codes of all errors, one for each exact case. They are part of the API and never change.
 
-`web/error_texts.py` has the words of each. A code that is not listed here does not type-check.
+`web/error_texts.py` has the text of each. A code that is not listed here does not type-check.
 """
 
 from typing import Final, Literal, get_args
 
 Code = Literal[
-    # who calls
+    # the caller's identity
     "token_missing",
     "token_is_id_token",
     "token_of_user",
@@ -38,7 +38,7 @@ Code = Literal[
     "consent_account_changed",
     "permissions_missing",
     "tenant_not_connected",
-    # what a caller may do
+    # permissions and limits
     "role_missing",
     "only_global_admin",
     "form_not_ours",
@@ -50,7 +50,7 @@ Code = Literal[
     "too_many_calls",
     "too_many_sign_ins",
     "too_many_guesses",
-    # what does not exist
+    # objects that do not exist
     "unknown_id",
     "unknown_share",
     "unknown_import",
@@ -61,7 +61,7 @@ Code = Literal[
     "share_not_open",
     "folder_unknown",
     "folder_gone",
-    # what the current state does not allow
+    # conflicts with the current state
     "already_exists",
     "changed_meanwhile",
     "nothing_to_approve",
@@ -78,7 +78,7 @@ Code = Literal[
     "idempotency_key_of_deleted_import",
     "idempotency_key_of_withdrawn_share",
     "removal_changed",
-    # what is too large or malformed
+    # input that is too large or malformed
     "body_too_large",
     "form_too_large",
     "object_too_large",
@@ -93,7 +93,7 @@ Code = Literal[
     "content_type_wrong",
     "form_type_wrong",
     "idempotency_key_too_long",
-    # a field
+    # errors of one field
     "missing",
     "unexpected",
     "repeated",

@@ -6,7 +6,7 @@
     │   ├── Unauthenticated      401
     │   ├── Forbidden            403
     │   │   └── GatewayOnly      the call did not come through the gateway
-    │   ├── NotFound             404, the same for another tenant's object and one that never was
+    │   ├── NotFound             404, also for an object of another tenant
     │   ├── Conflict             409
     │   ├── PreconditionFailed   412, the object has changed in the meantime
     │   ├── PayloadTooLarge      413
@@ -21,8 +21,8 @@
     └── Defect                   a fault of our own: HTTP 500, or the message becomes poison
         └── UnknownMessage       a queue message that our own code did not write
 
-A `CallerError` has a code and values, but no words: those are in `web/error_texts.py`, and the
-portal's catalogues translate them. `web/problems.py` maps the tree to HTTP, `background/queues.py`
+A `CallerError` has a code and values but no text. The texts are in `web/error_texts.py`, and the
+portal's catalogs translate them. `web/problems.py` maps the tree to HTTP, `background/queues.py`
 to the queue.
 """
 
@@ -47,7 +47,7 @@ class ContactSyncError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """A bad field of an input: its JSON path, such as `sources.groups.0`, and what is wrong."""
+    """An invalid field of an input: its JSON path, such as `sources.groups.0`, and the error."""
 
     field: str
     code: Code | Reason
@@ -61,7 +61,7 @@ class CallerError(ContactSyncError):
     kind: ClassVar[str] = "bad-request"
 
     def __init__(self, code: Code, *, errors: tuple[FieldError, ...] = (), **values: Value) -> None:
-        """Give the exact `code`, the bad fields in `errors`, and the `values` for the text."""
+        """Take the exact `code`, the invalid fields as `errors`, and the `values` for the text."""
         super().__init__(code)
         self.code = code
         self.values: Mapping[str, Value] = values
@@ -95,7 +95,7 @@ class Forbidden(CallerError):
 
 
 class GatewayOnly(Forbidden):
-    """The call bypassed the gateway, to an address that is not for callers."""
+    """The call did not come through the gateway."""
 
     kind = "gateway-only"
 
@@ -135,7 +135,7 @@ class TooManyRequests(CallerError):
     kind = "too-many-requests"
 
     def __init__(self, code: Code, retry_after: float, **values: Value) -> None:
-        """Give the exceeded limit in `code` and the seconds to wait in `retry_after`."""
+        """Take the exceeded limit as `code` and the seconds to wait as `retry_after`."""
         super().__init__(code, errors=(), **values)
         self.retry_after = retry_after
 
@@ -149,7 +149,7 @@ class TransientError(ContactSyncError):
     code: ClassVar[Code] = "unavailable"
 
     def __init__(self, detail: str, retry_after: float) -> None:
-        """Describe what happened in `detail`, and give the seconds to wait in `retry_after`."""
+        """Take a description for logs as `detail` and the seconds to wait as `retry_after`."""
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
@@ -162,7 +162,7 @@ class Throttled(TransientError):
 
 
 class Paced(Throttled):
-    """We slow down before Microsoft has to ask for it."""
+    """We slowed down before Microsoft had to ask for it."""
 
 
 class Unavailable(TransientError):
@@ -179,7 +179,7 @@ class NeedsAdmin(ContactSyncError):
     """A problem that only an admin can solve; `reason` is the code shown on the run or result."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        """Give the `reason` code, and in `detail` what it concerns (ids, never names)."""
+        """Take the `reason` code, and as `detail` what it is about (ids, never names)."""
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
@@ -189,7 +189,7 @@ class Refused(NeedsAdmin):
     """Microsoft Graph refused a request permanently, with this `status` and error `code`."""
 
     def __init__(self, status: int, code: str, reason: Reason = Reason.GAVE_UP) -> None:
-        super().__init__(reason, f"Microsoft Graph answered {status} {code}.")
+        super().__init__(reason, f"Microsoft Graph returned {status} {code}.")
         self.status = status
         self.code = code
 

@@ -1,8 +1,8 @@
 """The events that telemetry sends: ids, codes and numbers only.
 
-Each class says when its event is sent, each attribute what it means. The attribute types accept no
-blank, '@' or '+', so that no name, mail address or phone number fits in. Share ids are secrets
-(anyone who knows one may import the share), so no event has one.
+Each class says when its event is sent, each attribute what it means. The attribute types reject
+spaces, '@' and '+', so that an attribute cannot hold a name, mail address or phone number. Share
+ids are secrets (anyone who knows one may import the share), so no event has one.
 
 Names and attributes are an interface: the queries and alerts of `infra/queries` read them. Add to
 them, never rename them. A message that is delivered twice may repeat its event.
@@ -102,8 +102,8 @@ class ShareResolved(RunEvent):
 class MailboxSyncFinished(RunEvent):
     """A mailbox of a run has its result, after one or more attempts, or after we gave up.
 
-    Mailboxes that a run skips before it contacts them, for example without a seat, send no event;
-    `run_closed` counts them. A held mailbox sends a second event after the run is approved.
+    A mailbox that a run skips without contacting it, for example because it has no seat, sends no
+    event; `run_closed` counts them. A held mailbox sends a second event after the run is approved.
     """
 
     name = "mailbox_sync_finished"
@@ -228,7 +228,7 @@ class ConsentRegained(Event):
 
 
 class TenantJoined(Event):
-    """A tenant proved its consent for the first time."""
+    """A tenant's consent was verified for the first time."""
 
     name = "tenant_joined"
 
@@ -242,16 +242,16 @@ class TenantLeft(Event):
 
 
 class SeatsBooked(Event):
-    """A tenant's number of seats was changed."""
+    """A tenant's number of licenses was changed."""
 
     name = "seats_booked"
 
-    booked: Annotated[int, _count("seats booked now")]
-    before: Annotated[int, _count("seats booked before")]
+    booked: Annotated[int, _count("licenses booked now")]
+    before: Annotated[int, _count("licenses booked before")]
 
 
 class MessagePoisoned(Event):
-    """A message failed for the last time, or is not a valid message (then `tenant` is '')."""
+    """A message failed in all tries, or the app did not write it (then `tenant` is '')."""
 
     name = "message_poisoned"
     severity = "error"
@@ -261,9 +261,9 @@ class MessagePoisoned(Event):
 
 
 class MessageGivenBack(Event):
-    """A message is put back to be tried again after a transient error, which is not a failure.
+    """A message was returned to its queue after a transient error, which is not a failure.
 
-    A message that only waits for others to end (closing a run, leaving) sends no event for that.
+    A message that only waits for other work to end (closing a run, leaving) sends no event.
     """
 
     name = "message_given_back"

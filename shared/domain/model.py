@@ -44,7 +44,7 @@ type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0
 
 
 def wrong(code: Code, **values: Value) -> PydanticCustomError:
-    """Return the error for a model's validator to raise, with code and values for `validated`."""
+    """Return the error that a model's validator raises, with code and values for `validated`."""
     return PydanticCustomError(code, code, dict(values))
 
 

@@ -3,7 +3,7 @@
 Outlook allows an app 10,000 requests to a mailbox in 10 minutes and 150 MB in 5 minutes (docs:
 throttling-limits). We record how many requests we sent and when, and send at most 9,700 in any 10
 minutes, wherever Exchange's window begins; the rest is a reserve for reads after a pause. 150 MB in
-5 minutes are 300 MB in 10, or 30 KB for each of 10,000 requests, so a larger one counts as several.
+5 minutes is 30 KB for each of 5,000 requests, so a larger request counts as several.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The reasons why a run or mailbox failed or was skipped, or a person was left out.
+"""The reasons why a run failed, a mailbox was not synced, or a person was left out.
 
 The codes are part of the API (`reason` of a result, a run or an omission) and never change their
 meaning; `web/reason_texts.py` has the text and remedy of each.

@@ -17,7 +17,7 @@ The last four are the full-width forms of the first four.
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]], delimiter: Delimiter = ",") -> str:
-    """Return rows as text with CR LF line ends; no cell can be taken for a formula."""
+    """Return rows as text with CR LF line ends, in which no cell can be mistaken for a formula."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows([harmless(c) for c in row] for row in rows)
     return text.getvalue()

@@ -1,6 +1,6 @@
-"""Marks the domain's texts that people read, so that they are extracted for translation.
+"""Marks the domain's texts that people see, so that they are extracted for translation.
 
-The domain translates nothing: the code that shows a marked text looks up its translation.
+The domain translates nothing. The code that shows a marked text looks up its translation.
 """
 
 

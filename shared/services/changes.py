@@ -1,4 +1,4 @@
-"""What every change of an object needs: merge patches, ETags, retries of lost races, one 404."""
+"""What every change of an object needs: merge patches, ETags, retries, the same 404."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
@@ -13,7 +13,7 @@ MAX_STORED_BYTES: Final = 980_000
 _TRIES: Final = 5
 
 type Kind = Literal["share", "import", "run", "tenant", "license"]
-"""What an object is, in the words of `NotFound`."""
+"""The kinds of objects that `NotFound` distinguishes."""
 
 _UNKNOWN: Final[Mapping[Kind, Code]] = {
     "share": "unknown_share",
@@ -53,8 +53,8 @@ async def change[T: BaseModel](
     """Replace a row with the result of `apply`. If `apply` returns the same object, write nothing.
 
     Raises `NotFound`, `PayloadTooLarge`, and `PreconditionFailed` if the row is not the version
-    that If-Match names. Without If-Match, a lost race (such as a run that updates its import) is
-    read and applied again a few times before `Busy` is raised.
+    that If-Match names. Without If-Match, it retries a few times if the row was changed in between
+    (for example by a run that updates its import), and then raises `Busy`.
     """
     for left in reversed(range(_TRIES)):
         stored = found_in(await records.get(tenant, row), kind, row)
@@ -69,12 +69,12 @@ async def change[T: BaseModel](
             if if_match is not None:
                 raise
             if not left:
-                raise Busy(f"Others change the {kind} all the time.", 1.0) from error
+                raise Busy(f"The {kind} keeps changing.", 1.0) from error
     raise AssertionError
 
 
 def found_in[T: BaseModel](stored: Stored[T] | None, kind: Kind, id_: str) -> Stored[T]:
-    """Return the object, or raise `NotFound` in the same words for a foreign and a missing one."""
+    """Return the object, or raise the same `NotFound` for a foreign and a missing one."""
     if stored is None:
         raise NotFound(_UNKNOWN[kind], id=id_[:64])
     return stored

@@ -1,7 +1,7 @@
-"""Idempotency keys: a POST that is sent again creates nothing twice.
+"""Idempotency keys: repeating a POST does not create an object twice.
 
-The id of the created object is drawn once and stored. It is not derived from the key: a share id is
-all that a partner needs, so nobody may be able to compute it.
+The id of the created object is random and stored with the key. It is not derived from the key: a
+partner needs only the share id, so it must be impossible to compute one.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ _KEPT: Final = timedelta(days=30)
 
 
 class KeyUsed(Conflict):
-    """The key has created something before: another one, or one that is gone."""
+    """The key was used before, with another body or for an object that no longer exists."""
 
 
 class Idempotency:
-    """Remembers which id belongs to a tenant's key, and to which body."""
+    """Stores the id and the body that belong to each key of a tenant."""
 
     def __init__(
         self, store: Store, clock: Callable[[], datetime], new_id: Callable[[], str]

@@ -12,7 +12,7 @@ from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.tables import foreign_token, opaque, read_opaque
 
 _PAGES: Final = 2
-"""A tenant has at most 500 of each (`limits`), which is one page; one more page is harmless."""
+"""A tenant has at most 500 of each (`limits`), which fit on one page; the second is a reserve."""
 
 
 @dataclass(frozen=True, slots=True)

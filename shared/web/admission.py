@@ -1,4 +1,4 @@
-"""Admission: the one place that decides who may do what, for API and portal.
+"""Decides who may do what, for the API and the portal. No other module does.
 
 `enter` accepts a call that came through the gateway. `admit` accepts the caller of a token or a
 session: it counts the call, checks the app role and the state of the tenant. `calls.py` reads the
@@ -31,7 +31,7 @@ class Role(StrEnum):
     ADMIN = "Admin"
     READER = "Reader"
     OPERATOR = "Operator"
-    """For the service's own staff; it counts in the service's home tenant only."""
+    """For the service's own staff; valid only in the service's home tenant."""
 
 
 WRITERS: Final = (Role.ADMIN,)
@@ -105,9 +105,9 @@ def runs_the_service(services: App, caller: Caller) -> bool:
 def network_of(req: func.HttpRequest, *, gateway: bool) -> str:
     """Return the network of a caller, too coarse to identify anybody: IPv4 /24, IPv6 /48.
 
-    '' if it is unknown. A `gateway` reports who called it. Without one, it is the last address of
-    X-Forwarded-For, which App Service itself saw (docs: app-service, configure-common); callers
-    can forge the addresses before it.
+    Returns '' if it is unknown. A `gateway` reports who called it. Without one, it is the last
+    address of X-Forwarded-For, which App Service itself saw (docs: app-service, configure-common);
+    callers can forge the addresses before it.
     """
     seen = CLIENT if gateway else "X-Forwarded-For"
     last = str(req.headers.get(seen, "")).rpartition(",")[2].strip()
@@ -120,7 +120,7 @@ def network_of(req: func.HttpRequest, *, gateway: bool) -> str:
 
 
 def _refusal(access: Requirement) -> Forbidden:
-    """The error of a caller without the role; a tenant that joins has nobody to assign it yet."""
+    """Return the error for a caller without the role. While a tenant joins, nobody has it yet."""
     if access.roles == WRITERS and not access.joined:
         return Forbidden("only_global_admin")
     return Forbidden("role_missing", roles=" / ".join(access.roles))

@@ -1,4 +1,4 @@
-"""How the API handles calls: tokens, parameters and bodies in, models or problems out.
+"""Handles API calls: reads tokens, parameters and bodies, and returns models or problems.
 
 `api` turns a handler into a native function and declares its operation. The function validates the
 access token, admits the caller (`admission.py`) and calls the handler; every error of the tree
@@ -44,7 +44,7 @@ SAFE_HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a signed-in caller; only what its operation declares can be read from it."""
+    """One call of a signed-in caller. A handler can read only what its operation declares."""
 
     app: App
     caller: Caller
@@ -55,11 +55,14 @@ class Call:
 
     @property
     def id(self) -> str:
-        """The id in the route; `NotFound` if no id of ours looks like it."""
+        """The id in the route. Raises `NotFound` if it does not have the format of our ids."""
         return self.segment("id")
 
     def segment(self, name: str) -> str:
-        """A part of the route; `NotFound` if no id of ours looks like it."""
+        """Return a part of the route.
+
+        Raises `NotFound` if it does not have the format of our ids.
+        """
         value = str(self.request.route_params[name])
         if not is_id(value):
             raise NotFound("unknown_id")
@@ -84,7 +87,7 @@ class Call:
     def query[T: Query](self, model: type[T]) -> T:
         """Return the query parameters as a model."""
         if not isinstance(self.parameters, model):
-            raise Defect(f"{self.operation.name} reads {model.__name__}, undeclared.")
+            raise Defect(f"{self.operation.name} reads {model.__name__} without declaring it.")
         return self.parameters
 
     def input[T: BaseModel](self, model: type[T]) -> T:
@@ -106,7 +109,7 @@ class Call:
 
     def _require(self, declared: bool, what: str) -> None:  # noqa: FBT001 - private
         if not declared:
-            raise Defect(f"{self.operation.name} reads {what}, undeclared.")
+            raise Defect(f"{self.operation.name} reads {what} without declaring it.")
 
 
 type Handler = Callable[[Call], Awaitable[ApiResponse]]
@@ -156,7 +159,7 @@ def public(
     answers: Mapping[int, type[BaseModel] | None],
     direct: bool = False,
 ) -> Callable[[PublicHandler], Any]:
-    """Turn a handler into a function that anybody may GET, without a token."""
+    """Turn a handler into a function that anyone can GET, without a token."""
 
     def decorate(handler: PublicHandler) -> Any:
         operation = _operation(handler, "GET", path, (), answers, direct=direct)
@@ -222,7 +225,7 @@ def _function(
 def _require_declared(operation: Operation, answer: ApiResponse) -> None:
     kind = None if answer.body is None else type(answer.body)
     if answer.status not in operation.answers or operation.answers[answer.status] is not kind:
-        raise Defect(f"{operation.name} answers {answer.status} with {kind}, undeclared.")
+        raise Defect(f"{operation.name} returns {answer.status} with {kind} without declaring it.")
 
 
 def _response(answer: ApiResponse, correlation: str) -> func.HttpResponse:

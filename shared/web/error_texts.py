@@ -1,7 +1,7 @@
-"""The words of errors, in English: of each code, and of each kind as a title.
+"""English error texts: a text for each code, and a title for each kind of error.
 
-The portal's catalogues hold them in other languages. Say what happened, to what, and what to do
-next, in at most two sentences; the words of a field follow its name.
+The portal's catalogs translate them. A text says what happened, to what, and what to do next, in at
+most two sentences. The text of a field error follows the name of the field.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,10 +40,10 @@ TITLES: Final[Mapping[str, str]] = {
     "unavailable": N_("Temporarily unavailable"),
     "internal-error": N_("Something went wrong on our side"),
 }
-"""What each kind of error is called."""
+"""The title of each kind of error."""
 
 TEXTS: Final[Mapping[Code, str]] = {
-    # who calls
+    # the caller's identity
     "token_missing": N_(
         "The call has no access token. Send one in the header 'Authorization: Bearer …'."
     ),
@@ -119,7 +119,7 @@ TEXTS: Final[Mapping[Code, str]] = {
         "Administrator to grant consent on the portal's page /consent, or in Entra ID at "
         "/%(tenant)s/v2.0/adminconsent."
     ),
-    # what a caller may do
+    # permissions and limits
     "role_missing": N_(
         "You need the app role %(roles)s. Ask an administrator of your organization to assign it "
         "in the Entra admin center under Enterprise applications > Contact Sync."
@@ -154,7 +154,7 @@ TEXTS: Final[Mapping[Code, str]] = {
     ),
     "too_many_sign_ins": N_("Too many sign-ins from your network. Try again in a minute."),
     "too_many_guesses": N_("Too many wrong share IDs. Check the ID, and try again later."),
-    # what does not exist
+    # objects that do not exist
     "unknown_id": N_("This ID was not found in your organization. Check the ID."),
     "unknown_share": N_("There is no share '%(id)s' in your organization. Check the ID."),
     "unknown_import": N_("There is no import '%(id)s' in your organization. Check the ID."),
@@ -168,7 +168,7 @@ TEXTS: Final[Mapping[Code, str]] = {
     ),
     "folder_unknown": N_("The mailbox has no contact folder with this name. Check the name."),
     "folder_gone": N_("The folder no longer exists in the mailbox. Open the preview again."),
-    # what the state of things does not allow
+    # conflicts with the current state
     "already_exists": N_("This object already exists. Read it before you try again."),
     "changed_meanwhile": N_(
         "This was changed or deleted after you opened it. Open it again, and repeat your change."
@@ -204,7 +204,7 @@ TEXTS: Final[Mapping[Code, str]] = {
         "The share created with this Idempotency-Key was withdrawn. Use a new key."
     ),
     "removal_changed": N_("The data to remove has changed. Review it, and confirm again."),
-    # what is too large or malformed
+    # input that is too large or malformed
     "body_too_large": N_("The body is too large (maximum %(limit)s KiB). Send a smaller one."),
     "form_too_large": N_("The form is too large (maximum %(limit)s KiB). Enter less data."),
     "object_too_large": N_(
@@ -233,7 +233,7 @@ TEXTS: Final[Mapping[Code, str]] = {
     "idempotency_key_too_long": N_(
         "The Idempotency-Key is too long (maximum %(limit)s characters). Use a shorter one."
     ),
-    # a field
+    # errors of one field
     "missing": N_("is missing"),
     "unexpected": N_("is not expected here"),
     "repeated": N_("appears more than once"),
@@ -271,7 +271,7 @@ TEXTS: Final[Mapping[Code, str]] = {
     "tenants_rule_mismatch": N_("must list tenants for the rule 'tenants', and for no other rule"),
     "filter_unknown": N_("cannot filter by %(names)s; choose from %(choices)s"),
     "field_unknown": N_("contains unknown fields: %(names)s; choose from %(choices)s"),
-    # what passes, and faults of our own
+    # transient errors, and faults of our own
     "unavailable": N_("Microsoft isn't responding. Try again in a minute."),
     "throttled": N_("Microsoft is throttling requests. Try again in a few minutes."),
     "busy": N_("A sync or another change is in progress. Try again in a minute."),
@@ -279,7 +279,7 @@ TEXTS: Final[Mapping[Code, str]] = {
         "An error occurred on our side and was recorded. Give the correlation ID to support."
     ),
 }
-"""The words of each code, with its values as `%(name)s`."""
+"""The text of each code, with its values as `%(name)s`."""
 
 
 def _written(value: Value) -> str:
@@ -298,32 +298,32 @@ def _written(value: Value) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A language: what translates an English text into it, and how it writes a value."""
+    """A language: how to translate an English text into it, and how to format a value."""
 
     gettext: Callable[[str], str] = str
     written: Callable[[Value], str] = _written
 
     def title(self, kind: str) -> str:
-        """What a kind of error is called."""
+        """Return the title of a kind of error."""
         return self.gettext(TITLES[kind])
 
     def remedy(self, reason: Reason) -> str:
-        """What an admin does about a reason."""
+        """Return what an admin can do about a reason."""
         return self.gettext(REMEDIES[reason])
 
     def text(self, code: Code | Reason, values: Mapping[str, Value] | None = None) -> str:
-        """The words of a code with its values."""
+        """Return the text of a code, with its values filled in."""
         if isinstance(code, Reason):
             return self.remedy(code)
         written = {name: self.written(value) for name, value in (values or {}).items()}
         return self.gettext(TEXTS[code]) % written
 
     def field(self, error: FieldError) -> str:
-        """What is wrong with a field."""
+        """Return what is wrong with a field."""
         return self.text(error.code, error.values)
 
     def of(self, error: Exception) -> str:
-        """What happened and what to do next; a fault of our own tells nothing of itself."""
+        """Return what happened and what to do next; details of our own faults are not shown."""
         match error:
             case CallerError():
                 return self.text(error.code, error.values)

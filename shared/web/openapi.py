@@ -38,12 +38,12 @@ patch (RFC 7396). Times are UTC. Errors are problem+json (RFC 9457).
 _TAGS: Final = {
     "tenant": "Your own tenant: its settings, its consent, its stored data, and leaving.",
     "shares": "Publish people and groups.",
-    "previews": "See the effect of a share or an import before anything changes.",
+    "previews": "Preview a share or an import before anything changes.",
     "imports": "Bring a share's contacts into mailboxes.",
     "adoptions": "Adopt the contacts that another tool left in a mailbox.",
     "runs": "See what runs did, and approve, discard or retry them.",
     "licenses": "Licenses, trial and plan.",
-    "publications": "See a share that a partner publishes to you.",
+    "publications": "See what a share of a partner offers.",
     "people": "Find or remove one person's contact, for data-protection requests.",
     "ledger": "The audit log: who changed what, when and from where.",
     "operator": "Manage a tenant's licenses and plan, for the service's own staff.",
@@ -54,7 +54,7 @@ _SECURITY: Final = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "An Entra ID access token for this API, with an app role of the operation.",
+    "description": "An Entra ID access token with an app role that the operation requires.",
 }
 _SCHEMAS: Final = "#/components/schemas/"
 _UNSET: Final = ("default", None)
@@ -63,12 +63,12 @@ _PROBLEMS: Final = {
     401: "The access token is missing or not valid for this API.",
     403: (
         "The app role, the plan or the tenant's consent is missing, "
-        "or the call bypassed the published address."
+        "or the call did not come through the gateway."
     ),
     404: "The caller's tenant has no object with this id.",
     409: "The current state does not allow the call, or an admin has to act first (`reason`).",
     412: "The object has changed since it was read: its ETag differs from If-Match.",
-    429: "Too many calls, or too many unknown share ids. Wait Retry-After seconds.",
+    429: "Too many calls, or too many wrong share ids. Wait Retry-After seconds.",
     413: "The body, or the object that it would create, is too large.",
     500: "An internal error occurred and was logged.",
     503: "Temporarily unavailable. Try again after Retry-After seconds.",
@@ -124,7 +124,7 @@ _PARAMETERS: Final = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A text of your choice. Repeating it does not create the object twice.",
+        "description": "A key of your choice. Repeating it does not create the object twice.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
     },
 }

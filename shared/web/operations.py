@@ -20,14 +20,14 @@ type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def _number(value: object) -> object:
-    """Return a query parameter's text as a number, or unchanged for validation to refuse."""
+    """Return a query parameter's text as a number, or unchanged if it is not a number."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value[:9])
     return value
 
 
 class Query(Model):
-    """The query parameters of an operation. This base takes none; unknown ones are refused."""
+    """The query parameters of an operation. This base class has none; unknown ones are rejected."""
 
 
 class Paging(Query):
@@ -56,13 +56,14 @@ class ApiResponse:
 class Operation:
     """One function of the API.
 
-    A caller needs one of the app `roles` (none: anybody may call, without a token). `answers` gives
-    the model of the body by status (None: no body). `body` is the model of a JSON body, `patch` the
-    one that a merge patch changes. A `conditional` operation takes If-Match, an `idempotent` one
-    takes an Idempotency-Key, and one that `conflicts` may be refused because of the current state,
-    or because an admin has to act first (409). Unless it is `joined`, the caller's tenant may be
-    unknown to us. A tenant may call a `leaving` operation, and change something, while it leaves.
-    A `direct` operation may also bypass the gateway, as the platform's own probes do.
+    A caller needs one of the app `roles` (if there are none, anyone can call without a token).
+    `answers` maps each status to the model of the body (None: no body). `body` is the model of a
+    JSON body, `patch` the one that a merge patch changes. A `conditional` operation takes If-Match,
+    an `idempotent` one takes an Idempotency-Key, and one that `conflicts` may be refused because of
+    the current state, or because an admin has to act first (409). Unless it is `joined`, the
+    caller's tenant may be unknown to us. A tenant may call a `leaving` operation, and change
+    something, while it leaves. A `direct` operation may also bypass the gateway, as the platform's
+    own probes do.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Operation:
     direct: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that would leave a gap in the document."""
+        """Reject a declaration that would leave the document incomplete."""
         if not (self.doc and self.answers and self.path.startswith("api/")):
             message = f"{self.name} needs a docstring, its answers and a path that begins with api/"
             raise ValueError(message)
@@ -123,7 +124,7 @@ _operations: dict[str, Operation] = {}
 def register(operation: Operation) -> None:
     """Add an operation to the API; each name can be used only once."""
     if operation.name in _operations:
-        message = f"there are two operations {operation.name}"
+        message = f"there are two operations named {operation.name}"
         raise ValueError(message)
     _operations[operation.name] = operation
 

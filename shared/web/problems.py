@@ -1,4 +1,4 @@
-"""The one mapping of our errors to HTTP: problem+json (RFC 9457)."""
+"""Maps our errors to HTTP: problem+json (RFC 9457). No other module does."""
 
 import logging
 import math
@@ -23,9 +23,9 @@ _CODE = "^[a-z][a-z0-9_]*$"
 
 
 class FieldProblem(BaseModel):
-    """A bad field or parameter: its JSON path, such as `sources.groups.0.id`, and what is wrong.
+    """An invalid field or parameter: its JSON path, such as `sources.groups.0.id`, and the error.
 
-    `code` names the exact case and never changes; `message` says it in words.
+    `code` identifies the exact error and never changes; `message` describes it.
     """
 
     field: str
@@ -36,9 +36,9 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """What went wrong, and what to do next (RFC 9457).
 
-    `type` is a class of problems, `code` the exact case: neither changes, and new ones may be
-    added. `instance` bears the correlation id. `errors` is there if fields are bad, `reason` if an
-    admin has to act first.
+    `type` is the class of the problem and `code` the exact case. Neither changes, but new ones may
+    be added. `instance` contains the correlation id. `errors` is present if fields are invalid,
+    `reason` if an admin has to act first.
     """
 
     type: Annotated[str, Field(pattern=f"^{_KIND}[a-z-]+$")]
@@ -54,7 +54,7 @@ class Problem(BaseModel):
 def problem(
     error: Exception, operation: str, correlation: str, speech: Speech = ENGLISH
 ) -> ApiResponse:
-    """Answer an error in a language; log it under the correlation id without anybody's data."""
+    """Return the response to an error; log it with the correlation id, without personal data."""
     kind, status, code, headers = _case(error)
     match error:
         case CallerError():

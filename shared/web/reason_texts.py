@@ -127,7 +127,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "back, set the import to restore deleted contacts."
     ),
 }
-"""What an admin does about a reason, in one or two sentences."""
+"""What an admin can do about each reason, in one to three sentences."""
 
 PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = {
     "User.Read.All": (
@@ -162,9 +162,9 @@ PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Categories have no color."),
     ),
 }
-"""Why we ask for a permission, and what does not work without it."""
+"""Why we ask for each permission, and what does not work without it."""
 
 
 def remedy_of(reason: Reason) -> str:
-    """Say what an admin does about a reason, in English."""
+    """Return what an admin can do about a reason, in English."""
     return REMEDIES[reason]

@@ -1,6 +1,6 @@
-"""Values from outside, checked: strict JSON, and models that name each bad field.
+"""Validates input: strict JSON, and models that report each invalid field.
 
-What a body or a form may hold is said by the models themselves.
+The models define what a body or a form may contain.
 """
 
 import json
@@ -56,19 +56,19 @@ _PYDANTIC: Final[Mapping[str, tuple[Code, str]]] = {
     "date_parsing": ("not_a_day", ""),
     "date_from_datetime_parsing": ("not_a_day", ""),
 }
-"""Our code for each type of error that pydantic finds, and which value of it the words need.
+"""Our code for each error type of pydantic, and which of its values the text needs.
 
 Docs: pydantic, errors/validation_errors.
 """
 
 
 def is_id(value: str) -> bool:
-    """Whether an id of ours may look like this."""
+    """Return whether a text has the format of our ids."""
     return re.fullmatch(ID_PATTERN, value) is not None
 
 
 def validated[T: BaseModel](model: type[T], value: object, refusal: Code = "input_invalid") -> T:
-    """Check JSON against a model; `InvalidInput` names each bad field by its path."""
+    """Validate JSON against a model. Raises `InvalidInput` with the path of each invalid field."""
     try:
         return model.model_validate_json(orjson.dumps(value))
     except (orjson.JSONEncodeError, RecursionError) as error:
@@ -81,7 +81,7 @@ def validated[T: BaseModel](model: type[T], value: object, refusal: Code = "inpu
 def json_object(req: func.HttpRequest, *content_types: str) -> dict[str, Any]:
     """Return the body as a JSON object.
 
-    Raises `PayloadTooLarge` above `MAX_BODY`, `InvalidInput` for what is not a JSON object.
+    Raises `PayloadTooLarge` above `MAX_BODY`, and `InvalidInput` if it is not a JSON object.
     """
     raw = req.get_body()
     if len(raw) > MAX_BODY:
@@ -109,10 +109,10 @@ def json_object(req: func.HttpRequest, *content_types: str) -> dict[str, Any]:
 
 
 def _field_error(found: ErrorDetails) -> FieldError:
-    """Return pydantic's finding as an error of ours."""
+    """Convert an error of pydantic to ours."""
     field = ".".join(map(str, found["loc"])) or "body"
     kind, context = found["type"], found.get("ctx", {})
-    if kind in CODES:  # what a validator of ours raised (`wrong`)
+    if kind in CODES:  # raised by one of our validators (`wrong`)
         return FieldError(field, cast("Code", kind), context)
     if kind == "string_too_short" and context["min_length"] == 1:
         return FieldError(field, "text_empty")
@@ -123,7 +123,7 @@ def _field_error(found: ErrorDetails) -> FieldError:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object; refuse one that names a field twice, since either may be meant."""
+    """Return a JSON object; reject one that contains a field twice, because it is ambiguous."""
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
@@ -135,7 +135,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_number(text: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads although JSON has no such numbers."""
+    """Reject NaN and Infinity, which Python accepts although JSON has no such numbers."""
     raise InvalidInput("body_number_invalid", number=text[:100])
 
 

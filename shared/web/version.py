@@ -1,7 +1,7 @@
 """The version of Contact Sync: shown in the OpenAPI document, at `/api/health` and in the footer.
 
-This is its only place. pyproject.toml reads it from here, since the deployed package has no
-pyproject.toml; CHANGELOG.md says what each version brought.
+The version is set only here. pyproject.toml reads it from here, because the deployed package has no
+pyproject.toml. CHANGELOG.md lists the changes of each version.
 """
 
 from typing import Final

@@ -12,7 +12,7 @@ from shared.web.reason_texts import remedy_of
 
 
 class Tagged(Model):
-    """An object with its version: send `etag` as If-Match to change only the version you have read.
+    """An object with its version. Send `etag` as If-Match to change only the version you have read.
 
     The ETag header has the same value.
     """
@@ -33,7 +33,7 @@ class ItemPage[T](Model):
 
 
 class OmissionView(Omission):
-    """A person of the share's sources who did not become a contact, why, and what to do."""
+    """A person of the share's sources who did not become a contact, the reason, and the remedy."""
 
     remedy: str
 

@@ -55,7 +55,7 @@ def utc_now() -> datetime:
 
 
 def new_id() -> str:
-    """Return 128 random bits as 32 hexadecimal digits: impossible to guess and valid as a key."""
+    """Return 128 random bits as 32 hexadecimal digits, which nobody can guess; valid as a key."""
     return secrets.token_hex(16)
 
 

@@ -1,4 +1,4 @@
-"""Who calls: tokens, the gateway in front of the app, and the cookies of the portal."""
+"""Identifies callers: tokens, the gateway in front of the app, and the portal's cookies."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ SESSION_KEYS_OPEN: Final = 2
 
 
 class Entra:
-    """The services that prove who calls."""
+    """The services that identify callers."""
 
     def __init__(self, base: Foundation) -> None:
         settings = base.settings

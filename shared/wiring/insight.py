@@ -64,7 +64,10 @@ class Insight:
 
 
 def _parts(base: Foundation, entra: Entra) -> dict[str, Part]:
-    """Return what must answer for the app to work; the vault only if something is stored in it."""
+    """Return what must respond for the app to work.
+
+    The vault is included only if the app stores something in it.
+    """
     parts: dict[str, Part] = {
         "tables": base.store,
         "queues": base.queues,

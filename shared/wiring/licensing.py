@@ -1,4 +1,4 @@
-"""Licenses, and the seats that they give to mailboxes."""
+"""Licenses and their assignment to mailboxes (seats)."""
 
 from shared.services.licensing.licenses import Licenses
 from shared.services.licensing.seats import SeatBook

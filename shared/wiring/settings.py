@@ -115,7 +115,7 @@ class Settings(BaseModel):
 
     @property
     def terms(self) -> Terms:
-        """How long the trial lasts, and the grace time without a seat."""
+        """How long the trial lasts, and how long contacts stay in a mailbox without a license."""
         return Terms(timedelta(days=self.trial_days), timedelta(days=self.grace_days))
 
     @property
@@ -130,10 +130,10 @@ class Settings(BaseModel):
 
 
 def check_at_load(environment: Mapping[str, str]) -> None:
-    """Fail while a functions host indexes the app, if the app cannot work with its settings.
+    """Raise an error while the Functions host loads the app, if its settings are invalid.
 
-    Raises `Defect`, which is also logged. No function is registered then, so no message is taken:
-    it waits in its queue instead of becoming poison, as it would if each call failed. The worker
+    Raises `Defect`, which is also logged. Then no function is registered and no message is
+    received: messages wait in their queues instead of failing and becoming poison. The worker
     passes the error to the host, which logs it; the host's portal may only say that it found no
     functions (azure-functions-host#9679). Without WEBSITE_HOSTNAME, which App Service and Core
     Tools set (azure-functions-core-tools#197), a tool is only inspecting the app, and nothing is
@@ -159,7 +159,7 @@ def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name, "must be an https URL"
     authority_is_local = is_loopback(given.get("ENTRA_AUTHORITY", _AUTHORITY))
     if "APP_CLIENT_SECRET" in given and not authority_is_local:
-        yield "APP_CLIENT_SECRET", "remove it: a secret is kept in Key Vault, not in a setting"
+        yield "APP_CLIENT_SECRET", "remove it: a secret belongs in Key Vault, not in a setting"
     if "KEY_VAULT_URI" in given and not _is_vault(given["KEY_VAULT_URI"]):
         yield "KEY_VAULT_URI", "must be a vault's URI, such as https://NAME.vault.azure.net"
     if given.get("DATA_REGION", "westeurope") not in COUNTRIES:
@@ -179,11 +179,11 @@ def _wrong_for_browsers(
     if authority_is_local:
         return
     if "PORTAL_ORIGIN" not in given:
-        yield "PORTAL_ORIGIN", "set it to where browsers find the portal"
+        yield "PORTAL_ORIGIN", "set it to the address of the portal in browsers"
     if "SESSION_KEY" in given:
-        yield "SESSION_KEY", "remove it: Key Vault keeps the key, as session-key"
+        yield "SESSION_KEY", "remove it: the key belongs in Key Vault, as session-key"
     if "KEY_VAULT_URI" not in given:
-        yield "KEY_VAULT_URI", "set it to the URI of the vault that keeps session-key"
+        yield "KEY_VAULT_URI", "set it to the URI of the vault that contains session-key"
 
 
 def _wrong_choice(

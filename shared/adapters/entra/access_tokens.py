@@ -1,6 +1,6 @@
 """Validation of Entra ID access tokens for our API.
 
-All tenants share Entra's signing keys, so signature and audience alone would admit any company
+All tenants share Entra's signing keys, so signature and audience alone would accept any company
 (microsoft/Agents-for-python#423): the issuer must be that of the token's own tenant, and the
 signing key must be valid for this issuer.
 Docs: access-tokens (validate tokens), access-token-claims-reference.
@@ -36,10 +36,10 @@ _ASSIGNERS: Final = frozenset(
         "158c047a-c907-4556-b7ef-446551a6b5f7",  # Cloud Application Administrator
     }
 )
-"""Directory roles, by template, whose holders may assign our app role `Admin` to themselves.
+"""Directory roles, by template, whose holders can assign our app role `Admin` to themselves.
 
-They count as `Admin` right away, which gives them nothing they could not take themselves and lets
-the first admin of a tenant sign in (docs: permissions-reference of Entra built-in roles).
+They count as `Admin` at once. This gives them nothing that they could not assign themselves, and
+lets the first admin of a tenant sign in (docs: permissions-reference of Entra built-in roles).
 """
 
 
@@ -47,7 +47,7 @@ the first admin of a tenant sign in (docs: permissions-reference of Entra built-
 class Caller:
     """A signed-in admin or app: its tenant, object id, display name and app roles.
 
-    `origin` is the way of the call (api, portal), `network` its truncated IP address.
+    `origin` is where the call came in (api or portal), `network` the caller's truncated IP address.
     """
 
     tenant: str
@@ -109,7 +109,7 @@ class AccessTokens:
         return self._trusted(claims, issuer, by_directory="scp" in claims)
 
     async def signed_in(self, id_token: str, nonce: str) -> Caller:
-        """Return the caller of an id token from a sign-in that we began with this `nonce`.
+        """Return the caller of an ID token from a sign-in that we started with this `nonce`.
 
         Raises `Unauthenticated`, `Unavailable`.
         """
@@ -196,7 +196,7 @@ class AccessTokens:
     async def _fetch(self) -> None:
         """Fetch the keys from the address in the OpenID metadata (docs: v2-protocols-oidc).
 
-        After a failure, calls fail at once for some seconds instead of waiting for a timeout each.
+        After a failure, calls fail at once for some seconds instead of each waiting for a timeout.
         """
         now = time.monotonic()
         if now - self._failed < _FAILED_WAIT:
@@ -226,7 +226,7 @@ class AccessTokens:
 def _is_access_token(claims: dict[str, Any]) -> bool:
     """Return whether a token is for our API: a user's has our scope, an app's has roles.
 
-    An id token also has our client id as its audience, but neither scope nor client (docs:
+    An ID token also has our client id as its audience, but neither scope nor client (docs:
     access-token-claims-reference, id-token-claims-reference).
     """
     scopes = claims.get("scp")

@@ -1,7 +1,7 @@
 """The app's certificate: how Key Vault stores it, and how the app authenticates with it.
 
 azure-identity's CertificateCredential reads the key again for each tenant, which blocks the event
-loop for a tenth of a second (measured with azure-identity 1.27); here it is read once for all.
+loop for a tenth of a second (measured with azure-identity 1.27); here it is read once.
 """
 
 import base64
@@ -50,7 +50,7 @@ class Certificate:
         return cls(key, _base64url(certificate.fingerprint(hashes.SHA256())))
 
     def assertion(self, client: str, token_endpoint: str) -> str:
-        """Return the client assertion by which `client` gets a token, valid for five minutes.
+        """Return the client assertion with which `client` gets a token; valid for five minutes.
 
         Docs: certificate-credentials (header and claims).
         """

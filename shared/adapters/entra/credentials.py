@@ -87,8 +87,8 @@ class AppCredentials:
         """Check that a tenant consented and return the application permissions in its token.
 
         Raises `NeedsAdmin` (consent missing: no token, or one without permissions), `Unavailable`,
-        or `Defect` if our own credential is refused. Permissions granted after the cached token was
-        issued show only after `forget`.
+        or `Defect` if our own credential is rejected. Permissions granted after the cached token
+        was issued show only after `forget`.
         """
         token = await acquire(self.of(tenant))
         roles = _roles(token.token)
@@ -103,8 +103,8 @@ class AppCredentials:
     async def token(self, tenant: str, *scopes: str, **options: Any) -> AccessToken:
         """Get a token in a tenant, with azure-identity's options and errors.
 
-        If Entra ID refuses a certificate or secret, read the vault again and try the new one if
-        there is one. Also raises what `Vault.current` raises.
+        If Entra ID rejects a certificate or secret, read the vault again and try the new version,
+        if there is one. Also raises what `Vault.current` raises.
         """
         used = await self._current()
         try:
@@ -210,7 +210,7 @@ class AppCredentials:
         raise self._lacking()
 
     def _lacking(self) -> Defect:
-        return Defect(f"APP_CREDENTIAL={self._own.kind} lacks the settings it needs.")
+        return Defect(f"APP_CREDENTIAL={self._own.kind} needs settings that are missing.")
 
 
 class _CredentialBase:
@@ -283,7 +283,10 @@ async def acquire(credential: AsyncTokenCredential) -> AccessToken:
 
 
 def refused(error: ClientAuthenticationError) -> NeedsAdmin | Defect | Unavailable:
-    """Return our error for Entra's refusal of a token; its message holds codes, never a token."""
+    """Return our error for a token that Entra refused.
+
+    Its message contains codes, never a token.
+    """
     text = str(error.message)
     status = getattr(error.response, "status_code", None)
     if isinstance(status, int) and (status == 429 or status >= 500):

@@ -35,14 +35,14 @@ class SignInFailed(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in that has begun: where the browser goes, and the flow to keep until it returns."""
+    """A started sign-in: where to redirect the browser, and the flow to store until it returns."""
 
     url: str
     flow: dict[str, Any]
 
 
 class SignIn:
-    """Signs in people of any company."""
+    """Signs in people of any organization."""
 
     def __init__(self, authority: str, client_id: str, credentials: AppCredentials) -> None:
         self._authority = f"{authority.rstrip('/')}/organizations"
@@ -51,7 +51,7 @@ class SignIn:
         self._loopback = is_loopback(authority)
 
     async def begin(self, redirect_uri: str) -> Begun:
-        """Begin a sign-in; raises `Unavailable` if Entra ID does not respond."""
+        """Start a sign-in. Raises `Unavailable` if Entra ID does not respond."""
 
         def initiate(client: ConfidentialClientApplication) -> dict[str, Any]:
             return dict(client.initiate_auth_code_flow([], redirect_uri=redirect_uri))
@@ -60,7 +60,7 @@ class SignIn:
         return Begun(str(flow["auth_uri"]), flow)
 
     async def finish(self, flow: dict[str, Any], answer: Mapping[str, str]) -> tuple[str, str]:
-        """Redeem the browser's response and return the id token and the nonce it must contain.
+        """Redeem the browser's response and return the ID token and the nonce it must contain.
 
         Raises `SignInFailed` (a refusal, or the state of another flow) or `Unavailable`.
         """
@@ -82,7 +82,7 @@ class SignIn:
 
     @cached_property
     def _trusted(self) -> SSLContext:
-        """The trusted certificates, cached because reading them takes longer than all the rest."""
+        """The trusted certificates, cached because reading them is the slowest step."""
         return httpx.create_ssl_context()
 
     async def _with[T](self, step: Callable[[ConfidentialClientApplication], T]) -> T:

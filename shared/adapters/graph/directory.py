@@ -1,8 +1,8 @@
 """Reads Entra ID: users, groups with their nested members, organizational contacts.
 
-Every function reads all pages or fails, so that a part is never taken for the whole; an object that
-lacks one of the requested `fields` (see `select`) is an error as well. Each call first takes its
-cost from the tenant's resource units. Docs: user-list, group-list-transitivemembers,
+Every function reads all pages or fails, so that a partial result never counts as complete; an
+object that lacks one of the requested `fields` (see `select`) is an error as well. Each call first
+takes its cost from the tenant's resource units. Docs: user-list, group-list-transitivemembers,
 orgcontact-list, directoryobject-getbyids, aad-advanced-queries.
 """
 
@@ -27,7 +27,9 @@ _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
 _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
 _LISTED_UP_TO: Final = 10
-"""Read all users if there are at most this many times as many: it takes a sixth of the units."""
+"""Read all users instead of single ones if the tenant has at most this many times as many users.
+
+This takes a sixth of the units."""
 _MAILBOX_FIELDS: Final = "id,mail"
 _MANAGER: Final = "manager($select=id,displayName)"
 _PAUSE: Final = 1.0
@@ -145,8 +147,8 @@ async def readable_users(
 ) -> dict[str, Object]:
     """Return the users that exist, by id, with those `fields` that the app may read.
 
-    Reads 1,000 per request, and only users: it is not documented what the app may read of other
-    kinds with this call (docs: directoryobject-getbyids names Directory.Read.All).
+    Reads 1,000 per request, and only users: which properties of other kinds the app may read with
+    this call is not documented (docs: directoryobject-getbyids names Directory.Read.All).
     """
     found: dict[str, Object] = {}
     for chunk in batched(sorted(set(ids)), _IDS_PER_LOOKUP, strict=False):

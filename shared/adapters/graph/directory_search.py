@@ -1,4 +1,4 @@
-"""Searches Entra ID by the first letters that somebody types.
+"""Searches Entra ID for names and addresses that start with a typed text.
 
 Docs: search-query-parameter (directory objects). In displayName Graph matches the start of each
 word, in any order; in other properties only the start of the whole value. A clause is put in double

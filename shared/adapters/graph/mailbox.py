@@ -52,7 +52,7 @@ class Mailbox:
     """One mailbox, for one import.
 
     Every call may raise what `GraphSession.request` raises, and `NeedsAdmin` with its reason if the
-    mailbox does not exist or is closed to us.
+    mailbox does not exist or the app has no access to it.
     """
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
@@ -66,7 +66,7 @@ class Mailbox:
         self._contacts = f"{self._folder(folder)}/contacts" if folder else f"{self._root}/contacts"
 
     async def find_folder(self) -> str | None:
-        """Return the id of this import's own folder, found by its mark, whatever its name."""
+        """Return the id of this import's own folder, which is found by its mark, not its name."""
         answer = self._checked(
             await self._session.read(
                 f"{self._root}/contactFolders",
@@ -77,7 +77,7 @@ class Mailbox:
         return str(folders[0]["id"]) if folders else None
 
     async def folder_named(self, name: str) -> str | None:
-        """Return the id of the folder with this name beside the default one, whoever made it."""
+        """Return the id of the folder with this name next to the default one, whoever made it."""
         query = {"$select": "id,displayName", "$top": "100"}
         path = f"{self._root}/contactFolders"
         async for page in self._session.pages(path, query=query, check=self._checked):
@@ -159,7 +159,7 @@ class Mailbox:
     async def marks(self, ids: Sequence[str]) -> dict[str, Mark]:
         """Return the marks of those contacts that belong to this import.
 
-        Reads each contact by itself, 20 in a batch, because expanding the property is documented
+        Reads each contact separately, 20 in a batch, because expanding the property is documented
         only for single items.
         """
         found: dict[str, Mark] = {}
@@ -308,7 +308,7 @@ class Mailbox:
         return answers
 
     def _checked(self, answer: GraphResponse, *, folder: bool = False) -> GraphResponse:
-        """Return a successful response; a 403 concerns only this mailbox, not others."""
+        """Return a successful response. A 403 means that only this mailbox is not accessible."""
         if answer.ok:
             return answer
         if mailbox_error := missing_mailbox(answer):
@@ -333,11 +333,11 @@ def _marked(value: str) -> str:
 
 
 def missing_mailbox(answer: GraphResponse) -> NeedsAdmin | None:
-    """Return an error if Graph's response means that the mailbox is missing or closed to us."""
+    """Return an error if Graph's response means that the mailbox is missing or not accessible."""
     if answer.code in _NO_MAILBOX or "mailbox is either inactive" in answer.message.lower():
-        return NeedsAdmin(Reason.NO_MAILBOX, f"Graph answered {answer.code}.")
+        return NeedsAdmin(Reason.NO_MAILBOX, f"Graph returned {answer.code}.")
     if answer.status == 404 and answer.code in {"ErrorInvalidUser", "Request_ResourceNotFound"}:
-        return NeedsAdmin(Reason.USER_NOT_FOUND, f"Graph answered {answer.code}.")
+        return NeedsAdmin(Reason.USER_NOT_FOUND, f"Graph returned {answer.code}.")
     if answer.status == 403:
-        return NeedsAdmin(Reason.ACCESS_DENIED, f"Graph answered 403 {answer.code}.")
+        return NeedsAdmin(Reason.ACCESS_DENIED, f"Graph returned 403 {answer.code}.")
     return None

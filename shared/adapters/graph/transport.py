@@ -22,7 +22,10 @@ _TENANTS_KEPT: Final = 500
 _DEFAULT_WAIT: Final = 1.0
 _READ_TRIES: Final = 3
 LONGEST_WAIT: Final = 5.0
-"""The longest wait in place, in seconds; for a longer one the message goes back to the queue."""
+"""The longest wait within a worker, in seconds.
+
+For longer ones the message returns to the queue.
+"""
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ class GraphResponse:
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds to wait that Graph asks for; decimals have been seen."""
+        """The seconds to wait that Graph asks for; it may send decimals."""
         try:
             return max(0.0, float(self.headers["retry-after"]))
         except (KeyError, ValueError):
@@ -88,12 +91,12 @@ class GraphResponse:
 
     @property
     def wait(self) -> float:
-        """The seconds to wait before sending the request again: as Graph asks, or else one."""
+        """The seconds to wait before sending the request again: as Graph asks, by default one."""
         return _DEFAULT_WAIT if self.retry_after is None else self.retry_after
 
 
 type Check = Callable[[GraphResponse], GraphResponse]
-"""Returns a successful response and raises the error that any other means for its resource."""
+"""Returns a successful response, and raises the error for any other response."""
 
 
 class Graph:
@@ -197,7 +200,7 @@ class GraphSession:
 
         Every page is requested with the same headers, which advanced queries need on next links as
         well (docs: aad-advanced-queries). For a 4xx, raises what `check` (`required`) raises, so
-        that a part is never taken for the whole. Each page takes `units` resource units.
+        that a partial result never counts as complete. Each page takes `units` resource units.
         """
         check = check or required
         await self.directory.take(units)
@@ -257,11 +260,11 @@ def relative(path: str, query: Mapping[str, str] | None = None) -> str:
 def required(answer: GraphResponse) -> GraphResponse:
     """Return a successful response of the directory; raises `Refused` (for a 403, `NeedsAdmin`).
 
-    Access covers the whole directory or nothing, so a 403 means that consent was withdrawn. A
-    single mailbox may be closed to us, so `Mailbox` checks responses in its own way.
+    Access covers the whole directory or nothing, so a 403 means that consent was withdrawn. Access
+    to a single mailbox may be denied, so `Mailbox` checks responses itself.
     """
     if answer.ok:
         return answer
     if answer.status == 403:
-        raise NeedsAdmin(Reason.CONSENT_MISSING, f"Graph answered 403 {answer.code}.")
+        raise NeedsAdmin(Reason.CONSENT_MISSING, f"Graph returned 403 {answer.code}.")
     raise Refused(answer.status, answer.code)

@@ -1,4 +1,4 @@
-"""Why a person is, or is not, among the contacts of a mailbox: the first cause that applies."""
+"""Why a person is or is not among the contacts of a mailbox: the first reason that applies."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from shared.domain.reasons import Reason
 class Facts:
     """What is known about a person, a share and a mailbox.
 
-    `omission` is why the share leaves the person out, `left_out` why the mailbox is not synced,
-    `result` the reason if the last run did not succeed there. `rejected` says whether Graph refused
-    the contact, `deleted_by_user` whether the mailbox's user deleted it.
+    `omission` is why the share leaves the person out, `left_out` is why the mailbox is not synced,
+    and `result` is the reason if the last run did not succeed in it. `rejected` says whether Graph
+    rejected the contact, `deleted_by_user` whether the mailbox's user deleted it.
     """
 
     withdrawn: bool

@@ -39,7 +39,7 @@ MARK: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSync"
 WRITTEN: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSyncFields"
 """The property beside the mark that says which fields we wrote (`Contact.mask`, hexadecimal).
 
-With it we can clear a field even of a contact that its worker did not record before it died.
+With it we can clear a field even if the worker that wrote the contact died before recording it.
 """
 
 FAX: Final = "String 0x3A24"
@@ -55,9 +55,9 @@ class Field:
 
     `bit` is the field's bit in masks of the fields we wrote; masks are stored in mailboxes, so a
     bit never changes and a new field takes the next one. `label` is the name that people see.
-    `limit` is the most values Graph accepts (more cause a 400: microsoft-graph-docs#15276).
-    `by_default` says whether a share without a field policy publishes the field, `manual` whether
-    a manual contact may have it.
+    `limit` is the maximum number of values (Graph rejects more with 400:
+    microsoft-graph-docs#15276). `by_default` says whether a share without a field policy publishes
+    the field, `manual` whether a manual contact may have it.
     """
 
     name: str
@@ -74,7 +74,8 @@ class Field:
     def reader(self, kind: ContactKind) -> Reader | None:
         """Return the field's reader for objects of this kind; None if they do not have the field.
 
-        A kind without a column in the table has objects whose properties are named as the fields.
+        Kinds without a column in the table have objects whose properties have the names of the
+        fields.
         """
         match kind:
             case ContactKind.USER:
@@ -176,12 +177,12 @@ DEFAULT_FIELDS: Final = (*(row.name for row in FIELDS if row.by_default), PHOTO)
 GRAPH_FIELDS: Final = tuple(name for name in FIELD_NAMES if name != "fax")
 """The fields that Graph returns for a contact (`$select` of delta): all but the fax."""
 LABELS: Final = {row.name: row.label for row in FIELDS} | {PHOTO: N_("Photo")}
-"""The names of the fields that people see, in English."""
+"""The labels of the fields, in English."""
 
 _ROWS: Final = {row.name: row for row in FIELDS}
 _BITS: Final = {row.name: 1 << row.bit for row in FIELDS}
 _BY_BIT: Final = tuple(sorted(GRAPH_FIELDS, key=lambda name: _BITS[name]))
-"""The order of the checks that are stored, which does not depend on the order of the table."""
+"""The order of the stored checks, which does not depend on the order of the table."""
 
 
 _NAME_PARTS: Final = sum(
@@ -196,7 +197,7 @@ class Contact:
 
     The fields are packed because a run holds up to 50,000 contacts and writes few of them. `hash`
     covers all fields, `seen` those that Graph returns; `mask` has the bits of the fields that have
-    a value. `photo` is the photo's digest, '' if there is no photo, None if we do not know.
+    a value. `photo` is the photo's digest, '' if there is no photo, or None if this is unknown.
     """
 
     key: str
@@ -237,7 +238,7 @@ def properties_of(kind: ContactKind) -> tuple[str, ...]:
 def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tuple[Fields, bool]:
     """Map an object of a source to contact fields; `names` are the published ones.
 
-    Return the fields, and whether Graph's limits cut off some values.
+    Return the fields, and whether values were dropped because of Graph's limits.
     """
     values = {
         row.name: reader.read(source)
@@ -250,7 +251,7 @@ def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tu
 def clean(values: Mapping[str, Any]) -> tuple[Fields, bool]:
     """Convert values to the form that Graph accepts and returns, without empty ones.
 
-    Return the fields, and whether Graph's limits cut off some values.
+    Return the fields, and whether values were dropped because of Graph's limits.
     """
     fields: Fields = {}
     shortened = False
@@ -268,7 +269,7 @@ def clean(values: Mapping[str, Any]) -> tuple[Fields, bool]:
 
 
 def seen_hash(observed: Mapping[str, Any], mask: int) -> str:
-    """Hash those fields of `mask` that Graph returns for a contact."""
+    """Return the hash of the fields in `mask` that Graph returns for a contact."""
     values = {name: observed.get(name) for name in GRAPH_FIELDS if mask & _BITS[name]}
     return _hash(
         {
@@ -282,7 +283,7 @@ def seen_hash(observed: Mapping[str, Any], mask: int) -> str:
 def holds_any(observed: Mapping[str, Any], mask: int) -> bool:
     """Return whether a contact read from Graph has, or may have, a value in any of these fields.
 
-    It may always have a fax number, because Graph does not return it.
+    The fax number counts as possibly present, because Graph does not return it.
     """
     return bool(mask & _BITS["fax"]) or seen_hash(observed, mask) != seen_hash({}, mask)
 
@@ -298,7 +299,9 @@ def checks(observed: Mapping[str, Any], mask: int) -> str:
 
 
 def edited(before: str, now: str, mask: int) -> int:
-    """Return the mask of fields whose checks differ; if a part of the name does, all its parts.
+    """Return the mask of fields whose checks differ.
+
+    If one part of the name differs, all its parts count as edited.
 
     Outlook may derive the display name from the other parts (docs: contact).
     """

@@ -10,9 +10,9 @@ from shared.domain.reasons import Reason
 class Guard:
     """How much one run may change in a mailbox before an admin must approve it.
 
-    It may delete up to `deletes` contacts or the share `delete_share` (0 to 1) of the known ones,
-    whichever is more; `changes` and `change_share` limit updates in the same way. Repairs of a
-    contact and deletions of duplicates do not count.
+    A run may delete up to `deletes` contacts or the share `delete_share` (0 to 1) of the known
+    ones, whichever is higher; `changes` and `change_share` limit updates in the same way. Repairs
+    of a contact and deletions of duplicates do not count.
     """
 
     deletes: int = 10

@@ -1,7 +1,7 @@
-"""Recognizes contacts that another tool created, so that we take them over, not duplicate them.
+"""Recognizes contacts that another tool created, so that we adopt them instead of duplicating them.
 
 A contact matches a person if it has one of the person's mail addresses, or both the name and one
-of the phone numbers, however they are written. A name alone never matches.
+of the phone numbers, in any notation. A name alone never matches.
 """
 
 import unicodedata
@@ -44,8 +44,8 @@ def match(
     """Match a folder's unmarked contacts (id and fields) with the contacts of a share.
 
     `taken` maps keys to our existing contacts. Each person gets one contact, preferably one that
-    matches by mail; further matches are its duplicates. A mail address that several people have in
-    common matches nobody.
+    matches by mail; further matches are its duplicates. A mail address that several people share
+    matches nobody.
     """
     contacts = list(existing)
     people = _PeopleIndex(desired)

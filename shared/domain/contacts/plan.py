@@ -95,12 +95,12 @@ class Update:
 
     @property
     def repair(self) -> bool:
-        """Whether it only repairs the contact, whose source did not change."""
+        """Whether the update only repairs a contact whose source did not change."""
         return self.known.written in {None, self.contact.hash}
 
     @property
     def body(self) -> Fields:
-        """The JSON sent to Graph: every field that we own, and no other."""
+        """The JSON to send to Graph: only the fields that we own."""
         body = graph_body(self.contact, self.known.mask & ~self.known.kept)
         if self.known.written is None or self.known.mask != self.contact.mask:
             body.setdefault("singleValueExtendedProperties", []).append(wrote(self.contact.mask))
@@ -149,7 +149,7 @@ class Plan:
 
     @property
     def operations(self) -> tuple[Create | Update | Delete, ...]:
-        """All of it, removals last: a run cut short leaves too much rather than too little."""
+        """All operations; deletes come last, so that no interrupted run leaves too few contacts."""
         return (*self.creates, *self.updates, *self.deletes)
 
     @property
@@ -159,12 +159,12 @@ class Plan:
 
     @property
     def changed(self) -> tuple[Update, ...]:
-        """The updates with new source data, without repairs."""
+        """The updates with new source data, not the repairs."""
         return tuple(update for update in self.updates if not update.repair)
 
     @property
     def risk(self) -> str:
-        """A digest of everything the guard counts, by which a plan that was held is recognized."""
+        """A digest of everything the guard counts. It identifies a held plan."""
         digest = hashlib.blake2b(digest_size=12)
         for delete in sorted(self.removed, key=lambda d: d.key):
             digest.update(f"-{delete.key}\n".encode())

@@ -32,7 +32,7 @@ class Shape:
 
 
 def one(name: str) -> Reader:
-    """Return a reader of one property, unchanged."""
+    """Return a reader of one property, which it does not change."""
     return Reader((name,), lambda source: source.get(name))
 
 
@@ -42,7 +42,7 @@ def phones(*types: str) -> Reader:
 
 
 def phone(*types: str) -> Reader:
-    """Return a reader of the first such number in an organizational contact's `phones`."""
+    """Return a reader of the first number of these types in an org contact's `phones`."""
     return Reader(("phones",), lambda source: next(iter(_numbers(source, types)), None))
 
 

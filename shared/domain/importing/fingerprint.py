@@ -1,4 +1,4 @@
-"""One hash over everything a mailbox should hold: the contacts, and the settings that shape them.
+"""One hash over everything a mailbox should contain: contacts, and settings that affect them.
 
 A mailbox that already has this fingerprint, and whose folder has not changed, needs no work.
 Every field of an import and its share goes into the hash, including fields added later, except
@@ -14,11 +14,11 @@ from shared.domain.contacts.fields import Contact, fingerprint
 from shared.domain.importing.imports import Import
 from shared.domain.sharing.shares import Share
 
-_RUNS: Final = "decides which mailboxes sync and when, not what they hold"
+_RUNS: Final = "decides which mailboxes are synced and when, not what they contain"
 _GUARD: Final = "decides what needs approval; a held mailbox has no fingerprint"
-_RECORD: Final = "is recorded by the service, not set by anyone"
+_RECORD: Final = "is recorded by the service, not set by an admin"
 _CONTACTS: Final = "decides which contacts there are; the hash covers the content of each"
-_ACCESS: Final = "decides who may import the share, not what it holds"
+_ACCESS: Final = "decides who may import the share, not what it contains"
 
 NO_EFFECT: Final[Mapping[str, str]] = {
     "import.id": "is part of each contact's mark, and never changes",
@@ -48,11 +48,11 @@ NO_EFFECT: Final[Mapping[str, str]] = {
     "share.created": _RECORD,
     "share.changed": _RECORD,
 }
-"""Fields that do not affect what a mailbox holds, by path, each with the reason."""
+"""The fields that do not affect what a mailbox contains, by path, each with the reason."""
 
 
 def run_fingerprint(contacts: Iterable[Contact], import_: Import, share: Share) -> str:
-    """Return one hash over what an import's mailboxes should hold, where and how."""
+    """Return one hash over what an import's mailboxes should contain, and where."""
     held = {"import": import_.model_dump(mode="json"), "share": share.model_dump(mode="json")}
     settings = {path: value for path, value in _leaves(held) if path not in NO_EFFECT}
     text = f"{fingerprint(contacts)}\n{json.dumps(settings, sort_keys=True)}"

@@ -9,7 +9,7 @@ from shared.domain.model import MAX_GROUPS, MAX_IDS, Color, Model, Name, ObjectI
 
 
 class Targets(Model):
-    """The mailboxes that an import fills: those of users and of the members of groups.
+    """The mailboxes that an import syncs: those of users and of the members of groups.
 
     At least one user or group is required.
     """
@@ -25,7 +25,7 @@ class Targets(Model):
 
 
 class Destination(Model):
-    """Where in a mailbox the contacts go: a folder of their own, or (null) the default one.
+    """Where the contacts go in a mailbox: a folder of their own, or the default one (null).
 
     Each contact gets the `category`, if there is one.
     """
@@ -47,7 +47,7 @@ class GuardLimits(Model):
 
 
 class Conflicts(Model):
-    """What happens when a mailbox's user deletes one of our contacts or edits a field of it."""
+    """What happens when a mailbox's user deletes one of our contacts or edits one of its fields."""
 
     deleted: Literal["restore", "respect"] = "restore"
     edited: Literal["overwrite", "keep"] = "overwrite"
@@ -60,7 +60,7 @@ class Schedule(Model):
 
 
 class Photos(Model):
-    """Photos in the contacts; `edge` is the longer side in pixels."""
+    """The photos of the contacts; `edge` is the length of the longer side in pixels."""
 
     edge: Annotated[int, Field(ge=48, le=648)] = 240
 
@@ -69,7 +69,7 @@ class ImportInput(Model):
     """The settings of an import; its share cannot be changed later.
 
     `categoryColor` is one of Outlook's 25 presets (docs: outlookcategory), for the destination's
-    category; null leaves the user's list of categories alone.
+    category; null leaves the user's list of categories unchanged.
     """
 
     name: Name
@@ -102,9 +102,9 @@ class MailboxInput(Model):
 
 
 class AdoptionInput(MailboxInput):
-    """Where another tool's contacts are: a folder by its name, or (null) the default one.
+    """Where another tool's contacts are: a folder by name, or the default one (null).
 
-    `confirm` is the digest of the preview whose matches to take over.
+    `confirm` is the digest of the preview whose matches to adopt.
     """
 
     folder: ShortName | None = None

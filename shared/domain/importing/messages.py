@@ -1,4 +1,4 @@
-"""Queue messages: ids only, so that no personal data waits in a queue.
+"""Queue messages. They contain only ids, so that no personal data waits in a queue.
 
 `attempt` counts how often a message was put back with a delay, which is not a failure. `parse`
 rejects messages that our own code did not write. Unknown fields are ignored, so that messages of a
@@ -42,7 +42,7 @@ class Message(Model):
     traceparent: str = ""
 
     def age(self, inserted: datetime, now: datetime) -> float:
-        """Return for how many seconds the message, queued at `inserted`, has been due."""
+        """Return how many seconds the message, which was queued at `inserted`, has been due."""
         return max(0.0, (now - inserted).total_seconds() - self.delay)
 
 
@@ -58,11 +58,11 @@ class RunMessage(Message):
 
 
 class StartRun(RunMessage):
-    """On `import-runs`: resolve the share and fan out."""
+    """On `import-runs`: resolve the share and queue one message per mailbox."""
 
 
 class SyncMailbox(RunMessage):
-    """On `mailbox-syncs`: bring one mailbox to the run's snapshot, or remove our contacts from it.
+    """On `mailbox-syncs`: sync one mailbox to the run's snapshot, or remove our contacts from it.
 
     `fingerprint` identifies the snapshot and the destination: a mailbox that already has it and
     whose folder did not change needs no further work.
@@ -78,7 +78,7 @@ class CloseRun(RunMessage):
 
 
 def parse[T: Message](kind: type[T], body: bytes) -> T:
-    """Read a message; raises `UnknownMessage`, which never quotes the content."""
+    """Parse a message. Raises `UnknownMessage`, which never quotes the content."""
     try:
         return kind.model_validate_json(body)
     except ValidationError:

@@ -11,9 +11,9 @@ def status_of(
 ) -> tuple[RunStatus, Reason | None]:
     """Return the status of a run whose results are complete, and the reason if it did not succeed.
 
-    `rejected` counts contacts that Graph refused; `reasons` holds the reasons of the results.
-    Skipped mailboxes (no seat, no mailbox, still held) have reasons of their own and do not keep a
-    run from succeeding.
+    `rejected` counts contacts that Graph rejected; `reasons` holds the reasons of the results.
+    Skipped mailboxes (no seat, no mailbox, still held) have reasons of their own; a run with
+    skipped mailboxes can succeed.
     """
     if mailboxes.held:
         many = Reason.TOO_MANY_DELETES

@@ -19,7 +19,7 @@ class RunTrigger(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """Where a run stands, or how it ended."""
+    """The state of a run, or how it ended."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -46,7 +46,7 @@ class MailboxCounts(Model):
 
 
 class ContactCounts(Model):
-    """The number of contacts, by what happened to them, in one mailbox or in all of a run."""
+    """The number of contacts, by what happened to them, in one mailbox or in a whole run."""
 
     created: int = 0
     updated: int = 0
@@ -73,7 +73,7 @@ class Omission(Model):
 class Run(Model):
     """One execution of an import.
 
-    `approved` says that an admin approved what was held; `retries` is the id of the run whose
+    `approved` says that an admin approved the held changes; `retries` is the id of the run whose
     failed mailboxes this run tries again.
     """
 
@@ -108,7 +108,7 @@ class Outcome(StrEnum):
 
 
 class RejectedContact(Model):
-    """A contact that Graph refused, with Graph's error code."""
+    """A contact that Graph rejected, with Graph's error code."""
 
     key: str
     code: str

@@ -1,4 +1,4 @@
-"""When runs are due, and run ids: they sort newest first and are the same for the same due time."""
+"""When runs are due, and run ids. They sort newest first and are the same for the same time."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -16,7 +16,7 @@ DAY: Final = 24
 def newest_first(when: datetime) -> str:
     """Return a row key by which later times sort first, in milliseconds.
 
-    Times before 1970 or after 2286 get the key of that bound.
+    Times before 1970 or after 2286 get the key of that limit.
     """
     return _row(int(when.timestamp() * 1000))
 

@@ -11,7 +11,7 @@ from shared.domain.sharing.shares import ShareInput
 
 
 class Selection:
-    """The settings by which a share selects people; `names` are the published fields.
+    """Which people a share selects; `names` are the published fields.
 
     The display name is always published.
     """
@@ -45,7 +45,7 @@ class Selection:
     def fields_of(self, kind: ContactKind, source: Mapping[str, Any]) -> tuple[Fields, bool]:
         """Map an object to the published fields; its mail address replaces a missing name.
 
-        Return the fields, and whether Graph's limits cut off some values.
+        Return the fields, and whether values were dropped because of Graph's limits.
         """
         fields, shortened = map_source(kind, source, self.names)
         fields.setdefault("displayName", str(source.get("mail")))

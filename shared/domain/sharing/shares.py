@@ -79,8 +79,8 @@ type Phones = Annotated[list[Text], Field(max_length=2)]
 class ManualContact(Model):
     """A contact that is not in the directory, such as a hotline; stored in the share itself.
 
-    With an `id` it stays the same contact when its name or address changes; without one, its name
-    and first mail address identify it.
+    A contact with an `id` stays the same when its name or address changes. Without an `id`, its
+    name and first mail address identify it.
     """
 
     id: ObjectId | None = None
@@ -110,7 +110,7 @@ class ManualContact(Model):
 
     @property
     def key(self) -> ContactKey:
-        """The contact's key, from its id, else from its name and first mail address.
+        """The contact's key, from its id or, without one, from its name and first mail address.
 
         Without an id, a new phone number updates the contact, and a new name replaces it.
         """
@@ -130,9 +130,11 @@ type FilterValues = Annotated[list[Text], Field(min_length=1, max_length=100)]
 
 
 class Sources(Model):
-    """The people in a share: `users`, `groups`, `allUsers`, `orgContacts` and `contacts` add them.
+    """The people in a share.
 
-    At least one of these is required. `exclude` and `filter` leave some people out.
+    `users`, `groups`, `allUsers`, `orgContacts` and `contacts` add people.
+
+    At least one of these is required. `exclude` and `filter` leave people out.
     """
 
     users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
@@ -149,7 +151,7 @@ class Sources(Model):
     @field_validator("filter", mode="before", json_schema_input_type=dict[str, FilterValues | None])
     @classmethod
     def _without_nulls(cls, value: object) -> object:
-        """Treat null as no filter: a patch may remove one that does not exist (RFC 7396)."""
+        """Treat null as no filter: a patch may remove a filter that does not exist (RFC 7396)."""
         if not isinstance(value, dict):
             return value
         return {name: values for name, values in value.items() if values is not None}
@@ -172,10 +174,10 @@ type TenantId = Annotated[str, Field(json_schema_extra={"pattern": _GUID})]
 
 
 class Access(Model):
-    """Who may import a share by its share id; its own tenant always may.
+    """Who may import a share with its share id. The publisher always may.
 
-    `tenants` lists tenant ids (GUIDs) for the rule `tenants`, and is empty for any other rule. At
-    `expires`, which must be in the future when it is set, access ends for all other tenants.
+    `tenants` lists tenant ids (GUIDs) for the rule `tenants`, and is empty for any other rule.
+    Access of other tenants ends at `expires`, which must be in the future when it is set.
     """
 
     rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"

@@ -81,7 +81,7 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class SeatsNow:
-    """How many mailboxes have no seat now (`waiting`) or after the trial (`missing`)."""
+    """How many mailboxes have no seat now (`waiting`), or have none after the trial (`missing`)."""
 
     waiting: int
     missing: int
@@ -91,7 +91,10 @@ class SeatsNow:
 def attention(
     tenant: Tenant, imports: Iterable[ImportGlance], seats: SeatsNow, now: datetime
 ) -> tuple[Attention, ...]:
-    """Return all problems, most important first, those of one kind by the import's name."""
+    """Return all problems, most important first.
+
+    Those of the same kind are sorted by import name.
+    """
     found = [*_of_tenant(tenant, seats, now)]
     for import_ in imports:
         found += _of_import(import_)

@@ -2,7 +2,7 @@
 
 A mailbox needs one seat, however many imports target it. A mailbox that has a seat keeps it; when
 there are too few, the mailboxes that were added last lose theirs and wait. So the choice is
-stable: no mailbox loses its seat unless it must.
+stable: a mailbox loses its seat only if there are too few.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long the trial lasts from the first import, and contacts stay without a seat."""
+    """The length of the trial from the first import, and of the grace period without a seat."""
 
     trial: timedelta
     grace: timedelta
@@ -69,7 +69,7 @@ def plan_at(tenant: Tenant, now: datetime, terms: Terms) -> LicensePlan:
 
 
 def served(tenant: Tenant, wanted: int, now: datetime, terms: Terms) -> int:
-    """Return how many of the mailboxes that want a seat get one; during the trial, all of them."""
+    """Return how many of the mailboxes that need a seat get one; during the trial, all of them."""
     return wanted if in_trial(tenant, now, terms) else min(wanted, tenant.booked)
 
 
@@ -98,10 +98,10 @@ def assign(
     now: datetime,
     terms: Terms,
 ) -> Assignment:
-    """Decide the seats of a tenant when `import_id` wants to sync the `wanted` mailboxes.
+    """Assign the seats of a tenant when `import_id` targets the `wanted` mailboxes.
 
-    An import gives back the seats of mailboxes that it no longer wants; a seat that no import wants
-    becomes free.
+    The import releases the seats of mailboxes that it no longer targets; a seat that no import
+    needs becomes free.
     """
     wanted_now = frozenset(wanted)
     held: dict[str, Seat] = {}

@@ -11,7 +11,7 @@ from shared.domain.reasons import Reason
 
 
 class LicensePlan(StrEnum):
-    """The plan that a tenant has booked; the trial applies first, whatever is booked."""
+    """The plan that a tenant has booked. During the trial, the trial applies instead."""
 
     TRIAL = "trial"
     STANDARD = "standard"
@@ -19,7 +19,7 @@ class LicensePlan(StrEnum):
 
 
 class TenantStatus(StrEnum):
-    """Whether a tenant is connected; of one that left, only the last ledger entry remains."""
+    """Whether a tenant is connected. A tenant that left has no status, only a last ledger entry."""
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
@@ -30,7 +30,7 @@ class Tenant(Model):
     """A customer: its consent, its license, when it joined, and where its data is stored.
 
     `domain` is a verified domain (that of an admin's user name), `name` is chosen by its admins.
-    `trialUntil` is an end of the trial that an operator has set.
+    `trialUntil` is the end of the trial if an operator has set one.
     """
 
     id: str
@@ -48,7 +48,7 @@ class Tenant(Model):
 
     @property
     def display_name(self) -> str:
-        """The name shown to others: its name, else its domain, else its id."""
+        """The name shown to others: the name or, if it is missing, the domain or the id."""
         return self.name or self.domain or self.id
 
     @property
@@ -58,9 +58,9 @@ class Tenant(Model):
 
 
 class Seat(Model):
-    """The right to sync one mailbox, and since when imports want it.
+    """The right to sync one mailbox, and since when an import has needed it.
 
-    `waiting` is since when the mailbox waits because there are not enough seats.
+    `waiting` is when the mailbox began to wait because there were not enough seats.
     """
 
     mailbox: str
@@ -70,7 +70,10 @@ class Seat(Model):
 
 
 class LedgerAction(StrEnum):
-    """What was done, as an object and a verb; stored and filtered by, so never renamed."""
+    """What was done, as an object and a verb.
+
+    Actions are stored and used in filters, so never rename one.
+    """
 
     SHARE_CREATED = "share.created"
     SHARE_CHANGED = "share.changed"
@@ -99,10 +102,10 @@ class LedgerAction(StrEnum):
 
 
 class LedgerEntry(Model):
-    """One change: who made it (object id and name of the admin), what, when, and from where.
+    """One change: who made it (object id and name of the admin), what it was, when, and from where.
 
-    It is written before the change and marked `done` after it, so that no change is unrecorded.
-    `action` is a `LedgerAction`; a text, so that an older version can read those of a newer one.
+    It is written before the change and marked `done` after it, so that every change is recorded.
+    `action` is a `LedgerAction`, stored as text so that an older version can read newer actions.
     """
 
     when: datetime
@@ -117,7 +120,7 @@ class LedgerEntry(Model):
 
 
 class BookingInput(Model):
-    """The number of seats to book."""
+    """The number of licenses to book."""
 
     booked: Annotated[int, Field(ge=0, le=1_000_000)]
 

@@ -1,4 +1,4 @@
-"""Finding a person or a mailbox: where the contact is or why it is missing, and rows of long lists.
+"""Finds people and mailboxes: where a contact is or why it is missing, and rows of long lists.
 
 The directory resolves a text to users, and rows are then read by their keys. A search therefore
 takes as long for ten mailboxes as for ten thousand.
@@ -30,7 +30,7 @@ NAMED_AT_MOST: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """An import that fills a mailbox or filled it, with its contacts and its last result there."""
+    """An import that syncs or has synced a mailbox, with its contacts and its last result there."""
 
     import_: Import
     contacts: int
@@ -56,7 +56,8 @@ class MailboxDetails:
 class Explained:
     """Why a person is or is not among an import's contacts.
 
-    `trouble` is why this cannot be said now, such as a run that is syncing the mailbox.
+    `trouble` is why this is unknown at the moment, for example because a run is syncing the
+    mailbox.
     """
 
     import_: Import
@@ -66,7 +67,7 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class PersonDetails:
-    """A person: who it is in the directory, and where the contact is.
+    """A person: the entry in the directory, and where the contact is.
 
     Either `whereabouts` (everywhere, with the names of the imports, shares and mailboxes) or
     `explained` (in one `mailbox`, for each import that fills it). `trouble` is why the directory
@@ -134,7 +135,10 @@ class Finding:
         return await self._mailbox(caller, id_, found, trouble)
 
     async def who(self, caller: Caller, person: str) -> PersonDetails:
-        """Return who a person is and since when suppressed; `person` also finds the contact."""
+        """Return who a person is, and since when the person is suppressed.
+
+        `person` also finds the contact.
+        """
         id_ = object_id_of(person)
         called, trouble = await self._named(caller, [id_])
         whereabouts = ContactLocations(person, await self._people.suppressed_since(caller, person))

@@ -20,7 +20,7 @@ from shared.services.sharing.publications import Origin, Publications
 
 
 class ImportState(StrEnum):
-    """What an import does now; if several states apply, the first one is shown."""
+    """The state of an import. If several apply, the first one is shown."""
 
     SUSPENDED = "suspended"
     """The tenant's consent was withdrawn."""
@@ -89,7 +89,7 @@ class ImportList:
         rows: list[ImportRow] = []
         for import_ in imports:
             now, last = running.get(import_.id), by_id.get(import_.last_run or "")
-            # A run may hold only some mailboxes, and one that held all may be decided by now.
+            # A run may hold only some mailboxes, and one that held all may have been decided since.
             asking = (run for run in (last, by_id.get(import_.held_run or "")) if run is not None)
             held = next((run for run in asking if run.status is RunStatus.HELD), None)
             due = import_.active and connected

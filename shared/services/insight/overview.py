@@ -1,4 +1,4 @@
-"""The start page: the state of the tenant, its imports and seats, and what needs an admin.
+"""The start page: the state of the tenant, its imports and seats, and what needs attention.
 
 It reads nothing per mailbox. With any number of mailboxes and 500 imports, it takes about ten
 requests to storage, and up to 100 more for runs that are not among the latest 1,000.
@@ -24,7 +24,7 @@ from shared.services.tenancy.tenants import Tenants
 OLDER_RUNS: Final = 100
 """The most runs read one by one, for imports without a run among the latest."""
 HELD_SHOWN: Final = timedelta(days=30)
-"""How long a held run is shown; one that holds all mailboxes of an import is shown longer."""
+"""How long a held run is shown; a run that is held as a whole is shown longer."""
 HELD_PAGES: Final = 3
 _RUN_COLUMNS: Final = (
     "importId",
@@ -44,7 +44,7 @@ _PAGES: Final = 2
 class Overview:
     """A tenant at a glance; imports by name, runs newest first.
 
-    `missing` is how many targeted mailboxes have no booked seat (in the trial they are served
+    `missing` is how many target mailboxes have no booked seat (during the trial they are synced
     anyway). `failing` is how many failed in the last run of each import.
     """
 

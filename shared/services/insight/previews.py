@@ -1,4 +1,4 @@
-"""Previews: who is in a share, what an import would do, and why somebody is missing.
+"""Previews: who is in a share, what an import would do, and why a person is missing.
 
 Nothing is written except the lease on a mailbox that is read, because reading also counts against
 the mailbox's limits.
@@ -41,7 +41,7 @@ _DRAFT: Final = "draft"
 
 @dataclass(frozen=True, slots=True)
 class SharePreview:
-    """How many contacts a share holds now, the first ones by name, and everybody omitted."""
+    """The current number of contacts in a share, the first ones by name, and all omissions."""
 
     count: int
     sample: tuple[Contact, ...]
@@ -130,7 +130,7 @@ class Previews:
     async def plan_draft(self, caller: Caller, wanted: ImportInput, mailbox: str) -> ImportPreview:
         """Plan what the first run of an import that is not saved yet would do in a mailbox.
 
-        Raises `InvalidInput` if its share is not open to the tenant, and the errors of `plan`.
+        Raises `InvalidInput` if the tenant may not import the share, and the errors of `plan`.
         """
         share, publisher = await self._imports.require_open(caller, wanted.share_id)
         found = await self._publications.resolve(caller.tenant, share, publisher, Meter())
@@ -142,7 +142,7 @@ class Previews:
     async def explain(
         self, caller: Caller, import_id: str, mailbox: str, person: str
     ) -> Explanation:
-        """Say whether a person (an object id, or a key of a result) is in a mailbox, and why not.
+        """Return whether a person (an object id or a contact key) is in a mailbox and, if not, why.
 
         Raises `Busy` while a run syncs the mailbox.
         """

@@ -1,6 +1,6 @@
-"""Whether the app can work: storage, the vault and Entra ID's keys answer within a few seconds.
+"""Whether the app can work: storage, the vault and Entra ID's keys respond within a few seconds.
 
-Anybody may ask, so the result is cached for some seconds and concurrent callers share one check:
+Anyone can call it, so the result is cached for some seconds and concurrent callers share one check:
 the load does not depend on the number of calls. The result contains names and times only; causes
 are logged.
 """
@@ -21,12 +21,12 @@ class Part(Protocol):
     """Something that the app needs."""
 
     async def ready(self) -> None:
-        """Return once the part answers; any exception means that it does not."""
+        """Return once the part responds; any exception means that it does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part that the app needs: whether it answered, and how many milliseconds that took."""
+    """One part that the app needs: whether it responded, and how many milliseconds that took."""
 
     name: str
     ok: bool

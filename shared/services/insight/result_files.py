@@ -28,7 +28,7 @@ _PEOPLE: Final = (
     "rejected",
     "ended",
 )
-"""The columns of a file in words; the columns for programs follow them."""
+"""The columns for people; the columns for programs follow them."""
 _CODES: Final = ("mailbox", "outcome", "reason", "graphRequests", "throttled", "milliseconds")
 
 
@@ -62,8 +62,8 @@ class ResultFiles:
         """Return the file in parts of 1,000 results, in UTF-8 with the mark that Excel needs.
 
         It holds the results of one `outcome`, those of the mailboxes that match a `text`, or all of
-        them. The columns in words come first and the codes follow. It ends after 50,000 results.
-        Raises `NotFound` if the tenant has no such run.
+        them. The columns for people come first and those for programs follow. It ends after 50,000
+        results. Raises `NotFound` if the tenant has no such run.
         """
         headings = [*(words.headings[name] for name in _PEOPLE), *_CODES]
         yield codecs.BOM_UTF8 + csv_lines([headings], delimiter).encode()

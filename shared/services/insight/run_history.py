@@ -16,7 +16,8 @@ PAGES_READ: Final = 20
 """The most pages of 1,000 runs that are read for a chart.
 
 A tenant with 500 imports has 15,000 daily runs in 30 days, so all of them count; 27 hourly imports
-have about as many. A tenant with more runs sees the latest 20,000, and from which day they count.
+have about as many. A tenant with more runs sees the latest 20,000, and the day from which all runs
+are counted.
 """
 _COLUMNS: Final = ("created", "updated", "deleted", "failed")
 

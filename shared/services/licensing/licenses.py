@@ -1,4 +1,4 @@
-"""Licenses: the seats a tenant has booked, in use and free, with its trial and plan."""
+"""Licenses of a tenant (booked, used and free), its trial and its plan."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from shared.services.tenancy.ledger import Ledger
 
 
 class PremiumNeeded(Forbidden):
-    """What only the premium plan allows."""
+    """The call needs the premium plan."""
 
     kind: ClassVar[str] = "premium-needed"
 
@@ -48,7 +48,7 @@ class License:
 class SeatsOutlook:
     """What a set of mailboxes needs: `needed` new seats, `missing` of which are not available.
 
-    Every mailbox is served before and during the trial; `missing` then counts the seats that will
+    Before and during the trial, every mailbox is synced; `missing` then counts the seats that will
     be missing after it.
     """
 
@@ -65,7 +65,7 @@ class BookingEffect:
     """What booking a number of seats changes: which mailboxes gain a seat and which lose it.
 
     `removal` is when contacts are removed from the mailboxes that lose their seat. `missing` is how
-    many of the targeted mailboxes would have no seat without the trial.
+    many target mailboxes would have no seat without the trial.
     """
 
     license: License

@@ -1,4 +1,6 @@
-"""The seats of a tenant. The domain decides who holds one; the result is written under a lease.
+"""The seats of a tenant.
+
+The domain decides which mailboxes get one; the result is written under a lease.
 
 Two runs of one tenant may need seats at the same moment. The lease makes sure that a booked seat is
 never assigned twice.
@@ -40,7 +42,7 @@ class SeatBook:
         self._leases = leases
 
     async def serve(self, tenant: str, import_id: str, wanted: Iterable[str]) -> Assignment:
-        """Assign seats to the mailboxes an import wants, and take back the seats it had before.
+        """Assign seats to the mailboxes that an import targets; release those it no longer needs.
 
         Raises `Busy` while another run of the tenant assigns seats.
         """
@@ -64,7 +66,7 @@ class SeatBook:
             await self._leases.give_back(lease)
 
     def grace_expired(self, assignment: Assignment) -> frozenset[str]:
-        """Return the refused mailboxes that lose their contacts because the grace time is over."""
+        """Return the mailboxes that lose their contacts because the grace period is over."""
         return assignment.refused & grace_expired(
             assignment.seats.values(), self._clock(), self._terms
         )
@@ -76,7 +78,10 @@ class SeatBook:
         await self._store.seat_facts.delete(tenant, SEATS_ROW)
 
     async def wanted(self, tenant: str) -> int:
-        """Return how many mailboxes want a seat; stored, to avoid a read per mailbox."""
+        """Return how many mailboxes need a seat.
+
+        The number is stored, to avoid reading each seat.
+        """
         known = await self._store.seat_facts.get(tenant, SEATS_ROW)
         if known is not None:
             return known.value.wanted

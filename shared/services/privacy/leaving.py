@@ -1,4 +1,4 @@
-"""Leaving: imports end, contacts and folders are removed, shares withdrawn, all rows deleted.
+"""Leaving: removes imports, contacts and folders, withdraws shares, and deletes all rows.
 
 Only the ledger's closing line stays: what was removed, and where something remains.
 """
@@ -36,7 +36,7 @@ _CLOSING: Final = "closing"
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """What leaving would remove; `code` confirms exactly this."""
+    """What leaving would remove. `code` confirms exactly this."""
 
     code: str
     imports: int
@@ -98,7 +98,10 @@ class Leaving:
         await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=caller.tenant))
 
     async def go_on(self, message: LeaveTenant) -> None:
-        """Take the next steps. Raises `Busy` until all is done, so that the message is retried."""
+        """Take the next steps.
+
+        Raises `Busy` until everything is removed, so that the message is retried.
+        """
         tenant = message.tenant
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is None or stored.value.status is not TenantStatus.LEAVING:
@@ -169,7 +172,7 @@ class Leaving:
     async def _close(self, tenant: Tenant, left: list[Import]) -> LedgerEntry:
         """Write the closing line and return it.
 
-        It names mailboxes (ids) only where something could not be removed.
+        It contains the ids of mailboxes only where something could not be removed.
         """
         runs = await self._removals(tenant.id)
         remains = sorted(
@@ -197,7 +200,7 @@ class Leaving:
         return entry
 
     async def _withdraw(self, tenant: str) -> None:
-        """Mark the shares as withdrawn for partners, without keeping whose shares they were."""
+        """Mark the shares as withdrawn for partners, without storing who published them."""
         now = self._clock()
         query, parameters = "publisher eq @tenant", {"tenant": tenant}
         rows = self._store.tables.rows(

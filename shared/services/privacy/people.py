@@ -27,7 +27,7 @@ _AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An import that holds a person's contact, and in which mailboxes of the own tenant."""
+    """An import that has a person's contact, and the mailboxes of the tenant that contain it."""
 
     import_id: str
     mailboxes: tuple[str, ...]
@@ -130,10 +130,10 @@ class People:
         return await self._suppressions.since(caller.tenant, person)
 
     async def suppress(self, caller: Caller, person: str) -> SuppressedPerson:
-        """Remove a person's contact everywhere, for good.
+        """Remove a person's contact everywhere, permanently.
 
         The runs of the tenant's own imports start at once, whatever its plan; partners' imports
-        follow with their next run. A paused import does not change anything, not even for this.
+        follow with their next run. A paused import changes nothing and keeps the contact.
         """
         tenant = caller.tenant
         async with self._ledger.change(caller, LedgerAction.PERSON_SUPPRESSED, person) as entry:

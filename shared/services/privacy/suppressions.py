@@ -10,7 +10,7 @@ from shared.services.sharing.resolution import Resolution
 
 
 class Suppressions:
-    """The suppressed people of each tenant: an id and since when, and no more."""
+    """The suppressed people of each tenant; only their ids and the time are stored."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store

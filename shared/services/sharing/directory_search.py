@@ -1,4 +1,4 @@
-"""Searching people, groups and organizational contacts of the own directory, and their names.
+"""Searches people, groups and organizational contacts in the tenant's directory, and names them.
 
 Neither search texts nor results are stored or logged.
 """
@@ -15,7 +15,7 @@ from shared.adapters.graph.directory_search import search
 from shared.adapters.graph.transport import Graph, GraphSession
 
 FOUND_AT_MOST: Final = 10
-"""The most matches of each kind for a text."""
+"""The maximum number of matches of each kind for a text."""
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -29,7 +29,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object of the directory; texts are '' where the directory has none.
+    """An object of the directory; a text is '' if the directory has none.
 
     `detail` distinguishes objects of the same name: a user's job and department, a contact's
     company.

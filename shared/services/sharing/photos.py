@@ -1,4 +1,4 @@
-"""Photos of people: read once per run, scaled down, and stored with the run's snapshot."""
+"""Photos of people, which are read once per run, scaled down and stored with the run's snapshot."""
 
 import asyncio
 import hashlib
@@ -33,8 +33,8 @@ async def add_photos(
 ) -> None:
     """Add the digests of their photos to the people of a resolution; `keep` stores each photo.
 
-    Reads twenty people per request. An app may only read photos of users (docs: profilephoto-get).
-    Somebody whose photo cannot be read keeps the last one sent, and is reported.
+    Reads twenty people per request. An app can only read photos of users (docs: profilephoto-get).
+    A person whose photo cannot be read keeps the previous one and is reported.
     """
     keys = filter(None, map(ContactKey.parse, resolution.contacts))
     users = [key for key in keys if key.kind is ContactKind.USER]

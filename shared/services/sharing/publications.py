@@ -1,6 +1,6 @@
 """Reading a share for the tenants that may import it, by its id and with its publisher's consent.
 
-Only this module crosses the border between tenants: it reads a share with the publisher's token,
+Only this module reads data of another tenant: it reads a share with the publisher's token,
 applies the publisher's field policy, and serves only tenants that the access rule admits.
 """
 
@@ -40,7 +40,7 @@ class Publication:
 class Origin:
     """Where an import's contacts come from: the name of the share and of its publisher.
 
-    Either is '' if it no longer exists or is not open to the caller.
+    Either is '' if it no longer exists or the caller may not see it.
     """
 
     share: str
@@ -49,7 +49,7 @@ class Origin:
 
 
 class Publications:
-    """The shares that are open to a tenant."""
+    """The shares that a tenant may import."""
 
     def __init__(
         self,
@@ -66,7 +66,9 @@ class Publications:
         self._suppressions = suppressions
 
     async def find(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
-        """Return the share and its publisher; no share if it was surely withdrawn from the tenant.
+        """Return the share and its publisher.
+
+        The share is None if it was withdrawn from the tenant.
 
         An id that was replaced by a rotation still works for the tenants that were kept.
         """
@@ -82,13 +84,13 @@ class Publications:
             if tenant != publisher and tenant not in location.value.keep:
                 return None, publisher
             share_id = moved_to
-        raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share's id was rotated too often since.")
+        raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share's id has been rotated too often.")
 
     async def open_to(self, caller: Caller, share_id: str) -> tuple[Share, str]:
         """Return the share and its publisher for a caller who enters an id.
 
-        Every refusal is the same `NotFound`. Too many of them raise `TooManyRequests`, which makes
-        guessing ids useless.
+        Raises the same `NotFound` for every id that the caller may not use, and `TooManyRequests`
+        after too many of them, which makes guessing ids useless.
         """
         self._limiter.require_guesses_left(caller.tenant)
         try:
@@ -101,7 +103,10 @@ class Publications:
         return share, publisher
 
     async def describe(self, caller: Caller, share_id: str) -> Publication:
-        """Return what a share offers to the caller's tenant; `NotFound` if it is not open to it."""
+        """Return what a share offers the caller's tenant.
+
+        Raises `NotFound` if it may not import it.
+        """
         share, publisher = await self.open_to(caller, share_id)
         stored = await self._store.tenants.get(publisher, TENANT_ROW)
         if stored is None:
@@ -116,7 +121,7 @@ class Publications:
     async def origin(self, caller: Caller, share_id: str) -> Origin:
         """Return the name of an import's share and of its publisher, to show them with the import.
 
-        This never counts as a guess, because the import already names the share.
+        This never counts as a guess, because the import already has the share id.
         """
         try:
             share, publisher = await self.find(caller.tenant, share_id)
@@ -173,7 +178,7 @@ class Publications:
     async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:
         found = await self._store.shares.get(publisher, share_id)
         if found is None:
-            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share is not there.")
+            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share does not exist.")
         admitted = found.value.admits(tenant, publisher, self._clock())
         return found.value if admitted else None
 

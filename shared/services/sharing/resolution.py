@@ -24,7 +24,7 @@ MAX_CONTACTS: Final = 50_000
 
 @dataclass(slots=True)
 class Resolution:
-    """The contacts of a share by key, and everybody omitted."""
+    """The contacts of a share by key, and the omissions."""
 
     contacts: dict[str, Contact] = field(default_factory=dict)
     omissions: dict[tuple[str, Reason], Omission] = field(default_factory=dict)
@@ -38,11 +38,14 @@ class Resolution:
         self.contacts.setdefault(key, Contact.of(key, fields))
 
     def omit(self, id_: str, reason: Reason) -> None:
-        """Record that somebody is omitted or incomplete (shortened, without photo)."""
+        """Record that a person is omitted, or included without some values or the photo."""
         self.omissions[id_, reason] = Omission(id=id_, reason=reason)
 
     def why_omitted(self, person: str) -> Reason | None:
-        """Return why a person, given by object id or key, is omitted; None if the person is not."""
+        """Return why a person (an object id or a contact key) is omitted.
+
+        None if the person is not.
+        """
         text = person.lower()
         key = ContactKey.parse(text)
         ids = {text, key.id if key is not None else text}
@@ -76,6 +79,6 @@ async def add_source(
             resolution.omit(entry.id, Reason.SHORTENED)
         resolution.add(key, fields)
     for (id_, reason), key in omitted.items():
-        # One setting may include a person that another omits, such as a hidden user who is named.
+        # One source may include a person that another omits, such as a hidden user listed by id.
         if key not in resolution.contacts:
             resolution.omit(id_, reason)

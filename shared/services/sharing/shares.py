@@ -49,7 +49,7 @@ class Shares:
         """Publish a share; sending the same idempotency `key` again returns the same share.
 
         The index row from the id to its owner is written first: a worker that dies in between
-        leaves an id that nobody knows. Raises `Conflict` if the tenant has too many shares, and
+        leaves an unused id. Raises `Conflict` if the tenant has too many shares, and
         `InvalidInput` for an end date in the past.
         """
         now = self._clock()
@@ -124,7 +124,7 @@ class Shares:
         """Withdraw a share: the next run of each of its imports removes the contacts.
 
         The withdrawal stays recorded with the id, so that a withdrawn share is never confused with
-        one that cannot be read. It is recorded first, so that a repeated call completes it.
+        one that cannot be read. It is recorded first, so that repeating the call completes it.
         """
         stored = await self.read(caller, id_)
         require_match(stored.etag, if_match)
@@ -191,7 +191,8 @@ class Shares:
     async def sweep(self) -> int:
         """Delete the ids of shares that were withdrawn long ago, and return how many.
 
-        A partner's import that has not run since then fails as unknown and removes nothing.
+        An import of a partner that has not run since then fails with `share_not_found` and removes
+        nothing.
         """
         old = {"old": self._clock() - _WITHDRAWN_KEPT}
         return await self._store.share_index.erase_where("gone lt @old", old)

@@ -14,7 +14,7 @@ from shared.adapters.storage.records import (
 )
 
 MAX_MOVES: Final = 50
-"""How many rotations an id that still works may be behind."""
+"""The maximum number of rotations after which an old id still works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Subscriber:
 
 
 class Subscribers:
-    """The consumers of all shares. Each import registers with the share it uses."""
+    """The subscribers of all shares. Each import is recorded with its share."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -39,7 +39,7 @@ class Subscribers:
     async def note(
         self, publisher: str, share: str, tenant: str, import_id: str, mailboxes: int
     ) -> None:
-        """Record that an import fills this many mailboxes with a share; the start date is kept."""
+        """Record how many mailboxes an import of a share syncs; the start date is kept."""
         partition, row = subscribers_of(publisher, share), _row(tenant, import_id)
         known = await self._store.subscribers.get(partition, row)
         if known is not None and known.value.mailboxes == mailboxes:
@@ -63,7 +63,7 @@ class Subscribers:
             share_id = location.value.moved_to
 
     async def of(self, publisher: str, share: str) -> list[Subscriber]:
-        """Return the consumers of a share, one per tenant, earliest first."""
+        """Return the subscribers of a share, one per tenant, earliest first."""
         by_tenant: dict[str, list[SubscribedImport]] = {}
         async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
             by_tenant.setdefault(stored.value.tenant, []).append(stored.value)
@@ -83,7 +83,7 @@ class Subscribers:
         return sorted(found, key=lambda c: (c.since, c.tenant))
 
     async def move(self, publisher: str, old: str, new: str, keep: Collection[str]) -> None:
-        """Move the consumers in `keep` to a share's new id, and delete the others."""
+        """Move the subscribers in `keep` to a share's new id, and delete the others."""
         partition = subscribers_of(publisher, old)
         async for stored in self._store.subscribers.all(partition):
             value = stored.value

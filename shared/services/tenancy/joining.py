@@ -1,8 +1,8 @@
-"""Signing in and joining: an admin signs in, grants consent, and the consent is proved.
+"""Signing in and joining: an admin signs in, grants consent, and the consent is verified.
 
-A consent is bound to the admin who asked for it by a random state that only this browser stores,
-sealed. Nothing in the redirects counts as proof (docs: v2-admin-consent), neither the tenant that
-they name nor their statement that the admin consented.
+A random state, which only the admin's browser stores (sealed), binds a consent to the admin who
+asked for it. Nothing in the redirects counts as proof (docs: v2-admin-consent), neither the tenant
+that they name nor their statement that the admin consented.
 """
 
 import asyncio
@@ -78,7 +78,7 @@ class Joining:
         return f"{self._authority}/organizations/oauth2/v2.0/logout?{query}"
 
     def ask_consent(self, caller: Caller) -> Begun:
-        """Return where the signed-in admin grants consent for their own tenant.
+        """Return the URL where the signed-in admin grants consent for their tenant.
 
         Entra ID decides which admins may grant it.
         """
@@ -95,7 +95,7 @@ class Joining:
     async def consented(
         self, kept: Mapping[str, Any] | None, caller: Caller, answer: Mapping[str, str]
     ) -> Stored[Tenant]:
-        """Prove the consent that this admin has just granted, and connect the tenant.
+        """Verify the consent that this admin has just granted, and connect the tenant.
 
         Errors are checked first, because they can arrive together with admin_consent=True. Raises
         `ConsentRefused`, `ConsentMissing`, and `SignInFailed` if this admin did not start the

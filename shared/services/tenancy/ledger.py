@@ -1,4 +1,4 @@
-"""The ledger: every change in a tenant, with who, what, when and from where. Kept for a set time.
+"""The ledger: who made each change in a tenant, what it was, when and from where.
 
 An entry is written before its change and marked done after it. A worker that dies in between leaves
 an entry that is not done, but never a change without an entry.

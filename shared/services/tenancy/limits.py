@@ -1,4 +1,4 @@
-"""How often a tenant may call the service and how much it may have. Each instance counts alone.
+"""How often a tenant may call the service, and how many shares and imports it may have.
 
 API Management limits calls before they reach the app; these limits also work without it. Because
 instances do not share their counts, the real limit is at most the limit times the number of

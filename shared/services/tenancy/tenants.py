@@ -1,7 +1,7 @@
-"""Tenants: who may use the service. A tenant joins when its admin consents and this is proved.
+"""Tenants: who may use the service. A tenant joins when its admin's consent is verified.
 
 Withdrawing the consent disconnects the tenant: its imports are suspended and nothing is removed. It
-is connected again once the consent is proved again.
+is connected again once the consent is verified again.
 """
 
 import logging
@@ -31,7 +31,7 @@ class ConsentMissing(Forbidden):
 
 
 class _PermissionsMissingError(NeedsAdmin):
-    """A tenant has consented, but not to all that we need."""
+    """A tenant has consented, but not to all required permissions."""
 
     def __init__(self, tenant: str, names: tuple[str, ...]) -> None:
         super().__init__(Reason.CONSENT_MISSING, f"Missing in {tenant}: {', '.join(names)}.")
@@ -45,13 +45,13 @@ class TenantGone(Forbidden):
 
 
 class Proof(Protocol):
-    """Proves consents. Implemented by `AppCredentials`."""
+    """Verifies consents. Implemented by `AppCredentials`."""
 
     async def prove(self, tenant: str) -> frozenset[str]:
         """Return the app's permissions in a tenant. Raises `NeedsAdmin` if it has none."""
 
     def forget(self, tenant: str) -> None:
-        """Drop the cached tokens of a tenant, so that the next proof asks Entra ID again."""
+        """Drop the cached tokens of a tenant, so that the next check asks Entra ID again."""
 
 
 class Tenants:
@@ -74,7 +74,7 @@ class Tenants:
         self._ledger = ledger
 
     async def known(self, caller: Caller) -> Stored[Tenant]:
-        """Return the caller's tenant. Its first call records it, if its consent is proved.
+        """Return the caller's tenant. The first call records it, if its consent is verified.
 
         Raises `ConsentMissing`, or `TenantGone` if the tenant left and has to join again.
         """
@@ -86,7 +86,7 @@ class Tenants:
         return await self.consented(caller)
 
     async def consented(self, caller: Caller) -> Stored[Tenant]:
-        """Prove the consent of the caller's tenant, and record or reconnect it. Safe to repeat.
+        """Verify the consent of the caller's tenant, and record or reconnect it. Safe to repeat.
 
         A redirect's parameter never counts as proof (docs: v2-admin-consent). Raises
         `ConsentMissing`.
@@ -143,7 +143,7 @@ class Tenants:
         """Check whether a tenant's consent is gone, and disconnect the tenant if so.
 
         The consent counts as gone as soon as a required permission is missing. Graph may refuse a
-        request for other reasons, and cached tokens outlive a consent, so only a new proof decides.
+        request for other reasons, and cached tokens outlive a consent, so only a new token decides.
         """
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is None or stored.value.status is not TenantStatus.CONNECTED:
@@ -159,13 +159,16 @@ class Tenants:
             _log.warning("cannot check the consent of tenant %s: %s", tenant, error)
 
     async def works(self, tenant: str) -> None:
-        """Reconnect a disconnected tenant whose consent has just worked."""
+        """Reconnect a disconnected tenant whose consent works again."""
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is not None and stored.value.status is TenantStatus.DISCONNECTED:
             await self._set_status(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
 
     async def came_back(self, tenant: str) -> bool:
-        """Connect a disconnected tenant if it grants all permissions again; return whether so."""
+        """Reconnect a disconnected tenant if all permissions are granted.
+
+        Return whether they are.
+        """
         try:
             await self._proven(tenant)
         except ContactSyncError as error:
@@ -229,5 +232,5 @@ class Tenants:
             return stored
         again = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if again is None:
-            raise Defect("A tenant's row came and went.")
+            raise Defect("A tenant's row disappeared right after it was found.")
         return again

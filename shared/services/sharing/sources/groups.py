@@ -1,4 +1,4 @@
-"""Groups as contacts of their own, with the group's mail address. Not their members."""
+"""Groups as contacts, with the group's mail address. `users.py` reads their members."""
 
 from collections.abc import AsyncIterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Manual contacts, which are stored in the share: nothing is read, and nobody is omitted."""
+"""Manual contacts. They are stored in the share, so nothing is read and nobody is omitted."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Organizational contacts: those in groups that a share names, or all of the tenant."""
+"""Organizational contacts: those in the share's groups, or all in the tenant."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -32,7 +32,7 @@ class OrgContacts:
                 yield Entry(contact["id"], contact)
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
-        """Omit contacts that exclusions or the filter rule out, and contacts without an address."""
+        """Omit excluded and filtered contacts, and contacts without an address."""
         return wanted.objection(entry.object or {})
 
     def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:

@@ -1,4 +1,4 @@
-"""What a source of contacts is: its kind, what it reads, what it omits, how it makes fields.
+"""The interface of a source of contacts: its kind, what it reads and omits, how it maps fields.
 
 Only a source's own module knows its kind. `tests/unit/sharing/test_sources.py` checks every source
 of `registry.SOURCES` against the same contract.
@@ -17,9 +17,9 @@ from shared.domain.sharing.selection import Selection
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of a source by its id; `named` if the share names this object itself.
+    """One object of a source, by id; `named` says that the share lists this object itself.
 
-    Without an `object`, the share names an id that the source does not have.
+    `object` is None if the share lists an id that the source does not have.
     """
 
     id: str
@@ -34,12 +34,12 @@ class Source(Protocol):
     """The kind of its contacts' keys."""
 
     settings: tuple[str, ...]
-    """The attributes of `Sources` that ask for its objects."""
+    """The attributes of `Sources` that select its objects."""
 
     def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
-        """Read every object that a share asks for, or raise: a part never counts as the whole.
+        """Read every object that a share selects, or raise: no partial read counts as complete.
 
-        Also raises if an object lacks a property that was requested. An object may come twice.
+        Also raises if an object lacks a requested property. It may yield an object twice.
         """
         ...
 
@@ -48,5 +48,5 @@ class Source(Protocol):
         ...
 
     def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
-        """Return the published fields of an entry, and whether Graph's limits cut off values."""
+        """Return the published fields of an entry, and whether Graph's limits dropped values."""
         ...

@@ -1,6 +1,6 @@
-"""Users: the users a share names, all users of the tenant, and the members of groups.
+"""Users: those a share lists by id, all users of the tenant, and the members of groups.
 
-Guests, and users hidden from address lists, become contacts only if the share names them.
+Guests, and users hidden from address lists, become contacts only if the share lists them by id.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -29,7 +29,7 @@ class Users:
     settings: tuple[str, ...] = ("users", "all_users", "groups")
 
     async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
-        """Read named users, 300 per request; then all, 999 a page; then each group's members."""
+        """Read the listed users (300 per request), all users (999 per page), and group members."""
         sources = wanted.sources
         if sources.users:
             for entry in await _named(session, sources.users):
@@ -44,7 +44,7 @@ class Users:
                     yield Entry(user["id"], user)
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
-        """Omit unknown ids and users that their status, exclusions or the filter rule out."""
+        """Omit unknown ids, disabled or hidden users, and users that are excluded or filtered."""
         if entry.object is None:
             return Reason.NOT_FOUND
         status = _status(entry.object, wanted, named=entry.named)
