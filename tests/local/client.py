@@ -221,6 +221,10 @@ class Client:
     async def clock(self, now: str | None) -> None:
         (await self.send("POST", f"{self.host}/_sim/clock", {"now": now})).expect(200)
 
+    async def workers(self) -> dict[str, int]:
+        """Return the process id of each worker; the one that runs all functions is called ""."""
+        return dict((await self.send("GET", f"{self.host}/_sim/workers")).expect(200).body)
+
     async def telemetry(self) -> Json:
         """Return the spans, logs and metrics that the functions host keeps."""
         return dict((await self.send("GET", f"{self.host}/_sim/telemetry")).expect(200).body)

@@ -19,12 +19,22 @@ from cryptography.fernet import Fernet
 from tests.local.azurite import Azurite
 from tests.local.certificates import make_certificates
 from tests.local.client import Client
+from tests.local.host.settings import STOPPED_ITSELF
+from tests.local.host.storage import Storage
 from tests.local.ports import free_port
 from tests.sources import ROOT
 
 BUILD = ROOT / "build"
-_QUICK_RETRY = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
-"""A failed message is retried after one second, so that tests do not wait half a minute."""
+_QUICK = {
+    "LOCAL_HOST_SPEED": "30",
+    "AzureFunctionsJobHost__functionTimeout": "05:00:00",
+    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:15",
+}
+"""The host's times are a thirtieth of Azure's, so that tests do not wait half a minute for a retry.
+
+Two stay longer than that: a function may run for ten minutes as in Azure, because the app's own
+times are not scaled, and an idle queue is polled each half second, so that idle polls cost little.
+"""
 
 
 _MOST_ATTEMPTS = 600
@@ -90,13 +100,14 @@ class LocalCloud:
             "IDENTITY_HEADER": self._known["identityHeader"],
             "MANAGED_IDENTITY_CLIENT_ID": self._known["identity"],
             "KEY_VAULT_URI": self._known["vault"],
-            **_QUICK_RETRY,
+            **_QUICK,
             **(settings or {}),
         }
         self.client = Client(self.addresses, self._known["homeTenant"])
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._simulators: asyncio.subprocess.Process | None = None
         self._host: asyncio.subprocess.Process | None = None
+        self._supervisor: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -125,16 +136,18 @@ class LocalCloud:
             self._folder.cleanup()
 
     async def start_host(self) -> None:
-        """Start the functions host and wait until the app answers."""
-        port = self.addresses["portal"].rsplit(":", 1)[1]
-        with (self.logs / "host.log").open("ab") as log:
-            self._host = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.local.host", port, str(self._app),
-                cwd=ROOT, env={**os.environ, **self.environment}, stdin=DEVNULL,
-                stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+        """Start the functions host and wait until the app answers.
+
+        A host that stops itself is started again, as the platform does; one that is killed is not.
+        """
+        await self._run_host()
+        await self.wait_for_host()
+        self._supervisor = asyncio.create_task(self._supervise())
+
+    async def wait_for_host(self) -> None:
+        """Wait until the app answers. Raises `RuntimeError` if its host ended or takes too long."""
         for _ in range(_MOST_ATTEMPTS):
-            if self._host.returncode is not None:
+            if self._host is None or self._host.returncode not in (None, STOPPED_ITSELF):
                 break
             with contextlib.suppress(OSError):
                 url = f"{self.addresses['api']}/health"
@@ -143,6 +156,19 @@ class LocalCloud:
             await asyncio.sleep(0.05)
         raise RuntimeError(f"The functions host does not answer: see {self.logs / 'host.log'}.")
 
+    async def _run_host(self) -> None:
+        port = self.addresses["portal"].rsplit(":", 1)[1]
+        with (self.logs / "host.log").open("ab") as log:
+            self._host = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.local.host", port, str(self._app),
+                cwd=ROOT, env={**os.environ, **self.environment}, stdin=DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    async def _supervise(self) -> None:
+        while self._host is not None and await self._host.wait() == STOPPED_ITSELF:
+            await self._run_host()
+
     @property
     def host_process(self) -> int | None:
         """The process id of the functions host, if it runs."""
@@ -150,6 +176,8 @@ class LocalCloud:
 
     async def stop_host(self, number: int = signal.SIGTERM) -> None:
         """Stop the functions host by this signal. SIGKILL kills it without cleanup."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
         process, self._host = self._host, None
         await _stop(process, number)
 
@@ -171,9 +199,18 @@ class LocalCloud:
         for ended in await asyncio.gather(*parts, return_exceptions=True):
             if isinstance(ended, BaseException):
                 raise ended
+        if self._with_host:
+            await self._create_queues()
         part = self._file.with_suffix(".part")
         part.write_text(json.dumps(self.addresses, indent=2), "utf-8")
         part.replace(self._file)
+
+    async def _create_queues(self) -> None:
+        """Create the queues of all triggers, as infra/ does: the host itself creates none."""
+        listed = await self.client.send("GET", f"{self.client.host}/_sim/functions")
+        names = {f["trigger"].get("queueName") for f in listed.expect(200).body} - {None}
+        async with Storage(self.azurite.connection_string, 1) as storage:
+            await asyncio.gather(*(storage.create(name) for name in names))
 
     async def _start_simulators(self) -> None:
         with (self.logs / "simulators.log").open("ab") as log:

@@ -92,6 +92,8 @@ async def test_storage_outage_loses_no_run(tmp_path: Path) -> None:
         await cloud.azurite.stop()
         await asyncio.sleep(2)
         await cloud.azurite.start()
+        # Without storage the host stops, and is started again.
+        await cloud.wait_for_host()
         # A lease that could not be released blocks the mailbox for five minutes.
         await cloud.client.clock((datetime.now(UTC) + timedelta(minutes=6)).isoformat())
         await world.until_closed(made["id"], "created")

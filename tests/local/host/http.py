@@ -1,12 +1,10 @@
 """HTTP triggers: route templates, methods, authorisation levels, limits.
 
-Requests and responses pass through Microsoft's own converters, so a function receives and may
-return exactly what it may in Azure (docs: functions-bindings-http-webhook-trigger).
+The worker runs the functions (docs: functions-bindings-http-webhook-trigger).
 """
 
 import asyncio
 import hmac
-import logging
 import re
 import secrets
 from collections.abc import Mapping
@@ -15,13 +13,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
-from azure.functions import meta
-from azure.functions.http import HttpRequestConverter, HttpResponseConverter
 
 from tests.local.host.functions import Function, InvocationFailed
 from tests.local.host.settings import HostSettings
+from tests.local.host.workers import Workers
 
-_log = logging.getLogger("host.http")
 _CONSTRAINTS = {
     "guid": "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "int": r"-?\d+",
@@ -43,7 +39,8 @@ class _Route:
 class HttpTriggers:
     """Serves the HTTP functions of an app; `keys` are the host's keys by name."""
 
-    def __init__(self, functions: list[Function], settings: HostSettings) -> None:
+    def __init__(self, functions: list[Function], workers: Workers, settings: HostSettings) -> None:
+        self._workers = workers
         self.keys = {name: secrets.token_urlsafe(32) for name in ("default", "master")}
         self._settings = settings
         self._routes = sorted(
@@ -101,30 +98,20 @@ class HttpTriggers:
     async def _call(
         self, function: Function, http: web.Request, route: Mapping[str, str]
     ) -> web.StreamResponse:
-        request = HttpRequestConverter.decode(
-            meta.Datum(
-                {
-                    "method": _text(http.method),
-                    "url": _text(str(http.url)),
-                    "headers": _texts(_headers(http)),
-                    "query": _texts({n: ",".join(http.query.getall(n)) for n in http.query}),
-                    "params": _texts(route),
-                    "body": meta.Datum(await http.read(), "bytes"),
-                },
-                "http",
-            ),
-            trigger_metadata=None,
-        )
+        wanted = {
+            "kind": "http",
+            "method": http.method,
+            "url": str(http.url),
+            "headers": _headers(http),
+            "query": {name: ",".join(http.query.getall(name)) for name in http.query},
+            "params": route,
+            "traced": {name.lower(): value for name, value in http.headers.items()},
+        }
         try:
-            headers = {name.lower(): value for name, value in http.headers.items()}
-            answer = await function.invoke(request, self._settings.function_timeout, headers)
-            encoded = HttpResponseConverter.encode(answer, expected_type=None)
+            answer, body = await self._workers.invoke(function, wanted, await http.read())
         except InvocationFailed:
             return web.Response(status=500)
-        except NotImplementedError:
-            _log.exception("%s: it returned something else than an HTTP response", function.name)
-            return web.Response(status=500)
-        return _response(encoded)
+        return _response(answer, body)
 
 
 def _route(function: Function, prefix: str) -> _Route:
@@ -168,22 +155,12 @@ def _decoded(value: str) -> str:
     return "%2F".join(unquote(part) for part in re.split("%2[fF]", value))
 
 
-def _text(value: str) -> meta.Datum:
-    return meta.Datum(value, "string")
-
-
-def _texts(values: Mapping[str, str]) -> dict[str, meta.Datum]:
-    return {name: _text(value) for name, value in values.items()}
-
-
-def _response(encoded: meta.Datum) -> web.Response:
-    if encoded.type == "string":
-        return web.Response(text=encoded.value)
-    parts: dict[str, Any] = encoded.value
-    response = web.Response(status=int(parts["status_code"].value), body=parts["body"].value)
-    for name, value in parts["headers"].items():
-        response.headers[name] = value.value
-    for cookie in parts["cookies"] or ():
-        for morsel in cookie.values():
-            response.headers.add("Set-Cookie", morsel.OutputString())
+def _response(answer: Mapping[str, Any], body: bytes) -> web.Response:
+    if answer["text"]:
+        return web.Response(text=body.decode())
+    response = web.Response(status=answer["status"], body=body)
+    for name, value in answer["headers"]:
+        if name.lower() != "set-cookie":
+            response.headers.pop(name, None)
+        response.headers.add(name, value)
     return response

@@ -1,282 +1,234 @@
 """Queue triggers: polling, parallel runs, visibility, dequeue count and the poison queue.
 
-Docs: functions-bindings-storage-queue-trigger, functions-host-json (queues). Where these say
-nothing, it does what the storage extension does (QueueProcessor, QueueServiceClientProvider).
+They do what Microsoft's storage extension does (Extensions.Storage.Queues 5.3.10, measured), where
+docs (functions-bindings-storage-queue-trigger, functions-host-json) say nothing as well.
 """
 
 import asyncio
 import base64
-import contextlib
 import logging
-import time
+import random
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
-
-from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
-from azure.functions import meta
-from azure.functions.queue import QueueMessageInConverter
-from azure.storage.queue import QueueMessage
-from azure.storage.queue.aio import QueueClient, QueueServiceClient
+from typing import Final
 
 from tests.local.host.functions import Function, InvocationFailed
 from tests.local.host.settings import HostSettings
+from tests.local.host.storage import Message, Storage, StorageError
+from tests.local.host.workers import Workers
 
 _log = logging.getLogger("host.queues")
-_POISON = "-poison"
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
-"""Seconds between polls of an empty queue; shorter than in Azure, so that local runs are quick."""
-_DRAIN = 5.0
-_MOST_PEEKED = 32
+POISON: Final = "-poison"
+_FIRST_PAUSE: Final = 0.1
+_SPREAD: Final = 0.2
+_BLANKS: Final = str.maketrans("", "", " \t\r\n")
+
+
+class Backoff:
+    """The pauses between polls that found nothing: doubling, give or take a fifth, up to a limit.
+
+    As RandomizedExponentialBackoffStrategy counts: 0.1 s after messages, then 0.1 s more than a
+    doubling step, and once at the limit, always that.
+    """
+
+    def __init__(self, settings: HostSettings) -> None:
+        self._shortest = settings.scaled(_FIRST_PAUSE)
+        self._longest = settings.max_polling_interval.total_seconds()
+        self._step = 0
+        self._found = False
+
+    def found(self) -> None:
+        """Note that a poll found messages."""
+        self._found = True
+
+    def next(self) -> float:
+        """Return how many seconds to wait now."""
+        if self._found:
+            self._found, self._step = False, 0
+            return min(self._shortest, self._longest)
+        spread = random.uniform(1 - _SPREAD, 1 + _SPREAD)
+        pause = self._shortest * (1 + spread * 2.0**self._step)
+        if pause >= self._longest:
+            return self._longest
+        self._step += 1
+        return pause
 
 
 class QueueTrigger:
-    """Runs one queue function."""
+    """Runs one queue function. `failed` is called for errors that stop Microsoft's host."""
 
     def __init__(
-        self, function: Function, service: QueueServiceClient, settings: HostSettings
+        self,
+        function: Function,
+        workers: Workers,
+        storage: Storage,
+        settings: HostSettings,
+        failed: Callable[[str], None],
     ) -> None:
         self.function = function
         self.queue = str(function.trigger["queueName"])
         self.completed = 0
-        self._settings = settings
-        self._client = service.get_queue_client(self.queue)
         # A poison queue has no poison queue of its own.
-        self._poison = (
-            None
-            if self.queue.endswith(_POISON)
-            else service.get_queue_client(f"{self.queue}{_POISON}")
-        )
-        self._running: set[asyncio.Task[None]] = set()
+        self.poison = None if self.queue.endswith(POISON) else f"{self.queue}{POISON}"
+        self.running: set[asyncio.Task[None]] = set()
+        self.moved: Callable[[str], None] = lambda _: None
+        self._workers = workers
+        self._storage = storage
+        self._settings = settings
+        self._failed = failed
         self._poll_now = asyncio.Event()
-        self._unavailable = False
-
-    @property
-    def running(self) -> int:
-        """The number of messages that are being processed."""
-        return len(self._running)
-
-    async def until_empty(self, until: float) -> None:
-        """Wait until the queue is empty, at most until a time of the monotonic clock.
-
-        Invisible messages of a poison queue are ignored.
-        """
-        while (left := until - time.monotonic()) > 0:
-            if self._running:
-                await asyncio.wait(self._running, timeout=left)
-                continue
-            properties = await self._client.get_queue_properties()
-            if not properties.approximate_message_count:
-                return
-            self.poll_soon()
-            await asyncio.sleep(_FIRST_PAUSE)
-            if self._poison is None:
-                return
+        self._exists = False
 
     def poll_soon(self) -> None:
         """Poll the queue at once, however long it was empty."""
         self._poll_now.set()
 
     async def poll(self, stopped: asyncio.Event) -> None:
-        """Fetch and run messages until `stopped`. Retries if storage is unavailable."""
-        longest = min(_LONGEST_PAUSE, self._settings.max_polling_interval.total_seconds())
-        pause = _FIRST_PAUSE
+        """Fetch and run messages until `stopped`."""
+        backoff = Backoff(self._settings)
         while not stopped.is_set():
-            if len(self._running) > self._settings.new_batch_threshold:
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            if len(self.running) > self._settings.new_batch_threshold:
+                await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
                 continue
             messages = await self._fetch()
             for message in messages:
                 task = asyncio.create_task(self._handle(message))
-                self._running.add(task)
+                self.running.add(task)
                 task.add_done_callback(self._done)
-            pause = _FIRST_PAUSE if messages else min(pause * 2, longest)
-            if not messages:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._poll_now.wait(), pause)
-                self._poll_now.clear()
-
-    async def drain(self) -> None:
-        """Give running functions a little time to end.
-
-        Messages of those that do not end become visible again later, as after a crash.
-        """
-        if self._running:
-            await asyncio.wait(self._running, timeout=_DRAIN)
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+            if messages:
+                backoff.found()
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._poll_now.wait(), backoff.next())
+            self._poll_now.clear()
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self.running.discard(task)
         self.completed += 1
 
-    async def _fetch(self) -> list[QueueMessage]:
+    async def _fetch(self) -> list[Message]:
+        """Fetch a batch. A missing queue is asked for again with each poll, and not made."""
         try:
-            pages = self._client.receive_messages(
-                messages_per_page=self._settings.batch_size,
-                max_messages=self._settings.batch_size,
-                visibility_timeout=self._settings.held_for,
-                retry_total=0,  # the next poll is the retry
-            )
-            messages = [message async for message in pages]
-        except ResourceNotFoundError:
-            await _create(self._client)
-        except AzureError as error:
-            if not self._unavailable:
-                _log.warning("%s cannot be read for now: %s", self.queue, type(error).__name__)
-            self._unavailable = True
-        else:
-            self._unavailable = False
-            return messages
+            if not self._exists:
+                found = await self._storage.patiently(lambda: self._storage.length(self.queue))
+                self._exists = found is not None
+            if self._exists:
+                return await self._storage.patiently(self._receive)
+        except StorageError as error:
+            if error.status in (0, 401, 403):
+                self._failed(f"{self.queue} cannot be read: {error}")
+            elif error.status not in (404, 409):
+                _log.warning("%s cannot be read for now: %s", self.queue, error)
         return []
 
-    async def _handle(self, message: QueueMessage) -> None:
+    async def _receive(self) -> list[Message]:
+        settings = self._settings
+        return await self._storage.receive(self.queue, settings.batch_size, settings.held_for)
+
+    async def _handle(self, message: Message) -> None:
         try:
             await self._process(message)
-        except AzureError as error:
-            # The message becomes visible again by itself: delivery is at least once.
-            _log.warning("%s: a message is not settled: %s", self.queue, type(error).__name__)
+        except StorageError as error:
+            if error.status in (400, 404):
+                # It is no longer ours: it comes back when its time is over, or somebody has it.
+                _log.debug("%s: a message is not settled: %s", self.queue, error)
+            else:
+                self._failed(f"{self.queue}: a message is not settled: {error}")
 
-    async def _process(self, message: QueueMessage) -> None:
-        most, count = self._settings.max_dequeue_count, message.dequeue_count or 0
+    async def _process(self, message: Message) -> None:
+        most = self._settings.max_dequeue_count
         try:
             body = self._body(message)
         except ValueError:
             _log.error("%s: message %s is not base64", self.queue, message.id)
-            await self._handle_poison(message)
+            await self._handle_poison(message, message.text)
             return
-        if count > most and self._poison is not None:
-            await self._handle_poison(message)
+        if message.count > most and self.poison is not None:
+            await self._handle_poison(message, self._text(body))
         elif await self._run(message, body):
-            await self._client.delete_message(message)
-        elif self._poison is None:
+            await self._storage.patiently(lambda: self._storage.delete(self.queue, message))
+        elif self.poison is None:
             _log.error("%s: message %s stays invisible after a failure", self.queue, message.id)
-        elif count >= most:
-            await self._handle_poison(message)
+        elif message.count >= most:
+            await self._handle_poison(message, self._text(body))
         else:
-            seconds = int(self._settings.visibility_timeout.total_seconds())
-            await self._client.update_message(message, visibility_timeout=seconds)
+            wait = self._settings.visibility_timeout.total_seconds()
+            seconds = max(1, round(wait)) if wait else 0
+            await self._storage.patiently(lambda: self._storage.hide(self.queue, message, seconds))
 
-    async def _run(self, message: QueueMessage, body: bytes) -> bool:
+    async def _run(self, message: Message, body: bytes) -> bool:
+        if not self.function.binary and not _is_text(body):
+            _log.error("%s failed: message %s is no text", self.function.name, message.id)
+            return False
         renewal = asyncio.create_task(self._renew(message))
+        wanted = {"kind": "queue", "binary": self.function.binary, "metadata": _metadata(message)}
         try:
-            await self.function.invoke(_converted(message, body), self._settings.function_timeout)
+            await self._workers.invoke(self.function, wanted, body)
         except InvocationFailed:
             return False
         finally:
             renewal.cancel()
         return True
 
-    def _body(self, message: QueueMessage) -> bytes:
+    def _body(self, message: Message) -> bytes:
         """Return the message's bytes. Raises `ValueError` if they should be base64 and are not."""
-        text = str(message.content)
-        return base64.b64decode(text, validate=True) if self._settings.base64 else text.encode()
+        if not self._settings.base64:
+            return message.text.encode()
+        return base64.b64decode(message.text.translate(_BLANKS), validate=True)
 
-    async def _renew(self, message: QueueMessage) -> None:
-        while True:
-            await asyncio.sleep(self._settings.held_for / 2)
-            try:
-                held = await self._client.update_message(
-                    message, visibility_timeout=self._settings.held_for
-                )
-            except AzureError as error:
-                _log.warning("%s: not renewed: %s", self.queue, type(error).__name__)
-                continue
-            message.pop_receipt = held.pop_receipt
+    def _text(self, body: bytes) -> str:
+        return base64.b64encode(body).decode() if self._settings.base64 else body.decode()
 
-    async def _handle_poison(self, message: QueueMessage) -> None:
-        """Move the failed message to the poison queue, as a new message."""
-        if self._poison is None:
+    async def _renew(self, message: Message) -> None:
+        """Keep a message invisible while it runs, as long as it is ours."""
+        hold = self._settings.held_for
+        try:
+            while True:
+                await asyncio.sleep(hold / 2)
+                await self._storage.patiently(lambda: self._storage.hide(self.queue, message, hold))
+        except StorageError as error:
+            if error.status not in (400, 404):
+                self._failed(f"{self.queue}: a message is not renewed: {error}")
+
+    async def _handle_poison(self, message: Message, text: str) -> None:
+        """Move the failed message to the poison queue, as a new message, and wake its function."""
+        poison = self.poison
+        if poison is None:
             return
-        await _create(self._poison)
-        await self._poison.send_message(message.content)
-        await self._client.delete_message(message)
-        _log.error("%s: message %s moved to %s", self.queue, message.id, self._poison.queue_name)
+        try:
+            await self._storage.patiently(lambda: self._storage.put(poison, text))
+        except StorageError as error:
+            if error.status != 404:
+                raise
+            await self._storage.patiently(lambda: self._storage.create(poison))
+            await self._storage.patiently(lambda: self._storage.put(poison, text))
+        _log.error(
+            "Message has reached MaxDequeueCount of %d. Moving message to queue '%s'.",
+            self._settings.max_dequeue_count, poison,
+        )  # fmt: skip
+        self.moved(poison)
+        await self._storage.patiently(lambda: self._storage.delete(self.queue, message))
 
 
-async def counts(
-    service: QueueServiceClient, triggers: list[QueueTrigger]
-) -> dict[str, dict[str, int]]:
-    """Count the messages waiting, invisible (including those running) and poison, by queue.
-
-    A poison queue has an entry only if a function drains it. If a message may have moved between
-    queues during the count, an idle result is counted again.
-    """
-    while True:
-        before = sum(trigger.completed for trigger in triggers)
-        found = await _count(service, triggers)
-        idle = not any(c["waiting"] or c["invisible"] for c in found.values())
-        if not idle or before == sum(trigger.completed for trigger in triggers):
-            return found
-
-
-async def until_idle(
-    service: QueueServiceClient, triggers: list[QueueTrigger], seconds: float
-) -> tuple[bool, dict[str, dict[str, int]]]:
-    """Wait until all queues with a function are empty. Return whether they are, and the counts.
-
-    Invisible messages of a poison queue are ignored: their function failed.
-    """
-    until = time.monotonic() + seconds
-    while True:
-        found = await counts(service, triggers)
-        busy = [
-            trigger
-            for trigger in triggers
-            if (count := found.get(trigger.queue))
-            and count["waiting"]
-            + count["running" if trigger.queue.endswith(_POISON) else "invisible"]
-        ]
-        if not busy or time.monotonic() > until:
-            return not busy, found
-        # Counting all is expensive, so first wait until one of them is empty.
-        await busy[0].until_empty(until)
-
-
-async def _count(
-    service: QueueServiceClient, triggers: list[QueueTrigger]
-) -> dict[str, dict[str, int]]:
-    running = {trigger.queue: trigger for trigger in triggers}
-    found: dict[str, dict[str, int]] = {}
-    async for properties in service.list_queues():
-        name = str(properties.name)
-        client = service.get_queue_client(name)
-        total = int((await client.get_queue_properties()).approximate_message_count or 0)
-        visible = len(await client.peek_messages(max_messages=_MOST_PEEKED)) if total else 0
-        held = running[name].running if name in running else 0
-        if visible == _MOST_PEEKED:
-            visible = max(visible, total - held)
-        invisible = max(total - visible, held)
-        found[name] = {"waiting": visible, "invisible": invisible, "running": held}
-    for name, count in found.items():
-        poison = found.get(f"{name}{_POISON}", {})
-        count["poison"] = poison.get("waiting", 0) + poison.get("invisible", 0)
-    return {n: c for n, c in found.items() if n in running or not n.endswith(_POISON)}
-
-
-def _converted(message: QueueMessage, body: bytes) -> Any:
-    """Return the message as the worker passes it on, by the library's own converter."""
-    metadata = {
-        "Id": meta.Datum(message.id, "string"),
-        "DequeueCount": meta.Datum(str(message.dequeue_count or 0), "string"),
-        "PopReceipt": meta.Datum(message.pop_receipt, "string"),
-        "InsertionTime": _time(message.inserted_on),
-        "ExpirationTime": _time(message.expires_on),
-        "NextVisibleTime": _time(message.next_visible_on),
-    }
-    data = meta.Datum(body, "bytes")
-    return QueueMessageInConverter.decode(data, trigger_metadata=metadata)
-
-
-def _time(value: datetime | None) -> meta.Datum:
-    text = value.strftime("%Y-%m-%dT%H:%M:%S+00:00") if value is not None else ""
-    return meta.Datum(f'"{text}"', "json")
-
-
-async def _create(client: QueueClient) -> None:
+def _is_text(body: bytes) -> bool:
     try:
-        await client.create_queue()
-    except ResourceExistsError:
-        return
-    except AzureError as error:
-        _log.warning("%s cannot be created: %s", client.queue_name, type(error).__name__)
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _metadata(message: Message) -> dict[str, str]:
+    return {
+        "Id": message.id,
+        "DequeueCount": str(message.count),
+        "PopReceipt": message.receipt,
+        "InsertionTime": _time(message.inserted),
+        "ExpirationTime": _time(message.expires),
+        "NextVisibleTime": _time(message.visible),
+    }
+
+
+def _time(value: datetime) -> str:
+    return f'"{value:%Y-%m-%dT%H:%M:%S}+00:00"'

@@ -1,7 +1,7 @@
 """The settings of host.json, with the host's own defaults.
 
 host.json can be overridden by application settings, `AzureFunctionsJobHost__a__b` for `a.b`
-(docs: functions-host-json, override host.json values).
+(docs: functions-host-json, override host.json values). All times can be made shorter by one factor.
 """
 
 import json
@@ -15,7 +15,13 @@ from typing import Any
 
 _OVERRIDE = "AzureFunctionsJobHost__"
 _UNLIMITED = -1
+STOPPED_ITSELF = 70
+"""The exit code of a host that stops as Microsoft's does, and is started again."""
+
+_SPEED = "LOCAL_HOST_SPEED"
 _HELD_FOR = "LOCAL_HOST_HELD_FOR"
+_GROUPS = "LOCAL_HOST_GROUPS"
+_HOLD = 600
 _LARGEST_BATCH = 32
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)")
 
@@ -24,8 +30,10 @@ _SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)")
 class HostSettings:
     """Settings of the host; a limit of None is no limit (docs: functions-host-json).
 
+    Times here are already divided by `speed` (LOCAL_HOST_SPEED, by default 1: real time).
     `held_for` is how many seconds a message stays invisible while it is processed, unless renewed:
-    ten minutes in Azure. Tests that wait for it may set LOCAL_HOST_HELD_FOR.
+    ten minutes in Azure, or LOCAL_HOST_HELD_FOR seconds. With `groups` (LOCAL_HOST_GROUPS=1) each
+    group of functions has a worker process of its own, as on Flex Consumption.
     """
 
     route_prefix: str
@@ -40,7 +48,13 @@ class HostSettings:
     function_timeout: timedelta | None
     homepage: bool
     open_telemetry: bool
+    speed: float
     held_for: int
+    groups: bool
+
+    def scaled(self, seconds: float) -> float:
+        """Return a duration of Azure's as long as it lasts here."""
+        return seconds / self.speed
 
 
 def host_settings(folder: Path, environment: Mapping[str, str]) -> HostSettings:
@@ -52,6 +66,7 @@ def host_settings(folder: Path, environment: Mapping[str, str]) -> HostSettings:
     extensions = host.get("extensions", {})
     http, queues = extensions.get("http", {}), extensions.get("queues", {})
     batch_size = min(int(queues.get("batchSize", 16)), _LARGEST_BATCH)
+    speed = float(environment.get(_SPEED, "1"))
     timeout = str(host.get("functionTimeout", "00:30:00"))
     return HostSettings(
         route_prefix=str(http.get("routePrefix", "api")).strip("/"),
@@ -62,13 +77,15 @@ def host_settings(folder: Path, environment: Mapping[str, str]) -> HostSettings:
             queues.get("newBatchThreshold", batch_size // 2 * (os.cpu_count() or 1))
         ),
         max_dequeue_count=int(queues.get("maxDequeueCount", 5)),
-        visibility_timeout=_span(queues.get("visibilityTimeout", "00:00:00")),
-        max_polling_interval=_span(queues.get("maxPollingInterval", "00:01:00")),
+        visibility_timeout=_span(queues.get("visibilityTimeout", "00:00:00")) / speed,
+        max_polling_interval=_span(queues.get("maxPollingInterval", "00:01:00")) / speed,
         base64=str(queues.get("messageEncoding", "base64")).lower() == "base64",
-        function_timeout=None if timeout == str(_UNLIMITED) else _span(timeout),
+        function_timeout=None if timeout == str(_UNLIMITED) else _span(timeout) / speed,
         homepage=environment.get("AzureWebJobsDisableHomepage", "").lower() != "true",
         open_telemetry=str(host.get("telemetryMode", "")).lower() == "opentelemetry",
-        held_for=int(environment.get(_HELD_FOR, "600")),
+        speed=speed,
+        held_for=int(environment.get(_HELD_FOR) or max(1, round(_HOLD / speed))),
+        groups=environment.get(_GROUPS, "") == "1",
     )
 
 

@@ -1,18 +1,20 @@
-"""The host's OpenTelemetry mode, with all telemetry in memory for tests to read.
+"""The host's OpenTelemetry mode, as far as it lives in the worker; the host keeps what it tells.
 
 Each invocation is a span of the host. For an HTTP call it is a child of the caller's traceparent;
 for a queue or timer it starts a new trace, since those carry no context (azure-functions-host
-PR 11311). Microsoft's own code passes the context to the function, as in the worker. The latest
-20,000 spans and logs are kept as objects and converted to JSON only when read.
+PR 11311). Microsoft's own code passes the context to the function, as in the worker. Spans and logs
+wait as objects until the worker tells them in batches, as an exporter does.
 """
 
+import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 from azure_functions_runtime.bindings.context import Context as Invocation
 from azure_functions_runtime.otel import configure_opentelemetry, update_opentelemetry_status
 from opentelemetry import _logs, metrics, trace
@@ -33,21 +35,25 @@ _DELTA = AggregationTemporality.DELTA
 class Spans(SpanProcessor):
     """Keeps ended spans."""
 
-    def __init__(self) -> None:
+    def __init__(self, noted: Callable[[], None]) -> None:
         self.kept: deque[ReadableSpan] = deque(maxlen=KEPT)
+        self._noted = noted
 
     def on_end(self, span: ReadableSpan) -> None:
         self.kept.append(span)
+        self._noted()
 
 
 class Logs(LogRecordProcessor):
     """Keeps log records, including events."""
 
-    def __init__(self) -> None:
+    def __init__(self, noted: Callable[[], None]) -> None:
         self.kept: deque[ReadWriteLogRecord] = deque(maxlen=KEPT)
+        self._noted = noted
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         self.kept.append(log_record)
+        self._noted()
 
     def shutdown(self) -> None:
         """Do nothing: there is nothing to close."""
@@ -60,11 +66,15 @@ class Logs(LogRecordProcessor):
 class Telemetry:
     """The telemetry of this process; off if host.json does not enable OpenTelemetry.
 
-    It becomes the SDK of the whole process, so there can be only one.
+    It becomes the SDK of the whole process, so there can be only one. `something` is set while
+    spans or logs wait to be taken. Create it on the running event loop.
     """
 
     def __init__(self, *, on: bool) -> None:
-        self._spans, self._logs = Spans(), Logs()
+        self.something = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._noticed = False
+        self._spans, self._logs = Spans(self._note), Logs(self._note)
         self._metrics = InMemoryMetricReader({Counter: _DELTA, Histogram: _DELTA})
         self._on = on
         self._tracer: trace.Tracer = trace.NoOpTracer()
@@ -106,21 +116,23 @@ class Telemetry:
             context.run(configure_opentelemetry, invocation)
         return context
 
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as JSON. Metrics cover the time since the last call."""
-        return {
-            "spans": [_span(span) for span in list(self._spans.kept)],
-            "logs": [_log(log) for log in list(self._logs.kept)],
-            "metrics": self._points(),
-        }
+    def take(self) -> tuple[list[bytes], list[bytes]]:
+        """Return the spans and the logs since the last call, each as JSON."""
+        self._noticed = False
+        self.something.clear()
+        return (
+            [orjson.dumps(_span(span)) for span in _taken(self._spans.kept)],
+            [orjson.dumps(_log(log)) for log in _taken(self._logs.kept)],
+        )
 
-    def clear(self) -> None:
-        """Drop everything."""
-        self._spans.kept.clear()
-        self._logs.kept.clear()
-        self._points()
+    def _note(self) -> None:
+        """Set `something`, from whatever thread."""
+        if not self._noticed:
+            self._noticed = True
+            self._loop.call_soon_threadsafe(self.something.set)
 
-    def _points(self) -> list[dict[str, Any]]:
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the metrics since the last call."""
         data = self._metrics.get_metrics_data() if self._on else None
         if data is None:
             return []
@@ -137,6 +149,11 @@ class Telemetry:
             for metric in scope.metrics
             for point in metric.data.data_points
         ]
+
+
+def _taken[T](kept: deque[T]) -> Iterator[T]:
+    while kept:
+        yield kept.popleft()
 
 
 def _span(span: ReadableSpan) -> dict[str, Any]:

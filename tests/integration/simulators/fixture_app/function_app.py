@@ -2,18 +2,31 @@
 
 import asyncio
 import json
+import os
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import azure.functions as func
 
-from shared.wiring import app as wiring
-
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 _seen: defaultdict[str, list[Any]] = defaultdict(list)
+_clocks: list[Callable[[], datetime]] = []
 _at_once: defaultdict[str, int] = defaultdict(int)
+
+
+def use_clock(clock: Callable[[], datetime]) -> None:
+    """Take the clock that the host moves, as the app does."""
+    _clocks[:] = [clock]
+
+
+async def close() -> None:
+    """Close nothing, where the app closes its connections."""
 
 
 def _json(body: object) -> func.HttpResponse:
@@ -111,11 +124,31 @@ async def admin_only(req: func.HttpRequest) -> func.HttpResponse:
 @app.queue_trigger("message", "%WORK_QUEUE%", "AzureWebJobsStorage")
 async def work(message: func.QueueMessage) -> None:
     text = message.get_body().decode()
-    _seen[text].append({"id": message.id, "dequeue_count": message.dequeue_count})
+    count = message.dequeue_count
+    _seen[text].append({"id": message.id, "dequeue_count": count, "at": time.time()})
     if text.startswith("fail"):
         raise RuntimeError(text)
     if text.startswith("linger"):
         await _linger("work")
+    if text.startswith("sleep"):
+        await asyncio.sleep(float(text.removeprefix("sleep")))
+    if text.startswith("crash"):
+        os._exit(3)
+    if text.startswith("stay") and count == 1:
+        await _stay(text)
+
+
+async def _stay(name: str) -> None:
+    """Leave a file in the end, unless the process is killed first."""
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        (Path(os.environ["TRACES"]) / name).touch()
+
+
+@app.queue_trigger("message", "bytes", "AzureWebJobsStorage", func.DataType.BINARY)
+async def take_bytes(message: func.QueueMessage) -> None:
+    _seen["bytes"].append(message.get_body().hex())
 
 
 @app.queue_trigger("message", "sour", "AzureWebJobsStorage")
@@ -133,7 +166,14 @@ async def handle_poison(message: func.QueueMessage) -> None:
 
 @app.timer_trigger("timer", "0 0 3 * * *")
 async def nightly(timer: func.TimerRequest) -> None:
-    _seen["nightly"].append({"past_due": timer.past_due, "now": wiring._clock().isoformat()})
+    _seen["nightly"].append({"past_due": timer.past_due, "now": _clocks[0]().isoformat()})
+
+
+@app.timer_trigger("timer", "0 0 5 * * *")
+async def lengthy(timer: func.TimerRequest) -> None:
+    with (Path(os.environ["TRACES"]) / "lengthy").open("a") as file:
+        file.write(f"{timer.past_due}\n")
+    await asyncio.sleep(1)
 
 
 @app.timer_trigger("timer", "0 0 4 29 2 *")
