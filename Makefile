@@ -12,7 +12,7 @@ CHECKOV := .venv-checkov/.ready
 # Every process of the tests would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo serve test test-slow screenshots lint format bench simulate openapi messages package lock clean
+.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate openapi messages package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -34,6 +34,9 @@ test: $(READY) $(NODE) ## run all tests with coverage; ARGS="-k word" selects so
 test-slow: $(READY) $(NODE) ## long simulations: thousands of mailboxes, many histories
 	SCALE_MAILBOXES=2000 $(BIN)/pytest tests/end_to_end/importing/test_faults_at_scale.py
 	ENGINE_EXAMPLES=200 $(BIN)/pytest tests/integration/engine/test_engine_machine.py
+
+test-host: $(READY) $(NODE) ## the local host in real time, beside Microsoft's figures; twelve minutes
+	$(BIN)/python -m tests.performance.host_figures
 
 screenshots: $(READY) $(NODE) ## take pictures of the portal's pages, into build/screenshots/; ARGS="--only word"
 	@.ci/find-chromium >/dev/null
