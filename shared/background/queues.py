@@ -13,6 +13,7 @@ throttling-limits), so the cap of ten instances stays below it. `domain/pacing.p
 instances.
 """
 
+import base64
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Final
@@ -40,6 +41,7 @@ from shared.wiring.app import App, app
 
 bp = func.Blueprint()
 _CONNECTION: Final = "AzureWebJobsStorage"
+_BYTES: Final = func.DataType.BINARY
 _PATIENCE: Final = 60
 _LONGEST_BACKOFF: Final = 300.0
 _BETWEEN_LOOKS: Final = 15.0
@@ -89,7 +91,7 @@ async def leave_tenant(message: func.QueueMessage) -> None:
     )
 
 
-@bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION)
+@bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION, _BYTES)
 async def record_poison_run(message: func.QueueMessage) -> None:
     """End a run that failed to start too often."""
     await _handle_poison(
@@ -101,7 +103,7 @@ async def record_poison_run(message: func.QueueMessage) -> None:
     )
 
 
-@bp.queue_trigger("message", f"{MAILBOX_SYNCS}-poison", _CONNECTION)
+@bp.queue_trigger("message", f"{MAILBOX_SYNCS}-poison", _CONNECTION, _BYTES)
 async def record_poison_mailbox(message: func.QueueMessage) -> None:
     """Record the failure of a mailbox that failed too often."""
     await _handle_poison(
@@ -113,7 +115,7 @@ async def record_poison_mailbox(message: func.QueueMessage) -> None:
     )
 
 
-@bp.queue_trigger("message", f"{RUN_CLOSINGS}-poison", _CONNECTION)
+@bp.queue_trigger("message", f"{RUN_CLOSINGS}-poison", _CONNECTION, _BYTES)
 async def record_poison_closing(message: func.QueueMessage) -> None:
     """Queue the closing of a run again, because every run must end."""
     await _handle_poison(
@@ -125,7 +127,7 @@ async def record_poison_closing(message: func.QueueMessage) -> None:
     )
 
 
-@bp.queue_trigger("message", f"{TENANT_LEAVINGS}-poison", _CONNECTION)
+@bp.queue_trigger("message", f"{TENANT_LEAVINGS}-poison", _CONNECTION, _BYTES)
 async def record_poison_leaving(message: func.QueueMessage) -> None:
     """Queue the leaving of a tenant again, because it must always complete."""
     await _handle_poison(
@@ -151,7 +153,7 @@ async def _handle[T: Message](
     `patience` is how often the message may be sent again with a delay (None: any number of times).
     `longest` is the longest delay in seconds, unless Microsoft asks for a longer one.
     """
-    message, services = parse(kind, raw.get_body()), app()
+    message, services = parse(kind, _decoded(raw)), app()
     inserted = raw.insertion_time
     # The library returns a time in a zone other than UTC without its zone.
     if raw.dequeue_count == 1 and inserted is not None and inserted.tzinfo is not None:
@@ -189,7 +191,7 @@ async def _handle_poison[T: Message](
     """Process a message of a poison queue in the function called `name`."""
     services = app()
     try:
-        message = parse(kind, raw.get_body())
+        message = parse(kind, _decoded(raw))
     except UnknownMessage:
         await services.importing.run_closing.record_foreign(
             queue, str(raw.id or ""), raw.get_body()
@@ -199,6 +201,19 @@ async def _handle_poison[T: Message](
     with _span(name, message):
         await work(services, message)
         emit(MessagePoisoned(tenant=message.tenant, queue=queue, run=_run_of(message)))
+
+
+def _decoded(raw: func.QueueMessage) -> bytes:
+    """Return what a message says; its text, if it is not base64 as ours are.
+
+    host.json has messageEncoding `none`, because a host that decodes base64 itself moves any other
+    message to the poison queue and shows it to no function there, again and again for seven days.
+    """
+    text = raw.get_body()
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return text
 
 
 def _span(name: str, message: Message) -> AbstractContextManager[Span]:

@@ -1,11 +1,13 @@
 """The app: all areas, built on first use, once per process and event loop."""
 
 import asyncio
+import logging
 import os
 import secrets
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from shared.domain.errors import Unavailable
 from shared.wiring.entra import Entra
 from shared.wiring.foundation import build_foundation
 from shared.wiring.importing import Importing
@@ -17,6 +19,8 @@ from shared.wiring.settings import Settings
 from shared.wiring.sharing import Sharing
 from shared.wiring.sync import Sync
 from shared.wiring.tenancy import Tenancy
+
+_log = logging.getLogger(__name__)
 
 
 class App:
@@ -44,6 +48,13 @@ class App:
             self.privacy,
         )
 
+    async def check_queues(self) -> None:
+        """Log the queues that are missing or refused; the host itself waits without an error."""
+        try:
+            await self.base.queues.ready()
+        except Unavailable as error:
+            _log.error("%s", error)
+
     async def close(self) -> None:
         """Close every connection."""
         await self.base.ports.close()
@@ -60,6 +71,7 @@ def new_id() -> str:
 
 
 _clock: Clock = utc_now
+_checks: set[asyncio.Task[None]] = set()
 _apps: dict[asyncio.AbstractEventLoop, App] = {}
 _used: ContextVar[App | None] = ContextVar("_used", default=None)
 
@@ -77,6 +89,9 @@ def app() -> App:
     if found is None:
         settings = Settings.from_environment(os.environ)
         found = _apps[loop] = App(settings, open_ports(settings, _now, new_id))
+        check = loop.create_task(found.check_queues())
+        _checks.add(check)
+        check.add_done_callback(_checks.discard)
     return found
 
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from itertools import batched
 from typing import Final
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from shared.adapters.telemetry import traceparent
 from shared.domain.errors import Unavailable
-from shared.domain.importing.messages import IMPORT_RUNS, Message
+from shared.domain.importing.messages import QUEUES, Message
 
 _AT_ONCE: Final = 32
 LONGEST_DELAY: Final = 7 * 24 * 3600 - 1
@@ -38,17 +38,25 @@ class Queues:
         await self._service.close()
 
     async def ready(self) -> None:
-        """Check that queue storage responds, even if the queue does not exist yet.
+        """Check that each queue exists and can be used. Raises `Unavailable`, naming the others.
 
-        Raises `Unavailable` if it does not.
+        A function whose queue is missing waits without an error, so only this check shows it.
         """
+        found = await asyncio.gather(*map(self._fault, QUEUES))
+        if faults := [fault for fault in found if fault]:
+            raise Unavailable(" ".join(faults), 5.0)
+
+    async def _fault(self, queue: str) -> str:
         try:
-            await self._client(IMPORT_RUNS).get_queue_properties()
+            await self._client(queue).get_queue_properties()
         except ResourceNotFoundError:
-            return
-        except AzureError as error:
-            note = "Queue storage is not responding."
-            raise Unavailable(note, 5.0) from error
+            return f"The queue {queue} is missing."
+        except HttpResponseError as error:
+            code = getattr(error, "error_code", "")
+            return f"The queue {queue} cannot be used: {error.status_code} {code}."
+        except AzureError:
+            return f"The queue {queue} is not responding."
+        return ""
 
     async def send(self, queue: str, message: Message, delay: float = 0) -> None:
         """Send a message that becomes visible after `delay` seconds, with the current trace."""

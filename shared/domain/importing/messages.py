@@ -18,6 +18,7 @@ IMPORT_RUNS: Final = "import-runs"
 MAILBOX_SYNCS: Final = "mailbox-syncs"
 RUN_CLOSINGS: Final = "run-closings"
 TENANT_LEAVINGS: Final = "tenant-leavings"
+QUEUES: Final = (IMPORT_RUNS, MAILBOX_SYNCS, RUN_CLOSINGS, TENANT_LEAVINGS)
 
 
 class Task(StrEnum):

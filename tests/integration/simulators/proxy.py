@@ -59,9 +59,15 @@ class Proxy:
             return web.Response(status=status, headers={"x-ms-error-code": "Refused"})
         url = URL(f"{self.target}{http.raw_path}", encoded=True)
         kept = {n: v for n, v in http.headers.items() if n.lower() != "host"}
-        async with self._session.request(
-            http.method, url, headers=kept, data=await http.read()
-        ) as answer:
-            self.seen.append((begun, http.method, http.raw_path, answer.status))
-            passed = {n: v for n, v in answer.headers.items() if n.lower().startswith("x-ms-")}
-            return web.Response(status=answer.status, body=await answer.read(), headers=passed)
+        try:
+            async with self._session.request(
+                http.method, url, headers=kept, data=await http.read()
+            ) as answer:
+                body = await answer.read()
+        except aiohttp.ClientError:
+            if http.transport is not None:
+                http.transport.abort()
+            return web.Response(status=502)
+        self.seen.append((begun, http.method, http.raw_path, answer.status))
+        passed = {n: v for n, v in answer.headers.items() if n.lower().startswith("x-ms-")}
+        return web.Response(status=answer.status, body=body, headers=passed)

@@ -75,7 +75,7 @@ def test_pins_satisfy_the_requirements_of_pyproject() -> None:
 def test_failed_messages_are_retried_with_a_delay_before_poison() -> None:
     queues = json.loads((ROOT / "host.json").read_text("utf-8"))["extensions"]["queues"]
 
-    assert queues["messageEncoding"] == "base64"
+    assert queues["messageEncoding"] == "none", "a poison function sees any message only so"
     assert queues["maxDequeueCount"] > 1
     assert queues["visibilityTimeout"] > "00:00:00"
     assert 1 <= queues["batchSize"] <= 32
