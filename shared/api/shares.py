@@ -111,7 +111,10 @@ async def list_consumers(call: Call) -> ApiResponse:
     answers={204: None},
 )
 async def block_consumer(call: Call) -> ApiResponse:
-    """Block a tenant from a share. To unblock it, remove it from `blocked`."""
+    """Block a tenant from a share. Its next run removes the contacts.
+
+    To unblock the tenant, remove it from the share's `blocked` list.
+    """
     await call.app.sharing.shares.block(call.caller, call.id, call.segment("tenant"))
     return ApiResponse(status=204)
 

@@ -103,7 +103,7 @@ def runs_the_service(services: App, caller: Caller) -> bool:
 
 
 def network_of(req: func.HttpRequest, *, gateway: bool) -> str:
-    """Return the network of a caller, too coarse to identify anybody: IPv4 /24, IPv6 /48.
+    """Return the network of a caller, too coarse to identify a person: IPv4 /24, IPv6 /48.
 
     Returns '' if it is unknown. A `gateway` reports who called it. Without one, it is the last
     address of X-Forwarded-For, which App Service itself saw (docs: app-service, configure-common);

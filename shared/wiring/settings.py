@@ -44,7 +44,7 @@ class Settings(BaseModel):
     `gateway_principal` is the object id, in `home_tenant`, of the managed identity of the gateway
     in front of the app. If it is set, the app accepts only calls with that identity's token
     (`shared/web/admission.py`), and `portal_origin` is the gateway's; otherwise it accepts calls
-    from anybody.
+    from anyone.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
