@@ -11,7 +11,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.adapters.storage.records import IdempotencyClaim, Store
+from shared.adapters.storage.conditions import Condition
+from shared.adapters.storage.models import IdempotencyClaim
+from shared.adapters.storage.records import Store
 from shared.domain.errors import Conflict
 
 _KEPT: Final = timedelta(days=30)
@@ -33,7 +35,7 @@ class Idempotency:
 
     async def sweep(self) -> int:
         """Delete the keys of all tenants that have expired, and return how many."""
-        return await self._claims.erase_where("when lt @old", {"old": self._clock() - _KEPT})
+        return await self._claims.erase_where(Condition("when", "lt", self._clock() - _KEPT))
 
     async def id_for(self, tenant: str, kind: str, key: str | None, body: BaseModel) -> str:
         """Return the id for a new object of this `kind`, the same id whenever `key` is sent again.

@@ -3,11 +3,13 @@
 Only the names of all objects are read; the objects themselves are read for one page at a time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import BaseModel
 
+from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.tables import foreign_token, opaque, read_opaque
 
@@ -25,7 +27,12 @@ class NamedPage[T]:
 
 
 async def page_by_name[T: BaseModel](
-    records: Records[T], tenant: str, text: str, size: int, token: str | None, where: str = ""
+    records: Records[T],
+    tenant: str,
+    text: str,
+    size: int,
+    token: str | None,
+    where: Sequence[Condition] = (),
 ) -> NamedPage[T]:
     """Return up to `size` objects of a tenant whose name contains `text`, ignoring case.
 

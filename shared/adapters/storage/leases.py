@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.storage.records import Records
+from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import Tables
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
 from shared.domain.model import Model
@@ -49,7 +50,7 @@ class Leases:
     """Leases of all tenants."""
 
     def __init__(self, tables: Tables) -> None:
-        self._rows = Records(tables, "Leases", _Row)
+        self._rows = Records(tables, Table.LEASES, _Row)
 
     async def take(
         self,

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from shared.adapters.storage.records import Records, Stored
+from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
 from shared.domain.contacts.plan import Known, KnownContacts
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
@@ -21,7 +22,7 @@ from shared.domain.importing.runs import ContactCounts, RejectedContact, Result
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
 
-_TABLE: Final = "MailboxState"
+_TABLE: Final = Table.MAILBOX_STATE
 _HEAD: Final = "h"
 _CHUNKS: Final = "k|"
 _COUNT: Final = "contacts"
@@ -81,7 +82,7 @@ class MailboxStates:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._heads = Records(tables, _TABLE, Head, lambda head: {_COUNT: head.contacts})
+        self._heads = Records[Head](tables, _TABLE, Head, {_COUNT: lambda head: head.contacts})
 
     async def read(self, tenant: str, import_id: str, mailbox: str) -> Stored[Head] | None:
         """Read the head of one mailbox; None if it was never synced."""

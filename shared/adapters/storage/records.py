@@ -3,81 +3,50 @@
 A model is stored as JSON in text columns of at most 16,000 characters each (`body00`, `body01`,
 …), beside a few columns to filter by and to look at. Every partition key starts with the tenant
 id, so that no read or write can cross from one tenant to another; only `ShareIndex` is keyed by
-the share id, which is what a partner is given.
+the share id, which is what a partner is given. A query that names any other column is a defect,
+since storage would find no row.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import batched
 from typing import Any, Final
 
 from pydantic import BaseModel
 
+from shared.adapters.storage.conditions import (
+    KEYS,
+    PARTITION,
+    ROW,
+    Condition,
+    Value,
+    query_of,
+)
+from shared.adapters.storage.models import (
+    IdempotencyClaim,
+    SeatFacts,
+    ShareFacts,
+    ShareLocation,
+    SubscribedImport,
+    Suppression,
+)
+from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import Row, Tables
-from shared.adapters.storage.transactions import InsertRow, Operation, ReplaceRow, UpsertRow
+from shared.adapters.storage.transactions import (
+    InsertRow,
+    Operation,
+    ReplaceRow,
+    UpsertRow,
+)
+from shared.domain.errors import Defect
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Result, Run
-from shared.domain.model import Model
 from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
 _CHARACTERS_PER_COLUMN: Final = 16_000
 _AT_ONCE: Final = 16
-
-
-class ShareLocation(Model):
-    """The publisher of a share id.
-
-    The row of a withdrawn share stays, to show that the share existed. After a rotation `moved_to`
-    is the share's new id, which only the publisher and the tenants in `keep` may learn.
-    """
-
-    publisher: str
-    withdrawn: datetime | None = None
-    moved_to: str | None = None
-    keep: list[str] = []
-
-
-class ShareFacts(Model):
-    """How many contacts a share held when it was last resolved.
-
-    A row of its own, so that a run never changes the ETag of the share that an admin edits.
-    """
-
-    contacts: int
-    when: datetime
-
-
-class SeatFacts(Model):
-    """How many mailboxes of a tenant want a seat: its number of rows in `Seats`."""
-
-    wanted: int
-
-
-class SubscribedImport(Model):
-    """An import of a share, as its publisher sees it: tenant, start, number of mailboxes."""
-
-    tenant: str
-    import_id: str
-    since: datetime
-    mailboxes: int = 0
-
-
-class Suppression(Model):
-    """A person, by object id or contact key, who is removed from all of a tenant's shares."""
-
-    person: str
-    since: datetime
-
-
-class IdempotencyClaim(Model):
-    """The id created under an idempotency key, and the hash of the request body."""
-
-    id: str
-    body: str
-    when: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +66,22 @@ class Listing[T]:
 
 
 class Records[T: BaseModel]:
-    """One kind of model in one table; `columns` returns the columns beside the JSON."""
+    """One kind of model in one table; `columns` returns the columns beside the JSON, by name.
+
+    A column whose value is None is left out of the row.
+    """
 
     def __init__(
         self,
         tables: Tables,
-        table: str,
+        table: Table,
         model: type[T],
-        columns: Callable[[T], Mapping[str, Any]] = lambda _: {},
+        columns: Mapping[str, Callable[[T], Value | None]] | None = None,
     ) -> None:
         self.table = table
         self._tables = tables
         self._model = model
-        self._columns = columns
+        self._columns = columns or {}
 
     async def get(self, partition: str, row: str) -> Stored[T] | None:
         """Read a model; None if it does not exist."""
@@ -168,27 +140,19 @@ class Records[T: BaseModel]:
         *,
         size: int,
         token: str | None = None,
-        where: str = "",
-        parameters: Mapping[str, Any] | None = None,
+        where: Sequence[Condition] = (),
     ) -> Listing[T]:
-        """Read up to `size` models of a partition that match `where`, in row order.
-
-        `where` is a list of OData conditions on columns joined by `and`, without parentheses, which
-        the SDK does not accept together with parameters. `parameters` holds its values.
-        """
-        query = "PartitionKey eq @partition" + (f" and {where}" if where else "")
-        return await self._listing(
-            query, {"partition": partition, **(parameters or {})}, size, token
-        )
+        """Read up to `size` models of a partition that match all conditions, in row order."""
+        return await self._listing((Condition(PARTITION, "eq", partition), *where), size, token)
 
     async def page_everywhere(self, row: str, *, size: int, token: str | None = None) -> Listing[T]:
         """Read up to `size` models with this row key in any partition; for operators only."""
-        return await self._listing("RowKey eq @row", {"row": row}, size, token)
+        return await self._listing((Condition(ROW, "eq", row),), size, token)
 
-    async def count(self, partition: str, where: str = "") -> int:
-        """Return how many rows of a partition match `where`."""
-        query = "PartitionKey eq @p" + (f" and {where}" if where else "")
-        rows = self._tables.rows(self.table, query, {"p": partition}, ["RowKey"])
+    async def count(self, partition: str, where: Sequence[Condition] = ()) -> int:
+        """Return how many rows of a partition match all conditions."""
+        query, given = self._query((Condition(PARTITION, "eq", partition), *where))
+        rows = self._tables.rows(self.table, query, given, [ROW])
         return sum([1 async for _ in rows])
 
     async def glance(
@@ -197,21 +161,20 @@ class Records[T: BaseModel]:
         columns: Sequence[str],
         *,
         pages: int,
-        where: str = "",
-        parameters: Mapping[str, Any] | None = None,
+        where: Sequence[Condition] = (),
     ) -> tuple[list[Row], bool]:
         """Read some columns of a partition's rows, and return whether these are all the rows.
 
         Reads at most `pages` pages of 1,000 rows each. Rows without their JSON are small, so a page
         takes a few milliseconds.
         """
-        query = "PartitionKey eq @partition" + (f" and {where}" if where else "")
-        given = {"partition": partition, **(parameters or {})}
+        query, given = self._query((Condition(PARTITION, "eq", partition), *where))
+        self._require(columns)
         rows: list[Row] = []
         token: str | None = None
         for _ in range(pages):
             page = await self._tables.page(
-                self.table, query, given, token=token, select=["RowKey", *columns]
+                self.table, query, given, token=token, select=[ROW, *columns]
             )
             rows += page.rows
             token = page.token
@@ -232,29 +195,33 @@ class Records[T: BaseModel]:
         async for row in self._tables.partition(self.table, partition):
             yield self._stored(row)
 
-    async def everywhere(
-        self, where: str = "", parameters: Mapping[str, Any] | None = None
-    ) -> AsyncIterator[tuple[str, Stored[T]]]:
+    async def everywhere(self, *where: Condition) -> AsyncIterator[tuple[str, Stored[T]]]:
         """Read the whole table, each model with its partition; for timers only."""
-        query = "PartitionKey ge @p" + (f" and {where}" if where else "")
-        async for row in self._tables.rows(self.table, query, {"p": "", **(parameters or {})}):
+        query, given = self._query((Condition(PARTITION, "ge", ""), *where))
+        async for row in self._tables.rows(self.table, query, given):
             yield row.partition, self._stored(row)
 
-    async def erase_where(self, where: str, parameters: Mapping[str, Any]) -> int:
-        """Erase the rows of all tenants that match `where` and return how many; for timers only.
+    async def keys(self, *where: Condition) -> AsyncIterator[tuple[str, str]]:
+        """Read the partition and row keys of all tenants' rows that match all conditions."""
+        query, given = self._query(where)
+        async for row in self._tables.rows(self.table, query, given, [PARTITION, ROW]):
+            yield row.partition, row.row
 
-        Reads the whole table, a page at a time.
+    async def erase_where(self, *where: Condition) -> int:
+        """Erase the rows of all tenants that match all conditions and return how many.
+
+        For timers only: it reads the whole table, a page at a time.
         """
-        keys = ["PartitionKey", "RowKey"]
         count = 0
-        async for row in self._tables.rows(self.table, where, parameters, keys):
-            await self._tables.delete(self.table, row.partition, row.row)
+        async for partition, row in self.keys(*where):
+            await self._tables.delete(self.table, partition, row)
             count += 1
         return count
 
     async def _listing(
-        self, query: str, parameters: Mapping[str, Any], size: int, token: str | None
+        self, where: Sequence[Condition], size: int, token: str | None
     ) -> Listing[T]:
+        query, parameters = self._query(where)
         items: list[Stored[T]] = []
         while True:
             page = await self._tables.page(
@@ -266,13 +233,25 @@ class Records[T: BaseModel]:
             if token is None or len(items) >= size:
                 return Listing(tuple(items), token)
 
+    def _query(self, where: Sequence[Condition]) -> tuple[str, dict[str, Any]]:
+        self._require([condition.column for condition in where])
+        return query_of(where)
+
+    def _require(self, columns: Iterable[str]) -> None:
+        """Raise `Defect` for a column that the rows do not have."""
+        unknown = set(columns) - KEYS - self._columns.keys()
+        if unknown:
+            message = f"{self.table} has no column {', '.join(sorted(unknown))}."
+            raise Defect(message)
+
     def _row(self, value: T) -> dict[str, Any]:
         text = value.model_dump_json(by_alias=True)
         body = {
             f"body{index:02d}": text[start : start + _CHARACTERS_PER_COLUMN]
             for index, start in enumerate(range(0, len(text), _CHARACTERS_PER_COLUMN))
         }
-        return {**self._columns(value), **body}
+        beside = {name: column(value) for name, column in self._columns.items()}
+        return {name: known for name, known in beside.items() if known is not None} | body
 
     def _stored(self, row: Row) -> Stored[T]:
         names = sorted(name for name in row.columns if name.startswith("body"))
@@ -287,70 +266,83 @@ class Store:
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
-        self.tenants = Records(
+        self.tenants = Records[Tenant](
             tables,
-            "Tenants",
+            Table.TENANTS,
             Tenant,
-            lambda t: {"plan": str(t.plan), "booked": t.booked, "status": str(t.status)},
+            {
+                "plan": lambda t: str(t.plan),
+                "booked": lambda t: t.booked,
+                "status": lambda t: str(t.status),
+            },
         )
-        self.shares = Records(tables, "Shares", Share, lambda s: {"name": s.name})
-        self.share_index = Records(
+        self.shares = Records[Share](tables, Table.SHARES, Share, {"name": lambda s: s.name})
+        self.share_index = Records[ShareLocation](
             tables,
-            "ShareIndex",
+            Table.SHARE_INDEX,
             ShareLocation,
-            lambda s: {"publisher": s.publisher, **({"gone": s.withdrawn} if s.withdrawn else {})},
+            {"publisher": lambda s: s.publisher, "gone": lambda s: s.withdrawn},
         )
-        self.imports = Records(
+        self.imports = Records[Import](
             tables,
-            "Imports",
+            Table.IMPORTS,
             Import,
-            lambda i: {
-                "name": i.name,
-                "shareId": i.share_id,
-                "active": i.active,
-                "removing": i.removing,
-                "everyHours": i.schedule.every_hours,
-                **({"lastRun": i.last_run} if i.last_run else {}),
-                **({"heldRun": i.held_run} if i.held_run else {}),
+            {
+                "name": lambda i: i.name,
+                "shareId": lambda i: i.share_id,
+                "active": lambda i: i.active,
+                "removing": lambda i: i.removing,
+                "everyHours": lambda i: i.schedule.every_hours,
+                "lastRun": lambda i: i.last_run,
+                "heldRun": lambda i: i.held_run,
             },
         )
-        self.seats = Records(tables, "Seats", Seat, lambda s: {"since": s.since})
-        self.seat_facts = Records(tables, "SeatFacts", SeatFacts)
-        self.ledger = Records(
+        self.seats = Records[Seat](tables, Table.SEATS, Seat, {"since": lambda s: s.since})
+        self.seat_facts = Records(tables, Table.SEAT_FACTS, SeatFacts)
+        self.ledger = Records[LedgerEntry](
             tables,
-            "Ledger",
+            Table.LEDGER,
             LedgerEntry,
-            lambda e: {"action": e.action, "subject": e.subject, "actor": e.actor},
-        )
-        self.share_facts = Records(tables, "ShareFacts", ShareFacts)
-        self.subscribers = Records(
-            tables, "Consumers", SubscribedImport, lambda c: {"tenant": c.tenant}
-        )
-        self.suppressions = Records(tables, "KeptOut", Suppression)
-        self.claims = Records(tables, "Idempotency", IdempotencyClaim, lambda c: {"when": c.when})
-        self.runs = Records(
-            tables,
-            "Runs",
-            Run,
-            lambda r: {
-                "importId": r.import_id,
-                "status": str(r.status),
-                "trigger": str(r.trigger),
-                "reason": str(r.reason or ""),
-                "total": r.mailboxes.total,
-                "failed": r.mailboxes.failed,
-                "held": r.mailboxes.held,
-                "created": r.contacts.created,
-                "updated": r.contacts.updated,
-                "deleted": r.contacts.deleted,
-                **({"ended": r.ended} if r.ended else {}),
+            {
+                "action": lambda e: e.action,
+                "subject": lambda e: e.subject,
+                "actor": lambda e: e.actor,
             },
         )
-        self.results = Records(
+        self.share_facts = Records(tables, Table.SHARE_FACTS, ShareFacts)
+        self.subscribers = Records[SubscribedImport](
+            tables, Table.SUBSCRIBERS, SubscribedImport, {"tenant": lambda s: s.tenant}
+        )
+        self.suppressions = Records(tables, Table.SUPPRESSIONS, Suppression)
+        self.claims = Records[IdempotencyClaim](
+            tables, Table.IDEMPOTENCY, IdempotencyClaim, {"when": lambda c: c.when}
+        )
+        self.runs = Records[Run](
             tables,
-            "Results",
+            Table.RUNS,
+            Run,
+            {
+                "importId": lambda r: r.import_id,
+                "status": lambda r: str(r.status),
+                "trigger": lambda r: str(r.trigger),
+                "reason": lambda r: str(r.reason or ""),
+                "total": lambda r: r.mailboxes.total,
+                "failed": lambda r: r.mailboxes.failed,
+                "held": lambda r: r.mailboxes.held,
+                "created": lambda r: r.contacts.created,
+                "updated": lambda r: r.contacts.updated,
+                "deleted": lambda r: r.contacts.deleted,
+                "ended": lambda r: r.ended,
+            },
+        )
+        self.results = Records[Result](
+            tables,
+            Table.RESULTS,
             Result,
-            lambda r: {"outcome": str(r.outcome), "reason": str(r.reason or "")},
+            {
+                "outcome": lambda r: str(r.outcome),
+                "reason": lambda r: str(r.reason or ""),
+            },
         )
 
     async def ready(self) -> None:

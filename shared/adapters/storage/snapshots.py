@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import orjson
 
+from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import BYTES_PER_ROW, Tables, pack_bytes, unpack_bytes
 from shared.domain.contacts.fields import Contact
 
-_TABLE: Final = "Snapshots"
+_TABLE: Final = Table.SNAPSHOTS
 _META: Final = "meta"
 _KEPT_IN_MEMORY: Final = 4
 _PHOTOS_IN_MEMORY: Final = 1_000

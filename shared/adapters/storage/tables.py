@@ -22,6 +22,7 @@ from azure.data.tables import TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from shared.adapters.storage.entities import entity_of
+from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.transactions import (
     MAX_TRANSACTION,
     DeleteRow,
@@ -80,22 +81,26 @@ class Tables:
 
     def __init__(self, service: TableServiceClient) -> None:
         self._service = service
-        self._clients: dict[str, TableClient] = {}
+        self._clients: dict[Table, TableClient] = {}
 
     async def close(self) -> None:
         """Close the connections."""
         await self._service.close()
 
-    async def get(self, table: str, partition: str, row: str) -> Row | None:
+    async def get(self, table: Table, partition: str, row: str) -> Row | None:
         """Read a row; None if it does not exist."""
         return await self._try(table, lambda t: _get(t, partition, row))
 
-    async def insert(self, table: str, partition: str, row: str, columns: Mapping[str, Any]) -> str:
+    async def insert(
+        self, table: Table, partition: str, row: str, columns: Mapping[str, Any]
+    ) -> str:
         """Add a row and return its ETag; raises `Conflict` if it exists already."""
         entity = entity_of(partition, row, columns)
         return _etag(await self._try(table, lambda t: t.create_entity(entity)))
 
-    async def upsert(self, table: str, partition: str, row: str, columns: Mapping[str, Any]) -> str:
+    async def upsert(
+        self, table: Table, partition: str, row: str, columns: Mapping[str, Any]
+    ) -> str:
         """Write a row, whether it exists or not, and return its ETag."""
         entity = entity_of(partition, row, columns)
         return _etag(
@@ -103,7 +108,7 @@ class Tables:
         )
 
     async def replace(
-        self, table: str, partition: str, row: str, columns: Mapping[str, Any], etag: str
+        self, table: Table, partition: str, row: str, columns: Mapping[str, Any], etag: str
     ) -> str:
         """Replace a row and return its new ETag.
 
@@ -117,7 +122,7 @@ class Tables:
             )
         )
 
-    async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
+    async def delete(self, table: Table, partition: str, row: str, etag: str | None = None) -> None:
         """Delete a row, if it still exists.
 
         Raises `PreconditionFailed` if an ETag is given and no longer matches.
@@ -126,7 +131,7 @@ class Tables:
 
     async def page(
         self,
-        table: str,
+        table: Table,
         query: str,
         parameters: Mapping[str, Any],
         *,
@@ -139,7 +144,7 @@ class Tables:
 
     async def rows(
         self,
-        table: str,
+        table: Table,
         query: str,
         parameters: Mapping[str, Any],
         select: Iterable[str] | None = None,
@@ -156,14 +161,14 @@ class Tables:
                 return
 
     async def partition(
-        self, table: str, partition: str, select: Iterable[str] | None = None
+        self, table: Table, partition: str, select: Iterable[str] | None = None
     ) -> AsyncIterator[Row]:
         """Read all rows of a partition."""
         async for row in self.rows(table, "PartitionKey eq @p", {"p": partition}, select):
             yield row
 
     async def write_many(
-        self, table: str, partition: str, rows: Mapping[str, Mapping[str, Any] | None]
+        self, table: Table, partition: str, rows: Mapping[str, Mapping[str, Any] | None]
     ) -> None:
         """Upsert rows of one partition, or delete those given as None, 100 at a time.
 
@@ -178,7 +183,7 @@ class Tables:
             await self.transact(table, partition, chunk)
 
     async def transact(
-        self, table: str, partition: str, operations: Sequence[Operation]
+        self, table: Table, partition: str, operations: Sequence[Operation]
     ) -> dict[str, str]:
         """Apply at most 100 operations (4 MiB) to rows of one partition, all or none.
 
@@ -198,7 +203,7 @@ class Tables:
             if not isinstance(operation, DeleteRow)
         }
 
-    async def delete_partition(self, table: str, partition: str) -> int:
+    async def delete_partition(self, table: Table, partition: str) -> int:
         """Delete all rows of a partition and return how many there were."""
         keys = [
             row.row async for row in self.partition(table, partition, ["PartitionKey", "RowKey"])
@@ -206,7 +211,7 @@ class Tables:
         await self.write_many(table, partition, dict.fromkeys(keys))
         return len(keys)
 
-    async def _try[T](self, table: str, call: Callable[[TableClient], Awaitable[T]]) -> T:
+    async def _try[T](self, table: Table, call: Callable[[TableClient], Awaitable[T]]) -> T:
         client = self._clients.get(table)
         if client is None:
             client = self._clients[table] = self._service.get_table_client(table)

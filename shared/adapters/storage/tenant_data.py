@@ -1,8 +1,4 @@
-"""All rows of one tenant, in every table: to export them, and to erase them.
-
-Every new table must be listed here, or rows would remain after a tenant leaves; an end-to-end test
-checks that none do.
-"""
+"""All stored data of one tenant, in every table of `Table`: to export it and to erase it."""
 
 import base64
 import json
@@ -13,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from shared.adapters.storage.table_names import Keyed, Table
 from shared.adapters.storage.tables import (
     Row,
     Tables,
@@ -22,25 +19,7 @@ from shared.adapters.storage.tables import (
     unpack_bytes,
 )
 
-_OWN: Final = (
-    "Tenants",
-    "Shares",
-    "ShareFacts",
-    "Imports",
-    "Seats",
-    "SeatFacts",
-    "Runs",
-    "KeptOut",
-    "Ledger",
-    "Idempotency",
-)
-"""The tables whose partition key is the tenant id."""
-
-_BELOW: Final = ("Consumers", "MailboxState", "Results", "Leases", "Snapshots")
-"""The tables whose partition keys start with the tenant id and a bar."""
-
-_ALL: Final = (*_OWN, *_BELOW)
-_ERASED_LAST: Final = "Tenants"
+_ALL: Final = tuple(table for table in Table if table.keyed is not Keyed.WITHOUT_TENANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +68,7 @@ class TenantData:
         The tenant's own row is erased last, so that an interrupted erasure shows as unfinished.
         """
         count = 0
-        for table in sorted(_ALL, key=lambda name: name == _ERASED_LAST):
+        for table in sorted(_ALL, key=lambda name: name is Table.TENANTS):
             query, parameters = _query(table, tenant)
             token: str | None = None
             while True:
@@ -98,7 +77,7 @@ class TenantData:
                 )
                 to_erase: dict[str, list[str]] = {}
                 for row in page.rows:
-                    if (table, row.row) != ("Ledger", keep):
+                    if (table, row.row) != (Table.LEDGER, keep):
                         to_erase.setdefault(row.partition, []).append(row.row)
                 for partition, rows in to_erase.items():
                     await self._tables.write_many(table, partition, dict.fromkeys(rows))
@@ -109,8 +88,8 @@ class TenantData:
         return count
 
 
-def _query(table: str, tenant: str) -> tuple[str, Mapping[str, Any]]:
-    if table in _OWN:
+def _query(table: Table, tenant: str) -> tuple[str, Mapping[str, Any]]:
+    if table.keyed is Keyed.BY_TENANT:
         return "PartitionKey eq @tenant", {"tenant": tenant}
     return "PartitionKey ge @low and PartitionKey lt @high", {
         "low": f"{tenant}|",
@@ -118,7 +97,7 @@ def _query(table: str, tenant: str) -> tuple[str, Mapping[str, Any]]:
     }
 
 
-def _tenant_data_row(table: str, row: Row) -> TenantDataRow:
+def _tenant_data_row(table: Table, row: Row) -> TenantDataRow:
     bodies = sorted(name for name in row.columns if name.startswith("body"))
     if bodies:
         value: object = json.loads("".join(row.columns[name] for name in bodies))
@@ -126,7 +105,7 @@ def _tenant_data_row(table: str, row: Row) -> TenantDataRow:
         value = _unpacked(unpack_bytes(row))
     else:
         value = {name: str(v) for name, v in row.columns.items() if not name.startswith("odata")}
-    return TenantDataRow(table, row.partition, row.row, value)
+    return TenantDataRow(table.value, row.partition, row.row, value)
 
 
 def _unpacked(raw: bytes) -> object:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
+from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.records import TENANT_ROW, Listing, Store, Stored
 from shared.domain.errors import (
     Conflict,
@@ -31,7 +32,7 @@ from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.limits import MAX_IMPORTS, require_room
 
 _log = logging.getLogger(__name__)
-_NOT_REMOVING = "removing eq false"
+_NOT_REMOVING = (Condition("removing", "eq", value=False),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Snapshots, snapshot_id
 from shared.adapters.telemetry import emit
@@ -121,14 +122,11 @@ class RunClosing:
     async def sweep_runs(self, kept: timedelta) -> int:
         """Delete runs older than `kept`, with their results, and return how many."""
         old = newest_first(self._clock() - kept)
-        rows = self._store.tables.rows(
-            self._store.runs.table, "RowKey ge @old", {"old": old}, ["PartitionKey", "RowKey"]
-        )
         count = 0
-        async for row in rows:
-            results = results_of(row.partition, row.row)
+        async for tenant, run in self._store.runs.keys(Condition(ROW, "ge", old)):
+            results = results_of(tenant, run)
             await self._store.tables.delete_partition(self._store.results.table, results)
-            await self._store.runs.delete(row.partition, row.row)
+            await self._store.runs.delete(tenant, run)
             count += 1
         return count
 

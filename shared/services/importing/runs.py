@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
+from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Listing, Store, Stored, results_of
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
@@ -73,15 +74,14 @@ class Runs:
 
         Filtering by import or status searches all runs: if matches are rare, pass a day.
         """
-        wanted = {"importId": import_id, "status": str(status) if status else None}
-        given = {name: value for name, value in wanted.items() if value}
-        where = [f"{name} eq @{name}" for name in given]
+        where: list[Condition] = []
+        if import_id:
+            where.append(Condition("importId", "eq", import_id))
+        if status:
+            where.append(Condition("status", "eq", status.value))
         if since is not None:
-            where.append("RowKey lt @since")
-            given["since"] = before_day(since)
-        return await self._store.runs.page(
-            caller.tenant, size=size, token=token, where=" and ".join(where), parameters=given
-        )
+            where.append(Condition(ROW, "lt", before_day(since)))
+        return await self._store.runs.page(caller.tenant, size=size, token=token, where=where)
 
     async def of_import(
         self, caller: Caller, import_id: str, size: int, token: str | None
@@ -103,8 +103,7 @@ class Runs:
             results_of(caller.tenant, id_),
             size=size,
             token=token,
-            where="outcome eq @outcome" if outcome else "",
-            parameters={"outcome": str(outcome)} if outcome else None,
+            where=[Condition("outcome", "eq", outcome.value)] if outcome else [],
         )
         return await self._addressed(caller, id_, listing)
 
@@ -170,18 +169,15 @@ class Runs:
 
         A scheduled run sorts by its day, so the run in progress need not be the first.
         """
-        given = {"r": newest_first(self._clock() - _UNDER_WAY_FOR)}
-        where = "RowKey lt @r"
+        where = [Condition(ROW, "lt", newest_first(self._clock() - _UNDER_WAY_FOR))]
         if import_id is not None:
-            given["i"] = import_id
-            where += " and importId eq @i"
+            where.append(Condition("importId", "eq", import_id))
         found: list[Stored[Run]] = []
         for status in (RunStatus.RUNNING, RunStatus.QUEUED):
             listing = await self._store.runs.page(
                 caller.tenant,
                 size=_MOST_UNDER_WAY,
-                where=f"{where} and status eq @s",
-                parameters={**given, "s": str(status)},
+                where=[*where, Condition("status", "eq", status.value)],
             )
             found += listing.items
         return sorted(found, key=lambda stored: stored.value.id)

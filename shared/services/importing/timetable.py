@@ -6,6 +6,7 @@ The imports of a disconnected tenant are suspended; once a day, its consent is c
 from collections.abc import Callable
 from datetime import datetime
 
+from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.records import TENANT_ROW, Store
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import RunTrigger
@@ -50,7 +51,9 @@ class Timetable:
         """Queue the due runs of imports that run more than once a day; return how many."""
         started, now = 0, self._clock()
         suspended = await self._suspended(check=False)
-        async for tenant, stored in self._store.imports.everywhere("everyHours lt 24"):
+        async for tenant, stored in self._store.imports.everywhere(
+            Condition("everyHours", "lt", DAY)
+        ):
             import_ = stored.value
             if import_.removing or not import_.active or tenant in suspended:
                 continue
@@ -74,8 +77,8 @@ class Timetable:
 
     async def _suspended(self, *, check: bool) -> set[str]:
         """Return the tenants whose imports are suspended; `check` proves their consent first."""
-        where, parameters = "status eq @status", {"status": str(TenantStatus.DISCONNECTED)}
-        gone = [tenant async for tenant, _ in self._store.tenants.everywhere(where, parameters)]
+        disconnected = Condition("status", "eq", TenantStatus.DISCONNECTED.value)
+        gone = [tenant async for tenant, _ in self._store.tenants.everywhere(disconnected)]
         return {tenant for tenant in gone if not (check and await self._tenants.came_back(tenant))}
 
     async def _requeue_removal(self, tenant: str, import_: Import) -> None:

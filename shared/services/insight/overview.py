@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Store, few_at_once
 from shared.adapters.storage.tables import Row
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
@@ -81,15 +82,20 @@ class Overviews:
             self._licenses.read(caller),
             self._store.shares.count(tenant.id),
             self._store.imports.glance(
-                tenant.id, _IMPORT_COLUMNS, pages=_PAGES, where="removing eq false"
+                tenant.id,
+                _IMPORT_COLUMNS,
+                pages=_PAGES,
+                where=(Condition("removing", "eq", value=False),),
             ),
             self._store.runs.glance(tenant.id, _RUN_COLUMNS, pages=1),
             self._store.runs.glance(
                 tenant.id,
                 _RUN_COLUMNS,
                 pages=HELD_PAGES,
-                where="RowKey lt @since and status eq 'held'",
-                parameters={"since": before_day(now.date() - HELD_SHOWN)},
+                where=(
+                    Condition(ROW, "lt", before_day(now.date() - HELD_SHOWN)),
+                    Condition("status", "eq", RunStatus.HELD.value),
+                ),
             ),
         )
         license_ = stored.value

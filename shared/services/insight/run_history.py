@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Store
 from shared.adapters.storage.tables import Row
 from shared.domain.importing.history import DayCounts, RunFacts, by_day
@@ -44,15 +45,11 @@ class RunHistories:
         """
         now = self._clock()
         first = now.date() - timedelta(days=DAYS - 1)
-        parameters = {"since": before_day(first)}
-        where = "RowKey lt @since"
+        where = [Condition(ROW, "lt", before_day(first))]
         if import_id is not None:
-            where, parameters = (
-                f"{where} and importId eq @import",
-                parameters | {"import": import_id},
-            )
+            where.append(Condition("importId", "eq", import_id))
         rows, whole = await self._store.runs.glance(
-            caller.tenant, _COLUMNS, pages=PAGES_READ, where=where, parameters=parameters
+            caller.tenant, _COLUMNS, pages=PAGES_READ, where=where
         )
         days = by_day(map(_facts, rows), now.date(), DAYS)
         if whole or not rows:

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.storage.leases import Lease, Leases
-from shared.adapters.storage.records import SEATS_ROW, TENANT_ROW, SeatFacts, Store, Stored
+from shared.adapters.storage.models import SeatFacts
+from shared.adapters.storage.records import SEATS_ROW, TENANT_ROW, Store, Stored
 from shared.domain.errors import Busy, Conflict
 from shared.domain.tenancy.licensing import (
     Assignment,

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, ShareLocation, Store
+from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, Store
 from shared.adapters.storage.tenant_data import TenantData
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput
@@ -151,19 +153,13 @@ class Leaving:
         return True
 
     async def _removals(self, tenant: str, import_id: str | None = None) -> list[Run]:
-        parameters = {"trigger": str(RunTrigger.REMOVAL)}
-        where = "trigger eq @trigger"
+        where = [Condition("trigger", "eq", RunTrigger.REMOVAL.value)]
         if import_id is not None:
-            where, parameters = (
-                f"{where} and importId eq @import",
-                parameters | {"import": import_id},
-            )
+            where.append(Condition("importId", "eq", import_id))
         found: list[Run] = []
         token = None
         while True:
-            page = await self._store.runs.page(
-                tenant, size=1000, token=token, where=where, parameters=parameters
-            )
+            page = await self._store.runs.page(tenant, size=1000, token=token, where=where)
             found += [stored.value for stored in page.items]
             token = page.token
             if token is None:
@@ -202,11 +198,8 @@ class Leaving:
     async def _withdraw(self, tenant: str) -> None:
         """Mark the shares as withdrawn for partners, without storing who published them."""
         now = self._clock()
-        query, parameters = "publisher eq @tenant", {"tenant": tenant}
-        rows = self._store.tables.rows(
-            self._store.share_index.table, query, parameters, ["PartitionKey", "RowKey"]
-        )
-        for share in [row.partition async for row in rows]:
+        own = self._store.share_index.keys(Condition("publisher", "eq", tenant))
+        for share in [share async for share, _ in own]:
             location = await self._store.share_index.get(share, OWNER_ROW)
             partners = {c.tenant for c in await self._subscribers.of(tenant, share)} - {tenant}
             if partners or (location is not None and location.value.keep):

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from shared.adapters.storage.records import Store, Suppression
+from shared.adapters.storage.models import Suppression
+from shared.adapters.storage.records import Store
 from shared.domain.contacts.keys import keys_of
 from shared.domain.reasons import Reason
 from shared.services.sharing.resolution import Resolution

@@ -5,14 +5,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import (
-    OWNER_ROW,
-    Listing,
-    ShareLocation,
-    Store,
-    Stored,
-    few_at_once,
-)
+from shared.adapters.storage.conditions import Condition
+from shared.adapters.storage.models import ShareLocation
+from shared.adapters.storage.records import OWNER_ROW, Listing, Store, Stored, few_at_once
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.sharing.shares import Share, ShareInput, require_future_expiry
 from shared.domain.tenancy.tenants import LedgerAction
@@ -194,8 +189,8 @@ class Shares:
         An import of a partner that has not run since then fails with `share_not_found` and removes
         nothing.
         """
-        old = {"old": self._clock() - _WITHDRAWN_KEPT}
-        return await self._store.share_index.erase_where("gone lt @old", old)
+        old = self._clock() - _WITHDRAWN_KEPT
+        return await self._store.share_index.erase_where(Condition("gone", "lt", old))
 
     async def _locate(self, caller: Caller, id_: str) -> None:
         location = ShareLocation(publisher=caller.tenant)

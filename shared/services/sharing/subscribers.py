@@ -5,13 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.storage.records import (
-    OWNER_ROW,
-    TENANT_ROW,
-    Store,
-    SubscribedImport,
-    subscribers_of,
-)
+from shared.adapters.storage.models import SubscribedImport
+from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, Store, subscribers_of
 
 MAX_MOVES: Final = 50
 """The maximum number of rotations after which an old id still works."""

@@ -4,13 +4,14 @@ An entry is written before its change and marked done after it. A worker that di
 an entry that is not done, but never a change without an entry.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Listing, Store
 from shared.domain.importing.schedule import before, newest_first
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
@@ -105,9 +106,8 @@ class Ledger:
         self, caller: Caller, size: int, token: str | None, wanted: Wanted
     ) -> Listing[LedgerEntry]:
         """Return one page of the entries of the caller's tenant, newest first."""
-        where, parameters = _conditions(wanted)
         return await self._store.ledger.page(
-            caller.tenant, size=size, token=token, where=where, parameters=parameters
+            caller.tenant, size=size, token=token, where=_conditions(wanted)
         )
 
     async def closing_line(self, tenant: str) -> LedgerEntry | None:
@@ -122,31 +122,25 @@ class Ledger:
         The closing line of a tenant that left proves that its data is deleted, so it stays.
         """
         return await self._store.ledger.erase_where(
-            "RowKey ge @old and action ne @closing",
-            {"old": newest_first(self._clock() - kept), "closing": LedgerAction.TENANT_LEFT.value},
+            Condition(ROW, "ge", newest_first(self._clock() - kept)),
+            Condition("action", "ne", LedgerAction.TENANT_LEFT.value),
         )
 
 
-def _conditions(wanted: Wanted) -> tuple[str, Mapping[str, Any]]:
+def _conditions(wanted: Wanted) -> list[Condition]:
     """Return the filter of a page. Row keys sort by descending time; the rest is in columns."""
-    where: list[str] = []
-    parameters: dict[str, Any] = {}
-
-    def add(condition: str, name: str, value: object) -> None:
-        where.append(condition)
-        parameters[name] = value
-
+    where: list[Condition] = []
     if wanted.action and "." in wanted.action:
-        add("action eq @action", "action", wanted.action)
+        where.append(Condition("action", "eq", wanted.action))
     elif wanted.action:
-        add("action ge @action", "action", f"{wanted.action}.")
-        add("action lt @beyond", "beyond", f"{wanted.action}/")
+        where.append(Condition("action", "ge", f"{wanted.action}."))
+        where.append(Condition("action", "lt", f"{wanted.action}/"))
     if wanted.actor:
-        add("actor eq @actor", "actor", wanted.actor)
+        where.append(Condition("actor", "eq", wanted.actor))
     if wanted.subject:
-        add("subject eq @subject", "subject", wanted.subject)
+        where.append(Condition("subject", "eq", wanted.subject))
     if wanted.since is not None:
-        add("RowKey lt @since", "since", before(wanted.since))
+        where.append(Condition(ROW, "lt", before(wanted.since)))
     if wanted.until is not None:
-        add("RowKey ge @until", "until", newest_first(wanted.until))
-    return " and ".join(where), parameters
+        where.append(Condition(ROW, "ge", newest_first(wanted.until)))
+    return where

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -12,7 +12,10 @@ from azure.data.tables.aio import TableServiceClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.storage.records import OWNER_ROW, Records, ShareLocation, Store
+from shared.adapters.storage.conditions import Condition
+from shared.adapters.storage.models import ShareLocation
+from shared.adapters.storage.records import OWNER_ROW, Records, Store
+from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
 from shared.adapters.storage.transactions import (
     DeleteRow,
@@ -28,7 +31,7 @@ from tests.local.cloud import LocalCloud
 from tests.local.ports import free_port
 
 WHEN = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TABLE = "Rows"
+TABLE = Table.LEASES
 
 
 class Note(Model):
@@ -58,7 +61,7 @@ async def test_row_is_read_as_it_was_written(tables: Tables, partition: str) -> 
     assert found is not None
     assert (dict(found.columns), found.etag) == (columns, etag)
     assert await tables.get(TABLE, partition, "other") is None
-    assert await tables.get(f"T{partition}", partition, "row") is None
+    assert await tables.get(cast("Table", f"T{partition}"), partition, "row") is None
 
 
 async def test_second_insert_of_a_row_raises_conflict(tables: Tables, partition: str) -> None:
@@ -104,7 +107,7 @@ async def test_more_rows_than_one_transaction_holds_are_written_and_deleted(
     assert [row async for row in tables.partition(TABLE, partition)] == []
 
 
-async def contents(tables: Tables, table: str, partition: str) -> dict[str, dict[str, Any]]:
+async def contents(tables: Tables, table: Table, partition: str) -> dict[str, dict[str, Any]]:
     return {row.row: dict(row.columns) async for row in tables.partition(table, partition)}
 
 
@@ -181,7 +184,7 @@ async def test_one_lost_race_undoes_the_whole_transaction(
 async def test_transaction_creates_its_table_and_takes_100_rows(
     tables: Tables, partition: str
 ) -> None:
-    table = f"T{partition}"
+    table = cast("Table", f"T{partition}")
 
     etags = await tables.transact(table, partition, [InsertRow(f"{n:03d}", {}) for n in range(100)])
 
@@ -219,7 +222,7 @@ async def test_of_many_transactions_on_one_etag_exactly_one_takes_effect(
 
 
 async def test_records_of_one_table_change_together(tables: Tables, partition: str) -> None:
-    notes, seats = Records(tables, "Notes", Note), Records(tables, "Notes", Seat)
+    notes, seats = Records(tables, TABLE, Note), Records(tables, TABLE, Seat)
     old = await notes.insert(partition, "old", Note(text="old"))
     seat = Seat(mailbox="m", since=WHEN)
 
@@ -243,20 +246,30 @@ async def test_records_of_one_table_change_together(tables: Tables, partition: s
 async def test_pages_of_a_filtered_list_contain_each_row_once(
     tables: Tables, partition: str, size: int
 ) -> None:
-    seats = Records(tables, "SeatsTest", Seat, lambda s: {"odd": int(s.mailbox) % 2 == 1})
+    seats = Records[Seat](tables, Table.SEATS, Seat, {"odd": lambda s: int(s.mailbox) % 2 == 1})
     await seats.write_many(
         partition, {f"{n:03d}": Seat(mailbox=f"{n:03d}", since=WHEN) for n in range(21)}
     )
     token, found, pages = None, list[str](), 0
     while pages == 0 or token is not None:
-        page = await seats.page(
-            partition, size=size, token=token, where="odd eq @odd", parameters={"odd": True}
-        )
+        odd = Condition("odd", "eq", value=True)
+        page = await seats.page(partition, size=size, token=token, where=[odd])
         found += [stored.value.mailbox for stored in page.items]
         token, pages = page.token, pages + 1
         assert len(page.items) <= size
 
     assert found == [f"{n:03d}" for n in range(1, 21, 2)]
+
+
+async def test_query_of_a_column_that_rows_do_not_have_raises_a_defect(tables: Tables) -> None:
+    runs = Store(tables).runs
+
+    with pytest.raises(Defect, match="Runs has no column outcome"):
+        await runs.page("p", size=1, where=[Condition("outcome", "eq", "failed")])
+    with pytest.raises(Defect, match="Runs has no column outcome"):
+        await runs.glance("p", ["outcome"], pages=1)
+    with pytest.raises(Defect, match="Runs has no column outcome"):
+        await runs.erase_where(Condition("outcome", "eq", "failed"))
 
 
 async def test_page_token_is_valid_only_for_its_list(tables: Tables, partition: str) -> None:
@@ -313,7 +326,7 @@ def test_packing_more_bytes_than_a_row_holds_raises_a_defect() -> None:
 async def test_long_model_is_stored_in_several_columns_and_read_unchanged(
     tables: Tables, partition: str, letter: str
 ) -> None:
-    notes = Records(tables, "Notes", Note)
+    notes = Records(tables, TABLE, Note)
 
     stored = await notes.insert(partition, "row", Note(text=letter * 60_000))
 
@@ -323,7 +336,7 @@ async def test_long_model_is_stored_in_several_columns_and_read_unchanged(
 async def test_shorter_version_replaces_a_longer_one_completely(
     tables: Tables, partition: str
 ) -> None:
-    notes = Records(tables, "Notes", Note)
+    notes = Records(tables, TABLE, Note)
     await notes.insert(partition, "row", Note(text="x" * 100_000))
 
     await notes.upsert(partition, "row", Note(text="short"))
@@ -337,7 +350,7 @@ async def test_row_with_unknown_fields_of_a_newer_version_can_be_read(
     tables: Tables, partition: str
 ) -> None:
     body = '{"publisher": "p", "withdrawn": null, "added later": 1}'
-    await tables.insert("ShareIndex", partition, OWNER_ROW, {"body00": body})
+    await tables.insert(Table.SHARE_INDEX, partition, OWNER_ROW, {"body00": body})
 
     found = await Store(tables).share_index.get(partition, OWNER_ROW)
 

@@ -25,6 +25,7 @@ from shared.adapters.storage.leases import Leases
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Snapshots, snapshot_id
+from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import Tables
 from shared.domain.contacts.fields import MARK, Contact, fingerprint, mark_of
 from shared.domain.contacts.values import Fields
@@ -39,7 +40,7 @@ from shared.wiring.app import new_id
 from shared.wiring.settings import Settings
 
 UNLIMITED = 10**9
-_STATE = "MailboxState"
+_STATE = Table.MAILBOX_STATE
 
 
 NO_TERMS = Terms(timedelta(), timedelta())

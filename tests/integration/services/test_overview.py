@@ -8,6 +8,7 @@ import pytest
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.records import TENANT_ROW
+from shared.adapters.storage.table_names import Table
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import run_id
 from shared.domain.tenancy.attention import AttentionKind
@@ -96,7 +97,7 @@ async def test_overview_reads_no_rows_per_mailbox(
     asked: list[str] = []
     page = app.base.store.tables.page
 
-    async def spy(table: str, *args: Any, **more: Any) -> Any:
+    async def spy(table: Table, *args: Any, **more: Any) -> Any:
         asked.append(table)
         return await page(table, *args, **more)
 

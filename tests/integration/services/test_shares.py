@@ -9,7 +9,8 @@ import pytest
 from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import OWNER_ROW, Records, ShareLocation, Store
+from shared.adapters.storage.models import ShareLocation
+from shared.adapters.storage.records import OWNER_ROW, Records, Store
 from shared.adapters.storage.tables import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing.shares import ShareInput, Sources

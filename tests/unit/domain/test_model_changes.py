@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.storage.mailbox_state import Head
-from shared.adapters.storage.records import Suppression
+from shared.adapters.storage.models import Suppression
 from shared.domain.importing.imports import GuardLimits, Import, ImportInput, Targets
 from shared.domain.importing.messages import Message
 from shared.domain.importing.runs import MailboxCounts, Result, Run, RunStatus, RunTrigger

@@ -1,0 +1,58 @@
+"""Models that only the services and storage use; the domain has no rules for them."""
+
+from datetime import datetime
+
+from shared.domain.model import Model
+
+
+class ShareLocation(Model):
+    """The publisher of a share id.
+
+    The row of a withdrawn share stays, to show that the share existed. After a rotation `moved_to`
+    is the share's new id, which only the publisher and the tenants in `keep` may learn.
+    """
+
+    publisher: str
+    withdrawn: datetime | None = None
+    moved_to: str | None = None
+    keep: list[str] = []
+
+
+class ShareFacts(Model):
+    """How many contacts a share held when it was last resolved.
+
+    A row of its own, so that a run never changes the ETag of the share that an admin edits.
+    """
+
+    contacts: int
+    when: datetime
+
+
+class SeatFacts(Model):
+    """How many mailboxes of a tenant want a seat: its number of rows in `Seats`."""
+
+    wanted: int
+
+
+class SubscribedImport(Model):
+    """An import of a share, as its publisher sees it: tenant, start, number of mailboxes."""
+
+    tenant: str
+    import_id: str
+    since: datetime
+    mailboxes: int = 0
+
+
+class Suppression(Model):
+    """A person, by object id or contact key, who is removed from all of a tenant's shares."""
+
+    person: str
+    since: datetime
+
+
+class IdempotencyClaim(Model):
+    """The id created under an idempotency key, and the hash of the request body."""
+
+    id: str
+    body: str
+    when: datetime
