@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.storage.table_names import Table
 from shared.domain.regions import COUNTRIES
 from tests.infra.readers.bicep import INFRA, body, decorator, names, read, resources
-from tests.sources import SHARED, files, text
+from tests.unit.project.queues import declared_queues
 
 OLDEST = {
     # What Microsoft's own modules used in August 2026, which every region has by now. The second
@@ -159,12 +160,8 @@ def test_allowed_regions_match_the_app() -> None:
 
 def test_storage_has_the_queues_and_tables_of_the_app() -> None:
     variables = read("modules/storage.bicep").variables
-    shared = "\n".join(path.read_text("utf-8") for path in files(SHARED, "*.py"))
-    messages = text("shared/domain/importing/messages.py")
-    queues = re.findall(r': Final = "([a-z]+(?:-[a-z]+)+)"', messages)
-    tables = re.findall(r'(?:_TABLE: Final = |Records\(\s*(?:store\.)?tables,\s*)"(\w+)"', shared)
 
-    assert set(variables["tableNames"]["value"]) == set(tables)
+    assert set(variables["tableNames"]["value"]) == set(Table)
     assert set(variables["queueNames"]["value"]) == {
-        name for queue in queues for name in (queue, f"{queue}-poison")
+        name for queue in declared_queues() for name in (queue, f"{queue}-poison")
     }
