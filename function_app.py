@@ -25,7 +25,7 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
                   show_import_deletion, remove_import
     mailboxes     show_mailbox_preview, show_adoption, adopt
     runs          show_runs, show_run, download_results, show_decision, decide_run, retry_failed
-    find          show_find, show_found, show_whereabouts, show_person_removal, remove_or_readmit
+    find          show_find, show_found, show_locations, show_person_removal, remove_or_readmit
     licenses      show_licenses, show_booking, book_seats
     settings      show_settings, change_settings, show_audit, show_export, download_export,
                   show_leaving, leave

@@ -83,7 +83,7 @@ class World:
         await self.client.fire("start_hourly_runs")
         await self.client.settle()
 
-    async def rest(self) -> None:
+    async def pause_imports(self) -> None:
         """Pause the imports, so that the timer of another test does not run them."""
         for made in await self.api.all("/imports"):
             await self.api.patch(f"/imports/{made['id']}", {"active": False})

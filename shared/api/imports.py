@@ -28,7 +28,7 @@ class ImportView(Tagged, Import):
     """
 
     removing: Annotated[bool, Field(exclude=True)] = False
-    resting: Reason | None
+    suspended: Annotated[Reason | None, Field(alias="resting")]
 
 
 class EstimateInput(Model):
@@ -89,7 +89,7 @@ async def create_import(call: Call) -> ApiResponse:
         first_run=made.first_run,
         seats_needed=seats.mailboxes if seats is not None else None,
         seats=seats,
-        resting=_resting(call),
+        suspended=_suspended(call),
     )
     return ApiResponse(view, 201)
 
@@ -170,8 +170,8 @@ async def start_import_run(call: Call) -> ApiResponse:
 
 
 def _shown(call: Call, stored: Stored[Import]) -> ImportView:
-    return ImportView.of(stored, resting=_resting(call))
+    return ImportView.of(stored, suspended=_suspended(call))
 
 
-def _resting(call: Call) -> Reason | None:
+def _suspended(call: Call) -> Reason | None:
     return call.tenant.suspended if call.tenant is not None else None

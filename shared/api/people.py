@@ -1,8 +1,10 @@
 """HTTP: one person's contact, for data-protection requests."""
 
 from datetime import datetime
+from typing import Annotated
 
 import azure.functions as func
+from pydantic import Field
 
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
@@ -28,7 +30,7 @@ class PublishingView(Model):
     partners: list[str]
 
 
-class LeftOutView(Model):
+class OmittingShareView(Model):
     """A share that does not include a person of its sources, and the reason."""
 
     share_id: str
@@ -44,10 +46,10 @@ class PersonView(Model):
     """
 
     id: str
-    kept_out: datetime | None
+    suppressed: Annotated[datetime | None, Field(alias="keptOut")]
     places: list[PlaceView]
     shares: list[PublishingView]
-    left_out: list[LeftOutView]
+    omitted: Annotated[list[OmittingShareView], Field(alias="leftOut")]
     unknown: list[str]
 
 
@@ -59,7 +61,7 @@ class PersonRemovalView(Model):
     """
 
     id: str
-    kept_out: datetime
+    suppressed: Annotated[datetime, Field(alias="keptOut")]
     runs: list[str]
     paused: list[str]
 
@@ -71,7 +73,7 @@ async def find_person(call: Call) -> ApiResponse:
     return ApiResponse(
         PersonView(
             id=found.person,
-            kept_out=found.suppressed_since,
+            suppressed=found.suppressed_since,
             places=[
                 PlaceView(import_id=p.import_id, mailboxes=list(p.mailboxes)) for p in found.places
             ],
@@ -79,8 +81,8 @@ async def find_person(call: Call) -> ApiResponse:
                 PublishingView(share_id=p.share, partners=list(p.partners))
                 for p in found.publications
             ],
-            left_out=[
-                LeftOutView(share_id=o.share, reason=o.reason, remedy=remedy_of(o.reason))
+            omitted=[
+                OmittingShareView(share_id=o.share, reason=o.reason, remedy=remedy_of(o.reason))
                 for o in found.omitting
             ],
             unknown=found.unknown,
@@ -93,7 +95,7 @@ async def remove_person(call: Call) -> ApiResponse:
     """Remove a person everywhere. The contact is not published again."""
     kept = await call.app.privacy.people.suppress(call.caller, call.id)
     view = PersonRemovalView(
-        id=call.id, kept_out=kept.since, runs=list(kept.runs), paused=list(kept.paused)
+        id=call.id, suppressed=kept.since, runs=list(kept.runs), paused=list(kept.paused)
     )
     return ApiResponse(view, 202)
 

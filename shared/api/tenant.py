@@ -55,7 +55,7 @@ class TenantView(Model):
     report: ClosingReport | None = None
 
 
-class FarewellView(Model):
+class LeavingPreviewView(Model):
     """What leaving removes. `confirm` is the code that confirms it."""
 
     confirm: str
@@ -120,7 +120,7 @@ async def prove_consent(call: Call) -> ApiResponse:
     leaving=True,
     query=LeavingQuery,
     conflicts=True,
-    answers={200: FarewellView, 202: TenantView},
+    answers={200: LeavingPreviewView, 202: TenantView},
 )
 async def leave_service(call: Call) -> ApiResponse:
     """Leave the service. Without `confirm`, returns what would be removed and changes nothing.
@@ -130,12 +130,12 @@ async def leave_service(call: Call) -> ApiResponse:
     """
     query = call.query(LeavingQuery)
     if query.confirm is None or query.tenant is None:
-        found = await call.app.privacy.leaving.ask(call.caller)
+        found = await call.app.privacy.leaving.preview(call.caller)
         detail = (
             "Nothing is removed yet. To leave, repeat the call with confirm and with tenant, the "
             "id of your tenant. This cannot be undone."
         )
-        view = FarewellView(
+        view = LeavingPreviewView(
             confirm=found.code,
             imports=found.imports,
             mailboxes=found.mailboxes,

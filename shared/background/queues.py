@@ -85,7 +85,7 @@ async def leave_tenant(message: func.QueueMessage) -> None:
         message,
         TENANT_LEAVINGS,
         LeaveTenant,
-        lambda a, m: a.privacy.leaving.go_on(m),
+        lambda a, m: a.privacy.leaving.continue_leaving(m),
         patience=None,
         longest=_BETWEEN_LOOKS,
     )

@@ -38,7 +38,7 @@ class OmissionView(Omission):
     remedy: str
 
     @classmethod
-    def of(cls, left_out: Omission) -> Self:
+    def of(cls, omission: Omission) -> Self:
         """Add the remedy for the reason."""
-        reason = left_out.reason
-        return cls(id=left_out.id, reason=reason, remedy=remedy_of(reason))
+        reason = omission.reason
+        return cls(id=omission.id, reason=reason, remedy=remedy_of(reason))

@@ -9,7 +9,7 @@ from shared.domain.reasons import Reason
 class Facts:
     """What is known about a person, a share and a mailbox.
 
-    `omission` is why the share leaves the person out, `left_out` is why the mailbox is not synced,
+    `omission` is why the share leaves the person out, `skipped` is why the mailbox is not synced,
     and `result` is the reason if the last run did not succeed in it. `rejected` says whether Graph
     rejected the contact, `deleted_by_user` whether the mailbox's user deleted it.
     """
@@ -19,7 +19,7 @@ class Facts:
     omission: Reason | None
     present: bool
     target: bool
-    left_out: Reason | None
+    skipped: Reason | None
     result: Reason | None
     rejected: bool
     deleted_by_user: bool
@@ -34,7 +34,7 @@ def why_absent(facts: Facts) -> Reason | None:
         (facts.withdrawn, Reason.SHARE_WITHDRAWN),
         (not facts.published, facts.omission or Reason.NOT_IN_SHARE),
         (facts.present, None),
-        (not facts.target, facts.left_out or Reason.NOT_A_TARGET),
+        (not facts.target, facts.skipped or Reason.NOT_A_TARGET),
         (facts.rejected, Reason.CONTACTS_REJECTED),
         (facts.deleted_by_user, Reason.DELETED_BY_USER),
         (True, facts.result or Reason.NOT_YET_SYNCED),

@@ -51,7 +51,7 @@ async def show_found(visit: Visit) -> Page:
 
 
 @page(bp, "GET", "find/{id}/everywhere", READERS)
-async def show_whereabouts(visit: Visit) -> Page:
+async def show_locations(visit: Visit) -> Page:
     """Show where a person's contact is: the shares, imports and mailboxes that have it.
 
     The page is shown at once and then requests the search of all mailboxes, which takes longer.

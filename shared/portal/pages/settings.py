@@ -186,14 +186,14 @@ async def _settings(
 async def _leaving(
     visit: Visit, draft: Draft[LeavingInput] | None = None, refusal: Refusal | None = None
 ) -> Page:
-    farewell, refusal = await visit.app.privacy.leaving.ask(visit.caller), refusal or Refusal()
+    preview, refusal = await visit.app.privacy.leaving.preview(visit.caller), refusal or Refusal()
     # The code confirms what the page shows.
-    now = (draft or LEAVING.blank()).typed(code=farewell.code)
+    now = (draft or LEAVING.blank()).typed(code=preview.code)
     told = visit.gettext("To confirm, enter the tenant ID of your organization: %(id)s")
     helps = {"tenant": told % {"id": visit.caller.tenant}}
     values = {
         "form": show(visit, now, refusal, helps=helps),
-        "farewell": farewell,
+        "preview": preview,
         "tenant": visit.tenant,
     }
     return Page("settings/leave", values, refusal.status)

@@ -22,7 +22,7 @@ from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
 
 bp = func.Blueprint()
-_LEFT_OUT: Final = 50
+_OMISSIONS_SHOWN: Final = 50
 
 
 @page(bp, "GET", "shares", READERS)
@@ -280,6 +280,6 @@ async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
         raise
     except ContactSyncError as error:
         return {"trouble": visit.trouble(error)}
-    left_out: list[Omission] = list(found.omissions[:_LEFT_OUT])
-    called = await visit.names([o.id for o in left_out], EntryKind.USER)
-    return {"preview": found, "left_out": left_out, "called": called}
+    omissions: list[Omission] = list(found.omissions[:_OMISSIONS_SHOWN])
+    called = await visit.names([o.id for o in omissions], EntryKind.USER)
+    return {"preview": found, "omissions": omissions, "called": called}

@@ -176,7 +176,7 @@ class RunStart:
             if not targets.mailboxes:
                 raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} aims at nobody.")
         seats = await self._seats.serve(tenant, import_.id, targets.mailboxes)
-        await self._tenants.works(tenant)
+        await self._tenants.confirm_consent(tenant)
         await self._subscribers.note(publisher, share.id, tenant, import_.id, len(seats.served))
         if not contacts and here:
             return _Job(remove=here, reason=Reason.SHARE_EMPTY), resolution
@@ -191,10 +191,10 @@ class RunStart:
     async def _check_consent(self, tenant: str, import_: Import, reason: Reason) -> None:
         """Check a consent that may be gone, the tenant's own or the publisher's."""
         if reason is Reason.CONSENT_MISSING:
-            await self._tenants.consent_doubted(tenant)
+            await self._tenants.check_consent(tenant)
         elif reason is Reason.PUBLISHER_CONSENT_MISSING:
             _, publisher = await self._publications.find(tenant, import_.share_id)
-            await self._tenants.consent_doubted(publisher)
+            await self._tenants.check_consent(publisher)
 
     async def _filled_mailboxes(self, message: StartRun) -> frozenset[str]:
         return frozenset(await self._states.mailboxes(message.tenant, message.import_id))

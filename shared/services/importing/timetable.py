@@ -79,7 +79,9 @@ class Timetable:
         """Return the tenants whose imports are suspended; `check` proves their consent first."""
         disconnected = Condition("status", "eq", TenantStatus.DISCONNECTED.value)
         gone = [tenant async for tenant, _ in self._store.tenants.everywhere(disconnected)]
-        return {tenant for tenant in gone if not (check and await self._tenants.came_back(tenant))}
+        return {
+            tenant for tenant in gone if not (check and await self._tenants.try_reconnect(tenant))
+        }
 
     async def _requeue_removal(self, tenant: str, import_: Import) -> None:
         """Queue a removal run again that may have been lost, or a new one if it failed."""

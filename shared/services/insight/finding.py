@@ -69,14 +69,14 @@ class Explained:
 class PersonDetails:
     """A person: the entry in the directory, and where the contact is.
 
-    Either `whereabouts` (everywhere, with the names of the imports, shares and mailboxes) or
+    Either `locations` (everywhere, with the names of the imports, shares and mailboxes) or
     `explained` (in one `mailbox`, for each import that fills it). `trouble` is why the directory
     could not be read.
     """
 
     person: str
     found: Found | None
-    whereabouts: ContactLocations | None = None
+    locations: ContactLocations | None = None
     imports: dict[str, str] = field(default_factory=dict)
     shares: dict[str, str] = field(default_factory=dict)
     mailboxes: dict[str, Found] = field(default_factory=dict)
@@ -141,8 +141,8 @@ class Finding:
         """
         id_ = object_id_of(person)
         called, trouble = await self._named(caller, [id_])
-        whereabouts = ContactLocations(person, await self._people.suppressed_since(caller, person))
-        return PersonDetails(person, called.get(id_), whereabouts, trouble=trouble)
+        locations = ContactLocations(person, await self._people.suppressed_since(caller, person))
+        return PersonDetails(person, called.get(id_), locations, trouble=trouble)
 
     async def person(
         self, caller: Caller, person: str, mailbox: str | None = None
@@ -165,13 +165,13 @@ class Finding:
             return PersonDetails(
                 person, found, mailbox=view, explained=tuple(explained), trouble=trouble
             )
-        whereabouts = await self._people.find(caller, person)
-        places, publications = whereabouts.places, whereabouts.publications
+        locations = await self._people.find(caller, person)
+        places, publications = locations.places, locations.publications
         boxes = dict.fromkeys(box for place in places for box in place.mailboxes)
         named = [
             *(p.share for p in publications),
-            *(o.share for o in whereabouts.omitting),
-            *whereabouts.unknown,
+            *(o.share for o in locations.omitting),
+            *locations.unknown,
         ]
         imports = await self._imports(caller, [place.import_id for place in places])
         shares = await self._store.shares.read_many(caller.tenant, named)
@@ -179,7 +179,7 @@ class Finding:
         return PersonDetails(
             person,
             found,
-            whereabouts,
+            locations,
             imports={stored.value.id: stored.value.name for stored in imports},
             shares={stored.value.id: stored.value.name for stored in shares},
             mailboxes=some,

@@ -172,7 +172,7 @@ class Previews:
             omission=resolution.why_omitted(person) if resolution is not None else None,
             present=present,
             target=mailbox in targets.mailboxes,
-            left_out=targets.skipped.get(mailbox),
+            skipped=targets.skipped.get(mailbox),
             result=refused or _problem(result),
             rejected=rejected is not None,
             deleted_by_user=known is not None and not known.id,

@@ -37,7 +37,7 @@ _CLOSING: Final = "closing"
 
 
 @dataclass(frozen=True, slots=True)
-class Farewell:
+class LeavingPreview:
     """What leaving would remove. `code` confirms exactly this."""
 
     code: str
@@ -70,7 +70,7 @@ class Leaving:
         self._ledger = ledger
         self._clock = clock
 
-    async def ask(self, caller: Caller) -> Farewell:
+    async def preview(self, caller: Caller) -> LeavingPreview:
         """Return what leaving would remove, and the code that confirms it."""
         tenant = caller.tenant
         imports = [s.value.id async for s in self._store.imports.all(tenant)]
@@ -80,7 +80,7 @@ class Leaving:
         counts = (len(imports), len(mailboxes), len(shares), len(partners - {tenant}))
         shown = f"{tenant}\n{sorted(imports)}\n{sorted(shares)}\n{counts}"
         code = hashlib.blake2b(shown.encode(), digest_size=6).hexdigest()
-        return Farewell(code, *counts)
+        return LeavingPreview(code, *counts)
 
     async def leave(self, caller: Caller, code: str, tenant: str) -> None:
         """Start leaving, confirmed by the code of what was shown and by the tenant's id.
@@ -94,12 +94,12 @@ class Leaving:
             await self._store.tenants.get(caller.tenant, TENANT_ROW), "tenant", caller.tenant
         )
         if stored.value.status is not TenantStatus.LEAVING:
-            if not hmac.compare_digest(code.encode(), (await self.ask(caller)).code.encode()):
+            if not hmac.compare_digest(code.encode(), (await self.preview(caller)).code.encode()):
                 raise Conflict("removal_changed")
             await self._begin(caller)
         await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=caller.tenant))
 
-    async def go_on(self, message: LeaveTenant) -> None:
+    async def continue_leaving(self, message: LeaveTenant) -> None:
         """Take the next steps.
 
         Raises `Busy` until everything is removed, so that the message is retried.

@@ -105,7 +105,7 @@ class MailboxSync:
         if nobody:
             await self._seats.release(message.tenant, message.mailbox)
         if error.reason is Reason.CONSENT_MISSING:
-            await self._tenants.consent_doubted(message.tenant)
+            await self._tenants.check_consent(message.tenant)
         if error.reason is Reason.IMPORT_DELETED:
             run = await self._store.runs.get(message.tenant, message.run)
             if run is None:

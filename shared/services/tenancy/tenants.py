@@ -139,7 +139,7 @@ class Tenants:
                 if_match=if_match,
             )
 
-    async def consent_doubted(self, tenant: str) -> None:
+    async def check_consent(self, tenant: str) -> None:
         """Check whether a tenant's consent is gone, and disconnect the tenant if so.
 
         The consent counts as gone as soon as a required permission is missing. Graph may refuse a
@@ -158,13 +158,13 @@ class Tenants:
         except ContactSyncError as error:
             _log.warning("cannot check the consent of tenant %s: %s", tenant, error)
 
-    async def works(self, tenant: str) -> None:
+    async def confirm_consent(self, tenant: str) -> None:
         """Reconnect a disconnected tenant whose consent works again."""
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is not None and stored.value.status is TenantStatus.DISCONNECTED:
             await self._set_status(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
 
-    async def came_back(self, tenant: str) -> bool:
+    async def try_reconnect(self, tenant: str) -> bool:
         """Reconnect a disconnected tenant if all permissions are granted.
 
         Return whether they are.

@@ -77,7 +77,7 @@ async def test_transient_error_on_a_source_page_removes_nobody(client: Client) -
         assert (run["trigger"], run["status"]) == ("schedule", "succeeded"), effect
         assert run["contacts"] == {"created": 0, "updated": 0, "deleted": 0, "unchanged": 1_010}
         await client.clear_faults()
-    await world.rest()
+    await world.pause_imports()
 
 
 async def test_unreadable_source_fails_the_run_and_removes_nobody(

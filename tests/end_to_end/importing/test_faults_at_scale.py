@@ -39,7 +39,7 @@ async def company(client: Client) -> AsyncIterator[World]:
     made = await World.create(client, people=3, targets=MAILBOXES)
     yield made
     await client.clear_faults()
-    await made.rest()
+    await made.pause_imports()
 
 
 async def mailboxes(world: World) -> dict[str, list[str]]:

@@ -162,15 +162,15 @@ async def test_person_page_says_why_a_share_omits_the_person(
 async def test_person_page_tells_excluded_suppressed_and_unknown_people_apart(
     world: World, ada: Browser
 ) -> None:
-    excluded, kept_out, nowhere = *world.people[:2], world.targets[0]
+    excluded, suppressed, nowhere = *world.people[:2], world.targets[0]
     await world.share(sources={"groups": [{"id": world.group}], "exclude": [excluded]})
-    await world.api.delete(f"/people/{kept_out}", 202)
+    await world.api.delete(f"/people/{suppressed}", 202)
 
     said = {
         id_: text_of(await ada.open(f"/find/{id_}/everywhere?look=all"))
-        for id_ in (excluded, kept_out, nowhere)
+        for id_ in (excluded, suppressed, nowhere)
     }
 
     assert "Excluded by name" in said[excluded]
-    assert "Removed everywhere" in said[kept_out]
+    assert "Removed everywhere" in said[suppressed]
     assert "None of your shares includes this person" in said[nowhere]

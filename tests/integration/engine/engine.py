@@ -49,7 +49,7 @@ NO_TERMS = Terms(timedelta(), timedelta())
 class Consenting:
     """Stands for `Tenants`: nobody's consent is in doubt."""
 
-    async def consent_doubted(self, tenant: str) -> None:
+    async def check_consent(self, tenant: str) -> None:
         del tenant
 
 

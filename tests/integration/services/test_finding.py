@@ -51,12 +51,12 @@ async def test_person_is_explained_in_one_mailbox_or_located_in_all(
     assert [(e.import_.id, e.explanation and e.explanation.present) for e in there.explained] == [
         (made["id"], True)
     ]
-    assert there.whereabouts is None
+    assert there.locations is None
     absent = await app.insight.finding.person(caller, gone["id"], box)
     assert [e.explanation and str(e.explanation.reason) for e in absent.explained] == ["disabled"]
     seen = await app.insight.finding.person(caller, f"u-{one}")
-    assert seen.whereabouts is not None
-    assert [set(p.mailboxes) for p in seen.whereabouts.places] == [set(world.targets)]
+    assert seen.locations is not None
+    assert [set(p.mailboxes) for p in seen.locations.places] == [set(world.targets)]
     assert seen.imports == {made["id"]: "Import"}
     assert seen.shares == {share["id"]: "People"}
     assert {f.name for f in seen.mailboxes.values()} == {"Person 5", "Person 6"}
