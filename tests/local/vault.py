@@ -230,7 +230,7 @@ class VaultServer:
         """Control: `{"times", "status" or null (cuts the connection), "retryAfter"?}`."""
         body = orjson.loads(await http.read())
         wait = body.get("retryAfter")
-        headers = {} if wait is None else {"Retry_After": str(wait)}
+        headers = {} if wait is None else {"Retry-After": str(wait)}
         self._fault = Fault(int(body["times"]), body["status"], headers)
         return _json({})
 

@@ -113,36 +113,6 @@ async def test_tenant_without_consent_gets_link_to_grant_it(client: Client) -> N
 # Tenant isolation
 
 
-async def test_foreign_id_answers_like_unknown_id(world: World, partner: World) -> None:
-    share = await world.share()
-    import_ = await world.import_(share["id"])
-    run = import_["firstRun"]
-
-    for method, path, body in (
-        ("GET", "/shares/{}", None),
-        ("PATCH", "/shares/{}", {"name": "Mine"}),
-        ("DELETE", "/shares/{}", None),
-        ("GET", "/imports/{}", None),
-        ("PATCH", "/imports/{}", {"name": "Mine"}),
-        ("DELETE", "/imports/{}", None),
-        ("GET", "/imports/{}/runs", None),
-        ("POST", "/imports/{}/runs", None),
-        ("GET", "/runs/{}", None),
-        ("GET", "/runs/{}/results", None),
-    ):
-        kind = path.split("/")[1]
-        own = {"shares": share["id"], "imports": import_["id"], "runs": run}[kind]
-        unknown = own[:-2] + ("-c" if kind == "runs" else "00")
-        unknown = unknown if unknown != own else f"1{own[1:]}"
-        foreign = await partner.api.send(method, path.format(own), body)
-        missing = await partner.api.send(method, path.format(unknown), body)
-        words = problem(foreign, 404, "not-found")["detail"].replace(own[:64], "…")
-        assert words == problem(missing, 404, "not-found")["detail"].replace(unknown[:64], "…")
-
-    assert await world.api.get(f"/shares/{share['id']}") == share
-    assert (await world.api.get(f"/imports/{import_['id']}"))["name"] == "Import"
-
-
 async def test_lists_contain_only_own_items(world: World, partner: World) -> None:
     share = await world.share()
     await world.import_(share["id"])

@@ -234,14 +234,17 @@ async def test_foreign_ids_return_404_on_every_route(world: World, partner: Worl
         kind = path.split("/")[1]
         if "{id}" not in path or kind not in ids:
             continue
-        filled = path.removeprefix("api").replace("{id}", ids[kind])
-        filled = filled.replace("{tenant}", partner.tenant)
+        filled = path.removeprefix("api").replace("{tenant}", partner.tenant)
         if filled.endswith("explain"):
             filled += f"?mailbox={world.targets[0]}&person={world.people[0]}"
         body = bodies.get(path.rpartition("/")[2], {"name": "Mine"} if method == "PATCH" else None)
-        reply = await partner.api.send(method, filled, body)
-        problem(reply, 404, "not-found")
-        assert world.tenant not in str(reply.body), route
+        own = ids[kind]
+        unknown = ("1" if own[0] == "0" else "0") + own[1:]
+        foreign = await partner.api.send(method, filled.replace("{id}", own), body)
+        missing = await partner.api.send(method, filled.replace("{id}", unknown), body)
+        words = problem(foreign, 404, "not-found")["detail"].replace(own[:64], "…")
+        assert words == problem(missing, 404, "not-found")["detail"].replace(unknown[:64], "…")
+        assert world.tenant not in str(foreign.body), route
     assert (await world.api.get(f"/shares/{share['id']}"))["etag"] == share["etag"]
     assert (await world.api.get(f"/imports/{made['id']}"))["name"] == "Import"
 

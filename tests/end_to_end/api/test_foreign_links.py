@@ -39,10 +39,12 @@ async def test_link_to_another_host_is_not_followed_and_gets_no_token(
     body = {"value": [], link: f"{address}/users?$skiptoken=1"}
     effect = {"status": 200, "body": body}
     await world.client.fault(path, effect, times=1000, tenant=world.tenant)
-    await world.import_((await world.share())["id"], settle=False)
+    made = await world.import_((await world.share())["id"], settle=False)
     await world.client.settle(120)
+    first = await world.api.get(f"/runs/{made['firstRun']}")
     await world.client.clear_faults()
 
     await world.next_day()
 
     assert seen == []
+    assert first["status"] != "succeeded", "no answer held the link"

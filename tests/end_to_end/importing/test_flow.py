@@ -201,23 +201,6 @@ async def test_user_edits_of_our_fields_are_overwritten_and_others_survive(
     assert (mended["personalNotes"], mended["categories"]) == ("likes tea", ["Friends"])
 
 
-async def test_renamed_folder_is_kept_and_deleted_folder_is_refilled(world: World) -> None:
-    await world.import_((await world.share())["id"])
-    renamed, deleted = world.targets
-    for mailbox in world.targets:
-        box = await world.client.mailbox(world.tenant, mailbox)
-        folder = next(f for f in box["folders"] if not f["default"])
-        if mailbox == renamed:
-            await world.client.rename_folder(world.tenant, mailbox, folder["id"], "Firma")
-        else:
-            await world.client.delete_folder(world.tenant, mailbox, folder["id"])
-    await world.change(world.people[0], jobTitle="Boss")
-    await world.next_day()
-    assert await world.names(renamed, "Firma") == world.expected()
-    assert await world.names(renamed) == []
-    assert await world.names(deleted) == world.expected()
-
-
 async def test_folder_of_another_import_with_same_name_is_left_alone(world: World) -> None:
     first = await world.import_((await world.share())["id"])
     second = await world.import_((await world.share(name="Other"))["id"])

@@ -10,11 +10,9 @@ from shared.domain.importing.schedule import (
     DAY,
     before,
     before_day,
-    due,
     hours_in_force,
     moment_of,
     newest_first,
-    next_due,
 )
 from shared.domain.tenancy.tenants import LicensePlan
 
@@ -66,15 +64,6 @@ def test_before_day_splits_row_keys_at_midnight(when: datetime, other: datetime)
 def test_before_splits_row_keys_at_any_moment(when: datetime, since: datetime) -> None:
     if abs(when - since) >= timedelta(milliseconds=1):
         assert (newest_first(when) < before(since)) == (when >= since)
-
-
-@given(TIMES, st.integers(1, 24))
-def test_next_run_is_the_first_due_time_after_now(now: datetime, hours: int) -> None:
-    then = next_due(now, hours)
-    assert now < then <= now + timedelta(hours=hours)
-    assert due(then, hours) == then
-    before = then - timedelta(microseconds=1)
-    assert due(before, hours) <= now or hours == DAY
 
 
 def test_intervals_shorter_than_a_day_apply_only_to_premium_and_trial() -> None:

@@ -61,3 +61,4 @@ def test_next_due_is_the_first_due_time_after_now(when: datetime, every_hours: i
 
     assert when < following <= when + timedelta(hours=every_hours)
     assert due(following, every_hours) == following
+    assert due(following - timedelta(microseconds=1), every_hours) <= when or every_hours == DAY

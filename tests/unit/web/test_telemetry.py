@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracer, SpanKind
 
+from shared.adapters import telemetry
 from shared.adapters.graph import sdk_tracing
 from shared.adapters.graph.routes import WORDS, template
 from shared.adapters.telemetry import emit, span, traceparent
@@ -128,10 +130,18 @@ def test_graph_sdk_creates_no_spans() -> None:
     assert all(isinstance(vars(module)["tracer"], NoOpTracer) for module in sdk_tracing.TRACING)
 
 
-async def test_concurrent_spans_have_no_traceparent_without_an_sdk() -> None:
-    async def one(name: str) -> str:
-        with span(name):
-            await asyncio.sleep(0)
-            return traceparent()
+async def test_concurrent_spans_keep_their_own_traceparent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(telemetry, "_tracer", TracerProvider().get_tracer("test"))
 
-    assert set(await asyncio.gather(one("a"), one("b"))) == {""}
+    async def one(name: str) -> tuple[str, str]:
+        with span(name):
+            before = traceparent()
+            await asyncio.sleep(0)
+            return before, traceparent()
+
+    (first, first_later), (second, second_later) = await asyncio.gather(one("a"), one("b"))
+
+    assert (first, second) == (first_later, second_later)
+    assert len({first, second, ""}) == 3
