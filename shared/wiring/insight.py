@@ -3,6 +3,7 @@
 from shared.adapters.sealing import VaultKeys
 from shared.services.insight.finding import Finding
 from shared.services.insight.import_list import ImportList
+from shared.services.insight.license_details import LicenseDetailsReader
 from shared.services.insight.overview import Overviews
 from shared.services.insight.previews import Previews
 from shared.services.insight.readiness import Part, Readiness
@@ -57,6 +58,7 @@ class Insight:
             licensing.licenses,
             base.clock,
         )
+        self.licenses = LicenseDetailsReader(licensing.licenses, self.finding, tenancy.ledger)
         self.overviews = Overviews(base.store, tenancy.tenants, licensing.licenses, base.clock)
         self.run_histories = RunHistories(base.store, base.clock)
         self.result_files = ResultFiles(importing.runs, self.finding)

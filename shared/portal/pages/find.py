@@ -28,25 +28,17 @@ async def show_find(visit: Visit) -> Page:
 @page(bp, "GET", "find/{id}", READERS)
 async def show_found(visit: Visit) -> Page:
     """Show a mailbox: its license, its imports, its last results, and the search for a contact."""
-    view = await visit.app.insight.finding.mailbox(visit.caller, visit.id)
     search, person = visit.query.get("q", "").strip(), visit.query.get("person", "")
-    values: dict[str, object] = {
-        "view": view,
+    seen = await visit.app.insight.finding.look(visit.caller, visit.id, search, person)
+    unnamed = seen.mailbox.trouble
+    values = {
+        "view": seen.mailbox,
         "q": search,
-        "found": [],
-        "explained": None,
-        "unnamed": visit.trouble(view.trouble) if view.trouble else "",
-        "trouble": None,
+        "found": seen.found,
+        "explained": seen.explained,
+        "unnamed": visit.trouble(unnamed) if unnamed else "",
+        "trouble": visit.trouble(seen.trouble) if seen.trouble else None,
     }
-    try:
-        if person:
-            values["explained"] = await visit.app.insight.finding.person(
-                visit.caller, person, visit.id
-            )
-        elif search:
-            values["found"] = await visit.app.insight.finding.candidates(visit.caller, search)
-    except ContactSyncError as error:
-        values["trouble"] = visit.trouble(error)
     return Page("find/mailbox", values)
 
 

@@ -14,7 +14,6 @@ from shared.portal.forms.submitting import changed_meanwhile, submit
 from shared.portal.forms.tables import Draft
 from shared.portal.forms.targets import chosen, differs, found, named, pressed
 from shared.portal.page_functions import page
-from shared.portal.pages.new_import import require_plan
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
 from shared.services.insight.import_list import ImportRow
@@ -102,7 +101,8 @@ async def change_import_form(visit: Visit) -> Page:
 
     async def save() -> Page:
         wanted = draft.input()
-        await require_plan(visit, wanted, before.schedule.every_hours)
+        every_hours = before.schedule.every_hours
+        await visit.app.importing.imports.require_plan(visit.caller, wanted, every_hours)
 
         def changed(import_: ImportInput) -> ImportInput:
             return wanted.copy_with(active=import_.active)

@@ -5,9 +5,8 @@ from typing import Any, Final
 
 import azure.functions as func
 
-from shared.adapters.storage.records import Listing, Stored
-from shared.domain.errors import NeedsAdmin, TransientError
-from shared.domain.tenancy.tenants import BookingInput, LedgerAction, Seat
+from shared.adapters.storage.records import Stored
+from shared.domain.tenancy.tenants import BookingInput
 from shared.portal import rendering
 from shared.portal.forms.short_forms import BOOKING
 from shared.portal.forms.showing import Refusal, show
@@ -17,46 +16,28 @@ from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
 from shared.services.licensing.licenses import BookingEffect
-from shared.services.tenancy.ledger import Wanted
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
 
 bp = func.Blueprint()
-_HISTORY: Final = 10
 _NAMED: Final = 50
 
 
 @page(bp, "GET", "licenses", READERS)
 async def show_licenses(visit: Visit) -> Page:
     """Show the licenses: booked, assigned and available, the trial, the mailboxes, the history."""
-    license_ = (await visit.app.licensing.licenses.read(visit.caller)).value
-    search = visit.query.get("q", "").strip()
-    seats, trouble = Listing[Seat]((), None), ""
-    try:
-        if search:
-            seats = await visit.app.insight.finding.seats(visit.caller, search)
-        else:
-            token = visit.query.get("next") or None
-            seats = await visit.app.licensing.licenses.seats(visit.caller, DEFAULT_PAGE, token)
-    except (TransientError, NeedsAdmin) as error:
-        trouble = visit.trouble(error)
-    entries = await visit.app.tenancy.ledger.page(
-        visit.caller, _HISTORY, None, Wanted(action="license")
-    )
-    history = [entry.value for entry in entries.items]
-    found = [seat.value for seat in seats.items]
+    search, token = visit.query.get("q", "").strip(), visit.query.get("next") or None
+    found = await visit.app.insight.licenses.read(visit.caller, search, DEFAULT_PAGE, token)
     values = {
-        "license": license_,
-        "trial_left": visit.app.licensing.licenses.trial_left(license_),
-        "booked_since": next(
-            (e.when for e in history if e.action == LedgerAction.LICENSE_BOOKED), None
-        ),
-        "seats": found,
-        "names": await visit.addresses([seat.mailbox for seat in found]),
-        "next": seats.token,
+        "license": found.license,
+        "trial_left": found.trial_left,
+        "booked_since": found.booked_since,
+        "seats": found.seats,
+        "names": await visit.addresses([seat.mailbox for seat in found.seats]),
+        "next": found.next,
         "q": search,
-        "trouble": trouble,
-        "history": history,
+        "trouble": visit.trouble(found.trouble) if found.trouble else "",
+        "history": found.history,
     }
     return Page("licenses/licenses", values)
 

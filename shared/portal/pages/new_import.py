@@ -5,8 +5,6 @@ from typing import Any, Final
 import azure.functions as func
 
 from shared.domain.errors import CallerError, ContactSyncError, FieldError, InvalidInput, NotFound
-from shared.domain.importing.imports import ImportInput
-from shared.domain.importing.schedule import DAY
 from shared.domain.sharing.shares import Share
 from shared.portal.forms.import_form import (
     IMPORT,
@@ -57,7 +55,7 @@ async def take_new_import(visit: Visit) -> Page:
     if do not in {"next", "create"}:
         return await _step(visit, step, pressed(draft, do), do=do)
 
-    async def go_on() -> Page:
+    async def save() -> Page:
         passed = await _passed(visit, step, draft)
         if step != _STEPS[-1] or do == "next":
             return await _step(visit, _STEPS[min(at + 1, len(_STEPS) - 1)], passed)
@@ -79,7 +77,7 @@ async def take_new_import(visit: Visit) -> Page:
         "You already created an import with this form. To create another one with these settings, "
         "select “Create import” again."
     )
-    return await submit(visit, draft, save=go_on, show=again, used=used)
+    return await submit(visit, draft, save=save, show=again, used=used)
 
 
 async def _passed(visit: Visit, step: str, draft: ImportDraft) -> ImportDraft:
@@ -93,16 +91,8 @@ async def _passed(visit: Visit, step: str, draft: ImportDraft) -> ImportDraft:
                 raise InvalidInput.of(FieldError("targets", "target_missing"))
             return draft
         case _:
-            await require_plan(visit, draft.input(), DAY)
+            await visit.app.importing.imports.require_plan(visit.caller, draft.input())
             return draft
-
-
-async def require_plan(visit: Visit, wanted: ImportInput, hours: int) -> None:
-    """Raise `InvalidInput` for a new schedule that the plan does not include."""
-    every = wanted.schedule.every_hours
-    if await visit.app.importing.imports.allows(visit.caller, every, hours):
-        return
-    raise InvalidInput.of(FieldError("schedule.everyHours", "premium_needed_schedule"))
 
 
 async def _offer(visit: Visit, draft: ImportDraft) -> Publication:

@@ -113,9 +113,14 @@ class Imports:
         found = await self._directory.mailboxes_of(caller.tenant, targets)
         return await self._licenses.outlook(caller, frozenset(found.mailboxes))
 
-    async def allows(self, caller: Caller, every_hours: int, before: int = DAY) -> bool:
-        """Return whether the plan allows a schedule; an import may keep the one it had `before`."""
-        return every_hours == before or in_plan(every_hours, await self._licenses.plan(caller))
+    async def require_plan(self, caller: Caller, wanted: ImportInput, before: int = DAY) -> None:
+        """Raise `InvalidInput` if the plan does not allow the schedule.
+
+        An import may keep the interval in hours that it had `before`.
+        """
+        every = wanted.schedule.every_hours
+        if every != before and not in_plan(every, await self._licenses.plan(caller)):
+            raise InvalidInput.of(FieldError("schedule.everyHours", "premium_needed_schedule"))
 
     async def require_open(self, caller: Caller, share_id: str) -> tuple[Share, str]:
         """Return the share that an import names, and its publisher.

@@ -66,6 +66,19 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxSearch:
+    """A mailbox, and who was looked for in it: some candidates, or one person with the reasons.
+
+    `trouble` is why the search failed.
+    """
+
+    mailbox: MailboxDetails
+    found: tuple[Found, ...] = ()
+    explained: "PersonDetails | None" = None
+    trouble: ContactSyncError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PersonDetails:
     """A person: the entry in the directory, and where the contact is.
 
@@ -133,6 +146,18 @@ class Finding:
         found = named.get(mailbox)
         id_ = found.id if found is not None else mailbox
         return await self._mailbox(caller, id_, found, trouble)
+
+    async def look(self, caller: Caller, mailbox: str, text: str, person: str) -> MailboxSearch:
+        """Return a mailbox, with why it has or lacks a `person`, else who matches a `text`."""
+        view = await self.mailbox(caller, mailbox)
+        try:
+            if person:
+                explained = await self.person(caller, person, mailbox)
+                return MailboxSearch(view, explained=explained)
+            found = await self.candidates(caller, text) if text else ()
+        except ContactSyncError as error:
+            return MailboxSearch(view, trouble=error)
+        return MailboxSearch(view, tuple(found))
 
     async def who(self, caller: Caller, person: str) -> PersonDetails:
         """Return who a person is, and since when the person is suppressed.

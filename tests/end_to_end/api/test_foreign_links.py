@@ -47,4 +47,5 @@ async def test_link_to_another_host_is_not_followed_and_gets_no_token(
     await world.next_day()
 
     assert seen == []
-    assert first["status"] != "succeeded", "no answer held the link"
+    if link == "@odata.nextLink":
+        assert first["status"] != "succeeded", "no answer held the link"
