@@ -26,7 +26,7 @@ param locked bool
 
 var private = !empty(endpointSubnetId)
 var endpointServices = private ? [ 'blob', 'queue', 'table' ] : []
-// The queues of shared/domain/importing/messages.py. The app would create them on first use, but until then the host logs an error for each.
+// The queues of shared/domain/importing/messages.py. The app would create them on first use; until then the app is not ready, while the host waits without an error.
 var queueNames = [
   'import-runs'
   'mailbox-syncs'
