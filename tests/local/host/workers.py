@@ -227,6 +227,8 @@ class Workers:
         return [worker for worker in self._watching.values() if not worker.ending]
 
     async def _of(self, group: str) -> Worker:
+        if self._ending:
+            raise WorkerLost
         if group not in self._starting:
             self._starting[group] = asyncio.create_task(self._start(group))
         return await asyncio.shield(self._starting[group])
