@@ -1,6 +1,5 @@
 """The tables of the forms: nothing is lost on the way from a model to a browser and back."""
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from shared.domain.contacts.fields import DEFAULT_FIELDS, PUBLISHABLE
-from shared.domain.errors import CallerError, InvalidInput
+from shared.domain.errors import InvalidInput
 from shared.domain.importing.imports import GuardLimits, ImportInput, Photos
 from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ShareInput
 from shared.portal.forms.fields import Choice, Percent, Text
@@ -20,7 +19,7 @@ from shared.portal.forms.import_form import IMPORT, PARTNER
 from shared.portal.forms.share_form import SHARE, ShareDraft
 from shared.portal.forms.short_forms import ADOPTION, BOOKING, COMPANY, LEAVING
 from shared.portal.forms.showing import Refusal, show
-from shared.portal.forms.tables import TYPED, Draft, Form, limits, look_up, settable
+from shared.portal.forms.tables import Draft, Form, limits, look_up, settable
 from shared.portal.visits import Visit
 
 FORMS: dict[str, Form[Any]] = {
@@ -277,104 +276,6 @@ def test_conflict_lists_what_somebody_else_stored() -> None:
     assert ("Name", "Theirs") in shown.theirs
     assert ("People", "2") in shown.theirs
     assert len(shown.theirs) == 2
-
-
-def test_error_of_a_typed_contact_stands_beside_its_field() -> None:
-    draft = ShareDraft.of(SHARE.blank())
-    typed = {"typed-displayName": "Hotline", "typed-emailAddress": "none"}
-    draft = ShareDraft(draft.share, draft.contact.typed(**typed))
-
-    with pytest.raises(CallerError) as caught:
-        draft.pressed("add-contact")
-    wrong = {error.field: "wrong" for error in caught.value.errors}
-    refusal = Refusal(wrong)
-
-    assert show(visit(), draft.contact, refusal.within(TYPED)).errors == {
-        "typed-emailAddress": "wrong"
-    }
-    assert show(visit(), draft.share, refusal).errors == {}
-
-
-def test_edited_contact_moves_into_the_fields_and_back() -> None:
-    draft = ShareDraft.of(SHARE.blank())
-    typed = {"typed-displayName": "Hotline", "typed-businessPhone": "1"}
-    added = ShareDraft(draft.share, draft.contact.typed(**typed)).pressed("add-contact")
-    assert added is not None
-    assert added.contacts == [{"displayName": "Hotline", "businessPhones": ["1"]}]
-
-    edited = added.pressed("edit-contact:0")
-
-    assert edited is not None
-    assert edited.contacts == []
-    assert edited.contact.text("typed-businessPhone") == "1"
-    assert edited.pressed("edit-contact:7") == edited
-    assert edited.pressed("save") is None
-
-
-HOTLINE: dict[str, Any] = {
-    "id": "00000000-0000-4000-8000-000000000001",
-    "displayName": "Hotline",
-    "surname": "Line",
-    "emailAddresses": [{"address": "a@x.example", "name": "A"}, {"address": "b@x.example"}],
-    "businessPhones": ["1", "2"],
-    "homeAddress": {"city": "Berlin"},
-    "jobTitle": "Support",
-}
-"""A contact with more than the fields of the form show."""
-
-
-def editing(*contacts: dict[str, Any]) -> ShareDraft:
-    share = {"name": "x", "sources": {"contacts": list(contacts)}}
-    draft = ShareDraft.of(SHARE.of(ShareInput.model_validate(share)))
-    edited = draft.pressed("edit-contact:0")
-    assert edited is not None
-    return edited
-
-
-def sent_with(draft: ShareDraft, **typed: str) -> ShareDraft:
-    """The form as a browser sends it."""
-    names = [*draft.share.hidden(), *draft.contact.typed(**typed).hidden()]
-    return ShareDraft.read(MultiDict(names))
-
-
-def test_edited_contact_keeps_what_the_form_does_not_show() -> None:
-    typed = {"typed-displayName": "Help", "typed-emailAddress": "c@x.example"}
-
-    stored = sent_with(editing(HOTLINE), **typed, **{"typed-jobTitle": ""}).input()
-
-    (contact,) = SHARE.of(stored).many("contact")
-    assert json.loads(contact) == {
-        "id": HOTLINE["id"],
-        "displayName": "Help",
-        "surname": "Line",
-        "emailAddresses": [{"address": "c@x.example", "name": "A"}, {"address": "b@x.example"}],
-        "businessPhones": ["1", "2"],
-        "homeAddress": {"city": "Berlin"},
-    }
-
-
-def test_second_number_remains_when_the_first_is_cleared() -> None:
-    edited = sent_with(editing(HOTLINE), **{"typed-businessPhone": ""})
-
-    assert edited.input().sources.contacts[0].business_phones == ["2"]
-
-
-def test_editing_another_contact_puts_the_first_one_back() -> None:
-    edited = sent_with(editing(HOTLINE, {"displayName": "Taxi"}))
-
-    other = edited.pressed("edit-contact:0")
-
-    assert other is not None
-    assert other.contact.text("typed-displayName") == "Taxi"
-    assert other.contacts == [HOTLINE]
-
-
-@pytest.mark.parametrize("kept", ["", "[]", '{"emailAddresses": 1, "businessPhones": [{}]}'])
-def test_whatever_a_browser_sends_as_the_edited_contact_is_taken_or_refused(kept: str) -> None:
-    draft = editing({"displayName": "Taxi", "businessPhones": ["1"]})
-
-    with suppress(InvalidInput):
-        sent_with(draft, **{"typed-kept": kept}).input()
 
 
 @given(st.text())
