@@ -113,6 +113,13 @@ def run_one(seed: int, *, trace: bool) -> bool:
     return bool(sim.violations)
 
 
+def print_digests(seeds: Iterable[int]) -> bool:
+    """Print a hash of the trace of each history, to compare with those of another process."""
+    for seed in seeds:
+        print(seed, run_history(seed, []).digest())
+    return False
+
+
 def main() -> int:
     """Read the command line, run, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
@@ -121,10 +128,13 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after so long")
     parser.add_argument("--seed", type=int, help="run only this one")
+    parser.add_argument("--digests", action="store_true", help="print a hash of each trace")
     parser.add_argument("--trace", action="store_true", help="print all that happens in it")
     given = parser.parse_args()
     if given.seed is not None:
         return run_one(given.seed, trace=given.trace)
+    if given.digests:
+        return print_digests(range(given.start, given.start + given.seeds))
     return show(run_many(given.start, given.seeds, given.processes, given.seconds))
 
 

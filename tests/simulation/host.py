@@ -256,8 +256,7 @@ class Host:
             self.vanish(worker)
 
     def _fuse_burnt(self, worker: Worker) -> None:
-        kinds = (self.crash, self.vanish, self.vanish)
-        self.adversary.source("kill").choice(kinds)(worker)
+        self.rng.choice((self.crash, self.vanish, self.vanish))(worker)
 
     def _end(self, worker: Worker, how: str) -> None:
         worker.life.die()

@@ -195,6 +195,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     ) -> Any:
         return self.call_soon(callback, *args, context=context)
 
+    def _asyncgen_firstiter_hook(self, agen: Any) -> None:
+        pass
+
+    def _asyncgen_finalizer_hook(self, agen: Any) -> None:
+        # What a dead worker left open is collected without a step of its code.
+        pass
+
     def _write_to_self(self) -> None:
         pass
 

@@ -108,6 +108,7 @@ class Outside:
     consents: set[str] = field(default_factory=set)
     gone: dict[tuple[str, str], Mailbox] = field(default_factory=dict)
     outage: float = 0.0
+    latency: tuple[float, float] = (0.01, 0.1)
     trace: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
@@ -148,7 +149,7 @@ class Outside:
             raise NeedsAdmin(Reason.CONSENT_MISSING, "AADSTS700016")
         future = self.loop.create_future()
         lost = "before" if self.loop.time() < self.outage else ""
-        there, adversary = self.rng.uniform(0.01, 0.1), self.adversary
+        there, adversary = self.rng.uniform(*self.latency), self.adversary
         if adversary.strikes_now("graph_lost"):
             lost = adversary.source("graph_lost").choice(("before", "after"))
         if adversary.strikes_now("graph_slow"):

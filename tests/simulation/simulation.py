@@ -6,7 +6,7 @@ import itertools
 import logging
 import random
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,17 +43,23 @@ class Violation:
 
 
 @dataclass(eq=False)
-class _UnreliableQueues(QueueStore):
-    """Queues whose messages come twice, late, and in another order."""
+class UnreliableQueues(QueueStore):
+    """Queues whose messages come twice, late, and in another order.
+
+    `sends` puts a message; scripts replace it to do so with certain ones.
+    """
 
     adversary: Adversary | None = None
 
+    def __post_init__(self) -> None:
+        self.sends: Callable[[str, str, float, timedelta], Message] = super().put
+
     def put(self, queue: str, text: str, delay: float, lives: timedelta = WEEK) -> Message:
         if self.adversary is not None and self.adversary.strikes_now("message_twice"):
-            super().put(queue, text, delay + self.adversary.delay("message_twice"), lives)
+            self.sends(queue, text, delay + self.adversary.delay("message_twice"), lives)
         if self.adversary is not None and self.adversary.strikes_now("message_late"):
             delay += self.adversary.delay("message_late")
-        return super().put(queue, text, delay, lives)
+        return self.sends(queue, text, delay, lives)
 
 
 @dataclass(eq=False, slots=True)
@@ -68,13 +74,14 @@ class Simulation:
     loop: SimulatedLoop = field(init=False)
     adversary: Adversary = field(init=False)
     tables: TableStore = field(init=False)
-    queues: "_UnreliableQueues" = field(init=False)
+    queues: "UnreliableQueues" = field(init=False)
     outside: Outside = field(init=False)
     workers: Workers = field(init=False)
     host: Host = field(init=False)
     world: World = field(init=False, default_factory=World)
     rng: random.Random = field(init=False)
     calm_since: float | None = None
+    scripts: list[asyncio.Future[Any]] = field(init=False, default_factory=list)
     acts: Counter[str] = field(init=False, default_factory=Counter)
     tenants_of_people: dict[str, str] = field(init=False, default_factory=dict)
     _ids: "itertools.count[int]" = field(init=False, default_factory=lambda: itertools.count(1))
@@ -87,7 +94,7 @@ class Simulation:
         ids, delays = random.Random(f"{self.seed}:ids"), random.Random(f"{self.seed}:delays")
         self.outside = Outside(self.loop, self.adversary, delays, START, self._seen)
         self.tables = TableStore(self.now)
-        self.queues = _UnreliableQueues(self.now)
+        self.queues = UnreliableQueues(self.now)
         self.queues.adversary = self.adversary
         self.workers = Workers(
             self.loop, self.adversary, self.outside, self.tables, self.queues, ids,

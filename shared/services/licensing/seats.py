@@ -118,7 +118,7 @@ class SeatBook:
     ) -> None:
         changed = {
             mailbox: after.get(mailbox)
-            for mailbox in before.keys() | after.keys()
+            for mailbox in sorted(before.keys() | after.keys())
             if before.get(mailbox) != after.get(mailbox)
         }
         if len(before) != len(after):

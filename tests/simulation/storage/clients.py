@@ -127,7 +127,7 @@ class TableClient:
             steps.append(self._step(TransactionOperation(kind), dict(entity), options))
             keys.append(_key(entity))
         work = partial(self._store.transact, self.table_name, steps)
-        return await self._call("transaction", keys[0] if keys else ("", ""), work)
+        return await self._call(f"transaction of {len(keys)}", min(keys), work)
 
     def query_entities(
         self,
