@@ -7,6 +7,7 @@ effect nevertheless.
 import base64
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -249,6 +250,19 @@ class QueueProperties:
     approximate_message_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class SeenMessage:
+    """A message as the SDK shows it."""
+
+    id: str
+    content: str
+    inserted_on: datetime
+    expires_on: datetime
+    next_visible_on: datetime
+    dequeue_count: int
+    pop_receipt: str
+
+
 class QueueClient:
     """Stands for `QueueClient`, with a policy that encodes messages in base64 or with none."""
 
@@ -273,18 +287,61 @@ class QueueClient:
         *,
         visibility_timeout: float | None = None,
         time_to_live: float | None = None,
-    ) -> Message:
+    ) -> SeenMessage:
         text = base64.b64encode(content.encode()).decode() if self._encoded else content
         lives = WEEK if time_to_live is None else WEEK * (time_to_live / WEEK.total_seconds())
         delay = visibility_timeout or 0
         if delay >= lives.total_seconds():
             raise _bad_request("OutOfRangeQueryParameterValue")
         work = partial(self._store.put, self.queue_name, text, delay, lives)
-        return await self._line.call(f"send {self.queue_name} {content}", work)
+        return self._seen(await self._line.call(f"send {self.queue_name} {content}", work))
 
-    async def peek_messages(self, max_messages: int = 1) -> list[Message]:
+    async def peek_messages(self, max_messages: int = 1) -> list[SeenMessage]:
         work = partial(self._store.peek, self.queue_name, max_messages)
-        return await self._line.call(f"peek {self.queue_name}", work)
+        found = await self._line.call(f"peek {self.queue_name}", work)
+        return [self._seen(message) for message in found]
+
+    async def receive_messages(
+        self, *, max_messages: int = 1, visibility_timeout: float = 30, **options: Any
+    ) -> AsyncIterator[SeenMessage]:
+        del options
+        work = partial(self._store.receive, self.queue_name, max_messages, visibility_timeout)
+        for message in await self._line.call(f"receive {self.queue_name}", work):
+            yield self._seen(message)
+
+    async def update_message(
+        self, message: SeenMessage, *, visibility_timeout: float
+    ) -> SeenMessage:
+        work = partial(
+            self._store.update,
+            self.queue_name,
+            message.id,
+            message.pop_receipt,
+            visibility_timeout,
+        )
+        return self._seen(await self._line.call(f"update {self.queue_name}", work))
+
+    async def delete_message(
+        self, message: SeenMessage | str, pop_receipt: str | None = None
+    ) -> None:
+        id_ = message if isinstance(message, str) else message.id
+        receipt = pop_receipt if isinstance(message, str) else message.pop_receipt
+        work = partial(self._store.delete, self.queue_name, id_, str(receipt))
+        await self._line.call(f"delete {self.queue_name}", work)
+
+    def _seen(self, message: Message) -> SeenMessage:
+        text = message.text
+        if self._encoded:
+            text = base64.b64decode(text).decode()
+        return SeenMessage(
+            id=message.id,
+            content=text,
+            inserted_on=message.inserted,
+            expires_on=message.expires,
+            next_visible_on=message.visible,
+            dequeue_count=message.count,
+            pop_receipt=message.receipt,
+        )
 
 
 def _bad_request(code: str) -> HttpResponseError:
