@@ -106,7 +106,7 @@ async def change_folder(sim: Simulation) -> None:
     for import_ in _some(sim, list(sim.world.living())):
         folder = sim.rng.choice((None, "Contact Sync", f"Folder {import_.id[-2:]}"))
         if (folder is None) != (import_.folder is None):
-            _all_unwanted(sim, import_)
+            all_unwanted(sim, import_)
         import_.folder = folder
         await _patch(sim, import_, {"destination": {"folder": folder}})
         sim.world.touch(sim.now(), import_)
@@ -291,7 +291,8 @@ async def _patch(sim: Simulation, import_: Import, body: object) -> None:
         raise AssertionError(f"PATCH {body}: {reply.status} {reply.body}")
 
 
-def _all_unwanted(sim: Simulation, import_: Import) -> None:
+def all_unwanted(sim: Simulation, import_: Import) -> None:
+    """Note that each contact of an import may be taken away for a moment."""
     sim.world.unwanted.update(
         (import_.id, mailbox, f"u-{person}")
         for mailbox in sim.world.mailboxes

@@ -5,7 +5,7 @@ import random
 from datetime import timedelta
 from typing import Final
 
-from tests.simulation.acts import ACTS, runs
+from tests.simulation.acts import ACTS, all_unwanted, runs
 from tests.simulation.adversary import drawn
 from tests.simulation.invariants import check
 from tests.simulation.loop import Exhausted
@@ -23,7 +23,8 @@ LONG_EVERY: Final = 100
 def run_history(seed: int, lines: list[str] | None = None) -> Simulation:
     """Run the history of a seed and check its invariants."""
     rng = random.Random(f"{seed}:knobs")
-    sim = Simulation(str(seed), drawn(rng), lines=lines)
+    by_sdk = seed % BY_SDK_EVERY == BY_SDK_EVERY - 1
+    sim = Simulation(str(seed), drawn(rng), by_sdk=by_sdk, lines=lines)
     long = seed % LONG_EVERY == LONG_EVERY - 1
     sim.loop.most_steps = _MOST_STEPS * (3 if long else 1)
     with silence():
@@ -97,6 +98,7 @@ async def one_run(sim: Simulation) -> None:
     """Go to the next day's run, or stay in this one; act around it, and let it end or not."""
     rng = sim.rng
     outages(sim)
+    restore(sim)
     if rng.random() < 0.7:
         await until_run(sim)
     acts = [asyncio.create_task(_act(sim)) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
@@ -108,6 +110,25 @@ async def one_run(sim: Simulation) -> None:
         while not act.done():
             await sim.wait(600)
         act.result()
+
+
+def restore(sim: Simulation) -> None:
+    """Bring all tables back to an older day now and then, or save them for that."""
+    if sim.saved is None or sim.rng.random() > 0.1:
+        if sim.rng.random() < 0.3:
+            sim.saved = sim.tables.snapshot(), sim.world.saved()
+        return
+    tables, service = sim.saved
+    sim.saved = None
+    sim.note("tables restored")
+    sim.adversary.strikes["tables restored"] += 1
+    sim.tables.restore(tables)
+    world = sim.world
+    world.service = service
+    world.ended.clear()
+    for import_ in service.imports:
+        all_unwanted(sim, import_)
+    world.touch(sim.now())
 
 
 async def until_run(sim: Simulation) -> None:

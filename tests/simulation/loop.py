@@ -12,6 +12,7 @@ from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+UNLIMITED: Final = 1 << 62
 WORKER: Final[ContextVar["Mortal | None"]] = ContextVar("WORKER", default=None)
 
 
@@ -74,7 +75,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.steps = 0
-        self.most_steps = 1 << 62
+        self.most_steps = UNLIMITED
         self.outside = Context()
         self._now = 0.0
         self._task_numbers = 0
@@ -135,6 +136,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return task
 
     def _run_once(self) -> None:
+        if self.steps > self.most_steps:
+            raise Exhausted
         ready, scheduled = self._ready, self._scheduled
         if not ready:
             while scheduled and scheduled[0]._cancelled:

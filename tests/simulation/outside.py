@@ -15,6 +15,7 @@ import httpx
 import orjson
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError
 
 from shared.adapters.entra.access_tokens import AccessTokens, Caller
 from shared.adapters.entra.credentials import AppCredentials
@@ -77,11 +78,14 @@ class _Graph(GraphServer):
         super().__init__(GraphSettings(verify=lambda _: {}, base_url=ENDPOINT))
         self._adversary = adversary
         self.denied: dict[str, str] = {}
+        self.refuses_contacts = False
 
     async def one(self, request: Request, *, batch_item: bool) -> Answer:
         for mailbox, code in self.denied.items():
             if f"/users/{mailbox}/" in request.path:
                 return GraphError(403, code, "Access is denied.").answer()
+        if self.refuses_contacts and request.method == "POST" and request.path.endswith("contacts"):
+            return GraphError(400, "ErrorInvalidRequest", "Refused.").answer()
         if not self._adversary.strikes_now("graph_refused"):
             return await super().one(request, batch_item=batch_item)
         source = self._adversary.source("graph_refused")
@@ -110,6 +114,7 @@ class Outside:
     outage: float = 0.0
     latency: tuple[float, float] = (0.01, 0.1)
     trace: Callable[[str], None] | None = None
+    sent: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         numbers, tokens = itertools.count(1), itertools.count(1)
@@ -147,6 +152,7 @@ class Outside:
             raise Buried
         if request.tenant not in self.consents:
             raise NeedsAdmin(Reason.CONSENT_MISSING, "AADSTS700016")
+        self.sent()
         future = self.loop.create_future()
         lost = "before" if self.loop.time() < self.outage else ""
         there, adversary = self.rng.uniform(*self.latency), self.adversary
@@ -211,9 +217,17 @@ def _fail(future: asyncio.Future[Any]) -> None:
 
 
 class _Credential(AsyncTokenCredential):
+    """Gives a token that names its tenant, if the tenant consented."""
+
+    def __init__(self, outside: Outside, tenant: str) -> None:
+        self._outside = outside
+        self._tenant = tenant
+
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         del scopes, options
-        return AccessToken("token", 2**33)
+        if self._tenant not in self._outside.consents:
+            raise ClientAuthenticationError("AADSTS700016")
+        return AccessToken(self._tenant, 2**33)
 
     async def close(self) -> None:
         pass
@@ -229,8 +243,7 @@ class Credentials(AppCredentials):
         self._outside = outside
 
     def of(self, tenant: str) -> AsyncTokenCredential:
-        del tenant
-        return _Credential()
+        return _Credential(self._outside, tenant)
 
     async def prove(self, tenant: str) -> frozenset[str]:
         await asyncio.sleep(0.05)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.simulation.host import CallLost
 from tests.simulation.invariants import check
+from tests.simulation.loop import WORKER
 from tests.simulation.simulation import ADMIN, Simulation, said, silence
 from tests.simulation.storage.queues import WEEK, Message
 from tests.simulation.world import Fields, Import, Share
@@ -98,6 +99,26 @@ def late(sim: Simulation, queue: str, seconds: float, *, skip: int = 0, times: i
 def twice(sim: Simulation, queue: str, seconds: float, *, skip: int = 0, times: int = 1) -> None:
     """Deliver the next messages of a queue a second time, some seconds later."""
     _deliver(sim, queue, seconds, skip, times, twice=True)
+
+
+def killed_every(sim: Simulation, requests: int) -> None:
+    """Kill each worker that syncs mailboxes at its time limit, after some requests to Graph."""
+    lives: dict[str, int] = {}
+
+    def sent() -> None:
+        life = WORKER.get()
+        if life is not None and life.name.startswith("sync_mailbox"):
+            lives[life.name] = lives.get(life.name, 0) + 1
+            if lives[life.name] == requests:
+                life.fuse = 1
+
+    sim.outside.sent = sent
+
+
+def cost(sim: Simulation) -> int:
+    """Return how many requests Graph has counted, each item of a batch by itself."""
+    tenants = sim.outside.graph.meter.tenants.values()
+    return sum(use.batch_items + use.http for use in tenants)
 
 
 def contents(sim: Simulation, user: str) -> dict[str, Fields]:

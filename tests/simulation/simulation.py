@@ -16,12 +16,12 @@ from shared.domain.contacts.fields import MARK
 from tests.local.graph.mailbox import Contact, Folder, Mailbox, extended_id
 from tests.simulation.adversary import Adversary
 from tests.simulation.host import CallLost, Host, Reply
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import UNLIMITED, SimulatedLoop
 from tests.simulation.outside import Outside, WatchedMailbox
 from tests.simulation.storage.queues import WEEK, Message, QueueStore
 from tests.simulation.storage.tables import Table, TableStore
 from tests.simulation.workers import START, Workers
-from tests.simulation.world import Fields, World
+from tests.simulation.world import Fields, Service, World
 
 ADMIN: Final = "00000000-0000-4000-8000-0000000000aa"
 _MARK: Final = extended_id(MARK)
@@ -81,6 +81,7 @@ class Simulation:
     world: World = field(init=False, default_factory=World)
     rng: random.Random = field(init=False)
     calm_since: float | None = None
+    saved: tuple[Mapping[str, Table], Service] | None = None
     scripts: list[asyncio.Future[Any]] = field(init=False, default_factory=list)
     acts: Counter[str] = field(init=False, default_factory=Counter)
     tenants_of_people: dict[str, str] = field(init=False, default_factory=dict)
@@ -122,6 +123,7 @@ class Simulation:
         try:
             self.loop.finish(script)
         finally:
+            self.loop.most_steps = UNLIMITED
             self.workers.bury_all()
             self.loop.close()
 
@@ -220,10 +222,6 @@ class Simulation:
                 yield
             finally:
                 mailbox.by_user = False
-
-    def saved_tables(self) -> Mapping[str, Table]:
-        """Return a copy of all tables."""
-        return self.tables.snapshot()
 
     async def until(self, moment: datetime) -> None:
         """Let time pass until a moment."""

@@ -11,7 +11,9 @@ from tests.simulation.scripts import (
     call_and_die,
     company,
     contents,
+    cost,
     imported,
+    killed_every,
     late,
     next_day,
     quiet,
@@ -103,6 +105,40 @@ def test_run_whose_start_is_given_up_while_it_spreads_ends() -> None:
     assert not broken(run_script(script), "I5")
 
 
+@fault(4)
+def test_first_fill_ends_however_often_its_worker_is_killed() -> None:
+    async def fill(sim: Simulation) -> None:
+        share = await company(sim, people=600, mailboxes=1)
+        await imported(sim, share)
+        await quiet(sim)
+        assert len(contents(sim, min(sim.world.mailboxes))) == 600
+
+    async def killed(sim: Simulation) -> None:
+        killed_every(sim, 15)
+        await fill(sim)
+
+    undisturbed = cost(run_script(fill))
+
+    assert cost(run_script(killed)) <= 1.3 * undisturbed
+
+
+@fault(16)
+def test_killed_first_fill_does_not_read_back_what_it_wrote() -> None:
+    async def fill(sim: Simulation) -> None:
+        share = await company(sim, people=600, mailboxes=1)
+        await imported(sim, share)
+        await quiet(sim)
+
+    async def killed_once(sim: Simulation) -> None:
+        killed_every(sim, 25)
+        when(sim, "crash|vanish", lambda: setattr(sim.outside, "sent", lambda: None))
+        await fill(sim)
+
+    undisturbed = cost(run_script(fill))
+
+    assert cost(run_script(killed_once)) <= 1.3 * undisturbed
+
+
 @fault(5)
 def test_late_message_of_an_older_run_brings_nobody_back() -> None:
     async def script(sim: Simulation) -> None:
@@ -171,6 +207,23 @@ def test_suppressed_person_goes_though_a_plan_is_held() -> None:
         await quiet(sim)
         for user in sim.world.mailboxes:
             assert f"u-{people[0]}" not in contents(sim, user)
+
+    run_script(script)
+
+
+@fault(9)
+def test_mailbox_that_refuses_many_contacts_gets_its_result() -> None:
+    async def script(sim: Simulation) -> None:
+        # A twentieth of Azure's limit, for a twentieth of the contacts that met it.
+        sim.tables.most_bytes //= 20
+        share = await company(sim, people=600, mailboxes=1)
+        sim.outside.graph.refuses_contacts = True
+        import_ = await imported(sim, share)
+        await quiet(sim)
+        assert not sim.host.failures
+        [run] = (await sim.api(import_.tenant, "GET", f"imports/{import_.id}/runs")).body["items"]
+        results = await sim.api(import_.tenant, "GET", f"runs/{run['id']}/results")
+        assert [r["reason"] for r in results.body["items"]] == ["contacts_rejected"]
 
     run_script(script)
 
@@ -256,6 +309,21 @@ def test_nothing_of_a_tenant_reappears_after_it_left_during_a_run() -> None:
         await settled(sim)
 
     assert not broken(run_script(script), "I5 failure")
+
+
+@fault(14)
+def test_target_without_a_mailbox_takes_no_license() -> None:
+    async def script(sim: Simulation) -> None:
+        share = await company(sim, mailboxes=2)
+        sim.world.mailboxes[sim.add_people(share.tenant, 1)[0]] = share.tenant
+        await imported(sim, share)
+        await next_day(sim)
+        await next_day(sim)
+        targets = {"targets": {"users": list(sim.world.mailboxes)}}
+        estimate = await sim.api(share.tenant, "POST", "imports/estimate", targets)
+        assert estimate.body["mailboxes"] == 2
+
+    run_script(script)
 
 
 @fault(15)

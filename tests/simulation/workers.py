@@ -11,7 +11,8 @@ import httpx
 from azure.data.tables.aio import TableServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from shared.adapters.graph.wire import SdkWire, Wire
+from shared.adapters.graph.wire import SdkWire, Wire, WireRequest
+from shared.domain.errors import Unavailable
 from shared.wiring import app as wiring
 from shared.wiring.ports import Ports
 from shared.wiring.settings import Settings
@@ -127,4 +128,12 @@ class _Transport(httpx.AsyncBaseTransport):
         self._outside = outside
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raise NotImplementedError
+        body = await request.aread()
+        _, tenant = request.headers["Authorization"].split()
+        headers = dict(request.headers)
+        sent = WireRequest(tenant, request.method, str(request.url), headers, body or None)
+        try:
+            answer = await self._outside.send(sent)
+        except Unavailable as error:
+            raise httpx.ReadTimeout("lost") from error
+        return httpx.Response(answer.status, content=answer.content, headers=answer.headers)

@@ -25,6 +25,7 @@ type Key = tuple[str, str]
 
 MOST_IN_PAGE = 1_000
 MOST_IN_TRANSACTION = 100
+MOST_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class TableStore:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.tables: dict[str, Table] = {}
+        self.most_bytes = MOST_BYTES
         self._now = now
         self._etags = itertools.count(1)
 
@@ -165,11 +167,21 @@ class TableStore:
 
     def _write(self, place: Table, key: Key, properties: Mapping[str, Any]) -> str:
         etag = f"W/\"datetime'2026-11-30T00%3A00%3A00.{next(self._etags):07d}Z'\""
+        if _size(properties) > self.most_bytes:
+            raise _error(HttpResponseError, 400, "EntityTooLarge")
         if key not in place.rows:
             insort(place.keys, key)
         kept = {name: value for name, value in properties.items() if value is not None}
         place.rows[key] = Entity(kept, etag, self._now())
         return etag
+
+
+def _size(properties: Mapping[str, Any]) -> int:
+    return sum(
+        len(value) * (2 if isinstance(value, str) else 1)
+        for value in properties.values()
+        if isinstance(value, str | bytes)
+    )
 
 
 def key_of(properties: Mapping[str, Any]) -> Key:
