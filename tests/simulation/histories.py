@@ -38,6 +38,8 @@ def run_history(seed: int, lines: list[str] | None = None) -> Simulation:
 async def history(sim: Simulation, days: int = 0) -> None:
     """Set a world up, let things happen in some runs, then let it settle and check."""
     await found(sim)
+    if days:
+        await book(sim)
     for _ in range(sim.rng.randint(2, 4)):
         await one_run(sim)
     if days:
@@ -72,6 +74,12 @@ async def found(sim: Simulation) -> None:
     for number in range(rng.choice((1, 1, 2, 3))):
         tenant = rng.choice((subscriber, subscriber, publisher))
         await add_import(sim, tenant, rng.choice(world.service.shares), number)
+
+
+async def book(sim: Simulation) -> None:
+    """Book licenses, for a history that outlasts the trial."""
+    for tenant in sorted({import_.tenant for import_ in sim.world.service.imports}):
+        await sim.api(tenant, "PUT", "licenses", {"booked": 100})
 
 
 async def add_import(sim: Simulation, tenant: str, share: Share, number: int) -> None:
