@@ -9,6 +9,7 @@ from typing import Final
 KNOWN: Final[Mapping[str, str]] = {
     "I5 failure": "1-13: redelivered, late and repeated messages fail as defects",
     "I10 snapshot": "13: a snapshot stays when its first row is deleted before a crash",
+    "I14": "3: a run that is given up after it spread counts nothing",
     "I15": "3, 11: a run stays queued or running",
     "I15 busy": "a run whose result is lost looks for it every 15 seconds, for a day",
     "I16": "5, 6, 7: late and repeated messages undo what a run says",
