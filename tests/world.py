@@ -80,7 +80,7 @@ class World:
         """Move the clock to some hours after the last day, and fire the hourly timer."""
         moment = datetime.now(UTC) + timedelta(days=self.days, hours=hours)
         await self.client.clock(moment.isoformat())
-        await self.client.fire("start_hourly_runs")
+        await self.client.fire("start_due_runs")
         await self.client.settle()
 
     async def pause_imports(self) -> None:

@@ -29,10 +29,12 @@ var endpointServices = private ? [ 'blob', 'queue', 'table' ] : []
 // The queues of shared/domain/importing/messages.py. The app would create them on first use; until then the app is not ready, while the host waits without an error.
 var queueNames = [
   'import-runs'
+  'mailbox-checks'
   'mailbox-syncs'
   'run-closings'
   'tenant-leavings'
   'import-runs-poison'
+  'mailbox-checks-poison'
   'mailbox-syncs-poison'
   'run-closings-poison'
   'tenant-leavings-poison'
@@ -45,7 +47,8 @@ var tableNames = [
   'KeptOut'
   'Leases'
   'Ledger'
-  'MailboxState'
+  'MailboxHeads'
+  'MailboxContacts'
   'Results'
   'Runs'
   'SeatFacts'

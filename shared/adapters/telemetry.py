@@ -58,6 +58,11 @@ _queue_age: Final = _meter.create_histogram(
     unit="s",
     description="How long a message was due before a worker received it, by queue.",
 )
+_oldest_due: Final = _meter.create_gauge(
+    "contact_sync.queue.oldest_due",
+    unit="s",
+    description="For how long the oldest visible message of a queue has been due, by queue.",
+)
 _run_duration: Final = _meter.create_histogram(
     "contact_sync.run.duration", unit="s", description="Time from queuing a run to its end."
 )
@@ -101,6 +106,11 @@ def count_graph(*, requests: int = 0, throttled: int = 0) -> None:
 def record_queue_age(queue: str, seconds: float) -> None:
     """Record how long a message was due before it was received."""
     _queue_age.record(seconds, {"queue": queue})
+
+
+def record_oldest_due(queue: str, seconds: float) -> None:
+    """Note for how long the oldest message of a queue has been due, also when nobody takes any."""
+    _oldest_due.set(seconds, {"queue": queue})
 
 
 @contextmanager

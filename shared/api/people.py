@@ -56,8 +56,7 @@ class PersonView(Model):
 class PersonRemovalView(Model):
     """A person removed everywhere: since when, and the runs that remove the contact.
 
-    Partners' imports remove it in their next run. `paused` imports keep the contact until they
-    are resumed or deleted.
+    Partners' imports remove it too, and so do paused imports: `paused` is always empty.
     """
 
     id: str
@@ -94,9 +93,7 @@ async def find_person(call: Call) -> ApiResponse:
 async def remove_person(call: Call) -> ApiResponse:
     """Remove a person everywhere. The contact is not published again."""
     kept = await call.app.privacy.people.suppress(call.caller, call.id)
-    view = PersonRemovalView(
-        id=call.id, suppressed=kept.since, runs=list(kept.runs), paused=list(kept.paused)
-    )
+    view = PersonRemovalView(id=call.id, suppressed=kept.since, runs=list(kept.runs), paused=[])
     return ApiResponse(view, 202)
 
 

@@ -20,6 +20,9 @@ class RunSummary(Tagged, Run):
     """A run as lists show it, without its omissions."""
 
     fingerprint: Annotated[str | None, Field(exclude=True)] = None
+    number: Annotated[int, Field(exclude=True)] = 0
+    snapshot: Annotated[str | None, Field(exclude=True)] = None
+    work: Annotated[str | None, Field(exclude=True)] = None
     omissions: Annotated[list[Omission], Field(exclude=True)]
     remedy: str | None
 
@@ -50,6 +53,7 @@ class ResultView(Tagged, Result, ContactCounts):
     """
 
     id: str
+    number: Annotated[int, Field(exclude=True)] = 0
     address: str | None
     remedy: str | None
 
@@ -109,6 +113,12 @@ async def approve_run(call: Call) -> ApiResponse:
     return ApiResponse(
         RunSummary.of(await call.app.importing.decisions.approve(call.caller, call.id)), 202
     )
+
+
+@api(bp, "POST", "api/runs/{id}/stop", WRITERS, answers={202: RunSummary})
+async def stop_run(call: Call) -> ApiResponse:
+    """Stop a run that is queued or running. Mailboxes that it is syncing finish their batch."""
+    return ApiResponse(RunSummary.of(await call.app.importing.runs.stop(call.caller, call.id)), 202)
 
 
 @api(bp, "POST", "api/runs/{id}/discard", WRITERS, conflicts=True, answers={200: RunSummary})

@@ -22,13 +22,15 @@ import azure.functions as func
 from opentelemetry.trace import Span, SpanKind
 
 from shared.adapters.telemetry import emit, record_queue_age, span
-from shared.domain.errors import Busy, TransientError, UnknownMessage
+from shared.domain.errors import Busy, NewerVersion, OutOfTime, TransientError, UnknownMessage
 from shared.domain.events import MessageGivenBack, MessagePoisoned
 from shared.domain.importing.messages import (
     IMPORT_RUNS,
+    MAILBOX_CHECKS,
     MAILBOX_SYNCS,
     RUN_CLOSINGS,
     TENANT_LEAVINGS,
+    CheckMailboxes,
     CloseRun,
     LeaveTenant,
     Message,
@@ -49,9 +51,21 @@ _BETWEEN_LOOKS: Final = 15.0
 
 @bp.queue_trigger("message", IMPORT_RUNS, _CONNECTION)
 async def start_run(message: func.QueueMessage) -> None:
-    """Resolve a run's share and queue one message per mailbox."""
+    """Resolve a run's share, once, and queue one message for each chunk of its mailboxes."""
     await _handle(
         "start_run", message, IMPORT_RUNS, StartRun, lambda a, m: a.importing.run_start.start(m)
+    )
+
+
+@bp.queue_trigger("message", MAILBOX_CHECKS, _CONNECTION)
+async def check_mailboxes(message: func.QueueMessage) -> None:
+    """Check one chunk of a run's mailboxes, and queue those that need work."""
+    await _handle(
+        "check_mailboxes",
+        message,
+        MAILBOX_CHECKS,
+        CheckMailboxes,
+        lambda a, m: a.sync.mailbox_checks.check(m),
     )
 
 
@@ -73,7 +87,7 @@ async def close_run(message: func.QueueMessage) -> None:
         CloseRun,
         lambda a, m: a.importing.run_closing.close(m),
         patience=None,
-        longest=_BETWEEN_LOOKS,
+        longest=1.0,
     )
 
 
@@ -93,13 +107,25 @@ async def leave_tenant(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION, _BYTES)
 async def record_poison_run(message: func.QueueMessage) -> None:
-    """End a run that failed to start too often."""
+    """End a run that failed to start too often, with the results that exist."""
     await _handle_poison(
         "record_poison_run",
         message,
         IMPORT_RUNS,
         StartRun,
-        lambda a, m: a.importing.run_closing.give_up_run(m),
+        lambda a, m: a.importing.run_closing.give_up(m),
+    )
+
+
+@bp.queue_trigger("message", f"{MAILBOX_CHECKS}-poison", _CONNECTION, _BYTES)
+async def record_poison_check(message: func.QueueMessage) -> None:
+    """Queue each mailbox of a chunk by itself, so that one of them cannot fail the others."""
+    await _handle_poison(
+        "record_poison_check",
+        message,
+        MAILBOX_CHECKS,
+        CheckMailboxes,
+        lambda a, m: a.sync.mailbox_checks.split(m),
     )
 
 
@@ -153,7 +179,12 @@ async def _handle[T: Message](
     `patience` is how often the message may be sent again with a delay (None: any number of times).
     `longest` is the longest delay in seconds, unless Microsoft asks for a longer one.
     """
-    message, services = parse(kind, _decoded(raw)), app()
+    services = app()
+    try:
+        message = parse(kind, _decoded(raw))
+    except NewerVersion as error:
+        await services.base.queues.send_copy(queue, _decoded(raw), error.retry_after)
+        return
     inserted = raw.insertion_time
     # The library returns a time in a zone other than UTC without its zone.
     if raw.dequeue_count == 1 and inserted is not None and inserted.tzinfo is not None:
@@ -162,10 +193,14 @@ async def _handle[T: Message](
         try:
             await work(services, message)
         except TransientError as error:
-            if patience is not None and message.attempt >= patience:
+            if isinstance(error, OutOfTime):
+                # The work goes on: this is no failed try, and patience starts again.
+                again, delay = message.copy_with(attempt=0), error.retry_after
+            elif patience is not None and message.attempt >= patience:
                 raise
-            delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), longest))
-            again = message.copy_with(attempt=message.attempt + 1)
+            else:
+                delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), longest))
+                again = message.copy_with(attempt=message.attempt + 1)
             await services.base.queues.send(queue, again, delay)
             if patience is None and isinstance(error, Busy):
                 return  # this try only checked whether other work has ended
@@ -192,15 +227,19 @@ async def _handle_poison[T: Message](
     services = app()
     try:
         message = parse(kind, _decoded(raw))
+    except NewerVersion as error:
+        await services.base.queues.send_copy(f"{queue}-poison", _decoded(raw), error.retry_after)
+        return
     except UnknownMessage:
+        emit(MessagePoisoned(tenant="", queue=queue))
         await services.importing.run_closing.record_foreign(
             queue, str(raw.id or ""), raw.get_body()
         )
-        emit(MessagePoisoned(tenant="", queue=queue))
         return
     with _span(name, message):
-        await work(services, message)
+        # Before anything else, so that the alert comes even if the work fails again.
         emit(MessagePoisoned(tenant=message.tenant, queue=queue, run=_run_of(message)))
+        await work(services, message)
 
 
 def _decoded(raw: func.QueueMessage) -> bytes:

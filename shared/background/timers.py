@@ -4,24 +4,23 @@ import azure.functions as func
 
 from shared.adapters.telemetry import emit
 from shared.domain.events import RunsScheduled, Swept
-from shared.domain.importing.schedule import DAILY_HOUR
 from shared.wiring.app import app
 
 bp = func.Blueprint()
 
 
-@bp.timer_trigger("timer", f"0 0 {DAILY_HOUR} * * *")
-async def start_daily_runs(timer: func.TimerRequest) -> None:
-    """Queue today's run of every active import, of all tenants."""
-    started = await app().importing.timetable.start_daily()
-    emit(RunsScheduled(timer="daily", runs=started, past_due=timer.past_due))
-
-
-@bp.timer_trigger("timer", "0 0 * * * *")
-async def start_hourly_runs(timer: func.TimerRequest) -> None:
-    """Queue the due runs of imports that run more than once a day (premium)."""
-    started = await app().importing.timetable.start_hourly()
-    emit(RunsScheduled(timer="hourly", runs=started, past_due=timer.past_due))
+@bp.timer_trigger("timer", "0 */15 * * * *")
+async def start_due_runs(timer: func.TimerRequest) -> None:
+    """Start every run that is due, and drive on every run that stands still."""
+    tick = await app().importing.timetable.start_due()
+    emit(
+        RunsScheduled(
+            runs=tick.started,
+            sent_again=tick.sent_again,
+            given_up=tick.given_up,
+            past_due=timer.past_due,
+        )
+    )
 
 
 @bp.timer_trigger("timer", "0 30 4 * * *")

@@ -14,6 +14,7 @@
     ├── TransientError           wait and try again: HTTP 503, or the message goes back to the queue
     │   ├── Throttled            Microsoft asked us to slow down
     │   │   └── Paced            we slowed down before Microsoft had to ask
+    │   ├── OutOfTime            the work goes on in another try
     │   ├── Unavailable          a service did not respond, or responded with 5xx
     │   └── Busy                 another worker holds the lease
     ├── NeedsAdmin               an admin must act: becomes the reason of a run or result
@@ -161,8 +162,16 @@ class Throttled(TransientError):
     code = "throttled"
 
 
+class NewerVersion(TransientError):
+    """A message or row was written by a newer version of the app, whose workers are starting."""
+
+
 class Paced(Throttled):
     """We slowed down before Microsoft had to ask for it."""
+
+
+class OutOfTime(TransientError):
+    """The work is cut off well before the platform's time limit, and its progress is saved."""
 
 
 class Unavailable(TransientError):

@@ -109,7 +109,7 @@ class MailboxSyncFinished(RunEvent):
     name = "mailbox_sync_finished"
 
     mailbox: Annotated[_Id, _is("id", "the object id of the mailbox's user")]
-    task: Annotated[Task, _is("code", "sync, or remove to delete our contacts")]
+    task: Annotated[Task, _is("code", "sync, remove (all our contacts) or purge (some people)")]
     outcome: Annotated[Outcome, _is("code", "succeeded, skipped, failed or held")]
     reason: Annotated[Reason | None, _REASON] = None
     created: Annotated[int, _CREATED] = 0
@@ -281,9 +281,10 @@ class RunsScheduled(Event):
     name = "runs_scheduled"
 
     tenant: Annotated[_Id, _TENANT] = ""
-    timer: Annotated[Literal["daily", "hourly"], _is("code", "daily or hourly")]
-    runs: Annotated[int, _count("runs queued, including those that were queued before")]
-    past_due: Annotated[bool, _is("flag", "whether the timer fired late")]
+    runs: Annotated[int, _count("scheduled runs that were due")]
+    sent_again: Annotated[int, _count("runs whose messages were sent again")] = 0
+    given_up: Annotated[int, _count("runs that were ended because they stood still")] = 0
+    past_due: Annotated[bool, _is("flag", "whether the tick came late")]
 
 
 class Swept(Event):

@@ -31,9 +31,11 @@ class Reason(StrEnum):
     SHARE_EMPTY = "share_empty"
     SHARE_TOO_LARGE = "share_too_large"
     TARGETS_EMPTY = "targets_empty"
+    TOO_MANY_CREATES = "too_many_creates"
     GROUP_NOT_FOUND = "group_not_found"
     IMPORT_PAUSED = "import_paused"
     IMPORT_DELETED = "import_deleted"
+    RUN_STOPPED = "run_stopped"
     MAILBOXES_FAILED = "mailboxes_failed"
     # a person who is not among a share's contacts
     DISABLED = "disabled"

@@ -82,6 +82,10 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "The import's target groups are suddenly empty, so nothing was changed. If this is "
         "intended, approve the removal of the contacts; otherwise, check the groups' members."
     ),
+    Reason.TOO_MANY_CREATES: N_(
+        "The share holds many more contacts than before, so nothing was changed. Approve the sync"
+        " if this is intended."
+    ),
     Reason.GROUP_NOT_FOUND: N_(
         "A group of the share or the import no longer exists, so nothing was changed. Remove the "
         "group from the share or the import."
@@ -90,6 +94,9 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.IMPORT_DELETED: N_("The import was deleted. Its contacts are being removed."),
     Reason.MAILBOXES_FAILED: N_(
         "Some mailboxes failed. The results show the reason for each of them."
+    ),
+    Reason.RUN_STOPPED: N_(
+        "The sync was stopped. Mailboxes that it had not reached are synced the next time."
     ),
     Reason.DISABLED: N_("The account is disabled in the directory."),
     Reason.EXCLUDED: N_("The share excludes this person."),

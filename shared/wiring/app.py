@@ -36,7 +36,7 @@ class App:
         self.sharing = Sharing(self.base, self.tenancy)
         self.importing = Importing(self.base, self.tenancy, self.licensing, self.sharing)
         self.sync = Sync(self.base, self.tenancy, self.licensing, self.sharing, self.importing)
-        self.privacy = Privacy(self.base, self.tenancy, self.sharing, self.importing)
+        self.privacy = Privacy(self.base, self.tenancy, self.sharing)
         self.insight = Insight(
             self.base,
             self.entra,

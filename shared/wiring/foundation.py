@@ -15,6 +15,7 @@ from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.storage.tables import Tables
 from shared.adapters.vault import Vault
 from shared.services.idempotency import Idempotency
+from shared.services.importing.run_book import RunBook
 from shared.wiring.ports import Clock, NewId, Ports
 from shared.wiring.settings import Settings
 
@@ -38,13 +39,14 @@ class Foundation:
     snapshots: Snapshots
     leases: Leases
     directory: MailboxDirectory
+    book: RunBook
     idempotency: Idempotency
 
 
 def build_foundation(settings: Settings, ports: Ports) -> Foundation:
     """Put the adapters together, without sending anything."""
     tables = Tables(ports.tables)
-    store = Store(tables)
+    store, snapshots, queues = Store(tables), Snapshots(tables), Queues(ports.queues)
     graph = Graph(settings.graph_endpoint, ports.wire)
     return Foundation(
         settings=settings,
@@ -56,11 +58,12 @@ def build_foundation(settings: Settings, ports: Ports) -> Foundation:
         graph=graph,
         http=ports.http,
         tables=tables,
-        queues=Queues(ports.queues),
+        queues=queues,
         store=store,
         states=MailboxStates(tables),
-        snapshots=Snapshots(tables),
+        snapshots=snapshots,
         leases=Leases(tables),
         directory=MailboxDirectory(graph),
+        book=RunBook(store, queues, snapshots, ports.clock),
         idempotency=Idempotency(store, ports.clock, ports.new_id),
     )

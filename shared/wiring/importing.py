@@ -3,7 +3,7 @@
 from shared.services.importing.decisions import Decisions
 from shared.services.importing.imports import Imports
 from shared.services.importing.run_closing import RunClosing
-from shared.services.importing.run_queue import RunQueue
+from shared.services.importing.run_resolving import RunResolving
 from shared.services.importing.run_start import RunStart
 from shared.services.importing.runs import Runs
 from shared.services.importing.timetable import Timetable
@@ -19,7 +19,6 @@ class Importing:
     def __init__(
         self, base: Foundation, tenancy: Tenancy, licensing: Licensing, sharing: Sharing
     ) -> None:
-        self.run_queue = RunQueue(base.store, base.queues, base.clock)
         self.imports = Imports(
             base.store,
             base.clock,
@@ -28,7 +27,7 @@ class Importing:
             sharing.publications,
             sharing.subscribers,
             licensing.licenses,
-            self.run_queue,
+            base.book,
             base.directory,
         )
         self.runs = Runs(
@@ -36,23 +35,41 @@ class Importing:
             base.clock,
             self.imports,
             licensing.licenses,
-            self.run_queue,
+            base.book,
             base.directory,
+            tenancy.ledger,
         )
-        self.decisions = Decisions(base.store, tenancy.ledger, self.run_queue)
-        self.timetable = Timetable(
-            base.store, self.run_queue, tenancy.tenants, base.settings.terms, base.clock
-        )
+        self.decisions = Decisions(base.store, tenancy.ledger, base.book)
         self.run_start = RunStart(
             base.store,
             base.queues,
-            base.directory,
-            base.states,
             base.snapshots,
+            base.book,
+            RunResolving(
+                base.directory,
+                base.states,
+                base.snapshots,
+                sharing.publications,
+                sharing.subscribers,
+                sharing.suppressions,
+                licensing.seats,
+                tenancy.tenants,
+                base.clock,
+            ),
             sharing.publications,
-            sharing.subscribers,
-            licensing.seats,
             tenancy.tenants,
             base.clock,
+            base.new_id,
         )
-        self.run_closing = RunClosing(base.store, base.snapshots, sharing.subscribers, base.clock)
+        self.run_closing = RunClosing(
+            base.store, base.snapshots, base.states, sharing.subscribers, base.book, base.clock
+        )
+        self.timetable = Timetable(
+            base.store,
+            base.queues,
+            base.book,
+            self.run_closing,
+            tenancy.tenants,
+            base.settings.terms,
+            base.clock,
+        )

@@ -3,7 +3,6 @@
 from shared.services.privacy.leaving import Leaving
 from shared.services.privacy.people import People
 from shared.wiring.foundation import Foundation
-from shared.wiring.importing import Importing
 from shared.wiring.sharing import Sharing
 from shared.wiring.tenancy import Tenancy
 
@@ -11,16 +10,14 @@ from shared.wiring.tenancy import Tenancy
 class Privacy:
     """The services of this area."""
 
-    def __init__(
-        self, base: Foundation, tenancy: Tenancy, sharing: Sharing, importing: Importing
-    ) -> None:
+    def __init__(self, base: Foundation, tenancy: Tenancy, sharing: Sharing) -> None:
         self.people = People(
             base.store,
             base.states,
             sharing.publications,
             sharing.subscribers,
             sharing.suppressions,
-            importing.run_queue,
+            sharing.revocations,
             tenancy.ledger,
             base.clock,
         )
@@ -29,8 +26,9 @@ class Privacy:
             tenancy.tenant_data,
             base.states,
             base.queues,
-            importing.run_queue,
+            base.book,
             sharing.subscribers,
+            sharing.revocations,
             tenancy.ledger,
             base.clock,
         )

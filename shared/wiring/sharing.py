@@ -3,6 +3,7 @@
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.directory_search import DirectorySearch
 from shared.services.sharing.publications import Publications
+from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.shares import Shares
 from shared.services.sharing.subscribers import Subscribers
 from shared.wiring.foundation import Foundation
@@ -16,8 +17,14 @@ class Sharing:
         self.suppressions = Suppressions(base.store, base.clock)
         self.subscribers = Subscribers(base.store, base.clock)
         self.directory = DirectorySearch(base.graph)
+        self.revocations = Revocations(base.store, base.book, base.clock)
         self.shares = Shares(
-            base.store, base.clock, base.idempotency, tenancy.ledger, self.subscribers
+            base.store,
+            base.clock,
+            base.idempotency,
+            tenancy.ledger,
+            self.subscribers,
+            self.revocations,
         )
         self.publications = Publications(
             base.store, base.graph, base.clock, tenancy.limiter, self.suppressions

@@ -1,6 +1,7 @@
 """Syncing mailboxes, and adopting the contacts that another tool left in one."""
 
 from shared.services.importing.adoptions import Adoptions
+from shared.services.sync.mailbox_checks import MailboxChecks
 from shared.services.sync.mailbox_sync import MailboxSync
 from shared.services.sync.mailboxes import Mailboxes
 from shared.wiring.foundation import Foundation
@@ -24,6 +25,7 @@ class Sync:
         self.mailboxes = Mailboxes(
             base.store, base.graph, base.states, base.leases, base.clock, base.new_id
         )
+        self.mailbox_checks = MailboxChecks(base.store, base.queues, base.snapshots)
         self.mailbox_sync = MailboxSync(
             base.store, self.mailboxes, base.snapshots, licensing.seats, tenancy.tenants
         )

@@ -211,7 +211,7 @@ class Client:
     async def delete_folder(self, tenant: str, user: str, folder: str) -> None:
         (await self.send("DELETE", f"{self._box(tenant, user)}/folders/{folder}")).expect(200)
 
-    async def fire(self, timer: str = "start_daily_runs") -> None:
+    async def fire(self, timer: str = "start_due_runs") -> None:
         """Fire a timer now."""
         reply = (await self.send("POST", f"{self.host}/_sim/timer/{timer}")).expect(200)
         if not reply.body["ok"]:

@@ -170,7 +170,7 @@ async def _day(stage: Stage, days: int, what: str, *, requests: int, **counts: i
     console.rule(f"Day {days + 1}: the timer fires; {what}")
     morning = datetime.now(UTC).replace(hour=3, minute=0, second=0) + timedelta(days=days)
     await stage.client.clock(morning.isoformat())
-    await stage.client.fire("start_daily_runs")
+    await stage.client.fire("start_due_runs")
     await stage.client.settle()
     for name, api, company in _sides(stage):
         run = (await api.get(f"/imports/{stage.imports[name]['id']}/runs"))["items"][0]["id"]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from shared.adapters.storage.snapshots import Snapshots, snapshot_id
-from shared.domain.contacts.fields import Contact, fingerprint
+from shared.domain.contacts.fields import Contact
 from shared.domain.errors import TransientError
 from shared.domain.importing.imports import GuardLimits, Import, Targets
 from shared.domain.importing.messages import SyncMailbox
@@ -18,6 +17,7 @@ from shared.wiring.settings import Settings
 from tests.local.certificates import trust
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
+from tests.open_runs import open_run
 from tests.world import World
 
 
@@ -78,14 +78,14 @@ class Box:
         """Publish contacts for a run of another day; the message that asks for them."""
         app, run = self.engine.app, wiring.new_id()
         self.engine.clock.passed += timedelta(days=1)
-        snapshots = Snapshots(app.base.store.tables)
-        await snapshots.write(snapshot_id(self.world.tenant, run), contacts, app.clock())
-        return SyncMailbox(
-            tenant=self.world.tenant,
-            import_id=self.import_id,
-            run=run,
-            mailbox=self.world.targets[0],
-            fingerprint=fingerprint(contacts),
+        return await open_run(
+            app.base.store,
+            self.world.tenant,
+            self.import_id,
+            run,
+            self.world.targets[0],
+            contacts,
+            app.clock(),
         )
 
     async def sync(self, contacts: Sequence[Contact]) -> Cost:

@@ -18,9 +18,10 @@ import orjson
 from aiohttp import web
 from httpx_aiohttp import AiohttpTransport
 
-from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.snapshots import Job, Snapshots
 from shared.domain.contacts.fields import Contact, fingerprint
 from shared.domain.contacts.plan import Change, Known, make_plan, observe
+from shared.domain.importing.imports import Import, Targets
 from tests.performance.engine import Engine, people
 
 FILL, LATENCY = 600, 0.080
@@ -105,7 +106,8 @@ async def event_loop(engine: Engine) -> dict[str, Any]:
 _MEMORY = """
 import asyncio, json, resource, sys
 from azure.data.tables.aio import TableServiceClient
-from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.snapshots import Job, Snapshots
+from shared.domain.importing.imports import Import, Targets
 from shared.adapters.storage.tables import Tables
 
 def rss():
@@ -125,7 +127,13 @@ asyncio.run(main())
 
 async def memory(engine: Engine, storage: str) -> dict[str, Any]:
     """What a share of 50,000 contacts takes in a worker that has loaded it."""
-    await Snapshots(engine.app.base.store.tables).write("bench", people(LARGE), engine.app.clock())
+    now = engine.app.clock()
+    targets = Targets(users=["somebody"])
+    import_ = Import(
+        id="bench", name="Bench", share_id="bench1234", targets=targets, created=now, changed=now
+    )
+    job = Job(import_)
+    await Snapshots(engine.app.base.store.tables).write("bench", people(LARGE), job)
     count, megabytes = json.loads(await asyncio.to_thread(_python, _MEMORY, storage, "bench"))
     if count != LARGE:
         raise AssertionError(f"{count} contacts were loaded")

@@ -21,6 +21,7 @@ from shared.adapters.graph.transport import (
 from shared.domain.errors import Unavailable
 
 BATCH_SIZE: Final = 20
+_GATEWAY_TIMEOUT: Final = 504
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,10 @@ async def send_batch(
     answers = {str(part.get("id")): _answer(part) for part in answer.body.get("responses", ())}
     if missing := [n for n in range(len(items)) if str(n) not in answers]:
         message = f"Microsoft Graph did not respond to {len(missing)} of {len(items)} batch items."
+        session.meter.unanswered += 1
         raise Unavailable(message, 1.0)
     found = [answers[str(number)] for number in range(len(items))]
+    session.meter.unanswered += sum(1 for part in found if part.status == _GATEWAY_TIMEOUT)
     session.meter.throttle(sum(1 for part in found if part.status == 429))
     return found
 

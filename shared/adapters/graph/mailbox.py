@@ -3,8 +3,8 @@
 Docs: contact, contactfolder, contact-delta, singlevaluelegacyextendedproperty-get, json-batching.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Final
@@ -52,7 +52,8 @@ class Mailbox:
     """One mailbox, for one import.
 
     Every call may raise what `GraphSession.request` raises, and `NeedsAdmin` with its reason if the
-    mailbox does not exist or the app has no access to it.
+    mailbox does not exist or is closed to us. `wrote` says whether a write was sent, `unanswered`
+    whether one may still take effect.
     """
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
@@ -60,6 +61,8 @@ class Mailbox:
         self._root = f"/users/{quote(user, safe='')}"
         self._import = import_id
         self._contacts = f"{self._root}/contacts"
+        self.wrote = False
+        self.unanswered = False
 
     def in_folder(self, folder: str | None) -> None:
         """Choose the folder to read and write contacts in: ours, or (None) the default one."""
@@ -90,7 +93,7 @@ class Mailbox:
         """Mark an existing folder as this import's own."""
         mark = {"id": MARK, "value": mark_of(self._import)}
         body = {"singleValueExtendedProperties": [mark]}
-        answer = await self._session.request("PATCH", self._folder(folder), body=body)
+        answer = await self._write("PATCH", self._folder(folder), body)
         self._checked(answer, folder=True)
 
     async def create_folder(self, name: str) -> str:
@@ -99,14 +102,11 @@ class Mailbox:
         If another folder already has the name, ours is called 'name (2)' and so on.
         """
         for number in range(1, _NAMES_TRIED + 1):
-            answer = await self._session.request(
-                "POST",
-                f"{self._root}/contactFolders",
-                body={
-                    "displayName": name if number == 1 else f"{name} ({number})",
-                    "singleValueExtendedProperties": [{"id": MARK, "value": mark_of(self._import)}],
-                },
-            )
+            body = {
+                "displayName": name if number == 1 else f"{name} ({number})",
+                "singleValueExtendedProperties": [{"id": MARK, "value": mark_of(self._import)}],
+            }
+            answer = await self._write("POST", f"{self._root}/contactFolders", body)
             if answer.status == 409:
                 continue
             return str(self._checked(answer).body["id"])
@@ -114,9 +114,7 @@ class Mailbox:
 
     async def rename_folder(self, folder: str, name: str) -> None:
         """Rename our folder; do nothing if the name is taken."""
-        answer = await self._session.request(
-            "PATCH", self._folder(folder), body={"displayName": name}
-        )
+        answer = await self._write("PATCH", self._folder(folder), {"displayName": name})
         if answer.status != 409:
             self._checked(answer, folder=True)
 
@@ -215,7 +213,8 @@ class Mailbox:
     ) -> list[GraphResponse]:
         """Send at most 20 operations in one batch and return their responses, in order."""
         items = [self._item(o, category) for o in operations]
-        return await send_batch(self._session, items, self._checked)
+        with self._writing():
+            return await send_batch(self._session, items, self._checked)
 
     async def remove_folder(self, folder: str) -> bool:
         """Delete our folder if it is empty, and return whether it is gone."""
@@ -229,7 +228,7 @@ class Mailbox:
             return True
         if any(self._checked(answer).body["value"] for answer in answers):
             return False
-        answer = await self._session.request("DELETE", path)
+        answer = await self._write("DELETE", path)
         if answer.status != 404:
             self._checked(answer)
         return True
@@ -240,16 +239,30 @@ class Mailbox:
         None if the user already has a category of that name, which is left unchanged. Raises
         `NeedsAdmin` (access denied) without the permission MailboxSettings.ReadWrite.
         """
-        answer = await self._session.request(
-            "POST", self._categories, body={"displayName": name, "color": color}
-        )
+        body = {"displayName": name, "color": color}
+        answer = await self._write("POST", self._categories, body)
         return None if answer.status == 409 else str(self._checked(answer).body["id"])
 
     async def remove_category(self, id_: str) -> None:
         """Remove a category that we added from the user's list, if it still exists."""
-        answer = await self._session.request("DELETE", f"{self._categories}/{quote(id_, safe='')}")
+        answer = await self._write("DELETE", f"{self._categories}/{quote(id_, safe='')}")
         if answer.status not in {403, 404}:
             self._checked(answer)
+
+    async def _write(self, method: str, path: str, body: object = None) -> GraphResponse:
+        with self._writing():
+            return await self._session.request(method, path, body=body)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Note that something is written, and whether its fate is known afterwards."""
+        self.wrote = True
+        before = self._session.meter.unanswered
+        try:
+            yield
+        finally:
+            if self._session.meter.unanswered > before:
+                self.unanswered = True
 
     @property
     def _categories(self) -> str:

@@ -19,6 +19,9 @@ from shared.domain.reasons import Reason
 
 IMMUTABLE_ID: Final = 'IdType="ImmutableId"'
 _TENANTS_KEPT: Final = 500
+LONGEST_REQUEST: Final = 120.0
+"""Seconds after which a request is given up, however slowly its response trickles in."""
+_GATEWAY_TIMEOUT: Final = 504
 _DEFAULT_WAIT: Final = 1.0
 _READ_TRIES: Final = 3
 LONGEST_WAIT: Final = 5.0
@@ -32,12 +35,14 @@ For longer ones the message returns to the queue.
 class Meter:
     """The cost of a piece of work: HTTP requests to Graph, and its 429 responses.
 
-    `items` counts requests as Graph does, each request of a batch separately.
+    `items` counts requests as Graph does, each request of a batch separately. `unanswered` counts
+    requests that may or may not take effect.
     """
 
     requests: int = 0
     items: int = 0
     throttled: int = 0
+    unanswered: int = 0
 
     def sent(self) -> None:
         """Count one HTTP request."""
@@ -162,7 +167,7 @@ class GraphSession:
         what = {"http.request.method": method, "url.full": f"{self._endpoint}{route}"}
         with span(f"{method} {route}", kind=SpanKind.CLIENT, attributes=what) as current:
             self.meter.sent()
-            response = await self._wire.send(sent)
+            response = await self._send(sent)
             current.set_attribute("http.response.status_code", response.status)
             current.set_attribute("contact_sync.throttled", response.status == 429)
             if response.status >= 400:
@@ -213,6 +218,15 @@ class GraphSession:
             await self.directory.take(units)
             answer = check(await self.read(link, headers=headers))
 
+    async def _send(self, request: WireRequest) -> WireResponse:
+        try:
+            async with asyncio.timeout(LONGEST_REQUEST):
+                return await self._wire.send(request)
+        except (Unavailable, TimeoutError) as error:
+            self.meter.unanswered += 1
+            message = f"Microsoft Graph did not respond: {error}"
+            raise Unavailable(message, _DEFAULT_WAIT) from error
+
     def _checked(self, response: WireResponse) -> GraphResponse:
         answer = GraphResponse(response.status, None, response.headers)
         if response.content:
@@ -222,6 +236,8 @@ class GraphSession:
                 if answer.ok:
                     message = "Microsoft Graph returned a body that is not JSON."
                     raise Unavailable(message, _DEFAULT_WAIT) from error
+        if answer.status == _GATEWAY_TIMEOUT:
+            self.meter.unanswered += 1
         if answer.status == 429:
             self.meter.throttle(1)
             raise Throttled("Microsoft Graph throttled the request.", answer.wait)

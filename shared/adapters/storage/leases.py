@@ -1,11 +1,11 @@
 """Leases: exclusive access for one worker, for a limited time, guarded by the row's ETag.
 
 A worker takes a lease before work that must not run twice at once; the lease of a worker that dies
-expires. The lease on a mailbox also records how many requests its holders sent, and which fields a
-holder that died may have written.
+expires. A worker that does not know what became of a request does not give its lease back either:
+whoever takes it over knows that something may still take effect. The lease on a mailbox also
+records how many requests its holders sent.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,17 +24,17 @@ _SKEW: Final = timedelta(minutes=1)
 
 class _Row(Model):
     until: datetime | None = None
+    settles: datetime | None = None
     pace: Pace = Pace()
-    begun: dict[str, int] = {}
 
 
 @dataclass(slots=True)
 class Lease:
     """A lease that a worker holds on `what`, in one tenant, until a time.
 
-    Its holder updates `pace` and `begun`, which are stored when the lease is renewed or given back.
-    `begun` maps each piece of work, by name, to a mask of the fields it may have written; `before`
-    is the same for earlier holders that did not finish.
+    Its holder updates `pace`, which is stored when the lease is renewed or given back. `settles` is
+    when requests of a holder that never gave its lease back can no longer take effect: one lease
+    after the lease was taken over.
     """
 
     tenant: str
@@ -42,8 +42,11 @@ class Lease:
     until: datetime
     etag: str
     pace: Pace
-    begun: dict[str, int]
-    before: dict[str, int]
+    settles: datetime | None = None
+
+    def unsettled(self, now: datetime) -> timedelta:
+        """Return for how long a request of an earlier holder may still take effect."""
+        return max(self.settles - now, timedelta()) if self.settles is not None else timedelta()
 
 
 class Leases:
@@ -52,52 +55,53 @@ class Leases:
     def __init__(self, tables: Tables) -> None:
         self._rows = Records(tables, Table.LEASES, _Row)
 
-    async def take(
-        self,
-        tenant: str,
-        what: str,
-        now: datetime,
-        length: timedelta,
-        begin: Mapping[str, int] | None = None,
-    ) -> Lease:
-        """Take the lease on `what` and record in `begin` the work that starts.
-
-        Raises `Busy` while another worker holds it.
-        """
+    async def take(self, tenant: str, what: str, now: datetime, length: timedelta) -> Lease:
+        """Take the lease on `what`. Raises `Busy` while another worker holds it."""
         until = now + length
         try:
             found = await self._rows.get(*_key(tenant, what))
             if found is None:
-                row = _Row(until=until, begun=dict(begin or {}))
+                row = _Row(until=until)
                 stored = await self._rows.insert(*_key(tenant, what), row)
-                return Lease(tenant, what, until, stored.etag, row.pace, row.begun, {})
-            held = found.value.until
+                return Lease(tenant, what, until, stored.etag, row.pace)
+            held, settles = found.value.until, found.value.settles
             if held is None or held <= now or held > until + _SKEW:
-                before = found.value.begun
-                begun = {n: before.get(n, 0) | mask for n, mask in (begin or {}).items()}
-                row = _Row(until=until, pace=found.value.pace, begun={**before, **begun})
+                settles = until if held is not None else settles
+                if settles is not None and (settles <= now or settles > until + _SKEW):
+                    settles = None
+                row = _Row(until=until, settles=settles, pace=found.value.pace)
                 stored = await self._rows.replace(*_key(tenant, what), row, found.etag)
-                return Lease(tenant, what, until, stored.etag, row.pace, row.begun, before)
+                return Lease(tenant, what, until, stored.etag, row.pace, settles)
         except (Conflict, PreconditionFailed):
             pass
         raise Busy(f"Another worker holds the lease on {what}.", _TRY_AGAIN)
 
     async def renew(self, lease: Lease, now: datetime, length: timedelta) -> Lease:
         """Extend a lease; raises `Busy` if it was lost in the meantime."""
+        return await self._hold(lease, now + length)
+
+    async def leave(self, lease: Lease) -> None:
+        """Let a lease run out, because a request may still take effect; only its pace is stored."""
         try:
-            row = _Row(until=now + length, pace=lease.pace, begun=lease.begun)
-            stored = await self._rows.replace(*_key(lease.tenant, lease.what), row, lease.etag)
-        except PreconditionFailed as error:
-            raise Busy(f"The lease on {lease.what} was lost.", _TRY_AGAIN) from error
-        return replace(lease, until=now + length, etag=stored.etag)
+            await self._hold(lease, lease.until)
+        except Busy:
+            return
 
     async def give_back(self, lease: Lease) -> None:
         """Give a lease back; do nothing if another worker has it by now."""
         try:
-            row = _Row(pace=lease.pace, begun=lease.begun)
+            row = _Row(settles=lease.settles, pace=lease.pace)
             await self._rows.replace(*_key(lease.tenant, lease.what), row, lease.etag)
         except PreconditionFailed:
             return
+
+    async def _hold(self, lease: Lease, until: datetime) -> Lease:
+        try:
+            row = _Row(until=until, settles=lease.settles, pace=lease.pace)
+            stored = await self._rows.replace(*_key(lease.tenant, lease.what), row, lease.etag)
+        except PreconditionFailed as error:
+            raise Busy(f"The lease on {lease.what} was lost.", _TRY_AGAIN) from error
+        return replace(lease, until=until, etag=stored.etag)
 
 
 def _key(tenant: str, what: str) -> tuple[str, str]:

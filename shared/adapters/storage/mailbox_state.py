@@ -1,32 +1,27 @@
 """The state of our contacts in one mailbox: ids and hashes, never the content of a contact.
 
-Each mailbox of an import has its own partition, because a partition takes at most 2,000 entities a
-second (docs: scalability-targets). An idle mailbox needs only its small head row. The list of
-contacts is stored in separate rows under a new generation each time, and becomes valid when the
-head names that generation, so that a worker may die between any two writes.
+An idle mailbox needs only its small head row; the heads of an import share a partition, so that
+neighbours are read with one query. The list of contacts is in `mailbox_contacts`.
 """
 
-import asyncio
-import zlib
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Final
 
-import orjson
-
+from shared.adapters.storage.mailbox_contacts import VERSION, ContactRows, MailboxContacts, MailboxKey
 from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
-from shared.domain.contacts.plan import Known, KnownContacts
+from shared.adapters.storage.tables import Row, Tables
+from shared.domain.contacts.plan import KnownContacts
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
-from shared.domain.importing.runs import ContactCounts, RejectedContact, Result
+from shared.domain.importing.runs import ContactCounts, Result
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
 
-_TABLE: Final = Table.MAILBOX_STATE
-_HEAD: Final = "h"
-_CHUNKS: Final = "k|"
+_TABLE: Final = Table.MAILBOX_HEADS
 _COUNT: Final = "contacts"
-"""The column of a head, beside the JSON, that holds the number of contacts."""
+_UNREACHABLE: Final = "unreachable"
+"""The columns of a head, beside the JSON."""
 
 
 class HeldPlan(Model):
@@ -47,25 +42,29 @@ class Partial(Model):
 
 
 class Head(Model):
-    """The state of one import in one mailbox.
+    """The state of one import in one mailbox; while it exists, the mailbox may hold our contacts.
 
-    `fingerprint` is that of the snapshot and destination last applied (None: a new plan is needed),
-    `link` the folder's delta link, `own_folder` whether the folder is ours. `last_run` and `result`
-    describe the last finished run, `partial` the progress of an unfinished one, `held` the plan
-    that waits for an admin. `category` is the category of our contacts; `category_id` and `color`
-    describe its entry in the user's list if we created it. `keep_edits` says whether the state
-    shows which field a user edited. `notice` is a problem that does not affect the contacts.
+    `number` is that of the run that last worked here. `fingerprint` is that of the snapshot and
+    destination last applied (None: a new plan is needed), `begun` a mask of the fields that a
+    worker which did not finish may have written. `link` is the folder's delta link, `own_folder`
+    whether the folder is ours. `last_run` and `result` describe the last finished run, `partial`
+    the progress of an unfinished one, `held` the plan that waits for an admin. `category` is the
+    category of our contacts; `category_id` and `color` describe its entry in the user's list if we
+    created it. `keep_edits` says whether the state shows which field a user edited. `notice` is a
+    problem that does not affect the contacts. `unreachable` is since when a removal finds no
+    mailbox. `read_whole` is when all of the folder was last read.
     """
 
+    version: int = VERSION
+    number: int = 0
+    begun: int = 0
     fingerprint: str | None = None
     folder: str | None = None
     own_folder: bool = True
     folder_name: str | None = None
     link: str | None = None
-    generation: str = ""
-    chunks: int = 0
+    rows: ContactRows = ContactRows()
     contacts: int = 0
-    rejected: tuple[RejectedContact, ...] = ()
     last_run: str | None = None
     result: Result | None = None
     partial: Partial | None = None
@@ -75,6 +74,8 @@ class Head(Model):
     color: str | None = None
     keep_edits: bool = False
     notice: Reason | None = None
+    unreachable: datetime | None = None
+    read_whole: datetime | None = None
 
 
 class MailboxStates:
@@ -82,11 +83,38 @@ class MailboxStates:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._heads = Records[Head](tables, _TABLE, Head, {_COUNT: lambda head: head.contacts})
+        self.lists = MailboxContacts(tables)
+        self._heads = Records[Head](
+            tables,
+            _TABLE,
+            Head,
+            {_COUNT: lambda h: h.contacts, _UNREACHABLE: lambda h: h.unreachable is not None},
+        )
 
     async def read(self, tenant: str, import_id: str, mailbox: str) -> Stored[Head] | None:
         """Read the head of one mailbox; None if it was never synced."""
-        return await self._heads.get(_partition(tenant, import_id, mailbox), _HEAD)
+        found = await self._heads.get(_partition(tenant, import_id), mailbox)
+        if found is not None and found.value.version > VERSION:
+            raise Busy("A newer version of the app wrote the state of this mailbox.", 60.0)
+        return found
+
+    async def neighbors(
+        self, tenant: str, import_id: str, mailboxes: Sequence[str]
+    ) -> dict[str, Stored[Head]]:
+        """Read the heads of mailboxes that stand side by side, with one query."""
+        if not mailboxes:
+            return {}
+        rows = self._tables.rows(
+            _TABLE,
+            "PartitionKey eq @import and RowKey ge @first and RowKey le @last",
+            {
+                "import": _partition(tenant, import_id),
+                "first": min(mailboxes),
+                "last": max(mailboxes),
+            },
+        )
+        heads = {row.row: self._heads.parsed(row) async for row in rows if row.row in mailboxes}
+        return {name: head for name, head in heads.items() if head.value.version <= VERSION}
 
     async def write(
         self, tenant: str, import_id: str, mailbox: str, head: Head, etag: str | None
@@ -95,106 +123,50 @@ class MailboxStates:
 
         Raises `Busy` if another worker wrote it first.
         """
-        partition, row = _partition(tenant, import_id, mailbox), _HEAD
+        partition = _partition(tenant, import_id)
         try:
             if etag is None:
-                return await self._heads.insert(partition, row, head)
-            return await self._heads.replace(partition, row, head, etag)
+                return await self._heads.insert(partition, mailbox, head)
+            return await self._heads.replace(partition, mailbox, head, etag)
         except (Conflict, PreconditionFailed) as error:
+            message = "Another worker changed the state of this mailbox."
+            raise Busy(message, 5.0) from error
+
+    async def delete(self, tenant: str, import_id: str, mailbox: str, etag: str) -> None:
+        """Delete a head; raises `Busy` if another worker wrote it first."""
+        try:
+            await self._heads.delete(_partition(tenant, import_id), mailbox, etag)
+        except PreconditionFailed as error:
             message = "Another worker changed the state of this mailbox."
             raise Busy(message, 5.0) from error
 
     async def contacts(
         self, tenant: str, import_id: str, mailbox: str, head: Head
     ) -> KnownContacts | None:
-        """Read the contacts of the head's generation; None if some of its rows are missing."""
-        if not head.chunks:
+        """Read the contacts that a head names; None if some of their rows are missing."""
+        if not head.rows.names:
             return {}
-        parts: list[bytes] = []
-        partition = _partition(tenant, import_id, mailbox)
-        for number in range(head.chunks):
-            name = _chunk_row(head.generation, number)
-            row = await self._tables.get(_TABLE, partition, name)
-            if row is None:
-                return None
-            parts.append(unpack_bytes(row))
-        return await asyncio.to_thread(_unpacked, b"".join(parts))
-
-    async def write_contacts(
-        self, tenant: str, import_id: str, mailbox: str, generation: str, known: KnownContacts
-    ) -> int:
-        """Write a generation of contacts and return its number of rows.
-
-        It becomes valid when a head that names it is written.
-        """
-        raw = await asyncio.to_thread(_packed, known)
-        chunks = [raw[i : i + BYTES_PER_ROW] for i in range(0, len(raw), BYTES_PER_ROW)]
-        partition = _partition(tenant, import_id, mailbox)
-        for number, chunk in enumerate(chunks):
-            name = _chunk_row(generation, number)
-            await self._tables.upsert(_TABLE, partition, name, pack_bytes(chunk))
-        return len(chunks)
-
-    async def drop_contacts(
-        self, tenant: str, import_id: str, mailbox: str, keep: str | None = None
-    ) -> None:
-        """Delete all generations of contacts except `keep`."""
-        partition = _partition(tenant, import_id, mailbox)
-        kept = f"{_CHUNKS}{keep}|" if keep is not None else None
-        rows = [
-            row.row
-            async for row in self._tables.partition(_TABLE, partition, ["PartitionKey", "RowKey"])
-            if row.row != _HEAD and (kept is None or not row.row.startswith(kept))
-        ]
-        await self._tables.write_many(_TABLE, partition, dict.fromkeys(rows))
-
-    async def erase(self, tenant: str, import_id: str, mailbox: str, etag: str | None) -> None:
-        """Erase the whole state of a mailbox."""
-        await self.drop_contacts(tenant, import_id, mailbox)
-        await self._heads.delete(_partition(tenant, import_id, mailbox), _HEAD, etag)
+        return (await self.lists.load(MailboxKey(tenant, import_id, mailbox), head.rows)).known
 
     async def mailboxes(self, tenant: str, import_id: str) -> list[str]:
         """Return the mailboxes in which the import has, or may have, contacts."""
-        first = _partition(tenant, import_id, "")
-        rows = self._rows(tenant, import_id, "PartitionKey", "RowKey")
-        return [row.partition.removeprefix(first) async for row in rows]
+        return [row.row async for row in self._rows(tenant, import_id, "RowKey")]
+
+    async def unreachable(self, tenant: str, import_id: str) -> list[str]:
+        """Return those of the mailboxes that do not exist at the moment."""
+        rows = self._rows(tenant, import_id, "RowKey", _UNREACHABLE)
+        return [row.row async for row in rows if row.columns.get(_UNREACHABLE)]
 
     async def held(self, tenant: str, import_id: str) -> tuple[int, int]:
         """Return how many mailboxes hold contacts of the import, and how many contacts in all."""
-        rows = self._rows(tenant, import_id, "PartitionKey", "RowKey", _COUNT)
+        rows = self._rows(tenant, import_id, "RowKey", _COUNT)
         counts = [int(row.columns.get(_COUNT, 0)) async for row in rows]
         return sum(count > 0 for count in counts), sum(counts)
 
     def _rows(self, tenant: str, import_id: str, *columns: str) -> AsyncIterator[Row]:
         """Read some columns of the heads of all mailboxes of an import."""
-        first = _partition(tenant, import_id, "")
-        return self._tables.rows(
-            _TABLE,
-            "PartitionKey ge @low and PartitionKey lt @high and RowKey eq @head",
-            {"low": first, "high": f"{first[:-1]}}}", "head": _HEAD},
-            columns,
-        )
+        return self._tables.partition(_TABLE, _partition(tenant, import_id), columns)
 
 
-def _packed(known: KnownContacts) -> bytes:
-    """Pack contacts; the last three values, which most do not have, are omitted if empty."""
-    rows: list[list[Any]] = []
-    for key, k in known.items():
-        row: list[Any] = [key, k.id, k.written, k.seen, k.mask]
-        if k.kept or k.checks or k.photo:
-            row += [k.kept, k.checks, k.photo]
-        rows.append(row)
-    return zlib.compress(orjson.dumps(rows), level=1)
-
-
-def _unpacked(raw: bytes) -> KnownContacts:
-    rows: list[list[Any]] = orjson.loads(zlib.decompress(raw))
-    return {key: Known(*rest) for key, *rest in rows}
-
-
-def _partition(tenant: str, import_id: str, mailbox: str) -> str:
-    return f"{tenant}|{import_id}|{mailbox}"
-
-
-def _chunk_row(generation: str, number: int) -> str:
-    return f"{_CHUNKS}{generation}|{number:04d}"
+def _partition(tenant: str, import_id: str) -> str:
+    return f"{tenant}|{import_id}"

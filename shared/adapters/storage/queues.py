@@ -5,8 +5,12 @@ time, and only after the function succeeds.
 """
 
 import asyncio
+import base64
+import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Final
 
@@ -37,6 +41,22 @@ class Queues:
         """Close the connections."""
         await self._service.close()
 
+    async def oldest_due(self, queue: str, now: datetime) -> timedelta:
+        """Return for how long the first visible message of a queue has been due (0: none is).
+
+        Queues are nearly first in, first out, so the first message stands for the oldest.
+        """
+        try:
+            found = await self._client(queue).peek_messages(max_messages=1)
+        except ResourceNotFoundError:
+            return timedelta(0)
+        except AzureError as error:
+            note = "Queue storage does not answer."
+            raise Unavailable(note, 5.0) from error
+        if not found or found[0].inserted_on is None:
+            return timedelta(0)
+        return max(timedelta(0), now - found[0].inserted_on - _delay_in(found[0].content))
+
     async def ready(self) -> None:
         """Check that each queue exists and can be used. Raises `Unavailable`, naming the others.
 
@@ -60,19 +80,13 @@ class Queues:
 
     async def send(self, queue: str, message: Message, delay: float = 0) -> None:
         """Send a message that becomes visible after `delay` seconds, with the current trace."""
-        client = self._client(queue)
         seconds = min(math.ceil(delay), LONGEST_DELAY)
         sent = message.copy_with(delay=seconds, traceparent=traceparent())
-        text = sent.model_dump_json(by_alias=True)
-        try:
-            try:
-                await client.send_message(text, visibility_timeout=seconds)
-            except ResourceNotFoundError:
-                await self._create(queue)
-                await client.send_message(text, visibility_timeout=seconds)
-        except AzureError as error:
-            note = "Queue storage is not responding."
-            raise Unavailable(note, 5.0) from error
+        await self._send(queue, sent.model_dump_json(by_alias=True), seconds)
+
+    async def send_copy(self, queue: str, body: bytes, delay: float) -> None:
+        """Send the body of a message again, unread, visible after `delay` seconds."""
+        await self._send(queue, body.decode(), min(math.ceil(delay), LONGEST_DELAY))
 
     async def send_many(self, queue: str, messages: Sequence[Message], per_second: int) -> None:
         """Send many messages, of which `per_second` become visible each second.
@@ -87,6 +101,18 @@ class Queues:
                 for number, message in chunk[1:]:
                     group.create_task(self.send(queue, message, number // per_second))
 
+    async def _send(self, queue: str, text: str, seconds: int) -> None:
+        client = self._client(queue)
+        try:
+            try:
+                await client.send_message(text, visibility_timeout=seconds)
+            except ResourceNotFoundError:
+                await self._create(queue)
+                await client.send_message(text, visibility_timeout=seconds)
+        except AzureError as error:
+            note = "Queue storage is not responding."
+            raise Unavailable(note, 5.0) from error
+
     def _client(self, queue: str) -> QueueClient:
         if queue not in self._clients:
             self._clients[queue] = self._service.get_queue_client(
@@ -100,3 +126,10 @@ class Queues:
         except AzureError as error:
             if getattr(error, "error_code", "") != "QueueAlreadyExists":
                 raise
+
+
+def _delay_in(content: object) -> timedelta:
+    """Return the delay with which a message was sent; none if the message is not ours."""
+    with suppress(ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        return timedelta(seconds=int(json.loads(base64.b64decode(str(content)))["delay"]))
+    return timedelta(0)

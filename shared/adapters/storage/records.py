@@ -15,14 +15,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from shared.adapters.storage.conditions import (
-    KEYS,
-    PARTITION,
-    ROW,
-    Condition,
-    Value,
-    query_of,
-)
+from shared.adapters.storage.conditions import KEYS, PARTITION, ROW, Condition, Value, query_of
 from shared.adapters.storage.models import (
     IdempotencyClaim,
     SeatFacts,
@@ -33,20 +26,19 @@ from shared.adapters.storage.models import (
 )
 from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import Row, Tables
-from shared.adapters.storage.transactions import (
-    InsertRow,
-    Operation,
-    ReplaceRow,
-    UpsertRow,
-)
+from shared.adapters.storage.transactions import InsertRow, Operation, ReplaceRow, UpsertRow
 from shared.domain.errors import Defect
+from shared.domain.importing.import_life import ImportRuns, is_open
 from shared.domain.importing.imports import Import
+from shared.domain.importing.messages import RunMessage
 from shared.domain.importing.runs import Result, Run
 from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
 _CHARACTERS_PER_COLUMN: Final = 16_000
 _AT_ONCE: Final = 16
+RUNS_OF_IMPORT: Final = "~"
+"""Row keys of the runs of an import begin with this; ids of imports sort below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +60,9 @@ class Listing[T]:
 class Records[T: BaseModel]:
     """One kind of model in one table; `columns` returns the columns beside the JSON, by name.
 
-    A column whose value is None is left out of the row.
+    A column whose value is None is left out of the row. Two kinds may share the partitions of a
+    table, so that one transaction changes both: the row keys of one begin with its `prefix`, and
+    those of the other sort `below` it.
     """
 
     def __init__(
@@ -77,47 +71,58 @@ class Records[T: BaseModel]:
         table: Table,
         model: type[T],
         columns: Mapping[str, Callable[[T], Value | None]] | None = None,
+        *,
+        prefix: str = "",
+        below: str = "",
     ) -> None:
         self.table = table
         self._tables = tables
         self._model = model
         self._columns = columns or {}
+        self._prefix = prefix
+        self._below = below
 
     async def get(self, partition: str, row: str) -> Stored[T] | None:
         """Read a model; None if it does not exist."""
-        found = await self._tables.get(self.table, partition, row)
-        return self._stored(found) if found is not None else None
+        found = await self._tables.get(self.table, partition, self._prefix + row)
+        return self.parsed(found) if found is not None else None
 
     async def insert(self, partition: str, row: str, value: T) -> Stored[T]:
         """Add a model; raises `Conflict` if the key is taken."""
-        etag = await self._tables.insert(self.table, partition, row, self._row(value))
+        etag = await self._tables.insert(
+            self.table, partition, self._prefix + row, self._row(value)
+        )
         return Stored(value, etag)
 
     async def upsert(self, partition: str, row: str, value: T) -> Stored[T]:
         """Write a model, whether it exists or not."""
-        etag = await self._tables.upsert(self.table, partition, row, self._row(value))
+        etag = await self._tables.upsert(
+            self.table, partition, self._prefix + row, self._row(value)
+        )
         return Stored(value, etag)
 
     async def replace(self, partition: str, row: str, value: T, etag: str) -> Stored[T]:
         """Replace a model; raises `PreconditionFailed` if its ETag no longer matches."""
-        etag = await self._tables.replace(self.table, partition, row, self._row(value), etag)
+        etag = await self._tables.replace(
+            self.table, partition, self._prefix + row, self._row(value), etag
+        )
         return Stored(value, etag)
 
     async def delete(self, partition: str, row: str, etag: str | None = None) -> None:
         """Delete a model; raises `PreconditionFailed` if an ETag is given and no longer matches."""
-        await self._tables.delete(self.table, partition, row, etag)
+        await self._tables.delete(self.table, partition, self._prefix + row, etag)
 
     def inserting(self, row: str, value: T) -> InsertRow:
         """Return the operation that writes a new one, for `transact`."""
-        return InsertRow(row, self._row(value))
+        return InsertRow(self._prefix + row, self._row(value))
 
     def upserting(self, row: str, value: T) -> UpsertRow:
         """Return the operation that writes one whether it exists or not, for `transact`."""
-        return UpsertRow(row, self._row(value))
+        return UpsertRow(self._prefix + row, self._row(value))
 
     def replacing(self, row: str, value: T, etag: str) -> ReplaceRow:
         """Return the operation that changes the one with this ETag, for `transact`."""
-        return ReplaceRow(row, self._row(value), etag)
+        return ReplaceRow(self._prefix + row, self._row(value), etag)
 
     async def transact(self, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         """Apply operations to one partition, all or none; see `Tables.transact`.
@@ -131,7 +136,10 @@ class Records[T: BaseModel]:
         await self._tables.write_many(
             self.table,
             partition,
-            {row: self._row(v) if v is not None else None for row, v in values.items()},
+            {
+                self._prefix + row: self._row(v) if v is not None else None
+                for row, v in values.items()
+            },
         )
 
     async def page(
@@ -192,14 +200,15 @@ class Records[T: BaseModel]:
 
     async def all(self, partition: str) -> AsyncIterator[Stored[T]]:
         """Read all models of a partition."""
-        async for row in self._tables.partition(self.table, partition):
-            yield self._stored(row)
+        query, given = self._query((Condition(PARTITION, "eq", partition),))
+        async for row in self._tables.rows(self.table, query, given):
+            yield self.parsed(row)
 
     async def everywhere(self, *where: Condition) -> AsyncIterator[tuple[str, Stored[T]]]:
         """Read the whole table, each model with its partition; for timers only."""
         query, given = self._query((Condition(PARTITION, "ge", ""), *where))
         async for row in self._tables.rows(self.table, query, given):
-            yield row.partition, self._stored(row)
+            yield row.partition, self.parsed(row)
 
     async def keys(self, *where: Condition) -> AsyncIterator[tuple[str, str]]:
         """Read the partition and row keys of all tenants' rows that match all conditions."""
@@ -227,7 +236,7 @@ class Records[T: BaseModel]:
             page = await self._tables.page(
                 self.table, query, parameters, size=size - len(items), token=token
             )
-            items += [self._stored(row) for row in page.rows]
+            items += [self.parsed(row) for row in page.rows]
             token = page.token
             # A filtered page may be short, or even empty, although more rows follow.
             if token is None or len(items) >= size:
@@ -235,7 +244,9 @@ class Records[T: BaseModel]:
 
     def _query(self, where: Sequence[Condition]) -> tuple[str, dict[str, Any]]:
         self._require([condition.column for condition in where])
-        return query_of(where)
+        own = [Condition(ROW, "ge", self._prefix)] if self._prefix else []
+        own += [Condition(ROW, "lt", self._below)] if self._below else []
+        return query_of((*where, *own))
 
     def _require(self, columns: Iterable[str]) -> None:
         """Raise `Defect` for a column that the rows do not have."""
@@ -253,7 +264,8 @@ class Records[T: BaseModel]:
         beside = {name: column(value) for name, column in self._columns.items()}
         return {name: known for name, known in beside.items() if known is not None} | body
 
-    def _stored(self, row: Row) -> Stored[T]:
+    def parsed(self, row: Row) -> Stored[T]:
+        """Turn a row back into its model."""
         names = sorted(name for name in row.columns if name.startswith("body"))
         text = "".join(row.columns[name] for name in names)
         # Lax, because an older version of the app may have written the row.
@@ -293,9 +305,15 @@ class Store:
                 "active": lambda i: i.active,
                 "removing": lambda i: i.removing,
                 "everyHours": lambda i: i.schedule.every_hours,
-                "lastRun": lambda i: i.last_run,
-                "heldRun": lambda i: i.held_run,
             },
+            below=RUNS_OF_IMPORT,
+        )
+        self.import_runs = Records[ImportRuns](
+            tables,
+            Table.IMPORTS,
+            ImportRuns,
+            {"open": lambda r: r.open is not None, "importId": lambda r: r.import_id},
+            prefix=RUNS_OF_IMPORT,
         )
         self.seats = Records[Seat](tables, Table.SEATS, Seat, {"since": lambda s: s.since})
         self.seat_facts = Records(tables, Table.SEAT_FACTS, SeatFacts)
@@ -344,6 +362,11 @@ class Store:
                 "reason": lambda r: str(r.reason or ""),
             },
         )
+
+    async def is_open(self, message: RunMessage) -> bool:
+        """Return whether a message belongs to the open run of its import."""
+        stored = await self.import_runs.get(message.tenant, message.import_id)
+        return stored is not None and is_open(stored.value, message.run, message.number)
 
     async def ready(self) -> None:
         """Check that table storage responds; raises `Unavailable` if it does not."""

@@ -1,14 +1,19 @@
-"""The contacts of one run: packed in table rows, read once per process, erased with the run.
+"""What one run resolved: its contacts, its photos and its job, packed in table rows.
 
-A snapshot holds personal data of the publisher's people, so it is kept no longer than its run; a
-timer erases the snapshots that lost runs leave behind.
+A snapshot is written once, by one attempt to resolve the run, and never changes; the run's row
+names the one that counts. It holds personal data of the publisher's people, so it is erased when
+its run ends (a held run keeps it until the decision). A row written before everything else, and
+erased after it, lets the sweep find even a part of a snapshot.
 """
 
 import asyncio
+import hashlib
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Any, Final
 
 import orjson
@@ -16,58 +21,103 @@ import orjson
 from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import BYTES_PER_ROW, Tables, pack_bytes, unpack_bytes
 from shared.domain.contacts.fields import Contact
+from shared.domain.importing.imports import Import
+from shared.domain.importing.messages import Task
+from shared.domain.reasons import Reason
+
+CHUNK: Final = 20
+"""How many mailboxes one message of `mailbox-checks` covers: as many as one batch of Graph's."""
 
 _TABLE: Final = Table.SNAPSHOTS
+_BEGUN: Final = "begun"
 _META: Final = "meta"
+_CONTACTS: Final = "contacts"
+_JOB: Final = "job"
 _KEPT_IN_MEMORY: Final = 4
 _PHOTOS_IN_MEMORY: Final = 1_000
 
 type Desired = dict[str, Contact]
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a run has to do.
+
+    `tasks` are the mailboxes to work on, sorted, `skip` those left out with the reason. `settings`
+    are the import's when the run resolved: workers use these, whatever an admin changes meanwhile.
+    `purge` holds the keys of people who are removed everywhere. `reason` is the run's, if it has
+    one before any mailbox is touched.
+    """
+
+    settings: Import
+    fingerprint: str = ""
+    tasks: tuple[tuple[str, Task], ...] = ()
+    skip: Mapping[str, Reason] = field(default_factory=dict)
+    purge: frozenset[str] = frozenset()
+    reason: Reason | None = None
+
+    @property
+    def chunks(self) -> int:
+        """Return into how many chunks the mailboxes are divided."""
+        return -(-len(self.tasks) // CHUNK)
+
+    @property
+    def digest(self) -> str:
+        """Return one hash over all that the mailboxes should hold, and which they are."""
+        parts = [self.fingerprint, self.tasks, sorted(self.skip.items()), sorted(self.purge)]
+        return hashlib.blake2b(orjson.dumps(parts), digest_size=16).hexdigest()
+
+    def chunk(self, number: int) -> dict[str, Task]:
+        """Return the mailboxes of one chunk; neighbours by id share one."""
+        return dict(self.tasks[number * CHUNK : (number + 1) * CHUNK])
+
+
 class Snapshots:
-    """Snapshots by id, which consists of tenant and run."""
+    """Snapshots by id (`snapshot_id`)."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._cache: OrderedDict[str, asyncio.Task[Desired | None]] = OrderedDict()
+        self._contacts = _Cache[Desired]()
+        self._jobs = _Cache[Job]()
         self._photos: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
-    async def write(self, snapshot: str, contacts: Sequence[Contact], now: datetime) -> None:
-        """Write a snapshot as a whole or not at all: its last row makes it valid."""
-        raw = await asyncio.to_thread(_packed, contacts)
-        chunks = [raw[i : i + BYTES_PER_ROW] for i in range(0, len(raw), BYTES_PER_ROW)]
-        for number, chunk in enumerate(chunks):
-            await self._tables.upsert(_TABLE, snapshot, f"{number:04d}", pack_bytes(chunk))
-        meta = {"chunks": len(chunks), "contacts": len(contacts), "written": now}
-        await self._tables.upsert(_TABLE, snapshot, _META, meta)
+    async def begin(self, snapshot: str, now: datetime) -> None:
+        """Announce a snapshot, before the first of its rows is written."""
+        await self._tables.upsert(_TABLE, snapshot, _BEGUN, {"written": now})
+
+    async def write(self, snapshot: str, contacts: Sequence[Contact], job: Job) -> None:
+        """Write the contacts and the job. The snapshot counts once its last row is there."""
+        parts = {
+            _CONTACTS: await asyncio.to_thread(_packed_contacts, contacts),
+            _JOB: await asyncio.to_thread(_packed_job, job),
+        }
+        rows = {}
+        for name, raw in parts.items():
+            chunks = [raw[i : i + BYTES_PER_ROW] for i in range(0, len(raw), BYTES_PER_ROW)]
+            for number, chunk in enumerate(chunks):
+                await self._tables.upsert(
+                    _TABLE, snapshot, f"{name}|{number:04d}", pack_bytes(chunk)
+                )
+            rows[name] = len(chunks)
+        await self._tables.upsert(_TABLE, snapshot, _META, rows)
 
     async def read(self, snapshot: str) -> Desired | None:
-        """Return the contacts by key; None if the snapshot does not exist or no longer exists.
+        """Return the contacts by key; None if there is no such snapshot, or no longer.
 
-        Each process reads it once, because all mailboxes of a run share it.
+        Read once per process, since the mailboxes of a run share it.
         """
-        task = self._cache.get(snapshot)
-        if task is None:
-            task = self._cache[snapshot] = asyncio.create_task(self._load(snapshot))
-            while len(self._cache) > _KEPT_IN_MEMORY:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(snapshot)
-        try:
-            found = await asyncio.shield(task)
-        except BaseException:
-            self._cache.pop(snapshot, None)
-            raise
-        if found is None:
-            self._cache.pop(snapshot, None)
-        return found
+        return await self._contacts.get(snapshot, lambda: self._load(snapshot, _CONTACTS, _desired))
+
+    async def job(self, snapshot: str) -> Job | None:
+        """Return the job; None if there is no such snapshot, or no longer."""
+        return await self._jobs.get(snapshot, lambda: self._load(snapshot, _JOB, _unpacked_job))
 
     async def write_photo(self, snapshot: str, digest: str, image: bytes) -> None:
-        """Write a photo of a snapshot, before the snapshot itself."""
+        """Write a photo of a snapshot that is being made."""
         await self._tables.upsert(_TABLE, snapshot, f"photo|{digest}", pack_bytes(image))
 
     async def photo(self, snapshot: str, digest: str) -> bytes | None:
-        """Return a photo of a snapshot, or None; the photos used last stay in memory."""
+        """Return a photo of a snapshot, or None; those used last stay in memory."""
         found = self._photos.pop((snapshot, digest), None)
         if found is None:
             row = await self._tables.get(_TABLE, snapshot, f"photo|{digest}")
@@ -80,49 +130,118 @@ class Snapshots:
         return found
 
     async def erase(self, snapshot: str) -> None:
-        """Erase a snapshot from storage and memory."""
-        self._cache.pop(snapshot, None)
+        """Erase one snapshot from storage and memory."""
+        self._contacts.drop(snapshot)
+        self._jobs.drop(snapshot)
         for known in [key for key in self._photos if key[0] == snapshot]:
             del self._photos[known]
         await self._tables.delete(_TABLE, snapshot, _META)
-        await self._tables.delete_partition(_TABLE, snapshot)
-
-    async def sweep(self, now: datetime, age: timedelta) -> int:
-        """Erase all snapshots older than `age` and return how many."""
-        query, parameters = "RowKey eq @meta and written lt @limit", {"limit": now - age}
-        old = [
-            row.partition
-            async for row in self._tables.rows(
-                _TABLE, query, {"meta": _META, **parameters}, ["PartitionKey", "RowKey"]
-            )
+        rows = [
+            row.row
+            async for row in self._tables.partition(_TABLE, snapshot, ["PartitionKey", "RowKey"])
+            if row.row != _BEGUN
         ]
-        for snapshot in old:
-            await self.erase(snapshot)
-        return len(old)
+        for some in batched(rows, 100, strict=False):
+            await self._tables.write_many(_TABLE, snapshot, dict.fromkeys(some))
+        await self._tables.delete(_TABLE, snapshot, _BEGUN)
 
-    async def _load(self, snapshot: str) -> Desired | None:
+    async def erase_of(self, tenant: str, run: str, keep: str | None = None) -> None:
+        """Erase all snapshots that a run ever began, but `keep`."""
+        first = f"{tenant}|{run}|"
+        rows = self._tables.rows(
+            _TABLE,
+            "PartitionKey ge @low and PartitionKey lt @high",
+            {"low": first, "high": f"{first[:-1]}}}"},
+            ["PartitionKey"],
+        )
+        found = dict.fromkeys([row.partition async for row in rows])
+        for snapshot in found:
+            if snapshot != keep:
+                await self.erase(snapshot)
+
+    async def older(self, now: datetime, age: timedelta) -> list[str]:
+        """Return the ids of all snapshots older than `age`, also of incomplete ones."""
+        rows = self._tables.rows(
+            _TABLE,
+            "RowKey eq @begun and written lt @limit",
+            {"begun": _BEGUN, "limit": now - age},
+            ["PartitionKey", "RowKey"],
+        )
+        return [row.partition async for row in rows]
+
+    async def _load[T](self, snapshot: str, name: str, unpacked: Callable[[bytes], T]) -> T | None:
         meta = await self._tables.get(_TABLE, snapshot, _META)
         if meta is None:
             return None
         parts: list[bytes] = []
-        for number in range(int(meta.columns["chunks"])):
-            row = await self._tables.get(_TABLE, snapshot, f"{number:04d}")
+        for number in range(int(meta.columns[name])):
+            row = await self._tables.get(_TABLE, snapshot, f"{name}|{number:04d}")
             if row is None:
                 return None
             parts.append(unpack_bytes(row))
-        return await asyncio.to_thread(_unpacked, b"".join(parts))
+        return await asyncio.to_thread(unpacked, b"".join(parts))
 
 
-def _packed(contacts: Sequence[Contact]) -> bytes:
+class _Cache[T]:
+    """What was read last, each once however many ask for it at the same time."""
+
+    def __init__(self) -> None:
+        self._tasks: OrderedDict[str, asyncio.Task[T | None]] = OrderedDict()
+
+    async def get(self, key: str, load: Callable[[], Coroutine[Any, Any, T | None]]) -> T | None:
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = asyncio.create_task(load())
+            while len(self._tasks) > _KEPT_IN_MEMORY:
+                self._tasks.popitem(last=False)
+        self._tasks.move_to_end(key)
+        try:
+            found = await asyncio.shield(task)
+        except BaseException:
+            self._tasks.pop(key, None)
+            raise
+        if found is None:
+            self._tasks.pop(key, None)
+        return found
+
+    def drop(self, key: str) -> None:
+        self._tasks.pop(key, None)
+
+
+def _packed_contacts(contacts: Sequence[Contact]) -> bytes:
     rows = [[c.key, c.packed.decode(), c.hash, c.seen, c.mask, c.photo] for c in contacts]
     return zlib.compress(orjson.dumps(rows), level=1)
 
 
-def _unpacked(raw: bytes) -> Desired:
+def _desired(raw: bytes) -> Desired:
     rows: list[list[Any]] = orjson.loads(zlib.decompress(raw))
     return {key: Contact(key, packed.encode(), *rest) for key, packed, *rest in rows}
 
 
-def snapshot_id(tenant: str, run: str) -> str:
-    """Return the id of a run's snapshot."""
-    return f"{tenant}|{run}"
+def _packed_job(job: Job) -> bytes:
+    values = [
+        job.settings.model_dump(mode="json"),
+        job.fingerprint,
+        job.tasks,
+        sorted(job.skip.items()),
+        sorted(job.purge),
+        job.reason,
+    ]
+    return zlib.compress(orjson.dumps(values), level=1)
+
+
+def _unpacked_job(raw: bytes) -> Job:
+    settings, fingerprint, tasks, skip, purge, reason = orjson.loads(zlib.decompress(raw))
+    return Job(
+        Import.model_validate(settings, strict=False),
+        fingerprint,
+        tuple((mailbox, Task(task)) for mailbox, task in tasks),
+        {mailbox: Reason(why) for mailbox, why in skip},
+        frozenset(purge),
+        Reason(reason) if reason is not None else None,
+    )
+
+
+def snapshot_id(tenant: str, run: str, number: int, attempt: str) -> str:
+    """Return the id of the snapshot that one attempt to resolve a run makes."""
+    return f"{tenant}|{run}|{number}|{attempt}"

@@ -44,7 +44,8 @@ class Table(StrEnum):
     LEDGER = "Ledger", Keyed.BY_TENANT
     IDEMPOTENCY = "Idempotency", Keyed.BY_TENANT
     SUBSCRIBERS = "Consumers", Keyed.BELOW_TENANT
-    MAILBOX_STATE = "MailboxState", Keyed.BELOW_TENANT
+    MAILBOX_HEADS = "MailboxHeads", Keyed.BELOW_TENANT
+    MAILBOX_CONTACTS = "MailboxContacts", Keyed.BELOW_TENANT
     RESULTS = "Results", Keyed.BELOW_TENANT
     LEASES = "Leases", Keyed.BELOW_TENANT
     SNAPSHOTS = "Snapshots", Keyed.BELOW_TENANT

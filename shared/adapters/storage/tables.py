@@ -172,15 +172,22 @@ class Tables:
     ) -> None:
         """Upsert rows of one partition, or delete those given as None, 100 at a time.
 
-        Each hundred is one transaction. Raises `PreconditionFailed` if a row to delete does not
-        exist, so name only existing rows.
+        Each hundred is one transaction, unless somebody else deleted one of the rows meanwhile:
+        then each row is deleted or written by itself.
         """
-        operations = (
-            UpsertRow(row, columns) if columns is not None else DeleteRow(row)
-            for row, columns in rows.items()
-        )
-        for chunk in batched(operations, MAX_TRANSACTION, strict=False):
-            await self.transact(table, partition, chunk)
+        for chunk in batched(rows.items(), MAX_TRANSACTION, strict=False):
+            operations = [
+                UpsertRow(row, columns) if columns is not None else DeleteRow(row)
+                for row, columns in chunk
+            ]
+            try:
+                await self.transact(table, partition, operations)
+            except PreconditionFailed:
+                for row, columns in chunk:
+                    if columns is None:
+                        await self.delete(table, partition, row)
+                    else:
+                        await self.upsert(table, partition, row, columns)
 
     async def transact(
         self, table: Table, partition: str, operations: Sequence[Operation]

@@ -3,22 +3,26 @@
 from dataclasses import dataclass
 
 from shared.domain.contacts.plan import Plan
+from shared.domain.importing.imports import GuardLimits
 from shared.domain.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """How much one run may change in a mailbox before an admin must approve it.
+    """How much one run may change before an admin must approve it.
 
-    A run may delete up to `deletes` contacts or the share `delete_share` (0 to 1) of the known
-    ones, whichever is higher; `changes` and `change_share` limit updates in the same way. Repairs
-    of a contact and deletions of duplicates do not count.
+    In a mailbox, it may delete up to `deletes` contacts or the share `delete_share` (0 to 1) of the
+    known ones, whichever is more; `changes` and `change_share` limit updates in the same way.
+    Repairs of a contact and deletions of duplicates do not count. `creates` and `create_share`
+    limit how much the share of an import may grow; filling a new mailbox does not count.
     """
 
     deletes: int = 10
     delete_share: float = 0.2
     changes: int = 100
     change_share: float = 0.5
+    creates: int = 100
+    create_share: float = 0.5
 
     def objection(self, plan: Plan, known: int) -> Reason | None:
         """Return why to hold the plan, or None; `known` counts the contacts in the mailbox."""
@@ -27,3 +31,24 @@ class Guard:
         if len(plan.changed) > max(self.changes, self.change_share * known):
             return Reason.TOO_MANY_CHANGES
         return None
+
+    def objection_to_growth(self, before: int | None, now: int) -> Reason | None:
+        """Return why to hold a run whose share had `before` contacts, or None.
+
+        `before` is how many there were when they were last applied or approved; None means never.
+        """
+        if before is not None and now - before > max(self.creates, self.create_share * before):
+            return Reason.TOO_MANY_CREATES
+        return None
+
+
+def guard_of(limits: GuardLimits) -> Guard:
+    """Return the guard that an import's limits describe."""
+    return Guard(
+        limits.deletes,
+        limits.delete_share,
+        limits.changes,
+        limits.change_share,
+        limits.creates,
+        limits.create_share,
+    )

@@ -35,15 +35,18 @@ class Destination(Model):
 
 
 class GuardLimits(Model):
-    """How much one run may change in a mailbox before an admin must approve it.
+    """How much one run may change before an admin must approve it.
 
-    Each limit is a number and a share of the mailbox's contacts; the higher one applies.
+    Each limit is a number and a share of the contacts; the higher one applies. `deletes` and
+    `changes` count in one mailbox, `creates` counts how much the share grew since the last sync.
     """
 
     deletes: Annotated[int, Field(ge=0, le=100_000)] = 10
     delete_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.2
     changes: Annotated[int, Field(ge=0, le=100_000)] = 100
     change_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+    creates: Annotated[int, Field(ge=0, le=100_000)] = 100
+    create_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
 
 
 class Conflicts(Model):
@@ -90,8 +93,6 @@ class Import(ImportInput):
     id: str
     created: datetime
     changed: datetime
-    last_run: str | None = None
-    held_run: str | None = None
     removing: bool = False
 
 

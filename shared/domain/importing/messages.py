@@ -11,14 +11,22 @@ from typing import Final
 
 from pydantic import ConfigDict, ValidationError
 
-from shared.domain.errors import UnknownMessage
+from shared.domain.errors import NewerVersion, UnknownMessage
 from shared.domain.model import Model, ObjectId, RunId
 
 IMPORT_RUNS: Final = "import-runs"
+MAILBOX_CHECKS: Final = "mailbox-checks"
 MAILBOX_SYNCS: Final = "mailbox-syncs"
 RUN_CLOSINGS: Final = "run-closings"
 TENANT_LEAVINGS: Final = "tenant-leavings"
-QUEUES: Final = (IMPORT_RUNS, MAILBOX_SYNCS, RUN_CLOSINGS, TENANT_LEAVINGS)
+QUEUES: Final = (IMPORT_RUNS, MAILBOX_CHECKS, MAILBOX_SYNCS, RUN_CLOSINGS, TENANT_LEAVINGS)
+
+
+VERSION: Final = 1
+"""The format of messages. While an update rolls out, an older worker gives back newer ones."""
+
+
+_UNTIL_UPDATED: Final = 60.0
 
 
 class Task(StrEnum):
@@ -26,6 +34,8 @@ class Task(StrEnum):
 
     SYNC = "sync"
     REMOVE = "remove"
+    PURGE = "purge"
+    """Remove only the contacts of people who are removed everywhere, whatever the guard says."""
 
 
 class Message(Model):
@@ -37,6 +47,7 @@ class Message(Model):
 
     model_config = ConfigDict(extra="ignore")
 
+    version: int = VERSION
     tenant: ObjectId
     attempt: int = 0
     delay: int = 0
@@ -52,35 +63,55 @@ class LeaveTenant(Message):
 
 
 class RunMessage(Message):
-    """A message about one run of an import."""
+    """A message of a run of an import; `number` is the one the run took when it began.
+
+    A message whose run and number are no longer those of the import's open run changes nothing.
+    """
 
     import_id: ObjectId
     run: RunId
+    number: int
 
 
 class StartRun(RunMessage):
-    """On `import-runs`: resolve the share and queue one message per mailbox."""
+    """On `import-runs`: resolve the share and spread the run over the mailboxes."""
+
+
+class CheckMailboxes(RunMessage):
+    """On `mailbox-checks`: sync one chunk of the mailboxes in the run's `snapshot`."""
+
+    snapshot: str
+    chunk: int
 
 
 class SyncMailbox(RunMessage):
-    """On `mailbox-syncs`: sync one mailbox to the run's snapshot, or remove our contacts from it.
+    """On `mailbox-syncs`: sync one mailbox to the run's `snapshot`, or remove our contacts."""
 
-    `fingerprint` identifies the snapshot and the destination: a mailbox that already has it and
-    whose folder did not change needs no further work.
-    """
-
+    snapshot: str = ""
     mailbox: ObjectId
     task: Task = Task.SYNC
     fingerprint: str = ""
 
 
 class CloseRun(RunMessage):
-    """On `run-closings`: sum up the results once all of them are recorded."""
+    """On `run-closings`: end the run once all results are in."""
+
+
+class _Versioned(Model):
+    model_config = ConfigDict(extra="ignore")
+
+    version: int = 0
 
 
 def parse[T: Message](kind: type[T], body: bytes) -> T:
-    """Parse a message. Raises `UnknownMessage`, which never quotes the content."""
+    """Read a message; raises `UnknownMessage`, which never quotes the content.
+
+    Raises `NewerVersion` for a message of a newer app: an older worker must give it back.
+    """
     try:
+        if _Versioned.model_validate_json(body).version > VERSION:
+            message = "The message is of a newer version of the app."
+            raise NewerVersion(message, _UNTIL_UPDATED)
         return kind.model_validate_json(body)
     except ValidationError:
         message = f"A message of {len(body)} bytes is not a valid {kind.__name__}."

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
@@ -16,6 +16,9 @@ class RunTrigger(StrEnum):
     REQUEST = "request"
     RETRY = "retry"
     REMOVAL = "removal"
+    """The import was deleted, or its tenant leaves."""
+    REVOCATION = "revocation"
+    """The share was closed to the import, or a person removed everywhere: contacts must go."""
 
 
 class RunStatus(StrEnum):
@@ -28,6 +31,8 @@ class RunStatus(StrEnum):
     PARTIAL = "partial"
     FAILED = "failed"
     DISCARDED = "discarded"
+    STOPPED = "stopped"
+    """An admin ended it, or the deletion of its import did."""
 
     @property
     def ended(self) -> bool:
@@ -73,8 +78,9 @@ class Omission(Model):
 class Run(Model):
     """One execution of an import.
 
-    `approved` says that an admin approved the held changes; `retries` is the id of the run whose
-    failed mailboxes this run tries again.
+    `approved` says that an admin approved what was held; `retries` is the id of the run whose
+    failed mailboxes this run tries again. `number` is the number that the run last took
+    (`import_life`), `snapshot` what it resolved under it, and `work` the digest of that.
     """
 
     id: str
@@ -93,9 +99,15 @@ class Run(Model):
     share_contacts: int = 0
     omissions: list[Omission] = []
     omitted: dict[Reason, int] = {}
+    number: int = 0
+    snapshot: str | None = None
+    work: str | None = None
     fingerprint: str | None = None
     approved: bool = False
     retries: str | None = None
+
+
+REJECTED_LISTED: Final = 100
 
 
 class Outcome(StrEnum):
@@ -117,12 +129,14 @@ class RejectedContact(Model):
 class Result(Model):
     """What happened to one mailbox in a run; ids and counts only.
 
-    `photos` counts the photos sent. `planned` is what approving a held plan would change, and
-    `heldRun` the run that waits for the approval.
+    `number` is the run's when it was written. `photos` counts those sent. `planned` is what would
+    happen if a held plan were approved, `held_run` the run that asks. `rejected` lists at most
+    `REJECTED_LISTED` contacts, `rejected_count` counts them all.
     """
 
     mailbox: str
     outcome: Outcome
+    number: int = 0
     reason: Reason | None = None
     contacts: ContactCounts = ContactCounts()
     photos: int = 0
@@ -132,4 +146,5 @@ class Result(Model):
     throttled: int = 0
     milliseconds: int = 0
     rejected: tuple[RejectedContact, ...] = ()
+    rejected_count: int = 0
     ended: datetime

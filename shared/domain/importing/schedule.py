@@ -6,6 +6,7 @@ from typing import Final
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.tenancy.tenants import LicensePlan
 
+_EARLY: Final = timedelta(seconds=1)
 _LATEST: Final = 9_999_999_999_999
 DAILY_HOUR: Final = 3
 """The UTC hour of the daily run; `background/timers.py` fires then."""
@@ -43,6 +44,7 @@ _LETTERS: Final = {
     RunTrigger.REQUEST: "r",
     RunTrigger.RETRY: "t",
     RunTrigger.REMOVAL: "d",
+    RunTrigger.REVOCATION: "v",
 }
 
 
@@ -50,15 +52,18 @@ def _row(milliseconds: int) -> str:
     return f"{_LATEST - min(max(milliseconds, 0), _LATEST):013d}"
 
 
-def run_id(import_id: str, trigger: RunTrigger, when: datetime, every_hours: int = DAY) -> str:
-    """Return the id of an import's run, which is also its row key: later runs sort first.
+def run_id(import_id: str, trigger: RunTrigger, when: datetime) -> str:
+    """The id of an import's run, which is also its row: later runs sort first.
 
     A scheduled run's id holds the time it was due, so that a timer that fires twice starts one run.
     """
-    moment = when.astimezone(UTC)
-    if trigger is RunTrigger.SCHEDULE:
-        moment = due(moment, every_hours)
-    return f"{newest_first(moment)}-{import_id}-{_LETTERS[trigger]}"
+    return f"{newest_first(when)}-{import_id}-{_LETTERS[trigger]}"
+
+
+def is_daily(run: str) -> bool:
+    """Return whether a scheduled run is the daily one, not one in between."""
+    moment = moment_of(run)
+    return (moment.hour, moment.minute) == (DAILY_HOUR, 0)
 
 
 def hours_in_force(every_hours: int, plan: LicensePlan | None) -> int:
@@ -88,6 +93,13 @@ def due(now: datetime, every_hours: int) -> datetime:
     start = day if now >= day else day - timedelta(days=1)
     passed = (now - start) // timedelta(hours=every_hours)
     return start + passed * timedelta(hours=every_hours)
+
+
+def latest_due(now: datetime, every_hours: int) -> datetime:
+    """Return the latest scheduled time of an import that is over. A timer may fire a bit early."""
+    moment = now.astimezone(UTC) + _EARLY
+    slot = due(moment, every_hours)
+    return slot if slot <= moment else slot - timedelta(days=1)
 
 
 def next_due(now: datetime, every_hours: int) -> datetime:

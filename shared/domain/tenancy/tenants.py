@@ -86,6 +86,7 @@ class LedgerAction(StrEnum):
     IMPORT_ADOPTED = "import.adopted"
     RUN_APPROVED = "run.approved"
     RUN_DISCARDED = "run.discarded"
+    RUN_STOPPED = "run.stopped"
     RUN_RETRIED = "run.retried"
     LICENSE_BOOKED = "license.booked"
     LICENSE_TERMS = "license.terms"

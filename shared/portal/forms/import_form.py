@@ -250,6 +250,16 @@ IMPORT: Final = Form(
             called=N_("Contacts updated (percent)"),
             beside=True,
         ),
+        FormField("creates", "guard.creates", Number(), N_("Contacts added"), group="limits"),
+        FormField(
+            "create_share",
+            "guard.createShare",
+            Percent(),
+            N_("or percent of the contacts"),
+            group="limits",
+            called=N_("Contacts added (percent)"),
+            beside=True,
+        ),
         FormField(
             "paused",
             "active",

@@ -72,10 +72,6 @@ async def remove_or_readmit(visit: Visit) -> Page:
             "The person can be included again. The next syncs restore the contact."
         )
         return done(back, words, undo=Undo(path, {"do": "remove"}))
-    kept = await visit.app.privacy.people.suppress(visit.caller, visit.id)
+    await visit.app.privacy.people.suppress(visit.caller, visit.id)
     words = visit.gettext("The contact is being removed everywhere, and no import adds it again.")
-    if kept.paused:
-        words = visit.gettext(
-            "The contact is being removed. Paused imports keep it until you resume or delete them."
-        )
     return done(back, words, undo=Undo(path, {"do": "readmit"}))

@@ -62,12 +62,12 @@ async def act_on_import(visit: Visit) -> Page:
     if do not in {"pause", "resume"}:
         return Page(location=f"/imports/{id_}")
     active = do == "resume"
-    changed = await visit.app.importing.imports.change(
+    await visit.app.importing.imports.change(
         visit.caller, id_, lambda i: i.copy_with(active=active), None
     )
     if not active:
         text = visit.gettext("The import is paused. Its contacts stay unchanged.")
-    elif changed.value.last_run is None:
+    elif (await visit.app.importing.imports.runs(visit.caller, id_)).last_run is None:
         text = visit.gettext("The import is active, and its first sync has started.")
     else:
         text = visit.gettext("The import is active and continues with its next sync.")

@@ -168,6 +168,18 @@ async def decide_run(visit: Visit) -> Page:
     return done(path, words)
 
 
+@page(bp, "POST", "runs/{id}/stop", WRITERS)
+async def stop_sync(visit: Visit) -> Page:
+    """Stop a run that is queued or running."""
+    await visit.app.importing.runs.stop(visit.caller, visit.id)
+    return done(
+        f"/runs/{visit.id}",
+        visit.gettext(
+            "The sync is being stopped. Mailboxes in progress finish their current step."
+        ),
+    )
+
+
 @page(bp, "POST", "runs/{id}/retry", WRITERS)
 async def retry_failed(visit: Visit) -> Page:
     """Retry the failed mailboxes."""

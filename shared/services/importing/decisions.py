@@ -1,8 +1,8 @@
 """Decisions of an admin about a run that has ended: approve or discard what it held, or retry it.
 
-An approval continues the run itself: its share and targets are read again, and a mailbox applies
-the held changes only if they are still the same (`Plan.risk`). Anything else is held again and
-needs a new decision.
+An approval continues the run itself, under a new number: its share and targets are read again, and
+a mailbox applies the held changes only if they are still the same (`Plan.risk`). Anything else is
+held again and needs a new decision.
 """
 
 from typing import Literal
@@ -15,17 +15,17 @@ from shared.domain.events import RunDecided
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in
-from shared.services.importing.run_queue import RunQueue
+from shared.services.importing.run_book import RunBook
 from shared.services.tenancy.ledger import Ledger
 
 
 class Decisions:
     """Decisions about the runs of the caller's tenant."""
 
-    def __init__(self, store: Store, ledger: Ledger, run_queue: RunQueue) -> None:
+    def __init__(self, store: Store, ledger: Ledger, book: RunBook) -> None:
         self._store = store
         self._ledger = ledger
-        self._run_queue = run_queue
+        self._book = book
 
     async def approve(self, caller: Caller, id_: str) -> Stored[Run]:
         """Continue a held run, or one that was discarded. Safe to repeat.
@@ -42,19 +42,16 @@ class Decisions:
             if run.status not in {RunStatus.HELD, RunStatus.DISCARDED}:
                 raise Conflict("nothing_to_approve")
             decided = True
-            # The run starts again: it has 24 hours from now, and no reason to be held.
-            return run.copy_with(
-                status=RunStatus.QUEUED, approved=True, started=None, ended=None, reason=None
-            )
+            return run.copy_with(status=RunStatus.HELD, approved=True)
 
         async with self._ledger.change(caller, LedgerAction.RUN_APPROVED, id_) as entry:
             stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")
-            entry.changed = stored.value.status is RunStatus.QUEUED
-            if entry.changed:
-                await self._run_queue.send(caller.tenant, stored.value.import_id, id_)
+            entry.changed = decided
+            if decided:
+                await self._book.reopen(caller.tenant, stored.value)
         if decided:
             _emit_decision(caller, stored.value, "approved")
-        return stored
+        return found_in(await self._store.runs.get(caller.tenant, id_), "run", id_)
 
     async def discard(self, caller: Caller, id_: str) -> Stored[Run]:
         """Leave the mailboxes of a held run as they are. Safe to repeat.
@@ -91,8 +88,8 @@ class Decisions:
         if not run.mailboxes.failed and run.status is not RunStatus.FAILED:
             raise Conflict("nothing_failed")
         async with self._ledger.change(caller, LedgerAction.RUN_RETRIED, id_) as entry:
-            retry = await self._run_queue.queue(
-                caller.tenant, run.import_id, RunTrigger.RETRY, run.ended, id_
+            retry = await self._book.ask(
+                caller.tenant, run.import_id, RunTrigger.RETRY, run.ended, retries=id_
             )
             stored = found_in(await self._store.runs.get(caller.tenant, retry), "run", retry)
             entry.changed = stored.value.status is RunStatus.QUEUED

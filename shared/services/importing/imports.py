@@ -8,6 +8,7 @@ from datetime import datetime
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.conditions import Condition
+from shared.adapters.storage.import_rows import insert_import
 from shared.adapters.storage.records import TENANT_ROW, Listing, Store, Stored
 from shared.domain.errors import (
     Conflict,
@@ -16,6 +17,7 @@ from shared.domain.errors import (
     InvalidInput,
     NotFound,
 )
+from shared.domain.importing.import_life import ImportRuns
 from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.importing.schedule import DAY, in_plan
@@ -23,7 +25,7 @@ from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.tenants import LedgerAction, Tenant
 from shared.services.changes import change, found_in, require_storable
 from shared.services.idempotency import Idempotency, KeyUsed
-from shared.services.importing.run_queue import RunQueue
+from shared.services.importing.run_book import RunBook
 from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
 from shared.services.named_lists import NamedPage, page_by_name
 from shared.services.sharing.publications import Publications
@@ -59,7 +61,7 @@ class Imports:
         publications: Publications,
         subscribers: Subscribers,
         licenses: Licenses,
-        run_queue: RunQueue,
+        book: RunBook,
         directory: MailboxDirectory,
     ) -> None:
         self._store = store
@@ -69,7 +71,7 @@ class Imports:
         self._publications = publications
         self._subscribers = subscribers
         self._licenses = licenses
-        self._run_queue = run_queue
+        self._book = book
         self._directory = directory
 
     async def create(
@@ -181,7 +183,7 @@ class Imports:
 
         async with self._ledger.change(caller, LedgerAction.IMPORT_CHANGED, id_):
             stored = await self._change(caller, id_, changed_by, if_match)
-        if paused and stored.value.active and stored.value.last_run is None:
+        if paused and stored.value.active and (await self.runs(caller, id_)).last_run is None:
             await self._queue_first(caller, stored.value)
         return stored
 
@@ -196,12 +198,14 @@ class Imports:
             await self._change(
                 caller, id_, lambda i: i.copy_with(removing=True, changed=now), if_match
             )
-        return await self._run_queue.queue(caller.tenant, id_, RunTrigger.REMOVAL, now)
+        return await self._book.ask(caller.tenant, id_, RunTrigger.REMOVAL, now)
+
+    async def runs(self, caller: Caller, id_: str) -> ImportRuns:
+        """Return which runs an import has. Raises `NotFound` if the tenant has no such import."""
+        return found_in(await self._store.import_runs.get(caller.tenant, id_), "import", id_).value
 
     async def _queue_first(self, caller: Caller, import_: Import) -> str:
-        return await self._run_queue.queue(
-            caller.tenant, import_.id, RunTrigger.CREATED, import_.created
-        )
+        return await self._book.ask(caller.tenant, import_.id, RunTrigger.CREATED, import_.created)
 
     async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
         imports = self._store.imports
@@ -215,7 +219,7 @@ class Imports:
                 caller, LedgerAction.IMPORT_CREATED, import_.id, share=share
             ) as entry:
                 try:
-                    return await imports.insert(caller.tenant, import_.id, import_)
+                    return await insert_import(self._store, caller.tenant, import_)
                 except Conflict:
                     entry.changed = False
             known = await imports.get(caller.tenant, import_.id)

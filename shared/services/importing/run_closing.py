@@ -6,100 +6,90 @@ for the ETag of one row. Messages that finally failed are recorded here too, so 
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.storage.conditions import ROW, Condition
+from shared.adapters.storage.import_rows import delete_import
+from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
-from shared.adapters.storage.snapshots import Snapshots, snapshot_id
+from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.telemetry import emit
-from shared.domain.errors import Busy
+from shared.domain.errors import Busy, PreconditionFailed
 from shared.domain.events import MailboxSyncFinished
-from shared.domain.importing.messages import CloseRun, StartRun, SyncMailbox
-from shared.domain.importing.run_status import status_of
+from shared.domain.importing.import_life import FULL, ImportRuns
+from shared.domain.importing.messages import CloseRun, RunMessage, SyncMailbox
 from shared.domain.importing.runs import (
-    ContactCounts,
-    MailboxCounts,
     Outcome,
     Result,
     Run,
     RunStatus,
+    RunTrigger,
 )
 from shared.domain.importing.schedule import newest_first
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
+from shared.services.importing.run_book import RunBook
+from shared.services.importing.run_summary import closed_run, results_that_count
 from shared.services.importing.run_telemetry import tell_end
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE
 
 _log = logging.getLogger(__name__)
-_PATIENCE: Final = timedelta(hours=24)
-_SNAPSHOT_AGE: Final = timedelta(hours=48)
+_LONGEST_PAUSE: Final = 300.0
+_STILL_HELD: Final = frozenset({Reason.APPROVAL_PENDING, Reason.PLAN_DISCARDED})
+_SNAPSHOT_AGE: Final = timedelta(hours=12)
+_HELD_FOR: Final = timedelta(days=7)
 
 
 class RunClosing:
-    """Closes runs; each call is one message of the queue `run-closings`."""
+    """Closes runs; each call of `close` is one message of the queue `run-closings`."""
 
     def __init__(
         self,
         store: Store,
         snapshots: Snapshots,
+        states: MailboxStates,
         subscribers: Subscribers,
+        book: RunBook,
         clock: Callable[[], datetime],
     ) -> None:
-        self._subscribers = subscribers
         self._store = store
         self._snapshots = snapshots
+        self._states = states
+        self._subscribers = subscribers
+        self._book = book
         self._clock = clock
 
     async def close(self, message: CloseRun) -> None:
         """Close a run if all its results are in. Raises `Busy` if not, so that it is retried.
 
-        After 24 hours, the run is closed with the results that exist.
+        A message of a run that is not open changes nothing.
         """
-        stored = await self._store.runs.get(message.tenant, message.run)
-        if stored is None:
-            return
-        run = stored.value
-        if not run.status.ended:
-            partition = results_of(message.tenant, message.run)
-            results = [s.value async for s in self._store.results.all(partition)]
-            missing = run.mailboxes.total - len(results)
-            overdue = run.started is not None and self._clock() - run.started > _PATIENCE
-            if missing > 0 and not overdue:
-                note = f"{missing} of {run.mailboxes.total} mailboxes are still to come."
-                raise Busy(note, 1.0)
-            run = _closed(run, results, self._clock())
-            await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
-            tell_end(message.tenant, run)
-        await self._snapshots.erase(snapshot_id(message.tenant, message.run))
-        await self._note_on_import(message, run)
+        await self._close(message, final=False)
+
+    async def give_up(self, message: RunMessage) -> None:
+        """Close a run with the results that exist: mailboxes without one count as failed."""
+        await self._close(message, final=True)
 
     async def give_up_mailbox(self, message: SyncMailbox) -> None:
         """Record that a mailbox failed too often, unless it has a result after all."""
+        if await self._book.current(message) is None:
+            return
         partition = results_of(message.tenant, message.run)
-        if await self._store.results.get(partition, message.mailbox) is None:
+        known = await self._store.results.get(partition, message.mailbox)
+        if known is None or known.value.number < message.number:
             result = Result(
                 mailbox=message.mailbox,
                 outcome=Outcome.FAILED,
+                number=message.number,
                 reason=Reason.GAVE_UP,
                 ended=self._clock(),
             )
             await self._store.results.upsert(partition, message.mailbox, result)
             emit(MailboxSyncFinished.of(message, result))
-
-    async def give_up_run(self, message: StartRun) -> None:
-        """Record that a run failed to start too often."""
-        stored = await self._store.runs.get(message.tenant, message.run)
-        if stored is None or stored.value.status is not RunStatus.QUEUED:
-            return
-        run = stored.value.copy_with(
-            status=RunStatus.FAILED, reason=Reason.GAVE_UP, ended=self._clock()
-        )
-        await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
-        tell_end(message.tenant, run)
-        await self._snapshots.erase(snapshot_id(message.tenant, message.run))
 
     async def record_foreign(self, queue: str, message_id: str, body: bytes) -> None:
         """Record a foreign message by its size and hash only, because it may contain anything."""
@@ -116,8 +106,20 @@ class RunClosing:
         await self._store.ledger.upsert(SERVICE, f"{newest_first(now)}-{message_id}", entry)
 
     async def sweep(self) -> int:
-        """Delete the snapshots that lost runs left behind, and return how many."""
-        return await self._snapshots.sweep(self._clock(), _SNAPSHOT_AGE)
+        """Erase the snapshots that no run needs any more, and return how many.
+
+        A run needs the one that its row names, until it ends; a held run keeps it for seven days.
+        """
+        count, now = 0, self._clock()
+        for snapshot in await self._snapshots.older(now, _SNAPSHOT_AGE):
+            tenant, run_id, *_ = snapshot.split("|")
+            stored = await self._store.runs.get(tenant, run_id)
+            run = stored.value if stored is not None else None
+            if run is not None and run.snapshot == snapshot and _needs_snapshot(run, now):
+                continue
+            await self._snapshots.erase(snapshot)
+            count += 1
+        return count
 
     async def sweep_runs(self, kept: timedelta) -> int:
         """Delete runs older than `kept`, with their results, and return how many."""
@@ -130,54 +132,68 @@ class RunClosing:
             count += 1
         return count
 
-    async def _note_on_import(self, message: CloseRun, run: Run) -> None:
+    async def _close(self, message: RunMessage, *, final: bool) -> None:
+        open_ = await self._book.current(message)
+        stored = await self._store.runs.get(message.tenant, message.run)
+        if open_ is None or stored is None or stored.value.number != message.number:
+            return
+        run, results = stored.value, list[Result]()
+        if not run.status.ended:
+            if run.snapshot is None and not final:
+                raise Busy("The run has not decided its work yet.", _LONGEST_PAUSE)
+            results = await results_that_count(self._store, message.tenant, run)
+            missing = run.mailboxes.total - len(results)
+            if missing > 0 and not final:
+                note = f"{missing} of {run.mailboxes.total} mailboxes are still to come."
+                raise Busy(note, self._pause(run))
+            run = closed_run(run, results, self._clock(), given_up=final)
+            try:
+                await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
+            except PreconditionFailed as error:
+                note = "The run changed while it was closed."
+                raise Busy(note, 1.0) from error
+            tell_end(message.tenant, run)
+        if run.status is not RunStatus.HELD:
+            await self._snapshots.erase_of(message.tenant, message.run)
+        if run.trigger is RunTrigger.REMOVAL and await self._removed(message, run):
+            return
+        await self._book.end(message, lambda runs: _noted(runs, run, results))
+
+    def _pause(self, run: Run) -> float:
+        """Return after how many seconds to look again: a tenth of the run's duration so far."""
+        since = (self._clock() - (run.started or run.queued)).total_seconds()
+        return min(max(since / 10, 1.0), _LONGEST_PAUSE)
+
+    async def _removed(self, message: RunMessage, run: Run) -> bool:
+        """Delete a removed import once no mailbox can hold a contact of it; return whether."""
         found = await self._store.imports.get(message.tenant, message.import_id)
-        if found is None:
-            return
-        if found.value.removing:
-            if run.mailboxes.failed == 0:
-                share_id = found.value.share_id
-                await self._subscribers.drop(message.tenant, message.import_id, share_id)
-                await self._store.imports.delete(message.tenant, message.import_id)
-            return
-        if found.value.last_run != run.id:
-            import_ = found.value.copy_with(last_run=run.id)
-            await self._store.imports.replace(
-                message.tenant, message.import_id, import_, found.etag
-            )
+        if found is None or not found.value.removing or run.mailboxes.failed:
+            return False
+        if await self._states.mailboxes(message.tenant, message.import_id):
+            return False
+        await self._subscribers.drop(message.tenant, message.import_id, found.value.share_id)
+        with suppress(PreconditionFailed):
+            await delete_import(self._store, message.tenant, message.import_id)
+        return True
 
 
-def _closed(run: Run, results: Iterable[Result], now: datetime) -> Run:
-    by_outcome = dict.fromkeys(Outcome, 0)
-    contacts = ContactCounts()
-    requests, throttled, rejected, count = run.graph_requests, run.throttled, 0, 0
-    reasons: set[Reason | None] = set()
-    photos = 0
-    for result in results:
-        reasons.add(result.reason)
-        by_outcome[result.outcome] += 1
-        contacts += result.contacts
-        photos += result.photos
-        requests += result.graph_requests
-        throttled += result.throttled
-        rejected += len(result.rejected)
-        count += 1
-    lost = max(0, run.mailboxes.total - count)
-    mailboxes = MailboxCounts(
-        total=run.mailboxes.total,
-        succeeded=by_outcome[Outcome.SUCCEEDED],
-        skipped=by_outcome[Outcome.SKIPPED],
-        failed=by_outcome[Outcome.FAILED] + lost,
-        held=by_outcome[Outcome.HELD],
+def _noted(runs: ImportRuns, run: Run, results: Sequence[Result]) -> ImportRuns:
+    """Record what a run achieved for its import."""
+    held = runs.held_run
+    if run.status is RunStatus.HELD:
+        held = run.id
+    elif held == run.id or not any(r.reason in _STILL_HELD for r in results):
+        held = None
+    done = run.status in {RunStatus.SUCCEEDED, RunStatus.PARTIAL}
+    full = run.trigger in FULL and not run.approved
+    return runs.copy_with(
+        held_run=held,
+        applied=run.work if full and run.status is RunStatus.SUCCEEDED else None,
+        contacts=run.share_contacts if run.trigger in FULL and done else runs.contacts,
     )
-    status, reason = status_of(mailboxes, rejected, reasons)
-    return run.copy_with(
-        status=status,
-        reason=reason or run.reason,
-        ended=now,
-        mailboxes=mailboxes,
-        contacts=contacts,
-        photos=photos,
-        graph_requests=requests,
-        throttled=throttled,
-    )
+
+
+def _needs_snapshot(run: Run, now: datetime) -> bool:
+    if not run.status.ended or run.ended is None:
+        return True
+    return run.status is RunStatus.HELD and now - run.ended < _HELD_FOR

@@ -12,12 +12,13 @@ from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Listing, Store, Stored, results_of
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
-from shared.domain.importing.schedule import before_day, newest_first
-from shared.domain.tenancy.tenants import LicensePlan
+from shared.domain.importing.schedule import before_day, newest_first, run_id
+from shared.domain.tenancy.tenants import LedgerAction, LicensePlan
 from shared.services.changes import found_in
 from shared.services.importing.imports import Imports
-from shared.services.importing.run_queue import RunQueue
+from shared.services.importing.run_book import RunBook
 from shared.services.licensing.licenses import Licenses, PremiumNeeded
+from shared.services.tenancy.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 _UNDER_WAY_FOR: Final = timedelta(days=2)
@@ -51,14 +52,16 @@ class Runs:
         clock: Callable[[], datetime],
         imports: Imports,
         licenses: Licenses,
-        run_queue: RunQueue,
+        book: RunBook,
         directory: MailboxDirectory,
+        ledger: Ledger,
     ) -> None:
+        self._ledger = ledger
         self._store = store
         self._clock = clock
         self._imports = imports
         self._licenses = licenses
-        self._run_queue = run_queue
+        self._book = book
         self._directory = directory
 
     async def page(
@@ -151,18 +154,31 @@ class Runs:
         )
 
     async def request(self, caller: Caller, import_id: str) -> tuple[Stored[Run], bool]:
-        """Start a run now; return it, and whether it is new (False if one was already in progress).
+        """Ask for a run now; return the run that does it, and whether it is new.
 
+        A full run that has not begun to read its share is joined; otherwise the new run waits until
+        the open one has ended.
         Raises `PremiumNeeded` on the standard plan.
         """
         await self._imports.read(caller, import_id)
         if await self._licenses.plan(caller) is LicensePlan.STANDARD:
             raise PremiumNeeded("premium_needed_on_demand")
-        for stored in await self.under_way(caller, import_id):
-            return stored, False
         now = self._clock()
-        run = await self._run_queue.queue(caller.tenant, import_id, RunTrigger.REQUEST, now)
-        return await self.read(caller, run), True
+        run = await self._book.ask(caller.tenant, import_id, RunTrigger.REQUEST, now)
+        new = run == run_id(import_id, RunTrigger.REQUEST, now)
+        return await self.read(caller, run), new
+
+    async def stop(self, caller: Caller, id_: str) -> Stored[Run]:
+        """Stop a run that is queued or running. Safe to repeat; a removal goes on.
+
+        Mailboxes that it is syncing finish their current batch.
+        """
+        run = (await self.read(caller, id_)).value
+        async with self._ledger.change(caller, LedgerAction.RUN_STOPPED, id_) as entry:
+            entry.changed = not run.status.ended
+            if entry.changed:
+                await self._book.stop(caller.tenant, run.import_id, id_)
+        return await self.read(caller, id_)
 
     async def under_way(self, caller: Caller, import_id: str | None = None) -> list[Stored[Run]]:
         """Return the queued and running runs, newest first, of one import or of all.

@@ -1,20 +1,45 @@
-"""Scheduled runs: the daily run of every import, and the runs in between for premium.
+"""The quarter-hourly tick: starts what is due, and drives on what stands still.
 
-The imports of a disconnected tenant are suspended; once a day, its consent is checked again.
+It looks at every import once. The imports of a disconnected tenant are suspended; once a day, its
+consent is checked again.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from shared.adapters.storage.conditions import Condition
-from shared.adapters.storage.records import TENANT_ROW, Store
+from shared.adapters.storage.import_rows import imports_with_runs
+from shared.adapters.storage.queues import Queues
+from shared.adapters.storage.records import TENANT_ROW, Store, results_of
+from shared.adapters.telemetry import record_oldest_due
+from shared.domain.errors import NotFound
+from shared.domain.importing.import_life import FIRST_WAIT, ImportRuns, Step, checked
 from shared.domain.importing.imports import Import
+from shared.domain.importing.messages import (
+    IMPORT_RUNS,
+    MAILBOX_CHECKS,
+    MAILBOX_SYNCS,
+    QUEUES,
+    RUN_CLOSINGS,
+    CloseRun,
+)
 from shared.domain.importing.runs import RunTrigger
-from shared.domain.importing.schedule import DAY, hours_in_force
+from shared.domain.importing.schedule import DAILY_HOUR, DAY, hours_in_force, latest_due
 from shared.domain.tenancy.licensing import Terms, plan_at
 from shared.domain.tenancy.tenants import TenantStatus
-from shared.services.importing.run_queue import RunQueue
+from shared.services.importing.run_book import RunBook
+from shared.services.importing.run_closing import RunClosing
 from shared.services.tenancy.tenants import Tenants
+
+
+@dataclass(slots=True)
+class Tick:
+    """What one tick did: runs it asked for, messages it sent again, runs it gave up."""
+
+    started: int = 0
+    sent_again: int = 0
+    given_up: int = 0
 
 
 class Timetable:
@@ -23,48 +48,95 @@ class Timetable:
     def __init__(
         self,
         store: Store,
-        runs: RunQueue,
+        queues: Queues,
+        book: RunBook,
+        closing: RunClosing,
         tenants: Tenants,
         terms: Terms,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._runs = runs
+        self._queues = queues
+        self._book = book
+        self._closing = closing
         self._tenants = tenants
         self._terms = terms
         self._clock = clock
 
-    async def start_daily(self) -> int:
-        """Queue today's run of every active import that is not suspended; return how many."""
-        started, now = 0, self._clock()
-        suspended = await self._suspended(check=True)
-        async for tenant, stored in self._store.imports.everywhere():
-            import_ = stored.value
-            if import_.removing:
-                await self._requeue_removal(tenant, import_)
-            elif import_.active and tenant not in suspended:
-                await self._queue(tenant, import_, now, await self._hours(tenant, import_, now))
-                started += 1
-        return started
+    async def start_due(self) -> Tick:
+        """Ask for every run that is due, and look after every run that is open."""
+        now, tick = self._clock(), Tick()
+        ages = await self._ages()
+        suspended = await self._suspended(check=now.hour == DAILY_HOUR)
+        async for tenant, import_, runs in imports_with_runs(self._store):
+            try:
+                if import_.removing:
+                    await self._remove(tenant, import_, runs, now)
+                elif tenant not in suspended:
+                    tick.started += await self._schedule(tenant, import_, runs, now)
+                await self._drive(tenant, runs, ages, now, tick)
+            except NotFound:
+                continue  # it was deleted a moment ago
+        return tick
 
-    async def start_hourly(self) -> int:
-        """Queue the due runs of imports that run more than once a day; return how many."""
-        started, now = 0, self._clock()
-        suspended = await self._suspended(check=False)
-        async for tenant, stored in self._store.imports.everywhere(
-            Condition("everyHours", "lt", DAY)
-        ):
-            import_ = stored.value
-            if import_.removing or not import_.active or tenant in suspended:
-                continue
-            hours = await self._hours(tenant, import_, now)
-            if hours < DAY:
-                await self._queue(tenant, import_, now, hours)
-                started += 1
-        return started
+    async def _schedule(self, tenant: str, import_: Import, runs: ImportRuns, now: datetime) -> int:
+        """Ask for the scheduled run of an import if one is due; return how many were asked for.
 
-    async def _queue(self, tenant: str, import_: Import, now: datetime, hours: int) -> None:
-        await self._runs.queue(tenant, import_.id, RunTrigger.SCHEDULE, now, every_hours=hours)
+        A paused import is only checked for contacts that it must no longer hold.
+        """
+        hours = await self._hours(tenant, import_, now) if import_.active else DAY
+        slot = latest_due(now, hours)
+        if slot <= import_.created or (runs.slot is not None and slot <= runs.slot):
+            return 0
+        trigger = RunTrigger.SCHEDULE if import_.active else RunTrigger.REVOCATION
+        await self._book.ask(tenant, import_.id, trigger, slot, slot=slot)
+        return 1
+
+    async def _remove(self, tenant: str, import_: Import, runs: ImportRuns, now: datetime) -> None:
+        """Make sure that a removal is open, or that a new one begins each day until one ends it."""
+        if runs.open is not None and runs.open.trigger is RunTrigger.REMOVAL:
+            return
+        first = await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
+        if first == runs.last_run:
+            await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, latest_due(now, DAY))
+
+    async def _drive(
+        self,
+        tenant: str,
+        runs: ImportRuns,
+        ages: dict[str, timedelta],
+        now: datetime,
+        tick: Tick,
+    ) -> None:
+        """Repair what a killed worker left, and send again what an open run may have lost."""
+        if runs.ended or (runs.open is None and runs.waiting):
+            await self._book.repair(tenant, runs.import_id)
+        run = runs.open
+        if run is None or now - max(run.sent, run.progressed) < FIRST_WAIT:
+            return
+        done = await self._store.results.count(results_of(tenant, run.id))
+        waiting = (MAILBOX_CHECKS, MAILBOX_SYNCS, RUN_CLOSINGS) if run.resolving else (IMPORT_RUNS,)
+        after, step = checked(run, done, max(ages[queue] for queue in waiting), now)
+        if not await self._book.update_open(tenant, runs.import_id, run, after):
+            return
+        if step is Step.SEND:
+            await self._book.repair(tenant, runs.import_id)
+            await self._book.send(tenant, runs.import_id, after)
+            tick.sent_again += 1
+        elif step is Step.GIVE_UP:
+            message = CloseRun(
+                tenant=tenant, import_id=runs.import_id, run=run.id, number=run.number
+            )
+            await self._closing.give_up(message)
+            tick.given_up += 1
+
+    async def _ages(self) -> dict[str, timedelta]:
+        """Measure for how long the oldest message of each queue has been due."""
+        now, ages = self._clock(), dict[str, timedelta]()
+        for queue in QUEUES:
+            ages[queue] = await self._queues.oldest_due(queue, now)
+            record_oldest_due(queue, ages[queue].total_seconds())
+        return ages
 
     async def _hours(self, tenant: str, import_: Import, now: datetime) -> int:
         """Return the import's interval in hours, as set if the tenant's plan allows it."""
@@ -82,10 +154,3 @@ class Timetable:
         return {
             tenant for tenant in gone if not (check and await self._tenants.try_reconnect(tenant))
         }
-
-    async def _requeue_removal(self, tenant: str, import_: Import) -> None:
-        """Queue a removal run again that may have been lost, or a new one if it failed."""
-        run = await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
-        stored = await self._store.runs.get(tenant, run)
-        if stored is not None and stored.value.status.ended:
-            await self._runs.queue(tenant, import_.id, RunTrigger.SCHEDULE, self._clock())

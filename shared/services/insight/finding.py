@@ -250,11 +250,13 @@ class Finding:
         self, tenant: str, import_: Import, stored: Stored[Head] | None, mailbox: str
     ) -> Filling:
         head = stored.value if stored is not None else Head()
-        if import_.last_run is not None:
-            run = results_of(tenant, import_.last_run)
+        runs = await self._store.import_runs.get(tenant, import_.id)
+        last_run = runs.value.last_run if runs is not None else None
+        if last_run is not None:
+            run = results_of(tenant, last_run)
             result = await self._store.results.get(run, mailbox)
             if result is not None:
-                return Filling(import_, head.contacts, import_.last_run, result.value)
+                return Filling(import_, head.contacts, last_run, result.value)
         return Filling(import_, head.contacts, head.last_run, head.result)
 
     async def _imports(self, caller: Caller, ids: list[str]) -> list[Stored[Import]]:

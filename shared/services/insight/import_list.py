@@ -74,7 +74,8 @@ class ImportList:
         if not imports:
             return []
         shares = list(dict.fromkeys(i.share_id for i in imports))
-        ended = {run for i in imports for run in (i.last_run, i.held_run) if run is not None}
+        books = await few_at_once(lambda i: self._imports.runs(caller, i.id), imports)
+        ended = {run for b in books for run in (b.last_run, b.held_run) if run is not None}
         one = imports[0].id if len(imports) == 1 else None
         under_way = await self._runs.under_way(caller, one)
         origins = await asyncio.gather(
@@ -87,10 +88,10 @@ class ImportList:
         plan, moment = await self._licenses.plan(caller), self._clock()
         connected = tenant.status is TenantStatus.CONNECTED
         rows: list[ImportRow] = []
-        for import_ in imports:
-            now, last = running.get(import_.id), by_id.get(import_.last_run or "")
-            # A run may hold only some mailboxes, and one that held all may have been decided since.
-            asking = (run for run in (last, by_id.get(import_.held_run or "")) if run is not None)
+        for import_, book in zip(imports, books, strict=True):
+            now, last = running.get(import_.id), by_id.get(book.last_run or "")
+            # A run may hold only some mailboxes, and one that held all may be decided by now.
+            asking = (run for run in (last, by_id.get(book.held_run or "")) if run is not None)
             held = next((run for run in asking if run.status is RunStatus.HELD), None)
             due = import_.active and connected
             rows.append(

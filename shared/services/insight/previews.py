@@ -13,6 +13,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.graph.mailbox_directory import MailboxDirectory, TargetMailboxes
 from shared.adapters.graph.transport import Meter
+from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Desired
 from shared.domain.contacts.explanation import Facts, why_absent
@@ -29,7 +30,8 @@ from shared.services.sharing.publications import Publications
 from shared.services.sharing.resolution import Resolution
 from shared.services.sharing.shares import Shares
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, since_last_time
-from shared.services.sync.mailbox_work import MailboxWork, counts_of
+from shared.services.sync.mailbox_results import counts_of
+from shared.services.sync.mailbox_work import MailboxWork
 from shared.services.sync.mailboxes import Mailboxes
 
 type Change = Create | Update | Delete
@@ -153,7 +155,7 @@ class Previews:
         key = next((k for k in keys if resolution and k in resolution.contacts), keys[0])
         work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
         present, refused = False, None
-        if mailbox in targets.mailboxes or work.etag is not None:
+        if mailbox in targets.mailboxes or work.stored is not None:
             work = await self._mailboxes.leased(caller.tenant, import_id, mailbox)
             try:
                 present = await self._present(work, keys)
@@ -161,11 +163,13 @@ class Previews:
                 refused = error.reason
         known = (await work.known()).get(key)
         result = work.head.result
-        if import_.last_run is not None:
-            run = results_of(caller.tenant, import_.last_run)
+        last_run = (await self._imports.runs(caller, import_.id)).last_run
+        if last_run is not None:
+            run = results_of(caller.tenant, last_run)
             stored = await self._store.results.get(run, mailbox)
             result = stored.value if stored is not None else result
-        rejected = next((r.code for r in work.head.rejected if r.key == key), None)
+        listed = result.rejected if result is not None else ()
+        rejected = next((r.code for r in listed if r.key == key), None)
         facts = Facts(
             withdrawn=resolution is None,
             published=resolution is not None and key in resolution.contacts,
@@ -183,7 +187,7 @@ class Previews:
             facts.published,
             present,
             why_absent(facts),
-            import_.last_run,
+            last_run,
             rejected,
         )
 
@@ -244,7 +248,7 @@ async def _planned(work: MailboxWork, import_: Import, desired: Desired) -> Plan
         there = await _find_place(work, import_)
         return await plan_mailbox(work, import_, desired, delta, empty=not there)
     except FolderGoneError:
-        work.head = work.head.copy_with(folder=None, chunks=0)
+        work.head = work.head.copy_with(folder=None, rows=ContactRows())
         return await plan_mailbox(work, import_, desired, None, empty=True)
 
 
@@ -253,7 +257,7 @@ async def _find_place(work: MailboxWork, import_: Import) -> bool:
     own = import_.destination.folder is not None
     if work.head.folder is not None and work.head.own_folder != own:
         # The import changes its destination: all of its contacts are in the old one.
-        work.head = work.head.copy_with(folder=None, chunks=0)
+        work.head = work.head.copy_with(folder=None, rows=ContactRows())
     folder = work.head.folder or (
         await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
     )

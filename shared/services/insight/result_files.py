@@ -108,7 +108,7 @@ def _row(result: Result, address: str, words: Words) -> list[Cell]:
         counts.deleted,
         counts.unchanged,
         result.photos,
-        len(result.rejected),
+        result.rejected_count,
         result.ended.isoformat(timespec="seconds"),
         # The columns for programs.
         result.mailbox,

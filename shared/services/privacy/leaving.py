@@ -26,7 +26,8 @@ from shared.domain.importing.runs import Run, RunTrigger
 from shared.domain.importing.schedule import newest_first
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, Tenant, TenantStatus
 from shared.services.changes import change, found_in
-from shared.services.importing.run_queue import RunQueue
+from shared.services.importing.run_book import RunBook
+from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE, Ledger
 
@@ -56,8 +57,9 @@ class Leaving:
         tenant_data: TenantData,
         states: MailboxStates,
         queues: Queues,
-        runs: RunQueue,
+        book: RunBook,
         subscribers: Subscribers,
+        revocations: Revocations,
         ledger: Ledger,
         clock: Callable[[], datetime],
     ) -> None:
@@ -65,8 +67,9 @@ class Leaving:
         self._tenant_data = tenant_data
         self._states = states
         self._queues = queues
-        self._runs = runs
+        self._book = book
         self._subscribers = subscribers
+        self._revocations = revocations
         self._ledger = ledger
         self._clock = clock
 
@@ -140,16 +143,18 @@ class Leaving:
                 lambda i: i.copy_with(removing=True, changed=now),
                 kind="import",
             )
-            await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, now)
+            await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, now)
+            return True
+        runs = await self._store.import_runs.get(tenant, import_.id)
+        if runs is None:
+            return False
+        if runs.value.open is not None and runs.value.open.trigger is RunTrigger.REMOVAL:
             return True
         tries = await self._removals(tenant, import_.id)
-        if not tries or any(not run.status.ended for run in tries):
-            if not tries:
-                await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
-            return True
         if len(tries) >= _TRIES:
             return False
-        await self._runs.queue(tenant, import_.id, RunTrigger.REMOVAL, self._clock())
+        when = self._clock() if tries else import_.changed
+        await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, when)
         return True
 
     async def _removals(self, tenant: str, import_id: str | None = None) -> list[Run]:
@@ -205,6 +210,7 @@ class Leaving:
             if partners or (location is not None and location.value.keep):
                 gone = ShareLocation(publisher="", withdrawn=now)
                 await self._store.share_index.upsert(share, OWNER_ROW, gone)
+                await self._revocations.of_share(tenant, share, partners)
             else:
                 await self._store.share_index.delete(share, OWNER_ROW)
 

@@ -13,12 +13,11 @@ from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store
 from shared.domain.contacts.keys import keys_of
 from shared.domain.errors import ContactSyncError
-from shared.domain.importing.runs import RunTrigger
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction
-from shared.services.importing.run_queue import RunQueue
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.publications import Publications
+from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
 
@@ -66,14 +65,10 @@ class ContactLocations:
 
 @dataclass(frozen=True, slots=True)
 class SuppressedPerson:
-    """A suppressed person: since when, and the runs that remove the contact.
-
-    The `paused` imports keep the contact until they are resumed.
-    """
+    """A suppressed person: since when, and the own tenant's runs that remove the contact."""
 
     since: datetime
     runs: tuple[str, ...]
-    paused: tuple[str, ...]
 
 
 class People:
@@ -86,7 +81,7 @@ class People:
         publications: Publications,
         subscribers: Subscribers,
         suppressions: Suppressions,
-        runs: RunQueue,
+        revocations: Revocations,
         ledger: Ledger,
         clock: Callable[[], datetime],
     ) -> None:
@@ -95,7 +90,7 @@ class People:
         self._publications = publications
         self._subscribers = subscribers
         self._suppressions = suppressions
-        self._runs = runs
+        self._revocations = revocations
         self._ledger = ledger
         self._clock = clock
 
@@ -132,22 +127,16 @@ class People:
     async def suppress(self, caller: Caller, person: str) -> SuppressedPerson:
         """Remove a person's contact everywhere, permanently.
 
-        The runs of the tenant's own imports start at once, whatever its plan; partners' imports
-        follow with their next run. A paused import changes nothing and keeps the contact.
+        The runs that remove the contact from the tenant's own mailboxes and from those of partners
+        start at once, whatever the plan; paused imports and held changes do not stop them.
         """
         tenant = caller.tenant
         async with self._ledger.change(caller, LedgerAction.PERSON_SUPPRESSED, person) as entry:
             entry.changed = await self._suppressions.since(tenant, person) is None
             since = await self._suppressions.suppress(tenant, person)
-        runs, paused = list[str](), list[str]()
-        async for stored in self._store.imports.all(tenant):
-            if stored.value.removing:
-                continue
-            if not stored.value.active:
-                paused.append(stored.value.id)
-                continue
-            runs.append(await self._runs.queue(tenant, stored.value.id, RunTrigger.REQUEST, since))
-        return SuppressedPerson(since, tuple(runs), tuple(paused))
+        runs = await self._revocations.of_imports(tenant)
+        await self._revocations.of_publisher(tenant)
+        return SuppressedPerson(since, tuple(runs))
 
     async def lift_suppression(self, caller: Caller, person: str) -> None:
         """Lift a suppression; the next runs bring the contact back. Safe to repeat."""

@@ -36,6 +36,11 @@ class Suppressions:
         """Lift the suppression of a person."""
         await self._store.suppressions.delete(tenant, person.lower())
 
+    async def keys(self, tenant: str) -> frozenset[str]:
+        """Return the keys of all contacts that suppressed people may have."""
+        people = [s.value.person async for s in self._store.suppressions.all(tenant)]
+        return frozenset(key for person in people for key in keys_of(person))
+
     async def apply(self, tenant: str, resolution: Resolution) -> None:
         """Remove the suppressed people from a resolution; each becomes an omission."""
         async for stored in self._store.suppressions.all(tenant):

@@ -14,6 +14,7 @@ from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.idempotency import Idempotency, KeyUsed
 from shared.services.named_lists import NamedPage, page_by_name
+from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.subscribers import Subscriber, Subscribers
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.limits import MAX_SHARES, require_room
@@ -31,7 +32,9 @@ class Shares:
         idempotency: Idempotency,
         ledger: Ledger,
         subscribers: Subscribers,
+        revocations: Revocations,
     ) -> None:
+        self._revocations = revocations
         self._store = store
         self._clock = clock
         self._ids = idempotency
@@ -111,12 +114,22 @@ class Shares:
             return share.copy_with(**wanted.values_of(ShareInput), changed=self._clock())
 
         async with self._ledger.change(caller, LedgerAction.SHARE_CHANGED, id_):
-            return await change(
+            before = await self.read(caller, id_)
+            stored = await change(
                 self._store.shares, caller.tenant, id_, changed_by, kind="share", if_match=if_match
             )
+        lost = [
+            c.tenant
+            for c in await self._subscribers.of(caller.tenant, id_)
+            if _admits(before.value, c.tenant, caller, self._clock())
+            and not _admits(stored.value, c.tenant, caller, self._clock())
+        ]
+        if lost:
+            await self._revocations.of_share(caller.tenant, id_, lost)
+        return stored
 
     async def withdraw(self, caller: Caller, id_: str, if_match: str | None) -> None:
-        """Withdraw a share: the next run of each of its imports removes the contacts.
+        """Withdraw a share: all of its imports remove the contacts, paused ones too.
 
         The withdrawal stays recorded with the id, so that a withdrawn share is never confused with
         one that cannot be read. It is recorded first, so that repeating the call completes it.
@@ -128,11 +141,12 @@ class Shares:
             await self._store.share_index.upsert(id_, OWNER_ROW, location)
             await self._store.shares.delete(caller.tenant, id_)
             await self._store.share_facts.delete(caller.tenant, id_)
+        await self._revocations.of_share(caller.tenant, id_)
 
     async def rotate(self, caller: Caller, id_: str, keep: Collection[str] | None) -> Stored[Share]:
         """Give a share a new id; the old id keeps working only for the tenants in `keep`.
 
-        None keeps all tenants that import the share now. The next run of the others removes its
+        None keeps all tenants that import the share now. The imports of the others remove its
         contacts. The new id is recorded first, so that a repeat after a crash uses the same id.
         Raises `NotFound`, also for a share that was rotated before.
         """
@@ -154,6 +168,7 @@ class Shares:
                 publisher=caller.tenant, moved_to=new, keep=sorted(kept - {caller.tenant})
             )
             await self._store.share_index.upsert(id_, OWNER_ROW, location)
+            await self._revocations.of_share(caller.tenant, id_, consumers - kept)
             await self._subscribers.move(caller.tenant, id_, new, kept)
             await self._store.share_facts.delete(caller.tenant, id_)
             await self._store.shares.delete(caller.tenant, id_)
@@ -165,7 +180,7 @@ class Shares:
         return await self._subscribers.of(caller.tenant, id_)
 
     async def block(self, caller: Caller, id_: str, tenant: str) -> None:
-        """Block a tenant from a share: its next run removes the contacts. Safe to repeat.
+        """Block a tenant from a share: its imports remove the contacts. Safe to repeat.
 
         To unblock it, remove it from `blocked`. Raises `NotFound` if the tenant does not import the
         share.
@@ -182,6 +197,7 @@ class Shares:
 
         async with self._ledger.change(caller, LedgerAction.SHARE_BLOCKED, id_, tenant=tenant):
             await change(self._store.shares, caller.tenant, id_, blocked, kind="share")
+        await self._revocations.of_share(caller.tenant, id_, {tenant})
 
     async def sweep(self) -> int:
         """Delete the ids of shares that were withdrawn long ago, and return how many.
@@ -200,3 +216,7 @@ class Shares:
             known = await self._store.share_index.get(id_, OWNER_ROW)
             if known is None or known.value != location:
                 raise KeyUsed("idempotency_key_of_withdrawn_share") from None
+
+
+def _admits(share: Share, tenant: str, caller: Caller, now: datetime) -> bool:
+    return share.admits(tenant, caller.tenant, now)

@@ -5,7 +5,6 @@ from shared.adapters.storage.mailbox_state import Head
 from shared.domain.contacts.plan import DEFAULT_POLICY, make_plan
 from shared.domain.errors import NeedsAdmin
 from shared.domain.importing.imports import Destination, Import
-from shared.domain.importing.runs import ContactCounts
 from shared.domain.reasons import Reason
 from shared.services.sync.applying import ApplyProgress, apply_plan
 from shared.services.sync.mailbox_work import MailboxWork
@@ -14,6 +13,7 @@ from shared.services.sync.mailbox_work import MailboxWork
 async def open_folder(work: MailboxWork, destination: Destination) -> bool:
     """Find, create or rename the import's folder; return whether it is new (and so empty)."""
     wanted = destination.folder
+    await work.hold_lease()
     head, new = work.head, False
     folder = head.folder
     if folder is None and wanted is not None:
@@ -36,13 +36,16 @@ async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
     head, to_own = work.head, destination.folder is not None
     if head.folder is None or head.own_folder == to_own:
         return False
-    await take_out(work)
-    work.head = Head()
+    await take_out(work, ApplyProgress())
+    work.head = Head(number=head.number, begun=head.begun, partial=head.partial)
     return True
 
 
-async def take_out(work: MailboxWork) -> ContactCounts:
-    """Delete all of our contacts, our category, and our folder if it holds nothing else."""
+async def take_out(work: MailboxWork, progress: ApplyProgress) -> None:
+    """Delete all of our contacts, our category, and our folder if it holds nothing else.
+
+    `progress` grows as contacts are deleted.
+    """
     if work.head.category_id is not None:
         await work.mailbox.remove_category(work.head.category_id)
     own = work.head.own_folder
@@ -50,21 +53,20 @@ async def take_out(work: MailboxWork) -> ContactCounts:
         await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
     )
     if folder is None:
-        return ContactCounts()
+        return
     work.mailbox.in_folder(folder if own else None)
     try:
         delta = await work.mailbox.delta(folder)
     except FolderGoneError:
-        return ContactCounts()
+        return
     known, surplus = await work.observe(
         await work.known(), delta.changes, {}, DEFAULT_POLICY, complete=True
     )
-    progress = ApplyProgress()
     plan = make_plan({}, known, surplus)
     await apply_plan(work.mailbox, plan.operations, progress, None, work.may_send)
     if own:
+        await work.hold_lease()
         await work.mailbox.remove_folder(folder)
-    return progress.counts
 
 
 async def color_category(work: MailboxWork, import_: Import) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError
+from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.adapters.storage.snapshots import Desired
 from shared.domain.contacts.guard import Guard
@@ -37,7 +38,7 @@ async def since_last_time(work: MailboxWork) -> Delta | None:
     except LinkExpiredError:
         work.head = work.head.copy_with(link=None)
     except FolderGoneError:
-        work.head = work.head.copy_with(folder=None, link=None, chunks=0)
+        work.head = work.head.copy_with(folder=None, link=None, rows=ContactRows())
     return None
 
 

@@ -1,92 +1,161 @@
 """One mailbox while a worker syncs it: its lease, its head and contacts, and its result.
 
-The rules of writing are here: the head is only replaced by its ETag, a list of contacts counts once
-the head names its generation, and the result is in the head before it is anywhere else.
+The rules of writing are here. Before the first write to the mailbox, the head says that the run
+works here (`intend`), and only then it is asked whether the run is still the open one: so either a
+removal or a newer run sees the head, or this worker sees the removal. The head is only replaced by
+its ETag, a list of contacts counts once the head names its rows, and the result is in the head
+before it is anywhere else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.graph.mailbox import Mailbox
-from shared.adapters.graph.transport import LONGEST_WAIT, Meter
+from shared.adapters.graph.transport import LONGEST_REQUEST, LONGEST_WAIT, Meter
 from shared.adapters.storage.leases import Lease, Leases
+from shared.adapters.storage.mailbox_contacts import ContactRows, MailboxKey
 from shared.adapters.storage.mailbox_state import Head, MailboxStates, Partial
-from shared.adapters.storage.records import Store, results_of
+from shared.adapters.storage.records import Store, Stored, results_of
 from shared.adapters.telemetry import emit
 from shared.domain.contacts.fields import Contact
-from shared.domain.contacts.plan import Change, KnownContacts, Plan, Policy, observe, unknown_ids
-from shared.domain.errors import Busy, NeedsAdmin, Paced
+from shared.domain.contacts.plan import Change, KnownContacts, Policy, observe, unknown_ids
+from shared.domain.errors import OutOfTime, Paced
 from shared.domain.events import MailboxSyncFinished
 from shared.domain.importing.messages import SyncMailbox
 from shared.domain.importing.runs import ContactCounts, Outcome, Result
-from shared.domain.reasons import Reason
 from shared.services.sync.threads import run_in_thread_if_large
 
 LEASE: Final = timedelta(minutes=5)
-NOBODY_THERE: Final = frozenset({Reason.NO_MAILBOX, Reason.USER_NOT_FOUND})
-_RENEW_BEFORE: Final = timedelta(minutes=3)
-_SKIPPED: Final = NOBODY_THERE | {Reason.IMPORT_DELETED}
+_RENEW_BEFORE: Final = timedelta(seconds=LONGEST_REQUEST + 60)
+"""The lease is renewed so that it outlasts the next request, with a minute to spare."""
+
+TIME_BUDGET: Final = timedelta(minutes=4)
+"""How long an invocation works; the platform ends it after ten minutes."""
+CHECKPOINT_EVERY: Final = 5
+"""After how many batches progress is saved, and whether the run is still open is asked again."""
+_CLEAN: Final = frozenset({Outcome.SUCCEEDED, Outcome.HELD})
+"""Outcomes after which the list of contacts shows every field that was ever written."""
+NO_RUN: Final = "none"
+"""The run id of work that an admin starts directly, outside of any run."""
+
+
+class SupersededError(Exception):
+    """The run is no longer the open one: the work ends here, without a result."""
 
 
 @dataclass(slots=True)
 class MailboxWork:
     """The work of one message.
 
-    `head` is what we know now; `save` and `finish` store it. `etag` belongs to the stored head.
+    `head` is what we know now; `save` and `finish` store it. `stored` is the head as it is in
+    storage, `before` as this worker found it (None: there was none). `save_progress` is what a
+    checkpoint does.
     """
 
     message: SyncMailbox
     mailbox: Mailbox
     meter: Meter
-    head: Head
-    etag: str | None
     store: Store
     states: MailboxStates
     leases: Leases
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    head: Head = field(default_factory=Head)
+    stored: Stored[Head] | None = None
+    before: Stored[Head] | None = None
+    earlier: Partial = field(init=False)
     started: datetime = field(init=False)
     lease: Lease | None = None
     counted: int = 0
-    superseded: bool = False
-    ended: bool = False
+    batches: int = 0
+    save_progress: Callable[[], Awaitable[None]] | None = None
+    _known: KnownContacts | None = None
+    _rows_found: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         """Start measuring the duration."""
         self.started = self.clock()
+        self.earlier = Partial(run=self.message.run)
 
-    async def take_lease(self, writes: int = 0) -> None:
+    async def read_head(self) -> None:
+        """Read the head; done once, after the lease is taken."""
+        self.stored = self.before = await self.states.read(*self._place)
+        if self.stored is not None:
+            self.head = self.stored.value
+            partial = self.head.partial
+            if partial is not None and partial.run == self.message.run:
+                self.earlier = partial
+
+    async def take_lease(self) -> None:
         """Lease the mailbox, which other imports may also target.
 
-        A mailbox handles at most four requests at once, and one batch uses all four. `writes` is
-        the mask of fields that may be written: if this worker dies, the next one knows them. Raises
-        `Busy` while another worker holds the lease, or if one held it since our head was read.
+        A mailbox handles at most four requests at once, and one batch uses all four. Raises `Busy`
+        while another worker holds the lease.
         """
-        message, now = self.message, self.clock()
-        begin = {message.import_id: writes} if writes else None
-        what = f"mailbox|{message.mailbox}"
-        self.lease = await self.leases.take(message.tenant, what, now, LEASE, begin)
-        stored = await self.states.read(*self._place)
-        if (stored.etag if stored else None) != self.etag:
-            raise Busy("Another worker was at this mailbox.", 1.0)
+        what = f"mailbox|{self.message.mailbox}"
+        self.lease = await self.leases.take(self.message.tenant, what, self.clock(), LEASE)
+
+    async def is_open(self) -> bool:
+        """Return whether the run of this work is still its import's open one."""
+        return self.message.run == NO_RUN or await self.store.is_open(self.message)
+
+    async def intend(self, writes: int = 0) -> None:
+        """Let the head say that this run works here, then check that the run is still open.
+
+        `writes` is the mask of fields that may be written: if this worker dies, the next one knows
+        them. Raises `SupersededError` if the run is not open; the head is then as it was.
+        """
+        self.head = self.head.copy_with(
+            number=self.message.number, fingerprint=None, begun=self.head.begun | writes
+        )
+        await self.save()
+        if not await self.is_open():
+            await self.put_back()
+            raise SupersededError
+        await self.hold_lease()
+
+    async def put_back(self) -> None:
+        """Restore the head as this worker found it; nothing was written to the mailbox."""
+        if self.stored is None:
+            return
+        if self.before is None:
+            await self.states.delete(*self._place, self.stored.etag)
+            self.stored = None
+        else:
+            self.head = self.before.value
+            await self.save()
+
+    async def hold_lease(self) -> None:
+        """Renew the lease unless it outlasts any request. Raises `Busy` if it was lost."""
+        now = self.clock()
+        if self.lease is not None and self.lease.until - now < _RENEW_BEFORE:
+            self.lease = await self.leases.renew(self.lease, now, LEASE)
 
     async def may_send(self, requests: int, weighing: int, to_come: int) -> None:
-        """Check that the lease is still ours and the mailbox can take this many requests.
+        """Save progress if it is time, and check that the next batch may be sent.
 
-        `weighing` is their weight (`pacing.weight`). Raises `Busy` if the lease was lost, and
-        `Paced` if the mailbox needs a pause (for `to_come` requests in all).
+        `weighing` is the weight of its requests (`pacing.weight`). Raises `Busy` if the lease was
+        lost, `Paced` if the mailbox needs a pause (for `to_come` requests in all), `OutOfTime` if
+        this invocation has worked long enough, and `SupersededError` if the run is not open.
         """
         if self.lease is None:
             return
+        if self.batches and self.batches % CHECKPOINT_EVERY == 0:
+            if self.save_progress is not None:
+                await self.save_progress()
+            if not await self.is_open():
+                raise SupersededError
         now = self.clock()
-        if self.lease.until - now < _RENEW_BEFORE:
-            self.lease = await self.leases.renew(self.lease, now, LEASE)
+        if self.batches and now - self.started >= TIME_BUDGET and self.message.run != NO_RUN:
+            raise OutOfTime("The mailbox needs more time than one invocation has.", 0.0)
+        await self.hold_lease()
         self._count(self.lease, now)
         if wait := self.lease.pace.wait(now, weighing, to_come):
             raise Paced("The mailbox's limit is near.", max(wait, LONGEST_WAIT))
         self.lease.pace = self.lease.pace.spent(now, weighing - requests)
+        self.batches += 1
 
     def _count(self, lease: Lease, now: datetime) -> None:
         """Add what was sent since the last call to the pace."""
@@ -94,24 +163,32 @@ class MailboxWork:
         self.counted = self.meter.items
 
     async def release(self) -> None:
-        """Release the lease on the mailbox."""
-        if self.lease is not None:
-            self._count(self.lease, self.clock())
-            if self.ended:
-                self.lease.begun.pop(self.message.import_id, None)
-            await self.leases.give_back(self.lease)
-            self.lease = None
+        """Give the lease back, unless a request of ours may still take effect."""
+        if self.lease is None:
+            return
+        self._count(self.lease, self.clock())
+        lease, self.lease = self.lease, None
+        if self.mailbox.unanswered:
+            await self.leases.leave(lease)
+        else:
+            await self.leases.give_back(lease)
 
     async def known(self) -> KnownContacts:
-        """Return our contacts, as the head's generation lists them.
+        """Return our contacts, as the head's rows list them.
 
         If a part of the list is lost, the whole list counts as lost and is read again from the
         folder.
         """
-        found = await self.states.contacts(*self._place, self.head)
-        if found is None:
-            self.head = self.head.copy_with(link=None, chunks=0)
-        return found or {}
+        if not self.head.rows.names:
+            return {}
+        if self._known is None:
+            loaded = await self.states.lists.load(self._list, self.head.rows)
+            self._rows_found = loaded.found
+            if loaded.known is None:
+                self.head = self.head.copy_with(link=None, rows=ContactRows())
+                return {}
+            self._known = loaded.known
+        return self._known
 
     async def observe(
         self,
@@ -124,7 +201,6 @@ class MailboxWork:
     ) -> tuple[KnownContacts, tuple[str, ...]]:
         """Update what we know from the folder's delta, including marks."""
         marks = await self.mailbox.marks(unknown_ids(known, changes))
-        begun = self.lease.before.get(self.message.import_id, 0) if self.lease else 0
         return await run_in_thread_if_large(
             len(changes) + len(known),
             observe,
@@ -134,39 +210,44 @@ class MailboxWork:
             desired,
             complete=complete,
             policy=policy,
-            begun=begun,
+            begun=self.before.value.begun if self.before is not None else 0,
         )
 
     async def keep(
         self, known: KnownContacts, *, fingerprint: str | None, link: str | None
     ) -> None:
-        """Write the contacts under a new generation; the head that names it is written next."""
-        self.superseded = self.superseded or bool(self.head.generation)
-        generation = self.new_id()[:12]
-        chunks = await self.states.write_contacts(*self._place, generation, known)
+        """Write what changed in the list of contacts; the head that names it is written next."""
+        before, token = await self.known(), self.new_id()[:12]
+        if self._rows_found is None and len(known) > 0 and self.before is not None:
+            self._rows_found = await self.states.lists.names(self._list)
+        rows = await self.states.lists.write(self._list, self.head.rows, before, known, token)
+        self._known = known
         self.head = self.head.copy_with(
-            fingerprint=fingerprint,
-            link=link,
-            generation=generation,
-            chunks=chunks,
-            contacts=count_of(known),
+            fingerprint=fingerprint, link=link, rows=rows, contacts=count_of(known)
         )
 
     async def save(self) -> None:
-        """Write the head as it is, before the work is finished."""
-        stored = await self.states.write(*self._place, self.head, self.etag)
-        self.etag = stored.etag
-
-    def done_before(self) -> Partial:
-        """Return what earlier tries of this run did."""
-        partial, run = self.head.partial, self.message.run
-        return partial if partial is not None and partial.run == run else Partial(run=run)
+        """Write the head, and delete the rows of contacts that it no longer names."""
+        etag = self.stored.etag if self.stored is not None else None
+        named = self.stored.value.rows if self.stored is not None else ContactRows()
+        self.stored = await self.states.write(*self._place, self.head, etag)
+        rows = self.head.rows
+        if self._rows_found is None or rows.generation == named.generation:
+            return
+        found = {*self._rows_found, *named.names}
+        await self.states.lists.drop(self._list, found, rows)
+        self._rows_found = frozenset()
 
     async def give_back(
         self, known: KnownContacts, link: str | None, counts: ContactCounts, photos: int
     ) -> None:
         """Store what was done so far, so that the next try continues from there."""
-        before = self.done_before()
+        await self.keep(known, fingerprint=None, link=link)
+        await self.save_counts(counts, photos)
+
+    async def save_counts(self, counts: ContactCounts, photos: int = 0) -> None:
+        """Write the head with what this invocation and earlier ones did so far."""
+        before = self.earlier
         self.head = self.head.copy_with(
             partial=Partial(
                 run=before.run,
@@ -176,17 +257,19 @@ class MailboxWork:
                 throttled=before.throttled + self.meter.throttled,
             )
         )
-        await self.keep(known, fingerprint=None, link=link)
         await self.save()
 
     async def finish(self, result: Result) -> None:
         """Record the result in the head first, so that a repeated message gives the same result."""
-        self.ended = result.outcome in {Outcome.SUCCEEDED, Outcome.HELD}
-        self.head = self.head.copy_with(last_run=self.message.run, result=result, partial=None)
+        self.head = self.head.copy_with(
+            number=self.message.number,
+            last_run=self.message.run,
+            result=result,
+            partial=None,
+            begun=0 if result.outcome in _CLEAN else self.head.begun,
+        )
         await self.save()
         await self.record(result)
-        if self.superseded:
-            await self.states.drop_contacts(*self._place, keep=self.head.generation)
 
     async def record(self, result: Result) -> None:
         """Write the result to the run's results, and emit its telemetry."""
@@ -199,64 +282,21 @@ class MailboxWork:
         await self.store.results.upsert(run, self.message.mailbox, result)
 
     async def forget(self) -> None:
-        """Delete everything we know about the mailbox."""
-        self.ended = True
-        await self.states.erase(*self._place, self.etag)
-
-    def success(self, counts: ContactCounts, photos: int = 0) -> Result:
-        """Return the result of all tries, with what could not be done."""
-        rejected, before = self.head.rejected, self.done_before()
-        written = before.contacts.created + before.contacts.updated
-        counts += before.contacts
-        counts = counts.copy_with(unchanged=max(0, counts.unchanged - written))
-        photos += before.photos
-        reason = Reason.CONTACTS_REJECTED if rejected else self.head.notice
-        return self._result(Outcome.SUCCEEDED, reason).copy_with(
-            contacts=counts, photos=photos, rejected=rejected
-        )
-
-    def held(self, reason: Reason, plan: Plan) -> Result:
-        """Return the result of a plan that waits for an admin."""
-        return self._result(Outcome.HELD, reason).copy_with(
-            planned=counts_of(plan), held_run=self.message.run
-        )
-
-    def left_alone(self, reason: Reason, run: str) -> Result:
-        """Return the result of a plan for which an earlier `run` already asked."""
-        return self._result(Outcome.SKIPPED, reason).copy_with(held_run=run)
-
-    def refusal(self, error: NeedsAdmin) -> Result:
-        """Return the result of work that only an admin can make possible."""
-        outcome = Outcome.SKIPPED if error.reason in _SKIPPED else Outcome.FAILED
-        return self._result(outcome, error.reason)
+        """Delete everything we know about the mailbox, its head last."""
+        await self.states.lists.erase(self._list)
+        if self.stored is not None:
+            await self.states.delete(*self._place, self.stored.etag)
+            self.stored = None
 
     @property
     def _place(self) -> tuple[str, str, str]:
         return self.message.tenant, self.message.import_id, self.message.mailbox
 
-    def _result(self, outcome: Outcome, reason: Reason | None) -> Result:
-        now, before = self.clock(), self.done_before()
-        return Result(
-            mailbox=self.message.mailbox,
-            outcome=outcome,
-            reason=reason,
-            graph_requests=before.graph_requests + self.meter.requests,
-            throttled=before.throttled + self.meter.throttled,
-            milliseconds=int((now - self.started).total_seconds() * 1000),
-            ended=now,
-        )
+    @property
+    def _list(self) -> MailboxKey:
+        return MailboxKey(*self._place)
 
 
 def count_of(known: KnownContacts) -> int:
     """Return how many contacts we have in a mailbox, without those that its user deleted."""
     return sum(1 for entry in known.values() if entry.id)
-
-
-def counts_of(plan: Plan) -> ContactCounts:
-    """Return what a plan would do."""
-    return ContactCounts(
-        created=len(plan.creates),
-        updated=len(plan.updates),
-        deleted=len(plan.deletes),
-        unchanged=plan.unchanged,
-    )

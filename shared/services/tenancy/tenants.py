@@ -89,7 +89,7 @@ class Tenants:
         """Verify the consent of the caller's tenant, and record or reconnect it. Safe to repeat.
 
         A redirect's parameter never counts as proof (docs: v2-admin-consent). Raises
-        `ConsentMissing`.
+        `ConsentMissing`, and `Conflict` while the tenant is leaving: join again afterwards.
         """
         try:
             permissions = sorted(await self._proven(caller.tenant))
@@ -102,6 +102,8 @@ class Tenants:
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is None:
             return await self._joined(caller, permissions)
+        if found.value.status is TenantStatus.LEAVING:
+            raise Conflict("tenant_leaving")
 
         def reconnected(tenant: Tenant) -> Tenant:
             entry.changed = tenant.status is TenantStatus.DISCONNECTED

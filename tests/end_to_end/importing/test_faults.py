@@ -212,6 +212,7 @@ async def test_concurrent_duplicate_messages_create_no_duplicates(
             tenant=world.tenant,
             import_id=made["id"],
             run=made["firstRun"],
+            number=1,
             mailbox=mailbox,
             fingerprint="whatever",
         ).model_dump_json(by_alias=True)

@@ -132,8 +132,9 @@ async def test_partner_imports_by_share_id_and_loses_contacts_on_withdrawal(
     made = await partner.import_(share["id"])
     assert await partner.names(partner.targets[0]) == world.expected()
     await world.api.delete(f"/shares/{share['id']}", 204)
-    await partner.next_day()
+    await partner.client.settle()
     run = await partner.last_run(made["id"])
+    assert run["trigger"] == "revocation"
     assert (run["status"], run["reason"]) == ("succeeded", "share_withdrawn")
     assert run["contacts"]["deleted"] == 10
     assert await partner.names(partner.targets[0]) == []

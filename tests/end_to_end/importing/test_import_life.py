@@ -166,7 +166,8 @@ async def test_snapshot_is_erased_when_the_run_closes(world: World, cloud: Local
 async def test_state_and_results_hold_no_personal_data(world: World, cloud: LocalCloud) -> None:
     await world.import_((await world.share())["id"])
     async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as tables:
-        for name in ("MailboxState", "Results", "Runs", "Imports", "Seats", "Ledger"):
+        names = ("Results", "Runs", "Imports", "Seats", "Ledger")
+        for name in ("MailboxHeads", "MailboxContacts", *names):
             table = tables.get_table_client(name)
             rows = [
                 row

@@ -115,7 +115,7 @@ async def test_mailbox_spans_of_a_scheduled_run_lead_back_to_the_timer(world: Wo
     await world.next_day()
     run = await world.last_run(made["id"])
 
-    traced(await Telemetry.read(world.client), world, run["id"], "start_daily_runs")
+    traced(await Telemetry.read(world.client), world, run["id"], "start_due_runs")
 
 
 async def test_run_emits_each_event_once_with_consistent_numbers(world: World) -> None:
@@ -174,7 +174,7 @@ async def cause_every_event(world: World) -> list[str]:
     await api.post(f"/runs/{held['id']}/discard", None)
     await api.post(f"/runs/{held['id']}/approve", None)
     await client.settle()
-    await client.fire("start_hourly_runs")
+    await client.fire("start_due_runs")
     await client.fire("sweep_leftovers")
     await client.consent(world.tenant, granted=False)
     # A cached token keeps working until it expires.

@@ -163,7 +163,7 @@ async def test_export_holds_all_rows_of_tenant_and_none_of_others(
 
     kinds = {row["table"] for row in rows}
     assert {"Tenants", "Shares", "Imports", "Seats", "Runs", "Ledger", "Results"} <= kinds
-    assert {"MailboxState", "Leases", "ShareFacts", "Consumers"} <= kinds
+    assert {"MailboxHeads", "MailboxContacts", "Leases", "ShareFacts", "Consumers"} <= kinds
     text = json.dumps(rows)
     assert made["id"] in text
     assert "Hotline" in text

@@ -192,7 +192,7 @@ async def test_premium_import_runs_once_per_interval(world: World) -> None:
     before = await scheduled()
     await world.hours_pass(6)
     after_one = await scheduled()
-    await world.client.fire("start_hourly_runs")
+    await world.client.fire("start_due_runs")
     await world.client.settle()
     repeated = await scheduled()
     await world.hours_pass(12)

@@ -22,15 +22,16 @@ from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.transport import Graph
 from shared.adapters.graph.wire import SdkWire
 from shared.adapters.storage.leases import Leases
+from shared.adapters.storage.mailbox_contacts import MailboxKey
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
-from shared.adapters.storage.snapshots import Snapshots, snapshot_id
+from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import Tables
-from shared.domain.contacts.fields import MARK, Contact, fingerprint, mark_of
+from shared.domain.contacts.fields import MARK, Contact, mark_of
 from shared.domain.contacts.values import Fields
 from shared.domain.importing.imports import Destination, GuardLimits, Import, Targets
-from shared.domain.importing.messages import SyncMailbox, Task
+from shared.domain.importing.messages import SyncMailbox
 from shared.domain.importing.runs import Result
 from shared.domain.tenancy.licensing import Terms
 from shared.services.licensing.seats import SeatBook
@@ -38,9 +39,10 @@ from shared.services.sync.mailbox_sync import MailboxSync
 from shared.services.sync.mailboxes import Mailboxes
 from shared.wiring.app import new_id
 from shared.wiring.settings import Settings
+from tests.open_runs import open_run
 
 UNLIMITED = 10**9
-_STATE = Table.MAILBOX_STATE
+_HEADS, _LISTS = Table.MAILBOX_HEADS, Table.MAILBOX_CONTACTS
 
 
 NO_TERMS = Terms(timedelta(), timedelta())
@@ -114,6 +116,8 @@ class Engine:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.now = datetime.now(UTC)
+        self.of_graph = RequestBudget()
+        self.tick = timedelta()
         self._settings = Settings.from_environment(environment)
 
     async def __aenter__(self) -> Self:
@@ -156,26 +160,27 @@ class Engine:
     ) -> SyncMailbox:
         """Store a snapshot for a new run, and return the mailbox's message."""
         run = new_id()
-        await Snapshots(self._tables).write(snapshot_id(tenant, run), contacts, self.now)
-        return SyncMailbox(
-            tenant=tenant,
-            import_id=import_id,
-            run=run,
-            mailbox=mailbox,
-            task=Task.SYNC,
-            fingerprint=fingerprint(contacts),
+        return await open_run(
+            Store(self._tables), tenant, import_id, run, mailbox, contacts, self.now
         )
 
-    async def run(self, message: SyncMailbox, requests: int = UNLIMITED) -> int:
-        """Run a worker until it finishes or crashes, and return its number of requests."""
+    async def run(
+        self, message: SyncMailbox, requests: int = UNLIMITED, of_graph: int = UNLIMITED
+    ) -> int:
+        """Run a worker until it finishes or crashes, and return its number of requests.
+
+        `requests` are those to Graph and storage together, `of_graph` those to Graph.
+        """
         budget = RequestBudget(requests)
         tables = self._open_tables(budget)
-        endpoint, transport = self._settings.graph_endpoint, CrashingGraph(budget, self._sockets)
+        self.of_graph = RequestBudget(of_graph)
+        transport = CrashingGraph(budget, CrashingGraph(self.of_graph, self._sockets))
+        endpoint = self._settings.graph_endpoint
         graph = Graph(endpoint, SdkWire(endpoint, self._credentials, transport))
         store, states, leases = Store(tables), MailboxStates(tables), Leases(tables)
         sync = MailboxSync(
             store,
-            Mailboxes(store, graph, states, leases, lambda: self.now, new_id),
+            Mailboxes(store, graph, states, leases, self.clock, new_id),
             Snapshots(tables),
             SeatBook(store, leases, lambda: self.now, NO_TERMS),
             Consenting(),  # type: ignore[arg-type] # nothing else of it is asked
@@ -189,6 +194,20 @@ class Engine:
             await tables.close()
         return budget.used
 
+    def clock(self) -> datetime:
+        """The time; each look at it takes one `tick`."""
+        self.now += self.tick
+        return self.now
+
+    async def mailboxes(self, tenant: str, import_id: str) -> list[str]:
+        """The mailboxes that a removal of the import would visit."""
+        return await MailboxStates(self._tables).mailboxes(tenant, import_id)
+
+    async def rows_of_contacts(self, tenant: str, import_id: str, mailbox: str) -> list[str]:
+        """The keys of the rows that hold the list of contacts, leftovers too."""
+        lists = MailboxStates(self._tables).lists
+        return sorted(await lists.names(MailboxKey(tenant, import_id, mailbox)))
+
     async def result(self, message: SyncMailbox) -> Result | None:
         """The result of the message's run in its mailbox."""
         partition = results_of(message.tenant, message.run)
@@ -198,15 +217,16 @@ class Engine:
     async def lose_state(self, tenant: str, import_id: str, rows: str = "") -> int:
         """Delete the state of an import's mailboxes, and return the number of rows.
 
-        `rows` is a prefix of row keys: 'h' for heads, 'k' for lists of contacts.
+        `rows` is 'h' for heads only, 'k' for lists of contacts only.
         """
-        first, last = f"{tenant}|{import_id}|", f"{tenant}|{import_id}}}"
+        first, last = f"{tenant}|{import_id}", f"{tenant}|{import_id}}}"
         query = "PartitionKey ge @first and PartitionKey lt @last"
-        found = self._tables.rows(_STATE, query, {"first": first, "last": last})
-        lost = [row async for row in found if row.row.startswith(rows)]
-        for row in lost:
-            await self._tables.delete(_STATE, row.partition, row.row)
-        return len(lost)
+        count = 0
+        for table in {"h": [_HEADS], "k": [_LISTS]}.get(rows, [_HEADS, _LISTS]):
+            async for row in self._tables.rows(table, query, {"first": first, "last": last}):
+                await self._tables.delete(table, row.partition, row.row)
+                count += 1
+        return count
 
     def _open_tables(self, budget: RequestBudget) -> Tables:
         service = TableServiceClient.from_connection_string(

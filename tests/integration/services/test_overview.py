@@ -17,7 +17,7 @@ from shared.services.insight.overview import Overview
 from shared.wiring.app import App, utc_now
 from tests.world import World
 
-PER_MAILBOX = {"Seats", "Results", "MailboxState", "Leases"}
+PER_MAILBOX = {"Seats", "Results", "MailboxHeads", "MailboxContacts", "Leases"}
 
 
 def kinds(overview: Overview) -> list[str]:

@@ -7,15 +7,20 @@ from uuid import uuid4
 
 import pytest
 from azure.data.tables.aio import TableServiceClient
+from azure.storage.queue.aio import QueueServiceClient
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.models import ShareLocation
+from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import OWNER_ROW, Records, Store
+from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.storage.tables import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing.shares import ShareInput, Sources
 from shared.services.idempotency import Idempotency
+from shared.services.importing.run_book import RunBook
 from shared.services.sharing import shares as shares_module
+from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.shares import Shares
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
@@ -39,14 +44,18 @@ async def store(cloud: LocalCloud) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def shares(store: Store) -> Shares:
-    return Shares(
+async def shares(cloud: LocalCloud, store: Store) -> AsyncIterator[Shares]:
+    text = cloud.environment["AzureWebJobsStorage"]
+    queues = Queues(QueueServiceClient.from_connection_string(text))
+    yield Shares(
         store,
         now,
         Idempotency(store, now, new_id),
         Ledger(store, now, new_id),
         Subscribers(store, now),
+        Revocations(store, RunBook(store, queues, Snapshots(store.tables), now), now),
     )
+    await queues.close()
 
 
 @pytest.fixture

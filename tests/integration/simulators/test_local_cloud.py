@@ -56,7 +56,7 @@ async def test_path_that_no_function_serves_returns_404(client: Client) -> None:
 async def test_unknown_timer_returns_404_with_the_existing_ones(client: Client) -> None:
     reply = await client.send("POST", f"{client.host}/_sim/timer/nothing")
     assert reply.status == 404
-    assert reply.body["timers"] == ["start_daily_runs", "start_hourly_runs", "sweep_leftovers"]
+    assert reply.body["timers"] == ["start_due_runs", "sweep_leftovers"]
 
 
 async def test_message_that_always_fails_is_tried_five_times(

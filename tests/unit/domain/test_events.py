@@ -30,7 +30,7 @@ CONTRACT = {
     "seats_booked": "tenant booked before",
     "message_poisoned": "tenant queue run",
     "message_given_back": "tenant queue run attempt seconds error",
-    "runs_scheduled": "tenant timer runs pastDue",
+    "runs_scheduled": "tenant runs sentAgain givenUp pastDue",
     "swept": "tenant snapshots runs ledgerEntries keys",
 }
 """Written by hand: the queries of the workbook and the alerts depend on it."""

@@ -1,13 +1,13 @@
 """Run ids: sorted newest first, repeatable, and valid as table keys."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from shared.domain.importing.runs import RunTrigger
-from shared.domain.importing.schedule import DAY, due, newest_first, next_due, run_id
+from shared.domain.importing.schedule import DAY, due, latest_due, newest_first, next_due, run_id
 from shared.domain.model import RunId
 
 IMPORT = "0" * 32
@@ -30,22 +30,23 @@ def test_run_id_is_valid(when: datetime, trigger: RunTrigger) -> None:
     TypeAdapter(RunId).validate_python(run_id(IMPORT, trigger, when))
 
 
-@given(TIMES, st.timedeltas(timedelta(), timedelta(days=1) - timedelta(microseconds=1)))
-def test_timer_firing_twice_a_day_yields_the_same_run_id(when: datetime, later: timedelta) -> None:
-    midnight = when.replace(hour=0, minute=0, second=0, microsecond=0)
+@given(TIMES, st.integers(1, DAY))
+def test_latest_due_is_a_scheduled_time_that_is_over(when: datetime, every_hours: int) -> None:
+    slot = latest_due(when, every_hours)
 
-    first = run_id(IMPORT, RunTrigger.SCHEDULE, midnight)
+    assert due(slot, every_hours) == slot
+    assert slot <= when + timedelta(seconds=1)
+    assert when < next_due(slot, every_hours)
 
-    assert run_id(IMPORT, RunTrigger.SCHEDULE, midnight + later) == first
-    assert run_id(IMPORT, RunTrigger.SCHEDULE, midnight + timedelta(days=1)) < first
 
+@given(TIMES, st.integers(1, DAY), st.timedeltas(timedelta(), timedelta(milliseconds=10)))
+def test_timer_that_fires_early_means_the_slot_it_was_set_for(
+    when: datetime, every_hours: int, early: timedelta
+) -> None:
+    slot = next_due(when, every_hours)
 
-def test_scheduled_run_id_uses_the_utc_day() -> None:
-    late = datetime(2026, 11, 24, 0, 30, tzinfo=timezone(timedelta(hours=1)))
-
-    assert run_id(IMPORT, RunTrigger.SCHEDULE, late) == run_id(
-        IMPORT, RunTrigger.SCHEDULE, datetime(2026, 11, 23, 4, tzinfo=UTC)
-    )
+    assert latest_due(slot - early, every_hours) == slot
+    assert latest_due(slot + timedelta(minutes=14), every_hours) == slot
 
 
 @given(TIMES)

@@ -55,6 +55,8 @@ IMPORTS = st.fixed_dictionaries(
                 "deleteShare": PARTS,
                 "changes": st.integers(0, 100_000),
                 "changeShare": PARTS,
+                "creates": st.integers(0, 100_000),
+                "createShare": PARTS,
             }
         ),
         "conflicts": st.fixed_dictionaries(

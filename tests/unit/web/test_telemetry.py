@@ -22,7 +22,7 @@ from shared.domain.events import MessagePoisoned, SeatsBooked
 from shared.domain.importing.messages import CloseRun, StartRun, parse
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
-MESSAGE = CloseRun(tenant="t", import_id="i", run="r")
+MESSAGE = CloseRun(tenant="t", import_id="i", run="r", number=1)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
@@ -34,9 +34,9 @@ def test_message_age_excludes_its_delay(waited: int, delay: int) -> None:
 
 
 def test_unknown_fields_of_a_newer_message_are_ignored() -> None:
-    newer = b'{"tenant": "t", "importId": "i", "run": "r", "invented": {"later": 1}}'
+    newer = b'{"tenant": "t", "importId": "i", "run": "r", "number": 1, "invented": {"later": 1}}'
 
-    assert parse(StartRun, newer) == StartRun(tenant="t", import_id="i", run="r")
+    assert parse(StartRun, newer) == StartRun(tenant="t", import_id="i", run="r", number=1)
     assert parse(StartRun, newer).traceparent == ""
 
 

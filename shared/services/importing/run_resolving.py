@@ -1,0 +1,205 @@
+"""What a run has to do: its contacts, its mailboxes with their tasks, and those left out.
+
+Everything is read whole, or the run does not start: unknown is never treated as empty.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.adapters.graph.mailbox_directory import MailboxDirectory
+from shared.adapters.graph.transport import Meter
+from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.snapshots import Job, Snapshots
+from shared.adapters.telemetry import emit, span
+from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.guard import guard_of
+from shared.domain.errors import NeedsAdmin
+from shared.domain.events import ShareResolved
+from shared.domain.importing.fingerprint import run_fingerprint
+from shared.domain.importing.imports import Import
+from shared.domain.importing.messages import Task
+from shared.domain.importing.runs import Omission, Run, RunTrigger
+from shared.domain.reasons import Reason
+from shared.domain.sharing.shares import Share
+from shared.services.licensing.seats import SeatBook
+from shared.services.privacy.suppressions import Suppressions
+from shared.services.sharing.publications import Publications
+from shared.services.sharing.resolution import Resolution
+from shared.services.sharing.subscribers import Subscribers
+from shared.services.tenancy.tenants import Tenants
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The work of a run, and the contacts of its share (none where it only removes)."""
+
+    job: Job
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    omissions: Sequence[Omission] = ()
+
+
+class GrewTooMuch(NeedsAdmin):
+    """The share holds many more `contacts` than before; the run is held."""
+
+    def __init__(self, reason: Reason, contacts: int) -> None:
+        super().__init__(reason, f"The share now holds {contacts} contacts.")
+        self.contacts = contacts
+
+
+class RunResolving:
+    """Decides the work of runs."""
+
+    def __init__(
+        self,
+        directory: MailboxDirectory,
+        states: MailboxStates,
+        snapshots: Snapshots,
+        publications: Publications,
+        subscribers: Subscribers,
+        suppressions: Suppressions,
+        seats: SeatBook,
+        tenants: Tenants,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._directory = directory
+        self._states = states
+        self._snapshots = snapshots
+        self._publications = publications
+        self._subscribers = subscribers
+        self._suppressions = suppressions
+        self._seats = seats
+        self._tenants = tenants
+        self._clock = clock
+
+    async def resolve(
+        self,
+        tenant: str,
+        import_: Import,
+        run: Run,
+        snapshot: str,
+        meter: Meter,
+        before: int | None = None,
+    ) -> Resolved:
+        """Decide the work of a run; photos go to its `snapshot` at once.
+
+        `before` is how many contacts the share had when they were last applied or approved.
+
+        Raises `NeedsAdmin` if the run cannot start, and `TransientError` if it must try later.
+        """
+        filled = frozenset(await self._states.mailboxes(tenant, import_.id))
+        if import_.removing or run.trigger is RunTrigger.REMOVAL:
+            return await self._removal(tenant, import_, filled, None)
+        revoking = run.trigger is RunTrigger.REVOCATION
+        if not import_.active and not revoking:
+            raise NeedsAdmin(Reason.IMPORT_PAUSED, f"Import {import_.id} is paused.")
+        share, publisher = await self._publications.find(tenant, import_.share_id)
+        if share is None:
+            await self._subscribers.drop(tenant, import_.id, import_.share_id)
+            return await self._removal(tenant, import_, filled, Reason.SHARE_WITHDRAWN)
+        if revoking:
+            return Resolved(await self._purge(tenant, import_, publisher, filled))
+        resolution = await self._share(tenant, import_, run, share, publisher, snapshot, meter)
+        _require_usual_growth(import_, run, before, len(resolution.contacts))
+        return await self._job(tenant, import_, run, share, publisher, filled, resolution, meter)
+
+    async def _share(
+        self,
+        tenant: str,
+        import_: Import,
+        run: Run,
+        share: Share,
+        publisher: str,
+        snapshot: str,
+        meter: Meter,
+    ) -> Resolution:
+        async def keep_photo(digest: str, image: bytes) -> None:
+            await self._snapshots.write_photo(snapshot, digest, image)
+
+        edge = import_.photos.edge if import_.photos is not None else None
+        begun = self._clock()
+        with span("resolve_share", attributes={"importId": import_.id, "run": run.id}):
+            resolution = await self._publications.resolve(
+                tenant, share, publisher, meter, edge, keep_photo
+            )
+        emit(
+            ShareResolved(
+                tenant=tenant,
+                import_id=import_.id,
+                run=run.id,
+                publisher=publisher,
+                contacts=len(resolution.contacts),
+                omitted=len(resolution.omissions),
+                graph_requests=meter.requests,
+                throttled=meter.throttled,
+                milliseconds=max(0, int((self._clock() - begun).total_seconds() * 1000)),
+            )
+        )
+        return resolution
+
+    async def _job(
+        self,
+        tenant: str,
+        import_: Import,
+        run: Run,
+        share: Share,
+        publisher: str,
+        filled: frozenset[str],
+        resolution: Resolution,
+        meter: Meter,
+    ) -> Resolved:
+        contacts, omissions = resolution.contacts, tuple(resolution.omissions.values())
+        targets = await self._directory.mailboxes_of(tenant, import_.targets, meter)
+        if filled and not run.approved:
+            if not contacts:
+                raise NeedsAdmin(Reason.SHARE_EMPTY, "The share holds nobody.")
+            if not targets.mailboxes:
+                raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} has no target.")
+        seats = await self._seats.serve(tenant, import_.id, targets.mailboxes)
+        await self._tenants.confirm_consent(tenant)
+        await self._subscribers.note(publisher, share.id, tenant, import_.id, len(seats.served))
+        if not contacts and filled:
+            job = Job(import_, tasks=_tasks(Task.REMOVE, filled), reason=Reason.SHARE_EMPTY)
+            return Resolved(job, contacts, omissions)
+        skip = {**targets.skipped, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
+        # Without a seat, a mailbox keeps its contacts for a time; a former target does not.
+        expired = self._seats.grace_expired(seats)
+        removed = filled - targets.mailboxes - skip.keys()
+        gone = filled & (targets.skipped.keys() | expired)
+        for mailbox in gone:
+            del skip[mailbox]
+        print_ = await asyncio.to_thread(run_fingerprint, contacts.values(), import_, share)
+        tasks = sorted((*_tasks(Task.SYNC, seats.served), *_tasks(Task.REMOVE, removed | gone)))
+        return Resolved(Job(import_, print_, tuple(tasks), skip), contacts, omissions)
+
+    async def _removal(
+        self, tenant: str, import_: Import, filled: frozenset[str], reason: Reason | None
+    ) -> Resolved:
+        await self._seats.serve(tenant, import_.id, ())
+        return Resolved(Job(import_, tasks=_tasks(Task.REMOVE, filled), reason=reason))
+
+    async def _purge(
+        self, tenant: str, import_: Import, publisher: str, filled: frozenset[str]
+    ) -> Job:
+        """Return the job of a revocation while the share is still open to the import."""
+        keys = await self._suppressions.keys(tenant)
+        if publisher != tenant:
+            keys |= await self._suppressions.keys(publisher)
+        return Job(import_, tasks=_tasks(Task.PURGE, filled) if keys else (), purge=keys)
+
+
+def _require_usual_growth(import_: Import, run: Run, before: int | None, now: int) -> None:
+    """Raise `GrewTooMuch` if a share grew beyond the import's limit since it was last applied.
+
+    An approved run may grow to what was shown, and from there by the same limit.
+    """
+    shown = run.share_contacts if run.approved else 0
+    reference = max(before, shown) if before is not None else None
+    objection = guard_of(import_.guard).objection_to_growth(reference, now)
+    if objection is not None:
+        raise GrewTooMuch(objection, now)
+
+
+def _tasks(task: Task, mailboxes: Iterable[str]) -> tuple[tuple[str, Task], ...]:
+    return tuple((mailbox, task) for mailbox in sorted(mailboxes))

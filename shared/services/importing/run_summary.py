@@ -1,0 +1,86 @@
+"""What a run did, summed up from the results of its mailboxes."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from shared.adapters.storage.records import Store, results_of
+from shared.domain.importing.run_status import status_of
+from shared.domain.importing.runs import (
+    ContactCounts,
+    MailboxCounts,
+    Outcome,
+    Result,
+    Run,
+    RunStatus,
+)
+from shared.domain.reasons import Reason
+
+
+async def results_that_count(store: Store, tenant: str, run: Run) -> list[Result]:
+    """Return the results that a run has under its number.
+
+    An approved run also keeps its earlier ones, without those that were held.
+    """
+    results = [s.value async for s in store.results.all(results_of(tenant, run.id))]
+    return [
+        result
+        for result in results
+        if result.number == run.number or (run.approved and result.outcome is not Outcome.HELD)
+    ]
+
+
+def stopped_run(run: Run, results: Iterable[Result], now: datetime) -> Run:
+    """Return a run that was stopped; mailboxes that it had not reached count as not synced."""
+    summed = closed_run(run, results, now, given_up=True)
+    reached = list(results)
+    missed = max(0, run.mailboxes.total - len(reached))
+    return summed.copy_with(
+        status=RunStatus.STOPPED,
+        reason=Reason.RUN_STOPPED,
+        started=run.started or now,
+        mailboxes=summed.mailboxes.copy_with(
+            skipped=summed.mailboxes.skipped + missed, failed=summed.mailboxes.failed - missed
+        ),
+    )
+
+
+def closed_run(run: Run, results: Iterable[Result], now: datetime, *, given_up: bool) -> Run:
+    """Return a run that has ended, summed up from its results; a missing one counts as failed.
+
+    `given_up` says that it ends although nothing may have begun.
+    """
+    by_outcome = dict.fromkeys(Outcome, 0)
+    contacts = ContactCounts()
+    requests, throttled, rejected, count = run.graph_requests, run.throttled, 0, 0
+    reasons: set[Reason | None] = set()
+    photos = 0
+    for result in results:
+        reasons.add(result.reason)
+        by_outcome[result.outcome] += 1
+        contacts += result.contacts
+        photos += result.photos
+        requests += result.graph_requests
+        throttled += result.throttled
+        rejected += result.rejected_count
+        count += 1
+    lost = max(0, run.mailboxes.total - count)
+    mailboxes = MailboxCounts(
+        total=run.mailboxes.total,
+        succeeded=by_outcome[Outcome.SUCCEEDED],
+        skipped=by_outcome[Outcome.SKIPPED],
+        failed=by_outcome[Outcome.FAILED] + lost,
+        held=by_outcome[Outcome.HELD],
+    )
+    status, reason = status_of(mailboxes, rejected, reasons)
+    if given_up and run.snapshot is None:
+        status, reason = RunStatus.FAILED, Reason.GAVE_UP
+    return run.copy_with(
+        status=status,
+        reason=reason or run.reason,
+        ended=now,
+        mailboxes=mailboxes,
+        contacts=contacts,
+        photos=photos,
+        graph_requests=requests,
+        throttled=throttled,
+    )

@@ -1,0 +1,80 @@
+"""What comes of the work in a mailbox, as one result of all its tries."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from shared.domain.contacts.plan import Plan
+from shared.domain.errors import NeedsAdmin
+from shared.domain.importing.runs import (
+    REJECTED_LISTED,
+    ContactCounts,
+    Outcome,
+    RejectedContact,
+    Result,
+)
+from shared.domain.reasons import Reason
+from shared.services.sync.mailbox_work import MailboxWork
+
+NOBODY_THERE: Final = frozenset({Reason.NO_MAILBOX, Reason.USER_NOT_FOUND})
+_SKIPPED: Final = NOBODY_THERE | {Reason.IMPORT_DELETED}
+
+
+def success(
+    work: MailboxWork,
+    counts: ContactCounts,
+    photos: int = 0,
+    rejected: Sequence[RejectedContact] = (),
+) -> Result:
+    """Return the result of work that is done, with what could not be done."""
+    before = work.earlier
+    written = before.contacts.created + before.contacts.updated
+    counts += before.contacts
+    reason = Reason.CONTACTS_REJECTED if rejected else work.head.notice
+    return _result(work, Outcome.SUCCEEDED, reason).copy_with(
+        contacts=counts.copy_with(unchanged=max(0, counts.unchanged - written)),
+        photos=photos + before.photos,
+        rejected=tuple(rejected[:REJECTED_LISTED]),
+        rejected_count=len(rejected),
+    )
+
+
+def held(work: MailboxWork, reason: Reason, plan: Plan) -> Result:
+    """Return the result of a plan that waits for an admin."""
+    return _result(work, Outcome.HELD, reason).copy_with(
+        planned=counts_of(plan), held_run=work.message.run
+    )
+
+
+def left_alone(work: MailboxWork, reason: Reason, run: str) -> Result:
+    """Return the result of a plan for which an earlier `run` already asked."""
+    return _result(work, Outcome.SKIPPED, reason).copy_with(held_run=run)
+
+
+def refusal(work: MailboxWork, error: NeedsAdmin) -> Result:
+    """Return the result of work that only an admin can make possible."""
+    outcome = Outcome.SKIPPED if error.reason in _SKIPPED else Outcome.FAILED
+    return _result(work, outcome, error.reason)
+
+
+def counts_of(plan: Plan) -> ContactCounts:
+    """Return what a plan would do."""
+    return ContactCounts(
+        created=len(plan.creates),
+        updated=len(plan.updates),
+        deleted=len(plan.deletes),
+        unchanged=plan.unchanged,
+    )
+
+
+def _result(work: MailboxWork, outcome: Outcome, reason: Reason | None) -> Result:
+    now, before = work.clock(), work.earlier
+    return Result(
+        mailbox=work.message.mailbox,
+        outcome=outcome,
+        number=work.message.number,
+        reason=reason,
+        graph_requests=before.graph_requests + work.meter.requests,
+        throttled=before.throttled + work.meter.throttled,
+        milliseconds=int((now - work.started).total_seconds() * 1000),
+        ended=now,
+    )

@@ -1,0 +1,129 @@
+"""Applying changes to a mailbox so that a worker may be killed at any moment.
+
+What took effect is saved every few batches, and the delta link goes on every now and then: a kill
+costs what came after the last checkpoint.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from shared.adapters.graph.mailbox import FolderGoneError, LinkExpiredError
+from shared.domain.contacts.plan import (
+    DELETED_BY_USER,
+    KnownContacts,
+    Operation,
+    Policy,
+    applied,
+    settle,
+    unknown_ids,
+)
+from shared.domain.errors import ContactSyncError, OutOfTime, Paced, TransientError
+from shared.services.sync.applying import ApplyProgress, apply_plan
+from shared.services.sync.mailbox_work import MailboxWork, SupersededError
+from shared.services.sync.threads import run_in_thread_if_large
+
+_READ_EVERY: Final = 40
+"""After how many batches the folder is read, so that a later worker need not read all of it."""
+
+
+class Writing:
+    """The writes of one invocation to one mailbox.
+
+    `known` are our contacts after the writes so far. `link` is the delta link up to which the
+    folder was read. `calm` says that nobody else changed our contacts meanwhile.
+    """
+
+    def __init__(
+        self,
+        work: MailboxWork,
+        known: KnownContacts,
+        link: str | None,
+        policy: Policy,
+        progress: ApplyProgress,
+    ) -> None:
+        self._work = work
+        self._policy = policy
+        self._done = 0
+        self._vanished = 0
+        self._read_at = work.batches
+        self.known = known
+        self.link = link
+        self.calm = True
+        self.progress = progress
+
+    async def apply(self, operations: Sequence[Operation], category: str | None = None) -> None:
+        """Apply operations; progress is saved if it raises."""
+        self._work.save_progress = self._checkpoint
+        try:
+            await apply_plan(
+                self._work.mailbox, operations, self.progress, category, self._work.may_send
+            )
+        except SupersededError:
+            raise  # a checkpoint has just saved everything
+        except (Paced, OutOfTime):
+            # There is time to read our own writes, so the next try continues where this one ends.
+            with suppress(ContactSyncError, FolderGoneError, LinkExpiredError):
+                if await self.read_own_writes():
+                    self._work.head = self._work.head.copy_with(begun=0)
+            await self._give_back()
+            raise
+        except BaseException:
+            await self._give_back()
+            raise
+        finally:
+            self._work.save_progress = None
+        self._absorb()
+
+    async def read_own_writes(self) -> bool:
+        """Read our own writes from the folder's delta, so that the next one does not show them.
+
+        Return False if contacts with our mark are there that we do not know: the link then stays.
+        """
+        self._absorb()
+        work = self._work
+        folder = work.head.folder or await work.mailbox.default_folder()
+        if folder is None:
+            return True
+        work.head = work.head.copy_with(folder=folder)
+        delta = await work.mailbox.delta(folder, self.link)
+        strangers = await work.mailbox.marks(unknown_ids(self.known, delta.changes))
+        self.known, calm = await run_in_thread_if_large(
+            len(delta.changes), settle, self.known, delta.changes, self._policy
+        )
+        self.calm = self.calm and calm and not strangers
+        if strangers:
+            return False
+        self.link = delta.link
+        return True
+
+    async def settle(self) -> bool:
+        """Read our own writes; if that fails for now, save what took effect."""
+        try:
+            return await self.read_own_writes()
+        except TransientError:
+            await self._give_back()
+            raise
+
+    def _absorb(self) -> None:
+        """Update `known` by what has taken effect since the last call."""
+        done, vanished = self.progress.done, self.progress.vanished
+        if len(done) > self._done:
+            self.known = applied(self.known, done[self._done :])
+            self._done = len(done)
+        if len(vanished) > self._vanished:
+            gone = dict.fromkeys(vanished[self._vanished :], DELETED_BY_USER)
+            self.known = {**self.known, **gone}
+            self._vanished = len(vanished)
+
+    async def _checkpoint(self) -> None:
+        if self._work.batches - self._read_at >= _READ_EVERY:
+            self._read_at = self._work.batches
+            with suppress(TransientError):  # the link then stays
+                await self.read_own_writes()
+        await self._give_back()
+
+    async def _give_back(self) -> None:
+        self._absorb()
+        progress = self.progress
+        await self._work.give_back(self.known, self.link, progress.counts, progress.photos)
