@@ -145,6 +145,18 @@ class MailboxSyncFinished(RunEvent):
         )
 
 
+class MailboxesChecked(RunEvent):
+    """A chunk of a run's mailboxes was checked; those that have changed send their own events."""
+
+    name = "mailboxes_checked"
+
+    mailboxes: Annotated[int, _count("mailboxes of the chunk")]
+    unchanged: Annotated[int, _count("mailboxes that had nothing to do")]
+    contacts: Annotated[int, _count("contacts in the unchanged mailboxes")]
+    graph_requests: Annotated[int, _REQUESTS]
+    throttled: Annotated[int, _THROTTLED]
+
+
 class RunClosed(RunEvent):
     """A run has ended or could not start; an approved run sends the event a second time."""
 
@@ -303,6 +315,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     RunStarted,
     ShareResolved,
     MailboxSyncFinished,
+    MailboxesChecked,
     RunClosed,
     RunHeld,
     RunDecided,

@@ -25,7 +25,9 @@ class Sync:
         self.mailboxes = Mailboxes(
             base.store, base.graph, base.states, base.leases, base.clock, base.new_id
         )
-        self.mailbox_checks = MailboxChecks(base.store, base.queues, base.snapshots)
+        self.mailbox_checks = MailboxChecks(
+            base.store, base.queues, base.snapshots, base.states, base.graph, base.clock
+        )
         self.mailbox_sync = MailboxSync(
             base.store, self.mailboxes, base.snapshots, licensing.seats, tenancy.tenants
         )

@@ -78,6 +78,8 @@ async def personal_data_ends(sim: Simulation, when: str) -> None:
     for name, table in sim.tables.tables.items():
         for (partition, row), entity in table.rows.items():
             if name == "Snapshots":
+                if when == "before" and row == "begun":
+                    continue  # it holds nothing, and the sweep finds by it what a kill left
                 if not any(run in partition for run in held):
                     sim.violated("I10 snapshot", when, f"{partition} {row}")
             elif any(MARKER in _text(value) for value in entity.properties.values()):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.adapters.graph.transport import (
-    IMMUTABLE_ID,
     Check,
     GraphResponse,
     GraphSession,
+    complete,
     relative,
     required,
 )
@@ -40,7 +40,7 @@ class BatchItem:
 
     def as_json(self, number: int) -> dict[str, Any]:
         """Return the item as it is sent in the batch."""
-        headers = {"Prefer": IMMUTABLE_ID, **(self.headers or {})}
+        headers = complete(self.headers or {})
         item: dict[str, Any] = {
             "id": str(number),
             "method": self.method,

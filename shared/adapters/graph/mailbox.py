@@ -331,6 +331,20 @@ class Mailbox:
         raise Refused(answer.status, answer.code)
 
 
+async def folder_links(session: GraphSession, links: Mapping[str, str]) -> dict[str, str]:
+    """Read at most 20 delta links, one per mailbox, in one batch.
+
+    Return the next links of the folders that have not changed; any other answer is left out.
+    """
+    items = [BatchItem("GET", session.below(link), headers=_DELTA_PAGE) for link in links.values()]
+    found: dict[str, str] = {}
+    for mailbox, answer in zip(links, await send_batch(session, items), strict=True):
+        body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
+        if body.get("value") == [] and "@odata.deltaLink" in body:
+            found[mailbox] = str(body["@odata.deltaLink"])
+    return found
+
+
 def _mask(contact: Mapping[str, Any]) -> int:
     """Return the mask of the fields we wrote, as recorded on the contact."""
     for extended in contact.get("singleValueExtendedProperties") or ():

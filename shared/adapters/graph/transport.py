@@ -159,7 +159,7 @@ class GraphSession:
             tenant=self._tenant,
             method=method,
             url=self._url(path, query),
-            headers=_complete(headers or {}),
+            headers=complete(headers or {}),
             body=orjson.dumps(body) if body is not None else None,
         )
         route = template(sent.url.removeprefix(self._endpoint))
@@ -249,6 +249,10 @@ class GraphSession:
             raise Unavailable(message, answer.wait)
         return answer
 
+    def below(self, link: str) -> str:
+        """Return a link of Graph as a path below the endpoint, as batches need it."""
+        return self._url(link, None).removeprefix(self._endpoint)
+
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         if "://" in path:
             # Follow links only within our endpoint, so that no token is sent elsewhere.
@@ -259,7 +263,7 @@ class GraphSession:
         return relative(f"{self._endpoint}{path}", query)
 
 
-def _complete(headers: Mapping[str, str]) -> dict[str, str]:
+def complete(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers of every request, with those of one; a further preference adds to ours."""
     more = headers.get("Prefer")
     prefer = f"{IMMUTABLE_ID}, {more}" if more else IMMUTABLE_ID

@@ -47,7 +47,7 @@ class ContactRows(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class MailboxKey:
+class ListPlace:
     """One import in one mailbox of a tenant."""
 
     tenant: str
@@ -74,7 +74,7 @@ class MailboxContacts:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def load(self, place: MailboxKey, rows: ContactRows) -> Loaded:
+    async def load(self, place: ListPlace, rows: ContactRows) -> Loaded:
         """Read a list with one query."""
         found = {row.row: row async for row in self._tables.partition(_TABLE, place.partition)}
         if any(int(row.columns.get(_VERSION, 0)) > VERSION for row in found.values()):
@@ -86,7 +86,12 @@ class MailboxContacts:
         return Loaded(await asyncio.to_thread(_unpacked, parts, rows.base), frozenset(found))
 
     async def write(
-        self, place: MailboxKey, rows: ContactRows, before: KnownContacts, now: KnownContacts, token: str
+        self,
+        place: ListPlace,
+        rows: ContactRows,
+        before: KnownContacts,
+        now: KnownContacts,
+        token: str,
     ) -> ContactRows:
         """Write what changed since `before`, the list that `rows` hold; return the rows to name.
 
@@ -114,7 +119,7 @@ class MailboxContacts:
                 return rows
         return await self._fold(place, now, token)
 
-    async def drop(self, place: MailboxKey, found: Iterable[str], keep: ContactRows) -> None:
+    async def drop(self, place: ListPlace, found: Iterable[str], keep: ContactRows) -> None:
         """Delete rows found before the head was written, except those that it names."""
         left = [name for name in found if name not in set(keep.names)]
         try:
@@ -123,17 +128,17 @@ class MailboxContacts:
             for name in left:  # another worker deletes them too
                 await self._tables.delete(_TABLE, place.partition, name)
 
-    async def names(self, place: MailboxKey) -> frozenset[str]:
+    async def names(self, place: ListPlace) -> frozenset[str]:
         """Return the keys of all rows of a list, leftovers too."""
         keys = ["PartitionKey", "RowKey"]
         rows = self._tables.partition(_TABLE, place.partition, keys)
         return frozenset([row.row async for row in rows])
 
-    async def erase(self, place: MailboxKey) -> None:
+    async def erase(self, place: ListPlace) -> None:
         """Erase a list."""
         await self.drop(place, await self.names(place), ContactRows())
 
-    async def _fold(self, place: MailboxKey, now: KnownContacts, token: str) -> ContactRows:
+    async def _fold(self, place: ListPlace, now: KnownContacts, token: str) -> ContactRows:
         raw = await asyncio.to_thread(_packed, now)
         chunks = [raw[i : i + BYTES_PER_ROW] for i in range(0, len(raw), BYTES_PER_ROW)]
         rows = ContactRows(generation=token, base=len(chunks))
@@ -141,7 +146,7 @@ class MailboxContacts:
             await self._upsert(place, name, chunk)
         return rows
 
-    async def _upsert(self, place: MailboxKey, name: str, raw: bytes) -> None:
+    async def _upsert(self, place: ListPlace, name: str, raw: bytes) -> None:
         columns = {_VERSION: VERSION, **pack_bytes(raw)}
         await self._tables.upsert(_TABLE, place.partition, name, columns)
 

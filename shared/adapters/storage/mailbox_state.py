@@ -4,11 +4,16 @@ An idle mailbox needs only its small head row; the heads of an import share a pa
 neighbours are read with one query. The list of contacts is in `mailbox_contacts`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.storage.mailbox_contacts import VERSION, ContactRows, MailboxContacts, MailboxKey
+from shared.adapters.storage.mailbox_contacts import (
+    VERSION,
+    ContactRows,
+    ListPlace,
+    MailboxContacts,
+)
 from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import Row, Tables
@@ -132,6 +137,22 @@ class MailboxStates:
             message = "Another worker changed the state of this mailbox."
             raise Busy(message, 5.0) from error
 
+    async def replace_many(
+        self, tenant: str, import_id: str, heads: Mapping[str, Stored[Head]]
+    ) -> None:
+        """Replace the heads of some mailboxes, all or none, if no ETag has changed.
+
+        Raises `Busy` if another worker wrote one of them first.
+        """
+        operations = [
+            self._heads.replacing(mailbox, head.value, head.etag) for mailbox, head in heads.items()
+        ]
+        try:
+            await self._heads.transact(_partition(tenant, import_id), operations)
+        except (Conflict, PreconditionFailed) as error:
+            message = "Another worker changed the state of one of these mailboxes."
+            raise Busy(message, 1.0) from error
+
     async def delete(self, tenant: str, import_id: str, mailbox: str, etag: str) -> None:
         """Delete a head; raises `Busy` if another worker wrote it first."""
         try:
@@ -146,7 +167,7 @@ class MailboxStates:
         """Read the contacts that a head names; None if some of their rows are missing."""
         if not head.rows.names:
             return {}
-        return (await self.lists.load(MailboxKey(tenant, import_id, mailbox), head.rows)).known
+        return (await self.lists.load(ListPlace(tenant, import_id, mailbox), head.rows)).known
 
     async def mailboxes(self, tenant: str, import_id: str) -> list[str]:
         """Return the mailboxes in which the import has, or may have, contacts."""

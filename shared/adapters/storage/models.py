@@ -56,3 +56,13 @@ class IdempotencyClaim(Model):
     id: str
     body: str
     when: datetime
+
+
+class ChunkResult(Model):
+    """The mailboxes of a chunk that had nothing to do, with the contacts that each of them has."""
+
+    mailboxes: tuple[str, ...]
+    contacts: tuple[int, ...]
+    number: int
+    graph_requests: int
+    ended: datetime

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from shared.adapters.storage.conditions import KEYS, PARTITION, ROW, Condition, Value, query_of
 from shared.adapters.storage.models import (
+    ChunkResult,
     IdempotencyClaim,
     SeatFacts,
     ShareFacts,
@@ -31,7 +32,7 @@ from shared.domain.errors import Defect
 from shared.domain.importing.import_life import ImportRuns, is_open
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import RunMessage
-from shared.domain.importing.runs import Result, Run
+from shared.domain.importing.runs import Outcome, Result, Run
 from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
@@ -357,10 +358,13 @@ class Store:
             tables,
             Table.RESULTS,
             Result,
-            {
-                "outcome": lambda r: str(r.outcome),
-                "reason": lambda r: str(r.reason or ""),
-            },
+            {"outcome": lambda r: str(r.outcome), "reason": lambda r: str(r.reason or "")},
+        )
+        self.result_chunks = Records[ChunkResult](
+            tables,
+            Table.RESULTS,
+            ChunkResult,
+            {"outcome": lambda _: str(Outcome.SUCCEEDED), "count": lambda c: len(c.mailboxes)},
         )
 
     async def is_open(self, message: RunMessage) -> bool:

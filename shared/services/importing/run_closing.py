@@ -15,6 +15,7 @@ from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.import_rows import delete_import
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
+from shared.adapters.storage.results import find_result
 from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy, PreconditionFailed
@@ -79,7 +80,7 @@ class RunClosing:
         if await self._book.current(message) is None:
             return
         partition = results_of(message.tenant, message.run)
-        known = await self._store.results.get(partition, message.mailbox)
+        known = await find_result(self._store, message.tenant, message.run, message.mailbox)
         if known is None or known.value.number < message.number:
             result = Result(
                 mailbox=message.mailbox,

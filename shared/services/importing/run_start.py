@@ -15,6 +15,7 @@ from typing import Final
 from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Store, Stored, results_of
+from shared.adapters.storage.results import all_results
 from shared.adapters.storage.snapshots import Job, Snapshots, snapshot_id
 from shared.adapters.telemetry import emit
 from shared.domain.errors import NeedsAdmin, PreconditionFailed
@@ -151,12 +152,11 @@ class RunStart:
 
         Also returns the mailboxes of an approved run that have their result already.
         """
-        results = results_of(message.tenant, run.retries or run.id)
         if run.retries is not None:
-            earlier = [stored.value async for stored in self._store.results.all(results)]
+            earlier = await self._earlier(message.tenant, run.retries)
             wanted, done = _with(Outcome.FAILED, earlier), frozenset[str]()
         elif run.approved:
-            earlier = [stored.value async for stored in self._store.results.all(results)]
+            earlier = await self._earlier(message.tenant, run.id)
             wanted = _with(Outcome.HELD, earlier)
             done = frozenset(result.mailbox for result in earlier) - wanted
         else:
@@ -166,6 +166,9 @@ class RunStart:
         tasks = tuple((mailbox, task) for mailbox, task in job.tasks if mailbox in wanted)
         skip = {mailbox: reason for mailbox, reason in job.skip.items() if mailbox in wanted}
         return replace(job, tasks=tasks, skip=skip), done
+
+    async def _earlier(self, tenant: str, run: str) -> list[Result]:
+        return [result async for result in all_results(self._store, tenant, run)]
 
     def _running(
         self,

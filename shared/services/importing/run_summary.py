@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from shared.adapters.storage.records import Store, results_of
+from shared.adapters.storage.records import Store
+from shared.adapters.storage.results import all_results
 from shared.domain.importing.run_status import status_of
 from shared.domain.importing.runs import (
     ContactCounts,
@@ -21,7 +22,7 @@ async def results_that_count(store: Store, tenant: str, run: Run) -> list[Result
 
     An approved run also keeps its earlier ones, without those that were held.
     """
-    results = [s.value async for s in store.results.all(results_of(tenant, run.id))]
+    results = [result async for result in all_results(store, tenant, run.id)]
     return [
         result
         for result in results

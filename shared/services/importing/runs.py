@@ -9,7 +9,8 @@ from typing import Final
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.conditions import ROW, Condition
-from shared.adapters.storage.records import Listing, Store, Stored, results_of
+from shared.adapters.storage.records import Listing, Store, Stored, few_at_once
+from shared.adapters.storage.results import count_results, find_result, page_of_results
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import before_day, newest_first, run_id
@@ -102,12 +103,7 @@ class Runs:
     ) -> ResultPage:
         """Return one page of a run's results, by mailbox."""
         await self.read(caller, id_)
-        listing = await self._store.results.page(
-            results_of(caller.tenant, id_),
-            size=size,
-            token=token,
-            where=[Condition("outcome", "eq", outcome.value)] if outcome else [],
-        )
+        listing = await page_of_results(self._store, caller.tenant, id_, size, token, outcome)
         return await self._addressed(caller, id_, listing)
 
     async def results_of(
@@ -119,8 +115,12 @@ class Runs:
     ) -> ResultPage:
         """Return the results of a run in a few mailboxes, read by their keys."""
         await self.read(caller, id_)
-        found = await self._store.results.read_many(results_of(caller.tenant, id_), mailboxes)
-        items = tuple(r for r in found if outcome in {None, r.value.outcome})
+
+        async def find(mailbox: str) -> Stored[Result] | None:
+            return await find_result(self._store, caller.tenant, id_, mailbox)
+
+        found = await few_at_once(find, mailboxes)
+        items = tuple(r for r in found if r is not None and outcome in {None, r.value.outcome})
         return await self._addressed(caller, id_, Listing(items, None))
 
     async def _addressed(self, caller: Caller, id_: str, listing: Listing[Result]) -> ResultPage:
@@ -139,7 +139,7 @@ class Runs:
         """
         if run.status.ended or run.started is None or not run.mailboxes.total:
             return None
-        done = await self._store.results.count(results_of(caller.tenant, run.id))
+        done = await count_results(self._store, caller.tenant, run.id)
         total = run.mailboxes.total
         if run.approved:
             # Most results are older than the run's second start and say nothing about its rate.

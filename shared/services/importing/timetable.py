@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.import_rows import imports_with_runs
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import TENANT_ROW, Store, results_of
+from shared.adapters.storage.records import TENANT_ROW, Store
+from shared.adapters.storage.results import count_results
 from shared.adapters.telemetry import record_oldest_due
 from shared.domain.errors import NotFound
 from shared.domain.importing.import_life import FIRST_WAIT, ImportRuns, Step, checked
@@ -96,9 +97,10 @@ class Timetable:
         """Make sure that a removal is open, or that a new one begins each day until one ends it."""
         if runs.open is not None and runs.open.trigger is RunTrigger.REMOVAL:
             return
-        first = await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
-        if first == runs.last_run:
-            await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, latest_due(now, DAY))
+        await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
+        today = latest_due(now, DAY)
+        if today > import_.changed:
+            await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, today)
 
     async def _drive(
         self,
@@ -114,7 +116,7 @@ class Timetable:
         run = runs.open
         if run is None or now - max(run.sent, run.progressed) < FIRST_WAIT:
             return
-        done = await self._store.results.count(results_of(tenant, run.id))
+        done = await count_results(self._store, tenant, run.id)
         waiting = (MAILBOX_CHECKS, MAILBOX_SYNCS, RUN_CLOSINGS) if run.resolving else (IMPORT_RUNS,)
         after, step = checked(run, done, max(ages[queue] for queue in waiting), now)
         if not await self._book.update_open(tenant, runs.import_id, run, after):

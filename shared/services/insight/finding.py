@@ -11,7 +11,8 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.mailbox_state import Head, MailboxStates
-from shared.adapters.storage.records import Listing, Store, Stored, few_at_once, results_of
+from shared.adapters.storage.records import Listing, Store, Stored, few_at_once
+from shared.adapters.storage.results import find_result
 from shared.domain.contacts.keys import object_id_of
 from shared.domain.errors import ContactSyncError, NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
@@ -253,8 +254,7 @@ class Finding:
         runs = await self._store.import_runs.get(tenant, import_.id)
         last_run = runs.value.last_run if runs is not None else None
         if last_run is not None:
-            run = results_of(tenant, last_run)
-            result = await self._store.results.get(run, mailbox)
+            result = await find_result(self._store, tenant, last_run, mailbox)
             if result is not None:
                 return Filling(import_, head.contacts, last_run, result.value)
         return Filling(import_, head.contacts, head.last_run, head.result)

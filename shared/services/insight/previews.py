@@ -14,7 +14,8 @@ from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.graph.mailbox_directory import MailboxDirectory, TargetMailboxes
 from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.mailbox_contacts import ContactRows
-from shared.adapters.storage.records import Store, results_of
+from shared.adapters.storage.records import Store
+from shared.adapters.storage.results import find_result
 from shared.adapters.storage.snapshots import Desired
 from shared.domain.contacts.explanation import Facts, why_absent
 from shared.domain.contacts.fields import Contact
@@ -165,8 +166,7 @@ class Previews:
         result = work.head.result
         last_run = (await self._imports.runs(caller, import_.id)).last_run
         if last_run is not None:
-            run = results_of(caller.tenant, last_run)
-            stored = await self._store.results.get(run, mailbox)
+            stored = await find_result(self._store, caller.tenant, last_run, mailbox)
             result = stored.value if stored is not None else result
         listed = result.rejected if result is not None else ()
         rejected = next((r.code for r in listed if r.key == key), None)

@@ -1,9 +1,26 @@
-"""Checks a chunk of a run's mailboxes, and queues those that need work."""
+"""Checks a chunk of a run's mailboxes together, and queues those that need work.
 
+A mailbox that is as the run wants it, and whose folder has not changed, costs a twentieth of a
+request and of a message. No lease is taken: one read may meet another import's batch, and whatever
+is in doubt is left to a message of the mailbox's own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from shared.adapters.graph.mailbox import folder_links
+from shared.adapters.graph.transport import Graph, Meter
+from shared.adapters.storage.mailbox_state import Head, MailboxStates
+from shared.adapters.storage.models import ChunkResult
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import Store, results_of
+from shared.adapters.storage.records import Store, Stored
+from shared.adapters.storage.results import neighbor_results, write_chunk
 from shared.adapters.storage.snapshots import Job, Snapshots
+from shared.adapters.telemetry import emit
+from shared.domain.errors import NeedsAdmin
+from shared.domain.events import MailboxesChecked
 from shared.domain.importing.messages import MAILBOX_SYNCS, CheckMailboxes, SyncMailbox, Task
+from shared.services.sync.mailbox_planning import whole_read_due
 
 _PER_SECOND = 1_000
 
@@ -11,31 +28,130 @@ _PER_SECOND = 1_000
 class MailboxChecks:
     """Checks mailboxes; each call of `check` is one message of the queue `mailbox-checks`."""
 
-    def __init__(self, store: Store, queues: Queues, snapshots: Snapshots) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queues: Queues,
+        snapshots: Snapshots,
+        states: MailboxStates,
+        graph: Graph,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._store = store
         self._queues = queues
         self._snapshots = snapshots
+        self._states = states
+        self._graph = graph
+        self._clock = clock
 
     async def check(self, message: CheckMailboxes) -> None:
-        """Queue each mailbox of the chunk that has no result yet. Safe to repeat.
+        """Record the mailboxes of a chunk that have nothing to do, and queue the others.
 
-        A message of a run that is not open changes nothing.
+        Safe to repeat. A message of a run that is not open changes nothing. Raises `TransientError`
+        if it must be retried later.
         """
-        await self.split(message)
+        job = await self._job(message)
+        if job is None:
+            return
+        tasks, meter = job.chunk(message.chunk), Meter()
+        heads = await self._states.neighbors(message.tenant, message.import_id, list(tasks))
+        now = self._clock()
+        calm = {
+            mailbox: head
+            for mailbox, head in heads.items()
+            if tasks[mailbox] is Task.SYNC and _may_be_idle(head.value, mailbox, message, job, now)
+        }
+        idle = await self._unchanged(message.tenant, calm, meter)
+        await self._record(message, tasks, idle, meter)
+        await self._send(message, job, [mailbox for mailbox in tasks if mailbox not in idle])
 
     async def split(self, message: CheckMailboxes) -> None:
-        """Queue each mailbox of a chunk by itself."""
-        if not await self._store.is_open(message):
-            return
-        job = await self._snapshots.job(message.snapshot)
+        """Queue each mailbox of a chunk that has no result by itself."""
+        job = await self._job(message)
         if job is None:
-            return  # the run ended a moment ago
+            return
         tasks = job.chunk(message.chunk)
-        partition = results_of(message.tenant, message.run)
-        known = await self._store.results.read_many(partition, list(tasks))
-        done = {r.value.mailbox for r in known if r.value.number == message.number}
-        messages = [_sync(message, job, m, task) for m, task in tasks.items() if m not in done]
+        known = await neighbor_results(self._store, message.tenant, message.run, list(tasks))
+        done = {m for m, result in known.items() if result.number == message.number}
+        await self._send(message, job, [mailbox for mailbox in tasks if mailbox not in done])
+
+    async def _job(self, message: CheckMailboxes) -> Job | None:
+        """Return the job of the run; None if the run is not open, or ended a moment ago."""
+        if not await self._store.is_open(message):
+            return None
+        return await self._snapshots.job(message.snapshot)
+
+    async def _unchanged(
+        self, tenant: str, heads: Mapping[str, Stored[Head]], meter: Meter
+    ) -> dict[str, Stored[Head]]:
+        """Return those of the heads whose folder has not changed, each with its new link."""
+        links = {mailbox: str(head.value.link) for mailbox, head in heads.items()}
+        if not links:
+            return {}
+        try:
+            answers = await folder_links(self._graph.session(tenant, meter), links)
+        except NeedsAdmin:
+            return {}
+        return {
+            mailbox: Stored(heads[mailbox].value.copy_with(link=link), heads[mailbox].etag)
+            for mailbox, link in answers.items()
+        }
+
+    async def _record(
+        self,
+        message: CheckMailboxes,
+        tasks: Iterable[str],
+        idle: Mapping[str, Stored[Head]],
+        meter: Meter,
+    ) -> None:
+        """Write the new links, and then one result for all mailboxes that had nothing to do."""
+        mailboxes = sorted(tasks)
+        if not mailboxes:
+            return
+        chunk = None
+        if idle:
+            await self._states.replace_many(message.tenant, message.import_id, idle)
+            chunk = ChunkResult(
+                mailboxes=tuple(sorted(idle)),
+                contacts=tuple(idle[mailbox].value.contacts for mailbox in sorted(idle)),
+                number=message.number,
+                graph_requests=meter.requests,
+                ended=self._clock(),
+            )
+        await write_chunk(self._store, message.tenant, message.run, mailboxes[-1], chunk)
+        emit(
+            MailboxesChecked(
+                tenant=message.tenant,
+                import_id=message.import_id,
+                run=message.run,
+                mailboxes=len(mailboxes),
+                unchanged=len(idle),
+                contacts=sum(head.value.contacts for head in idle.values()),
+                graph_requests=meter.requests,
+                throttled=meter.throttled,
+            )
+        )
+
+    async def _send(self, message: CheckMailboxes, job: Job, mailboxes: Iterable[str]) -> None:
+        tasks = job.chunk(message.chunk)
+        messages = [_sync(message, job, mailbox, tasks[mailbox]) for mailbox in mailboxes]
         await self._queues.send_many(MAILBOX_SYNCS, messages, _PER_SECOND)
+
+
+def _may_be_idle(
+    head: Head, mailbox: str, message: CheckMailboxes, job: Job, now: datetime
+) -> bool:
+    """Return whether a mailbox is as the run wants it, unless its folder has changed."""
+    # One that has its result already, in a row of its own, must not get a second one.
+    ended = head.last_run == message.run and head.result is not None
+    pending = head.partial or head.held or head.notice or head.unreachable
+    return (
+        head.fingerprint == job.fingerprint
+        and head.link is not None
+        and not ended
+        and not pending
+        and not whole_read_due(head, mailbox, now)
+    )
 
 
 def _sync(message: CheckMailboxes, job: Job, mailbox: str, task: Task) -> SyncMailbox:

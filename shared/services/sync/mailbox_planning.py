@@ -1,6 +1,9 @@
 """Reading a mailbox and planning its changes. Nothing is written here."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zlib import crc32
 
 from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError
 from shared.adapters.storage.mailbox_contacts import ContactRows
@@ -12,6 +15,9 @@ from shared.domain.importing.imports import Import
 from shared.domain.reasons import Reason
 from shared.services.sync.mailbox_work import MailboxWork, count_of
 from shared.services.sync.threads import run_in_thread_if_large
+
+_WHOLE_READ_EVERY: Final = timedelta(days=30)
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Planned:
 
 async def since_last_time(work: MailboxWork) -> Delta | None:
     """Return the folder's delta; None if the folder or link does not exist, or no longer does."""
+    if whole_read_due(work.head, work.message.mailbox, work.clock()):
+        work.head = work.head.copy_with(link=None)
     head = work.head
     if head.folder is None or head.link is None:
         return None
@@ -53,6 +61,8 @@ async def plan_mailbox(
     if work.head.link is None or needs_whole_folder(work.head, import_):
         delta = None
     complete = delta is None
+    if complete:
+        work.head = work.head.copy_with(read_whole=work.clock())
     if delta is None and work.head.folder is not None and not empty:
         delta = await work.mailbox.delta(work.head.folder)
     changes = delta.changes if delta else ()
@@ -69,6 +79,16 @@ async def plan_mailbox(
     # A surplus contact is not in the state: without a link, the next run finds it again.
     link = delta.link if delta and not surplus else None
     return Planned(plan, known, link, guard_of(import_).objection(plan, count_of(known)))
+
+
+def whole_read_due(head: Head, mailbox: str, now: datetime) -> bool:
+    """Return whether all of the folder must be read, as once a month, spread by mailbox."""
+    if head.read_whole is None:
+        return True
+    shift = timedelta(seconds=crc32(mailbox.encode()) % int(_WHOLE_READ_EVERY.total_seconds()))
+    return (now + shift - _EPOCH) // _WHOLE_READ_EVERY > (
+        head.read_whole + shift - _EPOCH
+    ) // _WHOLE_READ_EVERY
 
 
 def policy_of(import_: Import) -> Policy:

@@ -25,6 +25,7 @@ from shared.domain.importing.runs import ContactCounts, Outcome, Result, RunStat
 from shared.domain.reasons import Reason
 from shared.services.licensing.seats import SeatBook
 from shared.services.sync import mailbox_removal, mailbox_results
+from shared.services.sync.applying import ApplyProgress
 from shared.services.sync.mailbox_place import color_category, leave_old_place, open_folder
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
 from shared.services.sync.mailbox_results import NOBODY_THERE

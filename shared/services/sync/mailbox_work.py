@@ -15,7 +15,7 @@ from typing import Final
 from shared.adapters.graph.mailbox import Mailbox
 from shared.adapters.graph.transport import LONGEST_REQUEST, LONGEST_WAIT, Meter
 from shared.adapters.storage.leases import Lease, Leases
-from shared.adapters.storage.mailbox_contacts import ContactRows, MailboxKey
+from shared.adapters.storage.mailbox_contacts import ContactRows, ListPlace
 from shared.adapters.storage.mailbox_state import Head, MailboxStates, Partial
 from shared.adapters.storage.records import Store, Stored, results_of
 from shared.adapters.telemetry import emit
@@ -293,8 +293,8 @@ class MailboxWork:
         return self.message.tenant, self.message.import_id, self.message.mailbox
 
     @property
-    def _list(self) -> MailboxKey:
-        return MailboxKey(*self._place)
+    def _list(self) -> ListPlace:
+        return ListPlace(*self._place)
 
 
 def count_of(known: KnownContacts) -> int:

@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import json
 import signal
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from azure.data.tables.aio import TableServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from shared.domain.importing.messages import MAILBOX_SYNCS, SyncMailbox
@@ -203,27 +205,35 @@ async def test_foreign_message_of_any_form_is_recorded_and_ended(
     assert (await world.client.queues())[MAILBOX_SYNCS]["poison"] == 0
 
 
+async def snapshot_of(cloud: LocalCloud, tenant: str, run: str) -> str:
+    """The id of the snapshot that a run's row names."""
+    async with TableServiceClient.from_connection_string(cloud.addresses["storage"]) as service:
+        row = await service.get_table_client("Runs").get_entity(tenant, run)
+        return str(json.loads(row["body00"])["snapshot"])
+
+
 async def test_concurrent_duplicate_messages_create_no_duplicates(
     cloud: LocalCloud, world: World
 ) -> None:
     made = await world.import_((await world.share())["id"], settle=False)
+    for _ in range(100):
+        run = await world.api.get(f"/runs/{made['firstRun']}")
+        if run["status"] != "queued":
+            break
+        await asyncio.sleep(0.02)
     copies = [
         SyncMailbox(
             tenant=world.tenant,
             import_id=made["id"],
             run=made["firstRun"],
             number=1,
+            snapshot=await snapshot_of(cloud, world.tenant, made["firstRun"]),
             mailbox=mailbox,
             fingerprint="whatever",
         ).model_dump_json(by_alias=True)
         for mailbox in world.targets
         for _ in range(6)
     ]
-    for _ in range(100):
-        run = await world.api.get(f"/runs/{made['firstRun']}")
-        if run["status"] != "queued":
-            break
-        await asyncio.sleep(0.02)
     await send(cloud, MAILBOX_SYNCS, *(base64.b64encode(c.encode()).decode() for c in copies))
     await world.client.settle()
     await holds_everybody_once(world)

@@ -22,7 +22,7 @@ from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.transport import Graph
 from shared.adapters.graph.wire import SdkWire
 from shared.adapters.storage.leases import Leases
-from shared.adapters.storage.mailbox_contacts import MailboxKey
+from shared.adapters.storage.mailbox_contacts import ListPlace
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Snapshots
@@ -206,7 +206,7 @@ class Engine:
     async def rows_of_contacts(self, tenant: str, import_id: str, mailbox: str) -> list[str]:
         """The keys of the rows that hold the list of contacts, leftovers too."""
         lists = MailboxStates(self._tables).lists
-        return sorted(await lists.names(MailboxKey(tenant, import_id, mailbox)))
+        return sorted(await lists.names(ListPlace(tenant, import_id, mailbox)))
 
     async def result(self, message: SyncMailbox) -> Result | None:
         """The result of the message's run in its mailbox."""

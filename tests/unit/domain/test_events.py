@@ -19,6 +19,7 @@ CONTRACT = {
     "milliseconds",
     "mailbox_sync_finished": "tenant importId run mailbox task outcome reason created updated "
     "deleted unchanged photos graphRequests throttled milliseconds attempt",
+    "mailboxes_checked": "tenant importId run mailboxes unchanged contacts graphRequests throttled",
     "run_closed": "tenant importId run trigger status reason mailboxes succeeded skipped failed "
     "held created updated deleted unchanged graphRequests throttled seconds",
     "run_held": "tenant importId run reason mailboxes",
