@@ -8,7 +8,7 @@ nothing more and does not release its lease.
 import asyncio
 import selectors
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -31,7 +31,7 @@ from shared.adapters.storage.tables import Tables
 from shared.domain.contacts.fields import MARK, Contact, mark_of
 from shared.domain.contacts.values import Fields
 from shared.domain.importing.imports import Destination, GuardLimits, Import, Targets
-from shared.domain.importing.messages import SyncMailbox
+from shared.domain.importing.messages import SyncMailbox, Task
 from shared.domain.importing.runs import Result
 from shared.domain.tenancy.licensing import Terms
 from shared.services.licensing.seats import SeatBook
@@ -163,6 +163,17 @@ class Engine:
         return await open_run(
             Store(self._tables), tenant, import_id, run, mailbox, contacts, self.now
         )
+
+    async def purge(
+        self, tenant: str, import_id: str, mailbox: str, keys: frozenset[str]
+    ) -> SyncMailbox:
+        """Open a run that removes people, and return the mailbox's message."""
+        message = await self.publish(tenant, import_id, mailbox, [])
+        snapshots = Snapshots(self._tables)
+        job = await snapshots.job(message.snapshot)
+        assert job is not None
+        await snapshots.write(message.snapshot, [], replace(job, purge=keys))
+        return message.copy_with(task=Task.PURGE)
 
     async def run(
         self, message: SyncMailbox, requests: int = UNLIMITED, of_graph: int = UNLIMITED

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -17,6 +18,8 @@ from tests.integration.engine.engine import UNLIMITED, Engine, contact
 from tests.local.cloud import LocalCloud
 from tests.world import World
 
+KILLED_FILL = int(os.environ.get("KILLED_FILL", "1500"))
+"""Contacts of the first fill whose workers are killed; 10,000 takes minutes."""
 _SNAPSHOT_READS = 4
 """Meta and one row each of contacts and job; a worker keeps them for all mailboxes of its run."""
 
@@ -202,7 +205,7 @@ async def test_worker_gives_its_message_back_after_four_minutes_with_its_progres
 
 
 async def test_kills_cost_little_and_every_first_fill_ends(engine: Engine, world: World) -> None:
-    share = share_of(1_500)
+    share = share_of(KILLED_FILL)
     calm = await new_import(engine, world)
     without = await calm.end(await calm.publish(share))
     one = await new_import(engine, world)
@@ -229,6 +232,43 @@ async def test_changed_mailbox_costs_ten_table_operations_whatever_it_holds(
         assert result is not None
         assert (result.outcome, result.contacts.updated) == (Outcome.SUCCEEDED, 1)
         assert used - engine.of_graph.used - _SNAPSHOT_READS <= 10
+
+
+async def test_purge_removes_a_person_also_where_our_state_does_not_know_the_contact(
+    engine: Engine, world: World
+) -> None:
+    one = await new_import(engine, world)
+    fill = await one.publish(share_of(30))
+    await engine.run(fill, of_graph=4)  # killed: some contacts are in the mailbox only
+    engine.now += timedelta(minutes=11)
+    present = sorted((await one.look()).by_key(one.id))
+    assert present
+    purge = await engine.purge(*one.place, frozenset({present[0], "u-00999"}))
+    await one.end(purge)
+    assert sorted((await one.look()).by_key(one.id)) == present[1:]
+    result = await engine.result(purge)
+    assert result is not None
+    assert (result.outcome, result.contacts.deleted) == (Outcome.SUCCEEDED, 1)
+    await one.end(await one.publish(share_of(30)))
+    assert_holds_exactly(await one.look(), one.id, share_of(30))
+
+
+async def test_purge_completes_after_a_crash_at_any_request(engine: Engine, world: World) -> None:
+    async def filled() -> tuple[Import, SyncMailbox]:
+        one = await new_import(engine, world)
+        await one.end(await one.publish(share_of(5)))
+        return one, await engine.purge(*one.place, frozenset({"u-00000"}))
+
+    _, purge = await filled()
+    for k in range(1, await engine.run(purge) + 1):
+        one, purge = await filled()
+        await engine.run(purge, k)
+        engine.now += timedelta(minutes=11)
+        await one.end(purge)
+        left = {key: value for key, value in share_of(5).items() if key != "u-00000"}
+        assert_holds_exactly(await one.look(), one.id, left)
+        await one.end(await one.publish(left))
+        assert_holds_exactly(await one.look(), one.id, left)
 
 
 async def test_journal_is_folded_and_leaves_no_rows_behind(engine: Engine, world: World) -> None:
