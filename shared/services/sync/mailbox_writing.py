@@ -11,6 +11,7 @@ from typing import Final
 from shared.adapters.graph.mailbox import FolderGoneError, LinkExpiredError
 from shared.domain.contacts.plan import (
     DELETED_BY_USER,
+    Change,
     KnownContacts,
     Operation,
     Policy,
@@ -91,6 +92,8 @@ class Writing:
         self.known, calm = await run_in_thread_if_large(
             len(delta.changes), settle, self.known, delta.changes, self._policy
         )
+        if self.link is None:
+            calm = self._drop_missing(delta.changes) and calm
         self.calm = self.calm and calm and not strangers
         if strangers:
             return False
@@ -104,6 +107,16 @@ class Writing:
         except TransientError:
             await self._give_back()
             raise
+
+    def _drop_missing(self, changes: Sequence[Change]) -> bool:
+        """Record contacts that a read of the whole folder does not show as deleted by the user.
+
+        Return whether there are none. The first read of a folder shows no deletions.
+        """
+        shown = {change.id for change in changes if change.fields is not None}
+        gone = [key for key, entry in self.known.items() if entry.id and entry.id not in shown]
+        self.known = {**self.known, **dict.fromkeys(gone, DELETED_BY_USER)}
+        return not gone
 
     def _absorb(self) -> None:
         """Update `known` by what has taken effect since the last call."""
