@@ -97,10 +97,8 @@ class Timetable:
         """Make sure that a removal is open, or that a new one begins each day until one ends it."""
         if runs.open is not None and runs.open.trigger is RunTrigger.REMOVAL:
             return
-        await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, import_.changed)
-        today = latest_due(now, DAY)
-        if today > import_.changed:
-            await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, today)
+        when = max(import_.changed, latest_due(now, DAY))
+        await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, when)
 
     async def _drive(
         self,
