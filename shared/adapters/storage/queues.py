@@ -97,9 +97,8 @@ class Queues:
         for chunk in batched(enumerate(messages), _AT_ONCE, strict=False):
             number, first = chunk[0]
             await self.send(queue, first, number // per_second)
-            async with asyncio.TaskGroup() as group:
-                for number, message in chunk[1:]:
-                    group.create_task(self.send(queue, message, number // per_second))
+            # Not a task group, whose group of errors would hide that they are transient.
+            await asyncio.gather(*(self.send(queue, m, n // per_second) for n, m in chunk[1:]))
 
     async def _send(self, queue: str, text: str, seconds: int) -> None:
         client = self._client(queue)
