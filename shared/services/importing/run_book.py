@@ -150,6 +150,10 @@ class RunBook:
         )
         return stored is not None and stored.value.open == after
 
+    async def pass_over(self, tenant: str, import_id: str, slot: datetime) -> None:
+        """Note that nothing was due at a scheduled time."""
+        await self._change(tenant, import_id, lambda runs: runs.copy_with(slot=slot))
+
     async def send(self, tenant: str, import_id: str, run: OpenRun) -> None:
         """Queue the first message of a run that has begun."""
         message = StartRun(tenant=tenant, import_id=import_id, run=run.id, number=run.number)

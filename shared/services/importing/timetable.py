@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 
 from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.import_rows import imports_with_runs
+from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import TENANT_ROW, Store
 from shared.adapters.storage.results import count_results
 from shared.adapters.telemetry import record_oldest_due
-from shared.domain.errors import NotFound
+from shared.domain.errors import NeedsAdmin, NotFound
 from shared.domain.importing.import_life import FIRST_WAIT, ImportRuns, Step, checked
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import (
@@ -31,6 +32,8 @@ from shared.domain.tenancy.licensing import Terms, plan_at
 from shared.domain.tenancy.tenants import TenantStatus
 from shared.services.importing.run_book import RunBook
 from shared.services.importing.run_closing import RunClosing
+from shared.services.privacy.suppressions import Suppressions
+from shared.services.sharing.publications import Publications
 from shared.services.tenancy.tenants import Tenants
 
 
@@ -52,6 +55,9 @@ class Timetable:
         queues: Queues,
         book: RunBook,
         closing: RunClosing,
+        states: MailboxStates,
+        publications: Publications,
+        suppressions: Suppressions,
         tenants: Tenants,
         terms: Terms,
         clock: Callable[[], datetime],
@@ -60,6 +66,9 @@ class Timetable:
         self._queues = queues
         self._book = book
         self._closing = closing
+        self._states = states
+        self._publications = publications
+        self._suppressions = suppressions
         self._tenants = tenants
         self._terms = terms
         self._clock = clock
@@ -83,15 +92,36 @@ class Timetable:
     async def _schedule(self, tenant: str, import_: Import, runs: ImportRuns, now: datetime) -> int:
         """Ask for the scheduled run of an import if one is due; return how many were asked for.
 
-        A paused import is only checked for contacts that it must no longer hold.
+        A paused import is only checked for contacts that it must no longer hold, in case the worker
+        that revoked them was killed before it asked for the run.
         """
         hours = await self._hours(tenant, import_, now) if import_.active else DAY
         slot = latest_due(now, hours)
         if slot <= import_.created or (runs.slot is not None and slot <= runs.slot):
             return 0
-        trigger = RunTrigger.SCHEDULE if import_.active else RunTrigger.REVOCATION
+        if import_.active:
+            trigger = RunTrigger.SCHEDULE
+        elif await self._must_revoke(tenant, import_, runs):
+            trigger = RunTrigger.REVOCATION
+        else:
+            await self._book.pass_over(tenant, import_.id, slot)
+            return 0
         await self._book.ask(tenant, import_.id, trigger, slot, slot=slot)
         return 1
+
+    async def _must_revoke(self, tenant: str, import_: Import, runs: ImportRuns) -> bool:
+        """Return whether a paused import may hold contacts that were taken back since its slot."""
+        try:
+            share, publisher = await self._publications.find(tenant, import_.share_id)
+        except NeedsAdmin:
+            return False  # unknown is not withdrawn
+        if share is None:
+            return bool(await self._states.mailboxes(tenant, import_.id))
+        since = runs.slot or import_.created
+        for owner in {tenant, publisher}:
+            if await self._suppressions.any_since(owner, since):
+                return True
+        return False
 
     async def _remove(self, tenant: str, import_: Import, runs: ImportRuns, now: datetime) -> None:
         """Make sure that a removal is open, or that a new one begins each day until one ends it."""

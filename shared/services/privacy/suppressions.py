@@ -41,6 +41,11 @@ class Suppressions:
         people = [s.value.person async for s in self._store.suppressions.all(tenant)]
         return frozenset(key for person in people for key in keys_of(person))
 
+    async def any_since(self, tenant: str, moment: datetime) -> bool:
+        """Return whether anybody was suppressed since a moment."""
+        newest = [s.value.since async for s in self._store.suppressions.all(tenant)]
+        return any(since >= moment for since in newest)
+
     async def apply(self, tenant: str, resolution: Resolution) -> None:
         """Remove the suppressed people from a resolution; each becomes an omission."""
         async for stored in self._store.suppressions.all(tenant):
