@@ -3,8 +3,7 @@
 A model is stored as JSON in text columns of at most 16,000 characters each (`body00`, `body01`,
 …), beside a few columns to filter by and to look at. Every partition key starts with the tenant
 id, so that no read or write can cross from one tenant to another; only `ShareIndex` is keyed by
-the share id, which is what a partner is given. A query that names any other column is a defect,
-since storage would find no row.
+the share id, which is what a partner is given. A query of any other column is a defect.
 """
 
 import asyncio
@@ -62,8 +61,7 @@ class Records[T: BaseModel]:
     """One kind of model in one table; `columns` returns the columns beside the JSON, by name.
 
     A column whose value is None is left out of the row. Two kinds may share the partitions of a
-    table, so that one transaction changes both: the row keys of one begin with its `prefix`, and
-    those of the other sort `below` it.
+    table: the row keys of one begin with its `prefix`, and those of the other sort `below` it.
     """
 
     def __init__(
@@ -174,8 +172,7 @@ class Records[T: BaseModel]:
     ) -> tuple[list[Row], bool]:
         """Read some columns of a partition's rows, and return whether these are all the rows.
 
-        Reads at most `pages` pages of 1,000 rows each. Rows without their JSON are small, so a page
-        takes a few milliseconds.
+        Reads at most `pages` pages of 1,000 rows each, each in a few milliseconds.
         """
         query, given = self._query((Condition(PARTITION, "eq", partition), *where))
         self._require(columns)
@@ -220,7 +217,7 @@ class Records[T: BaseModel]:
     async def erase_where(self, *where: Condition) -> int:
         """Erase the rows of all tenants that match all conditions and return how many.
 
-        For timers only: it reads the whole table, a page at a time.
+        For timers only: it reads the whole table.
         """
         count = 0
         async for partition, row in self.keys(*where):
@@ -313,7 +310,11 @@ class Store:
             tables,
             Table.IMPORTS,
             ImportRuns,
-            {"open": lambda r: r.open is not None, "importId": lambda r: r.import_id},
+            {
+                "importId": lambda r: r.import_id,
+                "lastRun": lambda r: r.last_run,
+                "heldRun": lambda r: r.held_run,
+            },
             prefix=RUNS_OF_IMPORT,
         )
         self.seats = Records[Seat](tables, Table.SEATS, Seat, {"since": lambda s: s.since})

@@ -37,7 +37,8 @@ _RUN_COLUMNS: Final = (
     "held",
     "ended",
 )
-_IMPORT_COLUMNS: Final = ("name", "active", "everyHours", "lastRun", "heldRun")
+_IMPORT_COLUMNS: Final = ("name", "active", "everyHours")
+_RUN_COLUMNS_OF_IMPORT: Final = ("importId", "lastRun", "heldRun")
 _PAGES: Final = 2
 
 
@@ -78,7 +79,7 @@ class Overviews:
     async def read(self, caller: Caller) -> Overview:
         """Return the tenant's current state. A first call is handled as in `Tenants.known`."""
         tenant, now = (await self._tenants.known(caller)).value, self._clock()
-        stored, shares, (rows, _), (latest, _), (held, _) = await asyncio.gather(
+        stored, shares, (rows, _), (books, _), (latest, _), (held, _) = await asyncio.gather(
             self._licenses.read(caller),
             self._store.shares.count(tenant.id),
             self._store.imports.glance(
@@ -87,6 +88,7 @@ class Overviews:
                 pages=_PAGES,
                 where=(Condition("removing", "eq", value=False),),
             ),
+            self._store.import_runs.glance(tenant.id, _RUN_COLUMNS_OF_IMPORT, pages=_PAGES),
             self._store.runs.glance(tenant.id, _RUN_COLUMNS, pages=1),
             self._store.runs.glance(
                 tenant.id,
@@ -100,7 +102,9 @@ class Overviews:
         )
         license_ = stored.value
         runs = {row.row: _glance(row) for row in (*latest, *held)}
-        for run in await self._older(tenant.id, rows, runs.values()):
+        ids = {row.row for row in rows}
+        shown = [book for book in books if book.columns["importId"] in ids]
+        for run in await self._older(tenant.id, shown, runs.values()):
             runs[run.id] = run
         imports = sorted(
             _imports(rows, runs.values(), tenant, license_.plan, now),
@@ -129,7 +133,7 @@ class Overviews:
         for row in imports:
             held, last = row.columns.get("heldRun"), row.columns.get("lastRun")
             wanted |= {str(held)} if held else set()
-            wanted |= {str(last)} if last and row.row not in recent else set()
+            wanted |= {str(last)} if last and row.columns["importId"] not in recent else set()
 
         async def read(id_: str) -> Run | None:
             stored = await self._store.runs.get(tenant, id_)
