@@ -78,6 +78,7 @@ def traced(telemetry: Telemetry, world: World, run: str, origin: str) -> list[Js
         before = telemetry.ancestors(span)
         assert [s["name"] for s in before if s["scope"] == SCOPE and s["kind"] == "CONSUMER"] == [
             "sync_mailbox",
+            "check_mailboxes",
             "start_run",
         ]
         origins |= {s["span"] for s in before if (s["scope"], s["name"]) == ("host", origin)}
@@ -112,6 +113,7 @@ async def test_mailbox_spans_of_a_scheduled_run_lead_back_to_the_timer(world: Wo
     share = await world.share()
     made = await world.import_(share["id"])
     await world.client.reset_telemetry()
+    await world.change(world.people[0], jobTitle="Boss")
     await world.next_day()
     run = await world.last_run(made["id"])
 
@@ -147,6 +149,7 @@ async def test_run_emits_each_event_once_with_consistent_numbers(world: World) -
     ages = [m for m in telemetry.all["metrics"] if m["name"] == "contact_sync.queue.age"]
     assert {m["attributes"]["queue"] for m in ages} == {
         "import-runs",
+        "mailbox-checks",
         "mailbox-syncs",
         "run-closings",
     }

@@ -65,6 +65,8 @@ class Import:
             if self.engine.of_graph.left > 0 and await self.engine.result(message) is not None:
                 return spent
             self.engine.now += timedelta(minutes=11)
+            # The simulator's window of ten minutes ends too; it forgets when it is reset.
+            await self.world.client.reset_requests()
         raise AssertionError
 
 
