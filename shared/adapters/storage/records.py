@@ -124,10 +124,7 @@ class Records[T: BaseModel]:
         return ReplaceRow(self._prefix + row, self._row(value), etag)
 
     async def transact(self, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
-        """Apply operations to one partition, all or none; see `Tables.transact`.
-
-        Other records of the same table may be among them. To delete one, use `Delete`.
-        """
+        """Apply operations to one partition of the table, all or none; see `Tables.transact`."""
         return await self._tables.transact(self.table, partition, operations)
 
     async def write_many(self, partition: str, values: Mapping[str, T | None]) -> None:
