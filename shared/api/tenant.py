@@ -85,7 +85,7 @@ class TenantDataView(Model):
 @api(bp, "GET", "api/tenant", READERS, joined=False, answers={200: TenantView})
 async def get_tenant(call: Call) -> ApiResponse:
     """Get the caller's tenant: status, consent and region, or its report after it has left."""
-    line = await call.app.tenancy.ledger.closing_line(call.caller.tenant)
+    line = await call.app.tenancy.tenants.report(call.caller)
     if line is not None:
         return ApiResponse(_left(line))
     return _shown(await call.app.tenancy.tenants.known(call.caller))

@@ -27,7 +27,7 @@ from shared.domain.importing.messages import (
     CloseRun,
 )
 from shared.domain.importing.runs import RunTrigger
-from shared.domain.importing.schedule import DAILY_HOUR, DAY, hours_in_force, latest_due
+from shared.domain.importing.schedule import DAY, hours_in_force, latest_due
 from shared.domain.tenancy.licensing import Terms, plan_at
 from shared.domain.tenancy.tenants import TenantStatus
 from shared.services.importing.run_book import RunBook
@@ -77,13 +77,21 @@ class Timetable:
         """Ask for every run that is due, and look after every run that is open."""
         now, tick = self._clock(), Tick()
         ages = await self._ages()
-        suspended = await self._suspended(check=now.hour == DAILY_HOUR)
+        suspended = await self._suspended()
+        looked = set[str]()
         async for tenant, import_, runs in imports_with_runs(self._store):
             try:
                 if import_.removing:
                     await self._remove(tenant, import_, runs, now)
                 elif tenant not in suspended:
                     tick.started += await self._schedule(tenant, import_, runs, now)
+                elif latest_due(now, DAY) > (runs.slot or import_.created):
+                    if tenant not in looked and await self._tenants.try_reconnect(tenant):
+                        suspended.discard(tenant)
+                        tick.started += await self._schedule(tenant, import_, runs, now)
+                    else:
+                        looked.add(tenant)
+                        await self._book.pass_over(tenant, import_.id, latest_due(now, DAY))
                 await self._drive(tenant, runs, ages, now, tick)
             except NotFound:
                 continue  # it was deleted a moment ago
@@ -177,10 +185,7 @@ class Timetable:
         plan = plan_at(stored.value, now, self._terms) if stored is not None else None
         return hours_in_force(wanted, plan)
 
-    async def _suspended(self, *, check: bool) -> set[str]:
-        """Return the tenants whose imports are suspended; `check` proves their consent first."""
+    async def _suspended(self) -> set[str]:
+        """Return the tenants whose imports are suspended."""
         disconnected = Condition("status", "eq", TenantStatus.DISCONNECTED.value)
-        gone = [tenant async for tenant, _ in self._store.tenants.everywhere(disconnected)]
-        return {
-            tenant for tenant in gone if not (check and await self._tenants.try_reconnect(tenant))
-        }
+        return {tenant async for tenant, _ in self._store.tenants.everywhere(disconnected)}

@@ -179,7 +179,8 @@ class Leaving:
         remains = sorted(
             {m for import_ in left for m in await self._states.mailboxes(tenant.id, import_.id)}
         )
-        now = self._clock()
+        # One line however often this step is repeated: its row follows from when leaving began.
+        now = tenant.since or self._clock()
         detail: dict[str, Any] = {
             "joined": tenant.joined.isoformat(),
             "imports": len({run.import_id for run in runs}),

@@ -17,7 +17,7 @@ from shared.domain.errors import Conflict, ContactSyncError, Defect, Forbidden, 
 from shared.domain.events import ConsentLost, ConsentRegained, TenantJoined
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.permissions import missing
-from shared.domain.tenancy.tenants import LedgerAction, Tenant, TenantStatus
+from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, Tenant, TenantStatus
 from shared.services.changes import change, found_in
 from shared.services.tenancy.ledger import Ledger
 
@@ -72,6 +72,12 @@ class Tenants:
         self._region = region
         self._clock = clock
         self._ledger = ledger
+
+    async def report(self, caller: Caller) -> LedgerEntry | None:
+        """Return the closing line of the caller's tenant once nothing else of it is left."""
+        if await self._store.tenants.get(caller.tenant, TENANT_ROW) is not None:
+            return None
+        return await self._ledger.closing_line(caller.tenant)
 
     async def known(self, caller: Caller) -> Stored[Tenant]:
         """Return the caller's tenant. The first call records it, if its consent is verified.

@@ -112,7 +112,7 @@ async def test_direct_call_is_refused_with_the_published_address(behind: Client)
     assert f"{origin}/api" in refused["detail"]
     assert refused["title"] == "Wrong address"
     assert header(shown, "Content-Type").startswith("text/html")
-    assert b"Diese Adresse ist dem Gateway vorbehalten" in shown.body
+    assert b"Falsche Adresse" in shown.body
     assert origin.encode() in shown.body
 
 

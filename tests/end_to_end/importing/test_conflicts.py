@@ -37,7 +37,7 @@ async def test_deletion_is_respected_until_policy_changes(world: World) -> None:
     await world.client.reset_requests()
     await world.next_day()
     counted = (await world.client.requests())["tenants"][world.tenant]["mailboxes"]
-    assert counted[box]["http"] == 1
+    assert counted[box]["batchItems"] == 1
     await world.client.expire_delta(world.tenant)
     await world.next_day()
     assert await world.names(box) == left
@@ -159,7 +159,7 @@ async def test_new_category_replaces_the_old_one_and_keeps_the_users_categories(
     await world.client.reset_requests()
     await world.next_day()
     counted = (await world.client.requests())["tenants"][world.tenant]["mailboxes"]
-    assert {counted[mailbox]["http"] for mailbox in world.targets} == {1}
+    assert {counted[mailbox]["batchItems"] for mailbox in world.targets} == {1}
 
 
 async def test_contacts_are_synced_with_a_reason_if_category_color_is_refused(

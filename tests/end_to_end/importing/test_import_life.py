@@ -22,7 +22,7 @@ async def test_default_folder_holds_our_contacts_beside_the_users_own(world: Wor
     await world.client.reset_requests()
     await world.next_day()
     seen = (await world.client.requests())["tenants"][world.tenant]["mailboxes"]
-    assert {seen[mailbox]["http"] for mailbox in world.targets} == {1}
+    assert {seen[mailbox]["batchItems"] for mailbox in world.targets} == {1}
     await world.api.delete(f"/imports/{made['id']}", 202)
     await world.client.settle()
     assert await world.names(world.targets[0], "Contacts") == ["Oma"]

@@ -68,7 +68,7 @@ async def test_only_changed_photos_are_sent_again_and_next_day_costs_one_request
     await world.client.reset_requests()
     await world.next_day()
     counted = (await world.client.requests())["tenants"][world.tenant]["mailboxes"]
-    assert counted[box]["http"] == 1
+    assert counted[box]["batchItems"] == 1
 
 
 async def test_missing_or_invalid_photo_keeps_the_last_one(world: World) -> None:

@@ -109,7 +109,7 @@ async def test_partner_run_fails_with_publisher_consent_missing_and_deletes_noth
     failed = await partner.last_run(made["id"])
 
     assert (failed["status"], failed["reason"]) == ("failed", "publisher_consent_missing")
-    assert "disconnected" in failed["remedy"]
+    assert "no longer connected" in failed["remedy"]
     assert await partner.names(partner.targets[0]) == world.expected()
     assert await status(world) == "disconnected"
     assert await status(partner) == "connected"
