@@ -30,7 +30,8 @@ class Tenant(Model):
     """A customer: its consent, its license, when it joined, and where its data is stored.
 
     `domain` is a verified domain (that of an admin's user name), `name` is chosen by its admins.
-    `trialUntil` is the end of the trial if an operator has set one.
+    `trialUntil` is the end of the trial if an operator has set one. `checked` is when the consent
+    of a disconnected tenant was last checked.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Tenant(Model):
     region: str = ""
     status: TenantStatus = TenantStatus.CONNECTED
     since: datetime | None = None
+    checked: datetime | None = None
     permissions: list[str] = []
     plan: LicensePlan = LicensePlan.STANDARD
     booked: int = 0

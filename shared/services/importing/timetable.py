@@ -4,6 +4,7 @@ It looks at every import once. The imports of a disconnected tenant are suspende
 consent is checked again.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import TENANT_ROW, Store
 from shared.adapters.storage.results import count_results
 from shared.adapters.telemetry import record_oldest_due
-from shared.domain.errors import NeedsAdmin, NotFound
+from shared.domain.errors import Busy, NeedsAdmin, NotFound
 from shared.domain.importing.import_life import FIRST_WAIT, ImportRuns, Step, checked
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import (
@@ -35,6 +36,8 @@ from shared.services.importing.run_closing import RunClosing
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.publications import Publications
 from shared.services.tenancy.tenants import Tenants
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -77,24 +80,18 @@ class Timetable:
         """Ask for every run that is due, and look after every run that is open."""
         now, tick = self._clock(), Tick()
         ages = await self._ages()
-        suspended = await self._suspended()
-        looked = set[str]()
+        suspended = await self._suspended(now)
         async for tenant, import_, runs in imports_with_runs(self._store):
             try:
                 if import_.removing:
                     await self._remove(tenant, import_, runs, now)
                 elif tenant not in suspended:
                     tick.started += await self._schedule(tenant, import_, runs, now)
-                elif latest_due(now, DAY) > (runs.slot or import_.created):
-                    if tenant not in looked and await self._tenants.try_reconnect(tenant):
-                        suspended.discard(tenant)
-                        tick.started += await self._schedule(tenant, import_, runs, now)
-                    else:
-                        looked.add(tenant)
-                        await self._book.pass_over(tenant, import_.id, latest_due(now, DAY))
                 await self._drive(tenant, runs, ages, now, tick)
             except NotFound:
                 continue  # it was deleted a moment ago
+            except Busy as error:
+                _log.info("import %s is left to the next tick: %s", import_.id, error)
         return tick
 
     async def _schedule(self, tenant: str, import_: Import, runs: ImportRuns, now: datetime) -> int:
@@ -185,7 +182,13 @@ class Timetable:
         plan = plan_at(stored.value, now, self._terms) if stored is not None else None
         return hours_in_force(wanted, plan)
 
-    async def _suspended(self) -> set[str]:
-        """Return the tenants whose imports are suspended."""
+    async def _suspended(self, now: datetime) -> set[str]:
+        """Return the tenants whose imports are suspended; their consent is checked once a day."""
         disconnected = Condition("status", "eq", TenantStatus.DISCONNECTED.value)
-        return {tenant async for tenant, _ in self._store.tenants.everywhere(disconnected)}
+        gone = set[str]()
+        async for tenant, stored in self._store.tenants.everywhere(disconnected):
+            last = stored.value.checked or stored.value.since or stored.value.joined
+            due = latest_due(now, DAY) > last
+            if not (due and await self._tenants.try_reconnect(tenant)):
+                gone.add(tenant)
+        return gone

@@ -181,6 +181,14 @@ class Tenants:
             await self._proven(tenant)
         except ContactSyncError as error:
             _log.info("tenant %s stays disconnected: %s", tenant, error)
+            now = self._clock()
+            await change(
+                self._store.tenants,
+                tenant,
+                TENANT_ROW,
+                lambda t: t.copy_with(checked=now),
+                kind="tenant",
+            )
             return False
         await self._set_status(tenant, TenantStatus.CONNECTED, LedgerAction.TENANT_RECONNECTED)
         return True
