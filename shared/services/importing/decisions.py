@@ -32,6 +32,10 @@ class Decisions:
 
         Raises `Conflict` if the run holds nothing.
         """
+        held = found_in(await self._store.runs.get(caller.tenant, id_), "run", id_).value
+        import_ = await self._store.imports.get(caller.tenant, held.import_id)
+        if import_ is None or import_.value.removing:
+            raise Conflict("nothing_to_approve")
         decided = False
 
         def approved(run: Run) -> Run:

@@ -172,6 +172,11 @@ class RunClosing:
             return False
         if await self._states.mailboxes(message.tenant, message.import_id):
             return False
+        # Runs that the removal stopped are ended first: afterwards nobody would know of them.
+        await self._book.repair(message.tenant, message.import_id)
+        runs = await self._store.import_runs.get(message.tenant, message.import_id)
+        if runs is not None and runs.value.held_run is not None:
+            await self._snapshots.erase_of(message.tenant, runs.value.held_run)
         await self._subscribers.drop(message.tenant, message.import_id, found.value.share_id)
         with suppress(PreconditionFailed):
             await delete_import(self._store, message.tenant, message.import_id)
