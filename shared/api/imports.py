@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import azure.functions as func
 from pydantic import Field
 
-from shared.adapters.storage.records import Stored
+from shared.adapters.storage.records import Stored, few_at_once
 from shared.api.runs import RunSummary, RunView
 from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.model import Model
@@ -24,9 +25,12 @@ bp = func.Blueprint()
 class ImportView(Tagged, Import):
     """An import: one share, its target mailboxes and the destination of its contacts.
 
-    `resting` is the reason why an active import does not run at the moment.
+    `resting` is the reason why an active import does not run at the moment. `lastRun` is its last
+    run that ended, `heldRun` the run that waits for a decision.
     """
 
+    last_run: str | None
+    held_run: str | None
     removing: Annotated[bool, Field(exclude=True)] = False
     suspended: Annotated[Reason | None, Field(alias="resting")]
 
@@ -90,6 +94,8 @@ async def create_import(call: Call) -> ApiResponse:
         seats_needed=seats.mailboxes if seats is not None else None,
         seats=seats,
         suspended=_suspended(call),
+        last_run=None,
+        held_run=None,
     )
     return ApiResponse(view, 201)
 
@@ -116,14 +122,17 @@ async def list_imports(call: Call) -> ApiResponse:
     query = call.query(Paging)
     found = await call.app.importing.imports.page(call.caller, query.top, query.next)
     return ApiResponse(
-        ItemPage[ImportView](items=[_shown(call, item) for item in found.items], next=found.token)
+        ItemPage[ImportView](
+            items=await few_at_once(partial(_shown, call), found.items), next=found.token
+        )
     )
 
 
 @api(bp, "GET", "api/imports/{id}", READERS, answers={200: ImportView})
 async def get_import(call: Call) -> ApiResponse:
     """Get an import."""
-    return ApiResponse(_shown(call, await call.app.importing.imports.read(call.caller, call.id)))
+    stored = await call.app.importing.imports.read(call.caller, call.id)
+    return ApiResponse(await _shown(call, stored))
 
 
 @api(
@@ -139,7 +148,7 @@ async def change_import(call: Call) -> ApiResponse:
     """Change an import. The change applies from the next run; the share cannot be changed."""
     patch = call.patch(ImportInput)
     stored = await call.app.importing.imports.change(call.caller, call.id, patch, call.if_match)
-    return ApiResponse(_shown(call, stored))
+    return ApiResponse(await _shown(call, stored))
 
 
 @api(bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, answers={202: ImportRemovalView})
@@ -169,8 +178,14 @@ async def start_import_run(call: Call) -> ApiResponse:
     return ApiResponse(RunView.of(stored), 202 if new else 200)
 
 
-def _shown(call: Call, stored: Stored[Import]) -> ImportView:
-    return ImportView.of(stored, suspended=_suspended(call))
+async def _shown(call: Call, stored: Stored[Import]) -> ImportView:
+    runs = await call.app.importing.imports.runs(call.caller, stored.value.id)
+    return ImportView.of(
+        stored,
+        suspended=_suspended(call),
+        last_run=runs.last_run,
+        held_run=runs.held_run,
+    )
 
 
 def _suspended(call: Call) -> Reason | None:

@@ -152,7 +152,7 @@ async def test_remedy_that_all_mailboxes_share_is_shown_once(client: Client, wor
     shown = text_of(await ada.open(f"/runs/{run}"))
 
     assert shown.count("Too many deletions") == 1 + len(world.targets)
-    assert shown.count("approve the run, otherwise discard it") == 1
+    assert shown.count("then approve or discard the") == 1
 
 
 async def test_discarded_run_can_still_be_approved(client: Client, world: World) -> None:
