@@ -216,7 +216,7 @@ async def test_concurrent_duplicate_messages_create_no_duplicates(
     cloud: LocalCloud, world: World
 ) -> None:
     made = await world.import_((await world.share())["id"], settle=False)
-    for _ in range(100):
+    for _ in range(1_500):
         run = await world.api.get(f"/runs/{made['firstRun']}")
         if run["status"] != "queued":
             break
