@@ -102,7 +102,8 @@ class Timetable:
         """
         hours = await self._hours(tenant, import_, now) if import_.active else DAY
         slot = latest_due(now, hours)
-        if slot <= import_.created or (runs.slot is not None and slot <= runs.slot):
+        # A clock that was set back leaves the import's creation ahead of it.
+        if slot <= import_.created <= now or (runs.slot is not None and slot <= runs.slot):
             return 0
         if import_.active:
             trigger = RunTrigger.SCHEDULE
