@@ -39,7 +39,7 @@ from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE
 
 _log = logging.getLogger(__name__)
-_LONGEST_PAUSE: Final = 300.0
+_LONGEST_PAUSE: Final = 15.0
 _STILL_HELD: Final = frozenset({Reason.APPROVAL_PENDING, Reason.PLAN_DISCARDED})
 _SNAPSHOT_AGE: Final = timedelta(hours=12)
 _HELD_FOR: Final = timedelta(days=7)
