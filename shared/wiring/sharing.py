@@ -17,7 +17,7 @@ class Sharing:
         self.suppressions = Suppressions(base.store, base.clock)
         self.subscribers = Subscribers(base.store, base.clock)
         self.directory = DirectorySearch(base.graph)
-        self.revocations = Revocations(base.store, base.book, base.clock)
+        self.revocations = Revocations(base.store, base.states, base.book, base.clock)
         self.shares = Shares(
             base.store,
             base.clock,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from datetime import datetime
 
+from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, subscribers_of
 from shared.domain.errors import NotFound
 from shared.domain.importing.runs import RunTrigger
@@ -12,8 +13,15 @@ from shared.services.importing.run_book import RunBook
 class Revocations:
     """Starts the runs that remove what a publisher took back."""
 
-    def __init__(self, store: Store, book: RunBook, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        states: MailboxStates,
+        book: RunBook,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._store = store
+        self._states = states
         self._book = book
         self._clock = clock
 
@@ -30,6 +38,8 @@ class Revocations:
         async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
             tenant, import_id = stored.value.tenant, stored.value.import_id
             if tenants is not None and tenant not in tenants:
+                continue
+            if not await self._may_hold_contacts(tenant, import_id):
                 continue
             try:
                 run = await self._book.ask(tenant, import_id, RunTrigger.REVOCATION, self._clock())
@@ -48,7 +58,7 @@ class Revocations:
         """Start a revocation in every import of a tenant, and return the runs."""
         runs: list[str] = []
         async for stored in self._store.imports.all(tenant):
-            if stored.value.removing:
+            if stored.value.removing or not await self._may_hold_contacts(tenant, stored.value.id):
                 continue
             try:
                 runs.append(
@@ -59,3 +69,10 @@ class Revocations:
             except NotFound:
                 continue
         return runs
+
+    async def _may_hold_contacts(self, tenant: str, import_id: str) -> bool:
+        """Return whether an import has contacts in a mailbox, or a run that may bring some."""
+        runs = await self._store.import_runs.get(tenant, import_id)
+        if runs is not None and (runs.value.open is not None or runs.value.waiting):
+            return True
+        return bool(await self._states.mailboxes(tenant, import_id))

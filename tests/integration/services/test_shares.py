@@ -10,6 +10,7 @@ from azure.data.tables.aio import TableServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import OWNER_ROW, Records, Store
@@ -53,7 +54,12 @@ async def shares(cloud: LocalCloud, store: Store) -> AsyncIterator[Shares]:
         Idempotency(store, now, new_id),
         Ledger(store, now, new_id),
         Subscribers(store, now),
-        Revocations(store, RunBook(store, queues, Snapshots(store.tables), now), now),
+        Revocations(
+            store,
+            MailboxStates(store.tables),
+            RunBook(store, queues, Snapshots(store.tables), now),
+            now,
+        ),
     )
     await queues.close()
 
