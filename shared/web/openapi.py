@@ -125,7 +125,7 @@ _PARAMETERS: Final = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "A key of your choice. Repeating it does not create the object twice.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+        "schema": {"type": "string", "maxLength": MAX_KEY},
     },
 }
 
