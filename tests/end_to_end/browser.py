@@ -167,7 +167,7 @@ class Browser:
         return await self.open(f"{page.url}{joiner}{urlencode(choice)}", follow=follow)
 
     async def sign_in(self, oid: str, to: str = "/") -> Shown:
-        """Sign in as a user whom Entra ID knows, and open a page."""
+        """Sign in as a user that Entra ID knows, and open a page."""
         picker = await self.submit(await self.open("/"), "/sign-in", to=to)
         return await self.pick(picker, login_hint=oid)
 

@@ -40,7 +40,7 @@ SAID = {
 
 
 async def new_tenant(client: Client) -> World:
-    """Return a tenant that has not joined, with an admin whom Entra ID knows."""
+    """Return a tenant that has not joined, with an admin that Entra ID knows."""
     world = await World.create(client, people=3, targets=2)
     await client.consent(world.tenant, granted=False)
     ada = {"oid": f"ada-{world.tenant}", "name": "Ada Admin", "wids": [GLOBAL_ADMIN]}

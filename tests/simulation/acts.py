@@ -94,7 +94,7 @@ async def leave(sim: Simulation) -> None:
 
 
 async def pause(sim: Simulation) -> None:
-    """Pause an import, or let it go on."""
+    """Pause or resume an import."""
     for import_ in _some(sim, list(sim.world.living())):
         await _patch(sim, import_, {"active": not import_.active})
         import_.active = not import_.active
@@ -232,7 +232,7 @@ async def withdraw_consent(sim: Simulation) -> None:
 
 
 async def deploy(sim: Simulation) -> None:
-    """Every instance is stopped and started anew."""
+    """Stop and start every instance."""
     sim.adversary.strikes["deployment"] += 1
     sim.host.stop_all()
 

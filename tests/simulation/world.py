@@ -41,7 +41,7 @@ class Import:
 
 @dataclass(slots=True)
 class Service:
-    """What the service was told: it is undone when its tables go back to an older day."""
+    """What admins asked of the service. It is undone when its tables go back to an older day."""
 
     shares: list[Share] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
@@ -69,7 +69,7 @@ class World:
     """Notes that users wrote into our contacts: mailbox and id."""
 
     def saved(self) -> Service:
-        """Return a copy of what the service was told."""
+        """Return a copy of what admins asked of the service."""
         return copy.deepcopy(self.service)
 
     def touch(self, now: datetime, import_: Import | None = None) -> None:

@@ -16,7 +16,7 @@ import orjson
 from shared.adapters.storage.table_names import Table
 from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
 from shared.domain.contacts.plan import Known, KnownContacts
-from shared.domain.errors import Busy, PreconditionFailed
+from shared.domain.errors import Busy
 from shared.domain.model import Model
 
 VERSION: Final = 1
@@ -99,9 +99,10 @@ class MailboxContacts:
         writes at the same time.
         """
         changes: dict[str, Known | None] = {
-            key: entry for key, entry in now.items() if before.get(key) is not entry
+            key: entry
+            for key, entry in now.items()
+            if (known := before.get(key)) is not entry and known != entry
         }
-        changes = {key: entry for key, entry in changes.items() if before.get(key) != entry}
         changes.update({key: None for key in before if key not in now})
         if not changes:
             return rows
@@ -122,11 +123,7 @@ class MailboxContacts:
     async def drop(self, place: ListPlace, found: Iterable[str], keep: ContactRows) -> None:
         """Delete rows found before the head was written, except those that it names."""
         left = [name for name in found if name not in set(keep.names)]
-        try:
-            await self._tables.write_many(_TABLE, place.partition, dict.fromkeys(left))
-        except PreconditionFailed:
-            for name in left:  # another worker deletes them too
-                await self._tables.delete(_TABLE, place.partition, name)
+        await self._tables.write_many(_TABLE, place.partition, dict.fromkeys(left))
 
     async def names(self, place: ListPlace) -> frozenset[str]:
         """Return the keys of all rows of a list, leftovers too."""

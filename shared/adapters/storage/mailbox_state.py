@@ -25,8 +25,7 @@ from shared.domain.reasons import Reason
 
 _TABLE: Final = Table.MAILBOX_HEADS
 _COUNT: Final = "contacts"
-_UNREACHABLE: Final = "unreachable"
-"""The columns of a head, beside the JSON."""
+"""The column of a head, beside the JSON."""
 
 
 class HeldPlan(Model):
@@ -89,12 +88,7 @@ class MailboxStates:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self.lists = MailboxContacts(tables)
-        self._heads = Records[Head](
-            tables,
-            _TABLE,
-            Head,
-            {_COUNT: lambda h: h.contacts, _UNREACHABLE: lambda h: h.unreachable is not None},
-        )
+        self._heads = Records[Head](tables, _TABLE, Head, {_COUNT: lambda h: h.contacts})
 
     async def read(self, tenant: str, import_id: str, mailbox: str) -> Stored[Head] | None:
         """Read the head of one mailbox; None if it was never synced."""
@@ -173,10 +167,17 @@ class MailboxStates:
         """Return the mailboxes in which the import has, or may have, contacts."""
         return [row.row async for row in self._rows(tenant, import_id, "RowKey")]
 
-    async def unreachable(self, tenant: str, import_id: str) -> list[str]:
-        """Return those of the mailboxes that do not exist at the moment."""
-        rows = self._rows(tenant, import_id, "RowKey", _UNREACHABLE)
-        return [row.row async for row in rows if row.columns.get(_UNREACHABLE)]
+    async def any(self, tenant: str, import_id: str) -> bool:
+        """Return whether the import has, or may have, contacts in any mailbox."""
+        query, given = "PartitionKey eq @import", {"import": _partition(tenant, import_id)}
+        token: str | None = None
+        while True:
+            page = await self._tables.page(
+                _TABLE, query, given, size=1, token=token, select=["RowKey"]
+            )
+            token = page.token
+            if page.rows or token is None:
+                return bool(page.rows)
 
     async def held(self, tenant: str, import_id: str) -> tuple[int, int]:
         """Return how many mailboxes hold contacts of the import, and how many contacts in all."""

@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import batched
 from typing import Any, Final
 
 import orjson
@@ -141,12 +140,11 @@ class Snapshots:
             async for row in self._tables.partition(_TABLE, snapshot, ["PartitionKey", "RowKey"])
             if row.row != _BEGUN
         ]
-        for some in batched(rows, 100, strict=False):
-            await self._tables.write_many(_TABLE, snapshot, dict.fromkeys(some))
+        await self._tables.write_many(_TABLE, snapshot, dict.fromkeys(rows))
         await self._tables.delete(_TABLE, snapshot, _BEGUN)
 
-    async def erase_of(self, tenant: str, run: str, keep: str | None = None) -> None:
-        """Erase all snapshots that a run ever began, but `keep`."""
+    async def erase_of(self, tenant: str, run: str) -> None:
+        """Erase all snapshots that a run ever began."""
         first = f"{tenant}|{run}|"
         rows = self._tables.rows(
             _TABLE,
@@ -154,10 +152,8 @@ class Snapshots:
             {"low": first, "high": f"{first[:-1]}}}"},
             ["PartitionKey"],
         )
-        found = dict.fromkeys([row.partition async for row in rows])
-        for snapshot in found:
-            if snapshot != keep:
-                await self.erase(snapshot)
+        for snapshot in dict.fromkeys([row.partition async for row in rows]):
+            await self.erase(snapshot)
 
     async def older(self, now: datetime, age: timedelta) -> list[str]:
         """Return the ids of all snapshots older than `age`, also of incomplete ones."""

@@ -217,11 +217,7 @@ def checked(run: OpenRun, done: int, oldest_due: timedelta, now: datetime) -> tu
 def _begun(state: ImportRuns, run: PlannedRun, now: datetime) -> Asked:
     number = state.sequence + 1
     opened = OpenRun(
-        id=run.id,
-        trigger=run.trigger,
-        queued=run.queued,
-        retries=run.retries,
-        reopened=run.reopened,
+        **run.values_of(PlannedRun),
         number=number,
         base=state.applied,
         sent=now,
@@ -240,12 +236,6 @@ def _after_revocation(state: ImportRuns, superseded: OpenRun) -> ImportRuns:
     """Repeat the superseded run after the revocation, unless a full run waits already."""
     if superseded.trigger is RunTrigger.REVOCATION or any(w.full for w in state.waiting):
         return state
-    again = PlannedRun(
-        id=superseded.id,
-        trigger=superseded.trigger,
-        queued=superseded.queued,
-        retries=superseded.retries,
-        reopened=superseded.reopened,
-    )
+    again = PlannedRun(**superseded.values_of(PlannedRun))
     kept = tuple(id_ for id_ in state.ended if id_ != again.id)
     return state.copy_with(waiting=(again, *state.waiting), ended=kept)

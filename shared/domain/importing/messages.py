@@ -7,7 +7,7 @@ newer version can still be read after a rollback.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ConfigDict, ValidationError
 
@@ -71,6 +71,16 @@ class RunMessage(Message):
     import_id: ObjectId
     run: RunId
     number: int
+
+    def followed_by[T: "RunMessage"](self, kind: type[T], **values: Any) -> T:
+        """Return another message of the same run, sent for the first time."""
+        return kind(
+            tenant=self.tenant,
+            import_id=self.import_id,
+            run=self.run,
+            number=self.number,
+            **values,
+        )
 
 
 class StartRun(RunMessage):

@@ -78,13 +78,6 @@ class RunBook:
         await self._change(tenant, import_id, lambda r: import_life.stopped(r, run, now))
         await self.repair(tenant, import_id)
 
-    async def current(self, message: RunMessage) -> OpenRun | None:
-        """Return the open run if the message belongs to it; None if the message came too late."""
-        stored = await self._store.import_runs.get(message.tenant, message.import_id)
-        if stored is None or not import_life.is_open(stored.value, message.run, message.number):
-            return None
-        return stored.value.open
-
     async def begin_resolving(self, message: RunMessage) -> ImportRuns | None:
         """Note that the open run reads its share from now on; None if it is no longer open."""
         stored = await self._change(
@@ -212,10 +205,7 @@ class RunBook:
         """Show a waiting run as queued."""
         known = await self._store.runs.get(tenant, planned.id)
         if known is None:
-            try:
-                await self._store.runs.insert(tenant, planned.id, _new(import_id, planned))
-            except Conflict:
-                return
+            await self._insert(tenant, _new(import_id, planned))
         elif known.value.status is not RunStatus.QUEUED:
             await self._replace(tenant, known, _queued(known.value, known.value.number))
 
@@ -226,12 +216,7 @@ class RunBook:
             if known.value.number >= run.number:
                 return False
             return await self._replace(tenant, known, _queued(known.value, run.number))
-        new = _new(import_id, run).copy_with(number=run.number)
-        try:
-            await self._store.runs.insert(tenant, run.id, new)
-        except Conflict:
-            return False
-        return True
+        return await self._insert(tenant, _new(import_id, run).copy_with(number=run.number))
 
     async def _end_stopped(self, tenant: str, run: str) -> None:
         known = await self._store.runs.get(tenant, run)
@@ -241,6 +226,13 @@ class RunBook:
             if await self._replace(tenant, known, stopped):
                 tell_end(tenant, stopped)
         await self._snapshots.erase_of(tenant, run)
+
+    async def _insert(self, tenant: str, run: Run) -> bool:
+        try:
+            await self._store.runs.insert(tenant, run.id, run)
+        except Conflict:
+            return False
+        return True
 
     async def _replace(self, tenant: str, known: Stored[Run], run: Run) -> bool:
         try:

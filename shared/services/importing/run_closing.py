@@ -77,7 +77,7 @@ class RunClosing:
 
     async def give_up_mailbox(self, message: SyncMailbox) -> None:
         """Record that a mailbox failed too often, unless it has a result after all."""
-        if await self._book.current(message) is None:
+        if not await self._store.is_open(message):
             return
         partition = results_of(message.tenant, message.run)
         known = await find_result(self._store, message.tenant, message.run, message.mailbox)
@@ -134,9 +134,10 @@ class RunClosing:
         return count
 
     async def _close(self, message: RunMessage, *, final: bool) -> None:
-        open_ = await self._book.current(message)
+        if not await self._store.is_open(message):
+            return
         stored = await self._store.runs.get(message.tenant, message.run)
-        if open_ is None or stored is None or stored.value.number != message.number:
+        if stored is None or stored.value.number != message.number:
             return
         run, results = stored.value, list[Result]()
         if not run.status.ended:
@@ -170,7 +171,7 @@ class RunClosing:
         found = await self._store.imports.get(message.tenant, message.import_id)
         if found is None or not found.value.removing or run.mailboxes.failed:
             return False
-        if await self._states.mailboxes(message.tenant, message.import_id):
+        if await self._states.any(message.tenant, message.import_id):
             return False
         # Runs that the removal stopped are ended first: afterwards nobody would know of them.
         await self._book.repair(message.tenant, message.import_id)

@@ -200,8 +200,8 @@ class RunStart:
         job = await self._snapshots.job(str(run.snapshot))
         if job is None:
             return  # the run ended meanwhile, and its snapshot with it
-        values = message.model_dump(include={"tenant", "import_id", "run", "number"})
-        await self._queues.send(RUN_CLOSINGS, CloseRun(**values), delay=_FIRST_LOOK_AFTER)
+        closing = message.followed_by(CloseRun)
+        await self._queues.send(RUN_CLOSINGS, closing, delay=_FIRST_LOOK_AFTER)
         now = self._clock()
         skipped = {
             mailbox: Result(
@@ -215,7 +215,7 @@ class RunStart:
         }
         await self._store.results.write_many(results_of(message.tenant, message.run), skipped)
         checks = [
-            CheckMailboxes(**values, snapshot=str(run.snapshot), chunk=chunk)
+            message.followed_by(CheckMailboxes, snapshot=str(run.snapshot), chunk=chunk)
             for chunk in range(job.chunks)
         ]
         await self._queues.send_many(MAILBOX_CHECKS, checks, CHUNKS_PER_SECOND)
@@ -250,16 +250,11 @@ class RunStart:
             graph_requests=stored.value.graph_requests + meter.requests,
             throttled=stored.value.throttled + meter.throttled,
         )
-        try:
-            await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
-        except PreconditionFailed:
-            return
-        tell_end(message.tenant, run)
 
         def noted(runs: ImportRuns) -> ImportRuns:
             return runs.copy_with(held_run=held) if held is not None else runs
 
-        await self._book.end(message, noted)
+        await self._write_end(message, stored, run, noted)
 
     async def _end_unchanged(
         self,
@@ -286,12 +281,22 @@ class RunStart:
             graph_requests=meter.requests,
             throttled=meter.throttled,
         )
+        await self._write_end(message, stored, run, lambda runs: runs.copy_with(applied=job.digest))
+
+    async def _write_end(
+        self,
+        message: StartRun,
+        stored: Stored[Run],
+        run: Run,
+        note: Callable[[ImportRuns], ImportRuns],
+    ) -> None:
+        """Write how a run ended, unless another try was quicker, and begin the next one."""
         try:
             await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         except PreconditionFailed:
             return
         tell_end(message.tenant, run)
-        await self._book.end(message, lambda r: r.copy_with(applied=job.digest))
+        await self._book.end(message, note)
 
     async def _asked_before(self, message: StartRun, reason: Reason) -> Reason | None:
         """Return the reason to report if an earlier run was already held for this reason."""

@@ -1,6 +1,6 @@
 """What a run did, summed up from the results of its mailboxes."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from shared.adapters.storage.records import Store
@@ -33,11 +33,10 @@ async def results_that_count(store: Store, tenant: str, run: Run) -> list[Result
     return list(counted.values())
 
 
-def stopped_run(run: Run, results: Iterable[Result], now: datetime) -> Run:
+def stopped_run(run: Run, results: Sequence[Result], now: datetime) -> Run:
     """Return a run that was stopped; mailboxes that it had not reached count as not synced."""
     summed = closed_run(run, results, now, given_up=True)
-    reached = list(results)
-    missed = max(0, run.mailboxes.total - len(reached))
+    missed = max(0, run.mailboxes.total - len(results))
     return summed.copy_with(
         status=RunStatus.STOPPED,
         reason=Reason.RUN_STOPPED,
@@ -48,14 +47,14 @@ def stopped_run(run: Run, results: Iterable[Result], now: datetime) -> Run:
     )
 
 
-def closed_run(run: Run, results: Iterable[Result], now: datetime, *, given_up: bool) -> Run:
+def closed_run(run: Run, results: Sequence[Result], now: datetime, *, given_up: bool) -> Run:
     """Return a run that has ended, summed up from its results; a missing one counts as failed.
 
     `given_up` says that it ends although nothing may have begun.
     """
     by_outcome = dict.fromkeys(Outcome, 0)
     contacts = ContactCounts()
-    requests, throttled, rejected, count = run.graph_requests, run.throttled, 0, 0
+    requests, throttled, rejected = run.graph_requests, run.throttled, 0
     reasons: set[Reason | None] = set()
     photos = 0
     for result in results:
@@ -66,8 +65,7 @@ def closed_run(run: Run, results: Iterable[Result], now: datetime, *, given_up: 
         requests += result.graph_requests
         throttled += result.throttled
         rejected += result.rejected_count
-        count += 1
-    lost = max(0, run.mailboxes.total - count)
+    lost = max(0, run.mailboxes.total - len(results))
     mailboxes = MailboxCounts(
         total=run.mailboxes.total,
         succeeded=by_outcome[Outcome.SUCCEEDED],

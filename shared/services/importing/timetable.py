@@ -122,7 +122,7 @@ class Timetable:
         except NeedsAdmin:
             return False  # unknown is not withdrawn
         if share is None:
-            return bool(await self._states.mailboxes(tenant, import_.id))
+            return await self._states.any(tenant, import_.id)
         since = runs.slot or import_.created
         for owner in {tenant, publisher}:
             if await self._suppressions.any_since(owner, since):

@@ -134,8 +134,7 @@ class People:
         async with self._ledger.change(caller, LedgerAction.PERSON_SUPPRESSED, person) as entry:
             entry.changed = await self._suppressions.since(tenant, person) is None
             since = await self._suppressions.suppress(tenant, person)
-        runs = await self._revocations.of_imports(tenant)
-        await self._revocations.of_publisher(tenant)
+        runs = await self._revocations.of_person(tenant)
         return SuppressedPerson(since, tuple(runs))
 
     async def lift_suppression(self, caller: Caller, person: str) -> None:

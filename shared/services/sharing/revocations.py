@@ -27,52 +27,47 @@ class Revocations:
 
     async def of_share(
         self, publisher: str, share: str, tenants: Collection[str] | None = None
-    ) -> list[str]:
+    ) -> None:
         """Start a revocation in every import of a share, or in those of some `tenants` only.
 
-        Returns the runs of the publisher's own imports. An import that is gone is passed over. If
-        this worker dies midway, the next scheduled run, or for a paused import the daily check,
+        If this worker dies midway, the next scheduled run, or for a paused import the daily check,
         does the rest.
         """
-        runs: list[str] = []
         async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
-            tenant, import_id = stored.value.tenant, stored.value.import_id
-            if tenants is not None and tenant not in tenants:
-                continue
-            if not await self._may_hold_contacts(tenant, import_id):
-                continue
-            try:
-                run = await self._book.ask(tenant, import_id, RunTrigger.REVOCATION, self._clock())
-            except NotFound:
-                continue
-            if tenant == publisher:
-                runs.append(run)
-        return runs
+            if tenants is None or stored.value.tenant in tenants:
+                await self._of_import(stored.value.tenant, stored.value.import_id)
 
-    async def of_publisher(self, publisher: str) -> None:
-        """Start a revocation in every import of each share of a tenant."""
-        async for stored in self._store.shares.all(publisher):
-            await self.of_share(publisher, stored.value.id)
+    async def of_person(self, tenant: str) -> list[str]:
+        """Start a revocation wherever the contact of a person of a tenant may be.
 
-    async def of_imports(self, tenant: str) -> list[str]:
-        """Start a revocation in every import of a tenant, and return the runs."""
+        Returns the runs of the tenant's own imports. Those of partners follow, share by share.
+        """
         runs: list[str] = []
         async for stored in self._store.imports.all(tenant):
-            if stored.value.removing or not await self._may_hold_contacts(tenant, stored.value.id):
-                continue
-            try:
-                runs.append(
-                    await self._book.ask(
-                        tenant, stored.value.id, RunTrigger.REVOCATION, self._clock()
-                    )
-                )
-            except NotFound:
-                continue
+            if not stored.value.removing:
+                runs += await self._of_import(tenant, stored.value.id)
+        async for share in self._store.shares.all(tenant):
+            async for subscriber in self._store.subscribers.all(
+                subscribers_of(tenant, share.value.id)
+            ):
+                if subscriber.value.tenant != tenant:
+                    await self._of_import(subscriber.value.tenant, subscriber.value.import_id)
         return runs
+
+    async def _of_import(self, tenant: str, import_id: str) -> list[str]:
+        """Ask for a revocation unless nothing can be held; return the run, if there is one."""
+        try:
+            if await self._may_hold_contacts(tenant, import_id):
+                return [
+                    await self._book.ask(tenant, import_id, RunTrigger.REVOCATION, self._clock())
+                ]
+        except NotFound:
+            pass  # the import is gone, and its contacts with it
+        return []
 
     async def _may_hold_contacts(self, tenant: str, import_id: str) -> bool:
         """Return whether an import has contacts in a mailbox, or a run that may bring some."""
         runs = await self._store.import_runs.get(tenant, import_id)
         if runs is not None and (runs.value.open is not None or runs.value.waiting):
             return True
-        return bool(await self._states.mailboxes(tenant, import_id))
+        return await self._states.any(tenant, import_id)

@@ -63,7 +63,7 @@ class MailboxChecks:
         }
         idle = await self._unchanged(message.tenant, calm, meter)
         await self._record(message, tasks, idle, meter)
-        await self._send(message, job, [mailbox for mailbox in tasks if mailbox not in idle])
+        await self._send(message, job, {m: task for m, task in tasks.items() if m not in idle})
 
     async def split(self, message: CheckMailboxes) -> None:
         """Queue each mailbox of a chunk that has no result by itself."""
@@ -73,7 +73,7 @@ class MailboxChecks:
         tasks = job.chunk(message.chunk)
         known = await neighbor_results(self._store, message.tenant, message.run, list(tasks))
         done = {m for m, result in known.items() if result.number == message.number}
-        await self._send(message, job, [mailbox for mailbox in tasks if mailbox not in done])
+        await self._send(message, job, {m: task for m, task in tasks.items() if m not in done})
 
     async def _job(self, message: CheckMailboxes) -> Job | None:
         """Return the job of the run; None if the run is not open, or ended a moment ago."""
@@ -111,9 +111,10 @@ class MailboxChecks:
         chunk = None
         if idle:
             await self._states.replace_many(message.tenant, message.import_id, idle)
+            unchanged = sorted(idle)
             chunk = ChunkResult(
-                mailboxes=tuple(sorted(idle)),
-                contacts=tuple(idle[mailbox].value.contacts for mailbox in sorted(idle)),
+                mailboxes=tuple(unchanged),
+                contacts=tuple(idle[mailbox].value.contacts for mailbox in unchanged),
                 number=message.number,
                 graph_requests=meter.requests,
                 ended=self._clock(),
@@ -132,9 +133,17 @@ class MailboxChecks:
             )
         )
 
-    async def _send(self, message: CheckMailboxes, job: Job, mailboxes: Iterable[str]) -> None:
-        tasks = job.chunk(message.chunk)
-        messages = [_sync(message, job, mailbox, tasks[mailbox]) for mailbox in mailboxes]
+    async def _send(self, message: CheckMailboxes, job: Job, tasks: Mapping[str, Task]) -> None:
+        messages = [
+            message.followed_by(
+                SyncMailbox,
+                snapshot=message.snapshot,
+                mailbox=mailbox,
+                task=task,
+                fingerprint=job.fingerprint,
+            )
+            for mailbox, task in tasks.items()
+        ]
         await self._queues.send_many(MAILBOX_SYNCS, messages, _PER_SECOND)
 
 
@@ -151,17 +160,4 @@ def _may_be_idle(
         and not ended
         and not pending
         and not whole_read_due(head, mailbox, now)
-    )
-
-
-def _sync(message: CheckMailboxes, job: Job, mailbox: str, task: Task) -> SyncMailbox:
-    return SyncMailbox(
-        tenant=message.tenant,
-        import_id=message.import_id,
-        run=message.run,
-        number=message.number,
-        snapshot=message.snapshot,
-        mailbox=mailbox,
-        task=task,
-        fingerprint=job.fingerprint,
     )

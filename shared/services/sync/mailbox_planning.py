@@ -9,7 +9,7 @@ from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredErr
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.adapters.storage.snapshots import Desired
-from shared.domain.contacts.guard import Guard
+from shared.domain.contacts.guard import guard_of
 from shared.domain.contacts.plan import KnownContacts, Plan, Policy, make_plan, relabelled
 from shared.domain.importing.imports import Import
 from shared.domain.reasons import Reason
@@ -78,7 +78,7 @@ async def plan_mailbox(
     )
     # A surplus contact is not in the state: without a link, the next run finds it again.
     link = delta.link if delta and not surplus else None
-    return Planned(plan, known, link, guard_of(import_).objection(plan, count_of(known)))
+    return Planned(plan, known, link, guard_of(import_.guard).objection(plan, count_of(known)))
 
 
 def whole_read_due(head: Head, mailbox: str, now: datetime) -> bool:
@@ -95,12 +95,6 @@ def policy_of(import_: Import) -> Policy:
     """Return how the import treats a user's changes to our contacts."""
     conflicts = import_.conflicts
     return Policy(conflicts.deleted == "restore", conflicts.edited == "keep")
-
-
-def guard_of(import_: Import) -> Guard:
-    """Return the import's safety limits."""
-    limits = import_.guard
-    return Guard(limits.deletes, limits.delete_share, limits.changes, limits.change_share)
 
 
 def needs_whole_folder(head: Head, import_: Import) -> bool:

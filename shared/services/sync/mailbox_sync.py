@@ -1,6 +1,6 @@
 """Syncs one mailbox to its run's snapshot, or removes our contacts from it.
 
-The mailbox is leased first, so that only one worker is at it, of any import. If nothing has
+The mailbox is leased first, so that only one worker, of any import, writes to it. If nothing has
 changed, it costs one Graph request. Anything that a crashed worker left behind shows in the
 folder's delta and is recognized by its mark.
 """
