@@ -206,7 +206,9 @@ def checked(run: OpenRun, done: int, oldest_due: timedelta, now: datetime) -> tu
     """
     if done != run.done or oldest_due >= now - run.sent:
         run = run.copy_with(done=done, progressed=now)
-    if now - run.progressed >= GIVES_UP_AFTER:
+    # A day may also pass at once, as in an outage of the timer: then sending again comes first.
+    sent_in_vain = run.sendings > 1 and now - run.sent >= FIRST_WAIT
+    if now - run.progressed >= GIVES_UP_AFTER and sent_in_vain:
         return run, Step.GIVE_UP
     wait = FIRST_WAIT * 2 ** (run.sendings - 1)
     if now - max(run.sent, run.progressed) < wait:

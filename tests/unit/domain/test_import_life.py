@@ -182,3 +182,16 @@ def test_time_in_a_backlog_does_not_count() -> None:
     run, step = checked(run, 0, timedelta(days=3), later)
 
     assert step is Step.WAIT
+
+
+def test_run_is_sent_again_before_it_is_given_up_though_no_tick_came_for_a_day() -> None:
+    run = OpenRun(
+        id="r", trigger=RunTrigger.SCHEDULE, queued=NOW, number=1, sent=NOW, progressed=NOW
+    )
+    later = NOW + timedelta(days=2)
+
+    run, step = checked(run, 0, timedelta(0), later)
+    _, soon = checked(run, 0, timedelta(0), later + timedelta(minutes=15))
+    _, then = checked(run, 0, timedelta(0), later + FIRST_WAIT)
+
+    assert (step, soon, then) == (Step.SEND, Step.WAIT, Step.GIVE_UP)
