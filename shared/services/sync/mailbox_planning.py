@@ -1,7 +1,7 @@
 """Reading a mailbox and planning its changes. Nothing is written here."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from zlib import crc32
 
@@ -17,7 +17,7 @@ from shared.services.sync.mailbox_work import MailboxWork, count_of
 from shared.services.sync.threads import run_in_thread_if_large
 
 _WHOLE_READ_EVERY: Final = timedelta(days=30)
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_SPREAD: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,14 @@ async def plan_mailbox(
 
 
 def whole_read_due(head: Head, mailbox: str, now: datetime) -> bool:
-    """Return whether all of the folder must be read, as once a month, spread by mailbox."""
+    """Return whether all of the folder must be read again: within 30 days, spread over a week.
+
+    The mailbox decides where in the week, so that those filled together are read apart.
+    """
     if head.read_whole is None:
         return True
-    shift = timedelta(seconds=crc32(mailbox.encode()) % int(_WHOLE_READ_EVERY.total_seconds()))
-    return (now + shift - _EPOCH) // _WHOLE_READ_EVERY > (
-        head.read_whole + shift - _EPOCH
-    ) // _WHOLE_READ_EVERY
+    earlier = timedelta(seconds=crc32(mailbox.encode()) % int(_SPREAD.total_seconds()))
+    return now - head.read_whole >= _WHOLE_READ_EVERY - earlier
 
 
 def policy_of(import_: Import) -> Policy:
