@@ -11,9 +11,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.models import IdempotencyClaim
 from shared.adapters.storage.records import Store
+from shared.adapters.storage.tables.conditions import Condition
 from shared.domain.errors import Conflict
 
 _KEPT: Final = timedelta(days=30)

@@ -9,9 +9,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.records import Records, Stored
-from shared.adapters.storage.tables import foreign_token, opaque, read_opaque
+from shared.adapters.storage.tables.client import foreign_token, opaque, read_opaque
+from shared.adapters.storage.tables.conditions import Condition
 
 _PAGES: Final = 2
 """A tenant has at most 500 of each (`limits`), which fit on one page; the second is a reserve."""

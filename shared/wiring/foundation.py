@@ -12,7 +12,7 @@ from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Store
 from shared.adapters.storage.snapshots import Snapshots
-from shared.adapters.storage.tables import Tables
+from shared.adapters.storage.tables.client import Tables
 from shared.adapters.vault import Vault
 from shared.services.idempotency import Idempotency
 from shared.services.importing.run_book import RunBook

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.storage.table_names import Table
+from shared.adapters.storage.tables.names import Table
 from shared.domain.regions import COUNTRIES
 from tests.infra.readers.bicep import INFRA, body, decorator, names, read, resources
 from tests.unit.project.queues import declared_queues

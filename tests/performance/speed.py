@@ -108,7 +108,7 @@ import asyncio, json, resource, sys
 from azure.data.tables.aio import TableServiceClient
 from shared.adapters.storage.snapshots import Job, Snapshots
 from shared.domain.importing.imports import Import, Targets
-from shared.adapters.storage.tables import Tables
+from shared.adapters.storage.tables.client import Tables
 
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20

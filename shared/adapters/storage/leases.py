@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.storage.records import Records
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import Tables
+from shared.adapters.storage.tables.client import Tables
+from shared.adapters.storage.tables.names import Table
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
 from shared.domain.model import Model
 from shared.domain.pacing import Pace

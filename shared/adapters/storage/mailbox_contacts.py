@@ -13,8 +13,14 @@ from typing import Any, Final
 
 import orjson
 
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
+from shared.adapters.storage.tables.client import (
+    BYTES_PER_ROW,
+    Row,
+    Tables,
+    pack_bytes,
+    unpack_bytes,
+)
+from shared.adapters.storage.tables.names import Table
 from shared.domain.contacts.plan import Known, KnownContacts
 from shared.domain.errors import Busy
 from shared.domain.model import Model

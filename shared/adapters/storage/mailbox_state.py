@@ -15,8 +15,8 @@ from shared.adapters.storage.mailbox_contacts import (
     MailboxContacts,
 )
 from shared.adapters.storage.records import Records, Stored
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import Row, Tables
+from shared.adapters.storage.tables.client import Row, Tables
+from shared.adapters.storage.tables.names import Table
 from shared.domain.contacts.plan import KnownContacts
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
 from shared.domain.importing.runs import ContactCounts, Result

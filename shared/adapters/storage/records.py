@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from shared.adapters.storage.conditions import KEYS, PARTITION, ROW, Condition, Value, query_of
 from shared.adapters.storage.models import (
     ChunkResult,
     IdempotencyClaim,
@@ -24,9 +23,17 @@ from shared.adapters.storage.models import (
     SubscribedImport,
     Suppression,
 )
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import Row, Tables
-from shared.adapters.storage.transactions import InsertRow, Operation, ReplaceRow, UpsertRow
+from shared.adapters.storage.tables.client import Row, Tables
+from shared.adapters.storage.tables.conditions import (
+    KEYS,
+    PARTITION,
+    ROW,
+    Condition,
+    Value,
+    query_of,
+)
+from shared.adapters.storage.tables.names import Table
+from shared.adapters.storage.tables.transactions import InsertRow, Operation, ReplaceRow, UpsertRow
 from shared.domain.errors import Defect
 from shared.domain.importing.import_life import ImportRuns, is_open
 from shared.domain.importing.imports import Import

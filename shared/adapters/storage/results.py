@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.adapters.storage.models import ChunkResult
 from shared.adapters.storage.records import Listing, Store, Stored, results_of
-from shared.adapters.storage.tables import Row, foreign_token, opaque, read_opaque
+from shared.adapters.storage.tables.client import Row, foreign_token, opaque, read_opaque
 from shared.domain.importing.runs import ContactCounts, Outcome, Result
 
 _END: Final = "~"

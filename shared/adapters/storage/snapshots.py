@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import orjson
 
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import BYTES_PER_ROW, Tables, pack_bytes, unpack_bytes
+from shared.adapters.storage.tables.client import BYTES_PER_ROW, Tables, pack_bytes, unpack_bytes
+from shared.adapters.storage.tables.names import Table
 from shared.domain.contacts.fields import Contact
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import Task

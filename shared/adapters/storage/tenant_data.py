@@ -9,8 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.adapters.storage.table_names import Keyed, Table
-from shared.adapters.storage.tables import (
+from shared.adapters.storage.tables.client import (
     Row,
     Tables,
     foreign_token,
@@ -18,6 +17,7 @@ from shared.adapters.storage.tables import (
     read_opaque,
     unpack_bytes,
 )
+from shared.adapters.storage.tables.names import Keyed, Table
 
 _ALL: Final = tuple(table for table in Table if table.keyed is not Keyed.WITHOUT_TENANT)
 

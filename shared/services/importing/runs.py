@@ -8,9 +8,9 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
-from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Listing, Store, Stored, few_at_once
 from shared.adapters.storage.results import count_results, find_result, page_of_results
+from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import before_day, newest_first, run_id

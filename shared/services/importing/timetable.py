@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.import_rows import imports_with_runs
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import TENANT_ROW, Store
 from shared.adapters.storage.results import count_results
+from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.telemetry import record_oldest_due
 from shared.domain.errors import Busy, NeedsAdmin, NotFound
 from shared.domain.importing.import_life import FIRST_WAIT, ImportRuns, Step, checked

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Store, few_at_once
-from shared.adapters.storage.tables import Row
+from shared.adapters.storage.tables.client import Row
+from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import before_day, hours_in_force, next_run
 from shared.domain.reasons import Reason

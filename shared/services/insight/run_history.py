@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.conditions import ROW, Condition
 from shared.adapters.storage.records import Store
-from shared.adapters.storage.tables import Row
+from shared.adapters.storage.tables.client import Row
+from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.importing.history import DayCounts, RunFacts, by_day
 from shared.domain.importing.schedule import before_day, moment_of
 

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, Store
+from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.storage.tenant_data import TenantData
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput

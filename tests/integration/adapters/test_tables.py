@@ -12,12 +12,18 @@ from azure.data.tables.aio import TableServiceClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.storage.conditions import Condition
 from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.records import OWNER_ROW, Records, Store
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import BYTES_PER_ROW, Row, Tables, pack_bytes, unpack_bytes
-from shared.adapters.storage.transactions import (
+from shared.adapters.storage.tables.client import (
+    BYTES_PER_ROW,
+    Row,
+    Tables,
+    pack_bytes,
+    unpack_bytes,
+)
+from shared.adapters.storage.tables.conditions import Condition
+from shared.adapters.storage.tables.names import Table
+from shared.adapters.storage.tables.transactions import (
     DeleteRow,
     InsertRow,
     Operation,

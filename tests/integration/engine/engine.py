@@ -26,8 +26,8 @@ from shared.adapters.storage.mailbox_contacts import ListPlace
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Snapshots
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import Tables
+from shared.adapters.storage.tables.client import Tables
+from shared.adapters.storage.tables.names import Table
 from shared.domain.contacts.fields import MARK, Contact, mark_of
 from shared.domain.contacts.values import Fields
 from shared.domain.importing.imports import Destination, GuardLimits, Import, Targets

@@ -14,8 +14,8 @@ from shared.adapters.storage.results import (
     page_of_results,
 )
 from shared.adapters.storage.snapshots import Job, snapshot_id
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.tables import Tables
+from shared.adapters.storage.tables.client import Tables
+from shared.adapters.storage.tables.names import Table
 from shared.domain.importing.messages import CheckMailboxes, SyncMailbox, Task
 from shared.domain.importing.runs import Outcome
 from shared.wiring.app import new_id

@@ -15,7 +15,7 @@ from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import OWNER_ROW, Records, Store
 from shared.adapters.storage.snapshots import Snapshots
-from shared.adapters.storage.tables import Tables
+from shared.adapters.storage.tables.client import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing.shares import ShareInput, Sources
 from shared.services.idempotency import Idempotency

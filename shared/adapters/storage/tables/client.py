@@ -21,9 +21,9 @@ from azure.core.exceptions import (
 from azure.data.tables import TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
-from shared.adapters.storage.entities import entity_of
-from shared.adapters.storage.table_names import Table
-from shared.adapters.storage.transactions import (
+from shared.adapters.storage.tables.entities import entity_of
+from shared.adapters.storage.tables.names import Table
+from shared.adapters.storage.tables.transactions import (
     MAX_TRANSACTION,
     DeleteRow,
     Operation,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from azure.core import MatchConditions
 from azure.data.tables import TransactionOperation
 
-from shared.adapters.storage.entities import entity_of
+from shared.adapters.storage.tables.entities import entity_of
 
 MAX_TRANSACTION: Final = 100
 
