@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.adapters.storage.records import Store
 from shared.adapters.storage.snapshots import Job, Snapshots, snapshot_id
+from shared.adapters.storage.store import Store
 from shared.domain.contacts.fields import Contact, fingerprint
 from shared.domain.importing.import_life import ImportRuns, OpenRun
 from shared.domain.importing.messages import SyncMailbox, Task

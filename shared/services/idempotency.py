@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from shared.adapters.storage.models import IdempotencyClaim
-from shared.adapters.storage.records import Store
+from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.conditions import Condition
 from shared.domain.errors import Conflict
 

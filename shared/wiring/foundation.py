@@ -10,8 +10,8 @@ from shared.adapters.graph.transport import Graph
 from shared.adapters.storage.leases import Leases
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import Store
 from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.client import Tables
 from shared.adapters.vault import Vault
 from shared.services.idempotency import Idempotency

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import aiohttp
 
-from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, results_of
+from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, results_of
 from shared.domain.importing.imports import Import, Targets
 from shared.domain.importing.runs import (
     ContactCounts,

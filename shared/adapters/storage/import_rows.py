@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from shared.adapters.storage.records import RUNS_OF_IMPORT, Store, Stored
+from shared.adapters.storage.records import Stored
+from shared.adapters.storage.store import RUNS_OF_IMPORT, Store
 from shared.adapters.storage.tables.transactions import DeleteRow
 from shared.domain.importing.import_life import ImportRuns
 from shared.domain.importing.imports import Import

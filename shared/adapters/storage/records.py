@@ -14,15 +14,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from shared.adapters.storage.models import (
-    ChunkResult,
-    IdempotencyClaim,
-    SeatFacts,
-    ShareFacts,
-    ShareLocation,
-    SubscribedImport,
-    Suppression,
-)
 from shared.adapters.storage.tables.client import Row, Tables
 from shared.adapters.storage.tables.conditions import (
     KEYS,
@@ -35,17 +26,9 @@ from shared.adapters.storage.tables.conditions import (
 from shared.adapters.storage.tables.names import Table
 from shared.adapters.storage.tables.transactions import InsertRow, Operation, ReplaceRow, UpsertRow
 from shared.domain.errors import Defect
-from shared.domain.importing.import_life import ImportRuns, is_open
-from shared.domain.importing.imports import Import
-from shared.domain.importing.messages import RunMessage
-from shared.domain.importing.runs import Outcome, Result, Run
-from shared.domain.sharing.shares import Share
-from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
 _CHARACTERS_PER_COLUMN: Final = 16_000
 _AT_ONCE: Final = 16
-RUNS_OF_IMPORT: Final = "~"
-"""Row keys of the runs of an import begin with this; ids of imports sort below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,131 +258,9 @@ class Records[T: BaseModel]:
         return Stored(value, row.etag)
 
 
-class Store:
-    """All records of the app, one attribute per table."""
-
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-        self.tenants = Records[Tenant](
-            tables,
-            Table.TENANTS,
-            Tenant,
-            {
-                "plan": lambda t: str(t.plan),
-                "booked": lambda t: t.booked,
-                "status": lambda t: str(t.status),
-            },
-        )
-        self.shares = Records[Share](tables, Table.SHARES, Share, {"name": lambda s: s.name})
-        self.share_index = Records[ShareLocation](
-            tables,
-            Table.SHARE_INDEX,
-            ShareLocation,
-            {"publisher": lambda s: s.publisher, "gone": lambda s: s.withdrawn},
-        )
-        self.imports = Records[Import](
-            tables,
-            Table.IMPORTS,
-            Import,
-            {
-                "name": lambda i: i.name,
-                "shareId": lambda i: i.share_id,
-                "active": lambda i: i.active,
-                "removing": lambda i: i.removing,
-                "everyHours": lambda i: i.schedule.every_hours,
-            },
-            below=RUNS_OF_IMPORT,
-        )
-        self.import_runs = Records[ImportRuns](
-            tables,
-            Table.IMPORTS,
-            ImportRuns,
-            {
-                "importId": lambda r: r.import_id,
-                "lastRun": lambda r: r.last_run,
-                "heldRun": lambda r: r.held_run,
-            },
-            prefix=RUNS_OF_IMPORT,
-        )
-        self.seats = Records[Seat](tables, Table.SEATS, Seat, {"since": lambda s: s.since})
-        self.seat_facts = Records(tables, Table.SEAT_FACTS, SeatFacts)
-        self.ledger = Records[LedgerEntry](
-            tables,
-            Table.LEDGER,
-            LedgerEntry,
-            {
-                "action": lambda e: e.action,
-                "subject": lambda e: e.subject,
-                "actor": lambda e: e.actor,
-            },
-        )
-        self.share_facts = Records(tables, Table.SHARE_FACTS, ShareFacts)
-        self.subscribers = Records[SubscribedImport](
-            tables, Table.SUBSCRIBERS, SubscribedImport, {"tenant": lambda s: s.tenant}
-        )
-        self.suppressions = Records(tables, Table.SUPPRESSIONS, Suppression)
-        self.claims = Records[IdempotencyClaim](
-            tables, Table.IDEMPOTENCY, IdempotencyClaim, {"when": lambda c: c.when}
-        )
-        self.runs = Records[Run](
-            tables,
-            Table.RUNS,
-            Run,
-            {
-                "importId": lambda r: r.import_id,
-                "status": lambda r: str(r.status),
-                "trigger": lambda r: str(r.trigger),
-                "reason": lambda r: str(r.reason or ""),
-                "total": lambda r: r.mailboxes.total,
-                "failed": lambda r: r.mailboxes.failed,
-                "held": lambda r: r.mailboxes.held,
-                "created": lambda r: r.contacts.created,
-                "updated": lambda r: r.contacts.updated,
-                "deleted": lambda r: r.contacts.deleted,
-                "ended": lambda r: r.ended,
-            },
-        )
-        self.results = Records[Result](
-            tables,
-            Table.RESULTS,
-            Result,
-            {"outcome": lambda r: str(r.outcome), "reason": lambda r: str(r.reason or "")},
-        )
-        self.result_chunks = Records[ChunkResult](
-            tables,
-            Table.RESULTS,
-            ChunkResult,
-            {"outcome": lambda _: str(Outcome.SUCCEEDED), "count": lambda c: len(c.mailboxes)},
-        )
-
-    async def is_open(self, message: RunMessage) -> bool:
-        """Return whether a message belongs to the open run of its import."""
-        stored = await self.import_runs.get(message.tenant, message.import_id)
-        return stored is not None and is_open(stored.value, message.run, message.number)
-
-    async def ready(self) -> None:
-        """Check that table storage responds; raises `Unavailable` if it does not."""
-        await self.tenants.get("ready", TENANT_ROW)
-
-
 async def few_at_once[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A]) -> list[B]:
     """Call `read` for each of the given, 16 at once, and return the results in order."""
     found: list[B] = []
     for part in batched(given, _AT_ONCE, strict=False):
         found += await asyncio.gather(*map(read, part))
     return found
-
-
-def subscribers_of(publisher: str, share: str) -> str:
-    """Return the partition of a share's subscribers."""
-    return f"{publisher}|{share}"
-
-
-def results_of(tenant: str, run: str) -> str:
-    """Return the partition of a run's results."""
-    return f"{tenant}|{run}"
-
-
-TENANT_ROW: Final = "tenant"
-OWNER_ROW: Final = "owner"
-SEATS_ROW: Final = "seats"

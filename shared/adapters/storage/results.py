@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from shared.adapters.storage.models import ChunkResult
-from shared.adapters.storage.records import Listing, Store, Stored, results_of
+from shared.adapters.storage.records import Listing, Stored
+from shared.adapters.storage.store import Store, results_of
 from shared.adapters.storage.tables.client import Row, foreign_token, opaque, read_opaque
 from shared.domain.importing.runs import ContactCounts, Outcome, Result
 

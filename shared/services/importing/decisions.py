@@ -8,7 +8,8 @@ held again and needs a new decision.
 from typing import Literal
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import Store, Stored
+from shared.adapters.storage.records import Stored
+from shared.adapters.storage.store import Store
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Conflict
 from shared.domain.events import RunDecided

@@ -8,7 +8,8 @@ from datetime import datetime
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.import_rows import insert_import
-from shared.adapters.storage.records import TENANT_ROW, Listing, Store, Stored
+from shared.adapters.storage.records import Listing, Stored
+from shared.adapters.storage.store import TENANT_ROW, Store
 from shared.adapters.storage.tables.conditions import Condition
 from shared.domain.errors import (
     Conflict,

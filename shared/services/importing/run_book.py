@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Final
 
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import Store, Stored
+from shared.adapters.storage.records import Stored
 from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.store import Store
 from shared.domain.errors import Busy, Conflict, NotFound, PreconditionFailed
 from shared.domain.importing import import_life
 from shared.domain.importing.import_life import ImportRuns, OpenRun, PlannedRun

@@ -13,9 +13,9 @@ from typing import Final
 
 from shared.adapters.storage.import_rows import delete_import
 from shared.adapters.storage.mailbox_state import MailboxStates
-from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.results import find_result
 from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.store import Store, results_of
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy, PreconditionFailed

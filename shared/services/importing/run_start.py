@@ -14,9 +14,10 @@ from typing import Final
 
 from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import Store, Stored, results_of
+from shared.adapters.storage.records import Stored
 from shared.adapters.storage.results import all_results
 from shared.adapters.storage.snapshots import Job, Snapshots, snapshot_id
+from shared.adapters.storage.store import Store, results_of
 from shared.adapters.telemetry import emit
 from shared.domain.errors import NeedsAdmin, PreconditionFailed
 from shared.domain.events import RunStarted

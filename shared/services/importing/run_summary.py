@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.adapters.storage.records import Store
 from shared.adapters.storage.results import all_results
+from shared.adapters.storage.store import Store
 from shared.domain.importing.run_status import status_of
 from shared.domain.importing.runs import (
     ContactCounts,

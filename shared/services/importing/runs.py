@@ -8,8 +8,9 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
-from shared.adapters.storage.records import Listing, Store, Stored, few_at_once
+from shared.adapters.storage.records import Listing, Stored, few_at_once
 from shared.adapters.storage.results import count_results, find_result, page_of_results
+from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from shared.adapters.storage.import_rows import imports_with_runs
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import TENANT_ROW, Store
 from shared.adapters.storage.results import count_results
+from shared.adapters.storage.store import TENANT_ROW, Store
 from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.telemetry import record_oldest_due
 from shared.domain.errors import Busy, NeedsAdmin, NotFound

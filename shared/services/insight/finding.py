@@ -11,8 +11,9 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.mailbox_state import Head, MailboxStates
-from shared.adapters.storage.records import Listing, Store, Stored, few_at_once
+from shared.adapters.storage.records import Listing, Stored, few_at_once
 from shared.adapters.storage.results import find_result
+from shared.adapters.storage.store import Store
 from shared.domain.contacts.keys import object_id_of
 from shared.domain.errors import ContactSyncError, NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import Store, few_at_once
+from shared.adapters.storage.records import few_at_once
+from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.client import Row
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger

@@ -14,9 +14,9 @@ from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.graph.mailbox_directory import MailboxDirectory, TargetMailboxes
 from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.mailbox_contacts import ContactRows
-from shared.adapters.storage.records import Store
 from shared.adapters.storage.results import find_result
 from shared.adapters.storage.snapshots import Desired
+from shared.adapters.storage.store import Store
 from shared.domain.contacts.explanation import Facts, why_absent
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.keys import keys_of

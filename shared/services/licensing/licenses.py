@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import ClassVar
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import TENANT_ROW, Listing, Store, Stored
+from shared.adapters.storage.records import Listing, Stored
+from shared.adapters.storage.store import TENANT_ROW, Store
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Forbidden
 from shared.domain.events import SeatsBooked

@@ -14,7 +14,8 @@ from typing import Final
 
 from shared.adapters.storage.leases import Lease, Leases
 from shared.adapters.storage.models import SeatFacts
-from shared.adapters.storage.records import SEATS_ROW, TENANT_ROW, Store, Stored
+from shared.adapters.storage.records import Stored
+from shared.adapters.storage.store import SEATS_ROW, TENANT_ROW, Store
 from shared.domain.errors import Busy, Conflict
 from shared.domain.tenancy.licensing import (
     Assignment,

@@ -14,7 +14,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, Store
+from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store
 from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.storage.tenant_data import TenantData
 from shared.adapters.telemetry import emit

@@ -10,7 +10,7 @@ from typing import Final
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.mailbox_state import MailboxStates
-from shared.adapters.storage.records import Store
+from shared.adapters.storage.store import Store
 from shared.domain.contacts.keys import keys_of
 from shared.domain.errors import ContactSyncError
 from shared.domain.reasons import Reason

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared.adapters.storage.models import Suppression
-from shared.adapters.storage.records import Store
+from shared.adapters.storage.store import Store
 from shared.domain.contacts.keys import keys_of
 from shared.domain.reasons import Reason
 from shared.services.sharing.resolution import Resolution

@@ -11,7 +11,7 @@ from datetime import datetime
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.transport import Graph, GraphSession, Meter
 from shared.adapters.storage.models import ShareFacts
-from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, Store
+from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store
 from shared.domain.contacts.fields import DEFAULT_FIELDS
 from shared.domain.errors import NeedsAdmin, NotFound
 from shared.domain.reasons import Reason

@@ -6,7 +6,8 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.models import ShareLocation
-from shared.adapters.storage.records import OWNER_ROW, Listing, Store, Stored, few_at_once
+from shared.adapters.storage.records import Listing, Stored, few_at_once
+from shared.adapters.storage.store import OWNER_ROW, Store
 from shared.adapters.storage.tables.conditions import Condition
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.sharing.shares import Share, ShareInput, require_future_expiry

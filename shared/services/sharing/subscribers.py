@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.adapters.storage.models import SubscribedImport
-from shared.adapters.storage.records import OWNER_ROW, TENANT_ROW, Store, subscribers_of
+from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store, subscribers_of
 
 MAX_MOVES: Final = 50
 """The maximum number of rotations after which an old id still works."""

@@ -13,9 +13,10 @@ from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.storage.mailbox_state import Head, MailboxStates
 from shared.adapters.storage.models import ChunkResult
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import Store, Stored
+from shared.adapters.storage.records import Stored
 from shared.adapters.storage.results import neighbor_results, write_chunk
 from shared.adapters.storage.snapshots import Job, Snapshots
+from shared.adapters.storage.store import Store
 from shared.adapters.telemetry import emit
 from shared.domain.errors import NeedsAdmin
 from shared.domain.events import MailboxesChecked

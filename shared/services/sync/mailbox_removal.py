@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError
-from shared.adapters.storage.records import results_of
 from shared.adapters.storage.snapshots import Job
+from shared.adapters.storage.store import results_of
 from shared.domain.contacts.plan import DEFAULT_POLICY, Delete, unknown_ids
 from shared.domain.errors import Busy, NeedsAdmin, TransientError
 from shared.domain.importing.runs import ContactCounts

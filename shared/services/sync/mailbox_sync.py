@@ -15,8 +15,8 @@ from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import HeldPlan
-from shared.adapters.storage.records import Store
 from shared.adapters.storage.snapshots import Desired, Snapshots
+from shared.adapters.storage.store import Store
 from shared.domain.contacts.plan import SetPhoto, photos_due
 from shared.domain.errors import Busy, Defect, NeedsAdmin
 from shared.domain.importing.imports import Import

@@ -17,7 +17,8 @@ from shared.adapters.graph.transport import LONGEST_REQUEST, LONGEST_WAIT, Meter
 from shared.adapters.storage.leases import Lease, Leases
 from shared.adapters.storage.mailbox_contacts import ContactRows, ListPlace
 from shared.adapters.storage.mailbox_state import Head, MailboxStates, Partial
-from shared.adapters.storage.records import Store, Stored, results_of
+from shared.adapters.storage.records import Stored
+from shared.adapters.storage.store import Store, results_of
 from shared.adapters.telemetry import emit
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.plan import Change, KnownContacts, Policy, observe, unknown_ids

@@ -9,7 +9,7 @@ from shared.adapters.graph.mailbox import Mailbox
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.storage.leases import Leases
 from shared.adapters.storage.mailbox_state import MailboxStates
-from shared.adapters.storage.records import Store
+from shared.adapters.storage.store import Store
 from shared.domain.errors import Busy
 from shared.domain.importing.messages import SyncMailbox
 from shared.services.sync.mailbox_work import NO_RUN, MailboxWork

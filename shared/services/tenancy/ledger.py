@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import Listing, Store
+from shared.adapters.storage.records import Listing
+from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.importing.schedule import before, newest_first
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry

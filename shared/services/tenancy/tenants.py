@@ -11,7 +11,8 @@ from typing import Protocol
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
-from shared.adapters.storage.records import TENANT_ROW, Store, Stored
+from shared.adapters.storage.records import Stored
+from shared.adapters.storage.store import TENANT_ROW, Store
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Conflict, ContactSyncError, Defect, Forbidden, NeedsAdmin
 from shared.domain.events import ConsentLost, ConsentRegained, TenantJoined

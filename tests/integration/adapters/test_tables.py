@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.adapters.storage.models import ShareLocation
-from shared.adapters.storage.records import OWNER_ROW, Records, Store
+from shared.adapters.storage.records import Records
+from shared.adapters.storage.store import OWNER_ROW, Store
 from shared.adapters.storage.tables.client import (
     BYTES_PER_ROW,
     Row,

@@ -24,8 +24,8 @@ from shared.adapters.graph.wire import SdkWire
 from shared.adapters.storage.leases import Leases
 from shared.adapters.storage.mailbox_contacts import ListPlace
 from shared.adapters.storage.mailbox_state import MailboxStates
-from shared.adapters.storage.records import Store, results_of
 from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.store import Store, results_of
 from shared.adapters.storage.tables.client import Tables
 from shared.adapters.storage.tables.names import Table
 from shared.domain.contacts.fields import MARK, Contact, mark_of

@@ -6,7 +6,6 @@ from unittest import mock
 
 import pytest
 
-from shared.adapters.storage.records import results_of
 from shared.adapters.storage.results import (
     all_results,
     count_results,
@@ -14,6 +13,7 @@ from shared.adapters.storage.results import (
     page_of_results,
 )
 from shared.adapters.storage.snapshots import Job, snapshot_id
+from shared.adapters.storage.store import results_of
 from shared.adapters.storage.tables.client import Tables
 from shared.adapters.storage.tables.names import Table
 from shared.domain.importing.messages import CheckMailboxes, SyncMailbox, Task

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import TENANT_ROW
+from shared.adapters.storage.store import TENANT_ROW
 from shared.adapters.storage.tables.names import Table
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import run_id

@@ -13,8 +13,9 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import OWNER_ROW, Records, Store
+from shared.adapters.storage.records import Records
 from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.store import OWNER_ROW, Store
 from shared.adapters.storage.tables.client import Tables
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing.shares import ShareInput, Sources

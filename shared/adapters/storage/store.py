@@ -1,0 +1,147 @@
+"""All records of the app, one attribute per table, and how their rows are keyed."""
+
+from typing import Final
+
+from shared.adapters.storage.models import (
+    ChunkResult,
+    IdempotencyClaim,
+    SeatFacts,
+    ShareFacts,
+    ShareLocation,
+    SubscribedImport,
+    Suppression,
+)
+from shared.adapters.storage.records import Records
+from shared.adapters.storage.tables.client import Tables
+from shared.adapters.storage.tables.names import Table
+from shared.domain.importing.import_life import ImportRuns, is_open
+from shared.domain.importing.imports import Import
+from shared.domain.importing.messages import RunMessage
+from shared.domain.importing.runs import Outcome, Result, Run
+from shared.domain.sharing.shares import Share
+from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
+
+RUNS_OF_IMPORT: Final = "~"
+"""Row keys of the runs of an import begin with this; ids of imports sort below it."""
+
+
+class Store:
+    """All records of the app, one attribute per table."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.tenants = Records[Tenant](
+            tables,
+            Table.TENANTS,
+            Tenant,
+            {
+                "plan": lambda t: str(t.plan),
+                "booked": lambda t: t.booked,
+                "status": lambda t: str(t.status),
+            },
+        )
+        self.shares = Records[Share](tables, Table.SHARES, Share, {"name": lambda s: s.name})
+        self.share_index = Records[ShareLocation](
+            tables,
+            Table.SHARE_INDEX,
+            ShareLocation,
+            {"publisher": lambda s: s.publisher, "gone": lambda s: s.withdrawn},
+        )
+        self.imports = Records[Import](
+            tables,
+            Table.IMPORTS,
+            Import,
+            {
+                "name": lambda i: i.name,
+                "shareId": lambda i: i.share_id,
+                "active": lambda i: i.active,
+                "removing": lambda i: i.removing,
+                "everyHours": lambda i: i.schedule.every_hours,
+            },
+            below=RUNS_OF_IMPORT,
+        )
+        self.import_runs = Records[ImportRuns](
+            tables,
+            Table.IMPORTS,
+            ImportRuns,
+            {
+                "importId": lambda r: r.import_id,
+                "lastRun": lambda r: r.last_run,
+                "heldRun": lambda r: r.held_run,
+            },
+            prefix=RUNS_OF_IMPORT,
+        )
+        self.seats = Records[Seat](tables, Table.SEATS, Seat, {"since": lambda s: s.since})
+        self.seat_facts = Records(tables, Table.SEAT_FACTS, SeatFacts)
+        self.ledger = Records[LedgerEntry](
+            tables,
+            Table.LEDGER,
+            LedgerEntry,
+            {
+                "action": lambda e: e.action,
+                "subject": lambda e: e.subject,
+                "actor": lambda e: e.actor,
+            },
+        )
+        self.share_facts = Records(tables, Table.SHARE_FACTS, ShareFacts)
+        self.subscribers = Records[SubscribedImport](
+            tables, Table.SUBSCRIBERS, SubscribedImport, {"tenant": lambda s: s.tenant}
+        )
+        self.suppressions = Records(tables, Table.SUPPRESSIONS, Suppression)
+        self.claims = Records[IdempotencyClaim](
+            tables, Table.IDEMPOTENCY, IdempotencyClaim, {"when": lambda c: c.when}
+        )
+        self.runs = Records[Run](
+            tables,
+            Table.RUNS,
+            Run,
+            {
+                "importId": lambda r: r.import_id,
+                "status": lambda r: str(r.status),
+                "trigger": lambda r: str(r.trigger),
+                "reason": lambda r: str(r.reason or ""),
+                "total": lambda r: r.mailboxes.total,
+                "failed": lambda r: r.mailboxes.failed,
+                "held": lambda r: r.mailboxes.held,
+                "created": lambda r: r.contacts.created,
+                "updated": lambda r: r.contacts.updated,
+                "deleted": lambda r: r.contacts.deleted,
+                "ended": lambda r: r.ended,
+            },
+        )
+        self.results = Records[Result](
+            tables,
+            Table.RESULTS,
+            Result,
+            {"outcome": lambda r: str(r.outcome), "reason": lambda r: str(r.reason or "")},
+        )
+        self.result_chunks = Records[ChunkResult](
+            tables,
+            Table.RESULTS,
+            ChunkResult,
+            {"outcome": lambda _: str(Outcome.SUCCEEDED), "count": lambda c: len(c.mailboxes)},
+        )
+
+    async def is_open(self, message: RunMessage) -> bool:
+        """Return whether a message belongs to the open run of its import."""
+        stored = await self.import_runs.get(message.tenant, message.import_id)
+        return stored is not None and is_open(stored.value, message.run, message.number)
+
+    async def ready(self) -> None:
+        """Check that table storage responds; raises `Unavailable` if it does not."""
+        await self.tenants.get("ready", TENANT_ROW)
+
+
+def subscribers_of(publisher: str, share: str) -> str:
+    """Return the partition of a share's subscribers."""
+    return f"{publisher}|{share}"
+
+
+def results_of(tenant: str, run: str) -> str:
+    """Return the partition of a run's results."""
+    return f"{tenant}|{run}"
+
+
+TENANT_ROW: Final = "tenant"
+OWNER_ROW: Final = "owner"
+SEATS_ROW: Final = "seats"
