@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page, expect
 
-from tests import routes
+from tests import app_functions
 from tests.local.client import Json
 
 type Ids = Mapping[str, str]
@@ -194,7 +194,7 @@ def _path(route: str) -> str:
 def _others() -> tuple[Look, ...]:
     """Plain looks at the pages that no chosen look shows."""
     shown = {re.sub(r"\{\w+\}", "{}", look.path.partition("?")[0]) for look in _CHOSEN}
-    pages = {r.path for r in routes.PAGES if r.method == "GET"} - _NO_PAGES
+    pages = {r.path for r in app_functions.PAGES if r.method == "GET"} - _NO_PAGES
     paths = {_path(route): route for route in sorted(pages)}
     return tuple(
         Look(re.sub(r"\W+", "-", route).strip("-"), path)

@@ -7,7 +7,7 @@ from typing import Unpack
 import pytest
 from playwright.async_api import Browser, Page, StorageState
 
-from tests import routes
+from tests import app_functions
 from tests.local.cloud import LocalCloud
 from tests.portal.browser.axe import violations
 from tests.portal.browser.person import Habits, Person
@@ -93,6 +93,6 @@ def test_every_page_route_is_in_pages() -> None:
         return re.sub(r"\{\w+\}", "{}", whole)
 
     looked_at = {shape(look.path) for look in PAGES}
-    shown = {r.path for r in routes.PAGES if r.method == "GET"} - UNSEEN
+    shown = {r.path for r in app_functions.PAGES if r.method == "GET"} - UNSEEN
 
     assert {path for path in shown if shape(path) not in looked_at} == set()

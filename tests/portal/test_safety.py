@@ -9,11 +9,11 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from tests.app_functions import PAGES, Route
 from tests.end_to_end.browser import Browser, Shown
 from tests.end_to_end.checks import UNKNOWN
 from tests.local.cloud import LocalCloud
 from tests.portal.browser.signing_in import account
-from tests.routes import PAGES, Route
 from tests.world import World
 
 GETS = [route for route in PAGES if route.method == "GET"]

@@ -19,8 +19,8 @@ import orjson
 from azure.core.exceptions import HttpResponseError
 from azure.functions.queue import QueueMessage
 
+from tests.app_functions import Function, functions
 from tests.simulation.adversary import Adversary
-from tests.simulation.functions import Function, functions
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.outside import headers_of
 from tests.simulation.storage.queues import Message, QueueStore

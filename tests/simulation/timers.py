@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from azure.functions.timer import TimerRequest
 
-from tests.simulation.functions import Function, seconds_of_day
+from tests.app_functions import Function
 
 if TYPE_CHECKING:
     from tests.simulation.host import Host
@@ -88,3 +89,29 @@ class Timer:
 
 def _is_daily(due: datetime) -> bool:
     return (due.hour, due.minute) == (3, 0)
+
+
+@cache
+def seconds_of_day(schedule: str) -> tuple[int, ...]:
+    """Return when a schedule of the form `s m h * * *` fires, in seconds of each day."""
+    second, minute, hour, *rest = schedule.split()
+    if rest != ["*", "*", "*"]:
+        raise ValueError(f"not every day: {schedule}")
+    return tuple(
+        h * 3600 + m * 60 + s
+        for h in _values(hour, 24)
+        for m in _values(minute, 60)
+        for s in _values(second, 60)
+    )
+
+
+def _values(text: str, end: int) -> list[int]:
+    """Return the values that a field of a schedule means."""
+    found: set[int] = set()
+    for part in text.split(","):
+        base, _, step = part.partition("/")
+        first, last = (0, end - 1) if base == "*" else (int(base), int(base))
+        if step and base != "*":
+            last = end - 1
+        found.update(range(first, last + 1, int(step or 1)))
+    return sorted(found)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests import routes
+from tests import app_functions
 from tests.end_to_end.checks import UNKNOWN, problem
 from tests.local.client import Api, Client
 from tests.world import World
@@ -87,7 +87,7 @@ MAY: dict[str, frozenset[str]] = {
 }
 
 
-SERVED = [str(route) for route in routes.SERVED]
+SERVED = [str(route) for route in app_functions.SERVED]
 ROUTES = [route for route in SERVED if " api/" in route]
 
 

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from tests import routes
+from tests import app_functions
+from tests.app_functions import Route
 from tests.end_to_end.checks import UNKNOWN, header, problem
 from tests.local.client import Client, Reply
 from tests.local.cloud import LocalCloud
-from tests.routes import Route
 from tests.world import World
 
 GATEWAY = "9a0c1d2e-0000-4000-8000-00000000a91c"
@@ -75,11 +75,11 @@ async def wrong_token(client: Client, name: str) -> str | None:
 async def test_only_health_is_reachable_without_the_gateway(behind: Client, name: str) -> None:
     given = await wrong_token(behind, name)
 
-    for route in routes.SERVED:
+    for route in app_functions.SERVED:
         reply = await ask(behind, route, given)
         if str(route) in DIRECT:
             assert reply.status == 200
-        elif route in routes.FILES:
+        elif route in app_functions.FILES:
             assert (reply.status, reply.body) == (403, None), route
         else:
             assert turned_away(reply), (route, reply.body)
@@ -95,10 +95,10 @@ async def test_gateway_token_not_signed_by_entra_is_refused(behind: Client, key:
 async def test_gateway_token_reaches_every_function(behind: Client) -> None:
     given = await token(behind)
 
-    for route in routes.SERVED:
+    for route in app_functions.SERVED:
         reply = await ask(behind, route, given)
         assert not turned_away(reply), route
-        if route in routes.API and str(route) not in DIRECT | WITHOUT_TOKEN:
+        if route in app_functions.API and str(route) not in DIRECT | WITHOUT_TOKEN:
             problem(reply, 401, "unauthenticated")
 
 

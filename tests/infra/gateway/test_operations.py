@@ -9,7 +9,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from shared.web.openapi import document
-from tests import routes
+from tests import app_functions
 from tests.infra.gateway.openapi import FILE, rendered
 
 INLINE: int = 1_048_576
@@ -81,7 +81,7 @@ def test_openapi_file_is_valid_openapi_3_0(published: Json) -> None:
 def test_operations_match_the_apps_routes(published: Json) -> None:
     imported = [f"{m.upper()} api{path}" for m, path, _ in operations(published).values()]
 
-    assert sorted(imported) == [str(route) for route in routes.API]
+    assert sorted(imported) == [str(route) for route in app_functions.API]
 
 
 def test_parameters_bodies_and_responses_match_the_apps_document(published: Json) -> None:

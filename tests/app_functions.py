@@ -1,11 +1,16 @@
-"""The functions of the app by what triggers them, and when timers fire."""
+"""The functions of the app, and the routes of those that answer HTTP.
+
+The functions of an app can be read only once in a process, so all tests read them here.
+"""
 
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
+
+from function_app import app
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,8 +37,6 @@ class Function:
 @cache
 def functions() -> tuple[Function, ...]:
     """Return the functions of the app, as its entry point registers them."""
-    from function_app import app  # noqa: PLC0415 - takes a second, and only here
-
     found: list[Function] = []
     for built in app.get_functions():
         bindings = [json.loads(text) for text in built.get_raw_bindings()]
@@ -48,27 +51,23 @@ def functions() -> tuple[Function, ...]:
     return tuple(found)
 
 
-@cache
-def seconds_of_day(schedule: str) -> tuple[int, ...]:
-    """Return when a schedule of the form `s m h * * *` fires, in seconds of each day."""
-    second, minute, hour, *rest = schedule.split()
-    if rest != ["*", "*", "*"]:
-        raise ValueError(f"not every day: {schedule}")
-    return tuple(
-        h * 3600 + m * 60 + s
-        for h in _values(hour, 24)
-        for m in _values(minute, 60)
-        for s in _values(second, 60)
-    )
+class Route(NamedTuple):
+    """The method and path template of a function."""
+
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
 
-def _values(text: str, end: int) -> list[int]:
-    """Return the values that a field of a schedule means."""
-    found: set[int] = set()
-    for part in text.split(","):
-        base, _, step = part.partition("/")
-        first, last = (0, end - 1) if base == "*" else (int(base), int(base))
-        if step and base != "*":
-            last = end - 1
-        found.update(range(first, last + 1, int(step or 1)))
-    return sorted(found)
+SERVED = sorted(
+    Route(method, str(function.trigger["route"]))
+    for function in functions()
+    if function.kind == "http"
+    for method in function.methods
+)
+"""All routes."""
+API = [route for route in SERVED if route.path.startswith("api/")]
+FILES = [route for route in SERVED if route.path.startswith("static/")]
+PAGES = [route for route in SERVED if route not in API and route not in FILES]
