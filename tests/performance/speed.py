@@ -20,7 +20,8 @@ from httpx_aiohttp import AiohttpTransport
 
 from shared.adapters.storage.snapshots import Job, Snapshots
 from shared.domain.contacts.fields import Contact, fingerprint
-from shared.domain.contacts.plan import Change, Known, make_plan, observe
+from shared.domain.contacts.known import Change, Known, observe
+from shared.domain.contacts.plan import make_plan
 from shared.domain.importing.imports import Import, Targets
 from tests.performance.engine import Engine, people
 

@@ -362,7 +362,6 @@ def test_repeated_messages_of_yesterday_fail_nothing() -> None:
     run_script(script)
 
 
-@fault(18)
 def test_rewrites_of_our_own_making_hold_nothing() -> None:
     async def script(sim: Simulation) -> None:
         share = await company(sim, people=4)

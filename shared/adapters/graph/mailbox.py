@@ -22,7 +22,8 @@ from shared.domain.contacts.fields import (
     mark_of,
     wrote,
 )
-from shared.domain.contacts.plan import Adopt, Change, Create, Delete, Operation, SetPhoto, Update
+from shared.domain.contacts.known import Change
+from shared.domain.contacts.plan import Adopt, Create, Delete, Operation, SetPhoto, Update
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Unavailable
 from shared.domain.reasons import Reason
 

@@ -21,11 +21,11 @@ from shared.adapters.storage.tables.client import (
     unpack_bytes,
 )
 from shared.adapters.storage.tables.names import Table
-from shared.domain.contacts.plan import Known, KnownContacts
+from shared.domain.contacts.known import Known, KnownContacts
 from shared.domain.errors import Busy
 from shared.domain.model import Model
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The format of heads and lists. An older worker gives back the message of a newer one."""
 
 _TABLE: Final = Table.MAILBOX_CONTACTS
@@ -160,7 +160,7 @@ def _packed(entries: Mapping[str, Known | None]) -> bytes:
     for key, k in entries.items():
         row: list[Any] = [key]
         if k is not None:
-            row += [k.id, k.written, k.seen, k.mask]
+            row += [k.id, k.written, k.seen, k.mask, k.source]
             if k.kept or k.checks or k.photo:
                 row += [k.kept, k.checks, k.photo]
         rows.append(row)

@@ -17,7 +17,7 @@ from shared.adapters.storage.mailbox_contacts import (
 from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.tables.client import Row, Tables
 from shared.adapters.storage.tables.names import Table
-from shared.domain.contacts.plan import KnownContacts
+from shared.domain.contacts.known import KnownContacts
 from shared.domain.errors import Busy, Conflict, PreconditionFailed
 from shared.domain.importing.runs import ContactCounts, Result
 from shared.domain.model import Model

@@ -205,7 +205,7 @@ class _Cache[T]:
 
 
 def _packed_contacts(contacts: Sequence[Contact]) -> bytes:
-    rows = [[c.key, c.packed.decode(), c.hash, c.seen, c.mask, c.photo] for c in contacts]
+    rows = [[c.key, c.packed.decode(), c.hash, c.seen, c.mask, c.photo, c.source] for c in contacts]
     return zlib.compress(orjson.dumps(rows), level=1)
 
 

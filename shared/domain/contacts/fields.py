@@ -198,6 +198,7 @@ class Contact:
     The fields are packed because a run holds up to 50,000 contacts and writes few of them. `hash`
     covers all fields, `seen` those that Graph returns; `mask` has the bits of the fields that have
     a value. `photo` is the photo's digest, '' if there is no photo, or None if this is unknown.
+    `source` is the hash of the values that the fields were made of (`source_values`).
     """
 
     key: str
@@ -206,15 +207,19 @@ class Contact:
     seen: str
     mask: int
     photo: str | None = None
+    source: str = ""
 
     @classmethod
-    def of(cls, key: str, fields: Fields, photo: str | None = None) -> "Contact":
-        """Pack a contact's fields, from which `clean` has removed empty ones."""
+    def of(cls, key: str, fields: Fields, photo: str | None = None, source: str = "") -> "Contact":
+        """Pack a contact's fields, from which `clean` has removed empty ones.
+
+        Without `source`, the fields count as the source values.
+        """
         packed = _packed(fields)
         digest = _digest(packed)
         seen = digest if "fax" not in fields else _hash(_shown(fields))
         mask = sum(_BITS[name] for name in fields)
-        return cls(key, packed, digest, seen, mask, photo)
+        return cls(key, packed, digest, seen, mask, photo, source or digest[:8])
 
     @property
     def fields(self) -> Fields:
@@ -226,7 +231,7 @@ class Contact:
         if not kept & self.mask:
             return self
         left = {n: value for n, value in self.fields.items() if not kept & _BITS[n]}
-        return Contact.of(self.key, left, self.photo)
+        return Contact.of(self.key, left, self.photo, self.source)
 
 
 def properties_of(kind: ContactKind) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ class Guard:
 
     In a mailbox, it may delete up to `deletes` contacts or the share `delete_share` (0 to 1) of the
     known ones, whichever is more; `changes` and `change_share` limit updates in the same way.
-    Repairs of a contact and deletions of duplicates do not count. `creates` and `create_share`
+    Only changes of source data count, and removals: neither repairs of a contact nor rewrites of
+    our own making, nor deletions of duplicates. `creates` and `create_share`
     limit how much the share of an import may grow; filling a new mailbox does not count.
     """
 

@@ -10,6 +10,7 @@ from typing import Final
 from shared.adapters.graph.transport import GraphSession
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.keys import ContactKey
+from shared.domain.contacts.source_values import source_hash
 from shared.domain.contacts.values import Fields
 from shared.domain.errors import NeedsAdmin
 from shared.domain.importing.runs import Omission
@@ -29,13 +30,16 @@ class Resolution:
     contacts: dict[str, Contact] = field(default_factory=dict)
     omissions: dict[tuple[str, Reason], Omission] = field(default_factory=dict)
 
-    def add(self, key: str, fields: Fields) -> None:
-        """Add a contact unless its key is already there. Raises `NeedsAdmin` beyond 50,000."""
+    def add(self, key: str, fields: Fields, source: str) -> None:
+        """Add a contact unless its key is already there; `source` is its `source_hash`.
+
+        Raises `NeedsAdmin` beyond 50,000.
+        """
         if key not in self.contacts and len(self.contacts) >= MAX_CONTACTS:
             raise NeedsAdmin(
                 Reason.SHARE_TOO_LARGE, f"The share holds more than {MAX_CONTACTS} contacts."
             )
-        self.contacts.setdefault(key, Contact.of(key, fields))
+        self.contacts.setdefault(key, Contact.of(key, fields, source=source))
 
     def omit(self, id_: str, reason: Reason) -> None:
         """Record that a person is omitted, or included without some values or the photo."""
@@ -77,7 +81,7 @@ async def add_source(
         fields, shortened = source.fields(entry, wanted)
         if shortened:
             resolution.omit(entry.id, Reason.SHORTENED)
-        resolution.add(key, fields)
+        resolution.add(key, fields, source_hash(source.kind, entry.object or {}))
     for (id_, reason), key in omitted.items():
         # One source may include a person that another omits, such as a hidden user listed by id.
         if key not in resolution.contacts:

@@ -2,7 +2,8 @@
 
 from shared.adapters.graph.mailbox import FolderGoneError
 from shared.adapters.storage.mailbox_state import Head
-from shared.domain.contacts.plan import DEFAULT_POLICY, make_plan
+from shared.domain.contacts.known import DEFAULT_POLICY
+from shared.domain.contacts.plan import make_plan
 from shared.domain.errors import NeedsAdmin
 from shared.domain.importing.imports import Destination, Import
 from shared.domain.reasons import Reason

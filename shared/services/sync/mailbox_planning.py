@@ -10,7 +10,8 @@ from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.adapters.storage.snapshots import Desired
 from shared.domain.contacts.guard import guard_of
-from shared.domain.contacts.plan import KnownContacts, Plan, Policy, make_plan, relabelled
+from shared.domain.contacts.known import KnownContacts, Policy, with_sources
+from shared.domain.contacts.plan import Plan, make_plan, relabelled
 from shared.domain.importing.imports import Import
 from shared.domain.reasons import Reason
 from shared.services.sync.mailbox_work import MailboxWork, count_of
@@ -73,6 +74,7 @@ async def plan_mailbox(
         if work.head.category != category
         else None
     )
+    known = await run_in_thread_if_large(len(desired), with_sources, known, desired, policy)
     plan = await run_in_thread_if_large(
         len(desired), make_plan, desired, known, surplus, policy, labels
     )

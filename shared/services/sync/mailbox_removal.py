@@ -9,7 +9,8 @@ from typing import Final
 from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError
 from shared.adapters.storage.snapshots import Job
 from shared.adapters.storage.store import results_of
-from shared.domain.contacts.plan import DEFAULT_POLICY, Delete, unknown_ids
+from shared.domain.contacts.known import DEFAULT_POLICY, unknown_ids
+from shared.domain.contacts.plan import Delete
 from shared.domain.errors import Busy, NeedsAdmin, TransientError
 from shared.domain.importing.runs import ContactCounts
 from shared.services.sync.applying import ApplyProgress

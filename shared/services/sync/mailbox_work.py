@@ -21,7 +21,7 @@ from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import Store, results_of
 from shared.adapters.telemetry import emit
 from shared.domain.contacts.fields import Contact
-from shared.domain.contacts.plan import Change, KnownContacts, Policy, observe, unknown_ids
+from shared.domain.contacts.known import Change, KnownContacts, Policy, observe, unknown_ids
 from shared.domain.errors import OutOfTime, Paced
 from shared.domain.events import MailboxSyncFinished
 from shared.domain.importing.messages import SyncMailbox

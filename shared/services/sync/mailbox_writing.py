@@ -9,16 +9,15 @@ from contextlib import suppress
 from typing import Final
 
 from shared.adapters.graph.mailbox import FolderGoneError, LinkExpiredError
-from shared.domain.contacts.plan import (
+from shared.domain.contacts.known import (
     DELETED_BY_USER,
     Change,
     KnownContacts,
-    Operation,
     Policy,
-    applied,
     settle,
     unknown_ids,
 )
+from shared.domain.contacts.plan import Operation, applied
 from shared.domain.errors import ContactSyncError, OutOfTime, Paced, TransientError
 from shared.services.sync.applying import ApplyProgress, apply_plan
 from shared.services.sync.mailbox_work import MailboxWork, SupersededError

@@ -36,7 +36,7 @@ class Users:
                 yield entry
         if sources.all_users:
             async for user in directory.all_users(session, _SELECT):
-                yield Entry(user["id"], user)
+                yield Entry(user["id"], _with_manager(user))
         for group in sources.groups:
             if group.publishes_members:
                 managers = "manager" in wanted.names
@@ -68,17 +68,23 @@ async def _named(session: GraphSession, ids: list[str]) -> list[Entry]:
     found = {id_.lower() for id_ in users}
     missing = [id_ for id_ in ids if id_.lower() not in found]
     return [
-        *(Entry(user["id"], user, named=True) for user in users.values()),
+        *(Entry(user["id"], _with_manager(user), named=True) for user in users.values()),
         *(Entry(id_, None, named=True) for id_ in missing),
     ]
 
 
 async def _members(session: GraphSession, group: str, *, managers: bool) -> list[dict[str, Any]]:
-    """Return the users of a group. Managers take extra requests: advanced queries do not expand."""
+    """Return the users of a group. Managers take extra requests: advanced queries do not expand.
+
+    Without `managers`, they have no property `manager`: it was not read.
+    """
     members = [user async for user in directory.group_members(session, group, _SELECT)]
-    found = (
-        await directory.managers_by_id(session, [user["id"] for user in members])
-        if managers
-        else {}
-    )
+    if not managers:
+        return members
+    found = await directory.managers_by_id(session, [user["id"] for user in members])
     return [{**user, "manager": found.get(user["id"])} for user in members]
+
+
+def _with_manager(user: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user read with its manager: Graph leaves the property out if there is none."""
+    return {"manager": None, **user}

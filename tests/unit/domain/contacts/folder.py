@@ -17,19 +17,8 @@ from shared.domain.contacts.fields import (
     key_of_mark,
     mark_of,
 )
-from shared.domain.contacts.plan import (
-    Change,
-    Create,
-    Delete,
-    KnownContacts,
-    Plan,
-    Update,
-    applied,
-    make_plan,
-    observe,
-    settle,
-    unknown_ids,
-)
+from shared.domain.contacts.known import Change, KnownContacts, observe, settle, unknown_ids
+from shared.domain.contacts.plan import Create, Delete, Plan, Update, applied, make_plan
 
 IMPORT = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"

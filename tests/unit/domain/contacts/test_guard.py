@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.guard import Guard
-from shared.domain.contacts.plan import Delete, Known, Plan, make_plan
+from shared.domain.contacts.known import Known
+from shared.domain.contacts.plan import Delete, Plan, make_plan
 from shared.domain.reasons import Reason
 from tests.unit.domain.contacts.folder import shares
 
@@ -37,7 +38,7 @@ def test_guard_holds_plan_that_changes_more_than_allowed(
 
 def test_repairs_never_trip_the_guard() -> None:
     share = {f"k{n}": Contact.of(f"k{n}", {"displayName": str(n)}) for n in range(15)}
-    known = {key: Known(f"id-{key}", None, None, 1) for key in share}
+    known = {key: Known(f"id-{key}", None, None, 1, c.source) for key, c in share.items()}
     assert Guard(0, 0, 0, 0).objection(make_plan(share, known), len(known)) is None
 
 

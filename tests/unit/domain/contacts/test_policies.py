@@ -4,16 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.contacts.fields import Contact, Mark
-from shared.domain.contacts.plan import (
-    KnownContacts,
-    Policy,
-    applied,
-    make_plan,
-    observe,
-    relabelled,
-    settle,
-    unknown_ids,
-)
+from shared.domain.contacts.known import KnownContacts, Policy, observe, settle, unknown_ids
+from shared.domain.contacts.plan import applied, make_plan, relabelled
 from tests.unit.domain.contacts.folder import Folder, holds, ours, shares, sync
 
 

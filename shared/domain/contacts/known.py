@@ -1,0 +1,227 @@
+"""Our contacts in a mailbox as last known, and how a folder's delta updates them.
+
+A sync updates them from what happened since the last time (`observe`) and, after writing, from the
+delta of its own writes (`settle`). Contacts without our mark are never passed in, so nothing here
+can touch them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from shared.domain.contacts.fields import Contact, Mark, checks, edited, holds_any, seen_hash
+from shared.domain.contacts.source_values import UNKNOWN, same_source
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One of our contacts in a mailbox, as last known; an empty id means that the user deleted it.
+
+    `written` is the hash of what we wrote last (None: it must be written again), `seen` the hash of
+    what Graph returned afterwards (None: not read yet), `mask` the fields we wrote. Graph may
+    normalize values, so a user's edit shows in `seen`, not in `written`. If the import keeps edits,
+    `kept` is the mask of the fields that the user edited, and `checks` shows which field an edit
+    changed. `photo` is the digest of the photo we sent. `source` is the hash of the source values
+    that what we wrote last was made of (`source_values`).
+    """
+
+    id: str
+    written: str | None
+    seen: str | None
+    mask: int
+    source: str = UNKNOWN
+    kept: int = 0
+    checks: str = ""
+    photo: str = ""
+
+
+type KnownContacts = dict[str, Known]
+
+DELETED_BY_USER: Final = Known("", None, None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How an import handles deletions and edits of our contacts by the mailbox's user."""
+
+    restore_deleted: bool = True
+    keep_edits: bool = False
+
+
+DEFAULT_POLICY: Final = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a folder's delta: a contact's present fields, or None if it was deleted."""
+
+    id: str
+    fields: Mapping[str, Any] | None
+
+
+def unknown_ids(
+    known: KnownContacts, changes: Iterable[Change], duplicates: Iterable[str] = ()
+) -> list[str]:
+    """Return the unknown contact ids of a delta, whose marks must be read before `observe`."""
+    ours = {entry.id for entry in known.values()} | set(duplicates)
+    return [c.id for c in changes if c.fields is not None and c.id not in ours]
+
+
+def observe(
+    known: KnownContacts,
+    changes: Iterable[Change],
+    marks: Mapping[str, Mark],
+    desired: Mapping[str, Contact],
+    *,
+    complete: bool,
+    duplicates: Iterable[str] = (),
+    policy: Policy = DEFAULT_POLICY,
+    begun: int = 0,
+) -> tuple[KnownContacts, tuple[str, ...]]:
+    """Update the known contacts from a folder's delta.
+
+    `marks` maps unknown contact ids to their marks of this import. `complete` says that the delta
+    lists the whole folder, so that a contact not in it is gone. `begun` is the mask of fields that
+    a worker that died may have written. Return the known contacts, and the ids of duplicates.
+    """
+    current = dict(known)
+    by_id = {entry.id: key for key, entry in current.items() if entry.id}
+    surplus = dict.fromkeys(duplicates)
+    shown: set[str] = set()
+    for change in changes:
+        key = by_id.get(change.id)
+        if change.fields is None:
+            surplus.pop(change.id, None)
+            if key is not None:
+                current[key] = DELETED_BY_USER
+                del by_id[change.id]
+            continue
+        shown.add(change.id)
+        if key is not None:
+            current[key] = _compared(current[key], change.fields, desired.get(key), policy, begun)
+        elif (mark := marks.get(change.id)) is None:
+            continue
+        elif mark.key in current and current[mark.key].id:
+            surplus[change.id] = None
+        else:
+            current[mark.key] = _found(change, mark, desired.get(mark.key), policy, begun)
+            by_id[change.id] = mark.key
+    if complete:
+        for key, entry in current.items():
+            if entry.id not in shown:
+                current[key] = DELETED_BY_USER
+        surplus = {id_: None for id_ in surplus if id_ in shown}
+    current, left = _without_gaps(current, surplus, marks)
+    return {key: entry for key, entry in current.items() if entry.id or key in desired}, left
+
+
+def _compared(
+    entry: Known,
+    fields: Mapping[str, Any],
+    contact: Contact | None,
+    policy: Policy,
+    begun: int = 0,
+) -> Known:
+    now = seen_hash(fields, entry.mask)
+    if entry.seen == now and not holds_any(fields, begun & ~(entry.mask | entry.kept)):
+        return _seen(entry, now, fields, policy)
+    as_written = contact.without(entry.kept) if contact is not None else None
+    in_step = as_written is not None and entry.written == as_written.hash
+    if entry.seen is None and in_step and as_written is not None and now == as_written.seen:
+        return _seen(entry, now, fields, policy)
+    if policy.keep_edits and entry.seen is not None and entry.checks and not begun:
+        kept = entry.kept | edited(entry.checks, checks(fields, entry.mask), entry.mask)
+        written = contact.without(kept).hash if contact and in_step else entry.written
+        return _seen(replace(entry, kept=kept, written=written), now, fields, policy)
+    # Edited, or we never saw the result of our last write: write it again.
+    source = contact.source if contact is not None and in_step else entry.source
+    mask = entry.mask | begun
+    return replace(entry, written=None, seen=None, mask=mask, source=source, checks="")
+
+
+def _seen(entry: Known, now: str, fields: Mapping[str, Any], policy: Policy) -> Known:
+    found = checks(fields, entry.mask) if policy.keep_edits else ""
+    return replace(entry, seen=now, checks=found)
+
+
+def _found(
+    change: Change, mark: Mark, contact: Contact | None, policy: Policy, begun: int
+) -> Known:
+    """Return the entry of a marked contact without a record.
+
+    Its worker died after creating it, the list was lost, or the contact was adopted. A contact that
+    shows what its source gives is of this source. An adopted one, in which we never wrote a field,
+    holds no source data yet: an admin has confirmed that we write it. Any other may hold older
+    source data, so that writing it counts as a change: a list that is lost on the day on which the
+    source is damaged would otherwise let the damage into the mailbox.
+    """
+    begun |= mark.mask
+    if contact is None or change.fields is None:
+        return Known(change.id, None, None, begun)
+    now = seen_hash(change.fields, contact.mask)
+    same = now == contact.seen and not begun & ~contact.mask
+    # Graph does not return the fax: a contact that should have one is written again.
+    if same and contact.hash == contact.seen:
+        entry = Known(change.id, contact.hash, now, contact.mask, contact.source)
+        return _seen(entry, now, change.fields, policy)
+    source = contact.source if same or not mark.mask else UNKNOWN
+    return Known(change.id, None, None, contact.mask | begun, source)
+
+
+def _without_gaps(
+    current: KnownContacts, surplus: dict[str, None], marks: Mapping[str, Mark]
+) -> tuple[KnownContacts, tuple[str, ...]]:
+    """Replace each missing contact by its duplicate, if there is one."""
+    for id_ in list(surplus):
+        mark = marks.get(id_)
+        if mark is not None and (mark.key not in current or not current[mark.key].id):
+            current[mark.key] = Known(id_, None, None, mark.mask)
+            del surplus[id_]
+    return current, tuple(surplus)
+
+
+def settle(
+    known: KnownContacts, changes: Iterable[Change], policy: Policy = DEFAULT_POLICY
+) -> tuple[KnownContacts, bool]:
+    """Record how Graph returns our own writes, from the delta read right after them.
+
+    Return the known contacts, and whether the delta shows only our own writes. If not, because a
+    user edited contacts in the meantime, the next run must plan even if the share did not change.
+    """
+    current = dict(known)
+    by_id = {entry.id: key for key, entry in current.items() if entry.id}
+    only_ours = True
+    for change in changes:
+        key = by_id.get(change.id)
+        if key is None:
+            continue
+        entry = current[key]
+        if change.fields is None:
+            current[key] = DELETED_BY_USER
+            only_ours = False
+            continue
+        now = seen_hash(change.fields, entry.mask)
+        if entry.seen is None:
+            current[key] = _seen(entry, now, change.fields, policy)
+        elif entry.seen != now:
+            current[key] = _compared(entry, change.fields, None, policy)
+            only_ours = False
+    return current, only_ours
+
+
+def with_sources(
+    known: KnownContacts, desired: Mapping[str, Contact], policy: Policy = DEFAULT_POLICY
+) -> KnownContacts:
+    """Note today's source values of the contacts that need no change.
+
+    Values that are not published may have changed: whoever publishes them later changes no source.
+    """
+    current = known
+    for key, contact in desired.items():
+        entry = known.get(key)
+        if entry is None or not entry.id or same_source(entry.source, contact.source):
+            continue
+        if entry.written == contact.without(entry.kept if policy.keep_edits else 0).hash:
+            current = known.copy() if current is known else current
+            current[key] = replace(entry, source=contact.source)
+    return current
