@@ -235,7 +235,8 @@ async def test_concurrent_duplicate_messages_create_no_duplicates(
         for _ in range(6)
     ]
     await send(cloud, MAILBOX_SYNCS, *(base64.b64encode(c.encode()).decode() for c in copies))
-    await world.client.settle()
+    # Each copy that finds the mailbox locked waits twice as long as before.
+    await world.client.settle(200)
     await holds_everybody_once(world)
 
 

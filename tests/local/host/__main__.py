@@ -94,6 +94,8 @@ class Host:
                     function, self._clock, self._workers, self._storage
                 )
 
+        self._workers.woken = self._wake_all
+
     async def _serve(self) -> None:
         self._http = HttpTriggers(self._functions, self._workers, self._settings)
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.1)
@@ -172,6 +174,10 @@ class Host:
             return False
         await task
         return True
+
+    def _wake_all(self) -> None:
+        for trigger in self._queues.values():
+            trigger.poll_soon()
 
     def _wake(self, queue: str) -> None:
         if queue in self._queues:

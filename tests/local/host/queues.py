@@ -22,6 +22,7 @@ _log = logging.getLogger("host.queues")
 POISON: Final = "-poison"
 _FIRST_PAUSE: Final = 0.1
 _SPREAD: Final = 0.2
+_RESTING_PAUSE: Final = 5.0
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")
 
 
@@ -99,8 +100,12 @@ class QueueTrigger:
             if messages:
                 backoff.found()
                 continue
+            pause = backoff.next()
+            if self._settings.speed > 1 and self._workers.resting:
+                # Idle polls would take a tenth of the tests' time. A function's start wakes all.
+                pause = _RESTING_PAUSE
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._poll_now.wait(), backoff.next())
+                await asyncio.wait_for(self._poll_now.wait(), pause)
             self._poll_now.clear()
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -30,6 +30,7 @@ _FORGOTTEN_AFTER: Final = 1800
 _POLITE: Final = 5.0
 _SAVING: Final = 2.0
 _BETWEEN_LOOKS: Final = 0.02
+_RESTING_AFTER: Final = 1.0
 _COVERED: Final = "COVERAGE_PROCESS_CONFIG"
 
 type Answer = tuple[dict[str, Any], bytes]
@@ -153,6 +154,18 @@ class Workers:
         self._watching: dict[asyncio.Task[None], Worker] = {}
         self._errors: list[float] = []
         self._ending = False
+        self._last_invocation = time.monotonic()
+        self.woken: Callable[[], None] = lambda: None
+
+    @property
+    def resting(self) -> bool:
+        """Whether no function has started or ended for a while."""
+        return time.monotonic() - self._last_invocation > _RESTING_AFTER
+
+    def _active(self) -> None:
+        was_resting, self._last_invocation = self.resting, time.monotonic()
+        if was_resting:
+            self.woken()
 
     async def start(self) -> list[Function]:
         """Start the first worker and return the app's functions. Raises `WorkerLost`."""
@@ -165,6 +178,7 @@ class Workers:
         """Run a function. Raises `InvocationFailed`; at the time limit its worker dies."""
         group = function.group if self._settings.groups else ONE_GROUP
         invocation = str(uuid4())
+        self._active()
         wanted = {"do": "invoke", "function": function.name, "invocation": invocation, **header}
         limit = self._settings.function_timeout
         try:
@@ -181,6 +195,8 @@ class Workers:
         except WorkerLost as error:
             _log.error("%s failed (invocation %s): its worker ended", function.name, invocation)
             raise InvocationFailed(function.name) from error
+        finally:
+            self._active()
         if not answer[0]["ok"]:
             raise InvocationFailed(function.name)
         return answer
