@@ -17,10 +17,14 @@ _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOt
 
 
 class Azurite:
-    """One emulator. With a folder it keeps its data across restarts, else only in memory."""
+    """One emulator. With a folder it keeps its data across restarts, else only in memory.
 
-    def __init__(self, log: Path, folder: Path | None = None) -> None:
+    With `access_log` it writes a line for each request.
+    """
+
+    def __init__(self, log: Path, folder: Path | None = None, *, access_log: bool = False) -> None:
         self._log = log
+        self._access_log = access_log
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
         self._ports = {service: free_port() for service in ("blob", "queue", "table")}
@@ -54,7 +58,9 @@ class Azurite:
             for service, port in self._ports.items()
             for part in (f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port))
         ]
-        options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+        options = ["--skipApiVersionCheck", "--disableTelemetry"]
+        if not self._access_log:
+            options.append("--silent")
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 node, str(_PROGRAM), *options, *place, *ports,

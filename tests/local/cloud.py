@@ -56,14 +56,18 @@ class LocalCloud:
         build: Path = BUILD,
         settings: Mapping[str, str] | None = None,
         durable: Path | None = None,
+        access_log: bool = False,
     ) -> None:
-        """Run the app in folder `app` with extra `settings`. `durable` keeps Azurite's data."""
+        """Run the app in folder `app` with extra `settings`. `durable` keeps Azurite's data.
+
+        With `access_log`, azurite.log gets a line for each request to storage.
+        """
         self._with_host = host
         self._app = app
         self._build = build
         self.logs = build / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
-        self.azurite = Azurite(self.logs / "azurite.log", durable)
+        self.azurite = Azurite(self.logs / "azurite.log", durable, access_log=access_log)
         portal = f"http://127.0.0.1:{free_port()}"
         self._known = {
             "graph": f"http://127.0.0.1:{free_port()}/v1.0",

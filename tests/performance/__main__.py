@@ -2,7 +2,7 @@
 
 Requests are those that the Graph simulator counted; times are ratios within one run. Parts can be
 named (`make bench ARGS="counts naive"`), the rest of bench.json then stays; `--mailboxes` says how
-large the company of the part `run` is.
+large the company of the parts `run` and `storage` (1,000 at most) is.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.local.cloud import BUILD, LocalCloud
-from tests.performance import counts, fleet, naive, portal, report, speed
+from tests.performance import counts, fleet, naive, portal, report, speed, storage
 from tests.performance.engine import Engine, engine
 
 type Part = Callable[[LocalCloud, Engine, int], Awaitable[dict[str, Any]]]
@@ -60,6 +60,11 @@ async def _run(cloud: LocalCloud, made: Engine, mailboxes: int) -> dict[str, Any
     return await fleet.whole_run(cloud, mailboxes)
 
 
+async def _storage(cloud: LocalCloud, made: Engine, mailboxes: int) -> dict[str, Any]:
+    del made
+    return await storage.costs(cloud, mailboxes)
+
+
 async def _portal(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
     return await portal.pages(cloud, made)
 
@@ -74,6 +79,7 @@ PARTS: dict[str, Part] = {
     "naive": _naive,
     "counts": _counts,
     "portal": _portal,
+    "storage": _storage,
     "run": _run,
 }
 
@@ -83,7 +89,7 @@ async def main(parts: list[str], mailboxes: int) -> None:
     path = BUILD / "bench.json"
     measured = json.loads(path.read_text("utf-8")) if path.exists() and parts else {}
     for name in parts or PARTS:
-        async with LocalCloud() as cloud, engine(cloud) as made:
+        async with LocalCloud(access_log=name == "storage") as cloud, engine(cloud) as made:
             measured |= await PARTS[name](cloud, made, mailboxes)
             if made.worst.at_once:
                 for total, value in (

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
+from tests.local.client import Json
 from tests.local.cloud import LocalCloud
 from tests.performance.engine import new_tenant
 from tests.world import World, person
@@ -20,7 +21,7 @@ async def whole_run(cloud: LocalCloud, mailboxes: int) -> dict[str, Any]:
     Changed is one mailbox in a hundred, where the user edited one of our contacts; it is then
     brought back.
     """
-    world = await _company(cloud, mailboxes)
+    world = await company(cloud, mailboxes)
     share = await world.share()
     found: dict[str, Any] = {"mailboxes": mailboxes, "contacts": CONTACTS}
     body = {"name": "All", "shareId": share["id"], "targets": {"groups": [world.targets[0]]}}
@@ -37,7 +38,7 @@ async def whole_run(cloud: LocalCloud, mailboxes: int) -> dict[str, Any]:
     return {"run": found}
 
 
-async def _company(cloud: LocalCloud, mailboxes: int) -> World:
+async def company(cloud: LocalCloud, mailboxes: int) -> World:
     """A company with its people in one group and the targets in another (`targets` names it)."""
     client, tenant = cloud.client, new_tenant()
     users = [person(n) for n in range(CONTACTS + mailboxes)]
@@ -72,9 +73,7 @@ async def _measured(
     await asyncio.sleep(1)
     await cloud.client.settle(3_600)
     seconds = time.perf_counter() - started
-    run = (await world.api.get("/runs"))["items"][0]
-    if run["status"] != "succeeded" or run["mailboxes"]["succeeded"] != mailboxes:
-        raise AssertionError(f"the run did not succeed: {run}")
+    run = await finished_run(world, mailboxes)
     use = (await cloud.client.requests())["tenants"][world.tenant]
     return {
         "graph_requests": use["http"],
@@ -82,6 +81,14 @@ async def _measured(
         "contacts": run["contacts"],
         "mailboxes_per_second": round(mailboxes / seconds, 1),
     }
+
+
+async def finished_run(world: World, mailboxes: int) -> Json:
+    """Return the latest run. Raises `AssertionError` unless all its mailboxes succeeded."""
+    run: Json = (await world.api.get("/runs"))["items"][0]
+    if run["status"] != "succeeded" or run["mailboxes"]["succeeded"] != mailboxes:
+        raise AssertionError(f"the run did not succeed: {run}")
+    return run
 
 
 def _peak(worker: int) -> float:

@@ -31,11 +31,16 @@ def table(measured: dict[str, Any]) -> Table:
         "most_at_once": "4",
         "slow_callbacks": "0",
         "memory_mb": "",
+        "idle_table_operations": "0.25",
+        "idle_messages": "0.05",
+        "idle_http_requests": "0.05",
+        "idle_cpu_ms": "",
+        "changed_table_operations": "10",
     }
     for name, most in limits.items():
         if name in measured:
             made.add_row(name, "", str(measured[name]), most)
-    for group in ("cold_start", "libraries"):
+    for group in ("cold_start", "libraries", "day_of_a_million"):
         for name, value in measured.get(group, {}).items():
             made.add_row(group, name, str(value), "")
     for way, days in measured.get("naive", {}).items():
