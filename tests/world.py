@@ -135,6 +135,7 @@ def person(number: int, **more: Any) -> Json:
         "businessPhones": [f"+49 30 {number:04d}"],
         "mobilePhone": f"+49 170 {number:04d}",
         "faxNumber": f"+49 30 9{number:04d}",
+        "imAddresses": [f"{name}@example.com"],
         "city": "Köln",
         **more,
     }

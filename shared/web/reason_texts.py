@@ -108,8 +108,9 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.NO_EMAIL: N_("The person has no email address in the directory."),
     Reason.NOT_FOUND: N_("The directory has no object with this ID. Remove it from the share."),
     Reason.SHORTENED: N_(
-        "Exchange stores at most 2 business phones, 2 home phones and 3 email addresses. The "
-        "others were left out."
+        "A contact holds at most 255 characters per field, 2 business phones, 2 home phones, 3 "
+        "email addresses and 3 chat addresses. Longer texts were cut; further values and invalid "
+        "email addresses were left out."
     ),
     Reason.KEPT_OUT: N_(
         "The person was removed everywhere on request. Allow the person again if the request was "

@@ -20,10 +20,10 @@ from shared.domain.contacts.values import (
     MANAGER,
     ORG_ADDRESS,
     ORG_OFFICE,
+    ORG_PHONES,
     TEXT,
     TEXTS,
     USER_ADDRESS,
-    Directory,
     Fields,
     Reader,
     Shape,
@@ -47,6 +47,7 @@ FAX: Final = "String 0x3A24"
 
 MAX_PHONES: Final = 2
 MAX_ADDRESSES: Final = 3
+MAX_IM_ADDRESSES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class Field:
     bit never changes and a new field takes the next one. `label` is the name that people see.
     `limit` is the maximum number of values (Graph rejects more with 400:
     microsoft-graph-docs#15276). `by_default` says whether a share without a field policy publishes
-    the field, `manual` whether a manual contact may have it.
+    the field, `manual` whether a manual contact may have it. A `derived` field is made from the
+    name, so that nobody publishes or types it.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Field:
     limit: int | None = None
     by_default: bool = True
     manual: bool = True
+    derived: bool = False
 
     def reader(self, kind: ContactKind) -> Reader | None:
         """Return the field's reader for objects of this kind; None if they do not have the field.
@@ -85,7 +88,7 @@ class Field:
             case ContactKind.GROUP:
                 return self.group
             case _:
-                return one(self.name)
+                return None if self.derived else one(self.name)
 
 
 def _same(name: str, *, bit: int, label: str) -> Field:
@@ -131,7 +134,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         label=N_("Business phone"),
         shape=TEXTS,
         user=one("businessPhones"),
-        org_contact=phones("business"),
+        org_contact=ORG_PHONES,
         limit=MAX_PHONES,
     ),
     Field(
@@ -167,26 +170,41 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("yomiGivenName", bit=20, label=N_("First name, phonetic")),
     Field("yomiSurname", bit=21, label=N_("Last name, phonetic")),
     Field("yomiCompanyName", bit=22, label=N_("Company, phonetic")),
+    Field("fileAs", bit=23, label="", manual=False, derived=True),
+    Field(
+        "imAddresses",
+        bit=24,
+        label=N_("Chat address"),
+        shape=TEXTS,
+        user=one("imAddresses"),
+        limit=MAX_IM_ADDRESSES,
+    ),
 )
 
 FIELD_NAMES: Final = tuple(row.name for row in FIELDS)
 PHOTO: Final = "photo"
 """The name of a person's photo in a share's field policy; Graph keeps it beside the fields."""
-PUBLISHABLE: Final = (*FIELD_NAMES, PHOTO)
-DEFAULT_FIELDS: Final = (*(row.name for row in FIELDS if row.by_default), PHOTO)
+PUBLISHABLE: Final = (*(row.name for row in FIELDS if not row.derived), PHOTO)
+ALWAYS_PUBLISHED: Final = ("displayName", "givenName", "middleName", "surname")
+"""The names: a phone shows a contact without them as empty, so no field policy removes them."""
+DEFAULT_FIELDS: Final = (
+    *(row.name for row in FIELDS if row.by_default and not row.derived),
+    PHOTO,
+)
 GRAPH_FIELDS: Final = tuple(name for name in FIELD_NAMES if name != "fax")
 """The fields that Graph returns for a contact (`$select` of delta): all but the fax."""
-LABELS: Final = {row.name: row.label for row in FIELDS} | {PHOTO: N_("Photo")}
-"""The labels of the fields, in English."""
+LABELS: Final = {row.name: row.label for row in FIELDS if row.label} | {PHOTO: N_("Photo")}
+"""The labels of the publishable fields, in English."""
 
-_ROWS: Final = {row.name: row for row in FIELDS}
+ROWS: Final = {row.name: row for row in FIELDS}
+"""The table by name, in its order."""
 _BITS: Final = {row.name: 1 << row.bit for row in FIELDS}
 _BY_BIT: Final = tuple(sorted(GRAPH_FIELDS, key=lambda name: _BITS[name]))
 """The order of the stored checks, which does not depend on the order of the table."""
 
 
 _NAME_PARTS: Final = sum(
-    _BITS[name] for name in ("displayName", "givenName", "middleName", "surname", "title")
+    _BITS[name] for name in ("displayName", "givenName", "middleName", "surname", "title", "fileAs")
 )
 _CHECK_DIGITS: Final = 4
 
@@ -196,9 +214,10 @@ class Contact:
     """A desired contact: `key` permanently identifies its source, `packed` is its fields as JSON.
 
     The fields are packed because a run holds up to 50,000 contacts and writes few of them. `hash`
-    covers all fields, `seen` those that Graph returns; `mask` has the bits of the fields that have
-    a value. `photo` is the photo's digest, '' if there is no photo, or None if this is unknown.
-    `source` is the hash of the values that the fields were made of (`source_values`).
+    covers all fields, `seen` what Graph returns as it was written; `mask` has the bits of the
+    fields that have a value. `photo` is the photo's digest, '' if there is no photo, or None if
+    this is unknown. `source` is the hash of the values that the fields were made of
+    (`source_values`).
     """
 
     key: str
@@ -217,7 +236,10 @@ class Contact:
         """
         packed = _packed(fields)
         digest = _digest(packed)
-        seen = digest if "fax" not in fields else _hash(_shown(fields))
+        shown = _shown(fields)
+        if "emailAddresses" in fields:
+            shown["emailAddresses"] = _compared("emailAddresses", fields["emailAddresses"])
+        seen = digest if shown == fields else _hash(shown)
         mask = sum(_BITS[name] for name in fields)
         return cls(key, packed, digest, seen, mask, photo, source or digest[:8])
 
@@ -225,6 +247,11 @@ class Contact:
     def fields(self) -> Fields:
         """The fields by name, unpacked at each call."""
         return dict(orjson.loads(self.packed))
+
+    @property
+    def has_hidden_fields(self) -> bool:
+        """Whether it has a field that Graph does not return, so that nobody can check it."""
+        return bool(self.mask & _BITS["fax"])
 
     def without(self, kept: int) -> "Contact":
         """Return the contact without the fields of this mask, which the user's edits replace."""
@@ -240,49 +267,19 @@ def properties_of(kind: ContactKind) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n for reader in readers if reader for n in reader.properties))
 
 
-def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tuple[Fields, bool]:
-    """Map an object of a source to contact fields; `names` are the published ones.
-
-    Return the fields, and whether values were dropped because of Graph's limits.
-    """
-    values = {
-        row.name: reader.read(source)
-        for row in map(_ROWS.get, names)
-        if row is not None and (reader := row.reader(kind)) is not None
-    }
-    return clean(values)
-
-
-def clean(values: Mapping[str, Any]) -> tuple[Fields, bool]:
-    """Convert values to the form that Graph accepts and returns, without empty ones.
-
-    Return the fields, and whether values were dropped because of Graph's limits.
-    """
-    fields: Fields = {}
-    shortened = False
-    for name in FIELD_NAMES:
-        row = _ROWS[name]
-        value = row.shape.clean(values.get(name))
-        if value is None:
-            continue
-        if row.limit is not None and len(value) > row.limit:
-            value, shortened = value[: row.limit], True
-        fields[name] = value
-    if "displayName" not in fields and "emailAddresses" in fields:
-        fields["displayName"] = fields["emailAddresses"][0]["address"]
-    return fields, shortened
+def _compared(name: str, value: object) -> Any:
+    """Return the part of a field that Graph returns as it was written; None if it is empty."""
+    shape = ROWS[name].shape
+    cleaned = shape.clean(value)
+    return None if cleaned is None else shape.compare(cleaned)
 
 
 def seen_hash(observed: Mapping[str, Any], mask: int) -> str:
     """Return the hash of the fields in `mask` that Graph returns for a contact."""
-    values = {name: observed.get(name) for name in GRAPH_FIELDS if mask & _BITS[name]}
-    return _hash(
-        {
-            name: cleaned
-            for name, value in values.items()
-            if (cleaned := _ROWS[name].shape.clean(value)) is not None
-        }
+    values = (
+        (name, _compared(name, observed.get(name))) for name in GRAPH_FIELDS if mask & _BITS[name]
     )
+    return _hash({name: value for name, value in values if value is not None})
 
 
 def holds_any(observed: Mapping[str, Any], mask: int) -> bool:
@@ -298,7 +295,7 @@ def checks(observed: Mapping[str, Any], mask: int) -> str:
     found = []
     for name in _BY_BIT:
         if mask & _BITS[name]:
-            value = _ROWS[name].shape.clean(observed.get(name))
+            value = _compared(name, observed.get(name))
             found.append(_digest(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))[:_CHECK_DIGITS])
     return "".join(found)
 
@@ -325,9 +322,9 @@ def graph_body(contact: Contact, before: int = 0) -> Fields:
     Fields that we never wrote are left out, so that the user's own values are kept.
     """
     gone = [name for name in FIELD_NAMES if before & ~contact.mask & _BITS[name]]
-    body: Fields = {name: _ROWS[name].shape.empty() for name in gone if name != "fax"}
+    body: Fields = {name: ROWS[name].shape.empty() for name in gone if name != "fax"}
     fields = contact.fields
-    body |= _shown(fields)
+    body |= {name: ROWS[name].shape.send(value) for name, value in _shown(fields).items()}
     if "fax" in fields or "fax" in gone:
         body["singleValueExtendedProperties"] = [{"id": FAX, "value": fields.get("fax", "")}]
     return body

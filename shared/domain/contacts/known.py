@@ -160,8 +160,8 @@ def _found(
         return Known(change.id, None, None, begun)
     now = seen_hash(change.fields, contact.mask)
     same = now == contact.seen and not begun & ~contact.mask
-    # Graph does not return the fax: a contact that should have one is written again.
-    if same and contact.hash == contact.seen:
+    # A contact with a field that Graph does not return is written again.
+    if same and not contact.has_hidden_fields:
         entry = Known(change.id, contact.hash, now, contact.mask, contact.source)
         return _seen(entry, now, change.fields, policy)
     source = contact.source if same or not mark.mask else UNKNOWN

@@ -1,5 +1,7 @@
 """Runs and their results, as the API shows them and the tables store them."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
@@ -73,6 +75,13 @@ class Omission(Model):
 
     id: str
     reason: Reason
+
+
+def rarest_first(omissions: Iterable[Omission]) -> list[Omission]:
+    """Sort omissions so that a list that is cut shows the rare reasons whole."""
+    listed = list(omissions)
+    count = Counter(omission.reason for omission in listed)
+    return sorted(listed, key=lambda omission: (count[omission.reason], omission.reason))
 
 
 class Run(Model):

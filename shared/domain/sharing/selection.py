@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from shared.domain.contacts.fields import DEFAULT_FIELDS, map_source
+from shared.domain.contacts.fields import ALWAYS_PUBLISHED, DEFAULT_FIELDS
 from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.mapping import map_source
 from shared.domain.contacts.values import Fields
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import ShareInput
@@ -13,13 +14,13 @@ from shared.domain.sharing.shares import ShareInput
 class Selection:
     """Which people a share selects; `names` are the published fields.
 
-    The display name is always published.
+    The names of people are always published.
     """
 
     def __init__(self, share: ShareInput) -> None:
         self.sources = share.sources
         published = share.fields if share.fields is not None else DEFAULT_FIELDS
-        self.names = frozenset(published) | {"displayName"}
+        self.names = frozenset(published) | set(ALWAYS_PUBLISHED)
         self._excluded = {id_.lower() for id_ in share.sources.exclude}
         self._filter = {
             attribute: {value.casefold() for value in values}
@@ -45,11 +46,9 @@ class Selection:
     def fields_of(self, kind: ContactKind, source: Mapping[str, Any]) -> tuple[Fields, bool]:
         """Map an object to the published fields; its mail address replaces a missing name.
 
-        Return the fields, and whether values were dropped because of Graph's limits.
+        Return the fields, and whether values were shortened or dropped.
         """
-        fields, shortened = map_source(kind, source, self.names)
-        fields.setdefault("displayName", str(source.get("mail")))
-        return fields, shortened
+        return map_source(kind, source, self.names)
 
     def _objections(self, person: Mapping[str, Any], status: Iterable[Reason]) -> Iterator[Reason]:
         if self.excludes(person["id"]):

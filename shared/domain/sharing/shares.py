@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -12,8 +14,9 @@ from pydantic import (
     model_validator,
 )
 
-from shared.domain.contacts.fields import PHOTO, PUBLISHABLE, clean
+from shared.domain.contacts.fields import PHOTO, PUBLISHABLE
 from shared.domain.contacts.keys import ContactKey, ContactKind
+from shared.domain.contacts.mapping import clean
 from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.model import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text, wrong
 
@@ -107,6 +110,7 @@ class ManualContact(Model):
     yomi_given_name: Text | None = None
     yomi_surname: Text | None = None
     yomi_company_name: Text | None = None
+    im_addresses: Annotated[list[Text], Field(max_length=3)] = []
 
     @property
     def key(self) -> ContactKey:
@@ -162,6 +166,20 @@ class Sources(Model):
         if unknown := sorted(set(value) - set(FILTER_ATTRIBUTES)):
             raise wrong("filter_unknown", names=tuple(unknown), choices=FILTER_ATTRIBUTES)
         return value
+
+    def keyed_contacts(self) -> Iterator[tuple[ContactKey, ManualContact]]:
+        """Return the manual contacts, each with a key that no other of them has.
+
+        Contacts with the same id, or the same name and first address, are told apart by order.
+        """
+        seen: Counter[ContactKey] = Counter()
+        for contact in self.contacts:
+            key = contact.key
+            seen[key] += 1
+            if seen[key] > 1:
+                digest = hashlib.blake2b(f"{key}\n{seen[key]}".encode(), digest_size=12).hexdigest()
+                key = ContactKey(ContactKind.MANUAL, digest)
+            yield key, contact
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Self
 
-from shared.domain.contacts.fields import DEFAULT_FIELDS, PUBLISHABLE
+from shared.domain.contacts.fields import ALWAYS_PUBLISHED, DEFAULT_FIELDS, PUBLISHABLE
 from shared.domain.errors import InvalidInput
 from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact, ShareInput
 from shared.domain.texts import N_
@@ -32,6 +32,7 @@ from shared.portal.forms.tables import TYPED, Draft, Form
 from shared.portal.visits import Visit
 from shared.web.validation import validated
 
+_SELECTABLE: Final = tuple(name for name in PUBLISHABLE if name not in ALWAYS_PUBLISHED)
 _AS: Final = ("members", "contact", "both")
 _LISTS: Final = {
     "add-user": ("user", True),
@@ -183,7 +184,7 @@ SHARE: Final = Form(
                     N_("Default"),
                     N_("All details except private ones, such as home phone and home address."),
                 ),
-                ("chosen", N_("Selected fields")),
+                ("chosen", N_("Selected fields"), N_("Names are always included.")),
             ),
         ),
         FormField(
@@ -192,7 +193,7 @@ SHARE: Final = Form(
             Ticks(),
             N_("Selected fields"),
             group="details",
-            choices=tuple((name, _called(name)) for name in PUBLISHABLE),
+            choices=tuple((name, _called(name)) for name in _SELECTABLE),
             only_if=("choice", "chosen"),
             unset=DEFAULT_FIELDS,
         ),

@@ -37,6 +37,7 @@ from shared.domain.importing.runs import (
     Run,
     RunStatus,
     RunTrigger,
+    rarest_first,
 )
 from shared.domain.importing.schedule import is_daily
 from shared.domain.reasons import Reason
@@ -180,7 +181,7 @@ class RunStart:
         done: frozenset[str],
         meter: Meter,
     ) -> Run:
-        omissions = list(resolved.omissions)
+        omissions = rarest_first(resolved.omissions)
         return run.copy_with(
             status=RunStatus.RUNNING,
             snapshot=snapshot,

@@ -23,7 +23,7 @@ from shared.domain.contacts.keys import keys_of
 from shared.domain.contacts.plan import Create, Delete, Plan, Update
 from shared.domain.errors import FieldError, InvalidInput, NeedsAdmin, Refused
 from shared.domain.importing.imports import Import, ImportInput
-from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result
+from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result, rarest_first
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import ShareInput
 from shared.services.importing.imports import Imports
@@ -238,7 +238,7 @@ class Previews:
 def _preview(found: Resolution) -> SharePreview:
     by_name = sorted(found.contacts.values(), key=lambda c: (_name(c).casefold(), c.key))
     return SharePreview(
-        len(found.contacts), tuple(by_name[:SAMPLE]), tuple(found.omissions.values())
+        len(found.contacts), tuple(by_name[:SAMPLE]), tuple(rarest_first(found.omissions.values()))
     )
 
 

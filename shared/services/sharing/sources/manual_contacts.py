@@ -19,9 +19,9 @@ class ManualContacts:
     async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
         """Return every contact as it is stored in the share."""
         del session
-        for contact in wanted.sources.contacts:
+        for key, contact in wanted.sources.keyed_contacts():
             values = contact.model_dump(by_alias=True, exclude={"id"})
-            yield Entry(contact.key.id, values, named=True)
+            yield Entry(key.id, values, named=True)
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
         """Omit nobody: manual contacts are entered to be published."""

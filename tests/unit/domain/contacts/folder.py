@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from shared.domain.contacts.fields import (
     FAX,
     MARK,
+    ROWS,
     Contact,
     Mark,
-    clean,
     graph_body,
     key_of_mark,
     mark_of,
 )
 from shared.domain.contacts.known import Change, KnownContacts, observe, settle, unknown_ids
+from shared.domain.contacts.mapping import clean
 from shared.domain.contacts.plan import Create, Delete, Plan, Update, applied, make_plan
 
 IMPORT = "0123456789abcdef0123456789abcdef"
@@ -132,7 +133,7 @@ def holds(folder: Folder, share: dict[str, Contact]) -> bool:
         return False
     by_key = {key: id_ for id_, key in folder.keys(list(folder.contacts)).items()}
     return all(
-        folder.contacts[by_key[key]].get(name) == value
+        ROWS[name].shape.clean(folder.contacts[by_key[key]].get(name)) == value
         for key, contact in share.items()
         for name, value in contact.fields.items()
     )

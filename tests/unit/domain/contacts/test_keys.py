@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.contacts.keys import ContactKey, ContactKind, keys_of, object_id_of
-from shared.domain.sharing.shares import MailAddress, ManualContact
+from shared.domain.sharing.shares import MailAddress, ManualContact, Sources
 
 IDS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9.-]{0,63}\Z")
 
@@ -64,3 +64,18 @@ def test_a_manual_contact_is_known_by_its_id_else_by_its_name_and_first_address(
     assert hotline.copy_with(display_name="HOTLINE").key == hotline.key
     assert hotline.copy_with(display_name="Taxi").key != hotline.key
     assert str(hotline.copy_with(id="Line-1").key) == "c-line-1"
+
+
+def test_manual_contacts_that_are_called_alike_have_keys_of_their_own() -> None:
+    line = ManualContact(display_name="Hotline", mobile_phone="1")
+    lines = [line, line.copy_with(mobile_phone="2"), line.copy_with(display_name="hotline")]
+    same_id = [line.copy_with(id="Line-1"), line.copy_with(id="line-1")]
+
+    keyed = list(Sources(contacts=[*lines, *same_id]).keyed_contacts())
+
+    assert [contact for _, contact in keyed] == [*lines, *same_id]
+    keys = [str(key) for key, _ in keyed]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == str(line.key)
+    assert keys[3] == "c-line-1"
+    assert [str(key) for key, _ in Sources(contacts=lines).keyed_contacts()] == keys[:3]

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.contacts.fields import FIELD_NAMES, Contact, Mark, map_source, properties_of
+from shared.domain.contacts.fields import FIELD_NAMES, Contact, Mark, properties_of
 from shared.domain.contacts.guard import Guard
 from shared.domain.contacts.keys import ContactKind
 from shared.domain.contacts.known import (
@@ -17,6 +17,7 @@ from shared.domain.contacts.known import (
     observe,
     with_sources,
 )
+from shared.domain.contacts.mapping import map_source
 from shared.domain.contacts.plan import applied, make_plan
 from shared.domain.contacts.source_values import same_source, source_hash
 from tests.unit.domain.contacts.folder import Folder, keys, shares, sync, texts

@@ -1,0 +1,90 @@
+"""Text as Exchange takes it: without control characters, and cut to the length that it stores.
+
+Everything that carries meaning stays: joiners and directional marks, private characters, line
+breaks where a text may have several lines. Nothing is cut within what a reader sees as one
+character (Unicode Standard Annex #29).
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Final
+
+MAX_UNITS: Final = 255
+"""The longest text, in UTF-16 units, that Exchange surely shows whole.
+
+Columns of its tables end there (microsoft-graph-docs#17598); Graph documents no other limit.
+"""
+
+_BREAKS: Final = dict.fromkeys((0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029), "\n")
+_SPACES: Final = (0x09, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
+_CONTROLS: Final[dict[int, str | None]] = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), None)
+_LINES: Final = str.maketrans(_CONTROLS | dict.fromkeys(_SPACES, " ") | _BREAKS)
+_LINE: Final = str.maketrans(_CONTROLS | dict.fromkeys((*_SPACES, *_BREAKS), " "))
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+_MARKS: Final = ("Mn", "Mc", "Me")
+_VIRAMA: Final = 9
+_EXTENDING: Final = re.compile(
+    "[\u200c\u200d\u0e33\u0eb3\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+)
+"""What continues a character beside marks: joiners, vowel signs, skin tones, tags of flags."""
+_LEADING_JAMO: Final = re.compile("[\u1100-\u115f\ua960-\ua97c]")
+_FOLLOWING_JAMO: Final = re.compile("[\u1160-\u11ff\ud7b0-\ud7fb]")
+_REGIONAL: Final = range(0x1F1E6, 0x1F200)
+
+
+def line(value: object) -> str | None:
+    """Return a text as one line without surrounding spaces; None if nothing is left."""
+    return _cleaned(value, _LINE)
+
+
+def lines(value: object) -> str | None:
+    """Return a text that may have several lines, as an address has; None if nothing is left."""
+    return _cleaned(value, _LINES)
+
+
+def _cleaned(value: object, table: dict[int, str | None]) -> str | None:
+    if not isinstance(value, str):
+        return None
+    if value.isprintable():
+        return value.strip() or None
+    if _SURROGATE.search(value):
+        # Halves that belong together become one character; the others have no meaning.
+        value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    return value.replace("\r\n", "\n").translate(table).strip() or None
+
+
+def fitting(text: str) -> str:
+    """Return the text, or as much of its beginning as Exchange surely stores."""
+    if 2 * len(text) <= MAX_UNITS:
+        return text
+    ends = list(accumulate(2 if ord(char) > 0xFFFF else 1 for char in text))
+    end = bisect_right(ends, MAX_UNITS)
+    if end == len(text):
+        return text
+    whole = end
+    while whole and _continues(text, whole):
+        whole -= 1
+    return text[: whole or end].rstrip()
+
+
+def _continues(text: str, position: int) -> bool:
+    """Return whether the character here may belong to the one before it.
+
+    In doubt it does, since a cut that comes a little earlier harms nobody.
+    """
+    before, after = text[position - 1], text[position]
+    if unicodedata.category(after) in _MARKS or _EXTENDING.match(after):
+        return True
+    if unicodedata.category(before) == "Cf" or unicodedata.combining(before) == _VIRAMA:
+        return True
+    if _FOLLOWING_JAMO.match(after) or _LEADING_JAMO.match(before):
+        return True
+    if ord(before) in _REGIONAL and ord(after) in _REGIONAL:
+        flags = position
+        while flags and ord(text[flags - 1]) in _REGIONAL:
+            flags -= 1
+        return (position - flags) % 2 == 1
+    return False
