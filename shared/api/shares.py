@@ -2,13 +2,11 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
 
 import azure.functions as func
-from pydantic import Field
 
-from shared.domain.model import Model, ObjectId
-from shared.domain.sharing.shares import Share, ShareInput
+from shared.domain.model import Model
+from shared.domain.sharing.shares import RotationInput, Share, ShareInput
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Paging
@@ -19,15 +17,6 @@ bp = func.Blueprint()
 
 class ShareView(Tagged, Share):
     """A published set of people and groups."""
-
-
-class RotationInput(Model):
-    """The tenants that keep access when a share gets a new id.
-
-    Null keeps all that import it now.
-    """
-
-    keep: Annotated[list[ObjectId], Field(max_length=500)] | None = None
 
 
 class SubscriberView(Model):

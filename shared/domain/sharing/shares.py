@@ -257,6 +257,15 @@ class ShareInput(Model):
         return value
 
 
+class RotationInput(Model):
+    """The tenants that keep access when a share gets a new id.
+
+    Null keeps all that import it now.
+    """
+
+    keep: Annotated[list[ObjectId], Field(max_length=500)] | None = None
+
+
 class Share(ShareInput):
     """A published set of people and groups."""
 

@@ -222,6 +222,18 @@ class Moment(FieldKind):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Day(FieldKind):
+    """A day, or null."""
+
+    widget: ClassVar[str] = "day"
+
+    def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
+        """Return the day as the browser sends it; the model parses it."""
+        del texts
+        return text or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastDay(FieldKind):
     """The last day of something, in UTC.
 

@@ -1,12 +1,13 @@
-"""The short forms: booking licenses, the organization's name, leaving, taking over contacts."""
+"""The short forms: licenses, the organization's name, leaving, taking over contacts, share ids."""
 
 from typing import Final
 
 from shared.domain.importing.imports import AdoptionInput
 from shared.domain.model import Model
+from shared.domain.sharing.shares import RotationInput
 from shared.domain.tenancy.tenants import BookingInput, TenantInput
 from shared.domain.texts import N_
-from shared.portal.forms.fields import FormField, Line, Number
+from shared.portal.forms.fields import FormField, Line, Number, Ticks
 from shared.portal.forms.tables import Form
 
 
@@ -77,5 +78,23 @@ ADOPTION: Final = Form(
             required=True,
         ),
         FormField("confirm", "confirm", Line(empty=None)),
+    ),
+)
+
+ROTATION: Final = Form(
+    RotationInput,
+    (
+        # The page adds the partners as choices.
+        FormField(
+            "keep",
+            "keep",
+            Ticks(),
+            N_("Partners that keep access"),
+            N_(
+                "Their imports continue unchanged. The next syncs of all other partners remove "
+                "the contacts."
+            ),
+            group="rotation",
+        ),
     ),
 )

@@ -120,15 +120,16 @@ def show(
     refusal: Refusal | None = None,
     *,
     helps: Mapping[str, str] | None = None,
+    choices: Mapping[str, Sequence[tuple[str, ...]]] | None = None,
 ) -> ShownForm:
     """Return a form in the caller's language, with a new Idempotency-Key.
 
-    `helps` replaces the hints of some fields.
+    `helps` replaces the hints of some fields, `choices` adds to theirs.
     """
     refusal = refusal or Refusal()
     errors = _errors(visit, draft, refusal)
     fields = {
-        row.name: _field(visit, draft, row, errors.get(row.anchor, ""), helps or {})
+        row.name: _field(visit, draft, row, errors.get(row.anchor, ""), helps or {}, choices or {})
         for row in draft.form.rows
     }
     labels = {row.anchor: words(visit, row.called or row.label) for row in draft.form.rows}
@@ -158,12 +159,18 @@ def _errors(visit: Visit, draft: Draft[Any], refusal: Refusal) -> dict[str, str]
 
 
 def _field(
-    visit: Visit, draft: Draft[Any], row: FormField, error: str, helps: Mapping[str, str]
+    visit: Visit,
+    draft: Draft[Any],
+    row: FormField,
+    error: str,
+    helps: Mapping[str, str],
+    more: Mapping[str, Sequence[tuple[str, ...]]],
 ) -> ShownField:
     text = draft.texts[row.name]
     choices = row.choices(visit) if callable(row.choices) else row.choices
     options: list[tuple[str, ...]] = [
-        (c[0], *(words(visit, each) for each in c[1:])) for c in choices
+        *((c[0], *(words(visit, each) for each in c[1:])) for c in choices),
+        *more.get(row.name, ()),
     ]
     if row.kind.widget == "select" and text not in {option[0] for option in options}:
         other = str(text)
@@ -208,7 +215,7 @@ def _theirs(visit: Visit, draft: Draft[Any], stored: BaseModel | None) -> list[t
         label = words(visit, row.called or row.label)
         if not label or other.texts[row.name] == draft.texts[row.name]:
             continue
-        shown = _field(visit, other, row, "", {})
+        shown = _field(visit, other, row, "", {}, {})
         plain = isinstance(shown.text, tuple) and not shown.options
         told.append((label, number(len(shown.text)) if plain else shown.said or "-"))
     return told

@@ -1,13 +1,16 @@
-"""Save a sent form: one flow for all forms.
+"""Save a sent form: one flow for all forms; and list what a filter asks for.
 
 A form that is rejected is shown again with its entries, the reason and a new Idempotency-Key. After
 a change by someone else it carries the new version, so that saving again overwrites that change
 deliberately.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel
 
 from shared.adapters.storage.records import Stored
 from shared.domain.errors import (
@@ -17,7 +20,7 @@ from shared.domain.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from shared.portal.forms.showing import Refusal
+from shared.portal.forms.showing import Refusal, show
 from shared.portal.forms.tables import Draft
 from shared.portal.visits import Page, Visit
 from shared.services.idempotency import KeyUsed
@@ -58,6 +61,35 @@ async def submit(
         return await show(draft, Refusal({"": used} if used else visit.wrong(error)))
     except CallerError as error:
         return await show(draft, Refusal.of(visit, error))
+
+
+async def listed[M: BaseModel](
+    visit: Visit,
+    template: str,
+    draft: Draft[M],
+    find: Callable[[M], Awaitable[Mapping[str, Any]]],
+    choices: Mapping[str, Sequence[tuple[str, ...]]] | None = None,
+) -> Page:
+    """Show the list of a filter with the values that `find` returns for it.
+
+    If the filter is invalid, show it again with the reason, above an empty list. `choices` adds to
+    those of its fields.
+    """
+    found: Mapping[str, Any] = {}
+    refusal, status = Refusal(), 200
+    try:
+        found = await find(draft.input())
+    except CallerError as error:
+        refusal, status = Refusal.of(visit, error), error.status
+    asked = draft.query()
+    values = {
+        "filter": show(visit, draft, refusal, choices=choices),
+        "asked": asked,
+        "query": urlencode({name: text for name, text in asked.items() if name != "next"}),
+        "items": [],
+        "next": None,
+    }
+    return Page(template, {**values, **found}, status)
 
 
 def changed_meanwhile(visit: Visit) -> str:

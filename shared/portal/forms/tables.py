@@ -132,6 +132,10 @@ class Draft[M: BaseModel]:
         """Return the validated input. Raises `InvalidInput` with each invalid field."""
         return validated(self.form.model, self.json())
 
+    def query(self) -> dict[str, str]:
+        """Return the texts of all fields that are not blank, for a query."""
+        return {row.name: text for row in self.form.rows if (text := self.text(row.name))}
+
     def hidden(self, *groups: str) -> list[tuple[str, str]]:
         """Return the names and texts of all fields outside these groups, for hidden fields."""
         rows = [row for row in self.form.rows if row.group not in groups]

@@ -1,20 +1,17 @@
 """Pages that list and show runs, mailbox by mailbox, and let an admin review held changes."""
 
-import re
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import date
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import azure.functions as func
-from pydantic import BeforeValidator, Field
 
 from shared.adapters.storage.records import Listing
-from shared.domain.errors import CallerError, NeedsAdmin, TransientError
+from shared.domain.errors import NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
-from shared.domain.importing.runs import Outcome, Run, RunStatus
-from shared.domain.model import Model, wrong
+from shared.domain.importing.runs import Outcome, Run
 from shared.portal import rendering
+from shared.portal.forms.filters import RUNS, RunsFilter
+from shared.portal.forms.submitting import listed
 from shared.portal.languages import LANGUAGES
 from shared.portal.page_functions import page
 from shared.portal.visits import File, Page, Visit, done
@@ -23,66 +20,32 @@ from shared.services.insight.result_files import Words
 from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
-from shared.web.validation import validated
 
 bp = func.Blueprint()
 _CHOICES: Final = 200
 _HELD: Final = 50
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-def _day(text: str) -> date:
-    """Parse a day as browsers send it; pydantic alone accepts numbers, as seconds since 1970."""
-    if _DAY.fullmatch(text):
-        with suppress(ValueError):
-            return date.fromisoformat(text)
-    raise wrong("not_a_day")
-
-
-class RunsFilter(Model):
-    """The filter of the list of runs."""
-
-    import_id: Annotated[str, Field(alias="import", max_length=128)] = ""
-    status: RunStatus | None = None
-    since: Annotated[date | None, BeforeValidator(_day)] = None
-    next: str | None = None
 
 
 @page(bp, "GET", "runs", READERS)
 async def show_runs(visit: Visit) -> Page:
     """List the runs, newest first, and their changes in the last 30 days."""
-    names = {name: str(field.alias or name) for name, field in RunsFilter.model_fields.items()}
-    given = {n: v for n, v in visit.query.items() if n in names.values() and v}
-    imports = await visit.app.importing.imports.search(visit.caller, "", _CHOICES, None)
-    values: dict[str, Any] = {
-        "given": given,
-        "imports": [stored.value for stored in imports.items],
-        "statuses": list(RunStatus),
-        "runs": [],
-        "next": None,
-        "errors": {},
-    }
-    try:
-        wanted = validated(RunsFilter, given)
+    stored_imports = await visit.app.importing.imports.search(visit.caller, "", _CHOICES, None)
+    imports = [stored.value for stored in stored_imports.items]
+
+    async def find(asked: RunsFilter) -> dict[str, Any]:
         found = await visit.app.importing.runs.page(
-            visit.caller,
-            DEFAULT_PAGE,
-            wanted.next,
-            wanted.import_id or None,
-            wanted.status,
-            wanted.since,
+            visit.caller, DEFAULT_PAGE, asked.next, asked.import_id, asked.status, asked.since
         )
-    except CallerError as error:
-        return Page("runs/list", {**values, "errors": visit.wrong(error)}, error.status)
-    runs = [stored.value for stored in found.items]
-    history = await visit.app.insight.run_histories.read(visit.caller, wanted.import_id or None)
-    values |= {
-        "runs": runs,
-        "next": found.token,
-        "history": history,
-        "names": await _names(visit, runs, values["imports"]),
-    }
-    return Page("runs/list", values)
+        runs = [stored.value for stored in found.items]
+        return {
+            "items": runs,
+            "next": found.token,
+            "history": await visit.app.insight.run_histories.read(visit.caller, asked.import_id),
+            "names": await _names(visit, runs, imports),
+        }
+
+    choices = {"import": [(import_.id, import_.name) for import_ in imports]}
+    return await listed(visit, "runs/list", RUNS.read(visit.query), find, choices)
 
 
 @page(bp, "GET", "runs/{id}", READERS)

@@ -1,20 +1,19 @@
 """Pages of the organization: its consent, roles, audit log, export, and leaving."""
 
 import re
-from typing import Annotated, Any, Final
+from datetime import UTC, date, datetime
+from typing import Any, Final
 
 import azure.functions as func
 import orjson
-from pydantic import Field
 
 from shared.adapters.storage.records import Stored
-from shared.domain.errors import CallerError
-from shared.domain.model import Model, Moment
 from shared.domain.tenancy.permissions import PERMISSIONS, covers, mailbox_access
 from shared.domain.tenancy.tenants import Tenant, TenantInput
+from shared.portal.forms.filters import AUDIT, AuditFilter
 from shared.portal.forms.short_forms import COMPANY, LEAVING, LeavingInput
 from shared.portal.forms.showing import Refusal, show
-from shared.portal.forms.submitting import submit
+from shared.portal.forms.submitting import listed, submit
 from shared.portal.forms.tables import Draft
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
@@ -22,21 +21,10 @@ from shared.portal.visits import File, Page, Visit, done
 from shared.services.tenancy.ledger import Wanted
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
-from shared.web.validation import validated
 
 bp = func.Blueprint()
 _PART: Final = 5_000
 _AT_ONCE: Final = 500
-_KINDS: Final = ("share", "import", "run", "license", "person", "tenant")
-
-
-class AuditQuery(Model):
-    """The filter of the audit log: a kind of action, a period."""
-
-    kind: Annotated[str, Field(pattern=f"^({'|'.join(_KINDS)})?$")] = ""
-    since: Moment | None = None
-    until: Moment | None = None
-    next: str | None = None
 
 
 @page(bp, "GET", "settings", READERS)
@@ -75,17 +63,19 @@ async def change_settings(visit: Visit) -> Page:
 @page(bp, "GET", "settings/audit", READERS)
 async def show_audit(visit: Visit) -> Page:
     """Show the audit log, newest first."""
-    given = {name: value for name, value in visit.query.items() if name in AuditQuery.model_fields}
-    asked = {n: v if n in {"kind", "next"} else f"{v}T00:00:00Z" for n, v in given.items() if v}
-    values: dict[str, Any] = {"given": given, "entries": [], "next": None}
-    try:
-        query = validated(AuditQuery, asked)
-        wanted = Wanted(action=query.kind or None, since=query.since, until=query.until)
-        found = await visit.app.tenancy.ledger.page(visit.caller, DEFAULT_PAGE, query.next, wanted)
-    except CallerError as error:
-        return Page("settings/audit", {**values, "errors": visit.wrong(error)}, error.status)
-    entries = [entry.value for entry in found.items]
-    return Page("settings/audit", {**values, "entries": entries, "next": found.token, "errors": {}})
+
+    async def find(asked: AuditFilter) -> dict[str, Any]:
+        wanted = Wanted(
+            action=asked.kind, since=_start_of(asked.since), until=_start_of(asked.until)
+        )
+        found = await visit.app.tenancy.ledger.page(visit.caller, DEFAULT_PAGE, asked.next, wanted)
+        return {"items": [entry.value for entry in found.items], "next": found.token}
+
+    return await listed(visit, "settings/audit", AUDIT.read(visit.query), find)
+
+
+def _start_of(day: date | None) -> datetime | None:
+    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 @page(bp, "GET", "settings/export", WRITERS)

@@ -10,6 +10,7 @@ from shared.domain.errors import CallerError, ContactSyncError, PreconditionFail
 from shared.domain.importing.runs import Omission
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.portal.forms.share_form import EVERYBODY, SHARE, ShareDraft
+from shared.portal.forms.short_forms import ROTATION
 from shared.portal.forms.showing import Refusal, show
 from shared.portal.forms.submitting import Latest, Save, changed_meanwhile, submit
 from shared.portal.forms.tables import TYPED, Draft
@@ -128,21 +129,43 @@ async def withdraw_share(visit: Visit) -> Page:
 @page(bp, "GET", "shares/{id}/rotate", WRITERS)
 async def show_rotation(visit: Visit) -> Page:
     """Show what a new id means, and the partners that can keep access."""
-    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
-    consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
-    others = [c for c in consumers if c.tenant != visit.caller.tenant]
-    return Page("shares/rotate", {"share": stored.value, "consumers": others})
+    return await _rotation(visit)
 
 
 @page(bp, "POST", "shares/{id}/rotate", WRITERS)
 async def give_new_id(visit: Visit) -> Page:
     """Give a share a new id."""
-    keep = [str(tenant) for tenant in visit.form.getlist("keep")]
-    made = await visit.app.sharing.shares.rotate(visit.caller, visit.id, keep)
-    words = visit.gettext(
-        "The share has a new ID. The old ID can no longer be used for new imports."
-    )
-    return done(f"/shares/{made.value.id}", words)
+    draft = ROTATION.read(visit.form)
+
+    async def save() -> Page:
+        keep = draft.input().keep
+        made = await visit.app.sharing.shares.rotate(visit.caller, visit.id, keep)
+        words = visit.gettext(
+            "The share has a new ID. The old ID can no longer be used for new imports."
+        )
+        return done(f"/shares/{made.value.id}", words)
+
+    async def again(filled: Draft[Any], refusal: Refusal) -> Page:
+        return await _rotation(visit, filled, refusal)
+
+    return await submit(visit, draft, save=save, show=again)
+
+
+async def _rotation(
+    visit: Visit, draft: Draft[Any] | None = None, refusal: Refusal | None = None
+) -> Page:
+    """Show the partners that import the share; all of them keep access unless unticked."""
+    stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
+    found = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
+    partners = [
+        (each.tenant, each.name, each.domain if each.domain != each.name else "")
+        for each in found
+        if each.tenant != visit.caller.tenant
+    ]
+    filled = draft or ROTATION.blank(keep=tuple(partner[0] for partner in partners))
+    form = show(visit, filled, refusal, choices={"keep": partners})
+    values = {"share": stored.value, "form": form, "partners": partners}
+    return Page("shares/rotate", values, refusal.status if refusal else 200)
 
 
 @page(bp, "GET", "shares/{id}/consumers/{tenant}", WRITERS)

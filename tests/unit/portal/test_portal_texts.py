@@ -5,6 +5,7 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import azure.functions as func
 import pytest
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
@@ -16,7 +17,10 @@ from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 from shared.portal import rendering
 from shared.portal.formats import filters
+from shared.portal.forms.filters import AUDIT
+from shared.portal.forms.showing import show
 from shared.portal.forms.targets import Chosen
+from shared.portal.visits import Visit
 from shared.services.licensing.licenses import SeatsOutlook
 from tests.sources import SHARED, files
 from tests.unit.portal.messages import LOCALES, write
@@ -91,7 +95,10 @@ def test_every_ledger_action_has_a_text(language: str) -> None:
         LedgerEntry(when=datetime(2026, 11, 23, tzinfo=UTC), actor="a", action=a, subject="s")
         for a in sorted(ACTIONS)
     ]
-    values: dict[str, object] = {"entries": entries, "given": {}, "errors": {}, "next": None}
+    request = func.HttpRequest("GET", "https://portal.example/", body=b"")
+    visit = Visit(None, request, language)  # type: ignore[arg-type] # no service is asked
+    filter_ = show(visit, AUDIT.blank())
+    values = {"items": entries, "filter": filter_, "asked": {}, "query": "", "next": None}
 
     text = rendering.render("settings/audit", language, page=PAGE, **values)
     rows = re.findall(r"<td[^>]*>\s*([^<]*?)\s*<small><code>([^<]*)</code>", text)
