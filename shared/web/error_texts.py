@@ -208,7 +208,8 @@ TEXTS: Final[Mapping[Code, str]] = {
     "body_too_large": N_("The body is too large (maximum %(limit)s KiB). Send a smaller one."),
     "form_too_large": N_("The form is too large (maximum %(limit)s KiB). Enter less data."),
     "object_too_large": N_(
-        "Too large: %(size)s KiB (maximum %(limit)s KiB). Split it into several."
+        "This is too large to save: it takes %(size)s KiB, and the maximum is %(limit)s KiB. Split "
+        "it into several shares or imports."
     ),
     "input_invalid": N_("Some fields are invalid: %(fields)s. Correct them and try again."),
     "query_invalid": N_(
@@ -272,7 +273,7 @@ TEXTS: Final[Mapping[Code, str]] = {
     "filter_unknown": N_("cannot filter by %(names)s; choose from %(choices)s"),
     "field_unknown": N_("contains unknown fields: %(names)s; choose from %(choices)s"),
     # transient errors, and faults of our own
-    "unavailable": N_("Microsoft isn't responding. Try again in a minute."),
+    "unavailable": N_("Microsoft 365 isn't responding right now. Try again in a minute."),
     "throttled": N_("Microsoft is throttling requests. Try again in a few minutes."),
     "busy": N_("A sync or another change is in progress. Try again in a minute."),
     "internal_error": N_(

@@ -16,6 +16,7 @@ from typing import Literal
 
 from playwright.async_api import Browser, StorageState
 
+from shared.portal.languages import LANGUAGES
 from tests.local.cloud import BUILD, LocalCloud
 from tests.local.demo import seed
 from tests.local.demo_data import FABRIKAM
@@ -31,7 +32,7 @@ _AT_ONCE = 4
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ALL_HABITS: tuple[Habits, ...] = tuple(
     {"viewport": viewport, "color_scheme": scheme, "locale": locale, "reduced_motion": "reduce"}
-    for viewport, scheme, locale in itertools.product((DESKTOP, PHONE), _SCHEMES, ("en", "de"))
+    for viewport, scheme, locale in itertools.product((DESKTOP, PHONE), _SCHEMES, LANGUAGES)
 )
 
 

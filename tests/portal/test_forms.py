@@ -12,7 +12,7 @@ from tests.portal.browser.signing_in import sign_in
 from tests.portal.conftest import NewPerson
 from tests.world import World
 
-AWAY = "Microsoft isn't responding."
+AWAY = "Microsoft 365 isn't responding right now."
 NO_ANSWER = "We couldn't reach the server. Your entries are kept"
 
 

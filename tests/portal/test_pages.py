@@ -7,6 +7,7 @@ from typing import Unpack
 import pytest
 from playwright.async_api import Browser, Page, StorageState
 
+from shared.portal.languages import LANGUAGES
 from tests import app_functions
 from tests.local.cloud import LocalCloud
 from tests.portal.browser.axe import violations
@@ -21,6 +22,8 @@ WIDTHS = (1440, 1280, 1024, 960, 700, 360)
 UNSEEN = frozenset({"runs/{id}/results.csv", "settings/export.json"})
 """Routes that show no page, such as downloads."""
 MOST_BYTES = 150_000
+_ORIGINAL, *TRANSLATED = LANGUAGES
+"""The language in which texts are written, and those of the translations."""
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +57,17 @@ async def seated(
     return person.page
 
 
+@pytest.mark.parametrize("language", TRANSLATED)
 @pytest.mark.parametrize("look", PAGES, ids=[look.name for look in PAGES])
 async def test_page_is_accessible_and_safe_with_hostile_names(
-    new_person: NewPerson, company: dict[str, str], signed_in: StorageState, look: Look
+    new_person: NewPerson,
+    company: dict[str, str],
+    signed_in: StorageState,
+    look: Look,
+    language: str,
 ) -> None:
-    """In German, whose words are longer: in both color schemes and at all widths."""
-    page = await seated(new_person, signed_in, look, locale="de")
+    """In the translations, whose words are longer: in both color schemes and at all widths."""
+    page = await seated(new_person, signed_in, look, locale=language)
 
     await look.open(page, company)
     slipped = await page.evaluate(FOUND)
@@ -81,7 +89,7 @@ async def test_page_is_accessible_and_safe_with_hostile_names(
     assert light == []
     assert dark == []
     assert too_wide == []
-    assert await page.get_attribute("html", "lang") == "de"
+    assert await page.get_attribute("html", "lang") == language
     assert sum(size for _, size in sizes) < MOST_BYTES, sizes
 
 

@@ -9,7 +9,7 @@ from tests.local.client import Client
 from tests.world import World
 
 UNAVAILABLE = {
-    "en": "Microsoft isn't responding. Try again in a minute.",
+    "en": "Microsoft 365 isn't responding right now. Try again in a minute.",
     "de": (
         "Microsoft 365 ist derzeit nicht erreichbar. Versuchen Sie es in einer Minute noch einmal."
     ),
