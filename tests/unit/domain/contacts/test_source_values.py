@@ -140,7 +140,7 @@ def test_mapping_that_reads_more_properties_does_not_change_the_hash() -> None:
     of_users = [
         *("displayName", "givenName", "surname", "companyName", "department", "jobTitle"),
         *("officeLocation", "mail", "proxyAddresses", "businessPhones", "mobilePhone"),
-        *("faxNumber", "streetAddress", "city", "state", "postalCode", "country"),
+        *("faxNumber", "streetAddress", "city", "state", "postalCode", "country", "imAddresses"),
     ]
     person = {name: f"some {name}" for name in of_users}
 
