@@ -53,7 +53,7 @@ class AdoptionView(Model):
     WRITERS,
     body=AdoptionInput,
     conflicts=True,
-    answers={200: AdoptionView},
+    responses={200: AdoptionView},
 )
 async def adopt_contacts(call: Call) -> ApiResponse:
     """Preview which contacts in a folder match the share, or adopt them if `confirm` is sent."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import azure.functions as func
 from pydantic import Field
 
-from shared.adapters.storage.records import Stored, few_at_once
+from shared.adapters.storage.records import Stored, gather_limited
 from shared.api.runs import RunSummary, RunView
 from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.model import Model
@@ -81,7 +81,7 @@ class ImportRemovalView(Model):
     WRITERS,
     body=ImportInput,
     idempotent=True,
-    answers={201: CreatedImportView},
+    responses={201: CreatedImportView},
 )
 async def create_import(call: Call) -> ApiResponse:
     """Create an import. Its first run is queued at once, or when a paused import becomes active."""
@@ -106,7 +106,7 @@ async def create_import(call: Call) -> ApiResponse:
     "api/imports/estimate",
     READERS,
     body=EstimateInput,
-    answers={200: EstimateView},
+    responses={200: EstimateView},
 )
 async def estimate_import(call: Call) -> ApiResponse:
     """Estimate how many licenses an import with these targets needs. Creates nothing."""
@@ -116,19 +116,19 @@ async def estimate_import(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/imports", READERS, query=Paging, answers={200: ItemPage[ImportView]})
+@api(bp, "GET", "api/imports", READERS, query=Paging, responses={200: ItemPage[ImportView]})
 async def list_imports(call: Call) -> ApiResponse:
     """List the tenant's imports."""
     query = call.query(Paging)
     found = await call.app.importing.imports.page(call.caller, query.top, query.next)
     return ApiResponse(
         ItemPage[ImportView](
-            items=await few_at_once(partial(_shown, call), found.items), next=found.token
+            items=await gather_limited(partial(_shown, call), found.items), next=found.token
         )
     )
 
 
-@api(bp, "GET", "api/imports/{id}", READERS, answers={200: ImportView})
+@api(bp, "GET", "api/imports/{id}", READERS, responses={200: ImportView})
 async def get_import(call: Call) -> ApiResponse:
     """Get an import."""
     stored = await call.app.importing.imports.read(call.caller, call.id)
@@ -142,7 +142,7 @@ async def get_import(call: Call) -> ApiResponse:
     WRITERS,
     patch=ImportInput,
     conditional=True,
-    answers={200: ImportView},
+    responses={200: ImportView},
 )
 async def change_import(call: Call) -> ApiResponse:
     """Change an import. The change applies from the next run; the share cannot be changed."""
@@ -151,14 +151,18 @@ async def change_import(call: Call) -> ApiResponse:
     return ApiResponse(await _shown(call, stored))
 
 
-@api(bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, answers={202: ImportRemovalView})
+@api(
+    bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, responses={202: ImportRemovalView}
+)
 async def delete_import(call: Call) -> ApiResponse:
     """Delete an import. A run removes its contacts from the mailboxes."""
     run = await call.app.importing.imports.remove(call.caller, call.id, call.if_match)
     return ApiResponse(ImportRemovalView(removal_run=run), 202)
 
 
-@api(bp, "GET", "api/imports/{id}/runs", READERS, query=Paging, answers={200: ItemPage[RunSummary]})
+@api(
+    bp, "GET", "api/imports/{id}/runs", READERS, query=Paging, responses={200: ItemPage[RunSummary]}
+)
 async def list_import_runs(call: Call) -> ApiResponse:
     """List an import's runs, newest first."""
     query = call.query(Paging)
@@ -168,7 +172,7 @@ async def list_import_runs(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "POST", "api/imports/{id}/runs", WRITERS, answers={202: RunView, 200: RunView})
+@api(bp, "POST", "api/imports/{id}/runs", WRITERS, responses={202: RunView, 200: RunView})
 async def start_import_run(call: Call) -> ApiResponse:
     """Start a run now (trial and premium).
 

@@ -7,7 +7,7 @@ import azure.functions as func
 from pydantic import Field
 
 from shared.domain.model import Model, Moment, ObjectId, RunId
-from shared.services.tenancy.ledger import Wanted
+from shared.services.tenancy.ledger import LedgerFilter
 from shared.web.admission import READERS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Paging
@@ -48,11 +48,13 @@ class LedgerEntryView(Model):
     detail: dict[str, Any]
 
 
-@api(bp, "GET", "api/ledger", READERS, query=LedgerQuery, answers={200: ItemPage[LedgerEntryView]})
+@api(
+    bp, "GET", "api/ledger", READERS, query=LedgerQuery, responses={200: ItemPage[LedgerEntryView]}
+)
 async def list_ledger(call: Call) -> ApiResponse:
     """List changes, newest first. `action` filters by action (share.created) or by kind (share)."""
     query = call.query(LedgerQuery)
-    wanted = Wanted(query.action, query.actor, query.subject, query.since, query.until)
+    wanted = LedgerFilter(query.action, query.actor, query.subject, query.since, query.until)
     listing = await call.app.tenancy.ledger.page(call.caller, query.top, query.next, wanted)
     items = [LedgerEntryView(**item.value.model_dump()) for item in listing.items]
     return ApiResponse(ItemPage[LedgerEntryView](items=items, next=listing.token))

@@ -55,7 +55,7 @@ class EffectView(Model):
     trial_ends: datetime | None
 
 
-@api(bp, "GET", "api/licenses", READERS, answers={200: LicenseView})
+@api(bp, "GET", "api/licenses", READERS, responses={200: LicenseView})
 async def get_licenses(call: Call) -> ApiResponse:
     """Get the tenant's licenses, plan and trial."""
     return _answer(call, await call.app.licensing.licenses.read(call.caller))
@@ -68,7 +68,7 @@ async def get_licenses(call: Call) -> ApiResponse:
     WRITERS,
     body=BookingInput,
     conditional=True,
-    answers={200: LicenseView},
+    responses={200: LicenseView},
 )
 async def book_licenses(call: Call) -> ApiResponse:
     """Book or cancel licenses. They are assigned to mailboxes, or taken from them, at once."""
@@ -76,7 +76,7 @@ async def book_licenses(call: Call) -> ApiResponse:
     return _answer(call, await call.app.licensing.licenses.book(call.caller, booked, call.if_match))
 
 
-@api(bp, "POST", "api/licenses/effect", READERS, body=BookingInput, answers={200: EffectView})
+@api(bp, "POST", "api/licenses/effect", READERS, body=BookingInput, responses={200: EffectView})
 async def preview_booking(call: Call) -> ApiResponse:
     """Preview what booking this number of licenses changes. Books nothing."""
     booked = call.input(BookingInput).booked
@@ -95,7 +95,7 @@ async def preview_booking(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/licenses/seats", READERS, query=Paging, answers={200: ItemPage[SeatView]})
+@api(bp, "GET", "api/licenses/seats", READERS, query=Paging, responses={200: ItemPage[SeatView]})
 async def list_seats(call: Call) -> ApiResponse:
     """List the mailboxes that have a license or wait for one, ordered by mailbox."""
     query = call.query(Paging)

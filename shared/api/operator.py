@@ -50,7 +50,7 @@ class CustomerView(Tagged):
     OPERATORS,
     query=Paging,
     joined=False,
-    answers={200: ItemPage[CustomerView]},
+    responses={200: ItemPage[CustomerView]},
 )
 async def list_tenants(call: Call) -> ApiResponse:
     """List all tenants with their licenses."""
@@ -60,7 +60,7 @@ async def list_tenants(call: Call) -> ApiResponse:
     return ApiResponse(ItemPage[CustomerView](items=items, next=found.token))
 
 
-@api(bp, "GET", "api/operator/tenants/{id}", OPERATORS, joined=False, answers={200: CustomerView})
+@api(bp, "GET", "api/operator/tenants/{id}", OPERATORS, joined=False, responses={200: CustomerView})
 async def get_customer(call: Call) -> ApiResponse:
     """Get a tenant's licenses."""
     return await _answer(call)
@@ -74,7 +74,7 @@ async def get_customer(call: Call) -> ApiResponse:
     joined=False,
     body=TermsInput,
     conditional=True,
-    answers={200: CustomerView},
+    responses={200: CustomerView},
 )
 async def change_customer(call: Call) -> ApiResponse:
     """Book licenses for a tenant, set its plan or set the end of its trial."""

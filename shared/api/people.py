@@ -65,7 +65,7 @@ class PersonRemovalView(Model):
     paused: list[str]
 
 
-@api(bp, "GET", "api/people/{id}", READERS, answers={200: PersonView})
+@api(bp, "GET", "api/people/{id}", READERS, responses={200: PersonView})
 async def find_person(call: Call) -> ApiResponse:
     """Find a person's contact by object id or contact key."""
     found = await call.app.privacy.people.find(call.caller, call.id)
@@ -89,7 +89,7 @@ async def find_person(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "DELETE", "api/people/{id}", WRITERS, answers={202: PersonRemovalView})
+@api(bp, "DELETE", "api/people/{id}", WRITERS, responses={202: PersonRemovalView})
 async def remove_person(call: Call) -> ApiResponse:
     """Remove a person everywhere. The contact is not published again."""
     kept = await call.app.privacy.people.suppress(call.caller, call.id)
@@ -97,7 +97,7 @@ async def remove_person(call: Call) -> ApiResponse:
     return ApiResponse(view, 202)
 
 
-@api(bp, "POST", "api/people/{id}/readmit", WRITERS, answers={204: None})
+@api(bp, "POST", "api/people/{id}/readmit", WRITERS, responses={204: None})
 async def readmit_person(call: Call) -> ApiResponse:
     """Allow a removed person again. The next runs add the contact back."""
     await call.app.privacy.people.lift_suppression(call.caller, call.id)

@@ -80,7 +80,9 @@ class ExplainQuery(Query):
     person: ObjectId
 
 
-@api(bp, "GET", "api/shares/{id}/preview", READERS, conflicts=True, answers={200: SharePreviewView})
+@api(
+    bp, "GET", "api/shares/{id}/preview", READERS, conflicts=True, responses={200: SharePreviewView}
+)
 async def preview_share(call: Call) -> ApiResponse:
     """Preview a share: its number of contacts, the first by name, and who is omitted and why."""
     found = await call.app.insight.previews.share(call.caller, call.id)
@@ -102,7 +104,7 @@ async def preview_share(call: Call) -> ApiResponse:
     WRITERS,
     body=MailboxInput,
     conflicts=True,
-    answers={200: ImportPreviewView},
+    responses={200: ImportPreviewView},
 )
 async def preview_import(call: Call) -> ApiResponse:
     """Preview what the next run does in one mailbox. Changes nothing."""
@@ -129,7 +131,7 @@ async def preview_import(call: Call) -> ApiResponse:
     READERS,
     query=ExplainQuery,
     conflicts=True,
-    answers={200: ExplanationView},
+    responses={200: ExplanationView},
 )
 async def explain_import(call: Call) -> ApiResponse:
     """Explain whether a person is in a mailbox and, if not, why."""

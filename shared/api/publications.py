@@ -35,7 +35,7 @@ class PublicationView(Model):
     expires: datetime | None
 
 
-@api(bp, "GET", "api/publications/{id}", READERS, answers={200: PublicationView})
+@api(bp, "GET", "api/publications/{id}", READERS, responses={200: PublicationView})
 async def get_publication(call: Call) -> ApiResponse:
     """Get what a share offers. The share id comes from its publisher."""
     found = await call.app.sharing.publications.describe(call.caller, call.id)

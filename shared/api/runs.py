@@ -71,7 +71,7 @@ class ResultsQuery(Paging):
     outcome: Outcome | None = None
 
 
-@api(bp, "GET", "api/runs", READERS, query=RunsQuery, answers={200: ItemPage[RunSummary]})
+@api(bp, "GET", "api/runs", READERS, query=RunsQuery, responses={200: ItemPage[RunSummary]})
 async def list_runs(call: Call) -> ApiResponse:
     """List the tenant's runs, newest first."""
     query = call.query(RunsQuery)
@@ -83,7 +83,7 @@ async def list_runs(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/runs/{id}", READERS, answers={200: RunView})
+@api(bp, "GET", "api/runs/{id}", READERS, responses={200: RunView})
 async def get_run(call: Call) -> ApiResponse:
     """Get a run with its omissions and their reasons."""
     return ApiResponse(RunView.of(await call.app.importing.runs.read(call.caller, call.id)))
@@ -95,7 +95,7 @@ async def get_run(call: Call) -> ApiResponse:
     "api/runs/{id}/results",
     READERS,
     query=ResultsQuery,
-    answers={200: ItemPage[ResultView]},
+    responses={200: ItemPage[ResultView]},
 )
 async def list_run_results(call: Call) -> ApiResponse:
     """List the results of a run, one for each mailbox."""
@@ -107,7 +107,7 @@ async def list_run_results(call: Call) -> ApiResponse:
     return ApiResponse(ItemPage[ResultView](items=items, next=found.listing.token))
 
 
-@api(bp, "POST", "api/runs/{id}/approve", WRITERS, conflicts=True, answers={202: RunSummary})
+@api(bp, "POST", "api/runs/{id}/approve", WRITERS, conflicts=True, responses={202: RunSummary})
 async def approve_run(call: Call) -> ApiResponse:
     """Approve a held run. It then applies exactly the changes that were shown."""
     return ApiResponse(
@@ -115,13 +115,13 @@ async def approve_run(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "POST", "api/runs/{id}/stop", WRITERS, answers={202: RunSummary})
+@api(bp, "POST", "api/runs/{id}/stop", WRITERS, responses={202: RunSummary})
 async def stop_run(call: Call) -> ApiResponse:
     """Stop a run that is queued or running. Mailboxes that it is syncing finish their batch."""
     return ApiResponse(RunSummary.of(await call.app.importing.runs.stop(call.caller, call.id)), 202)
 
 
-@api(bp, "POST", "api/runs/{id}/discard", WRITERS, conflicts=True, answers={200: RunSummary})
+@api(bp, "POST", "api/runs/{id}/discard", WRITERS, conflicts=True, responses={200: RunSummary})
 async def discard_run(call: Call) -> ApiResponse:
     """Discard a held run. Its mailboxes stay as they are."""
     return ApiResponse(
@@ -135,7 +135,7 @@ async def discard_run(call: Call) -> ApiResponse:
     "api/runs/{id}/retry",
     WRITERS,
     conflicts=True,
-    answers={202: RunSummary, 200: RunSummary},
+    responses={202: RunSummary, 200: RunSummary},
 )
 async def retry_run(call: Call) -> ApiResponse:
     """Retry the mailboxes that failed. Returns 200 and the existing retry if there is one."""

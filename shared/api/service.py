@@ -43,13 +43,13 @@ class ReadyView(Model):
     ] = None
 
 
-@public(bp, "api/health", answers={200: HealthView}, direct=True)
+@public(bp, "api/health", responses={200: HealthView}, direct=True)
 async def health(_: func.HttpRequest) -> ApiResponse:
     """Check that the app is running, and get its version. Calls no other service."""
     return ApiResponse(HealthView())
 
 
-@public(bp, "api/health/ready", answers={200: ReadyView, 503: ReadyView})
+@public(bp, "api/health/ready", responses={200: ReadyView, 503: ReadyView})
 async def ready(req: func.HttpRequest) -> ApiResponse:
     """Check whether the app can reach storage, the vault and Entra ID's keys.
 
@@ -64,7 +64,7 @@ async def ready(req: func.HttpRequest) -> ApiResponse:
     return ApiResponse(view) if ok else ApiResponse(view, 503, {"Retry-After": _AGAIN})
 
 
-@public(bp, "api/openapi.json", answers={200: Document})
+@public(bp, "api/openapi.json", responses={200: Document})
 async def get_openapi(_: func.HttpRequest) -> ApiResponse:
     """Get this OpenAPI document."""
     return ApiResponse(Document(document()), headers={"Cache-Control": "public, max-age=3600"})

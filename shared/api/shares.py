@@ -30,7 +30,9 @@ class SubscriberView(Model):
     mailboxes: int
 
 
-@api(bp, "POST", "api/shares", WRITERS, body=ShareInput, idempotent=True, answers={201: ShareView})
+@api(
+    bp, "POST", "api/shares", WRITERS, body=ShareInput, idempotent=True, responses={201: ShareView}
+)
 async def create_share(call: Call) -> ApiResponse:
     """Publish a share."""
     wanted = call.input(ShareInput)
@@ -38,7 +40,7 @@ async def create_share(call: Call) -> ApiResponse:
     return ApiResponse(ShareView.of(stored), 201)
 
 
-@api(bp, "GET", "api/shares", READERS, query=Paging, answers={200: ItemPage[ShareView]})
+@api(bp, "GET", "api/shares", READERS, query=Paging, responses={200: ItemPage[ShareView]})
 async def list_shares(call: Call) -> ApiResponse:
     """List the tenant's shares."""
     query = call.query(Paging)
@@ -48,7 +50,7 @@ async def list_shares(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/shares/{id}", READERS, answers={200: ShareView})
+@api(bp, "GET", "api/shares/{id}", READERS, responses={200: ShareView})
 async def get_share(call: Call) -> ApiResponse:
     """Get a share."""
     return ApiResponse(ShareView.of(await call.app.sharing.shares.read(call.caller, call.id)))
@@ -61,7 +63,7 @@ async def get_share(call: Call) -> ApiResponse:
     WRITERS,
     patch=ShareInput,
     conditional=True,
-    answers={200: ShareView},
+    responses={200: ShareView},
 )
 async def change_share(call: Call) -> ApiResponse:
     """Change a share."""
@@ -73,14 +75,14 @@ async def change_share(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "DELETE", "api/shares/{id}", WRITERS, conditional=True, answers={204: None})
+@api(bp, "DELETE", "api/shares/{id}", WRITERS, conditional=True, responses={204: None})
 async def delete_share(call: Call) -> ApiResponse:
     """Withdraw a share. The next run of each of its imports removes the contacts."""
     await call.app.sharing.shares.withdraw(call.caller, call.id, call.if_match)
     return ApiResponse(status=204)
 
 
-@api(bp, "GET", "api/shares/{id}/consumers", READERS, answers={200: ItemPage[SubscriberView]})
+@api(bp, "GET", "api/shares/{id}/consumers", READERS, responses={200: ItemPage[SubscriberView]})
 async def list_consumers(call: Call) -> ApiResponse:
     """List the tenants that import a share, since when and into how many mailboxes."""
     found = await call.app.sharing.shares.consumers(call.caller, call.id)
@@ -97,7 +99,7 @@ async def list_consumers(call: Call) -> ApiResponse:
     "api/shares/{id}/consumers/{tenant}",
     WRITERS,
     conflicts=True,
-    answers={204: None},
+    responses={204: None},
 )
 async def block_consumer(call: Call) -> ApiResponse:
     """Block a tenant from a share. Its next run removes the contacts.
@@ -115,7 +117,7 @@ async def block_consumer(call: Call) -> ApiResponse:
     WRITERS,
     body=RotationInput,
     conflicts=True,
-    answers={200: ShareView},
+    responses={200: ShareView},
 )
 async def rotate_share(call: Call) -> ApiResponse:
     """Replace a share id. The old id keeps working only for the tenants that keep access."""

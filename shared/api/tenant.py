@@ -82,7 +82,7 @@ class TenantDataView(Model):
     value: Any
 
 
-@api(bp, "GET", "api/tenant", READERS, joined=False, answers={200: TenantView})
+@api(bp, "GET", "api/tenant", READERS, joined=False, responses={200: TenantView})
 async def get_tenant(call: Call) -> ApiResponse:
     """Get the caller's tenant: status, consent and region, or its report after it has left."""
     line = await call.app.tenancy.tenants.report(call.caller)
@@ -98,7 +98,7 @@ async def get_tenant(call: Call) -> ApiResponse:
     WRITERS,
     body=TenantInput,
     conditional=True,
-    answers={200: TenantView},
+    responses={200: TenantView},
 )
 async def change_tenant(call: Call) -> ApiResponse:
     """Change the name that partners see."""
@@ -106,7 +106,7 @@ async def change_tenant(call: Call) -> ApiResponse:
     return _shown(await call.app.tenancy.tenants.rename(call.caller, name, call.if_match))
 
 
-@api(bp, "POST", "api/tenant/consent", WRITERS, joined=False, answers={200: TenantView})
+@api(bp, "POST", "api/tenant/consent", WRITERS, joined=False, responses={200: TenantView})
 async def prove_consent(call: Call) -> ApiResponse:
     """Verify the tenant's consent, and join or reconnect the tenant."""
     return _shown(await call.app.tenancy.tenants.consented(call.caller))
@@ -120,7 +120,7 @@ async def prove_consent(call: Call) -> ApiResponse:
     leaving=True,
     query=LeavingQuery,
     conflicts=True,
-    answers={200: LeavingPreviewView, 202: TenantView},
+    responses={200: LeavingPreviewView, 202: TenantView},
 )
 async def leave_service(call: Call) -> ApiResponse:
     """Leave the service. Without `confirm`, returns what would be removed and changes nothing.
@@ -148,7 +148,9 @@ async def leave_service(call: Call) -> ApiResponse:
     return _shown(await call.app.tenancy.tenants.read(call.caller.tenant), 202)
 
 
-@api(bp, "GET", "api/tenant/export", WRITERS, query=Paging, answers={200: ItemPage[TenantDataView]})
+@api(
+    bp, "GET", "api/tenant/export", WRITERS, query=Paging, responses={200: ItemPage[TenantDataView]}
+)
 async def export_tenant(call: Call) -> ApiResponse:
     """Export everything that is stored about the tenant, row by row."""
     query = call.query(Paging)

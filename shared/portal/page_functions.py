@@ -168,7 +168,7 @@ def _problem(
     handler: PageHandler, correlation: str, visit: Visit, error: Exception, *, again: bool
 ) -> Page:
     """Return the page of an error, with a link to try `again` or to the start page."""
-    answer = problem(error, handler.__name__, correlation, visit.speech)
+    answer = problem(error, handler.__name__, correlation, visit.error_texts)
     values: dict[str, Any] = {"problem": answer.body, "again": "", "form": None}
     if isinstance(error, TransientError):
         values["again"] = visit.path if again else ""

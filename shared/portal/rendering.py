@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.domain.contacts.fields import LABELS
 from shared.domain.errors import Value
 from shared.portal.languages import LANGUAGES, gettext, ngettext, preferred
-from shared.web.error_texts import Speech
+from shared.web.error_texts import ErrorTexts
 from shared.web.reason_texts import PERMISSIONS
 from shared.web.version import VERSION
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 __all__ = [
     "LANGUAGES",
     "asset",
+    "error_texts",
     "gettext",
     "ngettext",
     "number",
     "preferred",
     "render",
-    "speech",
     "static_file",
     "words",
 ]
@@ -64,7 +64,7 @@ def number(language: str) -> Callable[[int], str]:
 
 
 @cache
-def speech(language: str) -> Speech:
+def error_texts(language: str) -> ErrorTexts:
     """Return the texts of errors in a language, with its formats of numbers and dates."""
     from shared.portal.formats import filters  # noqa: PLC0415 - at the first page, with Babel
 
@@ -83,7 +83,7 @@ def speech(language: str) -> Speech:
             case _:
                 return written["day"](value)
 
-    return Speech(gettext(language), write)
+    return ErrorTexts(gettext(language), write)
 
 
 @cache
@@ -138,7 +138,7 @@ def _environment(language: str) -> "Environment":
     }
     environment.filters |= filters(language)
     environment.filters |= {
-        "remedy": speech(language).remedy,
+        "remedy": error_texts(language).remedy,
         "why": lambda permission: translate(PERMISSIONS[permission.name][0]),
         "without": lambda permission: translate(PERMISSIONS[permission.name][1]),
         "names_of": lambda id_, names: (id_, names.get(id_, id_)),

@@ -24,7 +24,7 @@ from shared.portal import rendering, sessions
 from shared.portal.sessions import Notice, Undo
 from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import WRITERS, Requirement, admit, holds
-from shared.web.error_texts import Speech
+from shared.web.error_texts import ErrorTexts
 from shared.web.validation import is_id
 from shared.wiring.app import App
 
@@ -147,9 +147,9 @@ class Visit:
         return value
 
     @property
-    def speech(self) -> Speech:
+    def error_texts(self) -> ErrorTexts:
         """The texts of errors in the caller's language."""
-        return rendering.speech(self.language)
+        return rendering.error_texts(self.language)
 
     def gettext(self, text: str) -> str:
         """Translate a text into the caller's language."""
@@ -163,8 +163,8 @@ class Visit:
         """Return the errors in the caller's language by JSON path; '' stands for the whole form."""
         if error is None:
             return {}
-        by_field = {e.field: self.speech.field(e) for e in error.errors}
-        return by_field or {"": self.speech.of(error)}
+        by_field = {e.field: self.error_texts.field(e) for e in error.errors}
+        return by_field or {"": self.error_texts.of(error)}
 
     def trouble(self, error: ContactSyncError) -> str:
         """Return the text of an error in the caller's language.
@@ -175,7 +175,7 @@ class Visit:
             case CallerError():
                 return next(iter(self.wrong(error).values()))
             case NeedsAdmin() | TransientError():
-                return self.speech.of(error)
+                return self.error_texts.of(error)
         raise error
 
     async def names(self, ids: Sequence[str], *kinds: EntryKind) -> dict[str, str]:

@@ -40,7 +40,7 @@ async def page_by_name[T: BaseModel](
     """
     wanted = text.strip().casefold()
     start = _start(token, wanted)
-    rows, _ = await records.glance(tenant, ["name"], pages=_PAGES, where=where)
+    rows, _ = await records.read_columns(tenant, ["name"], pages=_PAGES, where=where)
     names = sorted((str(row.columns.get("name", "")).casefold(), row.row) for row in rows)
     found = [row for name, row in names if wanted in name]
     items = await records.read_many(tenant, found[start : start + size])

@@ -137,16 +137,16 @@ def api(
     path: str,
     roles: tuple[Role, ...],
     *,
-    answers: Mapping[int, type[BaseModel] | None],
+    responses: Mapping[int, type[BaseModel] | None],
     **takes: Unpack[Takes],
 ) -> Callable[[Handler], Any]:
     """Turn a handler into a function for callers with one of these app roles.
 
-    `answers` and `takes` are as in `Operation`.
+    `responses` and `takes` are as in `Operation`.
     """
 
     def decorate(handler: Handler) -> Any:
-        operation = _operation(handler, method, path, roles, answers, **takes)
+        operation = _operation(handler, method, path, roles, responses, **takes)
         return bp.route(path, methods=[method])(signed_in(operation, handler))
 
     return decorate
@@ -156,13 +156,13 @@ def public(
     bp: func.Blueprint,
     path: str,
     *,
-    answers: Mapping[int, type[BaseModel] | None],
+    responses: Mapping[int, type[BaseModel] | None],
     direct: bool = False,
 ) -> Callable[[PublicHandler], Any]:
     """Turn a handler into a function that anyone can GET, without a token."""
 
     def decorate(handler: PublicHandler) -> Any:
-        operation = _operation(handler, "GET", path, (), answers, direct=direct)
+        operation = _operation(handler, "GET", path, (), responses, direct=direct)
         return bp.route(path, methods=["GET"])(_function(operation, lambda req, _: handler(req)))
 
     return decorate
@@ -187,7 +187,7 @@ def _operation(
     method: Method,
     path: str,
     roles: tuple[Role, ...],
-    answers: Mapping[int, type[BaseModel] | None],
+    responses: Mapping[int, type[BaseModel] | None],
     **takes: Unpack[Takes],
 ) -> Operation:
     operation = Operation(
@@ -197,7 +197,7 @@ def _operation(
         doc=handler.__doc__ or "",
         tag=handler.__module__.rpartition(".")[2],
         roles=roles,
-        answers=answers,
+        responses=responses,
         **takes,
     )
     register(operation)
@@ -224,7 +224,7 @@ def _function(
 
 def _require_declared(operation: Operation, answer: ApiResponse) -> None:
     kind = None if answer.body is None else type(answer.body)
-    if answer.status not in operation.answers or operation.answers[answer.status] is not kind:
+    if answer.status not in operation.responses or operation.responses[answer.status] is not kind:
         raise Defect(f"{operation.name} returns {answer.status} with {kind} without declaring it.")
 
 

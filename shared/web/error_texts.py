@@ -298,8 +298,8 @@ def _written(value: Value) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
-    """A language: how to translate an English text into it, and how to format a value."""
+class ErrorTexts:
+    """The texts of errors in one language: `gettext` translates, `written` formats a value."""
 
     gettext: Callable[[str], str] = str
     written: Callable[[Value], str] = _written
@@ -336,5 +336,5 @@ class Speech:
                 return self.text("internal_error")
 
 
-ENGLISH: Final = Speech()
+ENGLISH: Final = ErrorTexts()
 """The language of the API."""

@@ -229,7 +229,7 @@ def _models(known: Iterable[Operation]) -> Iterator[tuple[type[BaseModel], Mode]
         for taken in (operation.body, operation.patch):
             if taken is not None:
                 yield taken, "validation"
-        for answered in operation.answers.values():
+        for answered in operation.responses.values():
             if answered is not None:
                 yield answered, "serialization"
 
@@ -294,19 +294,19 @@ def _body(content: Mapping[str, Schema]) -> Schema:
 
 
 def _answers(operation: Operation, schemas: _Schemas) -> dict[int, Schema]:
-    answers: dict[int, Schema] = {}
-    for status, model in operation.answers.items():
-        answers[status] = {
+    responses: dict[int, Schema] = {}
+    for status, model in operation.responses.items():
+        responses[status] = {
             "description": HTTPStatus(status).phrase,
             "headers": _headers("X-Correlation-Id"),
         }
         if model is not None:
-            answers[status]["content"] = {JSON: {"schema": schemas.output(model)}}
+            responses[status]["content"] = {JSON: {"schema": schemas.output(model)}}
             if issubclass(model, Tagged):
-                answers[status]["headers"] |= _headers("ETag")
+                responses[status]["headers"] |= _headers("ETag")
     for status in operation.problems:
-        answers[status] = {"$ref": f"#/components/responses/{_name(status)}"}
-    return answers
+        responses[status] = {"$ref": f"#/components/responses/{_name(status)}"}
+    return responses
 
 
 def _problem(status: int, schemas: _Schemas) -> Schema:

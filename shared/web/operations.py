@@ -57,7 +57,7 @@ class Operation:
     """One function of the API.
 
     A caller needs one of the app `roles` (if there are none, anyone can call without a token).
-    `answers` maps each status to the model of the body (None: no body). `body` is the model of a
+    `responses` maps each status to the model of the body (None: no body). `body` is the model of a
     JSON body, `patch` the one that a merge patch changes. A `conditional` operation takes If-Match,
     an `idempotent` one takes an Idempotency-Key, and one that `conflicts` may be refused because of
     the current state, or because an admin has to act first (409). Unless it is `joined`, the
@@ -72,7 +72,7 @@ class Operation:
     doc: str
     tag: str
     roles: tuple[Role, ...]
-    answers: Mapping[int, type[BaseModel] | None]
+    responses: Mapping[int, type[BaseModel] | None]
     query: type[Query] = Query
     body: type[BaseModel] | None = None
     patch: type[BaseModel] | None = None
@@ -85,8 +85,10 @@ class Operation:
 
     def __post_init__(self) -> None:
         """Reject a declaration that would leave the document incomplete."""
-        if not (self.doc and self.answers and self.path.startswith("api/")):
-            message = f"{self.name} needs a docstring, its answers and a path that begins with api/"
+        if not (self.doc and self.responses and self.path.startswith("api/")):
+            message = (
+                f"{self.name} needs a docstring, its responses and a path that begins with api/"
+            )
             raise ValueError(message)
 
     @property

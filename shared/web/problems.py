@@ -14,7 +14,7 @@ from shared.domain.errors import (
     Unauthenticated,
 )
 from shared.domain.reasons import Reason
-from shared.web.error_texts import ENGLISH, Speech
+from shared.web.error_texts import ENGLISH, ErrorTexts
 from shared.web.operations import ApiResponse
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Problem(BaseModel):
 
 
 def problem(
-    error: Exception, operation: str, correlation: str, speech: Speech = ENGLISH
+    error: Exception, operation: str, correlation: str, error_texts: ErrorTexts = ENGLISH
 ) -> ApiResponse:
     """Return the response to an error; log it with the correlation id, without personal data."""
     kind, status, code, headers = _case(error)
@@ -68,13 +68,14 @@ def problem(
     fields = error.errors if isinstance(error, CallerError) else ()
     body = Problem(
         type=f"{_KIND}{kind}",
-        title=speech.title(kind),
+        title=error_texts.title(kind),
         status=status,
         code=code,
-        detail=speech.of(error),
+        detail=error_texts.of(error),
         instance=f"urn:uuid:{correlation}",
         errors=tuple(
-            FieldProblem(field=e.field, code=str(e.code), message=speech.field(e)) for e in fields
+            FieldProblem(field=e.field, code=str(e.code), message=error_texts.field(e))
+            for e in fields
         ),
         reason=error.reason if isinstance(error, NeedsAdmin) else None,
     )

@@ -6,7 +6,7 @@ from shared.services.insight.import_list import ImportList
 from shared.services.insight.license_details import LicenseDetailsReader
 from shared.services.insight.overview import Overviews
 from shared.services.insight.previews import Previews
-from shared.services.insight.readiness import Part, Readiness
+from shared.services.insight.readiness import Dependency, Readiness
 from shared.services.insight.result_files import ResultFiles
 from shared.services.insight.run_history import RunHistories
 from shared.wiring.entra import Entra
@@ -62,22 +62,22 @@ class Insight:
         self.overviews = Overviews(base.store, tenancy.tenants, licensing.licenses, base.clock)
         self.run_histories = RunHistories(base.store, base.clock)
         self.result_files = ResultFiles(importing.runs, self.finding)
-        self.readiness = Readiness(_parts(base, entra))
+        self.readiness = Readiness(_dependencies(base, entra))
 
 
-def _parts(base: Foundation, entra: Entra) -> dict[str, Part]:
+def _dependencies(base: Foundation, entra: Entra) -> dict[str, Dependency]:
     """Return what must respond for the app to work.
 
     The vault is included only if the app stores something in it.
     """
-    parts: dict[str, Part] = {
+    dependencies: dict[str, Dependency] = {
         "tables": base.store,
         "queues": base.queues,
         "token-keys": entra.tokens,
     }
     if base.vault is not None:
         if isinstance(entra.seal_keys, VaultKeys):
-            parts["key-vault"] = entra.seal_keys
+            dependencies["key-vault"] = entra.seal_keys
         elif base.settings.credential.startswith("key-vault"):
-            parts["key-vault"] = base.credentials
-    return parts
+            dependencies["key-vault"] = base.credentials
+    return dependencies

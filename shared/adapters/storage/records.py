@@ -149,7 +149,7 @@ class Records[T: BaseModel]:
         rows = self._tables.rows(self.table, query, given, [ROW])
         return sum([1 async for _ in rows])
 
-    async def glance(
+    async def read_columns(
         self,
         partition: str,
         columns: Sequence[str],
@@ -181,7 +181,7 @@ class Records[T: BaseModel]:
         async def read(row: str) -> Stored[T] | None:
             return await self.get(partition, row)
 
-        return [stored for stored in await few_at_once(read, rows) if stored is not None]
+        return [stored for stored in await gather_limited(read, rows) if stored is not None]
 
     async def all(self, partition: str) -> AsyncIterator[Stored[T]]:
         """Read all models of a partition."""
@@ -258,7 +258,7 @@ class Records[T: BaseModel]:
         return Stored(value, row.etag)
 
 
-async def few_at_once[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A]) -> list[B]:
+async def gather_limited[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A]) -> list[B]:
     """Call `read` for each of the given, 16 at once, and return the results in order."""
     found: list[B] = []
     for part in batched(given, _AT_ONCE, strict=False):

@@ -14,7 +14,7 @@ TRIAL_ENDS_SOON: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class RunGlance:
+class OverviewRun:
     """The facts of a run that an overview shows; `total`, `failed` and `held` count mailboxes."""
 
     id: str
@@ -29,7 +29,7 @@ class RunGlance:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportGlance:
+class OverviewImport:
     """An import at a glance: its last finished run, the running one, and those that are held.
 
     A run stays held until an admin decides, even if other runs follow. `next_run` is when the next
@@ -41,9 +41,9 @@ class ImportGlance:
     name: str
     active: bool
     every_hours: int
-    last: RunGlance | None
-    running: RunGlance | None
-    held: tuple[RunGlance, ...]
+    last: OverviewRun | None
+    running: OverviewRun | None
+    held: tuple[OverviewRun, ...]
     next_run: datetime | None
     mailboxes: int | None = None
 
@@ -89,7 +89,7 @@ class SeatsNow:
 
 
 def attention(
-    tenant: Tenant, imports: Iterable[ImportGlance], seats: SeatsNow, now: datetime
+    tenant: Tenant, imports: Iterable[OverviewImport], seats: SeatsNow, now: datetime
 ) -> tuple[Attention, ...]:
     """Return all problems, most important first.
 
@@ -112,8 +112,8 @@ def _of_tenant(tenant: Tenant, seats: SeatsNow, now: datetime) -> Iterator[Atten
         yield Attention(AttentionKind.TRIAL_ENDING, tenant.id, count=seats.missing, when=ends)
 
 
-def _of_import(import_: ImportGlance) -> Iterator[Attention]:
-    def of_run(kind: AttentionKind, run: RunGlance, count: int = 0) -> Attention:
+def _of_import(import_: OverviewImport) -> Iterator[Attention]:
+    def of_run(kind: AttentionKind, run: OverviewRun, count: int = 0) -> Attention:
         return Attention(kind, run.id, run.reason, import_.name, import_.id, count)
 
     for held in import_.held:

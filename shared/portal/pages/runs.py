@@ -177,7 +177,7 @@ def _words(visit: Visit) -> Words:
         headings,
         {code: called for code, (_, called) in outcomes.items()},
         rendering.words("reasons", visit.language),
-        visit.speech.remedy,
+        visit.error_texts.remedy,
     )
 
 

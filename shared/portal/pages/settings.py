@@ -18,7 +18,7 @@ from shared.portal.forms.tables import Draft
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import File, Page, Visit, done
-from shared.services.tenancy.ledger import Wanted
+from shared.services.tenancy.ledger import LedgerFilter
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
 
@@ -65,7 +65,7 @@ async def show_audit(visit: Visit) -> Page:
     """Show the audit log, newest first."""
 
     async def find(asked: AuditFilter) -> dict[str, Any]:
-        wanted = Wanted(
+        wanted = LedgerFilter(
             action=asked.kind, since=_start_of(asked.since), until=_start_of(asked.until)
         )
         found = await visit.app.tenancy.ledger.page(visit.caller, DEFAULT_PAGE, asked.next, wanted)

@@ -20,7 +20,7 @@ from shared.domain.importing.messages import IMPORT_RUNS, RunMessage, StartRun
 from shared.domain.importing.runs import ContactCounts, MailboxCounts, Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import run_id
 from shared.services.importing.run_summary import results_that_count, stopped_run
-from shared.services.importing.run_telemetry import tell_end
+from shared.services.importing.run_telemetry import emit_run_end
 
 _log = logging.getLogger(__name__)
 _TRIES: Final = 12
@@ -225,7 +225,7 @@ class RunBook:
             results = await results_that_count(self._store, tenant, known.value)
             stopped = stopped_run(known.value, results, self._clock())
             if await self._replace(tenant, known, stopped):
-                tell_end(tenant, stopped)
+                emit_run_end(tenant, stopped)
         await self._snapshots.erase_of(tenant, run)
 
     async def _insert(self, tenant: str, run: Run) -> bool:

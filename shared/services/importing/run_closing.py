@@ -34,7 +34,7 @@ from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 from shared.services.importing.run_book import RunBook
 from shared.services.importing.run_summary import closed_run, results_that_count
-from shared.services.importing.run_telemetry import tell_end
+from shared.services.importing.run_telemetry import emit_run_end
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE
 
@@ -154,7 +154,7 @@ class RunClosing:
             except PreconditionFailed as error:
                 note = "The run changed while it was closed."
                 raise Busy(note, 1.0) from error
-            tell_end(message.tenant, run)
+            emit_run_end(message.tenant, run)
         if run.status is not RunStatus.HELD:
             await self._snapshots.erase_of(message.tenant, message.run)
         if run.trigger is RunTrigger.REMOVAL and await self._removed(message, run):

@@ -43,7 +43,7 @@ from shared.domain.importing.schedule import is_daily
 from shared.domain.reasons import Reason
 from shared.services.importing.run_book import RunBook
 from shared.services.importing.run_resolving import GrewTooMuch, Resolved, RunResolving
-from shared.services.importing.run_telemetry import tell_end
+from shared.services.importing.run_telemetry import emit_run_end
 from shared.services.sharing.publications import Publications
 from shared.services.tenancy.tenants import Tenants
 
@@ -297,7 +297,7 @@ class RunStart:
             await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         except PreconditionFailed:
             return
-        tell_end(message.tenant, run)
+        emit_run_end(message.tenant, run)
         await self._book.end(message, note)
 
     async def _asked_before(self, message: StartRun, reason: Reason) -> Reason | None:

@@ -5,7 +5,7 @@ from shared.domain.events import RunClosed, RunHeld
 from shared.domain.importing.runs import Run, RunStatus
 
 
-def tell_end(tenant: str, run: Run) -> None:
+def emit_run_end(tenant: str, run: Run) -> None:
     """Emit the end of a run once its row records it, or that it is held and waits for an admin."""
     emit(RunClosed.of(tenant, run))
     if run.status is RunStatus.HELD:

@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
-from shared.adapters.storage.records import Listing, Stored, few_at_once
+from shared.adapters.storage.records import Listing, Stored, gather_limited
 from shared.adapters.storage.results import count_results, find_result, page_of_results
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.conditions import ROW, Condition
@@ -120,7 +120,7 @@ class Runs:
         async def find(mailbox: str) -> Stored[Result] | None:
             return await find_result(self._store, caller.tenant, id_, mailbox)
 
-        found = await few_at_once(find, mailboxes)
+        found = await gather_limited(find, mailboxes)
         items = tuple(r for r in found if r is not None and outcome in {None, r.value.outcome})
         return await self._addressed(caller, id_, Listing(items, None))
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.mailbox_state import Head, MailboxStates
-from shared.adapters.storage.records import Listing, Stored, few_at_once
+from shared.adapters.storage.records import Listing, Stored, gather_limited
 from shared.adapters.storage.results import find_result
 from shared.adapters.storage.store import Store
 from shared.domain.contacts.keys import object_id_of
@@ -31,7 +31,7 @@ NAMED_AT_MOST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
+class MailboxImport:
     """An import that syncs or has synced a mailbox, with its contacts and its last result there."""
 
     import_: Import
@@ -50,7 +50,7 @@ class MailboxDetails:
     mailbox: str
     found: Found | None
     seat: Seat | None
-    imports: tuple[Filling, ...]
+    imports: tuple[MailboxImport, ...]
     trouble: ContactSyncError | None = None
 
 
@@ -233,13 +233,13 @@ class Finding:
         stored = await self._store.seats.get(tenant, mailbox)
         seats = await self._seats.now(tenant, [stored]) if stored is not None else ()
         seat = seats[0].value if seats else None
-        rows, _ = await self._store.imports.glance(tenant, (), pages=_PAGES)
+        rows, _ = await self._store.imports.read_columns(tenant, (), pages=_PAGES)
 
         async def head(import_id: str) -> Stored[Head] | None:
             return await self._states.read(tenant, import_id, mailbox)
 
         ids = [row.row for row in rows]
-        heads = dict(zip(ids, await few_at_once(head, ids), strict=True))
+        heads = dict(zip(ids, await gather_limited(head, ids), strict=True))
         wanted = set(seat.imports if seat is not None else ())
         filling = [id_ for id_ in ids if heads[id_] is not None or id_ in wanted]
         fillings = [
@@ -250,15 +250,15 @@ class Finding:
 
     async def _filling(
         self, tenant: str, import_: Import, stored: Stored[Head] | None, mailbox: str
-    ) -> Filling:
+    ) -> MailboxImport:
         head = stored.value if stored is not None else Head()
         runs = await self._store.import_runs.get(tenant, import_.id)
         last_run = runs.value.last_run if runs is not None else None
         if last_run is not None:
             result = await find_result(self._store, tenant, last_run, mailbox)
             if result is not None:
-                return Filling(import_, head.contacts, last_run, result.value)
-        return Filling(import_, head.contacts, head.last_run, head.result)
+                return MailboxImport(import_, head.contacts, last_run, result.value)
+        return MailboxImport(import_, head.contacts, head.last_run, head.result)
 
     async def _imports(self, caller: Caller, ids: list[str]) -> list[Stored[Import]]:
         found = await self._store.imports.read_many(caller.tenant, ids)

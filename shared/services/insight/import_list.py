@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import few_at_once
+from shared.adapters.storage.records import gather_limited
 from shared.domain.errors import NotFound
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Run, RunStatus
@@ -74,7 +74,7 @@ class ImportList:
         if not imports:
             return []
         shares = list(dict.fromkeys(i.share_id for i in imports))
-        books = await few_at_once(lambda i: self._imports.runs(caller, i.id), imports)
+        books = await gather_limited(lambda i: self._imports.runs(caller, i.id), imports)
         ended = {run for b in books for run in (b.last_run, b.held_run) if run is not None}
         one = imports[0].id if len(imports) == 1 else None
         under_way = await self._runs.under_way(caller, one)
@@ -121,7 +121,7 @@ class ImportList:
 
         names = {import_.id: import_.name for import_ in known}
         unknown = {run.import_id for run in runs} - names.keys()
-        found = await few_at_once(read, unknown)
+        found = await gather_limited(read, unknown)
         return names | {import_.id: import_.name for import_ in found if import_ is not None}
 
     async def _mailboxes(self, caller: Caller, run: Run | None) -> int | None:

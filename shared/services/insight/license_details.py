@@ -10,7 +10,7 @@ from shared.domain.errors import ContactSyncError, NeedsAdmin, TransientError
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, Seat
 from shared.services.insight.finding import Finding
 from shared.services.licensing.licenses import License, Licenses
-from shared.services.tenancy.ledger import Ledger, Wanted
+from shared.services.tenancy.ledger import Ledger, LedgerFilter
 
 _HISTORY: Final = 10
 
@@ -46,7 +46,7 @@ class LicenseDetailsReader:
         """Return the licenses with the seats whose mailboxes match `search` ('' for all)."""
         license_ = (await self._licenses.read(caller)).value
         seats, trouble = await self._seats(caller, search, size, token)
-        found = await self._ledger.page(caller, _HISTORY, None, Wanted(action="license"))
+        found = await self._ledger.page(caller, _HISTORY, None, LedgerFilter(action="license"))
         history = tuple(stored.value for stored in found.items)
         booked = (e.when for e in history if e.action == LedgerAction.LICENSE_BOOKED)
         return LicenseDetails(

@@ -11,14 +11,20 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import few_at_once
+from shared.adapters.storage.records import gather_limited
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.client import Row
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import before_day, hours_in_force, next_run
 from shared.domain.reasons import Reason
-from shared.domain.tenancy.attention import Attention, ImportGlance, RunGlance, SeatsNow, attention
+from shared.domain.tenancy.attention import (
+    Attention,
+    OverviewImport,
+    OverviewRun,
+    SeatsNow,
+    attention,
+)
 from shared.domain.tenancy.tenants import LicensePlan, Tenant, TenantStatus
 from shared.services.licensing.licenses import License, Licenses
 from shared.services.tenancy.tenants import Tenants
@@ -55,9 +61,9 @@ class Overview:
     license: License
     missing: int
     shares: int
-    imports: tuple[ImportGlance, ...]
-    running: tuple[RunGlance, ...]
-    held: tuple[RunGlance, ...]
+    imports: tuple[OverviewImport, ...]
+    running: tuple[OverviewRun, ...]
+    held: tuple[OverviewRun, ...]
     failing: int
     attention: tuple[Attention, ...]
 
@@ -83,15 +89,15 @@ class Overviews:
         stored, shares, (rows, _), (books, _), (latest, _), (held, _) = await asyncio.gather(
             self._licenses.read(caller),
             self._store.shares.count(tenant.id),
-            self._store.imports.glance(
+            self._store.imports.read_columns(
                 tenant.id,
                 _IMPORT_COLUMNS,
                 pages=_PAGES,
                 where=(Condition("removing", "eq", value=False),),
             ),
-            self._store.import_runs.glance(tenant.id, _RUN_COLUMNS_OF_IMPORT, pages=_PAGES),
-            self._store.runs.glance(tenant.id, _RUN_COLUMNS, pages=1),
-            self._store.runs.glance(
+            self._store.import_runs.read_columns(tenant.id, _RUN_COLUMNS_OF_IMPORT, pages=_PAGES),
+            self._store.runs.read_columns(tenant.id, _RUN_COLUMNS, pages=1),
+            self._store.runs.read_columns(
                 tenant.id,
                 _RUN_COLUMNS,
                 pages=HELD_PAGES,
@@ -102,7 +108,7 @@ class Overviews:
             ),
         )
         license_ = stored.value
-        runs = {row.row: _glance(row) for row in (*latest, *held)}
+        runs = {row.row: _overview_run(row) for row in (*latest, *held)}
         ids = {row.row for row in rows}
         shown = [book for book in books if book.columns["importId"] in ids]
         for run in await self._older(tenant.id, shown, runs.values()):
@@ -126,8 +132,8 @@ class Overviews:
         )
 
     async def _older(
-        self, tenant: str, imports: list[Row], latest: Collection[RunGlance]
-    ) -> list[RunGlance]:
+        self, tenant: str, imports: list[Row], latest: Collection[OverviewRun]
+    ) -> list[OverviewRun]:
         """Return the last and held runs of imports without a run among the tenant's latest."""
         known, recent = {run.id for run in latest}, {run.import_id for run in latest}
         wanted: set[str] = set()
@@ -140,25 +146,25 @@ class Overviews:
             stored = await self._store.runs.get(tenant, id_)
             return stored.value if stored is not None else None
 
-        found = await few_at_once(read, sorted(wanted - known)[:OLDER_RUNS])
-        return [_glance_of(run) for run in found if run is not None]
+        found = await gather_limited(read, sorted(wanted - known)[:OLDER_RUNS])
+        return [_overview_run_of(run) for run in found if run is not None]
 
 
 def _imports(
     rows: Iterable[Row],
-    runs: Iterable[RunGlance],
+    runs: Iterable[OverviewRun],
     tenant: Tenant,
     plan: LicensePlan,
     now: datetime,
-) -> Iterable[ImportGlance]:
-    by_import: dict[str, list[RunGlance]] = {}
+) -> Iterable[OverviewImport]:
+    by_import: dict[str, list[OverviewRun]] = {}
     for run in sorted(runs, key=lambda run: run.id):
         by_import.setdefault(run.import_id, []).append(run)
     for row in rows:
         of_import, columns = by_import.get(row.row, []), row.columns
         wanted, active = int(columns["everyHours"]), bool(columns["active"])
         due = active and tenant.status is TenantStatus.CONNECTED
-        yield ImportGlance(
+        yield OverviewImport(
             id=row.row,
             name=str(columns.get("name", "")),
             active=active,
@@ -171,18 +177,18 @@ def _imports(
         )
 
 
-def _went_through_all(run: RunGlance) -> bool:
+def _went_through_all(run: OverviewRun) -> bool:
     return run.status.ended and run.trigger is not RunTrigger.RETRY
 
 
-def _newest(runs: Iterable[RunGlance | None]) -> tuple[RunGlance, ...]:
+def _newest(runs: Iterable[OverviewRun | None]) -> tuple[OverviewRun, ...]:
     return tuple(sorted((run for run in runs if run is not None), key=lambda run: run.id))
 
 
-def _glance(row: Row) -> RunGlance:
+def _overview_run(row: Row) -> OverviewRun:
     columns: Any = row.columns
     reason = str(columns.get("reason") or "")
-    return RunGlance(
+    return OverviewRun(
         id=row.row,
         import_id=str(columns["importId"]),
         trigger=RunTrigger(columns["trigger"]),
@@ -195,8 +201,8 @@ def _glance(row: Row) -> RunGlance:
     )
 
 
-def _glance_of(run: Run) -> RunGlance:
-    return RunGlance(
+def _overview_run_of(run: Run) -> OverviewRun:
+    return OverviewRun(
         run.id,
         run.import_id,
         run.trigger,

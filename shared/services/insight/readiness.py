@@ -17,16 +17,16 @@ _PATIENCE: Final = 3.0
 _log = logging.getLogger(__name__)
 
 
-class Part(Protocol):
+class Dependency(Protocol):
     """Something that the app needs."""
 
     async def ready(self) -> None:
-        """Return once the part responds; any exception means that it does not."""
+        """Return once the dependency responds; any exception means that it does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part that the app needs: whether it responded, and how many milliseconds that took."""
+    """One dependency: whether it responded, and how many milliseconds that took."""
 
     name: str
     ok: bool
@@ -34,17 +34,17 @@ class Check:
 
 
 class Readiness:
-    """Checks all parts that the app needs, in parallel."""
+    """Checks all dependencies of the app in parallel."""
 
     def __init__(
         self,
-        parts: Mapping[str, Part],
+        dependencies: Mapping[str, Dependency],
         *,
         patience: float = _PATIENCE,
         kept: float = _KEPT,
     ) -> None:
-        """Wait at most `patience` seconds for each part; cache the result for `kept` seconds."""
-        self._parts = parts
+        """Wait at most `patience` seconds for each of them; cache the result for `kept` seconds."""
+        self._dependencies = dependencies
         self._patience = patience
         self._kept = kept
         self._found: tuple[Check, ...] = ()
@@ -52,20 +52,22 @@ class Readiness:
         self._asking = asyncio.Lock()
 
     async def look(self) -> tuple[Check, ...]:
-        """Return the result of each part, in their order, at most some seconds old."""
+        """Return the result of each dependency, in their order, at most some seconds old."""
         async with self._asking:
             if time.monotonic() >= self._until:
-                asked = (self._ask(name, part) for name, part in self._parts.items())
+                asked = (
+                    self._ask(name, dependency) for name, dependency in self._dependencies.items()
+                )
                 self._found = tuple(await asyncio.gather(*asked))
                 self._until = time.monotonic() + self._kept
             return self._found
 
-    async def _ask(self, name: str, part: Part) -> Check:
+    async def _ask(self, name: str, dependency: Dependency) -> Check:
         begun, ok = time.monotonic(), True
         try:
             async with asyncio.timeout(self._patience):
-                await part.ready()
-        except Exception as error:  # noqa: BLE001 - any exception means that the part is not ready
+                await dependency.ready()
+        except Exception as error:  # noqa: BLE001 - any exception means that it is not ready
             ok = False
             _log.warning("not ready: %s: %s", name, type(error).__name__)
         return Check(name, ok, int((time.monotonic() - begun) * 1000))

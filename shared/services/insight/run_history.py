@@ -48,7 +48,7 @@ class RunHistories:
         where = [Condition(ROW, "lt", before_day(first))]
         if import_id is not None:
             where.append(Condition("importId", "eq", import_id))
-        rows, whole = await self._store.runs.glance(
+        rows, whole = await self._store.runs.read_columns(
             caller.tenant, _COLUMNS, pages=PAGES_READ, where=where
         )
         days = by_day(map(_facts, rows), now.date(), DAYS)

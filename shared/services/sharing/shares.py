@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.models import ShareLocation
-from shared.adapters.storage.records import Listing, Stored, few_at_once
+from shared.adapters.storage.records import Listing, Stored, gather_limited
 from shared.adapters.storage.store import OWNER_ROW, Store
 from shared.adapters.storage.tables.conditions import Condition
 from shared.domain.errors import Conflict, NotFound
@@ -89,7 +89,7 @@ class Shares:
             found = await self._store.share_facts.get(caller.tenant, id_)
             return found.value.contacts if found is not None else None
 
-        found = zip(ids, await few_at_once(count, ids), strict=True)
+        found = zip(ids, await gather_limited(count, ids), strict=True)
         return {id_: contacts for id_, contacts in found if contacts is not None}
 
     async def read(self, caller: Caller, id_: str) -> Stored[Share]:

@@ -31,7 +31,7 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LedgerFilter:
     """Which entries to read: by action (`share` means all of its actions), actor, subject, time."""
 
     action: str | None = None
@@ -104,7 +104,7 @@ class Ledger:
         await self._store.ledger.upsert(tenant, row, entry)
 
     async def page(
-        self, caller: Caller, size: int, token: str | None, wanted: Wanted
+        self, caller: Caller, size: int, token: str | None, wanted: LedgerFilter
     ) -> Listing[LedgerEntry]:
         """Return one page of the entries of the caller's tenant, newest first."""
         return await self._store.ledger.page(
@@ -128,7 +128,7 @@ class Ledger:
         )
 
 
-def _conditions(wanted: Wanted) -> list[Condition]:
+def _conditions(wanted: LedgerFilter) -> list[Condition]:
     """Return the filter of a page. Row keys sort by descending time; the rest is in columns."""
     where: list[Condition] = []
     if wanted.action and "." in wanted.action:

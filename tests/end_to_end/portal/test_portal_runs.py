@@ -226,7 +226,7 @@ async def test_results_file_matches_the_page_and_its_language(
     (row,) = failed
     assert (row["mailbox"], row["outcome"], row[heading]) == (world.targets[0], "failed", told)
     assert row["reason"] == "access_denied"
-    remedy = rendering.speech(language).remedy(Reason.ACCESS_DENIED)
+    remedy = rendering.error_texts(language).remedy(Reason.ACCESS_DENIED)
     assert remedy in row.values()
     # The words for people come first, the codes after them.
     assert list(searched[0].values())[1:4] == [

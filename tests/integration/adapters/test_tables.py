@@ -274,7 +274,7 @@ async def test_query_of_a_column_that_rows_do_not_have_raises_a_defect(tables: T
     with pytest.raises(Defect, match="Runs has no column outcome"):
         await runs.page("p", size=1, where=[Condition("outcome", "eq", "failed")])
     with pytest.raises(Defect, match="Runs has no column outcome"):
-        await runs.glance("p", ["outcome"], pages=1)
+        await runs.read_columns("p", ["outcome"], pages=1)
     with pytest.raises(Defect, match="Runs has no column outcome"):
         await runs.erase_where(Condition("outcome", "eq", "failed"))
 

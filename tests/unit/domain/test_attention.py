@@ -12,8 +12,8 @@ from shared.domain.reasons import Reason
 from shared.domain.tenancy.attention import (
     Attention,
     AttentionKind,
-    ImportGlance,
-    RunGlance,
+    OverviewImport,
+    OverviewRun,
     SeatsNow,
     attention,
 )
@@ -25,11 +25,11 @@ NO_SEATS = SeatsNow(0, 0, None)
 ENDED = [status for status in RunStatus if status.ended]
 
 
-def run(status: RunStatus, reason: Reason | None = None, failed: int = 0) -> RunGlance:
-    return RunGlance("r", "i", RunTrigger.SCHEDULE, status, reason, 9, failed, 2, NOW)
+def run(status: RunStatus, reason: Reason | None = None, failed: int = 0) -> OverviewRun:
+    return OverviewRun("r", "i", RunTrigger.SCHEDULE, status, reason, 9, failed, 2, NOW)
 
 
-def glance(last: RunGlance | None = None, **more: Any) -> ImportGlance:
+def overview(last: OverviewRun | None = None, **more: Any) -> OverviewImport:
     values: dict[str, Any] = {
         "id": "i",
         "name": "Import",
@@ -40,11 +40,11 @@ def glance(last: RunGlance | None = None, **more: Any) -> ImportGlance:
         "next_run": None,
         "last": last,
     }
-    return ImportGlance(**values | more)
+    return OverviewImport(**values | more)
 
 
 IMPORTS = st.builds(
-    glance,
+    overview,
     st.none()
     | st.builds(
         run, st.sampled_from(ENDED), st.none() | st.sampled_from(Reason), st.integers(0, 3)
@@ -57,7 +57,7 @@ IMPORTS = st.builds(
 
 @given(st.lists(IMPORTS, max_size=6), st.integers(0, 2), st.sampled_from(TenantStatus))
 def test_items_are_sorted_by_importance_regardless_of_import_order(
-    imports: list[ImportGlance], waiting: int, status: TenantStatus
+    imports: list[OverviewImport], waiting: int, status: TenantStatus
 ) -> None:
     tenant = TENANT.copy_with(status=status)
     seats = SeatsNow(waiting, waiting, NOW + timedelta(days=3))
@@ -73,19 +73,19 @@ def test_items_are_sorted_by_importance_regardless_of_import_order(
 @pytest.mark.parametrize(
     ("import_", "kinds"),
     [
-        (glance(), []),
-        (glance(run(RunStatus.SUCCEEDED)), []),
-        (glance(run(RunStatus.DISCARDED)), []),
-        (glance(run(RunStatus.FAILED, Reason.GROUP_NOT_FOUND)), ["run-failed"]),
-        (glance(run(RunStatus.PARTIAL, Reason.MAILBOXES_FAILED, 3)), ["mailboxes-failed"]),
-        (glance(run(RunStatus.PARTIAL, Reason.CONTACTS_REJECTED)), ["contacts-rejected"]),
-        (glance(run(RunStatus.SUCCEEDED, Reason.SHARE_WITHDRAWN)), ["share-withdrawn"]),
-        (glance(run(RunStatus.HELD), held=(run(RunStatus.HELD),)), ["run-held"]),
-        (glance(run(RunStatus.FAILED, Reason.IMPORT_PAUSED), active=False), ["import-paused"]),
+        (overview(), []),
+        (overview(run(RunStatus.SUCCEEDED)), []),
+        (overview(run(RunStatus.DISCARDED)), []),
+        (overview(run(RunStatus.FAILED, Reason.GROUP_NOT_FOUND)), ["run-failed"]),
+        (overview(run(RunStatus.PARTIAL, Reason.MAILBOXES_FAILED, 3)), ["mailboxes-failed"]),
+        (overview(run(RunStatus.PARTIAL, Reason.CONTACTS_REJECTED)), ["contacts-rejected"]),
+        (overview(run(RunStatus.SUCCEEDED, Reason.SHARE_WITHDRAWN)), ["share-withdrawn"]),
+        (overview(run(RunStatus.HELD), held=(run(RunStatus.HELD),)), ["run-held"]),
+        (overview(run(RunStatus.FAILED, Reason.IMPORT_PAUSED), active=False), ["import-paused"]),
     ],
 )
 def test_last_run_determines_whether_an_import_needs_attention(
-    import_: ImportGlance, kinds: list[str]
+    import_: OverviewImport, kinds: list[str]
 ) -> None:
     assert [str(item.kind) for item in attention(TENANT, [import_], NO_SEATS, NOW)] == kinds
 

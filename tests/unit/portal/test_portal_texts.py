@@ -191,7 +191,7 @@ def test_numbers_in_texts_follow_the_language(language: str, number: str) -> Non
     assert picker.count(number) == 5
     assert "12345" not in picker
     assert rendering.ngettext(language)("%(num)s day", "%(num)s days", 12345).startswith(number)
-    limit = rendering.speech(language).text("above_maximum", {"limit": 12345})
+    limit = rendering.error_texts(language).text("above_maximum", {"limit": 12345})
     assert number in limit
 
 

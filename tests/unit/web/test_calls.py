@@ -70,7 +70,7 @@ OPERATION = Operation(
     doc="Read something.",
     tag="test",
     roles=READERS,
-    answers={200: ItemPage[str]},
+    responses={200: ItemPage[str]},
 )
 
 
@@ -196,7 +196,7 @@ def test_operation_without_docstring_or_answers_raises_value_error(
     doc: str, answers: dict[int, None]
 ) -> None:
     with pytest.raises(ValueError, match="read_something"):
-        replace(OPERATION, doc=doc, answers=answers)
+        replace(OPERATION, doc=doc, responses=answers)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_every_code_is_used() -> None:
 @pytest.mark.parametrize("language", rendering.LANGUAGES)
 @pytest.mark.parametrize("code", ALL)
 def test_every_code_has_words_in_every_language(code: Code, language: str) -> None:
-    words = rendering.speech(language).text(code, values_of(code))
+    words = rendering.error_texts(language).text(code, values_of(code))
 
     assert words
     assert not PLACE.search(words)
@@ -137,7 +137,7 @@ def test_no_page_shows_an_error_in_another_language(code: Code, language: str) -
     values, visit = values_of(code), visit_in(language)
     english = ENGLISH.text(code, values)
     error = Conflict(code, errors=(), **values)
-    answer = problem(error, "x", "0" * 32, visit.speech)
+    answer = problem(error, "x", "0" * 32, visit.error_texts)
 
     page = rendering.render(
         "problem", language, page=PAGE, problem=answer.body, again="", form=None
@@ -145,9 +145,9 @@ def test_no_page_shows_an_error_in_another_language(code: Code, language: str) -
     fields = visit.wrong(InvalidInput.of(FieldError("name", code, values)))
 
     assert escape(english) not in page
-    assert escape(visit.speech.text(code, values)) in page
-    assert visit.speech.title("conflict") in page
-    assert fields == {"name": visit.speech.text(code, values)}
+    assert escape(visit.error_texts.text(code, values)) in page
+    assert visit.error_texts.title("conflict") in page
+    assert fields == {"name": visit.error_texts.text(code, values)}
     assert fields["name"] != english
 
 
@@ -164,8 +164,8 @@ def test_numbers_and_days_are_written_as_the_language_does() -> None:
     values: dict[str, Value] = {"size": 1185, "limit": 957}
 
     assert "1,185 KiB" in ENGLISH.text("object_too_large", values)
-    assert "1.185 KiB" in rendering.speech("de").text("object_too_large", values)
-    assert rendering.speech("de").written(datetime(2026, 11, 30, tzinfo=UTC)).startswith("30.")
+    assert "1.185 KiB" in rendering.error_texts("de").text("object_too_large", values)
+    assert rendering.error_texts("de").written(datetime(2026, 11, 30, tzinfo=UTC)).startswith("30.")
 
 
 def test_problem_carries_the_code_of_the_error_and_of_each_field() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from shared.domain.errors import Unavailable
-from shared.services.insight.readiness import Part, Readiness
+from shared.services.insight.readiness import Dependency, Readiness
 
 
 class Fine:
@@ -31,9 +31,9 @@ class Counting:
 
 
 async def test_checks_report_separately_and_do_not_delay_each_other() -> None:
-    parts: dict[str, Part] = {"a": Fine(), "b": Away(), "c": Silent(), "d": Fine()}
+    dependencies: dict[str, Dependency] = {"a": Fine(), "b": Away(), "c": Silent(), "d": Fine()}
     begun = time.monotonic()
-    found = await Readiness(parts, patience=0.3).look()
+    found = await Readiness(dependencies, patience=0.3).look()
 
     assert [(check.name, check.ok) for check in found] == [
         ("a", True),
@@ -46,11 +46,11 @@ async def test_checks_report_separately_and_do_not_delay_each_other() -> None:
 
 
 async def test_concurrent_and_repeated_calls_share_one_check() -> None:
-    part = Counting()
-    readiness = Readiness({"a": part}, kept=0.2)
+    dependency = Counting()
+    readiness = Readiness({"a": dependency}, kept=0.2)
     await asyncio.gather(*(readiness.look() for _ in range(100)))
     await readiness.look()
-    assert part.asked == 1
+    assert dependency.asked == 1
     await asyncio.sleep(0.25)
     await readiness.look()
-    assert part.asked == 2
+    assert dependency.asked == 2
