@@ -17,10 +17,10 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     operator      list_tenants, get_customer, change_customer
     service       health, ready, get_openapi
 Pages, in `shared/portal/pages` (for browsers; each form carries a token of who is signed in)
-    start         show_start, show_consent, ask_consent, consented
+    start         show_start, show_consent, ask_consent, finish_consent
     shares        show_shares, show_new_share, publish_share, show_share, show_share_form,
                   edit_share, show_withdrawal, withdraw_share, show_rotation, give_new_id,
-                  show_consumer, admit_or_block_consumer
+                  show_subscriber, admit_or_block_subscriber
     new_import    show_new_import, take_new_import
     imports       show_imports, show_import, act_on_import, show_import_form, change_import_form,
                   show_import_deletion, remove_import

@@ -85,10 +85,10 @@ async def delete_share(call: Call) -> ApiResponse:
 @api(bp, "GET", "api/shares/{id}/consumers", READERS, responses={200: ItemPage[SubscriberView]})
 async def list_consumers(call: Call) -> ApiResponse:
     """List the tenants that import a share, since when and into how many mailboxes."""
-    found = await call.app.sharing.shares.consumers(call.caller, call.id)
+    found = await call.app.sharing.shares.subscribers(call.caller, call.id)
     return ApiResponse(
         ItemPage[SubscriberView](
-            items=[SubscriberView(**asdict(consumer)) for consumer in found], next=None
+            items=[SubscriberView(**asdict(subscriber)) for subscriber in found], next=None
         )
     )
 

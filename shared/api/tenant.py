@@ -109,7 +109,7 @@ async def change_tenant(call: Call) -> ApiResponse:
 @api(bp, "POST", "api/tenant/consent", WRITERS, joined=False, responses={200: TenantView})
 async def prove_consent(call: Call) -> ApiResponse:
     """Verify the tenant's consent, and join or reconnect the tenant."""
-    return _shown(await call.app.tenancy.tenants.consented(call.caller))
+    return _shown(await call.app.tenancy.tenants.verify_consent(call.caller))
 
 
 @api(

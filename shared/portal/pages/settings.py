@@ -37,7 +37,7 @@ async def show_settings(visit: Visit) -> Page:
 async def change_settings(visit: Visit) -> Page:
     """Rename the organization, or check its consent."""
     if visit.do == "check":
-        await visit.app.tenancy.tenants.consented(visit.caller)
+        await visit.app.tenancy.tenants.verify_consent(visit.caller)
         return done("/settings", visit.gettext("The consent is valid."))
     draft = COMPANY.read(visit.form)
     if not visit.do:

@@ -68,7 +68,7 @@ async def show_share(visit: Visit) -> Page:
         "share": share,
         "switches": [field for field in SHARE.rows if field.group == EVERYBODY],
         "expired": ends is not None and ends <= visit.app.clock(),
-        "consumers": await visit.app.sharing.shares.consumers(visit.caller, visit.id),
+        "subscribers": await visit.app.sharing.shares.subscribers(visit.caller, visit.id),
         "names": await _names(visit, share.sources.users, [g.id for g in share.sources.groups]),
         "preview": None,
         "trouble": None,
@@ -156,7 +156,7 @@ async def _rotation(
 ) -> Page:
     """Show the partners that import the share; all of them keep access unless unticked."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
-    found = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
+    found = await visit.app.sharing.shares.subscribers(visit.caller, visit.id)
     partners = [
         (each.tenant, each.name, each.domain if each.domain != each.name else "")
         for each in found
@@ -169,19 +169,19 @@ async def _rotation(
 
 
 @page(bp, "GET", "shares/{id}/consumers/{tenant}", WRITERS)
-async def show_consumer(visit: Visit) -> Page:
+async def show_subscriber(visit: Visit) -> Page:
     """Show what blocking or unblocking a partner means."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     tenant = visit.segment("tenant")
-    consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
-    found = next((c for c in consumers if c.tenant == tenant), None)
+    subscribers = await visit.app.sharing.shares.subscribers(visit.caller, visit.id)
+    found = next((c for c in subscribers if c.tenant == tenant), None)
     blocked = tenant in stored.value.blocked
-    values = {"share": stored.value, "tenant": tenant, "consumer": found, "blocked": blocked}
-    return Page("shares/consumer", values)
+    values = {"share": stored.value, "tenant": tenant, "subscriber": found, "blocked": blocked}
+    return Page("shares/subscriber", values)
 
 
 @page(bp, "POST", "shares/{id}/consumers/{tenant}", WRITERS)
-async def admit_or_block_consumer(visit: Visit) -> Page:
+async def admit_or_block_subscriber(visit: Visit) -> Page:
     """Block a partner, or unblock it."""
     tenant, path = visit.segment("tenant"), f"/shares/{visit.id}"
     here = f"{path}/consumers/{tenant}"
@@ -275,11 +275,11 @@ async def _form(
 
 async def _withdrawal(visit: Visit, refusal: str = "") -> Page:
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
-    consumers = await visit.app.sharing.shares.consumers(visit.caller, visit.id)
+    subscribers = await visit.app.sharing.shares.subscribers(visit.caller, visit.id)
     values = {
         "share": stored.value,
         "etag": stored.etag,
-        "consumers": consumers,
+        "subscribers": subscribers,
         "errors": {"": refusal} if refusal else {},
     }
     return Page("shares/withdraw", values, 422 if refusal else 200)

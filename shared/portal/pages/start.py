@@ -54,9 +54,9 @@ async def ask_consent(visit: Visit) -> Page:
 
 
 @page(bp, "GET", CONSENTED.removeprefix("/"), WRITERS, joined=False)
-async def consented(visit: Visit) -> Page:
+async def finish_consent(visit: Visit) -> Page:
     """Complete the consent: check it, and join the organization."""
     kept = await visit.kept(sessions.CONSENT)
-    await visit.app.tenancy.joining.consented(kept, visit.caller, visit.query)
+    await visit.app.tenancy.joining.finish_consent(kept, visit.caller, visit.query)
     words = visit.gettext("Your organization is connected. Nothing has been read or written yet.")
     return replace(done("/", words), drop=(sessions.CONSENT,))

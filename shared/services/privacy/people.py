@@ -107,8 +107,8 @@ class People:
             if mailboxes:
                 found.places.append(Place(stored.value.id, tuple(mailboxes)))
         async for share in self._store.shares.all(tenant):
-            consumers = await self._subscribers.of(tenant, share.value.id)
-            partners = tuple(c.name for c in consumers if c.tenant != tenant)
+            subscribers = await self._subscribers.of(tenant, share.value.id)
+            partners = tuple(c.name for c in subscribers if c.tenant != tenant)
             try:
                 resolution = await self._publications.resolve(tenant, share.value, tenant, Meter())
             except ContactSyncError:

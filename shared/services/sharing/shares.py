@@ -152,8 +152,8 @@ class Shares:
         Raises `NotFound`, also for a share that was rotated before.
         """
         stored = await self.read(caller, id_)
-        consumers = {c.tenant for c in await self._subscribers.of(caller.tenant, id_)}
-        kept = (consumers if keep is None else consumers & set(keep)) | {caller.tenant}
+        subscribers = {c.tenant for c in await self._subscribers.of(caller.tenant, id_)}
+        kept = (subscribers if keep is None else subscribers & set(keep)) | {caller.tenant}
         location = ShareLocation(publisher=caller.tenant)
         new = await self._ids.id_for(caller.tenant, "rotation", id_, location)
         begun = await self._store.share_index.get(id_, OWNER_ROW)
@@ -169,13 +169,13 @@ class Shares:
                 publisher=caller.tenant, moved_to=new, keep=sorted(kept - {caller.tenant})
             )
             await self._store.share_index.upsert(id_, OWNER_ROW, location)
-            await self._revocations.of_share(caller.tenant, id_, consumers - kept)
+            await self._revocations.of_share(caller.tenant, id_, subscribers - kept)
             await self._subscribers.move(caller.tenant, id_, new, kept)
             await self._store.share_facts.delete(caller.tenant, id_)
             await self._store.shares.delete(caller.tenant, id_)
         return made
 
-    async def consumers(self, caller: Caller, id_: str) -> list[Subscriber]:
+    async def subscribers(self, caller: Caller, id_: str) -> list[Subscriber]:
         """Return who imports a share: tenants and numbers of mailboxes, never which mailboxes."""
         await self.read(caller, id_)
         return await self._subscribers.of(caller.tenant, id_)
@@ -186,7 +186,7 @@ class Shares:
         To unblock it, remove it from `blocked`. Raises `NotFound` if the tenant does not import the
         share.
         """
-        if tenant not in {c.tenant for c in await self.consumers(caller, id_)}:
+        if tenant not in {c.tenant for c in await self.subscribers(caller, id_)}:
             raise NotFound("not_a_subscriber", id=tenant[:64])
         if tenant == caller.tenant:
             raise Conflict("own_tenant_not_blockable")

@@ -92,7 +92,7 @@ class Joining:
         url = f"{self._authority}/{caller.tenant}/v2.0/adminconsent?{urlencode(query)}"
         return Begun(url, {"state": state, "tenant": caller.tenant, "oid": caller.oid})
 
-    async def consented(
+    async def finish_consent(
         self, kept: Mapping[str, Any] | None, caller: Caller, answer: Mapping[str, str]
     ) -> Stored[Tenant]:
         """Verify the consent that this admin has just granted, and connect the tenant.
@@ -111,11 +111,11 @@ class Joining:
             raise Forbidden("consent_account_changed")
         for _ in range(1, _TRIES):
             try:
-                return await self.tenants.consented(caller)
+                return await self.tenants.verify_consent(caller)
             except ConsentMissing:
                 # A new consent may take a moment to reach every server of Entra ID.
                 await asyncio.sleep(_BETWEEN_TRIES)
-        return await self.tenants.consented(caller)
+        return await self.tenants.verify_consent(caller)
 
     @property
     def _authority(self) -> str:

@@ -90,9 +90,9 @@ class Tenants:
             return found
         if await self._ledger.closing_line(caller.tenant) is not None:
             raise TenantGone("tenant_left")
-        return await self.consented(caller)
+        return await self.verify_consent(caller)
 
-    async def consented(self, caller: Caller) -> Stored[Tenant]:
+    async def verify_consent(self, caller: Caller) -> Stored[Tenant]:
         """Verify the consent of the caller's tenant, and record or reconnect it. Safe to repeat.
 
         A redirect's parameter never counts as proof (docs: v2-admin-consent). Raises

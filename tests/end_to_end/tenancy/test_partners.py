@@ -39,11 +39,11 @@ async def test_publisher_sees_subscribers_and_mailbox_counts_but_no_mailbox_ids(
 
     listed = await world.api.get(f"/shares/{share['id']}/consumers")
 
-    (consumer,) = listed["items"]
-    assert consumer["since"] <= datetime.now(UTC).isoformat()
-    del consumer["since"]
-    assert consumer == {
-        "tenant": partner.tenant, "name": "Fabrikam", "domain": consumer["domain"],
+    (subscriber,) = listed["items"]
+    assert subscriber["since"] <= datetime.now(UTC).isoformat()
+    del subscriber["since"]
+    assert subscriber == {
+        "tenant": partner.tenant, "name": "Fabrikam", "domain": subscriber["domain"],
         "imports": 1, "mailboxes": 2,
     }  # fmt: skip
     assert not any(mailbox in str(listed) for mailbox in partner.targets)

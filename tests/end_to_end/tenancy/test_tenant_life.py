@@ -32,12 +32,12 @@ async def test_whole_tenant_life_leaves_only_the_final_ledger_entry(  # noqa: PL
 
     # A partner imports the share.
     theirs = await partner.import_(share["id"])
-    (consumer,) = [
+    (subscriber,) = [
         c
         for c in (await world.api.get(f"/shares/{share['id']}/consumers"))["items"]
         if c["tenant"] == partner.tenant
     ]
-    assert consumer["mailboxes"] == 2
+    assert subscriber["mailboxes"] == 2
 
     # Booking fewer seats than mailboxes: when the trial ends, one waits.
     await world.api.put("/licenses", {"booked": 2})
