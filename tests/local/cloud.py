@@ -81,7 +81,7 @@ class LocalCloud:
             "homeTenant": str(uuid4()),
             "redirects": f"{portal}/signed-in {portal}/consented {portal}/",
         }
-        shown = ("graph", "entra", "clientId", "clientSecret")
+        shown = ("graph", "entra", "authority", "clientId", "clientSecret")
         self.addresses = {
             "api": f"{portal}/api",
             "portal": portal,
@@ -194,7 +194,7 @@ class LocalCloud:
         self._folder = tempfile.TemporaryDirectory(prefix="contact-sync-")
         made = make_certificates(Path(self._folder.name))
         self._known["certificate"] = str(made.server)
-        self.environment["SSL_CERT_FILE"] = str(made.trusted)
+        self.environment["SSL_CERT_FILE"] = self.addresses["caFile"] = str(made.trusted)
         await self.client.__aenter__()
         parts = [self._start_simulators(), self.azurite.start()]
         if self._with_host:

@@ -158,12 +158,13 @@ async def test_serve_prints_its_addresses_and_stops_everything_on_a_signal(
 
     assert serving.returncode == 0
     assert set(addresses) == {
-        "api", "portal", "graph", "entra", "storage", "clientId", "clientSecret",
+        "api", "portal", "graph", "entra", "authority", "caFile", "storage", "clientId",
+        "clientSecret",
     }  # fmt: skip
     assert addresses["graph"].endswith("/v1.0")
     assert addresses["api"].endswith("/api")
     assert any(addresses["portal"] in line for line in lines)
-    assert len(opened) == 6
+    assert len(opened) == 7
     assert open_ports(addresses) == []
     assert not (tmp_path / "local.json").exists()
 

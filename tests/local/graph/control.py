@@ -12,6 +12,7 @@ from tests.local.graph.directory import Directory
 from tests.local.graph.mailbox import Folder, Mailbox, shown_contact, shown_id
 from tests.local.graph.protocol import GraphError
 from tests.local.graph.server import GraphServer, Tenant
+from tests.local.graph.strict.bodies import check_values
 
 _ASSIGNABLE = (
     "Contacts.Read",
@@ -109,6 +110,7 @@ class Control:
     async def expire_delta(self, http: web.Request) -> web.Response:
         body = await _json(http)
         self._server.outlook.expire_delta(body.get("tenant"))
+        self._server.delta.expire(body.get("tenant"))
         return _answer({})
 
     async def mailbox(self, http: web.Request) -> web.Response:
@@ -121,6 +123,7 @@ class Control:
     async def add_contact(self, http: web.Request) -> web.Response:
         mailbox, body = self._mailbox(http), await _json(http)
         folder = self._folder(mailbox, body.pop("folder", None))
+        check_values("contact", "POST", body)
         contact = mailbox.add_contact(folder, body)
         return _answer(shown_contact(folder, contact, None, immutable=True))
 
@@ -132,6 +135,7 @@ class Control:
     async def change_contact(self, http: web.Request) -> web.Response:
         mailbox, body = self._mailbox(http), await _json(http)
         folder, contact = mailbox.contact(http.match_info["contact"])
+        check_values("contact", "PATCH", body)
         mailbox.change_contact(folder, contact, body)
         return _answer(shown_contact(folder, contact, None, immutable=True))
 

@@ -58,6 +58,7 @@ TYPES = {
     "microsoft.graph.group": "groups",
     "microsoft.graph.orgcontact": "contacts",
 }
+_SINGULAR = {"users": "user", "groups": "group", "contacts": "orgContact"}
 DENIED = "Authorization_RequestDenied"
 
 
@@ -187,13 +188,14 @@ class DirectoryApi:
 
         fields = {"groups": GROUP_FIELDS, "contacts": ORG_CONTACT_FIELDS}
         default = fields.get(kind or "", USER_FIELDS)
-        body = collection(request, objects, default, self.base, show, empty_page=True)
+        type_ = _SINGULAR[kind] if kind else "directoryObject"
+        body = collection(request, objects, default, self.base, show, type_=type_, empty_page=True)
         return Answer(200, body)
 
     def get_by_ids(self, directory: Directory, request: Request) -> Answer:
         body = request.body if isinstance(request.body, dict) else {}
         ids = body.get("ids")
-        if not isinstance(ids, list) or not ids:
+        if not isinstance(ids, list) or not all(isinstance(i, str) and i for i in ids) or not ids:
             raise GraphError(400, "Request_BadRequest", "Invalid value specified for 'ids'.")
         if len(ids) > 1000:
             raise GraphError(
@@ -227,7 +229,7 @@ class DirectoryApi:
         def show(item: Object, chosen: list[str]) -> Object:
             return self._show(directory, request, item, chosen)
 
-        return collection(request, objects, fields, self.base, show)
+        return collection(request, objects, fields, self.base, show, type_=_SINGULAR[kind])
 
     def _show(
         self, directory: Directory, request: Request, item: Object, chosen: list[str]

@@ -5,6 +5,7 @@ Docs: contact, contactfolder, outlook-immutable-id. Limits: microsoft-graph-docs
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,7 +193,7 @@ class Mailbox:
         return contact
 
     def change_contact(self, folder: Folder, contact: Contact, body: Json) -> None:
-        values = checked(body)
+        values = checked(body, contact.values.get("emailAddresses", ()))
         recomputed = {"givenName", "surname", "middleName"} & values.keys()
         contact.values.update(values)
         if recomputed and "displayName" not in values:
@@ -219,11 +220,14 @@ class Mailbox:
             )
 
 
-def checked(body: Json) -> Json:
-    """Return the contact values of a body. Raises a 400 for values that Exchange refuses."""
+def checked(body: Json, before: Sequence[Json] = ()) -> Json:
+    """Return the contact values of a body. Raises a 400 for values that Exchange refuses.
+
+    `before` are the contact's mail addresses so far.
+    """
     values: Json = {}
     for name, value in body.items():
-        if name.startswith("@odata") or name == _EXTENDED:
+        if "@odata" in name or name in {_EXTENDED, "parentFolderId"} or name in _BY_PLACE:
             continue
         if name not in WRITABLE:
             raise GraphError(
@@ -232,7 +236,19 @@ def checked(body: Json) -> Json:
                 f"The property '{name}' does not exist on type 'microsoft.graph.contact'.",
             )
         values[name] = _checked_value(name, value)
+    if any(name in body for name in _BY_PLACE):
+        values["emailAddresses"] = _placed(body, values.get("emailAddresses") or before)
     return values
+
+
+def _placed(body: Json, mails: Sequence[Json]) -> list[Json]:
+    """Return the mail addresses with those set by the names of their places."""
+    found: list[Json | None] = [*mails]
+    for place, name in enumerate(_BY_PLACE):
+        if name in body:
+            found += [None] * (place + 1 - len(found))
+            found[place] = body[name]
+    return [mail for mail in found if mail]
 
 
 def _checked_value(name: str, value: Any) -> Any:

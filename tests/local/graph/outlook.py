@@ -4,13 +4,14 @@ Docs: contact-delta, delta-query-overview, singlevaluelegacyextendedproperty-get
 """
 
 import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
+from tests.local.graph.lists import arranged, names_in, page
 from tests.local.graph.mailbox import (
-    PROPERTIES,
     Contact,
     Folder,
     Json,
@@ -22,15 +23,9 @@ from tests.local.graph.mailbox import (
 )
 from tests.local.graph.protocol import Answer, GraphError, Request
 from tests.local.graph.sources import sources
+from tests.local.graph.strict.queries import mark_of, selected
+from tests.local.graph.strict.replies import link as link_to
 
-_BY_MARK = re.compile(
-    r"singleValueExtendedProperties/any\(\s*(\w+)\s*:\s*\1/id eq '((?:[^']|'')*)' "
-    r"and \1/value eq '((?:[^']|'')*)'\s*\)",
-    re.IGNORECASE,
-)
-_BY_MAIL = re.compile(
-    r"emailAddresses/any\(\s*(\w+)\s*:\s*\1/address eq '([^']*)'\s*\)", re.IGNORECASE
-)
 _EXPAND = re.compile(r"singleValueExtendedProperties\(\$filter=(.*)\)", re.IGNORECASE)
 _PROPERTY_ID = re.compile(r"id eq '([^']*)'", re.IGNORECASE)
 _COLOR = re.compile(r"none|preset([0-9]|1[0-9]|2[0-4])")
@@ -71,10 +66,14 @@ class OutlookApi:
         request.require(DENIED, *READ)
         place = mailbox.root if parent is None else mailbox.folder(parent).core
         folders = mailbox.children(place)
-        if text := request.query.get("$filter"):
-            key, value = _mark_filter(text)
+        text = request.query.get("$filter")
+        if text and (marked := _mark_filter(text)):
+            key, value = marked
             folders = [f for f in folders if f.extended.get(key, "\0").casefold() == value]
-        return self._page(request, [self._folder(f, request) for f in folders])
+            text = None
+        whole = [(f, self._whole_folder(f)) for f in folders]
+        found = arranged(request, "contactFolder", text, whole)
+        return page(self.base, request, found, lambda f: self._folder(f, request))
 
     def create_folder(self, mailbox: Mailbox, request: Request, parent: str | None) -> Answer:
         request.require(DENIED, *WRITE)
@@ -108,18 +107,20 @@ class OutlookApi:
         request.require(DENIED, *READ)
         place = mailbox.folder(folder) if folder else mailbox.default
         found = list(place.contacts.values())
-        if text := request.query.get("$filter"):
-            if match := _BY_MAIL.fullmatch(text.strip()):
-                wanted = match[2].casefold()
-                found = [c for c in found if wanted in _mails(c)]
-            else:
-                cores = place.marks.get(_mark_filter(text), {})
-                found = [place.contacts[core] for core in cores]
-        return self._page(request, [self._contact(place, c, request) for c in found])
+        text = request.query.get("$filter")
+        if text and (marked := _mark_filter(text)):
+            found = [place.contacts[core] for core in place.marks.get(marked, {})]
+            text = None
+        if text or "$orderby" in request.query:
+            names = names_in(request, "contact", text)
+            seen = [(c, shown_contact(place, c, names, immutable=request.immutable)) for c in found]
+            found = arranged(request, "contact", text, seen)
+        return page(self.base, request, found, lambda c: self._contact(place, c, request))
 
     def create_contact(self, mailbox: Mailbox, request: Request, folder: str | None) -> Answer:
         request.require(DENIED, *WRITE)
-        place = mailbox.folder(folder) if folder else mailbox.default
+        wanted = _body(request).get("parentFolderId") or folder
+        place = mailbox.folder(wanted) if wanted else mailbox.default
         contact = mailbox.add_contact(place, _body(request))
         return Answer(201, self._contact(place, contact, request))
 
@@ -150,16 +151,16 @@ class OutlookApi:
         )
         return Answer(204)
 
-    def delta(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
+    def delta(self, mailbox: Mailbox, request: Request, folder: str | None) -> Answer:
         request.require(DENIED, *READ)
         if "$expand" in request.query:
             # As reported: microsoft-graph-docs#2270, #1993.
             raise GraphError(500, "ErrorInternalServerError", "An internal server error occurred.")
-        place = mailbox.folder(folder)
+        place = mailbox.folder(folder) if folder else mailbox.default
         token = request.query.get("$deltatoken") or request.query.get("$skiptoken")
         round_ = self._round(place, request, token)
         size = request.preferences.get("odata.maxpagesize", "")
-        most = min(int(size), _LARGEST_DELTA_PAGE) if size.isdigit() and int(size) else 10
+        most = min(int(size), _LARGEST_DELTA_PAGE) if size.isdecimal() and int(size) else 10
         part, rest = round_.waiting[:most], round_.waiting[most:]
         value: list[Json] = []
         for core in part:
@@ -171,12 +172,12 @@ class OutlookApi:
             elif not round_.first:
                 gone = shown_id(core, immutable=request.immutable)
                 value.append({"@removed": {"reason": "deleted"}, "id": gone})
-        body: Json = {"@odata.context": f"{self.base}/$metadata#Collection(contact)"}
+        body: Json = {}
         following = _Round(place, round_.select, rest, round_.upto, round_.first)
         name = "$skiptoken" if rest else "$deltatoken"
         issued = sources().token()
         self._rounds[issued] = (request.tenant, following)
-        link = f"{self.base}{quote(request.path)}?{urlencode({name: issued})}"
+        link = f"{link_to(self.base, request.path)}?{urlencode({name: issued})}"
         body["@odata.nextLink" if rest else "@odata.deltaLink"] = link
         body["value"] = value
         return Answer(200, body)
@@ -198,7 +199,7 @@ class OutlookApi:
         raw = request.body
         if isinstance(raw, str):
             # In a batch it is base64 of either alphabet (docs: json-batching).
-            raw = base64.b64decode(raw.replace("-", "+").replace("_", "/"))
+            raw = _decoded(raw)
         if not request.headers.get("content-type", "").startswith("image/"):
             raise GraphError(400, "ErrorInvalidImage", "The content type must be an image's.")
         if not isinstance(raw, bytes) or not raw or len(raw) > LARGEST_PHOTO:
@@ -214,6 +215,16 @@ class OutlookApi:
         if mailbox.photo is None:
             raise GraphError(404, "ImageNotFound", "Exception of type 'ImageNotFound' was thrown.")
         return Answer(200, mailbox.photo, {"Content-Type": "image/jpeg"})
+
+    def describe_user_photo(self, mailbox: Mailbox, request: Request) -> Answer:
+        """Describe the photo of the mailbox's owner (docs: profilephoto-get)."""
+        return _described(self.get_user_photo(mailbox, request).body)
+
+    def describe_photo(
+        self, mailbox: Mailbox, request: Request, folder: str | None, contact: str
+    ) -> Answer:
+        """Describe a contact's photo."""
+        return _described(self.get_photo(mailbox, request, folder, contact).body)
 
     def list_categories(self, mailbox: Mailbox, request: Request) -> Answer:
         request.require(DENIED, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
@@ -257,27 +268,17 @@ class OutlookApi:
         changed = list(dict.fromkeys(place.log[round_.upto :]))
         return _Round(place, round_.select, changed, len(place.log), first=False)
 
-    def _page(self, request: Request, items: list[Json]) -> Answer:
-        top, skip = request.query.get("$top", "10"), request.query.get("$skip", "0")
-        if not (top.isdigit() and skip.isdigit() and 1 <= int(top) <= 1000):
-            raise GraphError(400, "ErrorInvalidUrlQuery", "$top or $skip is not valid.")
-        start, size = int(skip), int(top)
-        body: Json = {"@odata.context": f"{self.base}/$metadata"}
-        if start + size < len(items):
-            rest = {**request.query, "$skip": str(start + size)}
-            query = urlencode(rest, quote_via=quote)
-            body["@odata.nextLink"] = f"{self.base}{quote(request.path)}?{query}"
-        body["value"] = items[start : start + size]
-        return Answer(200, body)
-
     def _folder(self, folder: Folder, request: Request) -> Json:
-        shown = {
+        chosen = selected(request.query.get("$select")) if request.method == "GET" else ()
+        shown = self._whole_folder(folder)
+        return {k: v for k, v in shown.items() if not chosen or k == "id" or k in chosen}
+
+    def _whole_folder(self, folder: Folder) -> Json:
+        return {
             "id": shown_id(folder.core, immutable=True),
             "parentFolderId": shown_id(folder.parent, immutable=True),
             "displayName": folder.name,
         }
-        chosen = request.query.get("$select") if request.method == "GET" else None
-        return {k: v for k, v in shown.items() if not chosen or k == "id" or k in chosen}
 
     def _contact(self, folder: Folder, contact: Contact, request: Request) -> Json:
         select = _selected(request) if request.method == "GET" else None
@@ -285,21 +286,34 @@ class OutlookApi:
 
 
 def _selected(request: Request) -> tuple[str, ...] | None:
-    text = request.query.get("$select")
-    if not text:
-        return None
-    names = tuple(name.strip() for name in text.split(","))
-    if unknown := set(names) - set(PROPERTIES):
-        message = f"Could not find a property named '{min(unknown)}' on type 'contact'."
-        raise GraphError(400, "RequestBroker--ParseUri", message)
-    return names
+    return selected(request.query.get("$select")) or None
 
 
-def _mark_filter(text: str) -> tuple[str, str]:
-    match = _BY_MARK.fullmatch(text.strip())
-    if match is None:
-        raise GraphError(400, "ErrorInvalidUrlQueryFilter", "The query filter is not supported.")
-    return extended_id(match[2].replace("''", "'")), match[3].replace("''", "'").casefold()
+def _decoded(text: str) -> bytes:
+    """Decode base64 in either alphabet."""
+    try:
+        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError as error:
+        raise GraphError(400, "ErrorInvalidImage", "The body is not base64.") from error
+
+
+def _described(photo: bytes) -> Answer:
+    """Describe a photo; the simulator does not know its size. The etag changes with its bytes."""
+    etag = base64.b64encode(hashlib.sha256(photo).digest()[:18]).decode()
+    body = {
+        "@odata.mediaContentType": "image/jpeg",
+        "@odata.mediaEtag": f'"{etag}"',
+        "id": "default",
+        "height": 1,
+        "width": 1,
+    }
+    return Answer(200, body)
+
+
+def _mark_filter(text: str) -> tuple[str, str] | None:
+    """Return the id and value of a filter by our mark; None for any other filter."""
+    found = mark_of(text)
+    return (extended_id(found[0]), found[1].casefold()) if found else None
 
 
 def _expanded(request: Request) -> list[str]:
@@ -315,10 +329,6 @@ def _expanded(request: Request) -> list[str]:
 def _shown_extended(extended: dict[str, str], ids: list[str]) -> list[Json]:
     wanted = {extended_id(id_) for id_ in ids}
     return [{"id": id_, "value": value} for id_, value in extended.items() if id_ in wanted]
-
-
-def _mails(contact: Contact) -> set[str]:
-    return {str(m.get("address", "")).casefold() for m in contact.values.get("emailAddresses", ())}
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One Graph request and its answer, alone or in a batch."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tests.local.graph.sources import sources
 
 ADVANCED_QUERY = "eventual"
+_KEY = re.compile(r"([^()]+)\((?:'((?:[^']|'')*)')?\)")
+_NAMESPACE = re.compile(r"(?:microsoft\.)?graph\.(\w+)", re.IGNORECASE)
+_FUNCTIONS = frozenset({"delta", "permanentDelete", "getByIds"})
 _REFUSALS = {
     "Authorization_RequestDenied": "Insufficient privileges to complete the operation.",
     "ErrorAccessDenied": "Access is denied. Check credentials and try again.",
@@ -36,9 +40,16 @@ class Request:
         headers: Mapping[str, str],
         body: Any,
     ) -> "Request":
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        path = "/".join(unquote(part) for part in parts.path.split("/"))
+        """Return the request; `users('x')` is the same as `users/x`. Raises a 400 if malformed."""
+        try:
+            parts = urlsplit(url)
+            given = parse_qsl(parts.query, keep_blank_values=True)
+        except ValueError as error:
+            raise GraphError(400, "BadRequest", "The request URL is not valid.") from error
+        query = dict(given)
+        if len(query) < len(given):
+            raise GraphError(400, "BadRequest", "A query option was specified more than once.")
+        path = "/".join(map(_plain, parts.path.split("/")))
         return cls(tenant, roles, method.upper(), path, query, headers, body)
 
     @property
@@ -72,6 +83,18 @@ class Request:
             raise GraphError(403, code, _REFUSALS[code])
 
 
+def _plain(part: str) -> str:
+    """Return a part of a path as the routes have it: keys as parts, types with their namespace."""
+    part = unquote(part)
+    if match := _KEY.fullmatch(part):
+        key = match[2]
+        name = _plain(match[1])
+        return name if key is None else f"{name}/{key.replace("''", "'")}"
+    if match := _NAMESPACE.fullmatch(part):
+        return match[1] if match[1] in _FUNCTIONS else f"microsoft.graph.{match[1]}"
+    return part
+
+
 @dataclass(slots=True)
 class Answer:
     """One answer. A body of bytes is sent unchanged."""
@@ -97,7 +120,7 @@ class GraphError(Exception):
         """Return the error as an answer (docs: errors)."""
         inner = {
             "date": sources().now().strftime("%Y-%m-%dT%H:%M:%S"),
-            "request-id": sources().token(),
+            "request-id": sources().guid(),
         }
         error = {"code": self.code, "message": self.message, "innerError": inner}
         return Answer(self.status, {"error": error}, self.headers)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tests.local.graph.directory import DirectoryApi
+from tests.local.graph.directory_delta import DirectoryDelta
+from tests.local.graph.odata import counted, counted_in_mailbox
 from tests.local.graph.outlook import OutlookApi
 from tests.local.graph.protocol import Answer
 
@@ -34,10 +36,18 @@ class Route:
 type _Row = tuple[str, str, Handler, bool, tuple[str, ...]]
 
 
-def routes(d: DirectoryApi, o: OutlookApi) -> list[Route]:
+def routes(d: DirectoryApi, delta: DirectoryDelta, o: OutlookApi) -> list[Route]:
     """Return all routes, the more specific ones first."""
     folder = "/users/{user}/contactFolders/{folder}"
+    count_contacts = counted_in_mailbox(o.list_contacts)
+    count_folders = counted_in_mailbox(o.list_folders)
     rows: list[_Row] = [
+        ("GET", "/users/delta", delta.users, False, ()),
+        ("GET", "/groups/delta", delta.groups, False, ()),
+        ("GET", "/contacts/delta", delta.contacts, False, ()),
+        ("GET", "/users/$count", counted(d.list_users), False, ()),
+        ("GET", "/groups/$count", counted(d.list_groups), False, ()),
+        ("GET", "/contacts/$count", counted(d.list_org_contacts), False, ()),
         ("GET", "/users", d.list_users, False, ()),
         ("GET", "/users/{user}", d.get_user, False, ()),
         ("GET", "/users/{user}/manager", d.get_manager, False, ()),
@@ -54,7 +64,8 @@ def routes(d: DirectoryApi, o: OutlookApi) -> list[Route]:
         ("GET", "/contacts", d.list_org_contacts, False, ()),
         ("GET", "/contacts/{id}", d.get_org_contact, False, ()),
         ("POST", "/directoryObjects/getByIds", d.get_by_ids, False, ()),
-        ("GET", f"{folder}/contacts/delta", o.delta, True, ("folder",)),
+        ("GET", "/users/{user}/contactFolders/$count", count_folders, True, ("folder",)),
+        ("GET", f"{folder}/childFolders/$count", count_folders, True, ("folder",)),
         ("GET", "/users/{user}/contactFolders", o.list_folders, True, ("folder",)),
         ("POST", "/users/{user}/contactFolders", o.create_folder, True, ("folder",)),
         ("GET", folder, o.get_folder, True, ("folder",)),
@@ -62,6 +73,7 @@ def routes(d: DirectoryApi, o: OutlookApi) -> list[Route]:
         ("DELETE", folder, o.delete_folder, True, ("folder",)),
         ("GET", f"{folder}/childFolders", o.list_folders, True, ("folder",)),
         ("POST", f"{folder}/childFolders", o.create_folder, True, ("folder",)),
+        ("GET", "/users/{user}/photo", o.describe_user_photo, True, ()),
         ("GET", "/users/{user}/photo/$value", o.get_user_photo, True, ()),
         (
             "DELETE",
@@ -76,6 +88,8 @@ def routes(d: DirectoryApi, o: OutlookApi) -> list[Route]:
     for place in ("/users/{user}", folder):
         one, both = f"{place}/contacts/{{contact}}", ("folder", "contact")
         rows += [
+            ("GET", f"{place}/contacts/delta", o.delta, True, ("folder",)),
+            ("GET", f"{place}/contacts/$count", count_contacts, True, ("folder",)),
             ("GET", f"{place}/contacts", o.list_contacts, True, ("folder",)),
             ("POST", f"{place}/contacts", o.create_contact, True, ("folder",)),
             ("GET", one, o.get_contact, True, both),
@@ -84,6 +98,8 @@ def routes(d: DirectoryApi, o: OutlookApi) -> list[Route]:
             ("POST", f"{one}/permanentDelete", o.delete_contact, True, both),
             ("GET", f"{one}/photo/$value", o.get_photo, True, both),
             ("PUT", f"{one}/photo/$value", o.put_photo, True, both),
+            ("PATCH", f"{one}/photo/$value", o.put_photo, True, both),
+            ("GET", f"{one}/photo", o.describe_photo, True, both),
         ]
     return [_route(*row) for row in rows]
 

@@ -6,6 +6,7 @@ one of the mailbox's four slots, waits for the latency, and is answered.
 
 import asyncio
 import base64
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,16 +15,21 @@ import orjson
 from aiohttp import web
 
 from tests.local.graph.directory import Directory, DirectoryApi
+from tests.local.graph.directory_delta import DirectoryDelta
 from tests.local.graph.limits import Faults, Meter, resource_units
 from tests.local.graph.mailbox import Mailbox
 from tests.local.graph.outlook import OutlookApi
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
 from tests.local.graph.routes import Route, routes
 from tests.local.graph.sources import sources
+from tests.local.graph.strict import replies, requests
 
 GRAPH_AUDIENCES = {"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"}
 MOST_IN_BATCH = 20
 AT_ONCE_IN_BATCH = 4
+_COMPRESSED_FROM = 2_000
+_GZIP = 31
+"""Tells zlib to write the header of gzip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +72,16 @@ class GraphServer:
         self.item_seconds = 0.0
         self.directory = DirectoryApi(settings.base_url)
         self.outlook = OutlookApi(settings.base_url)
-        self._routes = routes(self.directory, self.outlook)
+        self.delta = DirectoryDelta(settings.base_url)
+        self._routes = routes(self.directory, self.delta, self.outlook)
 
     def tenant(self, id_: str) -> Tenant:
         return self.tenants.setdefault(id_, Tenant())
 
     async def serve(self, http: web.Request) -> web.StreamResponse:
         """Answer one HTTP request below /v1.0."""
-        request_id = {"request-id": sources().token()}
-        if client_id := http.headers.get("client-request-id"):
-            request_id["client-request-id"] = client_id
+        request_id = sources().guid()
+        client_id = http.headers.get("client-request-id") or request_id
         try:
             answer = await self.answer(await self._request(http))
         except GraphError as error:
@@ -84,7 +90,7 @@ class GraphServer:
             if http.transport is not None:
                 http.transport.abort()
             raise asyncio.CancelledError from None
-        return _response(answer, request_id)
+        return _response(answer, request_id, client_id, http.headers.get("Accept-Encoding", ""))
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request, which may be a batch. Raises `GraphError` and `DropConnection`."""
@@ -95,7 +101,10 @@ class GraphServer:
     async def _request(self, http: web.Request) -> Request:
         claims = self._claims(http.headers.get("Authorization", ""))
         tenant = str(claims["tid"])
-        raw = await http.read()
+        try:
+            raw = await http.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise GraphError(413, "RequestEntityTooLarge", "The request is too large.") from None
         headers = {k.lower(): v for k, v in http.headers.items()}
         body: Any = None
         if raw:
@@ -146,7 +155,11 @@ class GraphServer:
                 raise DropConnection
             await asyncio.sleep(float(effect.get("delay_ms") or 0) / 1000)
         try:
+            if route is None:
+                raise requests.unmatched(request, self._routes)
+            rule = requests.check(route, values, request)
             answer = await self._limited(request, route, values, user)
+            replies.complete(rule, values, request, answer, self.settings.base_url)
         except GraphError as error:
             if error.status == 429:
                 self.meter.throttled(request.tenant, user)
@@ -156,10 +169,8 @@ class GraphServer:
         return answer
 
     async def _limited(
-        self, request: Request, route: Route | None, values: dict[str, str], user: str | None
+        self, request: Request, route: Route, values: dict[str, str], user: str | None
     ) -> Answer:
-        if route is None:
-            raise GraphError(400, "BadRequest", "Resource not found for the segment.")
         tenant = self.tenant(request.tenant)
         if not route.mailbox:
             units = resource_units(route.counted(values), request)
@@ -183,6 +194,9 @@ class GraphServer:
                     "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
                 )
             given = {k: v for k, v in values.items() if k != "user"}
+            if "if-match" in request.headers and "contact" in values:
+                _, contact = mailbox.contact(values["contact"])
+                requests.check_change_key(request, contact.change_key)
             # Grants of Entra ID and of Exchange add up (docs: application-rbac).
             request = replace(request, roles=request.roles | tenant.opened(user))
             return route.handler(mailbox, request, *(given.get(name) for name in route.takes))
@@ -192,7 +206,7 @@ class GraphServer:
     async def _batch(self, request: Request) -> Answer:
         """Run a batch (docs: json-batching): at most 20, four at once unless ordered."""
         items = request.body.get("requests") if isinstance(request.body, dict) else None
-        if not isinstance(items, list) or not items:
+        if not isinstance(items, list) or not items or not all(map(_is_step, items)):
             raise GraphError(400, "BadRequest", "Invalid batch payload format.")
         if len(items) > MOST_IN_BATCH:
             raise GraphError(400, "BadRequest", "Number of batch request steps exceeds max of 20.")
@@ -255,6 +269,12 @@ class GraphServer:
         return await self.one(item, batch_item=True)
 
     def _item(self, request: Request, item: Mapping[str, Any]) -> Request | GraphError:
+        try:
+            return self._parsed(request, item)
+        except GraphError as error:
+            return error
+
+    def _parsed(self, request: Request, item: Mapping[str, Any]) -> Request | GraphError:
         url, method = str(item.get("url") or ""), str(item.get("method") or "")
         headers = {str(k).lower(): str(v) for k, v in (item.get("headers") or {}).items()}
         if not url or "://" in url or not method:
@@ -304,28 +324,51 @@ _CODES = {
 }
 
 
+def _is_step(item: Any) -> bool:
+    """Return whether an item of a batch has the form of one."""
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str | int):
+        return False
+    before, headers = item.get("dependsOn") or [], item.get("headers") or {}
+    return isinstance(before, list) and isinstance(headers, dict)
+
+
 def _batch_part(id_: str, answer: Answer) -> dict[str, Any]:
-    part: dict[str, Any] = {"id": id_, "status": answer.status, "headers": dict(answer.headers)}
+    part: dict[str, Any] = {
+        "id": id_,
+        "status": answer.status,
+        "headers": dict(answer.headers),
+        "body": None,
+    }
     if isinstance(answer.body, bytes):
         part["body"] = base64.b64encode(answer.body).decode()
     elif answer.body is not None:
-        part["headers"].setdefault("Content-Type", "application/json")
+        part["headers"].setdefault("Content-Type", replies.JSON_TYPE)
         part["body"] = answer.body
     return part
 
 
-def _response(answer: Answer, more: Mapping[str, str]) -> web.Response:
-    headers = {**more, **answer.headers}
-    if isinstance(answer.body, bytes):
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
-    if answer.body is None:
+def _response(answer: Answer, request_id: str, client_id: str, encodings: str) -> web.Response:
+    headers = {
+        **replies.STANDARD_HEADERS,
+        "request-id": request_id,
+        "client-request-id": client_id,
+        **answer.headers,
+    }
+    body = answer.body
+    if body is None:
         return web.Response(status=answer.status, headers=headers)
-    return web.Response(
-        status=answer.status,
-        body=orjson.dumps(answer.body),
-        headers=headers,
-        content_type="application/json",
-    )
+    if not isinstance(body, bytes):
+        is_error = answer.status >= 400
+        headers.setdefault("Content-Type", "application/json" if is_error else replies.JSON_TYPE)
+        if is_error and isinstance(body, dict) and isinstance(body.get("error"), dict):
+            inner = body["error"].get("innerError") or {}
+            headers["request-id"] = inner.get("request-id", request_id)
+            inner["client-request-id"] = client_id
+        body = orjson.dumps(body)
+        if len(body) > _COMPRESSED_FROM and "gzip" in encodings.lower():
+            headers["Content-Encoding"] = "gzip"
+            body = zlib.compress(body, 1, _GZIP)
+    return web.Response(status=answer.status, body=body, headers=headers)
 
 
 def create_app(settings: GraphSettings) -> web.Application:

@@ -1,5 +1,6 @@
 """Where the simulator's times, ids and numbers come from: the machine, or a test in its place."""
 
+import hashlib
 import itertools
 import secrets
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import UUID
 
 
 def _now() -> datetime:
@@ -21,6 +23,11 @@ class Sources:
     seconds: Callable[[], float] = time.monotonic
     token: Callable[[], str] = secrets.token_urlsafe
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def guid(self) -> str:
+        """Return a new id in the form of a GUID."""
+        digest = hashlib.blake2b(self.token().encode(), digest_size=16).digest()
+        return str(UUID(bytes=digest))
 
 
 _used: ContextVar[Sources] = ContextVar("_used", default=Sources())  # noqa: B039 - frozen
