@@ -12,7 +12,7 @@ CHECKOV := .venv-checkov/.ready
 # Every process of the tests would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate openapi messages package lock clean
+.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate probe openapi messages package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -68,6 +68,9 @@ messages: $(READY) ## extract texts, update each language's translations, compil
 
 simulate: $(READY) ## run SEEDS=500 histories in virtual time; ARGS="--seed 7 --trace" for one
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),500) $(ARGS)
+
+probe: $(READY) ## ask a real tenant how Graph behaves (PROBE_… in the environment); ARGS=--json for the record
+	$(BIN)/python -m tests.probe $(ARGS)
 
 package: $(READY) ## build the app as Azure runs it, into build/package.zip
 	$(BIN)/python infra/package.py

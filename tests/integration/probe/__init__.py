@@ -1,0 +1,1 @@
+"""The conformance probe, asked of the Graph simulator."""

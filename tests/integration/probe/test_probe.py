@@ -1,0 +1,111 @@
+"""The probe answers every question on the simulator, and leaves nothing behind."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.integration.engine.graph import Graph, graph_token
+from tests.local.cloud import LocalCloud
+from tests.probe.__main__ import probe
+from tests.probe.outside import NAME, Given, Outside
+from tests.probe.questions import QUESTIONS
+from tests.probe.run import Answered, NotEmptyError, as_json, require_empty, run, table
+from tests.world import World
+
+UNASKED = {"users_with_managers"}
+
+
+@pytest.fixture
+async def outside(world: World) -> AsyncIterator[Outside]:
+    """The spare mailbox of a new tenant."""
+    token = await graph_token(world.client, world.tenant)
+
+    async def same() -> str:
+        return token
+
+    given = Given(world.client.addresses["graph"], world.targets[0], world.group)
+    async with Outside(given, same) as found:
+        yield found
+
+
+async def asked(outside: Outside, name: str) -> Answered:
+    """Ask one question."""
+    answers, left = await run(outside, [q for q in QUESTIONS if q.name == name])
+    assert left == []
+    (answer,) = answers
+    return answer
+
+
+async def test_every_question_has_an_answer_and_nothing_stays(
+    outside: Outside, world: World
+) -> None:
+    await require_empty(outside)
+    answers, left = await run(outside)
+    assert {a.name for a in answers if a.holds is None} == UNASKED, answers
+    assert left == []
+    await require_empty(outside)
+    graph = Graph(world, await outside.token())
+    categories = await graph("GET", f"{graph.box}/outlook/masterCategories")
+    assert categories.body["value"] == []
+    shown = table(answers)
+    assert all(question.assumption in shown for question in QUESTIONS)
+    assert all(a["requests"] for a in as_json(answers))
+    assert all(a.meaning for a in answers if a.holds is False)
+
+
+async def test_mailbox_that_is_in_use_is_refused(outside: Outside, world: World) -> None:
+    graph = Graph(world, await outside.token())
+    await graph("POST", f"{graph.box}/contacts", {"displayName": "The user's own"})
+    with pytest.raises(NotEmptyError):
+        await require_empty(outside)
+
+
+async def test_command_signs_in_with_the_environment_and_prints_the_record(
+    cloud: LocalCloud, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = {
+        "PROBE_TENANT": world.tenant,
+        "PROBE_CLIENT_ID": cloud.addresses["clientId"],
+        "PROBE_CLIENT_SECRET": cloud.addresses["clientSecret"],
+        "PROBE_MAILBOX": world.targets[0],
+        "PROBE_GRAPH": cloud.addresses["graph"],
+        "PROBE_AUTHORITY": cloud.addresses["authority"],
+        "PROBE_CA_FILE": cloud.addresses["caFile"],
+    }
+    assert await probe(environment, as_record=True, not_empty=False) == 0
+    printed = capsys.readouterr()
+    record = json.loads(printed.out)
+    assert [found["name"] for found in record] == [question.name for question in QUESTIONS]
+    assert world.targets[0] not in printed.out
+    assert NAME not in printed.err
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "status"),
+    [
+        ("null_address", "PATCH", "/contacts/", 500),
+        ("null_parts", "PATCH", "/contacts/", 500),
+        ("org_contacts_of_groups", "GET", "orgContact", 400),
+        ("mail_by_ids", "POST", "getByIds", 403),
+        ("malformed_ids", "POST", "getByIds", 200),
+        ("delete_folder_twice", "DELETE", "/contactFolders/", 403),
+        ("two_marks", "GET", "singleValueExtendedProperties", 400),
+        ("marks_at_once", "GET", "singleValueExtendedProperties", 400),
+        ("category_exists", "POST", "masterCategories", 400),
+        ("empty_values", "PATCH", "/contacts/", 400),
+        ("photo_in_batch", "PUT", "/photo/", 400),
+        ("dead_link", "GET", "delta", 404),
+        ("malformed_contact", "GET", "/contacts/nonsense", 400),
+        ("default_folder", "GET", "/contactFolders/contacts", 404),
+        ("permanent_delete", "POST", "permanentDelete", 405),
+    ],
+)
+async def test_answer_that_does_not_fit_makes_the_assumption_fail(
+    outside: Outside, world: World, name: str, method: str, path: str, status: int
+) -> None:
+    await world.client.fault(path, {"status": status}, method=method, tenant=world.tenant, times=99)
+    answers, _ = await run(outside, [q for q in QUESTIONS if q.name == name])
+    await world.client.clear_faults()
+    assert answers[0].holds is False
+    assert answers[0].meaning
