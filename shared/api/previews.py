@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from shared.domain.importing.imports import MailboxInput
 from shared.domain.importing.runs import ContactCounts
-from shared.domain.model import Model, ObjectId
+from shared.domain.model import DirectoryId, Model, ObjectId
 from shared.domain.reasons import Reason
 from shared.services.importing.run_start import OMISSIONS_KEPT
 from shared.web.admission import READERS, WRITERS
@@ -76,7 +76,7 @@ class ExplanationView(Model):
 class ExplainQuery(Query):
     """The mailbox, and the person by object id or by the key from a preview or a result."""
 
-    mailbox: ObjectId
+    mailbox: DirectoryId
     person: ObjectId
 
 

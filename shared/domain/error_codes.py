@@ -125,6 +125,7 @@ Code = Literal[
     "source_missing",
     "share_not_chosen",
     "tenant_id_invalid",
+    "object_id_invalid",
     "tenants_rule_mismatch",
     "filter_unknown",
     "field_unknown",

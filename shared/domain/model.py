@@ -2,15 +2,16 @@
 
 An `…Input` model holds what a caller may set; the class derived from it adds what the service
 records. Unknown fields, wrong types and lists that are too long are rejected with the field's name.
-JSON names are camelCase; times are UTC. Directory ids are opaque to us (docs: directoryobject), but
-must fit in a table key and a URL.
+JSON names are camelCase; times are UTC. Ids fit in a table key and a URL.
 """
 
+import re
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -31,6 +32,8 @@ MAX_GROUPS: Final = 200
 
 # \x85 is white space in Python, but not in JavaScript.
 _NOT_BLANK: Final = Field(json_schema_extra={"pattern": r"[^\s\x85]"})
+
+GUID: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
 type ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
 type RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
@@ -54,6 +57,18 @@ def _iso(value: object) -> object:
         raise wrong("not_a_moment")
     return value
 
+
+def _object_id(value: str) -> str:
+    """Reject what is not a GUID: Graph refuses a whole request for one such id."""
+    if not re.fullmatch(GUID, value):
+        raise wrong("object_id_invalid", id=value[:100])
+    return value
+
+
+type DirectoryId = Annotated[
+    str, AfterValidator(_object_id), Field(json_schema_extra={"pattern": GUID})
+]
+"""The object id of a user, group or organizational contact in Entra ID."""
 
 type Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso)]
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]

@@ -269,6 +269,9 @@ TEXTS: Final[Mapping[Code, str]] = {
     ),
     "share_not_chosen": N_("Choose one of your shares, or enter a partner's share ID."),
     "tenant_id_invalid": N_("is not a tenant ID: %(id)s"),
+    "object_id_invalid": N_(
+        "is not an object ID: %(id)s. Copy the object ID (a GUID) from the Entra admin center."
+    ),
     "tenants_rule_mismatch": N_("must list tenants for the rule 'tenants', and for no other rule"),
     "filter_unknown": N_("cannot filter by %(names)s; choose from %(choices)s"),
     "field_unknown": N_("contains unknown fields: %(names)s; choose from %(choices)s"),

@@ -129,7 +129,7 @@ asyncio.run(main())
 async def memory(engine: Engine, storage: str) -> dict[str, Any]:
     """What a share of 50,000 contacts takes in a worker that has loaded it."""
     now = engine.app.clock()
-    targets = Targets(users=["somebody"])
+    targets = Targets(users=["00000000-0000-4000-8000-000000000001"])
     import_ = Import(
         id="bench", name="Bench", share_id="bench1234", targets=targets, created=now, changed=now
     )

@@ -1,20 +1,21 @@
 """Reads Entra ID: users, groups with their nested members, organizational contacts.
 
 Every function reads all pages or fails, so that a partial result never counts as complete; an
-object that lacks one of the requested `fields` (see `select`) is an error as well. Each call first
+object that lacks one of the requested `fields` (see `select`) is an error as well, and so is a user
+without a principal name, which Graph shows for objects that the app may not read. Each call first
 takes its cost from the tenant's resource units. Docs: user-list, group-list-transitivemembers,
 orgcontact-list, directoryobject-getbyids, aad-advanced-queries.
 """
 
-from base64 import b64decode
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from itertools import batched
 from typing import Any, Final
-from urllib.parse import quote
 
-from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, read_batch, require_all, send_batch
+from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, read_batch
 from shared.adapters.graph.transport import GraphSession, required
 from shared.domain.errors import NeedsAdmin, Refused, Unavailable
+from shared.domain.model import GUID
 from shared.domain.reasons import Reason
 
 type Object = dict[str, Any]
@@ -26,12 +27,11 @@ _USERS, _MEMBERS, _BY_IDS, _OTHERS = 2, 4, 2, 1
 _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
 _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
-_LISTED_UP_TO: Final = 10
-"""Read all users instead of single ones if the tenant has at most this many times as many users.
-
-This takes a sixth of the units."""
-_MAILBOX_FIELDS: Final = "id,mail"
+PROOF: Final = "userPrincipalName"
+"""A property that every user has: null says that the app may not read the object."""
+_MAILBOX_FIELDS: Final = f"id,mail,{PROOF}"
 _MANAGER: Final = "manager($select=id,displayName)"
+_UNSUPPORTED: Final = "Request_UnsupportedQuery"
 _PAUSE: Final = 1.0
 """The seconds to wait before an incomplete response is requested again."""
 
@@ -41,34 +41,25 @@ def select(*properties: str) -> str:
     return ",".join(dict.fromkeys(properties))
 
 
-async def all_users(session: GraphSession, fields: str) -> AsyncIterator[Object]:
-    """Yield every user of the tenant with the manager's name, 999 per page."""
-    query = {"$select": fields, "$expand": _MANAGER, "$top": _PAGE}
-    async for page in session.pages("/users", query=query, units=_USERS):
+async def all_users(session: GraphSession, fields: str, *, managers: bool) -> AsyncIterator[Object]:
+    """Yield every user of the tenant, 999 per page; with the managers' names, 100 per page.
+
+    Graph returns at most 100 objects per page of a request that expands (known issue 13635).
+    """
+    query = {"$select": fields, "$top": _PAGE} | ({"$expand": _MANAGER} if managers else {})
+    units = _USERS if managers else _USERS - 1
+    async for page in session.pages("/users", query=query, units=units):
         for user in _complete(page["value"], fields):
             yield user
 
 
-async def managers_by_id(session: GraphSession, ids: Collection[str]) -> dict[str, Object]:
-    """Return the managers (id and name) of those users that have one.
+async def managers_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str, Object]:
+    """Return the managers (id and name) of those users that have one; 300 per HTTP request.
 
-    Reads them by id, 300 per HTTP request, or, for a large part of the tenant, reads all users, 999
-    per page: 10,000 of 10,000 then take 23 resource units instead of 1,334.
+    A list of all users would take more requests, since its pages hold 100 (see `all_users`).
     """
-    if len(ids) > int(_PAGE) and await _how_many_users(session) <= _LISTED_UP_TO * len(ids):
-        wanted = set(ids)
-        listed = all_users(session, "id")
-        users = {user["id"]: user async for user in listed if user["id"] in wanted}
-    else:
-        users = await users_by_id(session, ids, "id")
+    users = await users_by_id(session, ids, "id")
     return {id_: user["manager"] for id_, user in users.items() if user.get("manager")}
-
-
-async def _how_many_users(session: GraphSession) -> int:
-    await session.directory.take(_OTHERS)
-    query = {"$select": "id", "$top": "1", "$count": "true"}
-    answer = required(await session.read("/users", query=query, headers=_ADVANCED))
-    return int(answer.body["@odata.count"])
 
 
 async def users_by_id(session: GraphSession, ids: Iterable[str], fields: str) -> dict[str, Object]:
@@ -111,13 +102,43 @@ async def group_members(session: GraphSession, group_id: str, fields: str) -> As
 async def group_org_contacts(
     session: GraphSession, group_id: str, fields: str
 ) -> AsyncIterator[Object]:
-    """Yield the organizational contacts in a group and its nested groups."""
-    async for contact in _members(session, group_id, "microsoft.graph.orgContact", fields):
-        yield contact
+    """Yield the organizational contacts in a group and its nested groups.
+
+    Graph refuses to list them in a group that cannot hold any (docs: group-list-transitivemembers).
+    Such a refusal is checked: a Microsoft 365 group holds none, and of any other group all members
+    are listed instead, so that no contact is overlooked.
+    """
+    try:
+        async for contact in _members(session, group_id, "microsoft.graph.orgContact", fields):
+            yield contact
+    except Refused as error:
+        if (error.status, error.code) != (400, _UNSUPPORTED):
+            raise
+        for contact in await _org_contacts_of_any_kind_of_group(session, group_id, fields):
+            yield contact
+
+
+async def _org_contacts_of_any_kind_of_group(
+    session: GraphSession, group_id: str, fields: str
+) -> list[Object]:
+    found = await group(session, group_id, "id,groupTypes")
+    if "Unified" in (found["groupTypes"] or ()):
+        return []
+    ids = [
+        member["id"]
+        async for member in _members(session, group_id, "", "id")
+        if member.get("@odata.type") == "#microsoft.graph.orgContact"
+    ]
+    return list((await org_contacts_by_id(session, ids, fields)).values())
+
+
+async def group_member_ids(session: GraphSession, group_id: str) -> list[str]:
+    """Return the ids of all members of a group and its nested groups, of any kind."""
+    return [member["id"] async for member in _members(session, group_id, "", "id")]
 
 
 async def group_mailboxes(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
-    """Yield the users in a group and its nested groups, with only `id` and `mail`."""
+    """Yield the users in a group and its nested groups, with `mail`."""
     async for user in _members(session, group_id, "microsoft.graph.user", _MAILBOX_FIELDS):
         yield user
 
@@ -138,29 +159,31 @@ async def listed(session: GraphSession, path: str, fields: str) -> AsyncIterator
 
 async def mailboxes_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str, Object]:
     """Return the users that exist, with `mail`, by id; 1,000 per request."""
-    users = await readable_users(session, ids, _MAILBOX_FIELDS)
-    return {user["id"]: user for user in _complete(users.values(), _MAILBOX_FIELDS)}
+    return await users_looked_up(session, ids, _MAILBOX_FIELDS)
 
 
-async def readable_users(
+async def users_looked_up(
     session: GraphSession, ids: Iterable[str], fields: str
 ) -> dict[str, Object]:
-    """Return the users that exist, by id, with those `fields` that the app may read.
+    """Return the users that exist, by id, with these `fields`; 1,000 per request.
 
-    Reads 1,000 per request, and only users: which properties of other kinds the app may read with
-    this call is not documented (docs: directoryobject-getbyids names Directory.Read.All).
+    `fields` must hold `PROOF`. Whether the app may use getByIds is contested: docs name
+    Directory.Read.All, and that unreadable objects come with their id only; a report says that
+    User.Read.All is enough (docs: directoryobject-getbyids, microsoft-graph-docs-contrib#8798). So
+    if it is refused, or returns an object without its properties, users are read by a filter.
     """
     found: dict[str, Object] = {}
-    for chunk in batched(sorted(set(ids)), _IDS_PER_LOOKUP, strict=False):
+    for chunk in batched(_guids(ids), _IDS_PER_LOOKUP, strict=False):
         await session.directory.take(_BY_IDS)
-        answer = required(
-            await session.request(
-                "POST",
-                f"/directoryObjects/getByIds?$select={fields}",
-                body={"ids": list(chunk), "types": ["user"]},
-            )
+        answer = await session.request(
+            "POST",
+            f"/directoryObjects/getByIds?$select={fields}",
+            body={"ids": list(chunk), "types": ["user"]},
         )
-        found.update({user["id"]: user for user in answer.body["value"]})
+        users: list[Object] = answer.body["value"] if answer.ok else []
+        whole = {user["id"]: user for user in users if _is_whole(user, fields)}
+        again = [user["id"] for user in users if user["id"] not in whole] if answer.ok else chunk
+        found |= whole | await _by_id(session, "/users", again, {"$select": fields}, _USERS - 1)
     return found
 
 
@@ -174,28 +197,10 @@ async def domain_of(session: GraphSession, user: str) -> str:
     return name.rpartition("@")[2]
 
 
-async def photos(session: GraphSession, ids: Sequence[str]) -> dict[str, bytes | None]:
-    """Return the largest photos of at most 20 users; None for users without a photo (404).
-
-    Users whose photo we may not read are left out. Raises `Unavailable` if any read failed
-    temporarily.
-    """
-    items = [BatchItem("GET", f"/users/{quote(id_, safe='')}/photo/$value") for id_ in ids]
-    answers = await send_batch(session, items)
-    require_all(answers)
-    found: dict[str, bytes | None] = {}
-    for id_, answer in zip(ids, answers, strict=True):
-        if answer.status == 404:
-            found[id_] = None
-        elif answer.ok and isinstance(answer.body, str):
-            found[id_] = b64decode(answer.body)
-    return found
-
-
 async def _by_id(
     session: GraphSession, path: str, ids: Iterable[str], query: Mapping[str, str], units: int
 ) -> dict[str, Object]:
-    parts = [list(ids) for ids in batched(sorted(set(ids)), _IDS_PER_FILTER, strict=False)]
+    parts = [list(ids) for ids in batched(_guids(ids), _IDS_PER_FILTER, strict=False)]
     found: dict[str, Object] = {}
     for chunk in batched(parts, BATCH_SIZE, strict=False):
         items = [
@@ -214,7 +219,7 @@ async def _by_id(
 async def _members(
     session: GraphSession, group_id: str, kind: str, fields: str
 ) -> AsyncIterator[Object]:
-    path = f"/groups/{group_id}/transitiveMembers/{kind}"
+    path = f"/groups/{group_id}/transitiveMembers{f'/{kind}' if kind else ''}"
     query = {"$select": fields, "$top": _PAGE, "$count": "true"}
     try:
         async for page in session.pages(path, query=query, headers=_ADVANCED, units=_MEMBERS):
@@ -226,12 +231,28 @@ async def _members(
 
 def _complete(objects: Iterable[Object], fields: str) -> Iterator[Object]:
     """Yield the objects; raises `Unavailable` if one lacks a requested property."""
-    asked = frozenset(fields.split(","))
     for found in objects:
-        if not found.keys() >= asked:
+        if not _is_whole(found, fields):
             message = "Microsoft Graph returned an object without a requested property."
             raise Unavailable(message, _PAUSE)
         yield found
+
+
+def _is_whole(found: Object, fields: str) -> bool:
+    """Return whether an object has all the requested properties, and really, not as null.
+
+    Graph returns null for the properties of an object that the app may not read.
+    """
+    asked = fields.split(",")
+    return found.keys() >= set(asked) and not (PROOF in asked and found[PROOF] is None)
+
+
+def _guids(ids: Iterable[str]) -> list[str]:
+    """Return the ids, sorted and once each, without those that no object can have.
+
+    Graph refuses a whole request for one id that is not a GUID (microsoft-graph-docs#7063).
+    """
+    return sorted({id_ for id_ in ids if re.fullmatch(GUID, id_)})
 
 
 def _group_error(error: Refused, group_id: str) -> NeedsAdmin:

@@ -2,7 +2,7 @@
 
 The smallest tenants allow an app 3,500 resource units in 10 seconds. One process uses at most 1,000
 in any 10 seconds (a bucket of 500, refilled by 50 a second), so that three processes may read the
-same directory at once; a directory of 50,000 users needs about 100 units.
+same directory at once; a directory of 50,000 users takes 50 units, and 1,000 with managers.
 """
 
 import asyncio

@@ -5,7 +5,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.domain.model import MAX_GROUPS, MAX_IDS, Color, Model, Name, ObjectId, ShortName, wrong
+from shared.domain.model import (
+    MAX_GROUPS,
+    MAX_IDS,
+    Color,
+    DirectoryId,
+    Model,
+    Name,
+    ShortName,
+    wrong,
+)
 
 
 class Targets(Model):
@@ -14,8 +23,8 @@ class Targets(Model):
     At least one user or group is required.
     """
 
-    users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
-    groups: Annotated[list[ObjectId], Field(max_length=MAX_GROUPS)] = []
+    users: Annotated[list[DirectoryId], Field(max_length=MAX_IDS)] = []
+    groups: Annotated[list[DirectoryId], Field(max_length=MAX_GROUPS)] = []
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
@@ -99,7 +108,7 @@ class Import(ImportInput):
 class MailboxInput(Model):
     """One of an import's target mailboxes."""
 
-    mailbox: ObjectId
+    mailbox: DirectoryId
 
 
 class AdoptionInput(MailboxInput):

@@ -18,7 +18,18 @@ from shared.domain.contacts.fields import PHOTO, PUBLISHABLE
 from shared.domain.contacts.keys import ContactKey, ContactKind
 from shared.domain.contacts.mapping import clean
 from shared.domain.errors import FieldError, InvalidInput
-from shared.domain.model import MAX_GROUPS, MAX_IDS, Model, Moment, Name, ObjectId, Text, wrong
+from shared.domain.model import (
+    GUID,
+    MAX_GROUPS,
+    MAX_IDS,
+    DirectoryId,
+    Model,
+    Moment,
+    Name,
+    ObjectId,
+    Text,
+    wrong,
+)
 
 MAX_MANUAL_CONTACTS: Final = 500
 FILTER_ATTRIBUTES: Final = (
@@ -32,9 +43,6 @@ FILTER_ATTRIBUTES: Final = (
     "userType",
 )
 
-
-_GUID: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
-
 # Written out, because \s differs between dialects of regular expressions.
 _PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\ufeff]+"
 
@@ -42,7 +50,7 @@ _PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\ufeff]+"
 class GroupSource(Model):
     """A group as a source: its members including nested ones, itself as a contact, or both."""
 
-    id: ObjectId
+    id: DirectoryId
     as_: Annotated[Literal["members", "contact", "both"], Field(alias="as")] = "members"
 
     @property
@@ -141,12 +149,12 @@ class Sources(Model):
     At least one of these is required. `exclude` and `filter` leave people out.
     """
 
-    users: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
+    users: Annotated[list[DirectoryId], Field(max_length=MAX_IDS)] = []
     groups: Annotated[list[GroupSource], Field(max_length=MAX_GROUPS)] = []
     all_users: bool = False
     org_contacts: bool = False
     contacts: Annotated[list[ManualContact], Field(max_length=MAX_MANUAL_CONTACTS)] = []
-    exclude: Annotated[list[ObjectId], Field(max_length=MAX_IDS)] = []
+    exclude: Annotated[list[DirectoryId], Field(max_length=MAX_IDS)] = []
     filter: Annotated[
         dict[str, FilterValues],
         Field(json_schema_extra={"propertyNames": {"enum": list(FILTER_ATTRIBUTES)}}),
@@ -188,7 +196,7 @@ class Sources(Model):
         return self
 
 
-type TenantId = Annotated[str, Field(json_schema_extra={"pattern": _GUID})]
+type TenantId = Annotated[str, Field(json_schema_extra={"pattern": GUID})]
 
 
 class Access(Model):
@@ -207,7 +215,7 @@ class Access(Model):
     def _ids_of_tenants(cls, value: list[str]) -> list[str]:
         """Require GUIDs, in lower case as in Entra ID's tokens; anything else would never match."""
         for id_ in value:
-            if not re.fullmatch(_GUID, id_):
+            if not re.fullmatch(GUID, id_):
                 raise wrong("tenant_id_invalid", id=id_[:100])
         return [id_.lower() for id_ in value]
 

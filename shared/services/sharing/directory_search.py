@@ -119,7 +119,7 @@ async def _by_id(
 ) -> dict[str, dict[str, Any]]:
     match kind:
         case EntryKind.USER:
-            return await directory.readable_users(session, ids, _FIELDS[kind])
+            return await directory.users_looked_up(session, ids, _FIELDS[kind])
         case EntryKind.GROUP:
             return await directory.groups_by_id(session, ids, _FIELDS[kind])
         case EntryKind.ORG_CONTACT:

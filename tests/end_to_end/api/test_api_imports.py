@@ -68,7 +68,7 @@ INVALID_IMPORTS: dict[str, tuple[Json, set[str]]] = {
     "a list of shares": ({"shareId": [UNKNOWN, UNKNOWN]}, {"shareId"}),
     "no targets": ({"targets": {}}, {"targets"}),
     "empty targets": ({"targets": {"users": [], "groups": []}}, {"targets"}),
-    "an invalid target id": ({"targets": {"users": ["a b"]}}, {"targets.users.0"}),
+    "an invalid target id": ({"targets": {"users": ["mueller"]}}, {"targets.users.0"}),
     "an empty folder name": ({"destination": {"folder": " "}}, {"destination.folder"}),
     "an unknown field": ({"tenant": "x"}, {"tenant"}),
     "a reserved field": ({"removing": True}, {"removing"}),

@@ -80,7 +80,7 @@ INVALID_SHARES: dict[str, tuple[Json, set[str]]] = {
     "an unknown field": ({"name": "x", "sources": {"allUsers": True}, "id": "1"}, {"id"}),
     "text for a boolean": ({"name": "x", "sources": {"allUsers": "yes"}}, {"sources.allUsers"}),
     "an invalid id": (
-        {"name": "x", "sources": {"groups": [{"id": "a/b"}]}},
+        {"name": "x", "sources": {"groups": [{"id": "mueller"}]}},
         {"sources.groups.0.id"},
     ),
     "a time as a number": (

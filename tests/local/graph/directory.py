@@ -60,6 +60,7 @@ TYPES = {
 }
 _SINGULAR = {"users": "user", "groups": "group", "contacts": "orgContact"}
 DENIED = "Authorization_RequestDenied"
+_GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 
 @dataclass(slots=True)
@@ -174,6 +175,8 @@ class DirectoryApi:
             raise unsupported("Expect simple name=value query, but observe property 'Expand'.")
         if kind == "contacts":
             request.require(DENIED, *ORG_CONTACT_ROLES)
+            if "Unified" in (directory.groups[id_].get("groupTypes") or ()):
+                raise unsupported("The cast is to a type that the group cannot hold.")
         members = directory.members(id_, nested=which.lower() == "transitivemembers")
         names = {collection_: name for name, collection_ in TYPES.items()}
         objects = [
@@ -201,6 +204,8 @@ class DirectoryApi:
             raise GraphError(
                 400, "Request_BadRequest", "The number of ids may not exceed the limit of 1000."
             )
+        if any(not re.fullmatch(_GUID, str(given)) for given in ids):
+            raise GraphError(400, "Request_BadRequest", "Invalid GUID specified.")
         types = {str(t).lower() for t in body.get("types") or ("directoryObject",)}
         if types == {"user"}:
             request.require(DENIED, *USER_ROLES)
@@ -253,7 +258,7 @@ class DirectoryApi:
 
 
 def _value(item: Object, name: str) -> Any:
-    lists = {"businessPhones", "proxyAddresses", "phones", "addresses", "otherMails"}
+    lists = {"businessPhones", "proxyAddresses", "phones", "addresses", "otherMails", "groupTypes"}
     if name == "accountEnabled":
         return item.get(name, True)
     return item.get(name, [] if name in lists else None)

@@ -42,6 +42,7 @@ def of[T: Model](kind: type[T], **values: st.SearchStrategy[Any]) -> st.SearchSt
     return st.fixed_dictionaries(values).map(lambda given: kind(**given))
 
 
+USERS = [f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2)]
 IMPORTS = of(
     Import,
     id=st.just("i"),
@@ -49,7 +50,7 @@ IMPORTS = of(
     changed=st.just(NOW),
     name=st.sampled_from(["a", "b"]),
     share_id=st.just("a" * 8),
-    targets=of(Targets, users=st.just(["u"])),
+    targets=of(Targets, users=st.just([USERS[0]])),
     destination=of(
         Destination,
         folder=st.sampled_from(["Contact Sync", "B", None]),
@@ -68,7 +69,7 @@ SHARES = of(
     created=st.just(NOW),
     changed=st.just(NOW),
     name=st.sampled_from(["a", "b"]),
-    sources=of(Sources, users=st.just(["u"])),
+    sources=of(Sources, users=st.just([USERS[0]])),
     fields=st.sampled_from([None, ["displayName"]]),
     access=st.just(Access()),
     blocked=st.just([]),
@@ -77,8 +78,8 @@ VALUES: dict[str, list[Any]] = {
     "import.id": ["i", "j"],
     "import.name": ["a", "b"],
     "import.share_id": ["a" * 8, "b" * 8],
-    "import.targets.users": [["u"], ["u", "v"]],
-    "import.targets.groups": [[], ["g"]],
+    "import.targets.users": [[USERS[0]], USERS],
+    "import.targets.groups": [[], USERS],
     "import.destination.folder": ["Contact Sync", "B", None],
     "import.destination.category": ["C", "D", None],
     "import.category_color": ["preset1", "preset7", None],
@@ -98,7 +99,7 @@ VALUES: dict[str, list[Any]] = {
     "import.removing": [False, True],
     "share.id": ["a" * 8, "b" * 8],
     "share.name": ["a", "b"],
-    "share.sources": [Sources(users=["u"]), Sources(org_contacts=True, exclude=["x"])],
+    "share.sources": [Sources(users=[USERS[0]]), Sources(org_contacts=True, exclude=[USERS[1]])],
     "share.fields": [None, ["displayName"]],
     "share.access.rule": ["anyone-with-id", "tenant"],
     "share.access.tenants": [[TENANTS[0]], TENANTS],
@@ -168,9 +169,14 @@ def test_setting_with_effect_changes_the_fingerprint(
 
 def test_photos_switched_off_change_the_fingerprint() -> None:
     import_ = Import(
-        id="i", name="n", share_id="a" * 8, targets=Targets(users=["u"]), created=NOW, changed=NOW
+        id="i",
+        name="n",
+        share_id="a" * 8,
+        targets=Targets(users=[USERS[0]]),
+        created=NOW,
+        changed=NOW,
     )
-    share = Share(id="a" * 8, name="s", sources=Sources(users=["u"]), created=NOW, changed=NOW)
+    share = Share(id="a" * 8, name="s", sources=Sources(users=[USERS[0]]), created=NOW, changed=NOW)
     on = import_.copy_with(photos=Photos())
 
     assert run_fingerprint(CONTACTS, on, share) != run_fingerprint(CONTACTS, import_, share)

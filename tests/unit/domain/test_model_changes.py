@@ -72,7 +72,8 @@ def test_every_field_of_a_record_refuses_a_foreign_object(kind: type[Model]) -> 
 
 def test_values_of_an_input_are_those_of_its_record() -> None:
     guard = GuardLimits(deletes=3)
-    wanted = ImportInput(name="n", share_id="a" * 8, targets=Targets(users=["u"]), guard=guard)
+    targets = Targets(users=["00000000-0000-4000-8000-000000000001"])
+    wanted = ImportInput(name="n", share_id="a" * 8, targets=targets, guard=guard)
     made = Import(**wanted.values_of(ImportInput), id="i", created=NOW, changed=NOW)
 
     assert made.values_of(ImportInput) == wanted.values_of(ImportInput)

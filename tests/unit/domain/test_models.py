@@ -2,22 +2,24 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.domain.errors import PayloadTooLarge, PreconditionFailed
+from shared.domain.errors import InvalidInput, PayloadTooLarge, PreconditionFailed
 from shared.domain.importing.imports import ImportInput
 from shared.domain.sharing.shares import Access, ShareInput
 from shared.services.changes import merge_patch, require_match, require_storable
+from shared.web.validation import validated
 
 FRIEND = "fabfabfa-0000-4000-8000-000000000002"
 SOMEBODY = "c0c0c0c0-0000-4000-8000-000000000003"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SHARE = {"name": "People", "sources": {"allUsers": True}}
-IMPORT = {"name": "Import", "shareId": "a" * 32, "targets": {"users": ["u1"]}}
+IMPORT = {"name": "Import", "shareId": "a" * 32, "targets": {"users": [SOMEBODY]}}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
@@ -58,6 +60,25 @@ def test_import_defaults_to_active_with_own_folder_and_guard() -> None:
     assert wanted.destination.folder == "Contact Sync"
     assert (wanted.guard.deletes, wanted.guard.delete_share) == (10, 0.2)
     assert wanted.active
+
+
+@pytest.mark.parametrize("id_", ["mueller", "u1", f"{SOMEBODY}0", SOMEBODY[:-1], f"{{{SOMEBODY}}}"])
+def test_id_that_is_no_guid_is_rejected_by_its_field(id_: str) -> None:
+    targets = {"users": [SOMEBODY], "groups": [SOMEBODY, id_]}
+    with pytest.raises(InvalidInput) as refused:
+        validated(ImportInput, {**IMPORT, "targets": targets})
+    assert [(e.field, e.code) for e in refused.value.errors] == [
+        ("targets.groups.1", "object_id_invalid")
+    ]
+
+    sources = {"users": [id_], "groups": [{"id": id_}], "exclude": [id_]}
+    with pytest.raises(InvalidInput) as refused:
+        validated(ShareInput, {**SHARE, "sources": sources})
+    assert {e.field for e in refused.value.errors} == {
+        "sources.users.0",
+        "sources.groups.0.id",
+        "sources.exclude.0",
+    }
 
 
 @given(
@@ -122,7 +143,7 @@ def test_other_etag_raises_precondition_failed(if_match: str) -> None:
 
 
 def test_share_too_large_for_storage_is_rejected() -> None:
-    users = [f"{n:036d}" for n in range(5000)]
+    users = [str(UUID(int=n)) for n in range(5000)]
     contacts = [{"displayName": "😀" * 200, "title": "x" * 500} for _ in range(500)]
 
     require_storable(ShareInput.model_validate({"name": "x", "sources": {"users": users}}))

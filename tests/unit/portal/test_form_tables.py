@@ -36,6 +36,8 @@ FORMS: dict[str, Form[Any]] = {
 }
 LETTERS = st.characters(exclude_categories=["C", "Z"])
 IDS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9.-]{0,10}\Z")
+SOMEBODY = "00000000-0000-4000-8000-000000000001"
+GUIDS = st.uuids().map(str)
 SHORT = st.text(LETTERS, min_size=1, max_size=20)
 PARTS = st.floats(0, 1)
 
@@ -48,7 +50,7 @@ IMPORTS = st.fixed_dictionaries(
     {
         "name": SHORT,
         "shareId": st.from_regex(r"\A[a-z0-9]{8,12}\Z"),
-        "targets": st.fixed_dictionaries({"users": some(IDS, 1), "groups": some(IDS)}),
+        "targets": st.fixed_dictionaries({"users": some(GUIDS, 1), "groups": some(GUIDS)}),
         "destination": st.fixed_dictionaries(
             {"folder": st.none() | SHORT, "category": st.none() | SHORT}
         ),
@@ -100,10 +102,10 @@ SHARES = st.fixed_dictionaries(
         "name": SHORT,
         "sources": st.fixed_dictionaries(
             {
-                "users": some(IDS),
+                "users": some(GUIDS),
                 "groups": st.lists(
                     st.fixed_dictionaries(
-                        {"id": IDS, "as": st.sampled_from(["members", "contact", "both"])}
+                        {"id": GUIDS, "as": st.sampled_from(["members", "contact", "both"])}
                     ),
                     max_size=3,
                     unique_by=lambda group: group["id"],
@@ -111,7 +113,7 @@ SHARES = st.fixed_dictionaries(
                 "allUsers": st.just(value=True),
                 "orgContacts": st.booleans(),
                 "contacts": st.lists(CONTACTS, max_size=2),
-                "exclude": some(IDS),
+                "exclude": some(GUIDS),
                 "filter": st.dictionaries(
                     st.sampled_from(FILTER_ATTRIBUTES), some(SHORT, 1), max_size=3
                 ),
@@ -160,9 +162,9 @@ def test_share_survives_its_form(share: ShareInput) -> None:
 
 
 def test_blank_form_means_the_defaults_of_the_model() -> None:
-    given_ = {"name": "x", "shareId": "0" * 32, "targets": {"users": ["u"]}}
+    given_ = {"name": "x", "shareId": "0" * 32, "targets": {"users": [SOMEBODY]}}
 
-    import_ = IMPORT.blank(name="x", share="0" * 32, users=("u",)).input()
+    import_ = IMPORT.blank(name="x", share="0" * 32, users=(SOMEBODY,)).input()
     share = SHARE.blank(name="x", all_users="yes").input()
 
     assert import_ == ImportInput.model_validate(given_)
@@ -231,7 +233,7 @@ def test_error_path_leads_to_its_field(
 
 @pytest.mark.parametrize("typed", ["many", "", "-1", "101", "1e999", "NaN", "sNaN"])
 def test_percent_that_is_none_is_refused(typed: str) -> None:
-    draft = IMPORT.blank(name="x", share="0" * 32, users=("u",), delete_share=typed)
+    draft = IMPORT.blank(name="x", share="0" * 32, users=(SOMEBODY,), delete_share=typed)
 
     with pytest.raises(InvalidInput) as caught:
         draft.input()
@@ -243,7 +245,7 @@ def test_percent_that_is_none_is_refused(typed: str) -> None:
 
 @pytest.mark.parametrize("typed", ["12.5", " 12,5 % ", "12,50"])
 def test_percent_is_read_as_people_write_it(typed: str) -> None:
-    draft = IMPORT.blank(name="x", share="0" * 32, users=("u",), delete_share=typed)
+    draft = IMPORT.blank(name="x", share="0" * 32, users=(SOMEBODY,), delete_share=typed)
 
     assert draft.input().guard.delete_share == 0.125
     assert Percent().text(0.125) == "12.5"
@@ -274,7 +276,9 @@ def test_another_number_than_the_offered_ones_is_shown() -> None:
 
 
 def test_conflict_lists_what_somebody_else_stored() -> None:
-    theirs = SHARE.blank(name="Theirs", all_users="yes", user=("a", "b")).input()
+    theirs = SHARE.blank(
+        name="Theirs", all_users="yes", user=(SOMEBODY, SOMEBODY[:-1] + "2")
+    ).input()
     mine = SHARE.blank(name="Mine", all_users="yes")
 
     shown = show(visit(), mine, Refusal({}, "changed", theirs))

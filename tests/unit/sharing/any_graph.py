@@ -15,11 +15,12 @@ import httpx
 import orjson
 from azure.core.credentials import AccessToken
 
+from shared.adapters.graph.directory import PROOF
 from shared.adapters.graph.transport import Graph, GraphSession
 from shared.adapters.graph.wire import SdkWire
 
 ROOT: Final = "https://graph.example/v1.0"
-GONE: Final = "gone"
+GONE: Final = "0dead000"
 """An id that begins so is in no directory."""
 
 type Json = dict[str, Any]
@@ -87,13 +88,16 @@ class AnyGraph:
         select = query["$select"].split(",")
         self.asked |= set(select)
         if "$filter" in query:
-            ids = [i for i in re.findall(r"'([^']*)'", query["$filter"]) if i[:4] != GONE]
+            ids = [i for i in re.findall(r"'([^']*)'", query["$filter"]) if i[: len(GONE)] != GONE]
             return {"value": [self._object(id_, n, select) for n, id_ in enumerate(ids)]}
         if "$top" not in query:
             return self._object(path.rpartition("/")[2], 0, select)
         page = int(query.get("$skiptoken", "0"))
         start = page * self.size
-        ids = [f"Id-{crc32(path.encode()):x}-{n}" for n in range(start, start + self.size)]
+        ids = [
+            f"{crc32(path.encode()):08x}-0000-4000-8000-{n:012d}"
+            for n in range(start, start + self.size)
+        ]
         body: Json = {
             "value": [self._object(id_, start + n, select) for n, id_ in enumerate(ids)],
             "@odata.count": self.size * self.pages,
@@ -116,6 +120,8 @@ def _full(name: str) -> Any:
 
 
 def _empty(name: str) -> Any:
+    if name == PROOF:
+        return "nobody@x.example"
     return [] if name in _EMPTY_LISTS else None
 
 

@@ -16,7 +16,7 @@ from shared.domain.sharing.selection import Selection
 from shared.domain.sharing.shares import FILTER_ATTRIBUTES
 from shared.services.sharing.sources.source import Entry
 
-_STATUS: Final = ("id", "accountEnabled", "showInAddressList", "userType")
+_STATUS: Final = ("id", directory.PROOF, "accountEnabled", "showInAddressList", "userType")
 _SELECT: Final = directory.select(
     *_STATUS, *properties_of(ContactKind.USER), "mail", *FILTER_ATTRIBUTES
 )
@@ -29,17 +29,17 @@ class Users:
     settings: tuple[str, ...] = ("users", "all_users", "groups")
 
     async def read(self, wanted: Selection, session: GraphSession) -> AsyncIterator[Entry]:
-        """Read the listed users (300 per request), all users (999 per page), and group members."""
+        """Read the listed users (300 per request), all users (in pages), and group members."""
         sources = wanted.sources
         if sources.users:
             for entry in await _named(session, sources.users):
                 yield entry
+        managers = "manager" in wanted.names
         if sources.all_users:
-            async for user in directory.all_users(session, _SELECT):
-                yield Entry(user["id"], _with_manager(user))
+            async for user in directory.all_users(session, _SELECT, managers=managers):
+                yield Entry(user["id"], _with_manager(user) if managers else user)
         for group in sources.groups:
             if group.publishes_members:
-                managers = "manager" in wanted.names
                 for user in await _members(session, group.id, managers=managers):
                     yield Entry(user["id"], user)
 

@@ -1,0 +1,76 @@
+"""Reads the photos of users, each as its own matter: no single one fails the others.
+
+An app can only read photos of users (docs: profilephoto-get).
+"""
+
+import asyncio
+import binascii
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from shared.adapters.graph.batch import BatchItem, longest_wait, send_batch
+from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse, GraphSession
+from shared.domain.errors import Throttled
+
+_TRIES: Final = 3
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRefused:
+    """A photo that cannot be read, with the status and error code of Graph."""
+
+    status: int
+    code: str
+
+
+type Photo = bytes | PhotoRefused | None
+"""The bytes of a photo; None if the user has none."""
+
+
+async def user_photos(session: GraphSession, ids: Sequence[str]) -> dict[str, Photo]:
+    """Return the largest photos of at most 20 users.
+
+    A read that fails temporarily is repeated twice. A photo that still cannot be read is refused:
+    some answer 500 for ever (msgraph-sdk-dotnet#1073). Raises `Throttled` if Graph asks to wait.
+    """
+    answers = await _answers(session, {id_: f"{_path(id_)}/$value" for id_ in ids})
+    return {id_: _photo(answer) for id_, answer in answers.items()}
+
+
+async def _answers(session: GraphSession, paths: Mapping[str, str]) -> dict[str, GraphResponse]:
+    found: dict[str, GraphResponse] = {}
+    waiting = list(paths)
+    for left in reversed(range(_TRIES)):
+        items = [BatchItem("GET", paths[id_]) for id_ in waiting]
+        found |= zip(waiting, await send_batch(session, items), strict=True)
+        waiting = [id_ for id_ in waiting if found[id_].is_transient]
+        if not waiting:
+            break
+        failed = [found[id_] for id_ in waiting]
+        wait = longest_wait(failed)
+        if any(answer.status == 429 for answer in failed) and (not left or wait > LONGEST_WAIT):
+            raise Throttled("Microsoft Graph throttled the reads of photos.", wait)
+        if left:
+            await asyncio.sleep(min(wait, LONGEST_WAIT))
+    return found
+
+
+def _photo(answer: GraphResponse) -> Photo:
+    if answer.status == 404:
+        return None
+    if answer.ok and isinstance(answer.body, str):
+        # Docs do not say which alphabet a batch uses (json-batching), so both are read.
+        text = answer.body.rstrip("=").translate(_URL_SAFE)
+        try:
+            return b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except binascii.Error:
+            return PhotoRefused(answer.status, "not base64")
+    return PhotoRefused(answer.status, answer.code)
+
+
+def _path(id_: str) -> str:
+    return f"/users/{quote(id_, safe='')}/photo"

@@ -1,0 +1,174 @@
+"""Photos of people: which are read, and what becomes of odd ones."""
+
+import io
+import struct
+import zlib
+from base64 import b64encode, urlsafe_b64encode
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.keys import ContactKey, ContactKind
+from shared.domain.errors import Throttled
+from shared.domain.reasons import Reason
+from shared.services.sharing.photos import NoPictureError, add_photos, resized
+from shared.services.sharing.resolution import Resolution
+from tests.unit.sharing.simulated_graph import SimulatedGraph
+
+
+def picture(format_: str = "JPEG", mode: str = "RGB", color: Any = "red", **more: Any) -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, (64, 48), color).save(out, format_, **more)
+    return out.getvalue()
+
+
+def shown(image: bytes) -> tuple[int, ...]:
+    """Return the color in the middle of a JPEG."""
+    with Image.open(io.BytesIO(image)) as opened:
+        assert (opened.format, opened.mode) == ("JPEG", "RGB")
+        color = opened.getpixel((opened.width // 2, opened.height // 2))
+    assert isinstance(color, tuple)
+    return tuple(color)
+
+
+def near(color: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return all(abs(a - b) < 12 for a, b in zip(color, wanted, strict=True))
+
+
+RED, WHITE, GREY = (254, 0, 0), (255, 255, 255), (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("source", "color"),
+    [
+        (picture(), RED),
+        (picture("PNG"), RED),
+        (picture("GIF"), RED),
+        (picture("BMP"), RED),
+        (picture("JPEG", "CMYK", (0, 255, 255, 0)), RED),
+        (picture("JPEG", "L", 128), GREY),
+        (picture("PNG", "I;16", 128 * 256), GREY),
+        (picture("PNG", "RGBA", (0, 0, 0, 0)), WHITE),
+        (picture("PNG", "RGBA", (255, 0, 0, 255)), RED),
+        (picture("PNG", "LA", (0, 0)), WHITE),
+        (picture("PNG", "P", 0, transparency=0), WHITE),
+        (picture("GIF", "P", 0, transparency=0), WHITE),
+    ],
+)
+def test_picture_becomes_an_opaque_jpeg(source: bytes, color: tuple[int, ...]) -> None:
+    assert near(shown(resized(source, 48)), color)
+
+
+def _bomb(width: int, height: int) -> bytes:
+    """Return a small PNG whose header promises many pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        ends = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + ends
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(bytes(1_000_000), 9))
+    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"",
+        b"no picture at all",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        picture("TIFF"),
+        picture("WEBP"),
+        picture("PPM"),
+        picture()[:200],
+        _bomb(5_000, 5_000),
+        _bomb(10_000, 10_000),
+        _bomb(100_000, 100_000),
+        picture() + bytes(9 * 1024 * 1024),
+    ],
+    ids=lambda source: f"{len(source)} bytes",
+)
+def test_what_is_no_allowed_picture_is_refused(source: bytes) -> None:
+    with pytest.raises(NoPictureError):
+        resized(source, 48)
+
+
+async def photos(graph: SimulatedGraph, *people: str) -> tuple[Resolution, dict[str, bytes]]:
+    resolution, kept = Resolution(), dict[str, bytes]()
+    for id_ in people:
+        key = str(ContactKey(ContactKind.USER, id_))
+        resolution.contacts[key] = Contact.of(key, {"displayName": id_})
+
+    async def keep(digest: str, image: bytes) -> None:
+        kept[digest] = image
+
+    await add_photos(resolution, graph.session(), 48, keep)
+    return resolution, kept
+
+
+def photo_of(resolution: Resolution, person: str) -> str | None:
+    return resolution.contacts[str(ContactKey(ContactKind.USER, person))].photo
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_photo_that_always_fails_leaves_that_person_without_a_photo(status: int) -> None:
+    graph = SimulatedGraph()
+    one, two, three = graph.add_user(1, picture()), graph.add_user(2, picture()), graph.add_user(3)
+    graph.fail(f"{two}/photo", {"status": status, "headers": {"Retry-After": "0"}})
+
+    resolution, kept = await photos(graph, one, two, three)
+
+    assert photo_of(resolution, one) in kept
+    assert photo_of(resolution, two) is None
+    assert photo_of(resolution, three) == ""
+    assert resolution.omissions.keys() == {(two, Reason.PHOTO_REFUSED)}
+
+
+async def test_photo_that_fails_for_a_moment_is_read_again() -> None:
+    graph = SimulatedGraph()
+    one = graph.add_user(1, picture())
+    graph.fail("/photo", {"status": 500, "headers": {"Retry-After": "0"}}, times=2)
+
+    resolution, kept = await photos(graph, one)
+
+    assert photo_of(resolution, one) in kept
+    assert resolution.omissions == {}
+
+
+async def test_throttled_photos_are_waited_for() -> None:
+    graph = SimulatedGraph()
+    one = graph.add_user(1, picture())
+    graph.fail("/photo", {"status": 429, "headers": {"Retry-After": "60"}})
+
+    with pytest.raises(Throttled) as refused:
+        await photos(graph, one)
+
+    assert refused.value.retry_after == 60
+
+
+@pytest.mark.parametrize("alphabet", ["standard", "url-safe"])
+async def test_photo_in_a_batch_is_read_in_either_base64_alphabet(alphabet: str) -> None:
+    graph = SimulatedGraph()
+    source = picture("PNG", "RGB", "blue")
+    one = graph.add_user(1, source)
+    encode = urlsafe_b64encode if alphabet == "url-safe" else b64encode
+    text = encode(source).decode()
+    assert set(text) & set("-_+/")
+    graph.fail("/photo", {"status": 200, "body": text.rstrip("=")})
+
+    _, kept = await photos(graph, one)
+
+    assert near(shown(*kept.values()), (0, 0, 254))
+
+
+@pytest.mark.parametrize("text", ["!", "a", "no base64 at all"])
+async def test_photo_that_is_no_base64_is_refused(text: str) -> None:
+    graph = SimulatedGraph()
+    one = graph.add_user(1, picture())
+    graph.fail("/photo", {"status": 200, "body": text})
+
+    resolution, _ = await photos(graph, one)
+
+    assert resolution.omissions.keys() == {(one, Reason.PHOTO_REFUSED)}
