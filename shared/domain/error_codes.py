@@ -33,6 +33,7 @@ Code = Literal[
     "consent_declined",
     "consent_needs_admin",
     "consent_refused",
+    "consent_pending",
     "consent_expired",
     "consent_not_ours",
     "consent_account_changed",

@@ -26,9 +26,17 @@ class Reason(StrEnum):
     # a run
     CONSENT_MISSING = "consent_missing"
     PUBLISHER_CONSENT_MISSING = "publisher_consent_missing"
+    TENANT_NOT_FOUND = "tenant_not_found"
+    ACCESS_POLICY_BLOCKS = "access_policy_blocks"
+    ASSIGNMENT_REQUIRED = "assignment_required"
+    GRAPH_DISABLED = "graph_disabled"
+    ENTRA_REFUSED = "entra_refused"
+    PUBLISHER_UNAVAILABLE = "publisher_unavailable"
     SHARE_NOT_FOUND = "share_not_found"
     SHARE_WITHDRAWN = "share_withdrawn"
     SHARE_EMPTY = "share_empty"
+    NO_CONTACTS = "no_contacts"
+    NO_TARGETS = "no_targets"
     SHARE_TOO_LARGE = "share_too_large"
     TARGETS_EMPTY = "targets_empty"
     TOO_MANY_CREATES = "too_many_creates"
@@ -41,6 +49,7 @@ class Reason(StrEnum):
     DISABLED = "disabled"
     EXCLUDED = "excluded"
     FILTERED = "filtered"
+    GUEST = "guest"
     HIDDEN = "hidden"
     NO_EMAIL = "no_email"
     NOT_FOUND = "not_found"
@@ -52,3 +61,15 @@ class Reason(StrEnum):
     NOT_IN_SHARE = "not_in_share"
     NOT_YET_SYNCED = "not_yet_synced"
     DELETED_BY_USER = "deleted_by_user"
+
+
+ENTRA_REFUSALS = frozenset(
+    {
+        Reason.TENANT_NOT_FOUND,
+        Reason.ACCESS_POLICY_BLOCKS,
+        Reason.ASSIGNMENT_REQUIRED,
+        Reason.GRAPH_DISABLED,
+        Reason.ENTRA_REFUSED,
+    }
+)
+"""Why a tenant's Entra ID gives the app no token although its admins consented."""

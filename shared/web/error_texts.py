@@ -34,6 +34,7 @@ TITLES: Final[Mapping[str, str]] = {
     "sign-in-failed": N_("Sign-in failed"),
     "consent-refused": N_("Consent not granted"),
     "consent-missing": N_("Admin consent required"),
+    "consent-pending": N_("Consent not in force yet"),
     "tenant-left": N_("Your organization has left Contact Sync"),
     "premium-needed": N_("Premium plan required"),
     "needs-admin": N_("Admin action required"),
@@ -102,6 +103,10 @@ TEXTS: Final[Mapping[Code, str]] = {
         "Administrator."
     ),
     "consent_refused": N_("Entra ID did not grant consent. Try again."),
+    "consent_pending": N_(
+        "Consent was given, but Microsoft has not put it into force yet. That takes minutes, at "
+        "times hours; open Contact Sync again later."
+    ),
     "consent_expired": N_(
         "The consent request was started in another browser or has expired. Try again."
     ),

@@ -66,6 +66,30 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "The publisher of this share is no longer connected because its consent was withdrawn. No"
         " contacts were removed. Ask the publisher to grant consent again, or delete the import."
     ),
+    Reason.TENANT_NOT_FOUND: N_(
+        "Microsoft Entra ID no longer knows your organization. If it was deleted, restore it within"
+        " 30 days. Otherwise contact support."
+    ),
+    Reason.ACCESS_POLICY_BLOCKS: N_(
+        "A Conditional Access policy of your organization blocks Contact Sync (AADSTS53003). "
+        "Exclude the app from the policy for workload identities, or allow its network."
+    ),
+    Reason.ASSIGNMENT_REQUIRED: N_(
+        "Your organization requires an assignment for Contact Sync (AADSTS501051). Open the "
+        "enterprise application in the Entra admin center and set 'Assignment required' to No."
+    ),
+    Reason.GRAPH_DISABLED: N_(
+        "Microsoft Graph is disabled in your organization (AADSTS500014). Renew a lapsed Microsoft "
+        "365 subscription, or enable sign-in for the enterprise application 'Microsoft Graph'."
+    ),
+    Reason.ENTRA_REFUSED: N_(
+        "Your organization's Entra ID refuses Contact Sync. Open the sign-in logs for service "
+        "principals in the Entra admin center to see why."
+    ),
+    Reason.PUBLISHER_UNAVAILABLE: N_(
+        "The publisher's Microsoft 365 currently refuses Contact Sync. No contacts were removed. "
+        "Ask the publisher to check the connection, or delete the import."
+    ),
     Reason.SHARE_NOT_FOUND: N_(
         "No share has this ID. Check the share ID with its publisher, or delete the import."
     ),
@@ -76,6 +100,14 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.SHARE_EMPTY: N_(
         "The share is suddenly empty, so nothing was changed. If this is intended, approve the "
         "removal of its contacts; otherwise, check the share's sources."
+    ),
+    Reason.NO_CONTACTS: N_(
+        "The share contains nobody, so there was nothing to sync. Check its sources; members of a "
+        "group with hidden membership are not visible to Contact Sync."
+    ),
+    Reason.NO_TARGETS: N_(
+        "The import's targets contain nobody, so there was nothing to sync. Check the members of "
+        "the groups; those of a group with hidden membership are not visible to Contact Sync."
     ),
     Reason.SHARE_TOO_LARGE: N_("The share is too large. Split it into several smaller ones."),
     Reason.TARGETS_EMPTY: N_(
@@ -101,6 +133,10 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.DISABLED: N_("The account is disabled in the directory."),
     Reason.EXCLUDED: N_("The share excludes this person."),
     Reason.FILTERED: N_("The share's filter excludes this person."),
+    Reason.GUEST: N_(
+        "The person is a guest. To publish the contact anyway, add the user to the share's sources,"
+        " or filter by user type."
+    ),
     Reason.HIDDEN: N_(
         "The person is hidden from address lists. To publish the contact anyway, add the user to "
         "the share's sources."

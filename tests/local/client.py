@@ -97,10 +97,18 @@ class Client:
         )
 
     async def consent(
-        self, tenant: str, *, granted: bool = True, roles: Sequence[str] | None = None
+        self,
+        tenant: str,
+        *,
+        granted: bool = True,
+        roles: Sequence[str] | None = None,
+        slow: bool = False,
     ) -> None:
-        """Grant or withdraw the app's consent. With `roles`, grant only these permissions."""
-        body: Json = {"tenant": tenant, "granted": granted}
+        """Grant or withdraw the app's consent. With `roles`, grant only these permissions.
+
+        With `slow`, the consent that an admin gives has no effect until the next call.
+        """
+        body: Json = {"tenant": tenant, "granted": granted, "slow": slow}
         if roles is not None:
             body["roles"] = list(roles)
         (await self.send("POST", f"{self.entra}/_sim/consent", body)).expect(200)

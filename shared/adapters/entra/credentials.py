@@ -10,7 +10,9 @@ in time; all tenants share one HTTP session.
 import asyncio
 import base64
 import json
+import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -35,7 +37,19 @@ from shared.domain.reasons import Reason
 GRAPH_SCOPE: Final = "https://graph.microsoft.com/.default"
 _EXCHANGE_SCOPE: Final = "api://AzureADTokenExchange/.default"
 _TENANTS_KEPT: Final = 2_000
-_NO_CONSENT: Final = ("AADSTS700016", "AADSTS7000229", "AADSTS7000112", "AADSTS500011")
+_REFUSALS: Final[Mapping[str, Reason]] = {
+    "AADSTS700016": Reason.CONSENT_MISSING,
+    "AADSTS7000229": Reason.CONSENT_MISSING,
+    "AADSTS7000112": Reason.CONSENT_MISSING,
+    "AADSTS500011": Reason.CONSENT_MISSING,
+    "AADSTS90002": Reason.TENANT_NOT_FOUND,
+    "AADSTS53003": Reason.ACCESS_POLICY_BLOCKS,
+    "AADSTS501051": Reason.ASSIGNMENT_REQUIRED,
+    "AADSTS500014": Reason.GRAPH_DISABLED,
+}
+"""What a tenant's admins can do something about (docs: reference-error-codes)."""
+_TENANTS_MATTER: Final = ("invalid_grant", "access_denied", "interaction_required")
+_CODE: Final = re.compile(r"AADSTS\d+")
 
 type CredentialKind = Literal[
     "managed-identity", "key-vault-certificate", "key-vault-secret", "client-secret"
@@ -271,7 +285,7 @@ async def acquire(credential: AsyncTokenCredential) -> AccessToken:
     """Get a Graph token; Entra's errors become our own.
 
     The OAuth error decides; AADSTS codes, which may change (docs: reference-error-codes), only
-    distinguish missing consent from a fault of our own.
+    tell more exactly what a tenant's admins can do.
     """
     try:
         return await credential.get_token(GRAPH_SCOPE)
@@ -291,9 +305,15 @@ def refused(error: ClientAuthenticationError) -> NeedsAdmin | Defect | Unavailab
     status = getattr(error.response, "status_code", None)
     if isinstance(status, int) and (status == 429 or status >= 500):
         return Unavailable("Entra ID is temporarily unavailable.", 30.0)
-    codes = " ".join(word.strip(":,.") for word in text.split() if word.startswith("AADSTS"))
-    if "(unauthorized_client)" in text or any(code in text for code in _NO_CONSENT):
-        return NeedsAdmin(Reason.CONSENT_MISSING, f"Entra ID refused the app: {codes}.")
+    found = _CODE.findall(text)
+    codes = " ".join(dict.fromkeys(found))
+    reason = next((_REFUSALS[code] for code in found if code in _REFUSALS), None)
+    if reason is None and "(unauthorized_client)" in text:
+        reason = Reason.CONSENT_MISSING
+    if reason is None and any(f"({error})" in text for error in _TENANTS_MATTER):
+        reason = Reason.ENTRA_REFUSED
+    if reason is not None:
+        return NeedsAdmin(reason, f"Entra ID refused the app: {codes}.")
     return Defect(f"Entra ID refused the app's own credential: {codes or 'no code'}.")
 
 

@@ -75,6 +75,9 @@ async def send_batch(
     found = [answers[str(number)] for number in range(len(items))]
     session.meter.unanswered += sum(1 for part in found if part.status == _GATEWAY_TIMEOUT)
     session.meter.throttle(sum(1 for part in found if part.status == 429))
+    for part in found:
+        if not part.ok:
+            session.meter.note(part.status, part.headers, answer.headers)
     return found
 
 

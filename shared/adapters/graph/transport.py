@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 import orjson
 from opentelemetry.trace import SpanKind, StatusCode
@@ -31,18 +32,43 @@ For longer ones the message returns to the queue.
 """
 
 
+CLIENT_REQUEST_ID: Final = "client-request-id"
+REQUEST_ID: Final = "request-id"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """A request that failed, as Microsoft's support finds it: our id for it, and Graph's.
+
+    `status` is 0, and Graph's id '', if there was no response.
+    """
+
+    status: int
+    client_request_id: str
+    request_id: str
+
+
 @dataclass(slots=True)
 class Meter:
     """The cost of a piece of work: HTTP requests to Graph, and its 429 responses.
 
     `items` counts requests as Graph does, each request of a batch separately. `unanswered` counts
-    requests that may or may not take effect.
+    requests that may or may not take effect. `failed` is the last request that failed.
     """
 
     requests: int = 0
     items: int = 0
     throttled: int = 0
     unanswered: int = 0
+    failed: FailedRequest | None = None
+
+    def note(self, status: int, *headers: Mapping[str, str]) -> None:
+        """Note a request that failed; of several headers the first that has an id counts."""
+        ours, theirs = (
+            next((h[name] for h in headers if h.get(name)), "")
+            for name in (CLIENT_REQUEST_ID, REQUEST_ID)
+        )
+        self.failed = FailedRequest(status, ours, theirs)
 
     def sent(self) -> None:
         """Count one HTTP request."""
@@ -155,24 +181,29 @@ class GraphSession:
         errors; unless Graph responded with 429, a write may then have taken effect. Raises
         `NeedsAdmin` if we get no token for the tenant.
         """
+        client_id = str(uuid4())
         sent = WireRequest(
             tenant=self._tenant,
             method=method,
             url=self._url(path, query),
-            headers=complete(headers or {}),
+            headers={**complete(headers or {}), CLIENT_REQUEST_ID: client_id},
             body=orjson.dumps(body) if body is not None else None,
         )
         route = template(sent.url.removeprefix(self._endpoint))
         # Azure Monitor reads a dependency's target and name from url.full, so it has no ids.
         what = {"http.request.method": method, "url.full": f"{self._endpoint}{route}"}
         with span(f"{method} {route}", kind=SpanKind.CLIENT, attributes=what) as current:
+            current.set_attribute("contact_sync.client_request_id", client_id)
             self.meter.sent()
             response = await self._send(sent)
             current.set_attribute("http.response.status_code", response.status)
             current.set_attribute("contact_sync.throttled", response.status == 429)
+            current.set_attribute("contact_sync.request_id", response.headers.get(REQUEST_ID, ""))
             if response.status >= 400:
+                self.meter.note(response.status, sent.headers, response.headers)
                 current.set_status(StatusCode.ERROR)
-        return self._checked(response)
+        headers = {CLIENT_REQUEST_ID: client_id, **response.headers}
+        return self._checked(replace(response, headers=headers))
 
     async def read(
         self,
@@ -224,6 +255,7 @@ class GraphSession:
                 return await self._wire.send(request)
         except (Unavailable, TimeoutError) as error:
             self.meter.unanswered += 1
+            self.meter.note(0, request.headers)
             message = f"Microsoft Graph did not respond: {error}"
             raise Unavailable(message, _DEFAULT_WAIT) from error
 

@@ -135,12 +135,24 @@ class RejectedContact(Model):
     code: str
 
 
+class RefusedRequest(Model):
+    """A request that Microsoft Graph refused; Microsoft's support asks for both ids.
+
+    `status` is 0, and `requestId` empty, if there was no response.
+    """
+
+    status: int
+    client_request_id: str
+    request_id: str
+
+
 class Result(Model):
     """What happened to one mailbox in a run; ids and counts only.
 
     `number` is the run's when it was written. `photos` counts those sent. `planned` is what would
     happen if a held plan were approved, `held_run` the run that asks. `rejected` lists at most
-    `REJECTED_LISTED` contacts, `rejected_count` counts them all.
+    `REJECTED_LISTED` contacts, `rejected_count` counts them all. `refused` is the last request that
+    failed, if the mailbox or a contact failed.
     """
 
     mailbox: str
@@ -156,4 +168,5 @@ class Result(Model):
     milliseconds: int = 0
     rejected: tuple[RejectedContact, ...] = ()
     rejected_count: int = 0
+    refused: RefusedRequest | None = None
     ended: datetime

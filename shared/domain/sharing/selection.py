@@ -1,5 +1,6 @@
 """What a share selects from its sources: the published fields, exclusions and the filter."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,13 +24,17 @@ class Selection:
         self.names = frozenset(published) | set(ALWAYS_PUBLISHED)
         self._excluded = {id_.lower() for id_ in share.sources.exclude}
         self._filter = {
-            attribute: {value.casefold() for value in values}
+            attribute: {_as_seen(value) for value in values}
             for attribute, values in share.sources.filter.items()
         }
 
     def excludes(self, id_: str) -> bool:
         """Return whether the share excludes an object by its id."""
         return id_.lower() in self._excluded
+
+    def exclude(self, ids: Iterable[str]) -> None:
+        """Exclude more objects, such as the members of excluded groups."""
+        self._excluded |= {id_.lower() for id_ in ids}
 
     def filters(self, attribute: str) -> bool:
         """Return whether the share filters by this attribute."""
@@ -39,7 +44,9 @@ class Selection:
         """Return why a person of the directory is omitted; None if the person is included.
 
         `status` holds reasons specific to the kind of object. An exclusion comes before them, the
-        filter and a missing mail address after.
+        filter and a missing mail address after. The filter compares texts as people see them: in
+        upper or lower case, however composed in Unicode, whatever the spaces around. Of several
+        values of an attribute one must match.
         """
         return next(self._objections(person, status), None)
 
@@ -55,7 +62,15 @@ class Selection:
             yield Reason.EXCLUDED
         yield from status
         for attribute, values in self._filter.items():
-            if str(person.get(attribute) or "").casefold() not in values:
+            given = person.get(attribute)
+            texts = given if isinstance(given, list) else [given]
+            if values.isdisjoint(_as_seen(str(text or "")) for text in texts or [""]):
                 yield Reason.FILTERED
         if not person.get("mail"):
             yield Reason.NO_EMAIL
+
+
+def _as_seen(text: str) -> str:
+    """Return a text so that texts that look the same are equal."""
+    folded = unicodedata.normalize("NFC", text).casefold()
+    return " ".join(unicodedata.normalize("NFC", folded).split())

@@ -10,7 +10,7 @@ from shared.portal import sessions
 from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit, done
 from shared.services.tenancy.joining import CONSENTED
-from shared.services.tenancy.tenants import ConsentMissing, TenantGone
+from shared.services.tenancy.tenants import ConsentMissing, ConsentPending, TenantGone
 from shared.web.admission import READERS, WRITERS, Requirement
 
 bp = func.Blueprint()
@@ -29,8 +29,7 @@ async def show_start(visit: Visit) -> Page:
     try:
         overview = await visit.app.insight.overviews.read(visit.caller)
     except (ConsentMissing, TenantGone) as error:
-        left = isinstance(error, TenantGone)
-        return Page("start/join", {"permissions": PERMISSIONS, "left": left})
+        return _join(left=isinstance(error, TenantGone), pending=await _is_pending(visit))
     values = {
         "overview": overview,
         "trial_days": visit.app.licensing.licenses.trial_left(overview.license),
@@ -42,8 +41,7 @@ async def show_start(visit: Visit) -> Page:
 @page(bp, "GET", "consent")
 async def show_consent(visit: Visit) -> Page:
     """Show the permissions, what each is for, and the button that grants them."""
-    del visit
-    return Page("start/join", {"permissions": PERMISSIONS, "left": False})
+    return _join(pending=await _is_pending(visit))
 
 
 @page(bp, "POST", "consent", WRITERS, joined=False)
@@ -57,6 +55,22 @@ async def ask_consent(visit: Visit) -> Page:
 async def finish_consent(visit: Visit) -> Page:
     """Complete the consent: check it, and join the organization."""
     kept = await visit.kept(sessions.CONSENT)
-    await visit.app.tenancy.joining.finish_consent(kept, visit.caller, visit.query)
+    try:
+        await visit.app.tenancy.joining.finish_consent(kept, visit.caller, visit.query)
+    except ConsentPending:
+        return replace(
+            _join(pending=True), keep={sessions.CONSENT: {**(kept or {}), "given": True}}
+        )
     words = visit.gettext("Your organization is connected. Nothing has been read or written yet.")
     return replace(done("/", words), drop=(sessions.CONSENT,))
+
+
+async def _is_pending(visit: Visit) -> bool:
+    """Return whether this admin has just given the consent, and it is not in force yet."""
+    kept = await visit.kept(sessions.CONSENT)
+    someone = visit.someone
+    return bool(kept and kept.get("given") and someone and kept["tenant"] == someone.tenant)
+
+
+def _join(*, left: bool = False, pending: bool = False) -> Page:
+    return Page("start/join", {"permissions": PERMISSIONS, "left": left, "pending": pending})

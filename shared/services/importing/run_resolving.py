@@ -171,7 +171,12 @@ class RunResolving:
             del skip[mailbox]
         print_ = await asyncio.to_thread(run_fingerprint, contacts.values(), import_, share)
         tasks = sorted((*_tasks(Task.SYNC, seats.served), *_tasks(Task.REMOVE, removed | gone)))
-        return Resolved(Job(import_, print_, tuple(tasks), skip), contacts, omissions)
+        reason = None
+        if not filled:
+            nobody = Reason.NO_CONTACTS if not contacts else None
+            reason = nobody if tasks or skip else Reason.NO_TARGETS
+        job = Job(import_, print_, tuple(tasks), skip, reason=reason)
+        return Resolved(job, contacts, omissions)
 
     async def _removal(
         self, tenant: str, import_: Import, filled: frozenset[str], reason: Reason | None

@@ -118,8 +118,8 @@ class RunStart:
             job, done = await self._limited(message, stored.value, resolved.job)
         except NeedsAdmin as error:
             _log.warning("run %s cannot start: %s (%s)", message.run, error.reason, error.detail)
-            await self._check_consent(message.tenant, import_, error.reason)
             await self._snapshots.erase(snapshot)
+            await self._check_consent(message.tenant, import_, error.reason)
             await self._end(message, stored, error, meter)
             return None
         if _changes_nothing(stored.value, job, runs):
@@ -223,7 +223,10 @@ class RunStart:
         await self._queues.send_many(MAILBOX_CHECKS, checks, CHUNKS_PER_SECOND)
 
     async def _check_consent(self, tenant: str, import_: Import, reason: Reason) -> None:
-        """Check a consent that may be gone, the tenant's own or the publisher's."""
+        """Check a consent that may be gone, the tenant's own or the publisher's.
+
+        Raises `Unavailable` if it is new, so that the run is tried again.
+        """
         if reason is Reason.CONSENT_MISSING:
             await self._tenants.check_consent(tenant)
         elif reason is Reason.PUBLISHER_CONSENT_MISSING:

@@ -14,7 +14,7 @@ from shared.adapters.storage.models import ShareFacts
 from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store
 from shared.domain.contacts.fields import DEFAULT_FIELDS
 from shared.domain.errors import NeedsAdmin, NotFound
-from shared.domain.reasons import Reason
+from shared.domain.reasons import ENTRA_REFUSALS, Reason
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.privacy.suppressions import Suppressions
@@ -160,6 +160,8 @@ class Publications:
         except NeedsAdmin as error:
             if error.reason is Reason.CONSENT_MISSING and publisher != tenant:
                 raise NeedsAdmin(Reason.PUBLISHER_CONSENT_MISSING, error.detail) from error
+            if error.reason in ENTRA_REFUSALS and publisher != tenant:
+                raise NeedsAdmin(Reason.PUBLISHER_UNAVAILABLE, error.detail) from error
             raise
         await self._store.share_facts.upsert(publisher, share.id, facts)
         return resolution

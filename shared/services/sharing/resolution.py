@@ -7,6 +7,7 @@ changed. Each source decides what it reads and what it omits.
 from dataclasses import dataclass, field
 from typing import Final
 
+from shared.adapters.graph import directory
 from shared.adapters.graph.transport import GraphSession
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.keys import ContactKey
@@ -60,9 +61,14 @@ class Resolution:
 async def resolve(share: ShareInput, session: GraphSession) -> Resolution:
     """Read a share's sources with its publisher's consent.
 
+    A group among the exclusions excludes its members as well, including nested ones.
+
     Raises `TransientError` or `NeedsAdmin` (consent, a group that is gone, too many people).
     """
     resolution, wanted = Resolution(), Selection(share)
+    if share.sources.exclude:
+        for group in await directory.groups_by_id(session, share.sources.exclude, "id"):
+            wanted.exclude(await directory.group_member_ids(session, group))
     for source in SOURCES:
         await add_source(resolution, source, wanted, session)
     return resolution

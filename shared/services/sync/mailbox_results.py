@@ -9,6 +9,7 @@ from shared.domain.importing.runs import (
     REJECTED_LISTED,
     ContactCounts,
     Outcome,
+    RefusedRequest,
     RejectedContact,
     Result,
 )
@@ -35,6 +36,7 @@ def success(
         photos=photos + before.photos,
         rejected=tuple(rejected[:REJECTED_LISTED]),
         rejected_count=len(rejected),
+        refused=_refused(work) if rejected else None,
     )
 
 
@@ -53,7 +55,7 @@ def left_alone(work: MailboxWork, reason: Reason, run: str) -> Result:
 def refusal(work: MailboxWork, error: NeedsAdmin) -> Result:
     """Return the result of work that only an admin can make possible."""
     outcome = Outcome.SKIPPED if error.reason in _SKIPPED else Outcome.FAILED
-    return _result(work, outcome, error.reason)
+    return _result(work, outcome, error.reason).copy_with(refused=_refused(work))
 
 
 def counts_of(plan: Plan) -> ContactCounts:
@@ -63,6 +65,17 @@ def counts_of(plan: Plan) -> ContactCounts:
         updated=len(plan.updates),
         deleted=len(plan.deletes),
         unchanged=plan.unchanged,
+    )
+
+
+def _refused(work: MailboxWork) -> RefusedRequest | None:
+    failed = work.meter.failed
+    if failed is None:
+        return None
+    return RefusedRequest(
+        status=failed.status,
+        client_request_id=failed.client_request_id,
+        request_id=failed.request_id,
     )
 
 

@@ -19,14 +19,14 @@ from shared.adapters.storage.records import Stored
 from shared.domain.error_codes import Code
 from shared.domain.errors import Forbidden
 from shared.domain.tenancy.tenants import Tenant
-from shared.services.tenancy.tenants import ConsentMissing, Tenants
+from shared.services.tenancy.tenants import ConsentMissing, ConsentPending, Tenants
 
 SIGNED_IN: Final = "/signed-in"
 CONSENTED: Final = "/consented"
 """The redirect URIs in the app registration, as paths below the portal's origin."""
 
-_TRIES: Final = 5
-_BETWEEN_TRIES: Final = 2.0
+_TRIES: Final = 3
+_BETWEEN_TRIES: Final = 1.0
 _REFUSALS: Final[Mapping[str, Code]] = {
     "access_denied": "consent_declined",
     "consent_required": "consent_needs_admin",
@@ -98,8 +98,8 @@ class Joining:
         """Verify the consent that this admin has just granted, and connect the tenant.
 
         Errors are checked first, because they can arrive together with admin_consent=True. Raises
-        `ConsentRefused`, `ConsentMissing`, and `SignInFailed` if this admin did not start the
-        request.
+        `ConsentRefused`, `ConsentPending` if the consent is not in force yet, and `SignInFailed` if
+        this admin did not start the request. Opening the same address again checks again.
         """
         if "error" in answer:
             raise ConsentRefused(_REFUSALS.get(answer["error"], "consent_refused"))
@@ -115,7 +115,10 @@ class Joining:
             except ConsentMissing:
                 # A new consent may take a moment to reach every server of Entra ID.
                 await asyncio.sleep(_BETWEEN_TRIES)
-        return await self.tenants.verify_consent(caller)
+        try:
+            return await self.tenants.verify_consent(caller)
+        except ConsentMissing as error:
+            raise ConsentPending("consent_pending") from error
 
     @property
     def _authority(self) -> str:

@@ -6,15 +6,22 @@ is connected again once the consent is verified again.
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import TENANT_ROW, Store
 from shared.adapters.telemetry import emit
-from shared.domain.errors import Conflict, ContactSyncError, Defect, Forbidden, NeedsAdmin
+from shared.domain.errors import (
+    Conflict,
+    ContactSyncError,
+    Defect,
+    Forbidden,
+    NeedsAdmin,
+    Unavailable,
+)
 from shared.domain.events import ConsentLost, ConsentRegained, TenantJoined
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.permissions import missing
@@ -24,11 +31,23 @@ from shared.services.tenancy.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 
+SETTLING: Final = timedelta(hours=2)
+"""For how long a new consent may be refused here and there: it reaches Microsoft's servers slowly.
+
+Reports name minutes, at times hours (msgraph-bicep-types#193, microsoft-graph-docs#10907)."""
+_ASK_AGAIN: Final = 300.0
+
 
 class ConsentMissing(Forbidden):
     """The caller's tenant has not consented to the app."""
 
     kind = "consent-missing"
+
+
+class ConsentPending(Forbidden):
+    """The caller's tenant has just consented, but Microsoft does not act on it yet."""
+
+    kind = "consent-pending"
 
 
 class _PermissionsMissingError(NeedsAdmin):
@@ -96,7 +115,8 @@ class Tenants:
         """Verify the consent of the caller's tenant, and record or reconnect it. Safe to repeat.
 
         A redirect's parameter never counts as proof (docs: v2-admin-consent). Raises
-        `ConsentMissing`, and `Conflict` while the tenant is leaving: join again afterwards.
+        `ConsentMissing`, `NeedsAdmin` if Entra ID refuses the app in spite of a consent, and
+        `Conflict` while the tenant is leaving: join again afterwards.
         """
         try:
             permissions = sorted(await self._proven(caller.tenant))
@@ -105,6 +125,8 @@ class Tenants:
                 "permissions_missing", permissions=error.names, tenant=caller.tenant
             ) from error
         except NeedsAdmin as error:
+            if error.reason is not Reason.CONSENT_MISSING:
+                raise
             raise ConsentMissing("tenant_not_connected", tenant=caller.tenant) from error
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is None:
@@ -153,10 +175,16 @@ class Tenants:
 
         The consent counts as gone as soon as a required permission is missing. Graph may refuse a
         request for other reasons, and cached tokens outlive a consent, so only a new token decides.
+        Raises `Unavailable` while the consent is so new that it may not be in force everywhere.
         """
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is None or stored.value.status is not TenantStatus.CONNECTED:
             return
+        since = stored.value.since
+        if since is not None and self._clock() < since + SETTLING:
+            self._proof.forget(tenant)
+            message = f"The consent of tenant {tenant} is new and may not be in force yet."
+            raise Unavailable(message, _ASK_AGAIN)
         try:
             await self._proven(tenant)
         except NeedsAdmin as error:

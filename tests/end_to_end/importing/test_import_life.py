@@ -131,6 +131,18 @@ async def test_suddenly_empty_share_is_held_and_nothing_is_removed(
     assert await world.names(world.targets[0]) == names
 
 
+async def test_import_of_nobody_or_to_nobody_says_so(world: World) -> None:
+    nobody = {"id": str(uuid4()), "displayName": "Nobody", "members": []}
+    await world.client.change_tenant(world.tenant, groups=[nobody])
+    empty = await world.share(sources={"groups": [{"id": nobody["id"]}]})
+    of_nobody = await world.import_(empty["id"])
+    to_nobody = await world.import_((await world.share())["id"], targets={"groups": [nobody["id"]]})
+
+    reasons = [(await world.last_run(made["id"]))["reason"] for made in (of_nobody, to_nobody)]
+
+    assert reasons == ["no_contacts", "no_targets"]
+
+
 async def test_mass_deletion_is_held_until_the_guard_is_raised(client: Client) -> None:
     world = await World.create(client, people=30, targets=1)
     made = await world.import_((await world.share())["id"])

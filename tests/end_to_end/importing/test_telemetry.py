@@ -227,6 +227,8 @@ async def test_events_match_their_schema_and_hold_no_personal_data(
         "http.request.method",
         "http.response.status_code",
         "url.full",
+        "contact_sync.client_request_id",
+        "contact_sync.request_id",
         "contact_sync.throttled",
         "error.type",
     }

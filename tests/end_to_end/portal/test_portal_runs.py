@@ -176,10 +176,15 @@ async def test_failed_mailboxes_can_be_retried(client: Client, world: World, ada
     made = await world.import_((await world.share())["id"])
     await client.clear_faults()
     page = await ada.open(f"/runs/{made['firstRun']}")
+    refused = (await world.results(made["firstRun"]))[world.targets[0]]["refused"]
 
     again = await ada.submit(page, f"/runs/{made['firstRun']}/retry")
     await client.settle()
 
+    assert refused["status"] == 403
+    for name in ("requestId", "clientRequestId"):
+        assert refused[name]
+        assert refused[name] in page.text
     assert "being synced again" in again.text
     assert "succeeded" in (await ada.open(again.path)).text
 

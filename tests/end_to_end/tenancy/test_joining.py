@@ -60,6 +60,25 @@ async def test_admin_signs_in_and_consent_connects_tenant(client: Client, compan
     assert set(browser.cookies) == {"__Host-session"}
 
 
+async def test_consent_that_is_not_in_force_yet_says_so_until_it_is(
+    client: Client, company: World
+) -> None:
+    await client.consent(company.tenant, granted=False, slow=True)
+    browser = Browser(client)
+    page = await consent_page(browser, company)
+
+    pending = await browser.pick(page, answer="accept", chosen=company.tenant)
+    start = await browser.open("/")
+    await client.consent(company.tenant)
+    joined = await browser.open("/")
+
+    for shown in (pending, start):
+        assert shown.status == 200
+        assert "has not put it into force yet" in shown.text
+    assert "has not put it into force yet" not in joined.text
+    assert (await company.api.get("/tenant"))["status"] == "connected"
+
+
 async def test_a_notice_is_shown_once(client: Client, company: World) -> None:
     browser = Browser(client)
     page = await consent_page(browser, company)

@@ -118,6 +118,11 @@ class Keeper:
         body = {"tenant": tenant, **({"roles": roles} if roles else {})}
         await self._send(self._entra, "POST", "/_sim/consent", body)
 
+    async def refuse(self, tenant: str, code: int) -> None:
+        """Let Entra ID refuse the app in a tenant with this AADSTS code, whatever it consented."""
+        body = {"tenant": tenant, "refusal": code}
+        await self._send(self._entra, "POST", "/_sim/consent", body)
+
     async def withdraw(self, tenant: str) -> None:
         body = {"tenant": tenant, "granted": False}
         await self._send(self._entra, "POST", "/_sim/consent", body)

@@ -20,6 +20,7 @@ from shared.adapters.entra import credentials as module
 from shared.adapters.entra.credentials import GRAPH_SCOPE
 from shared.adapters.vault import REFRESH_PAUSE
 from shared.domain.errors import Defect, NeedsAdmin, Unavailable
+from shared.domain.reasons import Reason
 from tests.integration.adapters.keys import Certificate, Keeper, certificate, keeper
 from tests.local.cloud import LocalCloud
 from tests.world import World
@@ -125,6 +126,28 @@ async def test_wrong_credential_raises_a_defect_and_the_vault_is_rarely_asked(
         await keys.put(keys.client_secret)
         keys.later = REFRESH_PAUSE
         assert await credentials.prove(tenants[0])
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (90002, Reason.TENANT_NOT_FOUND),
+        (53003, Reason.ACCESS_POLICY_BLOCKS),
+        (501051, Reason.ASSIGNMENT_REQUIRED),
+        (500014, Reason.GRAPH_DISABLED),
+        (50105, Reason.ENTRA_REFUSED),
+    ],
+)
+async def test_what_a_tenants_admins_can_change_is_no_defect(
+    keys: Keeper, code: int, reason: Reason
+) -> None:
+    tenant = await keys.consent()
+    await keys.refuse(tenant, code)
+    async with keys.credentials("client-secret") as credentials:
+        with pytest.raises(NeedsAdmin, match=f"AADSTS{code}") as refused:
+            await credentials.prove(tenant)
+
+    assert refused.value.reason is reason
 
 
 @pytest.mark.parametrize("kept", ["nothing-of-use", "bm8gY2VydGlmaWNhdGU=", "-----BEGIN NOTHING"])

@@ -102,7 +102,8 @@ class Pages:
             back = "Return to the application without granting consent"
             return _page("Need admin approval", http, {back: {"answer": "cancel"}})
         if query.get("answer") == "accept" and chosen in tenants:
-            self._state.know(chosen).grant(self._state.asked)
+            if not self._state.know(chosen).slow:
+                self._state.know(chosen).grant(self._state.asked)
             return _back(http, {**values, "scope": query.get("scope") or f"{GRAPH}/.default"})
         links = {f"Accept for {self._named(t)}": {"answer": "accept", "chosen": t} for t in tenants}
         return _page("Permissions requested", http, {**links, "Cancel": {"answer": "cancel"}})

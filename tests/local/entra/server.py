@@ -97,9 +97,15 @@ class EntraServer:
         return json_answer({"access_token": self.state.keys.sign(given, body.get("key"))})
 
     async def set_consent(self, http: web.Request) -> web.Response:
-        """Control: grant (all permissions, or only `roles`) or withdraw a tenant's consent."""
+        """Control: grant (all permissions, or only `roles`) or withdraw a tenant's consent.
+
+        With `slow`, the consent that an admin gives on the page has no effect before this is called
+        again. `refusal` is the AADSTS code with which Entra ID refuses the app.
+        """
         body = await _body(http)
         entry = self.state.know(str(body["tenant"]))
+        entry.slow = bool(body.get("slow", False))
+        entry.refusal = body.get("refusal")
         if granted := bool(body.get("granted", True)):
             entry.grant(tuple(body.get("roles", GRAPH_PERMISSIONS)))
         else:

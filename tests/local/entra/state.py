@@ -43,7 +43,8 @@ class TenantEntry:
     """A tenant: its users by object id, and what it has granted the app.
 
     `principal` says whether the app has a service principal here, `roles` which application
-    permissions an admin granted.
+    permissions an admin granted. With `slow`, a consent on the page has no effect until the control
+    interface grants it; `refusal` is the AADSTS code with which Entra ID refuses the app anyway.
     """
 
     name: str = ""
@@ -51,6 +52,8 @@ class TenantEntry:
     principal: bool = False
     roles: tuple[str, ...] = ()
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
+    slow: bool = False
+    refusal: int | None = None
 
     def grant(self, roles: tuple[str, ...] = GRAPH_PERMISSIONS) -> None:
         """Grant these permissions, as an admin's consent does."""

@@ -23,6 +23,13 @@ from tests.local.entra.tokens import GRAPH, LIFETIME
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _CODE_LIVES = 600.0
+_TENANT_REFUSALS = {
+    90002: ("invalid_request", "Tenant not found. Check to make sure you have the correct ID."),
+    53003: ("invalid_grant", "Access has been blocked by Conditional Access policies."),
+    501051: ("invalid_grant", "Application is not assigned to a role for the application."),
+    500014: ("invalid_resource", "The service principal for the resource is disabled."),
+    50105: ("invalid_grant", "The signed in user is not assigned to a role for the application."),
+}
 _IDENTITY_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
 
 
@@ -113,7 +120,11 @@ class TokenEndpoint:
         if scope != f"{GRAPH}/.default":
             text = f"The resource principal named {scope.removesuffix('/.default')} was not found."
             raise Refused(400, "invalid_resource", 500011, text)
-        if not self._state.tenants[tenant].principal:
+        entry = self._state.tenants[tenant]
+        if entry.refusal is not None:
+            error, text = _TENANT_REFUSALS[entry.refusal]
+            raise Refused(400, error, entry.refusal, text)
+        if not entry.principal:
             raise _not_in_directory(given["client_id"], tenant)
         token = self._state.keys.sign(self._state.app_claims(tenant))
         return json_answer(

@@ -1,7 +1,7 @@
 """Organizational contacts: those in the share's groups, or all in the tenant."""
 
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
 
 from shared.adapters.graph import directory
 from shared.adapters.graph.transport import GraphSession
@@ -13,6 +13,13 @@ from shared.domain.sharing.selection import Selection
 from shared.services.sharing.sources.source import Entry
 
 _SELECT: Final = directory.select("id", *properties_of(ContactKind.ORG_CONTACT), "mail")
+_IN_ADDRESSES: Final[Mapping[str, str]] = {
+    "city": "city",
+    "country": "countryOrRegion",
+    "officeLocation": "officeLocation",
+    "state": "state",
+}
+"""The attributes of a filter that an organizational contact has in each of its addresses."""
 
 
 class OrgContacts:
@@ -33,7 +40,13 @@ class OrgContacts:
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
         """Omit excluded and filtered contacts, and contacts without an address."""
-        return wanted.objection(entry.object or {})
+        contact = entry.object or {}
+        addresses: list[dict[str, Any]] = contact.get("addresses") or []
+        places = {
+            attribute: [address.get(name) for address in addresses]
+            for attribute, name in _IN_ADDRESSES.items()
+        }
+        return wanted.objection({**contact, **places})
 
     def fields(self, entry: Entry, wanted: Selection) -> tuple[Fields, bool]:
         """Map an organizational contact by the table of fields."""

@@ -58,8 +58,12 @@ class Users:
 def _status(user: Mapping[str, Any], wanted: Selection, *, named: bool) -> Iterator[Reason]:
     if user.get("accountEnabled") is False:
         yield Reason.DISABLED
-    guest = user.get("userType") == "Guest" and not wanted.filters("userType")
-    if not named and (user.get("showInAddressList") is False or guest):
+    if named:
+        return
+    if user.get("userType") == "Guest" and not wanted.filters("userType"):
+        yield Reason.GUEST
+    # null says nothing: the property is out of step with Exchange (docs: user resource).
+    if user.get("showInAddressList") is False:
         yield Reason.HIDDEN
 
 

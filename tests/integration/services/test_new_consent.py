@@ -1,0 +1,74 @@
+"""A consent that is given but takes its time to work, and one that is withdrawn."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.domain.errors import Unavailable
+from shared.domain.tenancy.tenants import TenantStatus
+from shared.services.tenancy import joining
+from shared.services.tenancy.tenants import SETTLING, ConsentPending
+from shared.wiring import app as wiring
+from shared.wiring.ports import open_ports
+from shared.wiring.settings import Settings
+from tests.local.cloud import LocalCloud
+from tests.world import World
+
+
+class Watch:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return wiring.utc_now() + self.ahead
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+async def app(cloud: LocalCloud, watch: Watch) -> AsyncIterator[wiring.App]:
+    settings = Settings.from_environment(cloud.environment)
+    made = wiring.App(settings, open_ports(settings, watch.now, wiring.new_id))
+    yield made
+    await made.close()
+
+
+async def test_new_consent_that_does_not_work_yet_is_waited_for(
+    app: wiring.App, world: World, caller: Caller, watch: Watch
+) -> None:
+    tenants = app.tenancy.tenants
+    await tenants.consented(caller)
+    await world.client.consent(world.tenant, granted=False)
+
+    with pytest.raises(Unavailable) as early:
+        await tenants.check_consent(world.tenant)
+    during = (await tenants.read(world.tenant)).value.status
+    watch.ahead = SETTLING + timedelta(minutes=1)
+    await tenants.check_consent(world.tenant)
+
+    assert early.value.retry_after >= 60
+    assert during is TenantStatus.CONNECTED
+    assert (await tenants.read(world.tenant)).value.status is TenantStatus.DISCONNECTED
+
+
+async def test_admin_who_consented_is_told_to_wait_and_the_same_address_joins_later(
+    app: wiring.App, world: World, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "_BETWEEN_TRIES", 0.0)
+    await world.client.consent(world.tenant, granted=False)
+    kept = {"state": "s", "tenant": caller.tenant, "oid": caller.oid}
+    answer = {"state": "s", "admin_consent": "True", "tenant": caller.tenant}
+
+    with pytest.raises(ConsentPending):
+        await app.tenancy.joining.consented(kept, caller, answer)
+    await world.client.consent(world.tenant)
+    joined = await app.tenancy.joining.consented(kept, caller, answer)
+
+    assert joined.value.status is TenantStatus.CONNECTED

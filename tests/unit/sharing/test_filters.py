@@ -1,0 +1,101 @@
+"""Filters, exclusions and the reasons for those left out, as an admin expects them."""
+
+import unicodedata
+from typing import Any
+
+import pytest
+
+from shared.domain.reasons import Reason
+from shared.domain.sharing.shares import ShareInput
+from shared.services.sharing.resolution import Resolution, resolve
+from tests.unit.sharing.simulated_graph import SimulatedGraph, guid
+
+
+async def resolved(graph: SimulatedGraph, **sources: Any) -> Resolution:
+    share = ShareInput.model_validate({"name": "Share", "sources": sources})
+    return await resolve(share, graph.session())
+
+
+@pytest.fixture
+def graph() -> SimulatedGraph:
+    return SimulatedGraph()
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted"),
+    [
+        ("Z\u00fcrich", unicodedata.normalize("NFD", "Z\u00fcrich")),
+        (unicodedata.normalize("NFD", "Z\u00fcrich"), "Z\u00fcrich"),
+        (" Z\u00fcrich ", "z\u00fcrich"),
+        ("STRASSE", "stra\u00dfe"),
+        ("New\u00a0 York", "new york"),
+        ("\u0390", "\u1fd3"),
+    ],
+)
+async def test_filter_matches_what_looks_the_same(
+    graph: SimulatedGraph, stored: str, wanted: str
+) -> None:
+    one, two = graph.add_user(1, city=stored), graph.add_user(2, city="Bern")
+
+    found = await resolved(graph, allUsers=True, filter={"city": [wanted]})
+
+    assert list(found.contacts) == [f"u-{one}"]
+    assert found.why_omitted(two) is Reason.FILTERED
+
+
+@pytest.mark.parametrize(
+    ("attribute", "name"),
+    [
+        ("city", "city"),
+        ("state", "state"),
+        ("country", "countryOrRegion"),
+        ("officeLocation", "officeLocation"),
+    ],
+)
+async def test_filter_finds_org_contacts_by_their_addresses(
+    graph: SimulatedGraph, attribute: str, name: str
+) -> None:
+    addresses = [{name: None}, {name: "Wien"}]
+    one = graph.add_org_contact(1, addresses=addresses)
+    two = graph.add_org_contact(2, addresses=[])
+    three = graph.add_org_contact(3, addresses=[{name: "Graz"}])
+
+    found = await resolved(graph, orgContacts=True, filter={attribute: [" wien"]})
+
+    assert [key[2:] for key in found.contacts] == [one]
+    assert {found.why_omitted(id_) for id_ in (two, three)} == {Reason.FILTERED}
+
+
+async def test_excluded_group_leaves_its_members_out(graph: SimulatedGraph) -> None:
+    people = [graph.add_user(n) for n in range(1, 5)]
+    contact = graph.add_org_contact(10)
+    inner = graph.add_group(20, [people[1], contact])
+    outer = graph.add_group(21, [people[0], inner])
+    everybody = graph.add_group(22, [*people, contact])
+
+    found = await resolved(graph, groups=[{"id": everybody}], exclude=[outer, people[2], guid(99)])
+
+    assert list(found.contacts) == [f"u-{people[3]}"]
+    assert {found.why_omitted(id_) for id_ in (*people[:3], contact)} == {Reason.EXCLUDED}
+
+
+async def test_share_without_exclusions_asks_for_no_groups(graph: SimulatedGraph) -> None:
+    graph.add_user(1)
+
+    await resolved(graph, allUsers=True)
+
+    assert graph.meter.requests == 1
+
+
+async def test_guests_and_hidden_people_have_their_own_reasons(graph: SimulatedGraph) -> None:
+    guest = graph.add_user(1, userType="Guest")
+    hidden = graph.add_user(2, userType="Member", showInAddressList=False)
+    both = graph.add_user(3, userType="Guest", showInAddressList=False)
+    unknown = graph.add_user(4, userType="Member", showInAddressList=None)
+
+    found = await resolved(graph, allUsers=True)
+
+    assert list(found.contacts) == [f"u-{unknown}"]
+    assert found.why_omitted(guest) is Reason.GUEST
+    assert found.why_omitted(hidden) is Reason.HIDDEN
+    assert found.why_omitted(both) is Reason.GUEST
