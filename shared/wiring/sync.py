@@ -29,7 +29,12 @@ class Sync:
             base.store, base.queues, base.snapshots, base.states, base.graph, base.clock
         )
         self.mailbox_sync = MailboxSync(
-            base.store, self.mailboxes, base.snapshots, licensing.seats, tenancy.tenants
+            base.store,
+            self.mailboxes,
+            base.snapshots,
+            licensing.seats,
+            tenancy.tenants,
+            sharing.publications,
         )
         self.adoptions = Adoptions(
             importing.imports, sharing.publications, self.mailboxes, tenancy.ledger

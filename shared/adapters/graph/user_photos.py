@@ -1,4 +1,4 @@
-"""Reads the photos of users, each as its own matter: no single one fails the others.
+"""Reads the photos of users and their etags, each as its own matter: none fails the others.
 
 An app can only read photos of users (docs: profilephoto-get).
 """
@@ -16,6 +16,8 @@ from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse, GraphSe
 from shared.domain.errors import Throttled
 
 _TRIES: Final = 3
+_NONE: Final = "1x1"
+"""The size that Graph may show for a user without a photo."""
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
@@ -29,6 +31,17 @@ class PhotoRefused:
 
 type Photo = bytes | PhotoRefused | None
 """The bytes of a photo; None if the user has none."""
+
+
+async def photo_tags(
+    session: GraphSession, ids: Sequence[str]
+) -> dict[str, str | PhotoRefused | None]:
+    """Return the etags of the photos of at most 20 users, without the photos (docs: profilephoto).
+
+    '' is a photo without an etag, None no photo. Raises like `user_photos`.
+    """
+    answers = await _answers(session, {id_: _path(id_) for id_ in ids})
+    return {id_: _tag(answer) for id_, answer in answers.items()}
 
 
 async def user_photos(session: GraphSession, ids: Sequence[str]) -> dict[str, Photo]:
@@ -57,6 +70,16 @@ async def _answers(session: GraphSession, paths: Mapping[str, str]) -> dict[str,
         if left:
             await asyncio.sleep(min(wait, LONGEST_WAIT))
     return found
+
+
+def _tag(answer: GraphResponse) -> str | PhotoRefused | None:
+    if answer.status == 404:
+        return None
+    if not answer.ok or not isinstance(answer.body, dict):
+        return PhotoRefused(answer.status, answer.code)
+    if str(answer.body.get("id")).lower() == _NONE:
+        return None
+    return str(answer.body.get("@odata.mediaEtag") or "")
 
 
 def _photo(answer: GraphResponse) -> Photo:

@@ -28,6 +28,16 @@ class ShareFacts(Model):
     when: datetime
 
 
+class SharePhotos(Model):
+    """Which photos of a share's people were read last: a cache, which may be lost.
+
+    `seen` has, by a hash of the person's id, the hash of the photo's etag and that of the photo
+    ('' if it is not a picture).
+    """
+
+    seen: dict[str, tuple[str, str]] = {}
+
+
 class SeatFacts(Model):
     """How many mailboxes of a tenant want a seat: its number of rows in `Seats`."""
 

@@ -123,10 +123,14 @@ class Snapshots:
             if row is None:
                 return None
             found = unpack_bytes(row)
-        self._photos[snapshot, digest] = found
+        self.hold_photo(snapshot, digest, found)
+        return found
+
+    def hold_photo(self, snapshot: str, digest: str, image: bytes) -> None:
+        """Keep a photo in memory, for the other mailboxes of the run."""
+        self._photos[snapshot, digest] = image
         while len(self._photos) > _PHOTOS_IN_MEMORY:
             self._photos.popitem(last=False)
-        return found
 
     async def erase(self, snapshot: str) -> None:
         """Erase one snapshot from storage and memory."""

@@ -8,6 +8,7 @@ from shared.adapters.storage.models import (
     SeatFacts,
     ShareFacts,
     ShareLocation,
+    SharePhotos,
     SubscribedImport,
     Suppression,
 )
@@ -23,6 +24,9 @@ from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
 RUNS_OF_IMPORT: Final = "~"
 """Row keys of the runs of an import begin with this; ids of imports sort below it."""
+
+PHOTOS_OF_SHARE: Final = "~"
+"""Row keys of what is known of a share's photos begin with this; ids of shares sort below it."""
 
 
 class Store:
@@ -83,7 +87,8 @@ class Store:
                 "actor": lambda e: e.actor,
             },
         )
-        self.share_facts = Records(tables, Table.SHARE_FACTS, ShareFacts)
+        self.share_facts = Records(tables, Table.SHARE_FACTS, ShareFacts, below=PHOTOS_OF_SHARE)
+        self.share_photos = Records(tables, Table.SHARE_FACTS, SharePhotos, prefix=PHOTOS_OF_SHARE)
         self.subscribers = Records[SubscribedImport](
             tables, Table.SUBSCRIBERS, SubscribedImport, {"tenant": lambda s: s.tenant}
         )

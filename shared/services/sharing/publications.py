@@ -4,13 +4,13 @@ Only this module reads data of another tenant: it reads a share with the publish
 applies the publisher's field policy, and serves only tenants that the access rule admits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.transport import Graph, GraphSession, Meter
-from shared.adapters.storage.models import ShareFacts
+from shared.adapters.storage.models import ShareFacts, SharePhotos
 from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store
 from shared.domain.contacts.fields import DEFAULT_FIELDS
 from shared.domain.errors import NeedsAdmin, NotFound
@@ -18,7 +18,7 @@ from shared.domain.reasons import ENTRA_REFUSALS, Reason
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.privacy.suppressions import Suppressions
-from shared.services.sharing.photos import KeepPhoto, add_photos
+from shared.services.sharing.photos import KeepPhoto, add_photos, load_photos
 from shared.services.sharing.resolution import Resolution, resolve
 from shared.services.sharing.subscribers import MAX_MOVES
 from shared.services.tenancy.limits import Limiter
@@ -156,7 +156,8 @@ class Publications:
             if publisher != tenant:
                 await self._suppressions.apply(tenant, resolution)
             if photo_edge is not None and keep_photo is not None and share.publishes_photos:
-                await add_photos(resolution, session, photo_edge, keep_photo)
+                found = resolution, session, photo_edge, keep_photo
+                await self._add_photos(share, publisher, *found)
         except NeedsAdmin as error:
             if error.reason is Reason.CONSENT_MISSING and publisher != tenant:
                 raise NeedsAdmin(Reason.PUBLISHER_CONSENT_MISSING, error.detail) from error
@@ -165,6 +166,21 @@ class Publications:
             raise
         await self._store.share_facts.upsert(publisher, share.id, facts)
         return resolution
+
+    async def photos(
+        self, tenant: str, share_id: str, people: Iterable[str], edge: int, meter: Meter
+    ) -> dict[str, bytes]:
+        """Return the photos of people in a share (contact keys) that a run did not have to read.
+
+        Photos that cannot be read are left out: the next run tries again.
+        """
+        try:
+            share, publisher = await self.find(tenant, share_id)
+            if share is None or not share.publishes_photos:
+                return {}
+            return await load_photos(self._graph.session(publisher, meter), people, edge)
+        except NeedsAdmin:
+            return {}
 
     async def draft(self, caller: Caller, wanted: ShareInput) -> Resolution:
         """Return the contacts of a share of the caller that is not saved; nothing is stored.
@@ -177,6 +193,21 @@ class Publications:
         resolution = await resolve(share, session)
         await self._suppressions.apply(publisher, resolution)
         return resolution
+
+    async def _add_photos(
+        self,
+        share: Share,
+        publisher: str,
+        resolution: Resolution,
+        session: GraphSession,
+        edge: int,
+        keep: KeepPhoto,
+    ) -> None:
+        stored = await self._store.share_photos.get(publisher, share.id)
+        known = stored.value.seen if stored is not None else {}
+        seen = await add_photos(resolution, session, edge, keep, known)
+        if seen != known:
+            await self._store.share_photos.upsert(publisher, share.id, SharePhotos(seen=dict(seen)))
 
     async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:
         found = await self._store.shares.get(publisher, share_id)

@@ -142,6 +142,7 @@ class Shares:
             await self._store.share_index.upsert(id_, OWNER_ROW, location)
             await self._store.shares.delete(caller.tenant, id_)
             await self._store.share_facts.delete(caller.tenant, id_)
+            await self._store.share_photos.delete(caller.tenant, id_)
         await self._revocations.of_share(caller.tenant, id_)
 
     async def rotate(self, caller: Caller, id_: str, keep: Collection[str] | None) -> Stored[Share]:
@@ -172,6 +173,7 @@ class Shares:
             await self._revocations.of_share(caller.tenant, id_, subscribers - kept)
             await self._subscribers.move(caller.tenant, id_, new, kept)
             await self._store.share_facts.delete(caller.tenant, id_)
+            await self._store.share_photos.delete(caller.tenant, id_)
             await self._store.shares.delete(caller.tenant, id_)
         return made
 

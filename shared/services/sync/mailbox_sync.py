@@ -24,6 +24,7 @@ from shared.domain.importing.messages import SyncMailbox, Task
 from shared.domain.importing.runs import ContactCounts, Outcome, Result, RunStatus
 from shared.domain.reasons import Reason
 from shared.services.licensing.seats import SeatBook
+from shared.services.sharing.publications import Publications
 from shared.services.sync import mailbox_removal, mailbox_results
 from shared.services.sync.applying import ApplyProgress
 from shared.services.sync.mailbox_place import color_category, leave_old_place, open_folder
@@ -47,12 +48,14 @@ class MailboxSync:
         snapshots: Snapshots,
         seats: SeatBook,
         tenants: Tenants,
+        publications: Publications,
     ) -> None:
         self._store = store
         self._mailboxes = mailboxes
         self._snapshots = snapshots
         self._seats = seats
         self._tenants = tenants
+        self._publications = publications
 
     async def run(self, message: SyncMailbox) -> None:
         """Do what the message asks and record the result. Safe to repeat at any point.
@@ -178,7 +181,8 @@ class MailboxSync:
         writing = Writing(work, planned.known, planned.link, policy, ApplyProgress())
         await writing.apply(planned.plan.operations, category)
         if import_.photos is not None:
-            await self._send_photos(work, photos_due(desired, writing.known), writing)
+            due = photos_due(desired, writing.known)
+            await self._send_photos(work, import_, import_.photos.edge, due, writing)
         progress = writing.progress
         calm = not (progress.vanished or progress.rejected or work.head.notice)
         if (progress.done or writing.link is None) and not await writing.settle():
@@ -193,19 +197,33 @@ class MailboxSync:
         await work.finish(mailbox_results.success(work, counts, progress.photos, progress.rejected))
 
     async def _send_photos(
-        self, work: MailboxWork, photos: tuple[SetPhoto, ...], writing: Writing
+        self,
+        work: MailboxWork,
+        import_: Import,
+        edge: int,
+        photos: tuple[SetPhoto, ...],
+        writing: Writing,
     ) -> None:
         snapshot = work.message.snapshot
         for chunk in batched(photos, BATCH_SIZE, strict=False):
-            loaded = []
-            for photo in chunk:
-                image = await self._snapshots.photo(snapshot, photo.digest)
-                if image is None:
-                    if not await work.is_open():
-                        raise SupersededError
-                    note = "A photo of the run's snapshot is not there."
-                    raise Defect(note)
-                loaded.append(replace(photo, image=image))
+            images = {p.key: await self._snapshots.photo(snapshot, p.digest) for p in chunk}
+            missing = [photo for photo in chunk if images[photo.key] is None]
+            if missing:
+                if not await work.is_open():
+                    raise SupersededError
+                # Only what changed is in the snapshot; this mailbox lacks something older.
+                again = await self._publications.photos(
+                    work.message.tenant,
+                    import_.share_id,
+                    [photo.key for photo in missing],
+                    edge,
+                    work.meter,
+                )
+                for photo in missing:
+                    if image := again.get(photo.key):
+                        images[photo.key] = image
+                        self._snapshots.hold_photo(snapshot, photo.digest, image)
+            loaded = [replace(p, image=image) for p in chunk if (image := images[p.key])]
             await writing.apply(loaded)
 
     async def _waiting(self, work: MailboxWork, planned: Planned) -> Result | None:

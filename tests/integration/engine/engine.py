@@ -195,6 +195,7 @@ class Engine:
             Snapshots(tables),
             SeatBook(store, leases, lambda: self.now, NO_TERMS),
             Consenting(),  # type: ignore[arg-type] # nothing else of it is asked
+            None,  # type: ignore[arg-type] # no photos are sent
         )
         try:
             await sync.run(message)

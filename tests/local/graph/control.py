@@ -68,7 +68,8 @@ class Control:
                 "mailbox", bool(user.get("mail")) and user.get("accountEnabled", True)
             )
             if wanted:
-                tenant.mailboxes.setdefault(user["id"], Mailbox())
+                box = tenant.mailboxes.setdefault(user["id"], Mailbox())
+                box.purpose = str(user.get("userPurpose", "user"))
             elif user.get("mailbox") is False:
                 tenant.mailboxes.pop(user["id"], None)
         for user, photo in (body.get("photos") or {}).items():

@@ -131,6 +131,7 @@ class Mailbox:
         self.where: dict[str, Folder] = {}
         self.categories: list[Json] = []
         self.photo: bytes | None = None
+        self.purpose = "user"
 
     def folder(self, id_: str) -> Folder:
         """Return a folder by id (v1.0 has no well-known name for the default one)."""

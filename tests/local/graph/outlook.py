@@ -226,6 +226,10 @@ class OutlookApi:
         """Describe a contact's photo."""
         return _described(self.get_photo(mailbox, request, folder, contact).body)
 
+    def get_purpose(self, mailbox: Mailbox, request: Request) -> Answer:
+        request.require(DENIED, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
+        return Answer(200, {"value": mailbox.purpose})
+
     def list_categories(self, mailbox: Mailbox, request: Request) -> Answer:
         request.require(DENIED, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
         return Answer(200, {"value": mailbox.categories})

@@ -73,6 +73,7 @@ def routes(d: DirectoryApi, delta: DirectoryDelta, o: OutlookApi) -> list[Route]
         ("DELETE", folder, o.delete_folder, True, ("folder",)),
         ("GET", f"{folder}/childFolders", o.list_folders, True, ("folder",)),
         ("POST", f"{folder}/childFolders", o.create_folder, True, ("folder",)),
+        ("GET", "/users/{user}/mailboxSettings/userPurpose", o.get_purpose, True, ()),
         ("GET", "/users/{user}/photo", o.describe_user_photo, True, ()),
         ("GET", "/users/{user}/photo/$value", o.get_user_photo, True, ()),
         (

@@ -13,7 +13,7 @@ from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.keys import ContactKey, ContactKind
 from shared.domain.errors import Throttled
 from shared.domain.reasons import Reason
-from shared.services.sharing.photos import NoPictureError, add_photos, resized
+from shared.services.sharing.photos import NoPictureError, add_photos, load_photos, resized
 from shared.services.sharing.resolution import Resolution
 from tests.unit.sharing.simulated_graph import SimulatedGraph
 
@@ -95,7 +95,10 @@ def test_what_is_no_allowed_picture_is_refused(source: bytes) -> None:
         resized(source, 48)
 
 
-async def photos(graph: SimulatedGraph, *people: str) -> tuple[Resolution, dict[str, bytes]]:
+async def photos(
+    graph: SimulatedGraph, *people: str, known: dict[str, tuple[str, str]] | None = None
+) -> tuple[Resolution, dict[str, bytes]]:
+    """Add the photos of people; `known` is what was known before, and then what is known now."""
     resolution, kept = Resolution(), dict[str, bytes]()
     for id_ in people:
         key = str(ContactKey(ContactKind.USER, id_))
@@ -104,7 +107,10 @@ async def photos(graph: SimulatedGraph, *people: str) -> tuple[Resolution, dict[
     async def keep(digest: str, image: bytes) -> None:
         kept[digest] = image
 
-    await add_photos(resolution, graph.session(), 48, keep)
+    known = {} if known is None else known
+    seen = await add_photos(resolution, graph.session(), 48, keep, known)
+    known.clear()
+    known.update(seen)
     return resolution, kept
 
 
@@ -156,7 +162,7 @@ async def test_photo_in_a_batch_is_read_in_either_base64_alphabet(alphabet: str)
     encode = urlsafe_b64encode if alphabet == "url-safe" else b64encode
     text = encode(source).decode()
     assert set(text) & set("-_+/")
-    graph.fail("/photo", {"status": 200, "body": text.rstrip("=")})
+    graph.fail(r"/photo/\$value", {"status": 200, "body": text.rstrip("=")})
 
     _, kept = await photos(graph, one)
 
@@ -167,8 +173,93 @@ async def test_photo_in_a_batch_is_read_in_either_base64_alphabet(alphabet: str)
 async def test_photo_that_is_no_base64_is_refused(text: str) -> None:
     graph = SimulatedGraph()
     one = graph.add_user(1, picture())
-    graph.fail("/photo", {"status": 200, "body": text})
+    graph.fail(r"/photo/\$value", {"status": 200, "body": text})
 
     resolution, _ = await photos(graph, one)
 
     assert resolution.omissions.keys() == {(one, Reason.PHOTO_REFUSED)}
+
+
+PHOTO, TAG = "GET /users/{id}/photo/$value", "GET /users/{id}/photo"
+
+
+async def test_photos_whose_etag_is_known_are_not_read() -> None:
+    graph = SimulatedGraph()
+    people = [graph.add_user(n, picture(color=(6 * n, 0, 0))) for n in range(40)]
+    known: dict[str, tuple[str, str]] = {}
+    first, kept = await photos(graph, *people, known=known)
+    read = graph.asked(PHOTO)
+    graph.server.meter.reset()
+    graph.meter.requests = 0
+
+    again, kept_again = await photos(graph, *people, known=known)
+
+    assert (read, len(kept)) == (40, 40)
+    assert (graph.asked(PHOTO), graph.asked(TAG), graph.meter.requests) == (0, 40, 2)
+    assert kept_again == {}
+    assert again.contacts == first.contacts
+
+
+async def test_changed_new_and_removed_photos_are_noticed_by_their_etags() -> None:
+    graph = SimulatedGraph()
+    one, two, three = (graph.add_user(n, picture()) for n in (1, 2, 3))
+    known: dict[str, tuple[str, str]] = {}
+    before, _ = await photos(graph, one, two, three, known=known)
+    graph.tenant.mailboxes[two].photo = picture(color="blue")
+    graph.tenant.mailboxes[three].photo = None
+    four = graph.add_user(4, picture())
+    graph.server.meter.reset()
+
+    after, kept = await photos(graph, one, two, three, four, known=known)
+
+    assert graph.asked(PHOTO) == 2
+    assert photo_of(after, one) == photo_of(before, one)
+    assert photo_of(after, two) != photo_of(before, two)
+    assert photo_of(after, three) == ""
+    assert set(kept) == {photo_of(after, two), photo_of(after, four)}
+
+
+async def test_what_is_no_picture_is_reported_every_day_and_read_once() -> None:
+    graph = SimulatedGraph()
+    one = graph.add_user(1, b"no picture")
+    known: dict[str, tuple[str, str]] = {}
+    for _ in range(2):
+        resolution, _ = await photos(graph, one, known=known)
+        assert resolution.omissions.keys() == {(one, Reason.PHOTO_REFUSED)}
+
+    assert graph.asked(PHOTO) == 1
+
+
+@pytest.mark.parametrize("shown", [{"id": "648x648"}, {"@odata.mediaEtag": None}])
+async def test_photo_without_an_etag_is_read_every_time(shown: dict[str, Any]) -> None:
+    graph = SimulatedGraph()
+    one = graph.add_user(1, picture())
+    graph.fail("/photo$", {"status": 200, "body": shown})
+    known: dict[str, tuple[str, str]] = {}
+    digests = {photo_of((await photos(graph, one, known=known))[0], one) for _ in range(2)}
+
+    assert graph.asked(PHOTO) == 2
+    assert len(digests) == 1
+
+
+async def test_placeholder_of_a_missing_photo_is_no_photo() -> None:
+    graph = SimulatedGraph()
+    one = graph.add_user(1)
+    graph.fail("/photo$", {"status": 200, "body": {"id": "1X1", "@odata.mediaEtag": ""}})
+
+    resolution, _ = await photos(graph, one)
+
+    assert photo_of(resolution, one) == ""
+    assert graph.asked(PHOTO) == 0
+
+
+async def test_photo_is_loaded_again_for_a_mailbox_that_lacks_it() -> None:
+    graph = SimulatedGraph()
+    one, two = graph.add_user(1, picture()), graph.add_user(2, b"no picture")
+    three = graph.add_user(3, picture())
+    graph.fail(f"{three}/photo", {"status": 500, "headers": {"Retry-After": "0"}})
+
+    found = await load_photos(graph.session(), [f"u-{id_}" for id_ in (one, two, three)], 48)
+
+    assert list(found) == [f"u-{one}"]
+    assert near(shown(found[f"u-{one}"]), RED)
