@@ -130,7 +130,10 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.RUN_STOPPED: N_(
         "The sync was stopped. Mailboxes that it had not reached are synced the next time."
     ),
-    Reason.DISABLED: N_("The account is disabled in the directory."),
+    Reason.DISABLED: N_(
+        "The account is disabled in the directory. Shared mailboxes, rooms and equipment are "
+        "published if the share lists them by themselves."
+    ),
     Reason.EXCLUDED: N_("The share excludes this person."),
     Reason.FILTERED: N_("The share's filter excludes this person."),
     Reason.GUEST: N_(

@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
 
-from shared.adapters.graph.batch import BatchItem, read_batch
-from shared.adapters.graph.transport import GraphSession
+from shared.adapters.graph.batch import BatchItem, require_all, send_batch
+from shared.adapters.graph.transport import GraphResponse, GraphSession, required
 
 LONGEST_TEXT: Final = 100
 _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
@@ -30,18 +30,43 @@ async def search(
     """Return up to `most` objects of each collection (`/users`, `/groups`, `/contacts`) for a text.
 
     `fields` maps each collection to the properties to read; one HTTP request searches all of them.
-    A text without a letter or digit finds nothing. Raises `TransientError`, or `NeedsAdmin` if a
-    permission is missing.
+    A text without a letter or digit finds nothing. Where Graph refuses to search other properties,
+    which its documents leave open for organizational contacts, only display names are searched.
+    Raises `TransientError`, or `NeedsAdmin` if a permission is missing.
     """
-    items: list[BatchItem] = []
-    for path, select in fields.items():
-        wanted = search_of(text, *_BY[path])
-        if wanted is None:
-            return [[] for _ in fields]
-        query = {"$search": wanted, "$select": select, "$top": str(most), "$count": "true"}
-        items.append(BatchItem("GET", path, query, headers=_ADVANCED))
+    if search_of(text, ("displayName",), ()) is None:
+        return [[] for _ in fields]
+    items = [_item(path, text, _BY[path], select, most) for path, select in fields.items()]
+    answers = await _answers(session, items)
+    if refused := [number for number, answer in enumerate(answers) if answer.status == 400]:
+        by_name = [
+            _item(path, text, (("displayName",), ()), select, most)
+            for number, (path, select) in enumerate(fields.items())
+            if number in refused
+        ]
+        again = await _answers(session, by_name)
+        for number, answer in zip(refused, again, strict=True):
+            answers[number] = answer
+    return [list(required(answer).body["value"]) for answer in answers]
+
+
+async def _answers(session: GraphSession, items: Sequence[BatchItem]) -> list[GraphResponse]:
     await session.directory.take(len(items))
-    return [list(body["value"]) for body in await read_batch(session, items)]
+    answers = await send_batch(session, items)
+    require_all(answers)
+    return answers
+
+
+def _item(
+    path: str,
+    text: str,
+    by: tuple[Sequence[str], Sequence[str]],
+    select: str,
+    most: int,
+) -> BatchItem:
+    wanted = search_of(text, *by) or ""
+    query = {"$search": wanted, "$select": select, "$top": str(most), "$count": "true"}
+    return BatchItem("GET", path, query, headers=_ADVANCED)
 
 
 def search_of(text: str, names: Sequence[str], addresses: Sequence[str]) -> str | None:

@@ -16,12 +16,14 @@ WORDS: Final = frozenset(
         "directoryObjects",
         "getByIds",
         "groups",
+        "mailboxSettings",
         "masterCategories",
         "microsoft.graph.orgContact",
         "microsoft.graph.user",
         "outlook",
         "photo",
         "transitiveMembers",
+        "userPurpose",
         "users",
     }
 )

@@ -85,6 +85,8 @@ class AnyGraph:
         return httpx.Response(self.failure, headers={"Retry-After": "0"}, json={})
 
     def _body(self, path: str, query: dict[str, str]) -> Json:
+        if path.endswith("/userPurpose"):
+            return {"value": "user"}
         select = query["$select"].split(",")
         self.asked |= set(select)
         if "$filter" in query:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from shared.adapters.graph import directory
+from shared.adapters.graph.directory_search import search
 from shared.domain.errors import ContactSyncError, NeedsAdmin, Refused, Unavailable
 from shared.domain.reasons import Reason
 from tests.unit.sharing.simulated_graph import TENANT, SimulatedGraph, guid
@@ -161,3 +162,17 @@ async def test_group_member_without_a_principal_name_counts_as_unknown(
 
     with pytest.raises(ContactSyncError):
         _ = [u async for u in directory.group_mailboxes(graph.session(), group)]
+
+
+async def test_search_is_repeated_by_name_where_graph_refuses_other_properties(
+    graph: SimulatedGraph,
+) -> None:
+    one, two = graph.add_user(1, displayName="Ada"), graph.add_org_contact(2, displayName="Ada B")
+    refusal = {"error": {"code": "Request_UnsupportedQuery", "message": "Unsupported."}}
+    graph.fail(r"^/contacts\?.*(surname|mail:)", {"status": 400, "body": refusal})
+    fields = {"/users": "id", "/contacts": "id"}
+
+    found = await search(graph.session(), fields, "ada", 10)
+
+    assert [[object_["id"] for object_ in objects] for objects in found] == [[one], [two]]
+    assert graph.meter.requests == 2

@@ -99,3 +99,37 @@ async def test_guests_and_hidden_people_have_their_own_reasons(graph: SimulatedG
     assert found.why_omitted(guest) is Reason.GUEST
     assert found.why_omitted(hidden) is Reason.HIDDEN
     assert found.why_omitted(both) is Reason.GUEST
+
+
+@pytest.mark.parametrize("purpose", ["shared", "room", "equipment"])
+async def test_mailbox_of_nobody_is_shared_if_it_is_listed(
+    graph: SimulatedGraph, purpose: str
+) -> None:
+    box, gone = (graph.add_user(n, accountEnabled=False) for n in (1, 2))
+    graph.tenant.mailboxes[box].purpose = purpose
+    group = graph.add_group(3, [box])
+
+    listed = await resolved(graph, users=[box, gone])
+    in_group = await resolved(graph, groups=[{"id": group}])
+
+    assert list(listed.contacts) == [f"u-{box}"]
+    assert listed.why_omitted(gone) is Reason.DISABLED
+    assert in_group.why_omitted(box) is Reason.DISABLED
+
+
+async def test_disabled_account_whose_mailbox_is_closed_to_the_app_counts_as_a_person(
+    graph: SimulatedGraph,
+) -> None:
+    box = graph.add_user(1, accountEnabled=False)
+    graph.tenant.mailboxes[box].purpose = "shared"
+    graph.fail("mailboxSettings", {"status": 403})
+
+    found = await resolved(graph, users=[box])
+
+    assert found.why_omitted(box) is Reason.DISABLED
+
+
+async def test_enabled_people_cost_no_further_request(graph: SimulatedGraph) -> None:
+    await resolved(graph, users=[graph.add_user(n) for n in range(5)])
+
+    assert graph.meter.requests == 1

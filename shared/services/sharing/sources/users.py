@@ -1,12 +1,15 @@
 """Users: those a share lists by id, all users of the tenant, and the members of groups.
 
-Guests, and users hidden from address lists, become contacts only if the share lists them by id.
+Guests, and users hidden from address lists, become contacts only if the share lists them by id. So
+do shared mailboxes, rooms and equipment, whose accounts are disabled; other disabled accounts, such
+as those of people who left, never do.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from shared.adapters.graph import directory
+from shared.adapters.graph.mailbox_purposes import mailbox_purposes
 from shared.adapters.graph.transport import GraphSession
 from shared.domain.contacts.fields import properties_of
 from shared.domain.contacts.keys import ContactKind
@@ -20,6 +23,10 @@ _STATUS: Final = ("id", directory.PROOF, "accountEnabled", "showInAddressList", 
 _SELECT: Final = directory.select(
     *_STATUS, *properties_of(ContactKind.USER), "mail", *FILTER_ATTRIBUTES
 )
+
+_PURPOSE: Final = "userPurpose"
+_OF_NOBODY: Final = frozenset({"shared", "room", "equipment"})
+"""The purposes of mailboxes whose accounts are disabled by design."""
 
 
 class Users:
@@ -56,7 +63,7 @@ class Users:
 
 
 def _status(user: Mapping[str, Any], wanted: Selection, *, named: bool) -> Iterator[Reason]:
-    if user.get("accountEnabled") is False:
+    if user.get("accountEnabled") is False and not (named and user.get(_PURPOSE) in _OF_NOBODY):
         yield Reason.DISABLED
     if named:
         return
@@ -69,6 +76,9 @@ def _status(user: Mapping[str, Any], wanted: Selection, *, named: bool) -> Itera
 
 async def _named(session: GraphSession, ids: list[str]) -> list[Entry]:
     users = await directory.users_by_id(session, ids, _SELECT)
+    disabled = [u["id"] for u in users.values() if u["accountEnabled"] is False and u["mail"]]
+    for id_, purpose in (await mailbox_purposes(session, disabled)).items():
+        users[id_][_PURPOSE] = purpose
     found = {id_.lower() for id_ in users}
     missing = [id_ for id_ in ids if id_.lower() not in found]
     return [
