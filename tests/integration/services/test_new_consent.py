@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.domain.errors import Unavailable
+from shared.adapters.graph.transport import Meter
+from shared.domain.errors import NeedsAdmin, Unavailable
+from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import TenantStatus
 from shared.services.tenancy import joining
 from shared.services.tenancy.tenants import SETTLING, ConsentPending
@@ -72,3 +74,22 @@ async def test_admin_who_consented_is_told_to_wait_and_the_same_address_joins_la
     joined = await app.tenancy.joining.consented(kept, caller, answer)
 
     assert joined.value.status is TenantStatus.CONNECTED
+
+
+async def test_subscriber_learns_only_that_the_publisher_is_unavailable(
+    app: wiring.App, world: World, partner: World
+) -> None:
+    made = await world.share()
+    publications = app.sharing.publications
+    share, publisher = await publications.find(partner.tenant, made["id"])
+    assert share is not None
+    refusal = {"tenant": world.tenant, "refusal": 53003}
+    (await world.client.send("POST", f"{world.client.entra}/_sim/consent", refusal)).expect(200)
+
+    reasons = []
+    for tenant in (world.tenant, partner.tenant):
+        with pytest.raises(NeedsAdmin) as refused:
+            await publications.resolve(tenant, share, publisher, Meter())
+        reasons.append(refused.value.reason)
+
+    assert reasons == [Reason.ACCESS_POLICY_BLOCKS, Reason.PUBLISHER_UNAVAILABLE]
