@@ -59,7 +59,9 @@ async def finish_consent(visit: Visit) -> Page:
         await visit.app.tenancy.joining.finish_consent(kept, visit.caller, visit.query)
     except ConsentPending:
         return replace(
-            _join(pending=True), keep={sessions.CONSENT: {**(kept or {}), "given": True}}
+            _join(pending=True),
+            status=ConsentPending.status,
+            keep={sessions.CONSENT: {**(kept or {}), "given": True}},
         )
     words = visit.gettext("Your organization is connected. Nothing has been read or written yet.")
     return replace(done("/", words), drop=(sessions.CONSENT,))

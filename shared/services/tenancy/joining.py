@@ -98,8 +98,9 @@ class Joining:
         """Verify the consent that this admin has just granted, and connect the tenant.
 
         Errors are checked first, because they can arrive together with admin_consent=True. Raises
-        `ConsentRefused`, `ConsentPending` if the consent is not in force yet, and `SignInFailed` if
-        this admin did not start the request. Opening the same address again checks again.
+        `ConsentRefused`, `ConsentPending` if the consent is not in force yet, `ConsentMissing` if
+        only some permissions are, and `SignInFailed` if this admin did not start the request.
+        Opening the same address again checks again.
         """
         if "error" in answer:
             raise ConsentRefused(_REFUSALS.get(answer["error"], "consent_refused"))
@@ -118,6 +119,8 @@ class Joining:
         try:
             return await self.tenants.verify_consent(caller)
         except ConsentMissing as error:
+            if error.code == "permissions_missing":
+                raise
             raise ConsentPending("consent_pending") from error
 
     @property

@@ -112,7 +112,7 @@ async def test_new_mailbox_gets_photos_that_the_run_did_not_have_to_read(world: 
 
 async def test_photo_is_sent_despite_transient_read_errors(world: World) -> None:
     await world.client.change_tenant(world.tenant, photos={world.people[0]: picture("red")})
-    await world.client.fault("/photo/", {"status": 503}, times=3, method="GET")
+    await world.client.fault("/photo/", {"status": 503}, times=2, method="GET")
     await world.import_((await world.share())["id"], photos={})
     assert len(await photos(world, world.targets[0])) == 1
 
