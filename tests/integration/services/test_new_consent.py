@@ -46,7 +46,7 @@ async def test_new_consent_that_does_not_work_yet_is_waited_for(
     app: wiring.App, world: World, caller: Caller, watch: Watch
 ) -> None:
     tenants = app.tenancy.tenants
-    await tenants.consented(caller)
+    await tenants.verify_consent(caller)
     await world.client.consent(world.tenant, granted=False)
 
     with pytest.raises(Unavailable) as early:
@@ -69,9 +69,9 @@ async def test_admin_who_consented_is_told_to_wait_and_the_same_address_joins_la
     answer = {"state": "s", "admin_consent": "True", "tenant": caller.tenant}
 
     with pytest.raises(ConsentPending):
-        await app.tenancy.joining.consented(kept, caller, answer)
+        await app.tenancy.joining.finish_consent(kept, caller, answer)
     await world.client.consent(world.tenant)
-    joined = await app.tenancy.joining.consented(kept, caller, answer)
+    joined = await app.tenancy.joining.finish_consent(kept, caller, answer)
 
     assert joined.value.status is TenantStatus.CONNECTED
 

@@ -91,6 +91,9 @@ RULES: Final[dict[str, Rule]] = {
         body="outlookCategory",
     ),
     f"DELETE {_CATEGORIES}/{{id}}": Rule(""),
+    f"GET {_USER}/mailboxSettings/userPurpose": Rule(
+        "", context=f"{_IN_USER}/mailboxSettings/userPurpose"
+    ),
     f"GET {_USER}/photo/$value": Rule(""),
     f"GET {_USER}/photo": Rule("profilePhoto", context=f"{_IN_USER}/photo/$entity"),
 }
