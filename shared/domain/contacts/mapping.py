@@ -4,12 +4,13 @@ Every contact that leaves here has a name that phones show, and nothing that Exc
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from shared.domain.contacts.cleaning import fitting, line
 from shared.domain.contacts.fields import ROWS
 from shared.domain.contacts.keys import ContactKind
-from shared.domain.contacts.values import Directory, Fields
+from shared.domain.contacts.values import Directory, Fields, Reader
 
 
 def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tuple[Fields, bool]:
@@ -18,14 +19,18 @@ def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tu
     Return the fields, and whether values were shortened or dropped because a contact cannot hold
     them. An object without a name is called by its mail address.
     """
-    readers = {
-        row.name: reader
-        for row in map(ROWS.get, names)
-        if row is not None and (reader := row.reader(kind)) is not None
-    }
-    values = {name: reader.read(source) for name, reader in readers.items()}
+    published = set(names)
+    readers = [(name, reader) for name, reader in _readers(kind) if name in published]
+    values = {name: reader.read(source) for name, reader in readers}
     fields, shortened = clean(values, source.get("mail"))
-    return fields, shortened or any(reader.drops(source) for reader in readers.values())
+    dropped = any(reader.drops(source) for _, reader in readers if reader.drops is not None)
+    return fields, shortened or dropped
+
+
+@cache
+def _readers(kind: ContactKind) -> tuple[tuple[str, Reader], ...]:
+    found = ((name, row.reader(kind)) for name, row in ROWS.items())
+    return tuple((name, reader) for name, reader in found if reader is not None)
 
 
 def clean(values: Mapping[str, Any], otherwise: object = None) -> tuple[Fields, bool]:
@@ -37,8 +42,8 @@ def clean(values: Mapping[str, Any], otherwise: object = None) -> tuple[Fields, 
     fields: Fields = {}
     shortened = False
     for name, row in ROWS.items():
-        value = None if row.derived else row.shape.clean(values.get(name))
-        if value is None:
+        given = values.get(name)
+        if given is None or row.derived or (value := row.shape.clean(given)) is None:
             continue
         fits = row.shape.fit(value, row.limit)
         shortened |= fits != value

@@ -15,11 +15,6 @@ type Fields = dict[str, Any]
 type Directory = Mapping[str, Any]
 
 
-def _none_dropped(source: Directory) -> bool:
-    del source
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Reads one contact field from these properties of a directory object.
@@ -30,7 +25,7 @@ class Reader:
 
     properties: tuple[str, ...]
     read: Callable[[Directory], Any]
-    drops: Callable[[Directory], bool] = _none_dropped
+    drops: Callable[[Directory], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
