@@ -58,6 +58,7 @@ def graph() -> Simulator:
         "/users?$top=²",
         "/users?$top=1&$top=2",
         "/users?$skip=1",
+        f"/users?$filter={'(' * 3000}",
         "/users?$format=json",
         "/users?nonsense=1",
         "/users?$count=maybe",
@@ -187,6 +188,16 @@ def test_body_that_does_not_fit_is_refused(
     graph: Simulator, method: str, url: str, body: Any
 ) -> None:
     assert graph.ask(method, url, body).status in {400, 415}
+
+
+def test_deeply_nested_search_returns_400(graph: Simulator) -> None:
+    search = "(" * 3000 + '"displayName:x"' + ")" * 3000
+    assert graph.ask("GET", f"/users?$search={search}", None, EVENTUAL).status == 400
+
+
+def test_user_without_a_status_counts_as_enabled(graph: Simulator) -> None:
+    found = graph.ask("GET", "/users?$filter=accountEnabled eq true&$select=id").body["value"]
+    assert [user["id"] for user in found] == [ADA, BOB]
 
 
 def test_body_of_another_content_type_returns_415(graph: Simulator) -> None:

@@ -46,6 +46,8 @@ def collection(
     top = _top(query.get("$top"))
     if "$expand" in query:
         top = min(top, MOST_EXPANDED)
+    if "accountEnabled" in query.get("$filter", ""):
+        objects = [{"accountEnabled": True, **item} for item in objects]
     if "$filter" in query:
         objects = list(filter(parsed(query["$filter"], type_, DIRECTORY).holds, objects))
     if "$search" in query:

@@ -25,12 +25,15 @@ BEGINNINGS = {
     "userPrincipalName",
 }
 _PART = re.compile(r'\s*(?:"(?P<clause>(?:[^"\\]|\\["\\])*)"|(?P<word>AND|OR|\(|\)))')
+_MOST_GROUPS = 50
 _RUNS = re.compile(r"[A-Z]+[^\W\d_A-Z]*|[^\W\d_A-Z]+|\d+|[^\w\s]|_")
 
 
 def searched(text: str) -> Predicate:
     """Return the predicate of a `$search`. Raises a 400 if it is malformed."""
     parts: list[tuple[str, str]] = []
+    if text.count("(") > _MOST_GROUPS:
+        raise _malformed()
     position = 0
     while position < len(text.rstrip()):
         match = _PART.match(text, position)
