@@ -181,7 +181,8 @@ async def until_ready(serving: asyncio.subprocess.Process) -> list[str]:
 
 def open_ports(addresses: Json) -> list[int]:
     """The ports of a local cloud that accept connections."""
-    text = " ".join(str(addresses[name]) for name in ("portal", "graph", "entra", "storage"))
+    names = ("portal", "graph", "entra", "authority", "storage")
+    text = " ".join(str(addresses[name]) for name in names)
     ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
     found = []
     for port in sorted(ports):
