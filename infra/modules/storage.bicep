@@ -51,7 +51,6 @@ var tableNames = [
   'MailboxContacts'
   'Results'
   'Runs'
-  'SeatFacts'
   'Seats'
   'ShareFacts'
   'ShareIndex'

@@ -11,5 +11,5 @@ class Licensing:
 
     def __init__(self, base: Foundation, tenancy: Tenancy) -> None:
         terms = base.settings.terms
-        self.seats = SeatBook(base.store, base.leases, base.clock, terms)
+        self.seats = SeatBook(base.store, base.clock, terms)
         self.licenses = Licenses(base.store, base.clock, tenancy.ledger, self.seats, terms)

@@ -4,6 +4,7 @@
 Most faults heal themselves within those days, so that what a run says is checked before them.
 """
 
+import json
 import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -180,6 +181,32 @@ async def who_left_is_gone(sim: Simulation, when: str) -> None:
                     sim.violated("I17 left rows", when, f"{name} {partition} {row}")
 
 
+async def licenses_are_counted(sim: Simulation, when: str) -> None:
+    """I14: a license is counted once per mailbox, and only for mailboxes that imports aim at."""
+    table = sim.tables.tables.get("Seats")
+    seats: dict[str, dict[str, Any]] = {}
+    counts: dict[str, int] = {}
+    for (tenant, row), entity in (table.rows if table is not None else {}).items():
+        body = json.loads(str(entity.properties["body00"]))
+        if row == "~seats":
+            counts[tenant] = int(body["wanted"])
+        elif not row.startswith("~"):
+            seats.setdefault(tenant, {})[row] = body
+    for tenant in seats.keys() | counts.keys():
+        if counts.get(tenant, 0) != len(seats.get(tenant, {})):
+            sim.violated("I14 licenses", when, f"{counts.get(tenant)} of {seats.get(tenant)}")
+    if when != "after":
+        return
+    living = {import_.id: import_ for import_ in sim.world.living()}
+    for tenant, rows in seats.items():
+        for user, seat in rows.items():
+            for id_ in seat["imports"]:
+                import_ = living.get(id_)
+                aims = import_ is not None and (user in import_.targets or not import_.active)
+                if not aims:
+                    sim.violated("I14 license", when, f"{user} of {id_} in {tenant}")
+
+
 async def approvals_hold(sim: Simulation, when: str) -> None:
     """I19: a run that was approved does not wait for an approval again by itself."""
     for tenant in _tenants(sim):
@@ -199,6 +226,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     everything_arrives,
     removal_is_complete,
     who_left_is_gone,
+    licenses_are_counted,
     approvals_hold,
 )
 

@@ -38,10 +38,19 @@ class SharePhotos(Model):
     seen: dict[str, tuple[str, str]] = {}
 
 
-class SeatFacts(Model):
-    """How many mailboxes of a tenant want a seat: its number of rows in `Seats`."""
+class SeatCount(Model):
+    """How many mailboxes of a tenant need a seat: its number of rows in `Seats`.
+
+    Each change of these rows replaces this one in the same transaction.
+    """
 
     wanted: int
+
+
+class SeatClaims(Model):
+    """The number of the last run of an import that decided which seats the import needs."""
+
+    number: int
 
 
 class SubscribedImport(Model):

@@ -24,7 +24,13 @@ from shared.adapters.storage.tables.conditions import (
     query_of,
 )
 from shared.adapters.storage.tables.names import Table
-from shared.adapters.storage.tables.transactions import InsertRow, Operation, ReplaceRow, UpsertRow
+from shared.adapters.storage.tables.transactions import (
+    DeleteRow,
+    InsertRow,
+    Operation,
+    ReplaceRow,
+    UpsertRow,
+)
 from shared.domain.errors import Defect
 
 _CHARACTERS_PER_COLUMN: Final = 16_000
@@ -112,6 +118,21 @@ class Records[T: BaseModel]:
     def replacing(self, row: str, value: T, etag: str) -> ReplaceRow:
         """Return the operation that changes the one with this ETag, for `transact`."""
         return ReplaceRow(self._prefix + row, self._row(value), etag)
+
+    def setting(self, row: str, value: T | None, known: Stored[T] | None) -> list[Operation]:
+        """Return the operation that writes one, or deletes it if given as None, if it is `known`.
+
+        A transaction with it fails if the row is not as it is known.
+        """
+        if value is None:
+            return [DeleteRow(self._prefix + row, known.etag)] if known is not None else []
+        if known is None:
+            return [self.inserting(row, value)]
+        return [self.replacing(row, value, known.etag)]
+
+    def written(self, row: str, value: T | None, etags: Mapping[str, str]) -> Stored[T] | None:
+        """Return what a transaction with `setting` has written, given its ETags."""
+        return Stored(value, etags[self._prefix + row]) if value is not None else None
 
     async def transact(self, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         """Apply operations to one partition of the table, all or none; see `Tables.transact`."""

@@ -5,7 +5,8 @@ from typing import Final
 from shared.adapters.storage.models import (
     ChunkResult,
     IdempotencyClaim,
-    SeatFacts,
+    SeatClaims,
+    SeatCount,
     ShareFacts,
     ShareLocation,
     SharePhotos,
@@ -24,6 +25,9 @@ from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
 RUNS_OF_IMPORT: Final = "~"
 """Row keys of the runs of an import begin with this; ids of imports sort below it."""
+SEAT_COUNT: Final = "~"
+CLAIMS_OF_IMPORT: Final = "~import|"
+"""Row keys of what is noted beside the seats begin with these; ids of mailboxes sort below them."""
 
 PHOTOS_OF_SHARE: Final = "~"
 """Row keys of what is known of a share's photos begin with this; ids of shares sort below it."""
@@ -75,8 +79,11 @@ class Store:
             },
             prefix=RUNS_OF_IMPORT,
         )
-        self.seats = Records[Seat](tables, Table.SEATS, Seat, {"since": lambda s: s.since})
-        self.seat_facts = Records(tables, Table.SEAT_FACTS, SeatFacts)
+        self.seats = Records[Seat](
+            tables, Table.SEATS, Seat, {"since": lambda s: s.since}, below=SEAT_COUNT
+        )
+        self.seat_counts = Records(tables, Table.SEATS, SeatCount, prefix=SEAT_COUNT)
+        self.seat_claims = Records(tables, Table.SEATS, SeatClaims, prefix=CLAIMS_OF_IMPORT)
         self.ledger = Records[LedgerEntry](
             tables,
             Table.LEDGER,

@@ -112,9 +112,37 @@ def assign(
             held[seat.mailbox] = seat.copy_with(imports=imports)
     for mailbox in wanted_now - held.keys():
         held[mailbox] = Seat(mailbox=mailbox, since=now, imports=[import_id], waiting=now)
-    decided = settled(tenant, held.values(), now, terms)
-    served = frozenset(m for m in wanted_now if decided[m].waiting is None)
-    return Assignment(served, wanted_now - served, decided)
+    return served_now(settled(tenant, held.values(), now, terms), wanted_now)
+
+
+def served_now(seats: Mapping[str, Seat], wanted: Iterable[str]) -> Assignment:
+    """Return the assignment of the `wanted` mailboxes in seats that were decided before."""
+    wanted_now = frozenset(wanted)
+    served = frozenset(m for m in wanted_now & seats.keys() if seats[m].waiting is None)
+    return Assignment(served, wanted_now - served, seats)
+
+
+def claimed(seats: Iterable[Seat], import_id: str) -> frozenset[str]:
+    """Return the mailboxes for which an import needs a seat."""
+    return frozenset(seat.mailbox for seat in seats if import_id in seat.imports)
+
+
+def changes(before: Mapping[str, Seat], after: Mapping[str, Seat]) -> list[tuple[str, Seat | None]]:
+    """Return what changes, with None for a seat that is deleted.
+
+    Seats are taken away first and given last: however far a worker gets, no more are assigned than
+    before or afterwards.
+    """
+
+    def step(mailbox: str) -> tuple[int, str]:
+        return _assigned(after, mailbox) - _assigned(before, mailbox), mailbox
+
+    mailboxes = (m for m in before.keys() | after.keys() if before.get(m) != after.get(m))
+    return [(mailbox, after.get(mailbox)) for mailbox in sorted(mailboxes, key=step)]
+
+
+def _assigned(seats: Mapping[str, Seat], mailbox: str) -> int:
+    return int(mailbox in seats and seats[mailbox].waiting is None)
 
 
 def grace_expired(seats: Iterable[Seat], now: datetime, terms: Terms) -> frozenset[str]:

@@ -19,7 +19,7 @@ from shared.domain.errors import NeedsAdmin
 from shared.domain.events import ShareResolved
 from shared.domain.importing.fingerprint import run_fingerprint
 from shared.domain.importing.imports import Import
-from shared.domain.importing.messages import Task
+from shared.domain.importing.messages import RunMessage, Task
 from shared.domain.importing.runs import Omission, Run, RunTrigger
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import Share
@@ -90,19 +90,26 @@ class RunResolving:
         """
         filled = frozenset(await self._states.mailboxes(tenant, import_.id))
         if import_.removing or run.trigger is RunTrigger.REMOVAL:
-            return await self._removal(tenant, import_, filled, None)
+            await self._seats.leave(tenant, import_.id)
+            return Resolved(Job(import_, tasks=_tasks(Task.REMOVE, filled)))
         revoking = run.trigger is RunTrigger.REVOCATION
         if not import_.active and not revoking:
             raise NeedsAdmin(Reason.IMPORT_PAUSED, f"Import {import_.id} is paused.")
         share, publisher = await self._publications.find(tenant, import_.share_id)
         if share is None:
             await self._subscribers.drop(tenant, import_.id, import_.share_id)
-            return await self._removal(tenant, import_, filled, Reason.SHARE_WITHDRAWN)
+            await self._seats.serve(_message(tenant, run), ())
+            tasks = _tasks(Task.REMOVE, filled)
+            return Resolved(Job(import_, tasks=tasks, reason=Reason.SHARE_WITHDRAWN))
         if revoking:
             return Resolved(await self._purge(tenant, import_, publisher, filled))
         resolution = await self._share(tenant, import_, run, share, publisher, snapshot, meter)
         _require_usual_growth(import_, run, before, len(resolution.contacts))
         return await self._job(tenant, import_, run, share, publisher, filled, resolution, meter)
+
+    async def forget_removed(self, tenant: str, import_id: str) -> None:
+        """Undo what a run of an import that is gone may have done before its worker died."""
+        await self._seats.release_removed(tenant, import_id)
 
     async def _share(
         self,
@@ -156,7 +163,7 @@ class RunResolving:
                 raise NeedsAdmin(Reason.SHARE_EMPTY, "The share holds nobody.")
             if not targets.mailboxes:
                 raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} has no target.")
-        seats = await self._seats.serve(tenant, import_.id, targets.mailboxes)
+        seats = await self._seats.serve(_message(tenant, run), targets.mailboxes)
         await self._tenants.confirm_consent(tenant)
         await self._subscribers.note(publisher, share.id, tenant, import_.id, len(seats.served))
         if not contacts and filled:
@@ -178,12 +185,6 @@ class RunResolving:
         job = Job(import_, print_, tuple(tasks), skip, reason=reason)
         return Resolved(job, contacts, omissions)
 
-    async def _removal(
-        self, tenant: str, import_: Import, filled: frozenset[str], reason: Reason | None
-    ) -> Resolved:
-        await self._seats.serve(tenant, import_.id, ())
-        return Resolved(Job(import_, tasks=_tasks(Task.REMOVE, filled), reason=reason))
-
     async def _purge(
         self, tenant: str, import_: Import, publisher: str, filled: frozenset[str]
     ) -> Job:
@@ -192,6 +193,10 @@ class RunResolving:
         if publisher != tenant:
             keys |= await self._suppressions.keys(publisher)
         return Job(import_, tasks=_tasks(Task.PURGE, filled) if keys else (), purge=keys)
+
+
+def _message(tenant: str, run: Run) -> RunMessage:
+    return RunMessage(tenant=tenant, import_id=run.import_id, run=run.id, number=run.number)
 
 
 def _require_usual_growth(import_: Import, run: Run, before: int | None, now: int) -> None:

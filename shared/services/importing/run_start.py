@@ -88,8 +88,11 @@ class RunStart:
         retried later. An error that only an admin can fix ends the run.
         """
         runs = await self._book.begin_resolving(message)
+        if runs is None:
+            await self._resolving.forget_removed(message.tenant, message.import_id)
+            return
         stored = await self._store.runs.get(message.tenant, message.run)
-        if runs is None or stored is None or stored.value.number != message.number:
+        if stored is None or stored.value.number != message.number:
             return
         if stored.value.status.ended:
             await self._book.end(message)

@@ -1,71 +1,132 @@
-"""The seats of a tenant.
+"""The seats of a tenant: the domain decides which mailboxes get one, and this writes it down.
 
-The domain decides which mailboxes get one; the result is written under a lease.
+Many imports of a tenant may need seats at the same moment, and none waits for another. Each change
+is one transaction of the row that counts the seats, by its ETag, and up to 98 seats. Who comes
+second reads again and decides again, so that a seat is never counted twice, and never more are
+assigned than are booked.
 
-Two runs of one tenant may need seats at the same moment. The lease makes sure that a booked seat is
-never assigned twice.
+A row of the import names the last run that decided which seats it needs. It is part of the same
+transaction: what an older run decides later changes nothing.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched
 from typing import Final
 
-from shared.adapters.storage.leases import Lease, Leases
-from shared.adapters.storage.models import SeatFacts
+from shared.adapters.storage.models import SeatClaims, SeatCount
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import SEATS_ROW, TENANT_ROW, Store
-from shared.domain.errors import Busy, Conflict
+from shared.adapters.storage.tables.transactions import MAX_TRANSACTION, DeleteRow, Operation
+from shared.domain.errors import Conflict, PreconditionFailed, Unavailable
+from shared.domain.importing.messages import RunMessage
+from shared.domain.importing.runs import RunTrigger
 from shared.domain.tenancy.licensing import (
     Assignment,
     Terms,
     assign,
+    changes,
+    claimed,
     grace_expired,
     served,
+    served_now,
     settled,
 )
 from shared.domain.tenancy.tenants import Seat, Tenant
 
-_LEASED: Final = "seats"
-_LEASE: Final = timedelta(minutes=2)
-_TRIES: Final = 5
+_PER_TRANSACTION: Final = MAX_TRANSACTION - 2
+"""The other two rows are the count and the import's."""
+_TRIES: Final = 200
+_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 1.0
+_RETRY_AFTER: Final = 5.0
+
+type _Seats = Mapping[str, Seat]
+
+
+@dataclass(slots=True)
+class _Notes:
+    """The rows beside the seats as they are in storage: the count, and that of a run's import."""
+
+    count: Stored[SeatCount] | None
+    run: RunMessage | None = None
+    claims: Stored[SeatClaims] | None = None
 
 
 class SeatBook:
-    """Assigns seats, one import of a tenant at a time."""
+    """Assigns the seats of tenants to mailboxes."""
 
-    def __init__(
-        self, store: Store, leases: Leases, clock: Callable[[], datetime], terms: Terms
-    ) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], terms: Terms) -> None:
         self._store = store
         self._clock = clock
         self._terms = terms
-        self._leases = leases
 
-    async def serve(self, tenant: str, import_id: str, wanted: Iterable[str]) -> Assignment:
+    async def serve(self, run: RunMessage, wanted: Iterable[str]) -> Assignment:
         """Assign seats to the mailboxes that an import targets; release those it no longer needs.
 
-        Raises `Busy` while another run of the tenant assigns seats.
+        Safe to repeat. Once a newer run of the import has decided, it only returns the seats.
         """
-        lease = await self._lease(tenant)
-        try:
-            owner, before, now = await self._owner(tenant), await self._seats(tenant), self._clock()
-            decided = assign(owner, before.values(), import_id, frozenset(wanted), now, self._terms)
-            await self._write(tenant, before, decided.seats)
-        finally:
-            await self._leases.give_back(lease)
-        return decided
+        wanted_now = frozenset(wanted)
+        seats = await self._claim(run, lambda _: wanted_now)
+        await self.release_removed(run.tenant, run.import_id)
+        return served_now(seats, wanted_now)
+
+    async def add(self, run: RunMessage, mailbox: str) -> bool:
+        """Let an import need one more seat; return whether its mailbox is served."""
+        seats = await self._claim(run, lambda claimed_now: claimed_now | {mailbox})
+        await self.release_removed(run.tenant, run.import_id)
+        return mailbox in served_now(seats, (mailbox,)).served
+
+    async def release(self, run: RunMessage, mailbox: str) -> None:
+        """Release the seat of one mailbox, unless another import or a newer run needs it.
+
+        Reads only the rows of this mailbox, since many may turn out not to exist at once.
+        """
+        tenant, import_id = run.tenant, run.import_id
+        for attempt in range(_TRIES):
+            notes = await self._notes(tenant, run)
+            stored = await self._store.seats.get(tenant, mailbox)
+            if notes.count is None or stored is None or import_id not in stored.value.imports:
+                return
+            if notes.claims is None or await self._is_late(notes):
+                return
+            others = [i for i in stored.value.imports if i != import_id]
+            left = stored.value.copy_with(imports=others) if others else None
+            wanted = notes.count.value.wanted - (left is None)
+            try:
+                await self._transact(tenant, notes, {mailbox: left}, wanted)
+            except (Conflict, PreconditionFailed):
+                await _pause(attempt)
+            else:
+                return
+        raise _unsettled()
+
+    async def leave(self, tenant: str, import_id: str) -> None:
+        """Release all seats of an import that is removed."""
+
+        def without(owner: Tenant, seats: _Seats, now: datetime) -> _Seats:
+            return assign(owner, seats.values(), import_id, (), now, self._terms).seats
+
+        await self._change(tenant, without)
+        await self._store.seat_claims.delete(tenant, import_id)
+
+    async def release_removed(self, tenant: str, import_id: str) -> None:
+        """Release the seats of an import that was removed while a run decided about them."""
+        stored = await self._store.import_runs.get(tenant, import_id)
+        current = stored.value.open if stored is not None else None
+        removing = current is not None and current.trigger is RunTrigger.REMOVAL
+        if stored is None or removing:
+            await self.leave(tenant, import_id)
 
     async def settle(self, tenant: str) -> None:
-        """Apply the current license to all seats. Raises `Busy` while a run assigns seats."""
-        lease = await self._lease(tenant)
-        try:
-            owner, before = await self._owner(tenant), await self._seats(tenant)
-            decided = settled(owner, before.values(), self._clock(), self._terms)
-            await self._write(tenant, before, decided)
-        finally:
-            await self._leases.give_back(lease)
+        """Apply the current license to all seats."""
+
+        def by_license(owner: Tenant, seats: _Seats, now: datetime) -> _Seats:
+            return settled(owner, seats.values(), now, self._terms)
+
+        await self._change(tenant, by_license)
 
     def grace_expired(self, assignment: Assignment) -> frozenset[str]:
         """Return the mailboxes that lose their contacts because the grace period is over."""
@@ -73,25 +134,10 @@ class SeatBook:
             assignment.seats.values(), self._clock(), self._terms
         )
 
-    async def release(self, tenant: str, mailbox: str) -> None:
-        """Free the seat of a mailbox that does not exist."""
-        await self._store.seats.delete(tenant, mailbox)
-        # The next reader of the number counts the seats again.
-        await self._store.seat_facts.delete(tenant, SEATS_ROW)
-
     async def wanted(self, tenant: str) -> int:
-        """Return how many mailboxes need a seat.
-
-        The number is stored, to avoid reading each seat.
-        """
-        known = await self._store.seat_facts.get(tenant, SEATS_ROW)
-        if known is not None:
-            return known.value.wanted
-        count = await self._store.seats.count(tenant)
-        # If a run has written the number meanwhile, its number is newer.
-        with suppress(Conflict):
-            await self._store.seat_facts.insert(tenant, SEATS_ROW, SeatFacts(wanted=count))
-        return count
+        """Return how many mailboxes need a seat."""
+        count = await self._store.seat_counts.get(tenant, SEATS_ROW)
+        return count.value.wanted if count is not None else 0
 
     async def now(self, tenant: str, some: Sequence[Stored[Seat]]) -> tuple[Stored[Seat], ...]:
         """Return some seats as the current license assigns them, without writing.
@@ -107,6 +153,88 @@ class SeatBook:
         decided = settled(owner, seats.values(), now, self._terms)
         return tuple(Stored(decided.get(s.value.mailbox, s.value), s.etag) for s in some)
 
+    async def _claim(
+        self, run: RunMessage, wanted: Callable[[frozenset[str]], frozenset[str]]
+    ) -> _Seats:
+        """Let the run decide which mailboxes its import needs seats for, given those of now."""
+
+        def decide(owner: Tenant, seats: _Seats, now: datetime) -> _Seats:
+            mailboxes = wanted(claimed(seats.values(), run.import_id))
+            return assign(owner, seats.values(), run.import_id, mailboxes, now, self._terms).seats
+
+        return await self._change(run.tenant, decide, run)
+
+    async def _change(
+        self,
+        tenant: str,
+        decide: Callable[[Tenant, _Seats, datetime], _Seats],
+        run: RunMessage | None = None,
+    ) -> _Seats:
+        """Decide and write, again if someone else changed the seats meanwhile; return the seats.
+
+        The decision of a run counts only while no newer one has decided for its import.
+        """
+        for attempt in range(_TRIES):
+            notes = await self._notes(tenant, run)
+            owner, before = await self._owner(tenant), await self._seats(tenant)
+            if await self._is_late(notes):
+                return before
+            decided = decide(owner, before, self._clock())
+            try:
+                await self._write(tenant, notes, before, decided)
+            except (Conflict, PreconditionFailed):
+                await _pause(attempt)
+            else:
+                return decided
+        raise _unsettled()
+
+    async def _write(self, tenant: str, notes: _Notes, before: _Seats, after: _Seats) -> None:
+        wanted = len(before)
+        if before and notes.count is None:
+            # The seats were given after the count was read, or the count is lost.
+            await self._store.seat_counts.insert(tenant, SEATS_ROW, SeatCount(wanted=wanted))
+            raise PreconditionFailed("changed_meanwhile")
+        for chunk in batched(changes(before, after), _PER_TRANSACTION, strict=False):
+            for mailbox, seat in chunk:
+                wanted += (seat is not None) - (mailbox in before)
+            await self._transact(tenant, notes, dict(chunk), wanted)
+        if notes.run is not None and _number(notes) != notes.run.number:
+            await self._transact(tenant, notes, {}, None)
+
+    async def _transact(
+        self, tenant: str, notes: _Notes, seats: Mapping[str, Seat | None], wanted: int | None
+    ) -> None:
+        """Change some seats, the count (None: unchanged) and the row of the import, all or none."""
+        counts, claims, run = self._store.seat_counts, self._store.seat_claims, notes.run
+        operations: list[Operation] = [
+            self._store.seats.upserting(mailbox, seat) if seat is not None else DeleteRow(mailbox)
+            for mailbox, seat in seats.items()
+        ]
+        count = SeatCount(wanted=wanted) if wanted else None
+        if wanted is not None:
+            operations += counts.setting(SEATS_ROW, count, notes.count)
+        claim = SeatClaims(number=run.number) if run is not None else None
+        if run is not None and claim is not None:
+            operations += claims.setting(run.import_id, claim, notes.claims)
+        etags = await self._store.seats.transact(tenant, operations)
+        if wanted is not None:
+            notes.count = counts.written(SEATS_ROW, count, etags)
+        if run is not None:
+            notes.claims = claims.written(run.import_id, claim, etags)
+
+    async def _notes(self, tenant: str, run: RunMessage | None) -> _Notes:
+        count = await self._store.seat_counts.get(tenant, SEATS_ROW)
+        if run is None:
+            return _Notes(count)
+        return _Notes(count, run, await self._store.seat_claims.get(tenant, run.import_id))
+
+    async def _is_late(self, notes: _Notes) -> bool:
+        """Return whether a newer run of the import has decided."""
+        if notes.run is None or _number(notes) <= notes.run.number:
+            return False
+        # Tables that were restored to an older day may give a number again: then the run counts.
+        return not await self._store.is_open(notes.run)
+
     async def _owner(self, tenant: str) -> Tenant:
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         return stored.value if stored else Tenant(id=tenant, joined=self._clock())
@@ -114,27 +242,15 @@ class SeatBook:
     async def _seats(self, tenant: str) -> dict[str, Seat]:
         return {s.value.mailbox: s.value async for s in self._store.seats.all(tenant)}
 
-    async def _write(
-        self, tenant: str, before: Mapping[str, Seat], after: Mapping[str, Seat]
-    ) -> None:
-        changed = {
-            mailbox: after.get(mailbox)
-            for mailbox in sorted(before.keys() | after.keys())
-            if before.get(mailbox) != after.get(mailbox)
-        }
-        if len(before) != len(after):
-            # If this worker dies now, the next reader counts the seats again.
-            await self._store.seat_facts.delete(tenant, SEATS_ROW)
-        await self._store.seats.write_many(tenant, changed)
-        facts = SeatFacts(wanted=len(after))
-        known = await self._store.seat_facts.get(tenant, SEATS_ROW)
-        if known is None or known.value != facts:
-            await self._store.seat_facts.upsert(tenant, SEATS_ROW, facts)
 
-    async def _lease(self, tenant: str) -> Lease:
-        for attempt in range(1, _TRIES):
-            try:
-                return await self._leases.take(tenant, _LEASED, self._clock(), _LEASE)
-            except Busy:
-                await asyncio.sleep(0.2 * attempt)
-        return await self._leases.take(tenant, _LEASED, self._clock(), _LEASE)
+def _number(notes: _Notes) -> int:
+    return notes.claims.value.number if notes.claims is not None else 0
+
+
+async def _pause(attempt: int) -> None:
+    """Wait a moment before the next try, longer after each."""
+    await asyncio.sleep(min(_PAUSE * (attempt + 1), _LONGEST_PAUSE))
+
+
+def _unsettled() -> Unavailable:
+    return Unavailable("The seats of the tenant keep changing.", _RETRY_AFTER)

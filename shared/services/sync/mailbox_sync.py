@@ -128,7 +128,7 @@ class MailboxSync:
         )
         nobody = error.reason in NOBODY_THERE
         if nobody:
-            await self._seats.release(message.tenant, message.mailbox)
+            await self._seats.release(message, message.mailbox)
         if error.reason is Reason.CONSENT_MISSING:
             await self._tenants.check_consent(message.tenant)
         if not await work.is_open():

@@ -193,7 +193,7 @@ class Engine:
             store,
             Mailboxes(store, graph, states, leases, self.clock, new_id),
             Snapshots(tables),
-            SeatBook(store, leases, lambda: self.now, NO_TERMS),
+            SeatBook(store, lambda: self.now, NO_TERMS),
             Consenting(),  # type: ignore[arg-type] # nothing else of it is asked
             None,  # type: ignore[arg-type] # no photos are sent
         )

@@ -11,6 +11,7 @@ from shared.domain.tenancy import licensing
 from shared.domain.tenancy.licensing import (
     Terms,
     assign,
+    changes,
     grace_expired,
     plan_at,
     settled,
@@ -155,6 +156,24 @@ def test_used_seats_never_exceed_booked_seats_and_the_newest_are_lost_first(
         assert not lost or len(after) == owner.booked
         assert not lost or not after - before
         assert all((wanting[k].since, k) < (wanting[m].since, m) for k in kept for m in lost)
+
+
+@given(held=MAILBOXES, wanted=MAILBOXES, booked=st.integers(0, 12))
+def test_seats_are_taken_away_before_they_are_given(
+    held: frozenset[str], wanted: frozenset[str], booked: int
+) -> None:
+    owner = tenant(booked)
+    before = dict(settled(owner, [seat(m, 1, "a") for m in held], NOW, TERMS))
+    after = assign(owner, before.values(), "a", wanted, NOW, TERMS).seats
+
+    seats = dict(before)
+    for mailbox, changed in changes(before, after):
+        if changed is None:
+            del seats[mailbox]
+        else:
+            seats[mailbox] = changed
+        assert len(served(seats)) <= booked
+    assert seats == after
 
 
 @given(held=MAILBOXES, wanted=MAILBOXES)

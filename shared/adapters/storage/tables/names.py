@@ -38,7 +38,6 @@ class Table(StrEnum):
     SHARE_FACTS = "ShareFacts", Keyed.BY_TENANT
     IMPORTS = "Imports", Keyed.BY_TENANT
     SEATS = "Seats", Keyed.BY_TENANT
-    SEAT_FACTS = "SeatFacts", Keyed.BY_TENANT
     RUNS = "Runs", Keyed.BY_TENANT
     SUPPRESSIONS = "KeptOut", Keyed.BY_TENANT
     LEDGER = "Ledger", Keyed.BY_TENANT
