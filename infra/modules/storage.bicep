@@ -42,6 +42,7 @@ var queueNames = [
 // The tables of shared/adapters and shared/services, listed so that one place shows everything that is stored.
 var tableNames = [
   'Consumers'
+  'HeldPlans'
   'Idempotency'
   'Imports'
   'KeptOut'

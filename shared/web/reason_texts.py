@@ -22,11 +22,11 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "Your directory has no user with this ID. Remove it from the import's targets."
     ),
     Reason.TOO_MANY_DELETES: N_(
-        "More contacts would be removed than the import's safety limits allow, so nothing was "
-        "changed. Check the share, then approve or discard the removal."
+        "More contacts would be removed than the import's safety limits allow, so none was "
+        "removed. Check the share, then approve or discard the removal."
     ),
     Reason.TOO_MANY_CHANGES: N_(
-        "More contacts would be changed than the import's safety limits allow, so nothing was "
+        "More contacts would be changed than the import's safety limits allow, so none was "
         "changed. Check the share, then approve or discard the changes."
     ),
     Reason.APPROVAL_PENDING: N_(
@@ -34,7 +34,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "discard it."
     ),
     Reason.PLAN_DISCARDED: N_(
-        "The same changes were discarded in an earlier sync, so nothing was changed. If they are "
+        "The same changes were discarded in an earlier sync, so they were not applied. If they are "
         "right, approve that sync; otherwise, correct the share."
     ),
     Reason.CATEGORY_COLOR_REFUSED: N_(

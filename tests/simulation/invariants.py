@@ -17,7 +17,7 @@ from tests.simulation.world import Import
 type Check = Callable[[Simulation, str], Awaitable[None]]
 
 _SKEW: Final = timedelta(minutes=3)
-_KEPT: Final = {"Ledger", "Runs", "Results", "Idempotency", "ShareIndex"}
+_KEPT: Final = {"Ledger", "Runs", "Results", "HeldPlans", "Idempotency", "ShareIndex"}
 """Tables that may name an import after its end: what happened is kept for a time."""
 _TROUBLE: Final = (
     "worker crashed",

@@ -25,7 +25,7 @@ from shared.domain.contacts.known import Known, KnownContacts
 from shared.domain.errors import Busy
 from shared.domain.model import Model
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The format of heads and lists. An older worker gives back the message of a newer one."""
 
 _TABLE: Final = Table.MAILBOX_CONTACTS

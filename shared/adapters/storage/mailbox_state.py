@@ -29,10 +29,11 @@ _COUNT: Final = "contacts"
 
 
 class HeldPlan(Model):
-    """A plan that waits for an admin: its digest (`Plan.risk`) and the run that made it."""
+    """Changes about which a run asked an admin, under its `number` then: `HeldPlans` has them."""
 
-    risk: str
     run: str
+    number: int
+    digest: str
 
 
 class Partial(Model):
@@ -52,10 +53,10 @@ class Head(Model):
     destination last applied (None: a new plan is needed), `begun` a mask of the fields that a
     worker which did not finish may have written. `link` is the folder's delta link, `own_folder`
     whether the folder is ours. `last_run` and `result` describe the last finished run, `partial`
-    the progress of an unfinished one, `held` the plan that waits for an admin. `category` is the
-    category of our contacts; `category_id` and `color` describe its entry in the user's list if we
-    created it. `keep_edits` says whether the state shows which field a user edited. `notice` is a
-    problem that does not affect the contacts. `unreachable` is since when a removal finds no
+    the progress of an unfinished one, `held` the plans about which an admin was asked. `category`
+    is the category of our contacts; `category_id` and `color` describe its entry in the user's list
+    if we created it. `keep_edits` says whether the state shows which field a user edited. `notice`
+    is a problem that does not affect the contacts. `unreachable` is since when a removal finds no
     mailbox. `read_whole` is when all of the folder was last read.
     """
 
@@ -72,7 +73,7 @@ class Head(Model):
     last_run: str | None = None
     result: Result | None = None
     partial: Partial | None = None
-    held: HeldPlan | None = None
+    held: tuple[HeldPlan, ...] = ()
     category: str | None = None
     category_id: str | None = None
     color: str | None = None

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from shared.adapters.storage.held_plans import HeldPlans
 from shared.adapters.storage.models import (
     ChunkResult,
     IdempotencyClaim,
@@ -121,6 +122,7 @@ class Store:
                 "ended": lambda r: r.ended,
             },
         )
+        self.held_plans = HeldPlans(tables)
         self.results = Records[Result](
             tables,
             Table.RESULTS,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from shared.domain.contacts.held_plans import HeldChanges, held_changes
 from shared.domain.contacts.plan import Plan
 from shared.domain.importing.imports import GuardLimits
 from shared.domain.reasons import Reason
@@ -27,11 +28,22 @@ class Guard:
 
     def objection(self, plan: Plan, known: int) -> Reason | None:
         """Return why to hold the plan, or None; `known` counts the contacts in the mailbox."""
-        if len(plan.removed) > max(self.deletes, self.delete_share * known):
+        if self._deletes_too_many(plan, known):
             return Reason.TOO_MANY_DELETES
-        if len(plan.changed) > max(self.changes, self.change_share * known):
-            return Reason.TOO_MANY_CHANGES
-        return None
+        return Reason.TOO_MANY_CHANGES if self._changes_too_many(plan, known) else None
+
+    def held(self, plan: Plan, known: int) -> HeldChanges:
+        """Return what to hold of the plan: its removals or its changes, where they are too many."""
+        return held_changes(
+            plan.removed if self._deletes_too_many(plan, known) else (),
+            plan.changed if self._changes_too_many(plan, known) else (),
+        )
+
+    def _deletes_too_many(self, plan: Plan, known: int) -> bool:
+        return len(plan.removed) > max(self.deletes, self.delete_share * known)
+
+    def _changes_too_many(self, plan: Plan, known: int) -> bool:
+        return len(plan.changed) > max(self.changes, self.change_share * known)
 
     def objection_to_growth(self, before: int | None, now: int) -> Reason | None:
         """Return why to hold a run whose share had `before` contacts, or None.

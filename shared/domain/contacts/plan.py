@@ -4,7 +4,6 @@ A sync compares the known contacts (`known`) with the share (`make_plan`). Photo
 (`photos_due`), because a contact must exist before it can have one.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -111,16 +110,6 @@ class Plan:
     def changed(self) -> tuple[Update, ...]:
         """The updates with new source data, without repairs and rewrites of our own making."""
         return tuple(update for update in self.updates if not update.repair)
-
-    @property
-    def risk(self) -> str:
-        """A digest of everything the guard counts. It identifies a held plan."""
-        digest = hashlib.blake2b(digest_size=12)
-        for delete in sorted(self.removed, key=lambda d: d.key):
-            digest.update(f"-{delete.key}\n".encode())
-        for update in sorted(self.changed, key=lambda u: u.key):
-            digest.update(f"={update.key}\0{update.contact.hash}\n".encode())
-        return digest.hexdigest()
 
 
 def make_plan(

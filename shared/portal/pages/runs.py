@@ -126,7 +126,7 @@ async def decide_run(visit: Visit) -> Page:
         return done(path, visit.gettext("Approved. The sync continues."))
     await visit.app.importing.decisions.discard(visit.caller, visit.id)
     words = visit.gettext(
-        "Discarded. The mailboxes stay unchanged, and these changes are not shown for review again."
+        "Discarded. The contacts stay unchanged, and these changes are not shown for review again."
     )
     return done(path, words)
 

@@ -1,8 +1,8 @@
 """Decisions of an admin about a run that has ended: approve or discard what it held, or retry it.
 
 An approval continues the run itself, under a new number: its share and targets are read again, and
-a mailbox applies the held changes only if they are still the same (`Plan.risk`). Anything else is
-held again and needs a new decision.
+a mailbox applies those of the held changes that are still to be made. A change that was not shown,
+or that now has another target, is held again and needs a new decision.
 """
 
 from typing import Literal

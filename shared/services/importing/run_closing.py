@@ -129,6 +129,7 @@ class RunClosing:
         async for tenant, run in self._store.runs.keys(Condition(ROW, "ge", old)):
             results = results_of(tenant, run)
             await self._store.tables.delete_partition(self._store.results.table, results)
+            await self._store.held_plans.erase(tenant, run)
             await self._store.runs.delete(tenant, run)
             count += 1
         return count

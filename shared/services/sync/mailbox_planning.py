@@ -10,6 +10,7 @@ from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.adapters.storage.snapshots import Desired
 from shared.domain.contacts.guard import guard_of
+from shared.domain.contacts.held_plans import HeldChanges
 from shared.domain.contacts.known import KnownContacts, Policy, with_sources
 from shared.domain.contacts.plan import Plan, make_plan, relabelled
 from shared.domain.importing.imports import Import
@@ -25,13 +26,14 @@ _SPREAD: Final = timedelta(days=7)
 class Planned:
     """A plan, what it is based on, and the delta link up to which the folder was read.
 
-    `objection` is why the guard stops the plan, if it does.
+    `held` is what the guard holds of the plan, and `objection` is why, if it does.
     """
 
     plan: Plan
     known: KnownContacts
     link: str | None
     objection: Reason | None
+    held: HeldChanges
 
 
 async def since_last_time(work: MailboxWork) -> Delta | None:
@@ -80,7 +82,8 @@ async def plan_mailbox(
     )
     # A surplus contact is not in the state: without a link, the next run finds it again.
     link = delta.link if delta and not surplus else None
-    return Planned(plan, known, link, guard_of(import_.guard).objection(plan, count_of(known)))
+    guard, count = guard_of(import_.guard), count_of(known)
+    return Planned(plan, known, link, guard.objection(plan, count), guard.held(plan, count))
 
 
 def whole_read_due(head: Head, mailbox: str, now: datetime) -> bool:

@@ -40,16 +40,17 @@ def success(
     )
 
 
-def held(work: MailboxWork, reason: Reason, plan: Plan) -> Result:
-    """Return the result of a plan that waits for an admin."""
-    return _result(work, Outcome.HELD, reason).copy_with(
-        planned=counts_of(plan), held_run=work.message.run
+def held(waiting: Plan, run: str, applied: Result) -> Result:
+    """Return the result of a mailbox of which a part waits for an admin; the rest is `applied`."""
+    reason = Reason.TOO_MANY_DELETES if waiting.removed else Reason.TOO_MANY_CHANGES
+    return applied.copy_with(
+        outcome=Outcome.HELD, reason=reason, planned=counts_of(waiting), held_run=run
     )
 
 
-def left_alone(work: MailboxWork, reason: Reason, run: str) -> Result:
-    """Return the result of a plan for which an earlier `run` already asked."""
-    return _result(work, Outcome.SKIPPED, reason).copy_with(held_run=run)
+def left_alone(reason: Reason, run: str, applied: Result) -> Result:
+    """Return the result of a mailbox about which an earlier `run` asked; the rest is `applied`."""
+    return applied.copy_with(outcome=Outcome.SKIPPED, reason=reason, held_run=run)
 
 
 def refusal(work: MailboxWork, error: NeedsAdmin) -> Result:

@@ -14,19 +14,19 @@ from itertools import batched
 from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailbox import Delta, FolderGoneError, LinkExpiredError
 from shared.adapters.storage.mailbox_contacts import ContactRows
-from shared.adapters.storage.mailbox_state import HeldPlan
 from shared.adapters.storage.snapshots import Desired, Snapshots
 from shared.adapters.storage.store import Store
 from shared.domain.contacts.plan import SetPhoto, photos_due
 from shared.domain.errors import Busy, Defect, NeedsAdmin
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import SyncMailbox, Task
-from shared.domain.importing.runs import ContactCounts, Outcome, Result, RunStatus
+from shared.domain.importing.runs import ContactCounts, Outcome
 from shared.domain.reasons import Reason
 from shared.services.licensing.seats import SeatBook
 from shared.services.sharing.publications import Publications
 from shared.services.sync import mailbox_removal, mailbox_results
 from shared.services.sync.applying import ApplyProgress
+from shared.services.sync.mailbox_holding import Division, divided
 from shared.services.sync.mailbox_place import color_category, leave_old_place, open_folder
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
 from shared.services.sync.mailbox_results import NOBODY_THERE
@@ -166,20 +166,22 @@ class MailboxSync:
             # All contacts in it will have the category, and show which fields a user edits.
             work.head = work.head.copy_with(category=category, keep_edits=policy.keep_edits)
         planned = await plan_mailbox(work, import_, desired, delta, empty=folder_is_new)
-        waiting = await self._waiting(work, planned)
-        if waiting is not None:
-            await work.keep(planned.known, fingerprint=None, link=planned.link)
-            await work.finish(waiting)
-            return
+        division = await divided(work, self._store, planned)
         await color_category(work, import_)
-        await self._carry_out(work, import_, planned, desired)
+        await self._carry_out(work, import_, planned, division, desired)
 
     async def _carry_out(
-        self, work: MailboxWork, import_: Import, planned: Planned, desired: Desired
+        self,
+        work: MailboxWork,
+        import_: Import,
+        planned: Planned,
+        division: Division,
+        desired: Desired,
     ) -> None:
+        """Apply what does not wait, and record what does."""
         category, policy = import_.destination.category, policy_of(import_)
         writing = Writing(work, planned.known, planned.link, policy, ApplyProgress())
-        await writing.apply(planned.plan.operations, category)
+        await writing.apply(division.now.operations, category)
         if import_.photos is not None:
             due = photos_due(desired, writing.known)
             await self._send_photos(work, import_, import_.photos.edge, due, writing)
@@ -188,13 +190,19 @@ class MailboxSync:
         if (progress.done or writing.link is None) and not await writing.settle():
             # A duplicate of ours must not be hidden by this link: the next run reads everything.
             writing.link = None
-        fingerprint = work.message.fingerprint if calm and writing.calm else None
+        calm = calm and writing.calm and not division.held
+        fingerprint = work.message.fingerprint if calm else None
         work.head = work.head.copy_with(
-            held=None, category=category, keep_edits=policy.keep_edits, unreachable=None
+            begun=0,
+            held=division.held,
+            category=category,
+            keep_edits=policy.keep_edits,
+            unreachable=None,
         )
         await work.keep(writing.known, fingerprint=fingerprint, link=writing.link)
         counts = progress.counts + ContactCounts(unchanged=planned.plan.unchanged)
-        await work.finish(mailbox_results.success(work, counts, progress.photos, progress.rejected))
+        result = mailbox_results.success(work, counts, progress.photos, progress.rejected)
+        await work.finish(division.told(result))
 
     async def _send_photos(
         self,
@@ -225,24 +233,3 @@ class MailboxSync:
                         self._snapshots.hold_photo(snapshot, photo.digest, image)
             loaded = [replace(p, image=image) for p in chunk if (image := images[p.key])]
             await writing.apply(loaded)
-
-    async def _waiting(self, work: MailboxWork, planned: Planned) -> Result | None:
-        """Return the result of a plan that must wait for an admin, or None if it may run.
-
-        A plan for which an earlier run already asked is not asked about again.
-        """
-        plan, objection = planned.plan, planned.objection
-        if objection is None:
-            return None
-        run, held = work.message.run, work.head.held
-        if held is None or held.risk != plan.risk:
-            work.head = work.head.copy_with(held=HeldPlan(risk=plan.risk, run=run))
-            return mailbox_results.held(work, objection, plan)
-        asked = await self._store.runs.get(work.message.tenant, held.run)
-        if asked is not None and asked.value.approved:
-            return None
-        if asked is not None and asked.value.status is RunStatus.DISCARDED:
-            return mailbox_results.left_alone(work, Reason.PLAN_DISCARDED, held.run)
-        if held.run == run:
-            return mailbox_results.held(work, objection, plan)
-        return mailbox_results.left_alone(work, Reason.APPROVAL_PENDING, held.run)

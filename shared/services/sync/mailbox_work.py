@@ -86,8 +86,13 @@ class MailboxWork:
         if self.stored is not None:
             self.head = self.stored.value
             partial = self.head.partial
+            result = self.head.result if self.head.last_run == self.message.run else None
             if partial is not None and partial.run == self.message.run:
                 self.earlier = partial
+            elif result is not None and result.outcome is Outcome.HELD:
+                # An approved run continues what it applied before it asked.
+                applied = result.contacts.copy_with(unchanged=0)
+                self.earlier = self.earlier.copy_with(contacts=applied, photos=result.photos)
 
     async def take_lease(self) -> None:
         """Lease the mailbox, which other imports may also target.

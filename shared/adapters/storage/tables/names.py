@@ -45,6 +45,7 @@ class Table(StrEnum):
     SUBSCRIBERS = "Consumers", Keyed.BELOW_TENANT
     MAILBOX_HEADS = "MailboxHeads", Keyed.BELOW_TENANT
     MAILBOX_CONTACTS = "MailboxContacts", Keyed.BELOW_TENANT
+    HELD_PLANS = "HeldPlans", Keyed.BELOW_TENANT
     RESULTS = "Results", Keyed.BELOW_TENANT
     LEASES = "Leases", Keyed.BELOW_TENANT
     SNAPSHOTS = "Snapshots", Keyed.BELOW_TENANT

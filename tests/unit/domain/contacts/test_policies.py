@@ -89,16 +89,3 @@ def test_new_category_replaces_the_old_one_and_keeps_the_users_own(
         assert "Old" not in contact["categories"]
         assert "New" in contact["categories"]
         assert ("Friends" in contact["categories"]) == ("Friends" in before[id_])
-
-
-@given(shares, shares)
-def test_plan_risk_depends_only_on_removals_and_changes(
-    first: dict[str, Contact], second: dict[str, Contact]
-) -> None:
-    folder = Folder()
-    _, known, _, _ = sync(folder, first, {}, None)
-    plan = make_plan(second, known)
-    backwards = dict(reversed(known.items()))
-    assert make_plan(second, backwards).risk == plan.risk
-    less = {key: entry for key, entry in known.items() if key in second}
-    assert (make_plan(second, less).risk == plan.risk) == (not plan.removed)
