@@ -20,6 +20,8 @@ class Reason(StrEnum):
     PLAN_DISCARDED = "plan_discarded"
     CATEGORY_COLOR_REFUSED = "category_color_refused"
     ACCESS_DENIED = "access_denied"
+    MAILBOX_FULL = "mailbox_full"
+    MAILBOX_PROPERTIES_FULL = "mailbox_properties_full"
     CONTACTS_REJECTED = "contacts_rejected"
     GAVE_UP = "gave_up"
     FOLDER_NAME_TAKEN = "folder_name_taken"

@@ -38,18 +38,27 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "right, approve that sync; otherwise, correct the share."
     ),
     Reason.CATEGORY_COLOR_REFUSED: N_(
-        "The contacts were written, but the category has no color because the app may not change "
-        "mailbox settings. Grant MailboxSettings.ReadWrite (in Exchange, if you limit access to "
-        "selected mailboxes), or remove the color from the import."
+        "The contacts were written, but Exchange refused to color their category. Usually the app "
+        "may not change mailbox settings: grant MailboxSettings.ReadWrite (in Exchange, if you "
+        "limit access to selected mailboxes), or remove the color from the import."
     ),
     Reason.ACCESS_DENIED: N_(
         "Exchange denied access to this mailbox. If you limit access to selected mailboxes (RBAC "
         "for Applications or an application access policy), add this one to the scope, which takes "
         "up to two hours, or remove the user from the targets. Otherwise, check the app's consent."
     ),
+    Reason.MAILBOX_FULL: N_(
+        "The mailbox is full, so no contacts can be written to it. Its user can delete or archive "
+        "mail, or you can raise the mailbox's quota."
+    ),
+    Reason.MAILBOX_PROPERTIES_FULL: N_(
+        "Other apps have used up the mailbox's quota of named properties, so Exchange cannot mark "
+        "contacts in it. Ask Microsoft support to raise the quota, or move the mailbox."
+    ),
     Reason.CONTACTS_REJECTED: N_(
-        "Exchange rejected some contacts and accepted the others. Correct the listed people in the "
-        "source directory."
+        "Exchange rejected some contacts and accepted the others. For codes that begin with 400, "
+        "correct the listed people in the source directory. All others are tried again by the next "
+        "sync; if they keep failing, check the service health of Exchange Online."
     ),
     Reason.GAVE_UP: N_(
         "The mailbox could not be synced after several tries. The next sync tries again. If it "

@@ -172,6 +172,14 @@ class Client:
     async def clear_faults(self) -> None:
         (await self.send("DELETE", f"{self.graph}/_sim/faults")).expect(200)
 
+    async def quirks(self, tenant: str | None = None, **values: Any) -> Json:
+        """Turn on another face of Graph, in one tenant or in all; None restores the default."""
+        body = values if tenant is None else {"tenant": tenant, **values}
+        return dict((await self.send("POST", f"{self.graph}/_sim/quirks", body)).expect(200).body)
+
+    async def reset_quirks(self) -> None:
+        (await self.send("DELETE", f"{self.graph}/_sim/quirks")).expect(200)
+
     async def requests(self) -> Json:
         return dict((await self.send("GET", f"{self.graph}/_sim/requests")).expect(200).body)
 
@@ -207,6 +215,18 @@ class Client:
     async def delete_contact(self, tenant: str, user: str, contact: str) -> None:
         url = f"{self._box(tenant, user)}/contacts/{contact}"
         (await self.send("DELETE", url)).expect(200)
+
+    async def move_contact(
+        self, tenant: str, user: str, contact: str, folder: str | None = None
+    ) -> None:
+        """Move a contact to the folder with this name or id, by default to the default one."""
+        url = f"{self._box(tenant, user)}/contacts/{contact}/move"
+        (await self.send("POST", url, {"folder": folder})).expect(200)
+
+    async def move_folder(self, tenant: str, user: str, folder: str, above: str | None) -> None:
+        """Move a folder below another one; None: beside the default folder."""
+        url = f"{self._box(tenant, user)}/folders/{folder}/move"
+        (await self.send("POST", url, {"folder": above})).expect(200)
 
     async def add_folder(self, tenant: str, user: str, name: str) -> None:
         url = f"{self._box(tenant, user)}/folders"

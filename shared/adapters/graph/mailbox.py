@@ -1,17 +1,24 @@
-"""One user's mailbox: our folder, its delta, our marks, and writes of contacts in batches.
+"""One user's mailbox: our contacts in it, their marks, the folder's delta, and writes in batches.
 
-Docs: contact, contactfolder, contact-delta, singlevaluelegacyextendedproperty-get, json-batching.
+Docs: contact, contact-delta, singlevaluelegacyextendedproperty-get, json-batching.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Final
 from urllib.parse import quote
 
-from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
-from shared.adapters.graph.transport import GraphResponse, GraphSession
+from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, send_batch
+from shared.adapters.graph.mailbox_answers import (
+    FolderGoneError,
+    LinkExpiredError,
+    is_gone,
+    missing_mailbox,
+)
+from shared.adapters.graph.mailbox_folders import MailboxFolders, marked
+from shared.adapters.graph.transport import Chain, GraphResponse, GraphSession
 from shared.domain.contacts.fields import (
     GRAPH_FIELDS,
     MARK,
@@ -24,136 +31,85 @@ from shared.domain.contacts.fields import (
 )
 from shared.domain.contacts.known import Change
 from shared.domain.contacts.plan import Adopt, Create, Delete, Operation, SetPhoto, Update
-from shared.domain.errors import Defect, NeedsAdmin, Refused, Unavailable
-from shared.domain.reasons import Reason
+from shared.domain.contacts.values import Fields, without_null_parts
+
+__all__ = ["Delta", "FolderGoneError", "LinkExpiredError", "Mailbox", "folder_links"]
 
 _DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}
-_NAMES_TRIED: Final = 5
+_LIST_PAGE: Final = "100"
+_SELECT: Final = ",".join((*GRAPH_FIELDS, "categories"))
 _WITH_MARK: Final = f"singleValueExtendedProperties($filter=id eq '{MARK}' or id eq '{WRITTEN}')"
-_NO_MAILBOX: Final = ("MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI")
-
-
-class FolderGoneError(Exception):
-    """The folder no longer exists."""
-
-
-class LinkExpiredError(Exception):
-    """The delta link has expired, so the whole folder must be read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The changes in a folder, and the link for the next delta."""
+    """The changes in a folder, and the link for the next delta (None: the folder was listed)."""
 
     changes: tuple[Change, ...]
-    link: str
+    link: str | None
 
 
-class Mailbox:
-    """One mailbox, for one import.
-
-    Every call may raise what `GraphSession.request` raises, and `NeedsAdmin` with its reason if the
-    mailbox does not exist or is closed to us. `wrote` says whether a write was sent, `unanswered`
-    whether one may still take effect.
-    """
+class Mailbox(MailboxFolders):
+    """One mailbox, for one import."""
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
-        self._session = session
-        self._root = f"/users/{quote(user, safe='')}"
-        self._import = import_id
+        super().__init__(session, user, import_id)
         self._contacts = f"{self._root}/contacts"
-        self.wrote = False
-        self.unanswered = False
+        self._empty_text = False
+        self._refused_nulls: set[str] = set()
 
     def in_folder(self, folder: str | None) -> None:
         """Choose the folder to read and write contacts in: ours, or (None) the default one."""
         self._contacts = f"{self._folder(folder)}/contacts" if folder else f"{self._root}/contacts"
 
-    async def find_folder(self) -> str | None:
-        """Return the id of this import's own folder, which is found by its mark, not its name."""
-        answer = self._checked(
-            await self._session.read(
-                f"{self._root}/contactFolders",
-                query={"$filter": _marked(mark_of(self._import)), "$select": "id"},
-            )
-        )
-        folders = answer.body["value"]
-        return str(folders[0]["id"]) if folders else None
-
-    async def folder_named(self, name: str) -> str | None:
-        """Return the id of the folder with this name next to the default one, whoever made it."""
-        query = {"$select": "id,displayName", "$top": "100"}
-        path = f"{self._root}/contactFolders"
-        async for page in self._session.pages(path, query=query, check=self._checked):
-            for folder in page["value"]:
-                if str(folder["displayName"]).casefold() == name.casefold():
-                    return str(folder["id"])
-        return None
-
-    async def mark_folder(self, folder: str) -> None:
-        """Mark an existing folder as this import's own."""
-        mark = {"id": MARK, "value": mark_of(self._import)}
-        body = {"singleValueExtendedProperties": [mark]}
-        answer = await self._write("PATCH", self._folder(folder), body)
-        self._checked(answer, folder=True)
-
-    async def create_folder(self, name: str) -> str:
-        """Create this import's own folder and return its id.
-
-        If another folder already has the name, ours is called 'name (2)' and so on.
-        """
-        for number in range(1, _NAMES_TRIED + 1):
-            body = {
-                "displayName": name if number == 1 else f"{name} ({number})",
-                "singleValueExtendedProperties": [{"id": MARK, "value": mark_of(self._import)}],
-            }
-            answer = await self._write("POST", f"{self._root}/contactFolders", body)
-            if answer.status == 409:
-                continue
-            return str(self._checked(answer).body["id"])
-        raise NeedsAdmin(Reason.FOLDER_NAME_TAKEN, "No free name for the contact folder.")
-
-    async def rename_folder(self, folder: str, name: str) -> None:
-        """Rename our folder; do nothing if the name is taken."""
-        answer = await self._write("PATCH", self._folder(folder), {"displayName": name})
-        if answer.status != 409:
-            self._checked(answer, folder=True)
-
-    async def default_folder(self) -> str | None:
-        """Return the id of the default Contacts folder; None if it has no contacts.
-
-        It has no documented well-known name in v1.0 and is not among contactFolders, so the id is
-        read from one of its contacts.
-        """
-        answer = self._checked(
-            await self._session.read(
-                f"{self._root}/contacts", query={"$select": "parentFolderId", "$top": "1"}
-            )
-        )
-        contacts = answer.body["value"]
-        return str(contacts[0]["parentFolderId"]) if contacts else None
-
     async def delta(self, folder: str, link: str | None = None) -> Delta:
         """Return the changes in a folder since `link` or, without one, all its contacts.
 
-        Raises `FolderGoneError` or `LinkExpiredError` (docs: delta-query-overview; 410, or a 4xx
-        with syncStateNotFound).
+        Raises `LinkExpiredError` if Graph refuses the link, for whatever reason, and
+        `FolderGoneError`. If it refuses a delta without a link, as in a full mailbox, the folder is
+        listed instead.
         """
-        query = None if link else {"$select": ",".join((*GRAPH_FIELDS, "categories"))}
-        path = link or f"{self._folder(folder)}/contacts/delta"
+        if link is None:
+            path = f"{self._folder(folder)}/contacts/delta"
+            first = await self._session.read(path, query={"$select": _SELECT}, headers=_DELTA_PAGE)
+            return await self._round(folder, first, since=False)
+        if not self._session.may_follow(link):
+            raise LinkExpiredError
+        first = await self._session.read(link, headers=_DELTA_PAGE)
+        return await self._round(folder, first, since=True)
+
+    async def _round(self, folder: str, answer: GraphResponse, *, since: bool) -> Delta:
+        """Follow the pages of a delta from its first response."""
         changes: dict[str, Change] = {}
+        chain = Chain()
         while True:
-            answer = await self._session.read(path, query=query, headers=_DELTA_PAGE)
-            if answer.status == 410 or "syncstatenotfound" in answer.code.lower():
-                raise LinkExpiredError
-            body = self._checked(answer, folder=True).body
-            for item in body["value"]:
+            if not answer.ok:
+                error = missing_mailbox(answer)
+                if error is not None and not answer.is_full:
+                    raise error
+                if since:
+                    raise LinkExpiredError
+                if is_gone(answer) and not changes:
+                    raise FolderGoneError
+                return await self._listed(folder)
+            for item in answer.body["value"]:
                 gone = "@removed" in item
                 changes[item["id"]] = Change(item["id"], None if gone else item)
-            query = None
-            if "@odata.deltaLink" in body:
-                return Delta(tuple(changes.values()), str(body["@odata.deltaLink"]))
-            path = str(body["@odata.nextLink"])
+            if "@odata.deltaLink" in answer.body:
+                return Delta(tuple(changes.values()), str(answer.body["@odata.deltaLink"]))
+            path = chain.follow(str(answer.body["@odata.nextLink"]))
+            answer = await self._session.read(path, headers=_DELTA_PAGE)
+
+    async def _listed(self, folder: str) -> Delta:
+        """Return all contacts of a folder without its delta."""
+        path, query = f"{self._folder(folder)}/contacts", {"$select": _SELECT, "$top": _LIST_PAGE}
+        changes: dict[str, Change] = {}
+        async for page in self._session.pages(path, query=query, check=self._in_folder):
+            changes.update({item["id"]: Change(item["id"], item) for item in page["value"]})
+        return Delta(tuple(changes.values()), None)
+
+    def _in_folder(self, answer: GraphResponse) -> GraphResponse:
+        return self._checked(answer, folder=True)
 
     async def marks(self, ids: Sequence[str]) -> dict[str, Mark]:
         """Return the marks of those contacts that belong to this import.
@@ -188,7 +144,7 @@ class Mailbox:
         for chunk in batched(ids, BATCH_SIZE, strict=False):
             items = [BatchItem("GET", self._contact(i), query) for i in chunk]
             for contact, answer in zip(chunk, await self._read(items), strict=True):
-                if answer.status != 404:
+                if not is_gone(answer):
                     found[contact] = self._checked(answer).body
         return found
 
@@ -200,7 +156,7 @@ class Mailbox:
                 BatchItem(
                     "GET",
                     self._contacts,
-                    {"$filter": _marked(mark_of(self._import, key)), "$select": "id"},
+                    {"$filter": marked(mark_of(self._import, key)), "$select": "id"},
                 )
                 for key in chunk
             ]
@@ -215,62 +171,13 @@ class Mailbox:
         """Send at most 20 operations in one batch and return their responses, in order."""
         items = [self._item(o, category) for o in operations]
         with self._writing():
-            return await send_batch(self._session, items, self._checked)
-
-    async def remove_folder(self, folder: str) -> bool:
-        """Delete our folder if it is empty, and return whether it is gone."""
-        path = self._folder(folder)
-        inside = [
-            BatchItem("GET", f"{path}/contacts", {"$select": "id", "$top": "1"}),
-            BatchItem("GET", f"{path}/childFolders", {"$select": "id", "$top": "1"}),
-        ]
-        answers = await self._read(inside)
-        if any(answer.status == 404 for answer in answers):
-            return True
-        if any(self._checked(answer).body["value"] for answer in answers):
-            return False
-        answer = await self._write("DELETE", path)
-        if answer.status != 404:
-            self._checked(answer)
-        return True
-
-    async def make_category(self, name: str, color: str) -> str | None:
-        """Add a category with its color to the user's list, and return its id.
-
-        None if the user already has a category of that name, which is left unchanged. Raises
-        `NeedsAdmin` (access denied) without the permission MailboxSettings.ReadWrite.
-        """
-        body = {"displayName": name, "color": color}
-        answer = await self._write("POST", self._categories, body)
-        return None if answer.status == 409 else str(self._checked(answer).body["id"])
-
-    async def remove_category(self, id_: str) -> None:
-        """Remove a category that we added from the user's list, if it still exists."""
-        answer = await self._write("DELETE", f"{self._categories}/{quote(id_, safe='')}")
-        if answer.status not in {403, 404}:
-            self._checked(answer)
-
-    async def _write(self, method: str, path: str, body: object = None) -> GraphResponse:
-        with self._writing():
-            return await self._session.request(method, path, body=body)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Note that something is written, and whether its fate is known afterwards."""
-        self.wrote = True
-        before = self._session.meter.unanswered
-        try:
-            yield
-        finally:
-            if self._session.meter.unanswered > before:
-                self.unanswered = True
-
-    @property
-    def _categories(self) -> str:
-        return f"{self._root}/outlook/masterCategories"
-
-    def _folder(self, folder: str) -> str:
-        return f"{self._root}/contactFolders/{quote(folder, safe='')}"
+            answers = await send_batch(self._session, items, self._checked)
+        for operation, answer in zip(operations, answers, strict=True):
+            if answer.status == 500:
+                self._refused_nulls.add(operation.key)
+            elif answer.ok and operation.key in self._refused_nulls:
+                self._empty_text = True
+        return answers
 
     def _contact(self, contact: str) -> str:
         return f"{self._contacts}/{quote(contact, safe='')}"
@@ -294,9 +201,10 @@ class Mailbox:
                 ]
                 if category:
                     body["categories"] = [category]
-                return BatchItem("POST", self._contacts, body=body)
-            case Update():
-                return BatchItem("PATCH", self._contact(operation.id), body=operation.body)
+                return BatchItem("POST", self._contacts, body=self._written(key, body))
+            case Update(key):
+                body = self._written(key, operation.body)
+                return BatchItem("PATCH", self._contact(operation.id), body=body)
             case Delete():
                 return BatchItem("DELETE", self._contact(operation.id))
             case SetPhoto():
@@ -307,29 +215,14 @@ class Mailbox:
                 body = {"singleValueExtendedProperties": [mark]}
                 return BatchItem("PATCH", self._contact(contact_id), body=body)
 
-    async def _read(self, items: Sequence[BatchItem]) -> list[GraphResponse]:
-        """Read a batch; a transient error of one item fails the batch, to be read again later.
+    def _written(self, key: str, body: Fields) -> Fields:
+        """Return a contact's body, without null parts of addresses if Graph answered 500 to them.
 
-        A 400 is a `Defect`, because the request is entirely our own.
+        Once a contact was written that way, all of this mailbox are.
         """
-        answers = await send_batch(self._session, items, self._checked)
-        if malformed := [answer for answer in answers if answer.status == 400]:
-            message = f"Microsoft Graph rejected a read as malformed: 400 {malformed[0].code}."
-            raise Defect(message)
-        if transient := [answer for answer in answers if answer.is_transient]:
-            message = "Some reads of a batch in the mailbox failed temporarily."
-            raise Unavailable(message, longest_wait(transient))
-        return answers
-
-    def _checked(self, answer: GraphResponse, *, folder: bool = False) -> GraphResponse:
-        """Return a successful response. A 403 means that only this mailbox is not accessible."""
-        if answer.ok:
-            return answer
-        if mailbox_error := missing_mailbox(answer):
-            raise mailbox_error
-        if folder and answer.status == 404:
-            raise FolderGoneError
-        raise Refused(answer.status, answer.code)
+        if self._empty_text or key in self._refused_nulls:
+            return without_null_parts(body) or body
+        return body
 
 
 async def folder_links(session: GraphSession, links: Mapping[str, str]) -> dict[str, str]:
@@ -337,8 +230,11 @@ async def folder_links(session: GraphSession, links: Mapping[str, str]) -> dict[
 
     Return the next links of the folders that have not changed; any other answer is left out.
     """
+    links = {mailbox: link for mailbox, link in links.items() if session.may_follow(link)}
     items = [BatchItem("GET", session.below(link), headers=_DELTA_PAGE) for link in links.values()]
     found: dict[str, str] = {}
+    if not items:
+        return found
     for mailbox, answer in zip(links, await send_batch(session, items), strict=True):
         body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
         if body.get("value") == [] and "@odata.deltaLink" in body:
@@ -353,19 +249,3 @@ def _mask(contact: Mapping[str, Any]) -> int:
             with suppress(ValueError):
                 return int(str(extended.get("value")), 16)
     return 0
-
-
-def _marked(value: str) -> str:
-    """Return the filter for items that have our mark with this value."""
-    return f"singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq '{value}')"
-
-
-def missing_mailbox(answer: GraphResponse) -> NeedsAdmin | None:
-    """Return an error if Graph's response means that the mailbox is missing or not accessible."""
-    if answer.code in _NO_MAILBOX or "mailbox is either inactive" in answer.message.lower():
-        return NeedsAdmin(Reason.NO_MAILBOX, f"Graph returned {answer.code}.")
-    if answer.status == 404 and answer.code in {"ErrorInvalidUser", "Request_ResourceNotFound"}:
-        return NeedsAdmin(Reason.USER_NOT_FOUND, f"Graph returned {answer.code}.")
-    if answer.status == 403:
-        return NeedsAdmin(Reason.ACCESS_DENIED, f"Graph returned 403 {answer.code}.")
-    return None

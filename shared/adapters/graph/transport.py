@@ -25,6 +25,20 @@ LONGEST_REQUEST: Final = 120.0
 _GATEWAY_TIMEOUT: Final = 504
 _DEFAULT_WAIT: Final = 1.0
 _READ_TRIES: Final = 3
+_PASSING: Final = frozenset(
+    {
+        "ErrorConnectionFailed",
+        "ErrorExceededConnectionCount",
+        "ErrorInsufficientResources",
+        "ErrorMailboxMoveInProgress",
+        "ErrorMailboxStoreUnavailable",
+        "ErrorServerBusy",
+        "ErrorTimeoutExpired",
+        "ErrorTooManyObjectsOpened",
+    }
+)
+"""Codes of errors that pass, whatever their status."""
+_MOST_PAGES: Final = 20_000
 LONGEST_WAIT: Final = 5.0
 """The longest wait within a worker, in seconds.
 
@@ -118,12 +132,34 @@ class GraphResponse:
     @property
     def is_transient(self) -> bool:
         """Whether the same request may succeed later; after a 401, with a new token."""
-        return self.status in {401, 408, 423, 429} or self.status >= 500
+        if self.is_full:
+            return False
+        return self.status in {401, 408, 423, 429} or self.status >= 500 or self.code in _PASSING
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a mailbox has no space left, or no named property."""
+        return self.status == 507 or (self.status == 403 and self.code == "ErrorQuotaExceeded")
 
     @property
     def wait(self) -> float:
         """The seconds to wait before sending the request again: as Graph asks, by default one."""
         return _DEFAULT_WAIT if self.retry_after is None else self.retry_after
+
+
+class Chain:
+    """The next links of one collection, which must come to an end."""
+
+    def __init__(self) -> None:
+        self._followed: set[str] = set()
+
+    def follow(self, link: str) -> str:
+        """Return the link; raises `NeedsAdmin` if it was followed before, or after too many."""
+        if link in self._followed or len(self._followed) >= _MOST_PAGES:
+            message = f"Microsoft Graph's pages do not end after {len(self._followed)}."
+            raise NeedsAdmin(Reason.GAVE_UP, message)
+        self._followed.add(link)
+        return link
 
 
 type Check = Callable[[GraphResponse], GraphResponse]
@@ -238,7 +274,7 @@ class GraphSession:
         well (docs: aad-advanced-queries). For a 4xx, raises what `check` (`required`) raises, so
         that a partial result never counts as complete. Each page takes `units` resource units.
         """
-        check = check or required
+        check, chain = check or required, Chain()
         await self.directory.take(units)
         answer = check(await self.read(path, query=query, headers=headers))
         while True:
@@ -247,7 +283,7 @@ class GraphSession:
             if not link:
                 return
             await self.directory.take(units)
-            answer = check(await self.read(link, headers=headers))
+            answer = check(await self.read(chain.follow(str(link)), headers=headers))
 
     async def _send(self, request: WireRequest) -> WireResponse:
         try:
@@ -281,6 +317,10 @@ class GraphSession:
             raise Unavailable(message, answer.wait)
         return answer
 
+    def may_follow(self, link: str) -> bool:
+        """Return whether a link of Graph leads to our endpoint."""
+        return link.startswith(f"{self._endpoint}/")
+
     def below(self, link: str) -> str:
         """Return a link of Graph as a path below the endpoint, as batches need it."""
         return self._url(link, None).removeprefix(self._endpoint)
@@ -288,7 +328,7 @@ class GraphSession:
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         if "://" in path:
             # Follow links only within our endpoint, so that no token is sent elsewhere.
-            if not path.startswith(f"{self._endpoint}/"):
+            if not self.may_follow(path):
                 message = "Microsoft Graph returned a link to another host."
                 raise Defect(message)
             return path

@@ -2,7 +2,8 @@
 
 All tenants share one HTTP client on top of aiohttp, because httpcore's pool takes most of a
 request's CPU time (`make bench`). The SDK's retries are disabled, because they also repeat POST,
-which can create a contact twice (kiota_http, RetryHandler); `transport` and the services retry.
+which can create a contact twice (kiota_http, RetryHandler); `transport` and the services retry. Its
+redirects are disabled, because Graph documents none.
 """
 
 from collections import OrderedDict
@@ -21,7 +22,11 @@ from kiota_abstractions.request_information import RequestInformation
 from kiota_authentication_azure.azure_identity_authentication_provider import (
     AzureIdentityAuthenticationProvider,
 )
-from kiota_http.middleware.options import ResponseHandlerOption, RetryHandlerOption
+from kiota_http.middleware.options import (
+    RedirectHandlerOption,
+    ResponseHandlerOption,
+    RetryHandlerOption,
+)
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import GraphClientFactory
 
@@ -139,7 +144,7 @@ class SdkWire:
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            option = RetryHandlerOption(max_retries=0)
+            options = [RetryHandlerOption(max_retries=0), RedirectHandlerOption(0, False)]
             self._opened = self._transport or AiohttpTransport(limits=_LIMITS)
             self._client = GraphClientFactory.create_with_default_middleware(
                 client=httpx.AsyncClient(
@@ -147,6 +152,6 @@ class SdkWire:
                     transport=self._opened,
                     timeout=_TIMEOUT,
                 ),
-                options={option.get_key(): option},
+                options={option.get_key(): option for option in options},
             )
         return self._client

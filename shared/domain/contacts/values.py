@@ -202,6 +202,16 @@ def _whole_address(value: Fields) -> Fields:
     return {part: value.get(part) for part in _ADDRESS_PARTS}
 
 
+def without_null_parts(body: Mapping[str, Any]) -> Fields | None:
+    """Return the body with empty text for each null part of an address; None if it has none."""
+    replaced = {
+        name: {part: text or "" for part, text in value.items()}
+        for name, value in body.items()
+        if isinstance(value, Mapping) and None in value.values()
+    }
+    return {**body, **replaced} if replaced else None
+
+
 def _fitting_address(value: Fields, limit: int | None) -> Fields:
     del limit
     return {part: fitting(text) for part, text in value.items()}

@@ -2,33 +2,51 @@
 
 One batch is in flight at a time. Operations that Graph throttled or could not do yet are sent
 again, alone, after the longest Retry-After. If it is unknown whether a create took effect, the
-contact is looked up by its mark before another try, so that it is never created twice.
+contact is looked up by its mark before another try, so that it is never created twice. A contact
+that fails in the same way several times, while others succeed, is rejected.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from shared.adapters.graph.batch import BATCH_SIZE, longest_wait
-from shared.adapters.graph.mailbox import FolderGoneError, Mailbox, missing_mailbox
+from shared.adapters.graph.mailbox import FolderGoneError, Mailbox
+from shared.adapters.graph.mailbox_answers import is_gone, missing_mailbox
 from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse
 from shared.domain.contacts.plan import Create, Delete, Operation, SetPhoto, Update
-from shared.domain.errors import Throttled, TransientError, Unavailable
+from shared.domain.errors import NeedsAdmin, Throttled, TransientError, Unavailable
 from shared.domain.importing.runs import ContactCounts, RejectedContact
 from shared.domain.pacing import weight
 
 _FRUITLESS_ROUNDS: Final = 4
+_TRIES: Final = 4
+"""How often an operation fails before its contact is rejected."""
+_CONFLICTS: Final = frozenset({409, 412})
+"""Exchange changed the contact at the same time (msgraph-sdk-dotnet#1201); another try may do."""
+_NOT_DELETED: Final = "ErrorCannotDeleteObject"
 
 
 @dataclass(slots=True)
 class ApplyProgress:
-    """The part of a plan that took effect so far; kept even if applying is interrupted."""
+    """The part of a plan that took effect so far; kept even if applying is interrupted.
+
+    `patient` says that the message is given back while nothing can be written; otherwise, contacts
+    that fail again are rejected. `full` is the error of a mailbox without space.
+    """
 
     done: list[tuple[Operation, str]] = field(default_factory=list)
     rejected: list[RejectedContact] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
+    patient: bool = True
+    full: NeedsAdmin | None = None
+
+    @property
+    def settled(self) -> int:
+        """Return the number of operations that need not be sent again."""
+        return len(self.done) + len(self.rejected) + len(self.vanished)
 
     @property
     def counts(self) -> ContactCounts:
@@ -46,6 +64,33 @@ class ApplyProgress:
         return sum(isinstance(operation, SetPhoto) for operation, _ in self.done)
 
 
+class _Failures:
+    """How often each operation failed, and whether others succeeded beside it."""
+
+    def __init__(self) -> None:
+        self._tries: Counter[int] = Counter()
+        self._alone: set[int] = set()
+
+    def too_many(
+        self, operation: Operation, answer: GraphResponse, *, others: bool, patient: bool
+    ) -> bool:
+        """Count a failure; return whether it is the contact's matter, and not the mailbox's.
+
+        A conflict is, and a 500 while others succeed. Other errors are given time until the message
+        came back too often (not `patient`).
+        """
+        if answer.status in {401, 429}:
+            return False
+        if others:
+            self._alone.add(id(operation))
+        self._tries[id(operation)] += 1
+        enough = self._tries[id(operation)] >= _TRIES
+        if not patient:
+            return enough or answer.wait > LONGEST_WAIT
+        own = answer.status == 500 and id(operation) in self._alone
+        return enough and (own or answer.status in _CONFLICTS)
+
+
 async def apply_plan(
     mailbox: Mailbox,
     operations: Sequence[Operation],
@@ -58,21 +103,23 @@ async def apply_plan(
     `may_send` is awaited before each batch, with the number of its requests, their weight, and the
     number of requests still to come. It raises if the lease on the mailbox is lost or the mailbox
     needs a pause. Raises `Throttled` or `Unavailable` if Graph wants a longer pause than we wait
-    here or if several rounds had no effect, and `FolderGoneError` if the folder of the contacts is
-    gone.
+    here or if several rounds had no effect, `FolderGoneError` if the folder of the contacts is
+    gone, and `NeedsAdmin` if the mailbox is full, after the deletes.
     """
-    waiting = deque(operations)
+    waiting, failures = deque(operations), _Failures()
     fruitless = 0
     while waiting:
         size = min(BATCH_SIZE, len(waiting))
         await may_send(size, sum(_weight(waiting[n]) for n in range(size)), len(waiting))
         batch = [waiting.popleft() for _ in range(size)]
-        before = len(progress.done) + len(progress.rejected)
-        again, pause, doubtful = await _one_round(mailbox, batch, progress, category)
+        before = progress.settled
+        again, pause, doubtful = await _one_round(mailbox, batch, progress, category, failures)
+        if progress.full is not None:
+            waiting = deque(o for o in waiting if isinstance(o, Delete))
+            again = [o for o in again if isinstance(o, Delete)]
         if not again:
             continue
-        advanced = len(progress.done) + len(progress.rejected) > before
-        fruitless = 0 if advanced else fruitless + 1
+        fruitless = 0 if progress.settled > before else fruitless + 1
         if pause > LONGEST_WAIT or fruitless >= _FRUITLESS_ROUNDS:
             # Creates that took effect unnoticed show in the next delta, by their marks.
             message = "Microsoft Graph asks for a longer pause."
@@ -80,6 +127,8 @@ async def apply_plan(
         await asyncio.sleep(pause * max(1, fruitless))
         again = await _without_those_done(mailbox, again, doubtful, progress)
         waiting.extendleft(reversed(again))
+    if progress.full is not None:
+        raise progress.full
 
 
 def _weight(operation: Operation) -> int:
@@ -87,7 +136,11 @@ def _weight(operation: Operation) -> int:
 
 
 async def _one_round(
-    mailbox: Mailbox, batch: list[Operation], progress: ApplyProgress, category: str | None
+    mailbox: Mailbox,
+    batch: list[Operation],
+    progress: ApplyProgress,
+    category: str | None,
+    failures: "_Failures",
 ) -> tuple[list[Operation], float, set[str]]:
     """Send a batch; return what to send again, after which pause, and the creates in doubt."""
     try:
@@ -96,11 +149,17 @@ async def _one_round(
         return batch, error.retry_after, set()
     except Unavailable as error:
         return batch, error.retry_after, _create_keys(batch)
+    before = len(progress.done)
     failed = [
         (operation, answer)
         for operation, answer in zip(batch, answers, strict=True)
         if not _record_outcome(operation, answer, progress)
     ]
+    others = len(progress.done) > before
+    for operation, answer in list(failed):
+        if failures.too_many(operation, answer, others=others, patient=progress.patient):
+            _reject(operation, answer, progress)
+            failed.remove((operation, answer))
     if not failed:
         return [], 0.0, set()
     doubtful = _create_keys([o for o, answer in failed if answer.status != 429])
@@ -116,21 +175,28 @@ def _record_outcome(operation: Operation, answer: GraphResponse, progress: Apply
     if answer.ok:
         id_ = str(answer.body["id"]) if isinstance(operation, Create) else operation.id
         progress.done.append((operation, id_))
+    elif answer.is_full:
+        progress.full = missing_mailbox(answer)
+    elif answer.code == _NOT_DELETED:
+        _reject(operation, answer, progress)
     elif mailbox_error := missing_mailbox(answer):
         raise mailbox_error
-    elif answer.status == 404 and isinstance(operation, Delete):
+    elif is_gone(answer) and isinstance(operation, Delete):
         progress.done.append((operation, operation.id))
-    elif answer.status == 404 and isinstance(operation, Create):
+    elif is_gone(answer) and isinstance(operation, Create):
         raise FolderGoneError
-    elif answer.status == 404:
+    elif is_gone(answer):
         progress.vanished.append(operation.key)
-    elif answer.is_transient:
+    elif answer.is_transient or answer.status in _CONFLICTS:
         return False
     else:
-        progress.rejected.append(
-            RejectedContact(key=operation.key, code=f"{answer.status} {answer.code}".strip())
-        )
+        _reject(operation, answer, progress)
     return True
+
+
+def _reject(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> None:
+    code = f"{answer.status} {answer.code}".strip()
+    progress.rejected.append(RejectedContact(key=operation.key, code=code))
 
 
 async def _without_those_done(

@@ -8,6 +8,7 @@ from shared.domain.errors import NeedsAdmin
 from shared.domain.importing.imports import Destination, Import
 from shared.domain.reasons import Reason
 from shared.services.sync.applying import ApplyProgress, apply_plan
+from shared.services.sync.mailbox_results import NOBODY_THERE
 from shared.services.sync.mailbox_work import MailboxWork
 
 
@@ -37,7 +38,7 @@ async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
     head, to_own = work.head, destination.folder is not None
     if head.folder is None or head.own_folder == to_own:
         return False
-    await take_out(work, ApplyProgress())
+    await take_out(work, ApplyProgress(patient=work.patient))
     work.head = Head(number=head.number, begun=head.begun, partial=head.partial)
     return True
 
@@ -45,7 +46,7 @@ async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
 async def take_out(work: MailboxWork, progress: ApplyProgress) -> None:
     """Delete all of our contacts, our category, and our folder if it holds nothing else.
 
-    `progress` grows as contacts are deleted.
+    `progress` grows as contacts are deleted. Raises `NeedsAdmin` if Graph refuses to delete some.
     """
     if work.head.category_id is not None:
         await work.mailbox.remove_category(work.head.category_id)
@@ -65,6 +66,9 @@ async def take_out(work: MailboxWork, progress: ApplyProgress) -> None:
     )
     plan = make_plan({}, known, surplus)
     await apply_plan(work.mailbox, plan.operations, progress, None, work.may_send)
+    if progress.rejected:
+        codes = ", ".join(sorted({rejected.code for rejected in progress.rejected}))
+        raise NeedsAdmin(Reason.CONTACTS_REJECTED, f"Graph did not delete contacts: {codes}.")
     if own:
         await work.hold_lease()
         await work.mailbox.remove_folder(folder)
@@ -73,7 +77,7 @@ async def take_out(work: MailboxWork, progress: ApplyProgress) -> None:
 async def color_category(work: MailboxWork, import_: Import) -> None:
     """Add our category and its color to the user's list of categories, once.
 
-    Without the permission, contacts are still written; the notice in the head informs the admin.
+    If Graph refuses, contacts are still written; the notice in the head informs the admin.
     """
     head = work.head
     category = import_.destination.category
@@ -89,6 +93,6 @@ async def color_category(work: MailboxWork, import_: Import) -> None:
         made = await work.mailbox.make_category(category, color)
         work.head = work.head.copy_with(category_id=made)
     except NeedsAdmin as error:
-        if error.reason is not Reason.ACCESS_DENIED:
+        if error.reason in NOBODY_THERE:
             raise
         work.head = work.head.copy_with(notice=Reason.CATEGORY_COLOR_REFUSED)

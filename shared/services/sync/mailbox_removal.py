@@ -36,7 +36,7 @@ async def remove(work: MailboxWork) -> None:
         if known is not None and known.value.number == message.number:
             return  # removed and forgotten before
     await work.intend()
-    progress = ApplyProgress()
+    progress = ApplyProgress(patient=work.patient)
     try:
         await take_out(work, progress)
     except TransientError:
@@ -86,7 +86,8 @@ async def purge(work: MailboxWork, job: Job) -> None:
     if delta is not None:
         marks = await work.mailbox.marks(unknown_ids(known, delta.changes))
         doomed.update({id_: mark.key for id_, mark in marks.items() if mark.key in job.purge})
-    writing = Writing(work, known, work.head.link, DEFAULT_POLICY, ApplyProgress())
+    progress = ApplyProgress(patient=work.patient)
+    writing = Writing(work, known, work.head.link, DEFAULT_POLICY, progress)
     # A contact that is not the known one of its key is deleted without touching what we know.
     operations = [
         Delete(key if key in known and known[key].id == id_ else "", id_)
@@ -94,7 +95,7 @@ async def purge(work: MailboxWork, job: Job) -> None:
     ]
     await writing.apply(operations)
     await work.keep(writing.known, fingerprint=None, link=work.head.link)
-    await work.finish(success(work, writing.progress.counts))
+    await work.finish(success(work, progress.counts))
 
 
 async def _delta(work: MailboxWork) -> Delta | None:

@@ -180,12 +180,12 @@ class MailboxSync:
     ) -> None:
         """Apply what does not wait, and record what does."""
         category, policy = import_.destination.category, policy_of(import_)
-        writing = Writing(work, planned.known, planned.link, policy, ApplyProgress())
+        progress = ApplyProgress(patient=work.patient)
+        writing = Writing(work, planned.known, planned.link, policy, progress)
         await writing.apply(division.now.operations, category)
         if import_.photos is not None:
             due = photos_due(desired, writing.known)
             await self._send_photos(work, import_, import_.photos.edge, due, writing)
-        progress = writing.progress
         calm = not (progress.vanished or progress.rejected or work.head.notice)
         if (progress.done or writing.link is None) and not await writing.settle():
             # A duplicate of ours must not be hidden by this link: the next run reads everything.

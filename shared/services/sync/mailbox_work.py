@@ -40,6 +40,8 @@ _CLEAN: Final = frozenset({Outcome.SUCCEEDED, Outcome.HELD})
 """Outcomes after which the list of contacts shows every field that was ever written."""
 NO_RUN: Final = "none"
 """The run id of work that an admin starts directly, outside of any run."""
+_PATIENCE: Final = 8
+"""How often a message comes back, within some nine minutes, while nothing can be written."""
 
 
 class SupersededError(Exception):
@@ -79,6 +81,11 @@ class MailboxWork:
         """Start measuring the duration."""
         self.started = self.clock()
         self.earlier = Partial(run=self.message.run)
+
+    @property
+    def patient(self) -> bool:
+        """Whether the message may come back because single contacts cannot be written."""
+        return self.message.attempt < _PATIENCE
 
     async def read_head(self) -> None:
         """Read the head; done once, after the lease is taken."""

@@ -155,6 +155,13 @@ class Engine:
         await Store(self._tables).imports.upsert(tenant, import_.id, import_)
         return import_.id
 
+    async def change_import(self, tenant: str, import_id: str, **values: Any) -> None:
+        """Change settings of an import."""
+        imports = Store(self._tables).imports
+        found = await imports.get(tenant, import_id)
+        assert found is not None
+        await imports.upsert(tenant, import_id, found.value.copy_with(**values))
+
     async def publish(
         self, tenant: str, import_id: str, mailbox: str, contacts: Sequence[Contact]
     ) -> SyncMailbox:

@@ -229,7 +229,7 @@ async def test_patch_keeps_unsent_fields_and_replaces_whole_lists(graph: Graph) 
     }
     made = (await graph("POST", f"{graph.box}/contacts", body)).expect(201).body
     assert made["displayName"] == "A B"
-    assert [m["address"] for m in made["emailAddresses"]] == ["a@x.example"]
+    assert [m.get("address") for m in made["emailAddresses"]] == ["a@x.example", None]
     path = f"{graph.box}/contacts/{made['id']}"
     changed = (await graph("PATCH", path, {"businessPhones": ["9"], "surname": "C"})).body
     assert (changed["businessPhones"], changed["personalNotes"]) == (["9"], "n")
@@ -284,12 +284,25 @@ async def test_delta_lists_the_folder_first_and_then_only_changes(graph: Graph) 
     assert len(changed) == 2
 
 
-async def test_expired_delta_token_returns_410_and_expand_on_delta_500(graph: Graph) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        (None, 400),
+        ("ErrorItemNotFound", 400),
+        ("ErrorSyncFolderNotFound", 404),
+        ("ResyncRequired", 410),
+        ("SyncStateNotFound", 410),
+    ],
+)
+async def test_expired_delta_token_is_refused_and_expand_on_delta_returns_500(
+    graph: Graph, wanted: str | None, status: int
+) -> None:
+    await graph.world.client.quirks(graph.world.tenant, deadLink=wanted)
     folder = await graph.folder()
     path = f"{graph.box}/contactFolders/{folder}/contacts/delta"
     link = (await graph("GET", path)).body["@odata.deltaLink"]
     await graph.world.client.expire_delta(graph.world.tenant)
-    assert code(await graph("GET", link)) == (410, "SyncStateNotFound")
+    assert code(await graph("GET", link)) == (status, wanted or "SyncStateInvalid")
     assert (await graph("GET", f"{path}?$expand=extensions")).status == 500
 
 
@@ -304,6 +317,11 @@ async def test_folder_names_are_unique_and_the_default_folder_is_not_listed(grap
 async def test_user_without_a_mailbox_returns_404_with_its_code(graph: Graph) -> None:
     user = {"id": str(uuid4()), "displayName": "No box", "mail": "x@x.example", "mailbox": False}
     await graph.world.client.change_tenant(graph.world.tenant, users=[user])
+    reply = await graph("GET", f"/users/{user['id']}/contacts")
+    assert code(reply) == (404, "ResourceNotFound")
+    await graph.world.client.quirks(
+        graph.world.tenant, missingMailbox="MailboxNotEnabledForRESTAPI"
+    )
     reply = await graph("GET", f"/users/{user['id']}/contacts")
     assert code(reply) == (404, "MailboxNotEnabledForRESTAPI")
     assert code(await graph("GET", "/users/nobody/contacts")) == (404, "ErrorInvalidUser")
@@ -344,3 +362,19 @@ async def test_connection_dropped_after_the_request_keeps_its_effect(graph: Grap
         with pytest.raises(aiohttp.ClientError):
             await graph("POST", path, {"displayName": "X"})
         assert len((await graph("GET", path)).body["value"]) == left
+
+
+async def test_quirks_are_listed_set_for_one_tenant_and_restored(graph: Graph) -> None:
+    client, tenant = graph.world.client, graph.world.tenant
+    table = (await client.send("GET", f"{client.graph}/_sim/quirks")).expect(200).body["quirks"]
+    assert table["nullAddress"]["value"] == "refused"
+    assert all(quirk["value"] in quirk["values"] and quirk["says"] for quirk in table.values())
+    body = {"businessAddress": None}
+    assert (await graph("POST", f"{graph.box}/contacts", body)).status == 500
+    await client.quirks(tenant, nullAddress="cleared")
+    assert (await graph("POST", f"{graph.box}/contacts", body)).status == 201
+    await client.quirks(tenant, nullAddress=None)
+    assert (await graph("POST", f"{graph.box}/contacts", body)).status == 500
+    for wrong in ({"nullAddress": "sometimes"}, {"unknown": True}):
+        reply = await client.send("POST", f"{client.graph}/_sim/quirks", wrong)
+        assert reply.status == 400

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from tests.local.graph.directory import Directory
 from tests.local.graph.mailbox import Folder, Mailbox, shown_contact, shown_id
 from tests.local.graph.protocol import GraphError
+from tests.local.graph.quirks import Value
 from tests.local.graph.server import GraphServer, Tenant
 from tests.local.graph.strict.bodies import check_values
 
@@ -58,7 +59,7 @@ class Control:
         return _answer({"tenant": body["tenant"], "assignments": len(body["assignments"])})
 
     def _fill(self, tenant: Tenant, body: dict[str, Any]) -> None:
-        directory = tenant.directory
+        directory, tenant.names = tenant.directory, None
         for kind in ("users", "groups", "contacts"):
             known = getattr(directory, kind)
             for item in body.get(kind) or ():
@@ -83,6 +84,7 @@ class Control:
         if tenant.directory.users.pop(user, None) is None:
             raise web.HTTPNotFound
         tenant.mailboxes.pop(user, None)
+        tenant.names = None
         for group in tenant.directory.groups.values():
             group["members"] = [m for m in group.get("members", ()) if m != user]
         return _answer({"deleted": user})
@@ -93,6 +95,21 @@ class Control:
     async def clear_faults(self, http: web.Request) -> web.Response:
         del http
         self._server.faults.clear()
+        return _answer({})
+
+    async def show_quirks(self, http: web.Request) -> web.Response:
+        """List the quirks, each with its values and what it does."""
+        del http
+        return _answer(self._server.quirks.as_json())
+
+    async def set_quirks(self, http: web.Request) -> web.Response:
+        """Set quirks: `{"tenant"?, name: value}`; null restores a default."""
+        self._server.quirks.set(await _json(http))
+        return _answer(self._server.quirks.as_json())
+
+    async def reset_quirks(self, http: web.Request) -> web.Response:
+        del http
+        self._server.quirks.reset()
         return _answer({})
 
     async def requests(self, http: web.Request) -> web.Response:
@@ -118,7 +135,17 @@ class Control:
         """Return everything in a mailbox, including marks."""
         mailbox = self._mailbox(http)
         folders = sorted(mailbox.folders.values(), key=lambda f: not f.default)
-        body = {"folders": [_shown_folder(f) for f in folders], "categories": mailbox.categories}
+        body = {
+            "folders": [_shown_folder(f) for f in folders],
+            "categories": mailbox.categories,
+            "deletedItems": {
+                "folders": [_shown_folder(f) for f in mailbox.bin.values()],
+                "contacts": [
+                    shown_contact(mailbox.default, c, None, immutable=True)
+                    for c in mailbox.deleted.values()
+                ],
+            },
+        }
         return _answer(body)
 
     async def add_contact(self, http: web.Request) -> web.Response:
@@ -130,7 +157,7 @@ class Control:
 
     async def add_folder(self, http: web.Request) -> web.Response:
         mailbox, body = self._mailbox(http), await _json(http)
-        folder = mailbox.add_folder(body, mailbox.root)
+        folder = mailbox.add_folder(body, mailbox.default.core)
         return _answer({"id": shown_id(folder.core, immutable=True)})
 
     async def change_contact(self, http: web.Request) -> web.Response:
@@ -142,7 +169,15 @@ class Control:
 
     async def delete_contact(self, http: web.Request) -> web.Response:
         mailbox = self._mailbox(http)
-        mailbox.remove_contact(*mailbox.contact(http.match_info["contact"]))
+        mailbox.bin_contact(*mailbox.contact(http.match_info["contact"]))
+        return _answer({})
+
+    async def move_contact(self, http: web.Request) -> web.Response:
+        """Move a contact to another folder, `{"folder": name or id}`; null is the default one."""
+        mailbox, body = self._mailbox(http), await _json(http)
+        _, contact = mailbox.contact(http.match_info["contact"])
+        ghosts = self._quirk(http, "movedBack") == "removed"
+        mailbox.move_contact(contact, self._folder(mailbox, body["folder"]), ghosts=ghosts)
         return _answer({})
 
     async def rename_folder(self, http: web.Request) -> web.Response:
@@ -152,8 +187,23 @@ class Control:
 
     async def delete_folder(self, http: web.Request) -> web.Response:
         mailbox = self._mailbox(http)
-        mailbox.remove_folder(self._folder(mailbox, http.match_info["folder"]))
+        folder = self._folder(mailbox, http.match_info["folder"])
+        if self._quirk(http, "deletedFolder") == "gone":
+            mailbox.remove_folder(folder)
+        else:
+            mailbox.bin_folder(folder)
         return _answer({})
+
+    async def move_folder(self, http: web.Request) -> web.Response:
+        """Move a folder below another one, `{"folder": name or id}`; null: beside the default."""
+        mailbox, body = self._mailbox(http), await _json(http)
+        above = body["folder"]
+        core = self._folder(mailbox, above).core if above is not None else mailbox.root
+        self._folder(mailbox, http.match_info["folder"]).parent = core
+        return _answer({})
+
+    def _quirk(self, http: web.Request, name: str) -> Value:
+        return self._server.quirks.of(http.match_info["tenant"])[name]
 
     def _mailbox(self, http: web.Request) -> Mailbox:
         tenant = self._server.tenants.get(http.match_info["tenant"])
@@ -243,6 +293,9 @@ def add_control(app: web.Application, server: GraphServer) -> None:
             web.post("/_sim/rbac", control.set_rbac),
             web.post("/_sim/faults", control.add_fault),
             web.delete("/_sim/faults", control.clear_faults),
+            web.get("/_sim/quirks", control.show_quirks),
+            web.post("/_sim/quirks", control.set_quirks),
+            web.delete("/_sim/quirks", control.reset_quirks),
             web.get("/_sim/requests", control.requests),
             web.delete("/_sim/requests", control.reset_requests),
             web.post("/_sim/latency", control.set_latency),
@@ -252,7 +305,9 @@ def add_control(app: web.Application, server: GraphServer) -> None:
             web.post(f"{box}/folders", control.add_folder),
             web.patch(f"{box}/contacts/{{contact}}", control.change_contact),
             web.delete(f"{box}/contacts/{{contact}}", control.delete_contact),
+            web.post(f"{box}/contacts/{{contact}}/move", control.move_contact),
             web.patch(f"{box}/folders/{{folder}}", control.rename_folder),
             web.delete(f"{box}/folders/{{folder}}", control.delete_folder),
+            web.post(f"{box}/folders/{{folder}}/move", control.move_folder),
         ]
     )

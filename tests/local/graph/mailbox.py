@@ -5,60 +5,28 @@ Docs: contact, contactfolder, outlook-immutable-id. Limits: microsoft-graph-docs
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.local.graph.contact_values import (
+    ADDRESSES,
+    BY_PLACE,
+    LISTS,
+    PROPERTIES,
+    Json,
+    checked,
+    computed_name,
+    extended_of,
+)
 from tests.local.graph.protocol import GraphError, now_text
 from tests.local.graph.sources import sources
 
-type Json = dict[str, Any]
+type Names = Callable[[str], str | None]
+"""Returns the name of the directory's object with a mail address."""
 
-TEXTS = [
-    "assistantName",
-    "businessHomePage",
-    "companyName",
-    "department",
-    "displayName",
-    "fileAs",
-    "generation",
-    "givenName",
-    "initials",
-    "jobTitle",
-    "manager",
-    "middleName",
-    "mobilePhone",
-    "nickName",
-    "officeLocation",
-    "personalNotes",
-    "profession",
-    "spouseName",
-    "surname",
-    "title",
-    "yomiCompanyName",
-    "yomiGivenName",
-    "yomiSurname",
-    "birthday",
-]
-LISTS = ("businessPhones", "homePhones", "imAddresses", "children", "categories", "emailAddresses")
-ADDRESSES = ("businessAddress", "homeAddress", "otherAddress")
-_BY_PLACE = ("primaryEmailAddress", "secondaryEmailAddress", "tertiaryEmailAddress")
-"""Other names of the first three of `emailAddresses`; no document says how they are written."""
-MOST = {"businessPhones": 2, "homePhones": 2, "emailAddresses": 3}
-_ADDRESS_PARTS = {"street", "city", "state", "postalCode", "countryOrRegion", "type"}
-_EXTENDED = "singleValueExtendedProperties"
-WRITABLE = frozenset((*TEXTS, *LISTS, *ADDRESSES, _EXTENDED))
-PROPERTIES = (
-    "id",
-    "createdDateTime",
-    "lastModifiedDateTime",
-    "changeKey",
-    "parentFolderId",
-    *TEXTS,
-    *LISTS,
-    *ADDRESSES,
-    *_BY_PLACE,
-)
+_MAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 _IMMUTABLE, _MUTABLE = "AAkALg", "AAMkAD"
 
 
@@ -89,6 +57,8 @@ class Contact:
     version: int = 0
     modified: str = ""
     photo: bytes | None = None
+    touched: frozenset[str] | None = None
+    """The properties that the last change set; None for all."""
 
     def touch(self) -> None:
         self.version = next(sources().numbers)
@@ -101,7 +71,11 @@ class Contact:
 
 @dataclass(slots=True)
 class Folder:
-    """A contact folder. `log` lists the changed contacts in order, for delta."""
+    """A contact folder. `log` lists the changed contacts in order, for delta.
+
+    `ghosts` are contacts that were moved out and back: delta shows them as removed until they are
+    changed (microsoft-graph-docs#21752).
+    """
 
     core: str
     name: str
@@ -111,6 +85,7 @@ class Folder:
     contacts: dict[str, Contact] = field(default_factory=dict)
     marks: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    ghosts: set[str] = field(default_factory=set)
 
     def index(self, contact: Contact) -> None:
         for key, value in contact.extended.items():
@@ -122,20 +97,27 @@ class Folder:
 
 
 class Mailbox:
-    """One user's mailbox."""
+    """One user's mailbox.
+
+    `bin` has the deleted folders, and `deleted` the deleted contacts: those in Deleted Items.
+    """
 
     def __init__(self) -> None:
         self.root = new_core()
         self.default = Folder(new_core(), "Contacts", self.root, default=True)
         self.folders: dict[str, Folder] = {self.default.core: self.default}
         self.where: dict[str, Folder] = {}
+        self.deleted_items = new_core()
+        self.bin: dict[str, Folder] = {}
+        self.deleted: dict[str, Contact] = {}
         self.categories: list[Json] = []
         self.photo: bytes | None = None
         self.purpose = "user"
 
     def folder(self, id_: str) -> Folder:
         """Return a folder by id (v1.0 has no well-known name for the default one)."""
-        found = self.folders.get(core_of(id_))
+        core = core_of(id_)
+        found = self.folders.get(core) or self.bin.get(core)
         if found is None:
             raise GraphError(
                 404, "ErrorItemNotFound", "The specified object was not found in the store."
@@ -170,7 +152,21 @@ class Mailbox:
             self.remove_folder(child)
         for core in folder.contacts:
             del self.where[core]
-        del self.folders[folder.core]
+        self.folders.pop(folder.core, None)
+        self.bin.pop(folder.core, None)
+
+    def bin_folder(self, folder: Folder) -> None:
+        """Move a folder to Deleted Items, where it keeps its id and its contacts."""
+        if folder.default or folder.core in self.bin:
+            self.remove_folder(folder)
+            return
+        folder.parent = self.deleted_items
+        self._bin_tree(folder)
+
+    def _bin_tree(self, folder: Folder) -> None:
+        for child in self.children(folder.core):
+            self._bin_tree(child)
+        self.bin[folder.core] = self.folders.pop(folder.core)
 
     def contact(self, id_: str, folder: Folder | None = None) -> tuple[Folder, Contact]:
         core = core_of(id_)
@@ -185,7 +181,7 @@ class Mailbox:
         values = checked(body)
         contact = Contact(new_core(), values, extended_of(body), now_text())
         if not values.get("displayName"):
-            values["displayName"] = _computed_name(values)
+            values["displayName"] = computed_name(values)
         contact.touch()
         folder.contacts[contact.core] = contact
         self.where[contact.core] = folder
@@ -197,8 +193,10 @@ class Mailbox:
         values = checked(body, contact.values.get("emailAddresses", ()))
         recomputed = {"givenName", "surname", "middleName"} & values.keys()
         contact.values.update(values)
+        contact.touched = frozenset(values)
+        folder.ghosts.discard(contact.core)
         if recomputed and "displayName" not in values:
-            contact.values["displayName"] = _computed_name(contact.values)
+            contact.values["displayName"] = computed_name(contact.values)
         folder.unindex(contact)
         contact.extended.update(extended_of(body))
         folder.index(contact)
@@ -211,126 +209,69 @@ class Mailbox:
         del self.where[contact.core]
         folder.log.append(contact.core)
 
+    def bin_contact(self, folder: Folder, contact: Contact) -> None:
+        """Move a contact to Deleted Items."""
+        self.remove_contact(folder, contact)
+        self.deleted[contact.core] = contact
+
+    def move_contact(self, contact: Contact, to: Folder, *, ghosts: bool) -> None:
+        """Move a contact to another folder; its immutable id stays."""
+        came_from = self.where[contact.core]
+        came_from.unindex(contact)
+        del came_from.contacts[contact.core]
+        came_from.log.append(contact.core)
+        if ghosts and contact.core in to.log:
+            to.ghosts.add(contact.core)
+        to.contacts[contact.core] = contact
+        to.index(contact)
+        to.log.append(contact.core)
+        self.where[contact.core] = to
+
     def _free_name(self, name: str, parent: str) -> None:
         taken = {f.name.casefold() for f in self.children(parent)}
-        if name.casefold() in taken or (
-            parent == self.root and name.casefold() == self.default.name.casefold()
-        ):
+        if name.casefold() in taken:
             raise GraphError(
                 409, "ErrorFolderExists", "A folder with the specified name already exists."
             )
 
 
-def checked(body: Json, before: Sequence[Json] = ()) -> Json:
-    """Return the contact values of a body. Raises a 400 for values that Exchange refuses.
-
-    `before` are the contact's mail addresses so far.
-    """
-    values: Json = {}
-    for name, value in body.items():
-        if "@odata" in name or name in {_EXTENDED, "parentFolderId"} or name in _BY_PLACE:
-            continue
-        if name not in WRITABLE:
-            raise GraphError(
-                400,
-                "RequestBodyRead",
-                f"The property '{name}' does not exist on type 'microsoft.graph.contact'.",
-            )
-        values[name] = _checked_value(name, value)
-    if any(name in body for name in _BY_PLACE):
-        values["emailAddresses"] = _placed(body, values.get("emailAddresses") or before)
-    return values
-
-
-def _placed(body: Json, mails: Sequence[Json]) -> list[Json]:
-    """Return the mail addresses with those set by the names of their places."""
-    found: list[Json | None] = [*mails]
-    for place, name in enumerate(_BY_PLACE):
-        if name in body:
-            found += [None] * (place + 1 - len(found))
-            found[place] = body[name]
-    return [mail for mail in found if mail]
-
-
-def _checked_value(name: str, value: Any) -> Any:
-    wrong = GraphError(400, "RequestBodyRead", f"The value of '{name}' has the wrong type.")
-    if name in TEXTS:
-        if value is not None and not isinstance(value, str):
-            raise wrong
-        return value
-    if name in ADDRESSES:
-        if value is not None and not isinstance(value, dict):
-            raise wrong
-        if unknown := set(value or ()) - _ADDRESS_PARTS:
-            raise GraphError(
-                400,
-                "RequestBodyRead",
-                f"The property '{min(unknown)}' does not exist on 'physicalAddress'.",
-            )
-        return dict(value or {})
-    if value is not None and not isinstance(value, list):
-        raise wrong
-    items = list(value or ())
-    kind = dict if name == "emailAddresses" else str
-    if not all(isinstance(item, kind) for item in items):
-        raise wrong
-    if len(items) > MOST.get(name, 10_000):
-        raise GraphError(
-            400,
-            "ErrorInvalidRequest",
-            f"The collection '{name}' has more than {MOST[name]} entries.",
-        )
-    return items
-
-
-def extended_of(body: Json) -> dict[str, str]:
-    """Return the extended properties by id. The GUID in an id is not case-sensitive."""
-    found: dict[str, str] = {}
-    for item in body.get(_EXTENDED) or ():
-        id_, value = item.get("id"), item.get("value")
-        if not isinstance(id_, str) or not isinstance(value, str):
-            raise GraphError(400, "ErrorInvalidExtendedProperty", "An id and a value are needed.")
-        found[extended_id(id_)] = value
-    return found
-
-
-def extended_id(id_: str) -> str:
-    """Return an extended property's id in normal form. The name in it is case-sensitive."""
-    kind, _, rest = id_.partition(" ")
-    if "{" in rest:
-        guid, _, name = rest.partition("} ")
-        return f"{kind} {guid.lower()}}} {name}"
-    return f"{kind} {rest.lower()}"
-
-
-def _computed_name(values: Json) -> str:
-    parts = (values.get(name) for name in ("givenName", "middleName", "surname"))
-    return " ".join(part for part in parts if part)
+def as_written(address: str) -> None:
+    """Return no name, so that mail addresses are shown with the names that were written."""
+    del address
 
 
 def shown_contact(
-    folder: Folder, contact: Contact, chosen: tuple[str, ...] | None, *, immutable: bool
+    folder: Folder,
+    contact: Contact,
+    chosen: tuple[str, ...] | None,
+    *,
+    immutable: bool,
+    names: Names = as_written,
 ) -> Json:
     """Return a contact as Graph shows it, without extended properties."""
     every: Json = {"@odata.etag": f'W/"{contact.change_key}"'}
     for name in chosen or PROPERTIES:
-        every[name] = _shown_value(folder, contact, name, immutable=immutable)
+        every[name] = _shown_value(folder, contact, name, names, immutable=immutable)
     every["id"] = shown_id(contact.core, immutable=immutable)
     return every
 
 
-def _shown_value(folder: Folder, contact: Contact, name: str, *, immutable: bool) -> Any:
+def _shown_mail(mail: Json, names: Names) -> Json:
+    """Return a mail address; Graph leaves out a malformed one (microsoft-graph-docs#2186)."""
+    address = str(mail.get("address") or "")
+    shown = {"name": names(address) or mail.get("name") or address}
+    return {**shown, "address": address} if _MAIL.fullmatch(address) else shown
+
+
+def _shown_value(
+    folder: Folder, contact: Contact, name: str, names: Names, *, immutable: bool
+) -> Any:
     match name:
         case "emailAddresses":
-            return [
-                {"name": mail.get("name") or mail["address"], "address": mail["address"]}
-                for mail in contact.values.get(name, ())
-                # Graph does not return malformed addresses.
-                if "@" in (mail.get("address") or "")
-            ]
-        case _ if name in _BY_PLACE:
-            mails = _shown_value(folder, contact, "emailAddresses", immutable=immutable)
-            place = _BY_PLACE.index(name)
+            return [_shown_mail(mail, names) for mail in contact.values.get(name, ())]
+        case _ if name in BY_PLACE:
+            mails = _shown_value(folder, contact, "emailAddresses", names, immutable=immutable)
+            place = BY_PLACE.index(name)
             return mails[place] if place < len(mails) else None
         case "parentFolderId":
             return shown_id(folder.core, immutable=immutable)

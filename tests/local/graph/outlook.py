@@ -1,37 +1,48 @@
-"""Requests for mailboxes: contact folders, contacts, delta, photos and categories.
+"""Requests for contacts: lists, writes, delta and photos.
 
 Docs: contact-delta, delta-query-overview, singlevaluelegacyextendedproperty-get, profilephoto.
 """
 
 import base64
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.local.graph.contact_values import ADDRESSES, Json
+from tests.local.graph.folders import (
+    DENIED,
+    READ,
+    WRITE,
+    FolderApi,
+    body_of,
+    expanded,
+    mark_filter,
+    require_permanent,
+    require_space,
+    shown_extended,
+)
 from tests.local.graph.lists import arranged, names_in, page
 from tests.local.graph.mailbox import (
     Contact,
     Folder,
-    Json,
     Mailbox,
-    extended_id,
-    extended_of,
+    as_written,
     shown_contact,
     shown_id,
 )
 from tests.local.graph.protocol import Answer, GraphError, Request
 from tests.local.graph.sources import sources
-from tests.local.graph.strict.queries import mark_of, selected
+from tests.local.graph.strict.queries import selected
 from tests.local.graph.strict.replies import link as link_to
 
-_EXPAND = re.compile(r"singleValueExtendedProperties\(\$filter=(.*)\)", re.IGNORECASE)
-_PROPERTY_ID = re.compile(r"id eq '([^']*)'", re.IGNORECASE)
-_COLOR = re.compile(r"none|preset([0-9]|1[0-9]|2[0-4])")
-READ = ("Contacts.Read", "Contacts.ReadWrite")
-WRITE = ("Contacts.ReadWrite",)
-DENIED = "ErrorAccessDenied"
+_DEAD_LINKS = {
+    "SyncStateInvalid": 400,
+    "ErrorItemNotFound": 400,
+    "ErrorSyncFolderNotFound": 404,
+    "ResyncRequired": 410,
+    "SyncStateNotFound": 410,
+}
 LARGEST_PHOTO = 4 * 1024 * 1024
 _LARGEST_DELTA_PAGE = 200
 
@@ -47,11 +58,11 @@ class _Round:
     first: bool
 
 
-class OutlookApi:
+class OutlookApi(FolderApi):
     """Answers requests for mailboxes."""
 
     def __init__(self, base: str) -> None:
-        self.base = base
+        super().__init__(base)
         self._rounds: dict[str, tuple[str, _Round]] = {}
 
     def expire_delta(self, tenant: str | None) -> None:
@@ -62,53 +73,12 @@ class OutlookApi:
             if tenant is not None and known[0] != tenant
         }
 
-    def list_folders(self, mailbox: Mailbox, request: Request, parent: str | None) -> Answer:
-        request.require(DENIED, *READ)
-        place = mailbox.root if parent is None else mailbox.folder(parent).core
-        folders = mailbox.children(place)
-        text = request.query.get("$filter")
-        if text and (marked := _mark_filter(text)):
-            key, value = marked
-            folders = [f for f in folders if f.extended.get(key, "\0").casefold() == value]
-            text = None
-        whole = [(f, self._whole_folder(f)) for f in folders]
-        found = arranged(request, "contactFolder", text, whole)
-        return page(self.base, request, found, lambda f: self._folder(f, request))
-
-    def create_folder(self, mailbox: Mailbox, request: Request, parent: str | None) -> Answer:
-        request.require(DENIED, *WRITE)
-        place = mailbox.root if parent is None else mailbox.folder(parent).core
-        folder = mailbox.add_folder(_body(request), place)
-        return Answer(201, self._folder(folder, request))
-
-    def get_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
-        request.require(DENIED, *READ)
-        found = mailbox.folder(folder)
-        shown = self._folder(found, request)
-        if ids := _expanded(request):
-            shown["singleValueExtendedProperties"] = _shown_extended(found.extended, ids)
-        return Answer(200, shown)
-
-    def change_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
-        request.require(DENIED, *WRITE)
-        found = mailbox.folder(folder)
-        name = _body(request).get("displayName")
-        if isinstance(name, str):
-            mailbox.rename_folder(found, name)
-        found.extended.update(extended_of(_body(request)))
-        return Answer(200, self._folder(found, request))
-
-    def delete_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
-        request.require(DENIED, *WRITE)
-        mailbox.remove_folder(mailbox.folder(folder))
-        return Answer(204)
-
     def list_contacts(self, mailbox: Mailbox, request: Request, folder: str | None) -> Answer:
         request.require(DENIED, *READ)
         place = mailbox.folder(folder) if folder else mailbox.default
         found = list(place.contacts.values())
         text = request.query.get("$filter")
-        if text and (marked := _mark_filter(text)):
+        if text and (marked := mark_filter(text)):
             found = [place.contacts[core] for core in place.marks.get(marked, {})]
             text = None
         if text or "$orderby" in request.query:
@@ -119,9 +89,10 @@ class OutlookApi:
 
     def create_contact(self, mailbox: Mailbox, request: Request, folder: str | None) -> Answer:
         request.require(DENIED, *WRITE)
-        wanted = _body(request).get("parentFolderId") or folder
+        wanted = body_of(request).get("parentFolderId") or folder
         place = mailbox.folder(wanted) if wanted else mailbox.default
-        contact = mailbox.add_contact(place, _body(request))
+        require_space(request)
+        contact = mailbox.add_contact(place, _contact_body(request))
         return Answer(201, self._contact(place, contact, request))
 
     def get_contact(
@@ -130,8 +101,8 @@ class OutlookApi:
         request.require(DENIED, *READ)
         place, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
         shown = self._contact(place, found, request)
-        if ids := _expanded(request):
-            shown["singleValueExtendedProperties"] = _shown_extended(found.extended, ids)
+        if ids := expanded(request):
+            shown["singleValueExtendedProperties"] = shown_extended(found.extended, ids)
         return Answer(200, shown)
 
     def change_contact(
@@ -139,13 +110,22 @@ class OutlookApi:
     ) -> Answer:
         request.require(DENIED, *WRITE)
         place, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
-        mailbox.change_contact(place, found, _body(request))
+        require_space(request)
+        mailbox.change_contact(place, found, _contact_body(request, found))
         return Answer(200, self._contact(place, found, request))
 
     def delete_contact(
         self, mailbox: Mailbox, request: Request, folder: str | None, contact: str
     ) -> Answer:
         request.require(DENIED, *WRITE)
+        mailbox.bin_contact(*mailbox.contact(contact, mailbox.folder(folder) if folder else None))
+        return Answer(204)
+
+    def purge_contact(
+        self, mailbox: Mailbox, request: Request, folder: str | None, contact: str
+    ) -> Answer:
+        """Delete a contact for good (docs: contact-permanentdelete)."""
+        require_permanent(request)
         mailbox.remove_contact(
             *mailbox.contact(contact, mailbox.folder(folder) if folder else None)
         )
@@ -156,6 +136,7 @@ class OutlookApi:
         if "$expand" in request.query:
             # As reported: microsoft-graph-docs#2270, #1993.
             raise GraphError(500, "ErrorInternalServerError", "An internal server error occurred.")
+        require_space(request)
         place = mailbox.folder(folder) if folder else mailbox.default
         token = request.query.get("$deltatoken") or request.query.get("$skiptoken")
         round_ = self._round(place, request, token)
@@ -165,10 +146,12 @@ class OutlookApi:
         value: list[Json] = []
         for core in part:
             contact = place.contacts.get(core)
-            if contact is not None:
-                value.append(
-                    shown_contact(place, contact, round_.select, immutable=request.immutable)
-                )
+            ghost = core in place.ghosts and not round_.first
+            if contact is not None and not ghost:
+                select = round_.select
+                if not round_.first and request.quirk("deltaItems") == "changedOnly":
+                    select = _touched(contact, select)
+                value.append(self._contact(place, contact, request, select))
             elif not round_.first:
                 gone = shown_id(core, immutable=request.immutable)
                 value.append({"@removed": {"reason": "deleted"}, "id": gone})
@@ -204,6 +187,7 @@ class OutlookApi:
             raise GraphError(400, "ErrorInvalidImage", "The content type must be an image's.")
         if not isinstance(raw, bytes) or not raw or len(raw) > LARGEST_PHOTO:
             raise GraphError(413, "ErrorInvalidImage", "The photo has no bytes, or over 4 MB.")
+        require_space(request)
         found.photo = raw
         found.touch()
         place.log.append(found.core)
@@ -230,63 +214,37 @@ class OutlookApi:
         request.require(DENIED, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
         return Answer(200, {"value": mailbox.purpose})
 
-    def list_categories(self, mailbox: Mailbox, request: Request) -> Answer:
-        request.require(DENIED, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
-        return Answer(200, {"value": mailbox.categories})
-
-    def create_category(self, mailbox: Mailbox, request: Request) -> Answer:
-        request.require(DENIED, "MailboxSettings.ReadWrite")
-        body = _body(request)
-        name = str(body.get("displayName") or "")
-        color = str(body.get("color") or "none").lower()
-        if not name or not _COLOR.fullmatch(color):
-            raise GraphError(400, "RequestBodyRead", "A displayName and a valid color are needed.")
-        if any(c["displayName"].casefold() == name.casefold() for c in mailbox.categories):
-            raise GraphError(409, "ErrorCategoryExists", "The category exists already.")
-        category = {
-            "id": shown_id(sources().token(), immutable=True),
-            "displayName": name,
-            "color": color,
-        }
-        mailbox.categories.append(category)
-        return Answer(201, category)
-
-    def delete_category(self, mailbox: Mailbox, request: Request, category: str) -> Answer:
-        request.require(DENIED, "MailboxSettings.ReadWrite")
-        left = [c for c in mailbox.categories if c["id"] != category]
-        if len(left) == len(mailbox.categories):
-            raise GraphError(404, "ErrorItemNotFound", "The category was not found.")
-        mailbox.categories[:] = left
-        return Answer(204)
-
     def _round(self, place: Folder, request: Request, token: str | None) -> _Round:
         if token is None:
             select = _selected(request)
             return _Round(place, select, list(place.contacts), len(place.log), first=True)
         known = self._rounds.get(token)
         if known is None or known[1].folder is not place:
-            raise GraphError(410, "SyncStateNotFound", "The sync state generation is not found.")
+            code = str(request.quirk("deadLink"))
+            raise GraphError(_DEAD_LINKS[code], code, "The sync state generation is not found.")
         round_ = known[1]
         if "$skiptoken" in request.query:
             return round_
         changed = list(dict.fromkeys(place.log[round_.upto :]))
         return _Round(place, round_.select, changed, len(place.log), first=False)
 
-    def _folder(self, folder: Folder, request: Request) -> Json:
-        chosen = selected(request.query.get("$select")) if request.method == "GET" else ()
-        shown = self._whole_folder(folder)
-        return {k: v for k, v in shown.items() if not chosen or k == "id" or k in chosen}
+    def _contact(
+        self,
+        folder: Folder,
+        contact: Contact,
+        request: Request,
+        select: tuple[str, ...] | None = None,
+    ) -> Json:
+        chosen = select or (_selected(request) if request.method == "GET" else None)
+        names = request.name_of if request.quirk("mailNames") == "directory" else as_written
+        return shown_contact(folder, contact, chosen, immutable=request.immutable, names=names)
 
-    def _whole_folder(self, folder: Folder) -> Json:
-        return {
-            "id": shown_id(folder.core, immutable=True),
-            "parentFolderId": shown_id(folder.parent, immutable=True),
-            "displayName": folder.name,
-        }
 
-    def _contact(self, folder: Folder, contact: Contact, request: Request) -> Json:
-        select = _selected(request) if request.method == "GET" else None
-        return shown_contact(folder, contact, select, immutable=request.immutable)
+def _touched(contact: Contact, select: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the selected properties that the last change set, the id at least."""
+    if contact.touched is None or select is None:
+        return select
+    return tuple(name for name in select if name in contact.touched) or ("id",)
 
 
 def _selected(request: Request) -> tuple[str, ...] | None:
@@ -314,28 +272,18 @@ def _described(photo: bytes) -> Answer:
     return Answer(200, body)
 
 
-def _mark_filter(text: str) -> tuple[str, str] | None:
-    """Return the id and value of a filter by our mark; None for any other filter."""
-    found = mark_of(text)
-    return (extended_id(found[0]), found[1].casefold()) if found else None
-
-
-def _expanded(request: Request) -> list[str]:
-    text = request.query.get("$expand")
-    if not text:
-        return []
-    match = _EXPAND.fullmatch(text.strip())
-    if match is None:
-        raise GraphError(400, "RequestBroker--ParseUri", "The expand clause is not supported.")
-    return _PROPERTY_ID.findall(match[1])
-
-
-def _shown_extended(extended: dict[str, str], ids: list[str]) -> list[Json]:
-    wanted = {extended_id(id_) for id_ in ids}
-    return [{"id": id_, "value": value} for id_, value in extended.items() if id_ in wanted]
-
-
-def _body(request: Request) -> dict[str, Any]:
-    if not isinstance(request.body, dict):
-        raise GraphError(400, "BadRequest", "A JSON object is needed as the body.")
-    return request.body
+def _contact_body(request: Request, before: Contact | None = None) -> dict[str, Any]:
+    """Return the body of a contact's POST or PATCH, with the addresses as Exchange takes them."""
+    body = body_of(request)
+    given = {name: body[name] for name in ADDRESSES if name in body}
+    refused, merged = request.quirk("nullAddress"), request.quirk("partialAddress") == "merged"
+    for address in given.values():
+        parts = address.values() if isinstance(address, dict) else ()
+        null = address is None or (refused == "partsRefused" and None in parts)
+        if null and refused != "cleared":
+            # As reported: msgraph-sdk-dotnet#2368.
+            raise GraphError(500, "ErrorInternalServerError", "An internal server error occurred.")
+    if before is None or not merged:
+        return body
+    kept = {name: before.values.get(name) or {} for name, address in given.items() if address}
+    return body | {name: {**parts, **given[name]} for name, parts in kept.items()}

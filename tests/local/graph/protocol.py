@@ -1,11 +1,12 @@
 """One Graph request and its answer, alone or in a batch."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.local.graph.quirks import DEFAULTS, Value
 from tests.local.graph.sources import sources
 
 ADVANCED_QUERY = "eventual"
@@ -20,7 +21,10 @@ _REFUSALS = {
 
 @dataclass(slots=True)
 class Request:
-    """One request. `path` is below /v1.0, header names are lower-case."""
+    """One request. `path` is below /v1.0, header names are lower-case; `quirks` are in force.
+
+    `name_of` returns the directory's name for a mail address.
+    """
 
     tenant: str
     roles: frozenset[str]
@@ -29,6 +33,8 @@ class Request:
     query: dict[str, str]
     headers: Mapping[str, str]
     body: Any = None
+    quirks: Mapping[str, Value] = field(default_factory=lambda: DEFAULTS)
+    name_of: Callable[[str], str | None] = lambda _: None
 
     @classmethod
     def parse(
@@ -76,6 +82,10 @@ class Request:
     def advanced(self) -> bool:
         """Whether this is an advanced query (docs: aad-advanced-queries)."""
         return self.headers.get("consistencylevel", "").lower() == ADVANCED_QUERY
+
+    def quirk(self, name: str) -> Value:
+        """Return the value of a quirk."""
+        return self.quirks[name]
 
     def require(self, code: str, *roles: str) -> None:
         """Refuse a token without one of these application permissions."""

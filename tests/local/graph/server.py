@@ -20,6 +20,7 @@ from tests.local.graph.limits import Faults, Meter, resource_units
 from tests.local.graph.mailbox import Mailbox
 from tests.local.graph.outlook import OutlookApi
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
+from tests.local.graph.quirks import Quirks
 from tests.local.graph.routes import Route, routes
 from tests.local.graph.sources import sources
 from tests.local.graph.strict import replies, requests
@@ -55,6 +56,18 @@ class Tenant:
     directory: Directory = field(default_factory=Directory)
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
     assignments: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    names: dict[str, str] | None = None
+
+    def name_of(self, address: str) -> str | None:
+        """Return the name of the user or contact with a mail address; None if there is none."""
+        if self.names is None:
+            found = [*self.directory.contacts.values(), *self.directory.users.values()]
+            self.names = {
+                str(o["mail"]).casefold(): str(o.get("displayName") or "")
+                for o in found
+                if o.get("mail")
+            }
+        return self.names.get(address.casefold())
 
     def opened(self, user: str) -> frozenset[str]:
         """Return the permissions that Exchange gives the app in a mailbox."""
@@ -69,6 +82,7 @@ class GraphServer:
         self.tenants: dict[str, Tenant] = {}
         self.meter = Meter()
         self.faults = Faults()
+        self.quirks = Quirks()
         self.item_seconds = 0.0
         self.directory = DirectoryApi(settings.base_url)
         self.outlook = OutlookApi(settings.base_url)
@@ -143,6 +157,7 @@ class GraphServer:
 
     async def one(self, request: Request, *, batch_item: bool) -> Answer:
         """Answer one request, alone or as an item of a batch."""
+        request = replace(request, quirks=self.quirks.of(request.tenant))
         route, values = self._find(request)
         user = self._user_of(request, route, values)
         counted = route.counted(values) if route else f"{request.method} ?"
@@ -188,17 +203,15 @@ class GraphServer:
                 await asyncio.sleep(self.item_seconds)
             mailbox = tenant.mailboxes.get(user)
             if mailbox is None:
-                raise GraphError(
-                    404,
-                    "MailboxNotEnabledForRESTAPI",
-                    "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
-                )
+                code = str(request.quirk("missingMailbox"))
+                raise GraphError(404, code, _NO_MAILBOX.get(code, "There is no such mailbox."))
             given = {k: v for k, v in values.items() if k != "user"}
             if "if-match" in request.headers and "contact" in values:
                 _, contact = mailbox.contact(values["contact"])
                 requests.check_change_key(request, contact.change_key)
             # Grants of Entra ID and of Exchange add up (docs: application-rbac).
-            request = replace(request, roles=request.roles | tenant.opened(user))
+            roles = request.roles | tenant.opened(user)
+            request = replace(request, roles=roles, name_of=tenant.name_of)
             return route.handler(mailbox, request, *(given.get(name) for name in route.takes))
         finally:
             use.at_once -= 1
@@ -312,6 +325,10 @@ class GraphServer:
         return Answer(status, body, headers)
 
 
+_NO_MAILBOX = {
+    "ResourceNotFound": "Resource could not be discovered.",
+    "MailboxNotEnabledForRESTAPI": "The mailbox is either inactive, or is hosted on-premise.",
+}
 _CODES = {
     401: "InvalidAuthenticationToken",
     403: "ErrorAccessDenied",

@@ -115,6 +115,7 @@ RULES[f"PATCH {_FOLDER}"] = Rule(
     "contactFolder", _NONE, f"{_IN_USER}/contactFolders/$entity", "contactFolder"
 )
 RULES[f"DELETE {_FOLDER}"] = Rule("")
+RULES[f"POST {_FOLDER}/permanentDelete"] = Rule("")
 
 for _place, _context in ((_USER, f"{_IN_USER}/contacts"), (_FOLDER, f"{_IN_FOLDER}/contacts")):
     _all, _entity = f"{_place}/contacts", f"{_context}/$entity"

@@ -70,6 +70,9 @@ class Folder:
             elif extended["id"] == FAX:
                 self.contacts[id_]["fax"] = extended["value"]
         plain = {k: v for k, v in body.items() if k != "singleValueExtendedProperties"}
+        for name, value in plain.items():
+            if isinstance(value, dict):
+                plain[name] = {part: text for part, text in value.items() if text} or None
         self.contacts[id_].update(copy.deepcopy(plain))
         self.log.append(id_)
 

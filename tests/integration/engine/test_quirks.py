@@ -1,0 +1,269 @@
+"""Exchange as it is: a mailbox ends right whichever way it answers (adapters/graph/README.md)."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from shared.adapters.graph import transport
+from shared.domain.contacts.fields import Contact
+from shared.domain.errors import TransientError
+from shared.domain.importing.imports import Destination
+from shared.domain.importing.messages import SyncMailbox, Task
+from shared.domain.importing.runs import Outcome, Result
+from shared.domain.reasons import Reason
+from tests.integration.engine.box import Box, assert_holds_exactly
+from tests.integration.engine.engine import Engine, contact
+from tests.local.client import Json
+from tests.local.cloud import LocalCloud
+from tests.world import World
+
+type Share = dict[str, Contact]
+FOLDER = "Contact Sync"
+ADDRESS = {"street": "Hauptstr. 1", "city": "Bonn", "state": "NRW", "postalCode": "53111"}
+
+
+def share_of(count: int, **more: object) -> Share:
+    keys = [f"u-{number:02d}" for number in range(count)]
+    return {key: contact(key, {"displayName": f"Person {key}", **more}) for key in keys}
+
+
+class Place:
+    """One import in the world's first mailbox."""
+
+    def __init__(self, engine: Engine, world: World, id_: str) -> None:
+        self.engine = engine
+        self.world = world
+        self.id = id_
+        self.mailbox = world.targets[0]
+
+    async def publish(self, share: Share) -> SyncMailbox:
+        values = list(share.values())
+        return await self.engine.publish(self.world.tenant, self.id, self.mailbox, values)
+
+    async def end(self, message: SyncMailbox, tries: int = 30) -> Result:
+        """Deliver a message until it has a result."""
+        for attempt in range(tries):
+            try:
+                await self.engine.run(message.copy_with(attempt=attempt))
+            except TransientError as error:
+                self.engine.now += timedelta(seconds=error.retry_after)
+            if (result := await self.engine.result(message)) is not None:
+                return result
+        raise AssertionError("the message did not end")
+
+    async def sync(self, share: Share) -> Result:
+        return await self.end(await self.publish(share))
+
+    async def beside(self, folder: str | None) -> "Place":
+        """Return another import in the same mailbox."""
+        id_ = await self.engine.add_import(self.world.tenant, self.mailbox, folder)
+        return Place(self.engine, self.world, id_)
+
+    async def category(self) -> None:
+        """Let the contacts have a category with a color."""
+        destination = Destination(folder=FOLDER, category="Company")
+        await self.engine.change_import(
+            self.world.tenant, self.id, destination=destination, category_color="preset1"
+        )
+
+    async def remove(self) -> Result:
+        return await self.end((await self.publish({})).copy_with(task=Task.REMOVE))
+
+    async def look(self) -> Box:
+        return await Box.look(self.world.client, self.world.tenant, self.mailbox)
+
+    async def contact(self, key: str) -> Json:
+        (found,) = (await self.look()).by_key(self.id)[key]
+        return found
+
+    async def quirks(self, **values: object) -> None:
+        await self.world.client.quirks(self.world.tenant, **values)
+
+    async def fault(self, path: str, status: int, code: str = "", times: int = 1_000) -> None:
+        body = {"error": {"code": code or "ErrorInternalServerError", "message": ""}}
+        effect = {"status": status, "body": body, "headers": {"Retry-After": "0"}}
+        await self.world.client.fault(path, effect, times=times, tenant=self.world.tenant)
+
+    async def requests(self, *path: str) -> int:
+        """The number of requests, in batches or alone, since the counts were reset."""
+        counted = (await self.world.client.requests())["tenants"][self.world.tenant]["routes"]
+        return sum(
+            use["http"] + use["batchItems"]
+            for route, use in counted.items()
+            if all(part in route for part in path)
+        )
+
+
+@pytest.fixture
+async def place(
+    cloud: LocalCloud, world: World, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    monkeypatch.setattr(transport, "_DEFAULT_WAIT", 0.0)
+    async with Engine(cloud.environment) as engine:
+        id_ = await engine.add_import(world.tenant, world.targets[0], FOLDER)
+        yield Place(engine, world, id_)
+
+
+def ended(result: Result) -> tuple[Outcome, Reason | None]:
+    return result.outcome, result.reason
+
+
+OK = (Outcome.SUCCEEDED, None)
+
+
+@pytest.mark.parametrize(
+    ("null", "partial"),
+    [("refused", "merged"), ("partsRefused", "merged"), ("cleared", "replaced")],
+)
+async def test_address_is_changed_and_cleared(place: Place, null: str, partial: str) -> None:
+    await place.quirks(nullAddress=null, partialAddress=partial)
+    assert ended(await place.sync(share_of(3, businessAddress=ADDRESS))) == OK
+    assert (await place.contact("u-00"))["businessAddress"] == ADDRESS
+
+    assert ended(await place.sync(share_of(3, businessAddress={"city": "Köln"}))) == OK
+    assert (await place.contact("u-00"))["businessAddress"] == {"city": "Köln"}
+
+    assert ended(await place.sync(share_of(3))) == OK
+    assert (await place.contact("u-00"))["businessAddress"] == {}
+
+
+async def test_addresses_refused_with_null_parts_cost_one_batch_more(place: Place) -> None:
+    await place.quirks(nullAddress="partsRefused")
+    await place.world.client.reset_requests()
+    await place.sync(share_of(40, businessAddress={"city": "Bonn"}))
+    assert await place.requests("POST", "/contacts") == 60
+
+
+async def test_contact_that_always_answers_500_is_rejected_alone(place: Place) -> None:
+    await place.sync(share_of(25))
+    id_ = (await place.contact("u-07"))["id"]
+    await place.fault(f"/contacts/{id_}$", 500)
+    result = await place.sync(share_of(25, jobTitle="New"))
+    assert ended(result) == (Outcome.SUCCEEDED, Reason.CONTACTS_REJECTED)
+    rejected = [(r.key, r.code) for r in result.rejected]
+    assert rejected == [("u-07", "500 ErrorInternalServerError")]
+    assert result.contacts.updated == 24
+
+    await place.world.client.clear_faults()
+    assert ended(await place.sync(share_of(25, jobTitle="New"))) == OK
+    assert (await place.contact("u-07"))["jobTitle"] == "New"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_only_change_that_always_fails_is_rejected_after_some_tries(
+    place: Place, status: int
+) -> None:
+    await place.sync(share_of(1))
+    id_ = (await place.contact("u-00"))["id"]
+    await place.fault(f"/contacts/{id_}$", status)
+    result = await place.sync(share_of(1, jobTitle="New"))
+    assert ended(result) == (Outcome.SUCCEEDED, Reason.CONTACTS_REJECTED)
+    await place.world.client.clear_faults()
+    assert ended(await place.sync(share_of(1, jobTitle="New"))) == OK
+
+
+@pytest.mark.parametrize("times", [2, 1_000])
+async def test_conflict_is_tried_again_and_then_the_contacts_matter(
+    place: Place, times: int
+) -> None:
+    await place.sync(share_of(3))
+    id_ = (await place.contact("u-01"))["id"]
+    await place.fault(f"/contacts/{id_}$", 412, "ErrorIrresolvableConflict", times)
+    result = await place.sync(share_of(3, jobTitle="New"))
+    reason = None if times == 2 else Reason.CONTACTS_REJECTED
+    assert ended(result) == (Outcome.SUCCEEDED, reason)
+    assert result.contacts.updated == (3 if times == 2 else 2)
+
+
+async def test_error_that_passes_is_known_by_its_code(place: Place) -> None:
+    await place.fault("/contacts$", 400, "ErrorTooManyObjectsOpened", times=3)
+    assert ended(await place.sync(share_of(3))) == OK
+
+
+async def test_removal_that_cannot_delete_a_contact_does_not_forget_the_mailbox(
+    place: Place,
+) -> None:
+    await place.sync(share_of(3))
+    await place.fault("/contacts/[^/?]+$", 400, "ErrorInvalidRequest", times=1)
+    assert ended(await place.remove()) == (Outcome.FAILED, Reason.CONTACTS_REJECTED)
+    assert await place.engine.mailboxes(place.world.tenant, place.id)
+    assert ended(await place.remove()) == OK
+    assert not await place.engine.mailboxes(place.world.tenant, place.id)
+
+
+@pytest.mark.parametrize(
+    "code", ["ResourceNotFound", "ErrorNonExistentMailbox", "MailboxNotEnabledForRESTAPI"]
+)
+async def test_missing_mailbox_is_skipped_whatever_its_code(place: Place, code: str) -> None:
+    await place.sync(share_of(3))
+    await place.quirks(missingMailbox=code)
+    user = {"id": place.mailbox, "mailbox": False}
+    await place.world.client.change_tenant(place.world.tenant, users=[user])
+    result = await place.sync(share_of(4))
+    assert ended(result) == (Outcome.SKIPPED, Reason.NO_MAILBOX)
+
+
+@pytest.mark.parametrize(
+    ("full", "reason"),
+    [
+        ("quota", Reason.MAILBOX_FULL),
+        ("storage", Reason.MAILBOX_FULL),
+        ("names", Reason.MAILBOX_PROPERTIES_FULL),
+    ],
+)
+async def test_full_mailbox_is_told_and_still_loses_what_left_the_share(
+    place: Place, full: str, reason: Reason
+) -> None:
+    await place.sync(share_of(5))
+    await place.quirks(fullMailbox=full)
+    assert ended(await place.sync(share_of(5))) == OK
+    left = {key: value for key, value in share_of(6).items() if key != "u-00"}
+    assert ended(await place.sync(left)) == (Outcome.FAILED, reason)
+    held = (await place.look()).by_key(place.id)
+    assert sorted(held) == ["u-01", "u-02", "u-03", "u-04"]
+
+    await place.quirks(fullMailbox="no")
+    assert ended(await place.sync(left)) == OK
+    assert_holds_exactly(await place.look(), place.id, left)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "SyncStateInvalid",
+        "ErrorItemNotFound",
+        "ResyncRequired",
+        "ErrorSyncFolderNotFound",
+        "SyncStateNotFound",
+    ],
+)
+async def test_dead_link_is_dropped_and_the_folder_read_whole(place: Place, code: str) -> None:
+    await place.quirks(deadLink=code)
+    await place.sync(share_of(3))
+    await place.world.client.expire_delta(place.world.tenant)
+    assert ended(await place.sync(share_of(4))) == OK
+    assert ended(await place.sync(share_of(4))) == OK
+    assert_holds_exactly(await place.look(), place.id, share_of(4))
+
+
+@pytest.mark.parametrize(
+    ("quirk", "reason"),
+    [
+        ({"newCategory": "refused", "exists": False}, Reason.CATEGORY_COLOR_REFUSED),
+        ({"categoryExists": "400"}, None),
+        ({"categoryExists": "409"}, None),
+    ],
+)
+async def test_category_that_is_refused_does_not_stop_the_mailbox(
+    place: Place, quirk: Json, reason: Reason | None
+) -> None:
+    other = await place.beside("Other")
+    if quirk.pop("exists", True):
+        await place.category()
+    assert ended(await place.sync(share_of(1))) == OK
+    await other.category()
+    await place.quirks(**quirk)
+    result = await other.sync(share_of(3))
+    assert ended(result) == (Outcome.SUCCEEDED, reason)
+    assert_holds_exactly(await place.look(), other.id, share_of(3))

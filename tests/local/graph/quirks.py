@@ -1,0 +1,151 @@
+"""Quirks: the other faces of Graph and Exchange, where documents and reports leave it open.
+
+Each is one row of `QUIRKS`; the first of its values is the default, and the unpleasant one. A
+handler asks `request.quirk(name)`. Docs and reports: `shared/adapters/graph/README.md`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+type Value = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """One quirk: its name, the values it takes (the first is the default), and what it does."""
+
+    name: str
+    values: tuple[Value, ...]
+    says: str
+
+    def checked(self, value: Any) -> Value:
+        """Return a value that the quirk takes; null is its default."""
+        if value is None:
+            return self.values[0]
+        for known in self.values:
+            if type(known) is type(value) and known == value:
+                return known
+        message = f"{self.name} is one of {', '.join(map(repr, self.values))}"
+        raise ValueError(message)
+
+
+QUIRKS: tuple[Quirk, ...] = (
+    Quirk(
+        "nullAddress",
+        ("refused", "partsRefused", "cleared"),
+        "A null address answers 500; null parts of an address, too; a null address is cleared.",
+    ),
+    Quirk(
+        "partialAddress",
+        ("merged", "replaced"),
+        "In a PATCH, the parts that an address leaves out stay as they were; or they are cleared.",
+    ),
+    Quirk(
+        "mailNames",
+        ("directory", "written"),
+        "A contact shows a mail address with the directory's name of it; or with the written one.",
+    ),
+    Quirk(
+        "missingMailbox",
+        ("ResourceNotFound", "ErrorNonExistentMailbox", "MailboxNotEnabledForRESTAPI"),
+        "The code for a user without a mailbox.",
+    ),
+    Quirk(
+        "fullMailbox",
+        ("no", "quota", "storage", "names"),
+        "Writes and deltas answer 403 ErrorQuotaExceeded, 507, or 403 for named properties.",
+    ),
+    Quirk(
+        "deadLink",
+        (
+            "SyncStateInvalid",
+            "ErrorItemNotFound",
+            "ErrorSyncFolderNotFound",
+            "ResyncRequired",
+            "SyncStateNotFound",
+        ),
+        "The code for a delta link that is of no use any more.",
+    ),
+    Quirk(
+        "movedBack",
+        ("removed", "shown"),
+        "Delta shows a contact that was moved out and back as removed, until it changes; or again.",
+    ),
+    Quirk(
+        "deltaItems",
+        ("whole", "changedOnly"),
+        "A delta shows all selected properties of a changed contact; or only the changed ones.",
+    ),
+    Quirk(
+        "deletedFolder",
+        ("deletedItems", "gone"),
+        "A deleted folder lives on in Deleted Items with its id and contacts; or answers 404.",
+    ),
+    Quirk(
+        "deletedName",
+        ("refused", "ignored", "free"),
+        "To delete a folder whose name Deleted Items has answers 403; does nothing; or works.",
+    ),
+    Quirk(
+        "permanentDelete",
+        ("allowed", "refused"),
+        "permanentDelete works, as documented; or answers 400, as in some national clouds.",
+    ),
+    Quirk(
+        "newCategory",
+        ("created", "refused"),
+        "A category can be created; or answers 400.",
+    ),
+    Quirk(
+        "categoryExists",
+        ("400", "409"),
+        "The status for a category that exists.",
+    ),
+)
+
+_BY_NAME = {quirk.name: quirk for quirk in QUIRKS}
+DEFAULTS: Mapping[str, Value] = {quirk.name: quirk.values[0] for quirk in QUIRKS}
+
+
+@dataclass(slots=True)
+class Quirks:
+    """The quirks in force: for all tenants, and those of single tenants."""
+
+    everywhere: dict[str, Value] = field(default_factory=dict)
+    tenants: dict[str, dict[str, Value]] = field(default_factory=dict)
+
+    def set(self, given: Mapping[str, Any]) -> None:
+        """Set quirks by name, of one `tenant` or of all; null restores the default."""
+        values = {name: value for name, value in given.items() if name != "tenant"}
+        if unknown := sorted(set(values) - set(_BY_NAME)):
+            message = f"no such quirk: {', '.join(unknown)}"
+            raise ValueError(message)
+        checked = {name: _BY_NAME[name].checked(value) for name, value in values.items()}
+        tenant = given.get("tenant")
+        place = self.everywhere if tenant is None else self.tenants.setdefault(str(tenant), {})
+        place.update(checked)
+
+    def reset(self) -> None:
+        """Restore the default of every quirk, in every tenant."""
+        self.everywhere.clear()
+        self.tenants.clear()
+
+    def of(self, tenant: str) -> Mapping[str, Value]:
+        """Return the quirks of a tenant."""
+        own = self.tenants.get(tenant)
+        if not own and not self.everywhere:
+            return DEFAULTS
+        return {**DEFAULTS, **self.everywhere, **(own or {})}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the table, with the values in force."""
+        table = {
+            quirk.name: {
+                "value": self.everywhere.get(quirk.name, quirk.values[0]),
+                "values": list(quirk.values),
+                "says": quirk.says,
+            }
+            for quirk in QUIRKS
+        }
+        return {"quirks": table, "tenants": self.tenants}
