@@ -1,5 +1,6 @@
 """The tenant that is asked: sends requests, notes them, and removes what they created."""
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
+from httpx import codes
 
 IMMUTABLE: Final = 'IdType="ImmutableId"'
 MARK: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSyncProbe"
@@ -17,6 +19,9 @@ NAME: Final = "Contact Sync Probe"
 """The name of everything that the probe creates."""
 
 _SHOWN: Final = 60
+_TRIES: Final = 4
+_PAUSE: Final = 10
+"""The seconds to wait after a 429 that does not say how long."""
 
 type Json = dict[str, Any]
 type Token = Callable[[], Awaitable[str]]
@@ -88,26 +93,31 @@ class Outside:
     @property
     def box(self) -> str:
         """Return the path of the mailbox."""
-        return f"/users/{self.given.user}"
+        return f"/users/{quote(self.given.user, safe='@')}"
 
     async def send(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """Send one request; `path` may be a link of Graph."""
+        """Send one request, again if it is throttled; `path` may be a link of Graph."""
         sent = {"Prefer": IMMUTABLE, "Authorization": f"Bearer {await self.token()}"}
         sent |= headers or {}
         url = path if "://" in path else f"{self.given.endpoint}{path}"
         content = body if isinstance(body, bytes) else None
-        answer = await self._http.request(
-            method, url, headers=sent, content=content, json=None if content else body
-        )
+        for _ in range(_TRIES):
+            answer = await self._http.request(
+                method, url, headers=sent, content=content, json=None if content else body
+            )
+            if answer.status_code != codes.TOO_MANY_REQUESTS:
+                break
+            await asyncio.sleep(float(answer.headers.get("Retry-After", _PAUSE)))
         is_json = "json" in answer.headers.get("Content-Type", "")
         reply = Reply(
             answer.status_code,
             answer.json() if is_json and answer.content else None,
             answer.content,
         )
-        shown = url.removeprefix(self.given.endpoint).replace(self.given.user, "U")
+        shown = url.removeprefix(self.given.endpoint)
+        shown = shown.replace(self.box, "/users/U").replace(self.given.user, "U")
         self.asked.append(f"{method} {shown[:_SHOWN]} → {reply}")
         return reply
 

@@ -25,22 +25,28 @@ class Answered:
 
 
 class NotEmptyError(Exception):
-    """The mailbox has contacts or contact folders of its user."""
+    """The mailbox has contacts of its user."""
 
 
 async def require_empty(outside: Outside) -> None:
-    """Raise `NotEmptyError` if the mailbox has contacts or contact folders.
+    """Raise `NotEmptyError` if the default folder or one beside it has contacts.
 
-    Raises `ProbeError` if it cannot be read.
+    Raises `ProbeError` if the mailbox cannot be read. Exchange makes some folders by itself.
     """
-    for what in ("contacts", "contactFolders"):
-        found = await outside.send("GET", f"{outside.box}/{what}?$top=1&$select=id")
-        if not found.ok:
-            message = f"the mailbox is not readable: {found}"
-            raise ProbeError(message)
-        if found.value:
-            message = f"The mailbox has {what} of its user. Give a spare one, or --not-empty."
+    listed = await _read(outside, f"{outside.box}/contactFolders?$top=100&$select=id")
+    folders = (f"{outside.box}/contactFolders/{folder['id']}" for folder in listed)
+    for place in (outside.box, *folders):
+        if await _read(outside, f"{place}/contacts?$top=1&$select=id"):
+            message = "The mailbox has contacts of its user. Give a spare one, or --not-empty."
             raise NotEmptyError(message)
+
+
+async def _read(outside: Outside, path: str) -> list[dict[str, Any]]:
+    found = await outside.send("GET", path)
+    if not found.ok:
+        message = f"the mailbox is not readable: {found}"
+        raise ProbeError(message)
+    return found.value
 
 
 async def run(

@@ -53,6 +53,31 @@ async def test_every_question_has_an_answer_and_nothing_stays(
     assert all(a.meaning for a in answers if a.holds is False)
 
 
+@pytest.mark.parametrize(
+    ("name", "quirk", "pleasant", "unpleasant"),
+    [
+        ("null_address", "nullAddress", "cleared", "refused"),
+        ("null_parts", "nullAddress", "cleared", "partsRefused"),
+        ("partial_address", "partialAddress", "replaced", "merged"),
+        ("mail_names", "mailNames", "written", "directory"),
+        ("whole_delta_items", "deltaItems", "whole", "changedOnly"),
+        ("dead_link", "deadLink", "SyncStateNotFound", "SyncStateInvalid"),
+        ("deleted_folder", "deletedFolder", "gone", "deletedItems"),
+        ("delete_folder_twice", "deletedName", "free", "refused"),
+        ("delete_folder_twice", "deletedName", "free", "ignored"),
+        ("permanent_delete", "permanentDelete", "allowed", "refused"),
+        ("category_exists", "categoryExists", "409", "400"),
+    ],
+)
+async def test_either_face_of_graph_is_told_from_the_other(
+    outside: Outside, world: World, name: str, quirk: str, pleasant: str, unpleasant: str
+) -> None:
+    for value, holds in ((pleasant, True), (unpleasant, False)):
+        await world.client.quirks(world.tenant, **{quirk: value})
+        answer = await asked(outside, name)
+        assert answer.holds is holds, answer
+
+
 async def test_pages_of_users_with_managers_are_counted(outside: Outside, world: World) -> None:
     users = [{"id": str(uuid4()), "displayName": f"N {number}"} for number in range(101)]
     await world.client.change_tenant(world.tenant, users=users)
@@ -62,9 +87,19 @@ async def test_pages_of_users_with_managers_are_counted(outside: Outside, world:
 
 async def test_mailbox_that_is_in_use_is_refused(outside: Outside, world: World) -> None:
     graph = Graph(world, await outside.token())
-    await graph("POST", f"{graph.box}/contacts", {"displayName": "The user's own"})
-    with pytest.raises(NotEmptyError):
-        await require_empty(outside)
+    folder = await graph.folder()
+    await require_empty(outside)
+    for place in ("", f"/contactFolders/{folder}"):
+        made = await graph("POST", f"{graph.box}{place}/contacts", {"displayName": "Own"})
+        with pytest.raises(NotEmptyError):
+            await require_empty(outside)
+        await graph("DELETE", f"{graph.box}/contacts/{made.expect(201).body['id']}")
+
+
+async def test_throttled_request_is_sent_again(outside: Outside, world: World) -> None:
+    effect = {"status": 429, "headers": {"Retry-After": "0"}}
+    await world.client.fault("/contactFolders$", effect, tenant=world.tenant, times=2)
+    assert (await asked(outside, "partial_address")).requests[0].endswith("201")
 
 
 async def test_command_signs_in_with_the_environment_and_prints_the_record(
