@@ -3,22 +3,24 @@
 Docs: contact, contact-delta, singlevaluelegacyextendedproperty-get, json-batching.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Final
 from urllib.parse import quote
 
-from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, send_batch
+from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
 from shared.adapters.graph.mailbox_answers import (
     FolderGoneError,
     LinkExpiredError,
     is_gone,
     missing_mailbox,
+    not_for_good,
 )
-from shared.adapters.graph.mailbox_folders import MailboxFolders, marked
-from shared.adapters.graph.transport import Chain, GraphResponse, GraphSession
+from shared.adapters.graph.mailbox_folders import PLACE, MailboxFolders, marked, root_of
+from shared.adapters.graph.transport import LONGEST_WAIT, Chain, GraphResponse, GraphSession
 from shared.domain.contacts.fields import (
     GRAPH_FIELDS,
     MARK,
@@ -29,15 +31,25 @@ from shared.domain.contacts.fields import (
     mark_of,
     wrote,
 )
+from shared.domain.contacts.holdings import USER_FIELDS
 from shared.domain.contacts.known import Change
 from shared.domain.contacts.plan import Adopt, Create, Delete, Operation, SetPhoto, Update
 from shared.domain.contacts.values import Fields, without_null_parts
+from shared.domain.errors import Unavailable
 
-__all__ = ["Delta", "FolderGoneError", "LinkExpiredError", "Mailbox", "folder_links"]
+__all__ = [
+    "Delta",
+    "FolderGoneError",
+    "LinkExpiredError",
+    "Mailbox",
+    "folder_links",
+    "folders_in_place",
+]
 
 _DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}
 _LIST_PAGE: Final = "100"
-_SELECT: Final = ",".join((*GRAPH_FIELDS, "categories"))
+_READ_TRIES: Final = 3
+_SELECT: Final = ",".join((*GRAPH_FIELDS, "categories", *USER_FIELDS))
 _WITH_MARK: Final = f"singleValueExtendedProperties($filter=id eq '{MARK}' or id eq '{WRITTEN}')"
 
 
@@ -50,13 +62,17 @@ class Delta:
 
 
 class Mailbox(MailboxFolders):
-    """One mailbox, for one import."""
+    """One mailbox, for one import.
+
+    `deletes_for_good` is False once Graph has refused that.
+    """
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
         super().__init__(session, user, import_id)
         self._contacts = f"{self._root}/contacts"
         self._empty_text = False
         self._refused_nulls: set[str] = set()
+        self.deletes_for_good = True
 
     def in_folder(self, folder: str | None) -> None:
         """Choose the folder to read and write contacts in: ours, or (None) the default one."""
@@ -77,6 +93,44 @@ class Mailbox(MailboxFolders):
             raise LinkExpiredError
         first = await self._session.read(link, headers=_DELTA_PAGE)
         return await self._round(folder, first, since=True)
+
+    async def look(self, folder: str, link: str, home: str) -> Delta:
+        """Return the changes since `link`, as `delta` does, if our folder is in its place.
+
+        Both are asked in one request, since a deleted folder's delta shows nothing.
+        """
+        if not self._session.may_follow(link):
+            raise LinkExpiredError
+        items = [
+            BatchItem("GET", self._session.below(link), headers=_DELTA_PAGE),
+            BatchItem("GET", self._folder(folder), PLACE),
+        ]
+        first, place = await send_batch(self._session, items, self._checked)
+        if first.is_transient or place.is_transient:
+            await self.require_in_place(folder, home)
+            return await self.delta(folder, link)
+        await self._require_place(place, home)
+        return await self._round(folder, first, since=True)
+
+    async def reread(
+        self, changes: Sequence[Change], ids: Collection[str], folder: str | None
+    ) -> tuple[Change, ...]:
+        """Return the changes, with those of `ids` as the contacts are now.
+
+        A contact that is not in the folder is gone; one that cannot be read did not change.
+        """
+        if not ids:
+            return tuple(changes)
+        unreadable: set[str] = set()
+        found = await self._each(tuple(ids), {"$select": f"{_SELECT},parentFolderId"}, unreadable)
+        now = {
+            id_: contact
+            for id_, contact in found.items()
+            if contact.get("parentFolderId") in {None, folder}
+        }
+        known = {change.id: change for change in changes}
+        known |= {id_: Change(id_, now.get(id_)) for id_ in ids}
+        return tuple(change for id_, change in known.items() if id_ not in unreadable)
 
     async def _round(self, folder: str, answer: GraphResponse, *, since: bool) -> Delta:
         """Follow the pages of a delta from its first response."""
@@ -118,7 +172,8 @@ class Mailbox(MailboxFolders):
         only for single items.
         """
         found: dict[str, Mark] = {}
-        for id_, contact in (await self._with_marks(ids)).items():
+        # What cannot be read is not touched.
+        for id_, contact in (await self._with_marks(ids, set())).items():
             for key in self._keys(contact):
                 if key is not None:
                     found[id_] = Mark(key, _mask(contact))
@@ -134,18 +189,36 @@ class Mailbox(MailboxFolders):
         contacts = await self._each(ids, {"$select": "id,displayName"})
         return {id_: str(contact.get("displayName") or "") for id_, contact in contacts.items()}
 
-    async def _with_marks(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        return await self._each(ids, {"$select": "id", "$expand": _WITH_MARK})
+    async def _with_marks(
+        self, ids: Sequence[str], unreadable: set[str] | None = None
+    ) -> dict[str, Mapping[str, Any]]:
+        return await self._each(ids, {"$select": "id", "$expand": _WITH_MARK}, unreadable)
 
     async def _each(
-        self, ids: Sequence[str], query: Mapping[str, str]
+        self, ids: Sequence[str], query: Mapping[str, str], unreadable: set[str] | None = None
     ) -> dict[str, Mapping[str, Any]]:
+        """Read contacts one by one, 20 in a batch; return those that exist.
+
+        A contact that keeps answering 500 is added to `unreadable`; without it, the read fails.
+        """
         found: dict[str, Mapping[str, Any]] = {}
         for chunk in batched(ids, BATCH_SIZE, strict=False):
-            items = [BatchItem("GET", self._contact(i), query) for i in chunk]
-            for contact, answer in zip(chunk, await self._read(items), strict=True):
-                if not is_gone(answer):
-                    found[contact] = self._checked(answer).body
+            left: Sequence[str] = chunk
+            for tries in range(_READ_TRIES):
+                items = [BatchItem("GET", self._contact(i), query) for i in left]
+                answers = await self._read(items, lenient=unreadable is not None)
+                failed = {i: a for i, a in zip(left, answers, strict=True) if a.status == 500}
+                for contact, answer in zip(left, answers, strict=True):
+                    if contact not in failed and not is_gone(answer):
+                        found[contact] = self._checked(answer).body
+                left = tuple(failed)
+                if not left:
+                    break
+                if tries == _READ_TRIES - 1 and len(left) == len(chunk) > 1:
+                    raise Unavailable("No contact of a batch could be read.", 1.0)
+                await asyncio.sleep(min(LONGEST_WAIT, longest_wait(failed.values())))
+            if unreadable is not None:
+                unreadable.update(left)
         return found
 
     async def find(self, keys: Sequence[str]) -> dict[str, str]:
@@ -173,7 +246,10 @@ class Mailbox(MailboxFolders):
         with self._writing():
             answers = await send_batch(self._session, items, self._checked)
         for operation, answer in zip(operations, answers, strict=True):
-            if answer.status == 500:
+            if isinstance(operation, Delete):
+                if operation.only_ours and not_for_good(answer):
+                    self.deletes_for_good = False
+            elif answer.status == 500:
                 self._refused_nulls.add(operation.key)
             elif answer.ok and operation.key in self._refused_nulls:
                 self._empty_text = True
@@ -205,8 +281,10 @@ class Mailbox(MailboxFolders):
             case Update(key):
                 body = self._written(key, operation.body)
                 return BatchItem("PATCH", self._contact(operation.id), body=body)
-            case Delete():
-                return BatchItem("DELETE", self._contact(operation.id))
+            case Delete(_, id_, only_ours):
+                if only_ours and self.deletes_for_good:
+                    return BatchItem("POST", f"{self._contact(id_)}/permanentDelete")
+                return BatchItem("DELETE", self._contact(id_))
             case SetPhoto():
                 path = f"{self._contact(operation.id)}/photo/$value"
                 return BatchItem("PUT", path, body=operation.image, content_type="image/jpeg")
@@ -240,6 +318,25 @@ async def folder_links(session: GraphSession, links: Mapping[str, str]) -> dict[
         if body.get("value") == [] and "@odata.deltaLink" in body:
             found[mailbox] = str(body["@odata.deltaLink"])
     return found
+
+
+async def folders_in_place(
+    session: GraphSession, folders: Mapping[str, tuple[str, str]]
+) -> frozenset[str]:
+    """Return the mailboxes whose folder, given with the one above it, is where it was.
+
+    At most 20 are asked, in one batch. A mailbox that does not answer is left out.
+    """
+    items = [
+        BatchItem("GET", f"{root_of(user)}/contactFolders/{quote(id_, safe='')}", PLACE)
+        for user, (id_, _) in folders.items()
+    ]
+    answers = await send_batch(session, items) if items else []
+    return frozenset(
+        user
+        for (user, (_, home)), answer in zip(folders.items(), answers, strict=True)
+        if answer.ok and answer.body.get("parentFolderId") == home
+    )
 
 
 def _mask(contact: Mapping[str, Any]) -> int:

@@ -57,3 +57,13 @@ def is_gone(answer: GraphResponse) -> bool:
     After a mailbox was replaced, ids from the old one are refused as foreign or malformed.
     """
     return answer.status == 404 or (answer.status == 400 and answer.code in _FOREIGN_IDS)
+
+
+def not_for_good(answer: GraphResponse) -> bool:
+    """Return whether a permanentDelete was refused, so that a plain DELETE is sent instead.
+
+    Not all national clouds have it (docs: contact-permanentdelete).
+    """
+    gone = answer.status == 404 and answer.code == "ErrorItemNotFound"
+    refused = 400 <= answer.status <= 501 and not (answer.is_full or gone)
+    return refused and (answer.status >= 500 or not answer.is_transient)

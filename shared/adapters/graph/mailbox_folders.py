@@ -17,7 +17,7 @@ from shared.domain.reasons import Reason
 
 _NAMES_TRIED: Final = 5
 _DEEPEST: Final = 8
-_PLACE: Final = {"$select": "id,parentFolderId"}
+PLACE: Final = {"$select": "id,parentFolderId"}
 
 
 class MailboxFolders:
@@ -31,7 +31,7 @@ class MailboxFolders:
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
         self._session = session
-        self._root = f"/users/{quote(user, safe='')}"
+        self._root = root_of(user)
         self._import = import_id
         self.parents: dict[str, str] = {}
         self.wrote = False
@@ -42,7 +42,7 @@ class MailboxFolders:
         answer = self._checked(
             await self._session.read(
                 f"{self._root}/contactFolders",
-                query={"$filter": marked(mark_of(self._import)), **_PLACE},
+                query={"$filter": marked(mark_of(self._import)), **PLACE},
             )
         )
         folders = answer.body["value"]
@@ -106,7 +106,7 @@ class MailboxFolders:
 
         A folder that the user deletes keeps its id, and moves to Deleted Items with its contacts.
         """
-        answer = await self._session.read(self._folder(folder), query=_PLACE)
+        answer = await self._session.read(self._folder(folder), query=PLACE)
         await self._require_place(answer, home)
 
     async def _require_place(self, answer: GraphResponse, home: str) -> None:
@@ -136,7 +136,7 @@ class MailboxFolders:
 
     async def _parent(self, folder: str) -> str | None:
         """Return the folder above a folder; None if it is not a contact folder."""
-        answer = await self._session.read(self._folder(folder), query=_PLACE)
+        answer = await self._session.read(self._folder(folder), query=PLACE)
         return str(answer.body.get("parentFolderId") or "") if answer.ok else None
 
     async def remove_folder(self, folder: str) -> bool:
@@ -215,11 +215,13 @@ class MailboxFolders:
         self.parents[id_] = str(folder.get("parentFolderId") or "")
         return id_
 
-    async def _read(self, items: Sequence[BatchItem]) -> list[GraphResponse]:
+    async def _read(
+        self, items: Sequence[BatchItem], *, lenient: bool = False
+    ) -> list[GraphResponse]:
         """Read a batch; a transient error of one item fails the batch, to be read again later.
 
-        A 400 is a `Defect`, because the request is entirely our own, unless it is about an id of
-        another mailbox.
+        With `lenient`, a 500 does not. A 400 is a `Defect`, because the request is entirely our
+        own, unless it is about an id of another mailbox.
         """
         answers = await send_batch(self._session, items, self._checked)
         malformed = [a for a in answers if a.status == 400 and not is_gone(a)]
@@ -228,7 +230,8 @@ class MailboxFolders:
                 raise mailbox_error
             message = f"Microsoft Graph rejected a read as malformed: 400 {answer.code}."
             raise Defect(message)
-        if transient := [answer for answer in answers if answer.is_transient]:
+        transient = [a for a in answers if a.is_transient and not (lenient and a.status == 500)]
+        if transient:
             message = "Some reads of a batch in the mailbox failed temporarily."
             raise Unavailable(message, longest_wait(transient))
         return answers
@@ -242,6 +245,11 @@ class MailboxFolders:
         if folder and is_gone(answer):
             raise FolderGoneError
         raise Refused(answer.status, answer.code)
+
+
+def root_of(user: str) -> str:
+    """Return the path of a user's mailbox."""
+    return f"/users/{quote(user, safe='')}"
 
 
 def marked(value: str) -> str:

@@ -161,8 +161,10 @@ def _packed(entries: Mapping[str, Known | None]) -> bytes:
         row: list[Any] = [key]
         if k is not None:
             row += [k.id, k.written, k.seen, k.mask, k.source]
-            if k.kept or k.checks or k.photo:
+            if k.kept or k.checks or k.photo or k.others:
                 row += [k.kept, k.checks, k.photo]
+            if k.others:
+                row.append(k.others)
         rows.append(row)
     return zlib.compress(orjson.dumps(rows), level=1)
 

@@ -57,7 +57,8 @@ class Head(Model):
     is the category of our contacts; `category_id` and `color` describe its entry in the user's list
     if we created it. `keep_edits` says whether the state shows which field a user edited. `notice`
     is a problem that does not affect the contacts. `unreachable` is since when a removal finds no
-    mailbox. `read_whole` is when all of the folder was last read.
+    mailbox. `read_whole` is when all of the folder was last read. `home` is the folder above ours,
+    `looked` when it was last seen there.
     """
 
     version: int = VERSION
@@ -81,6 +82,8 @@ class Head(Model):
     notice: Reason | None = None
     unreachable: datetime | None = None
     read_whole: datetime | None = None
+    home: str | None = None
+    looked: datetime | None = None
 
 
 class MailboxStates:

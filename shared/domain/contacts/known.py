@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.domain.contacts.fields import Contact, Mark, checks, edited, holds_any, seen_hash
+from shared.domain.contacts.holdings import holds_more, shows_all
 from shared.domain.contacts.source_values import UNKNOWN, same_source
 
 
@@ -22,7 +23,8 @@ class Known:
     normalize values, so a user's edit shows in `seen`, not in `written`. If the import keeps edits,
     `kept` is the mask of the fields that the user edited, and `checks` shows which field an edit
     changed. `photo` is the digest of the photo we sent. `source` is the hash of the source values
-    that what we wrote last was made of (`source_values`).
+    that what we wrote last was made of (`source_values`). `others` is not 0 if the contact holds
+    something of the user's (`HOLDS_MORE`), or if we may not have created it (`FOUND`).
     """
 
     id: str
@@ -33,7 +35,16 @@ class Known:
     kept: int = 0
     checks: str = ""
     photo: str = ""
+    others: int = 0
 
+    @property
+    def only_ours(self) -> bool:
+        """Whether we created the contact, and saw that nothing in it is the user's."""
+        return self.seen is not None and not (self.kept or self.others)
+
+
+HOLDS_MORE: Final = 1
+FOUND: Final = 2
 
 type KnownContacts = dict[str, Known]
 
@@ -65,6 +76,27 @@ def unknown_ids(
     """Return the unknown contact ids of a delta, whose marks must be read before `observe`."""
     ours = {entry.id for entry in known.values()} | set(duplicates)
     return [c.id for c in changes if c.fields is not None and c.id not in ours]
+
+
+def doubtful_ids(known: KnownContacts, changes: Iterable[Change]) -> list[str]:
+    """Return our contacts of a delta that must be read again before `observe`.
+
+    Graph may show a contact that was moved out and back as removed (microsoft-graph-docs#21752),
+    and a changed one without properties that did not change (microsoft-graph-docs-contrib#5544).
+    """
+    masks = {entry.id: entry.mask for entry in known.values() if entry.id}
+    return [
+        change.id
+        for change in changes
+        if change.id in masks
+        and (change.fields is None or not shows_all(change.fields, masks[change.id]))
+    ]
+
+
+def missing_ids(known: KnownContacts, changes: Iterable[Change]) -> list[str]:
+    """Return our contacts that a read of the whole folder does not show."""
+    shown = {change.id for change in changes}
+    return [entry.id for entry in known.values() if entry.id and entry.id not in shown]
 
 
 def observe(
@@ -141,7 +173,8 @@ def _compared(
 
 def _seen(entry: Known, now: str, fields: Mapping[str, Any], policy: Policy) -> Known:
     found = checks(fields, entry.mask) if policy.keep_edits else ""
-    return replace(entry, seen=now, checks=found)
+    others = entry.others & FOUND | (HOLDS_MORE if holds_more(fields, entry.mask) else 0)
+    return replace(entry, seen=now, checks=found, others=others)
 
 
 def _found(
@@ -157,15 +190,16 @@ def _found(
     """
     begun |= mark.mask
     if contact is None or change.fields is None:
-        return Known(change.id, None, None, begun)
+        return Known(change.id, None, None, begun, others=FOUND)
     now = seen_hash(change.fields, contact.mask)
     same = now == contact.seen and not begun & ~contact.mask
     # A contact with a field that Graph does not return is written again.
     if same and not contact.has_hidden_fields:
-        entry = Known(change.id, contact.hash, now, contact.mask, contact.source)
+        mask = contact.mask
+        entry = Known(change.id, contact.hash, now, mask, contact.source, others=FOUND)
         return _seen(entry, now, change.fields, policy)
     source = contact.source if same or not mark.mask else UNKNOWN
-    return Known(change.id, None, None, contact.mask | begun, source)
+    return Known(change.id, None, None, contact.mask | begun, source, others=FOUND)
 
 
 def _without_gaps(
@@ -175,7 +209,7 @@ def _without_gaps(
     for id_ in list(surplus):
         mark = marks.get(id_)
         if mark is not None and (mark.key not in current or not current[mark.key].id):
-            current[mark.key] = Known(id_, None, None, mark.mask)
+            current[mark.key] = Known(id_, None, None, mark.mask, others=FOUND)
             del surplus[id_]
     return current, tuple(surplus)
 

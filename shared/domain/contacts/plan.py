@@ -8,7 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from shared.domain.contacts.fields import Contact, graph_body, wrote
-from shared.domain.contacts.known import DEFAULT_POLICY, Change, Known, KnownContacts, Policy
+from shared.domain.contacts.known import (
+    DEFAULT_POLICY,
+    FOUND,
+    Change,
+    Known,
+    KnownContacts,
+    Policy,
+)
 from shared.domain.contacts.source_values import same_source
 from shared.domain.contacts.values import Fields
 
@@ -60,10 +67,14 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete contact `id`; `key` is empty for a duplicate."""
+    """Delete contact `id`; `key` is empty for a duplicate.
+
+    One that is `only_ours` is deleted for good; any other can be recovered by the mailbox's user.
+    """
 
     key: str
     id: str
+    only_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,11 @@ def make_plan(
             unchanged += 1
         else:
             updates.append(Update(key, wanted, replace(entry, kept=kept), labels))
-    deletes = [Delete(k, entry.id) for k, entry in known.items() if entry.id and k not in desired]
+    deletes = [
+        Delete(k, entry.id, entry.only_ours)
+        for k, entry in known.items()
+        if entry.id and k not in desired
+    ]
     deletes += [Delete("", id_) for id_ in surplus]
     return Plan(tuple(creates), tuple(updates), tuple(deletes), unchanged)
 
@@ -198,11 +213,12 @@ def applied(known: KnownContacts, done: Iterable[tuple[Operation, str]]) -> Know
                     before.kept,
                     "",
                     before.photo,
+                    before.others,
                 )
             case Delete(key):
                 current.pop(key, None)
             case SetPhoto(key, _, digest):
                 current[key] = replace(current[key], photo=digest)
             case Adopt(key):
-                current[key] = Known(id_, None, None, 0)
+                current[key] = Known(id_, None, None, 0, others=FOUND)
     return current

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.adapters.graph.batch import BATCH_SIZE, longest_wait
+from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailbox import FolderGoneError, Mailbox
-from shared.adapters.graph.mailbox_answers import is_gone, missing_mailbox
+from shared.adapters.graph.mailbox_answers import is_gone, missing_mailbox, not_for_good
 from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse
 from shared.domain.contacts.plan import Create, Delete, Operation, SetPhoto, Update
 from shared.domain.errors import NeedsAdmin, Throttled, TransientError, Unavailable
@@ -143,6 +143,7 @@ async def _one_round(
     failures: "_Failures",
 ) -> tuple[list[Operation], float, set[str]]:
     """Send a batch; return what to send again, after which pause, and the creates in doubt."""
+    for_good = mailbox.deletes_for_good
     try:
         answers = await mailbox.apply(batch, category)
     except Throttled as error:
@@ -153,7 +154,7 @@ async def _one_round(
     failed = [
         (operation, answer)
         for operation, answer in zip(batch, answers, strict=True)
-        if not _record_outcome(operation, answer, progress)
+        if not _record_outcome(operation, answer, progress, for_good=for_good)
     ]
     others = len(progress.done) > before
     for operation, answer in list(failed):
@@ -163,18 +164,26 @@ async def _one_round(
     if not failed:
         return [], 0.0, set()
     doubtful = _create_keys([o for o, answer in failed if answer.status != 429])
-    return [o for o, _ in failed], longest_wait(answer for _, answer in failed), doubtful
+    waits = [answer.wait for _, answer in failed if not (for_good and not_for_good(answer))]
+    return [o for o, _ in failed], max(waits, default=0.0), doubtful
 
 
 def _create_keys(operations: Sequence[Operation]) -> set[str]:
     return {operation.key for operation in operations if isinstance(operation, Create)}
 
 
-def _record_outcome(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> bool:
-    """Record the outcome of an operation; return False if it has to be sent again."""
+def _record_outcome(
+    operation: Operation, answer: GraphResponse, progress: ApplyProgress, *, for_good: bool
+) -> bool:
+    """Record the outcome of an operation; return False if it has to be sent again.
+
+    `for_good` says that deletes were sent as permanentDelete, as far as they may.
+    """
     if answer.ok:
         id_ = str(answer.body["id"]) if isinstance(operation, Create) else operation.id
         progress.done.append((operation, id_))
+    elif for_good and isinstance(operation, Delete) and not_for_good(answer):
+        return False
     elif answer.is_full:
         progress.full = missing_mailbox(answer)
     elif answer.code == _NOT_DELETED:

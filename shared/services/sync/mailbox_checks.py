@@ -8,7 +8,7 @@ is in doubt is left to a message of the mailbox's own.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from shared.adapters.graph.mailbox import folder_links
+from shared.adapters.graph.mailbox import folder_links, folders_in_place
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.storage.mailbox_state import Head, MailboxStates
 from shared.adapters.storage.models import ChunkResult
@@ -21,7 +21,7 @@ from shared.adapters.telemetry import emit
 from shared.domain.errors import NeedsAdmin
 from shared.domain.events import MailboxesChecked
 from shared.domain.importing.messages import MAILBOX_SYNCS, CheckMailboxes, SyncMailbox, Task
-from shared.services.sync.mailbox_planning import whole_read_due
+from shared.services.sync.mailbox_planning import look_due, whole_read_due
 
 _PER_SECOND = 1_000
 
@@ -62,7 +62,7 @@ class MailboxChecks:
             for mailbox, head in heads.items()
             if tasks[mailbox] is Task.SYNC and _may_be_idle(head.value, mailbox, message, job, now)
         }
-        idle = await self._unchanged(message.tenant, calm, meter)
+        idle = await self._unchanged(message.tenant, calm, meter, now)
         await self._record(message, tasks, idle, meter)
         await self._send(message, job, {m: task for m, task in tasks.items() if m not in idle})
 
@@ -83,19 +83,34 @@ class MailboxChecks:
         return await self._snapshots.job(message.snapshot)
 
     async def _unchanged(
-        self, tenant: str, heads: Mapping[str, Stored[Head]], meter: Meter
+        self, tenant: str, heads: Mapping[str, Stored[Head]], meter: Meter, now: datetime
     ) -> dict[str, Stored[Head]]:
-        """Return those of the heads whose folder has not changed, each with its new link."""
+        """Return those of the heads whose folder has not changed, each with its new link.
+
+        Now and then, it is asked whether the folder is still where it was.
+        """
         links = {mailbox: str(head.value.link) for mailbox, head in heads.items()}
         if not links:
             return {}
         try:
-            answers = await folder_links(self._graph.session(tenant, meter), links)
+            session = self._graph.session(tenant, meter)
+            answers = await folder_links(session, links)
+            due = {
+                mailbox: (str(heads[mailbox].value.folder), str(heads[mailbox].value.home))
+                for mailbox in answers
+                if look_due(heads[mailbox].value, mailbox, now)
+            }
+            seen = await folders_in_place(session, due)
         except NeedsAdmin:
             return {}
+        looked = dict.fromkeys(seen, now)
         return {
-            mailbox: Stored(heads[mailbox].value.copy_with(link=link), heads[mailbox].etag)
+            mailbox: Stored(
+                head.value.copy_with(link=link, looked=looked.get(mailbox, head.value.looked)),
+                head.etag,
+            )
             for mailbox, link in answers.items()
+            if (mailbox not in due or mailbox in seen) and (head := heads[mailbox])
         }
 
     async def _record(

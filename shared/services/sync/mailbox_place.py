@@ -1,6 +1,7 @@
 """Where an import's contacts are in a mailbox: its folder and category, and removing both."""
 
 from shared.adapters.graph.mailbox import FolderGoneError
+from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.domain.contacts.known import DEFAULT_POLICY
 from shared.domain.contacts.plan import make_plan
@@ -16,6 +17,7 @@ async def open_folder(work: MailboxWork, destination: Destination) -> bool:
     """Find, create or rename the import's folder; return whether it is new (and so empty)."""
     wanted = destination.folder
     await work.hold_lease()
+    await _require_in_place(work)
     head, new = work.head, False
     folder = head.folder
     if folder is None and wanted is not None:
@@ -30,7 +32,22 @@ async def open_folder(work: MailboxWork, destination: Destination) -> bool:
     work.head = work.head.copy_with(
         folder=folder, own_folder=wanted is not None, folder_name=wanted
     )
+    if folder is not None and (home := work.mailbox.parents.get(folder)):
+        work.head = work.head.copy_with(home=home, looked=work.clock())
     return new
+
+
+async def _require_in_place(work: MailboxWork) -> None:
+    """Forget our folder if its user deleted it, unless this invocation has already looked."""
+    head = work.head
+    looked = head.looked is not None and head.looked >= work.started
+    if head.folder is None or not head.own_folder or not head.home or looked:
+        return
+    try:
+        await work.mailbox.require_in_place(head.folder, head.home)
+        work.head = head.copy_with(looked=work.clock())
+    except FolderGoneError:
+        work.head = head.copy_with(folder=None, link=None, rows=ContactRows())
 
 
 async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:

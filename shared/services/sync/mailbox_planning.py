@@ -20,6 +20,8 @@ from shared.services.sync.threads import run_in_thread_if_large
 
 _WHOLE_READ_EVERY: Final = timedelta(days=30)
 _SPREAD: Final = timedelta(days=7)
+_LOOK_EVERY: Final = timedelta(days=7)
+_LOOKS_SPREAD: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,22 @@ async def since_last_time(work: MailboxWork) -> Delta | None:
         return None
     work.mailbox.in_folder(head.folder if head.own_folder else None)
     try:
-        return await work.mailbox.delta(head.folder, head.link)
+        return await _changes(work, head.folder, head.link)
     except LinkExpiredError:
         work.head = work.head.copy_with(link=None)
     except FolderGoneError:
         work.head = work.head.copy_with(folder=None, link=None, rows=ContactRows())
     return None
+
+
+async def _changes(work: MailboxWork, folder: str, link: str) -> Delta:
+    """Return what changed in a folder; if it is ours, look whether it is still in its place."""
+    home = work.head.home if work.head.own_folder else None
+    if home is None:
+        return await work.mailbox.delta(folder, link)
+    delta = await work.mailbox.look(folder, link, home)
+    work.head = work.head.copy_with(looked=work.clock())
+    return delta
 
 
 async def plan_mailbox(
@@ -95,6 +107,17 @@ def whole_read_due(head: Head, mailbox: str, now: datetime) -> bool:
         return True
     earlier = timedelta(seconds=crc32(mailbox.encode()) % int(_SPREAD.total_seconds()))
     return now - head.read_whole >= _WHOLE_READ_EVERY - earlier
+
+
+def look_due(head: Head, mailbox: str, now: datetime) -> bool:
+    """Return whether to look if our folder is still in its place: within 7 days, spread over two.
+
+    The delta of a folder that its user deleted shows nothing.
+    """
+    if not head.own_folder or not head.home:
+        return False
+    earlier = timedelta(seconds=crc32(mailbox.encode()) % int(_LOOKS_SPREAD.total_seconds()))
+    return head.looked is None or now - head.looked >= _LOOK_EVERY - earlier
 
 
 def policy_of(import_: Import) -> Policy:

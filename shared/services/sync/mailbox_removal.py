@@ -80,17 +80,20 @@ async def purge(work: MailboxWork, job: Job) -> None:
         await work.record(success(work, ContactCounts()))
         return
     await work.intend()
-    known = await work.known()
+    known, changed = await work.known(), set[str]()
     doomed = {entry.id: key for key, entry in known.items() if entry.id and key in job.purge}
     delta = await _delta(work)
     if delta is not None:
+        changed = {change.id for change in delta.changes}
         marks = await work.mailbox.marks(unknown_ids(known, delta.changes))
         doomed.update({id_: mark.key for id_, mark in marks.items() if mark.key in job.purge})
     progress = ApplyProgress(patient=work.patient)
     writing = Writing(work, known, work.head.link, DEFAULT_POLICY, progress)
     # A contact that is not the known one of its key is deleted without touching what we know.
     operations = [
-        Delete(key if key in known and known[key].id == id_ else "", id_)
+        Delete(key, id_, known[key].only_ours and id_ not in changed)
+        if key in known and known[key].id == id_
+        else Delete("", id_)
         for id_, key in doomed.items()
     ]
     await writing.apply(operations)

@@ -21,7 +21,15 @@ from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import Store, results_of
 from shared.adapters.telemetry import emit
 from shared.domain.contacts.fields import Contact
-from shared.domain.contacts.known import Change, KnownContacts, Policy, observe, unknown_ids
+from shared.domain.contacts.known import (
+    Change,
+    KnownContacts,
+    Policy,
+    doubtful_ids,
+    missing_ids,
+    observe,
+    unknown_ids,
+)
 from shared.domain.errors import OutOfTime, Paced
 from shared.domain.events import MailboxSyncFinished
 from shared.domain.importing.messages import SyncMailbox
@@ -213,6 +221,9 @@ class MailboxWork:
         complete: bool,
     ) -> tuple[KnownContacts, tuple[str, ...]]:
         """Update what we know from the folder's delta, including marks."""
+        changes = await self.reread(known, changes)
+        if complete and (missing := missing_ids(known, changes)):
+            changes = await self.mailbox.reread(changes, missing, self.head.folder)
         marks = await self.mailbox.marks(unknown_ids(known, changes))
         return await run_in_thread_if_large(
             len(changes) + len(known),
@@ -225,6 +236,11 @@ class MailboxWork:
             policy=policy,
             begun=self.before.value.begun if self.before is not None else 0,
         )
+
+    async def reread(self, known: KnownContacts, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Return changes of our contacts as they are, where the delta may not show all."""
+        doubtful = await run_in_thread_if_large(len(changes), doubtful_ids, known, changes)
+        return await self.mailbox.reread(changes, doubtful, self.head.folder)
 
     async def keep(
         self, known: KnownContacts, *, fingerprint: str | None, link: str | None

@@ -87,12 +87,13 @@ class Writing:
             return True
         work.head = work.head.copy_with(folder=folder)
         delta = await work.mailbox.delta(folder, self.link)
-        strangers = await work.mailbox.marks(unknown_ids(self.known, delta.changes))
+        changes = await work.reread(self.known, delta.changes)
+        strangers = await work.mailbox.marks(unknown_ids(self.known, changes))
         self.known, calm = await run_in_thread_if_large(
-            len(delta.changes), settle, self.known, delta.changes, self._policy
+            len(changes), settle, self.known, changes, self._policy
         )
         if self.link is None:
-            calm = self._drop_missing(delta.changes) and calm
+            calm = self._drop_missing(changes) and calm
         self.calm = self.calm and calm and not strangers
         if strangers:
             return False

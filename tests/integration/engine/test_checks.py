@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -153,6 +154,19 @@ async def test_changed_mailbox_gets_a_message_and_one_result(company: Company) -
     assert sorted(shown) == company.mailboxes
     assert token is None
     await company.app.sync.mailbox_checks.split(message)
+
+
+async def test_folder_in_deleted_items_is_found_within_a_week(company: Company) -> None:
+    tenant, gone = company.world.tenant, company.mailboxes[0]
+    box = await company.lab.client.mailbox(tenant, gone)
+    (ours,) = [f["id"] for f in box["folders"] if not f["default"]]
+    await company.lab.client.delete_folder(tenant, gone, ours)
+    assert await company.check(await company.open_run()) == []
+    later = company.app.clock() + timedelta(days=7)
+    with mock.patch.object(company.app.sync.mailbox_checks, "_clock", return_value=later):
+        assert await company.check(await company.open_run()) == [gone]
+        await company.sync()
+        assert await company.check(await company.open_run()) == []
 
 
 async def test_throttled_item_sends_only_its_mailbox(company: Company) -> None:

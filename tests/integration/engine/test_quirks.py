@@ -8,7 +8,7 @@ import pytest
 from shared.adapters.graph import transport
 from shared.domain.contacts.fields import Contact
 from shared.domain.errors import TransientError
-from shared.domain.importing.imports import Destination
+from shared.domain.importing.imports import Conflicts, Destination
 from shared.domain.importing.messages import SyncMailbox, Task
 from shared.domain.importing.runs import Outcome, Result
 from shared.domain.reasons import Reason
@@ -267,3 +267,132 @@ async def test_category_that_is_refused_does_not_stop_the_mailbox(
     result = await other.sync(share_of(3))
     assert ended(result) == (Outcome.SUCCEEDED, reason)
     assert_holds_exactly(await place.look(), other.id, share_of(3))
+
+
+async def test_contact_moved_out_and_back_stays_one(place: Place) -> None:
+    await place.sync(share_of(3))
+    tenant, mailbox, id_ = place.world.tenant, place.mailbox, (await place.contact("u-01"))["id"]
+    await place.world.client.move_contact(tenant, mailbox, id_)
+    await place.world.client.move_contact(tenant, mailbox, id_, FOLDER)
+    changed = share_of(3, jobTitle="New")
+    assert ended(await place.sync(changed)) == OK
+    assert_holds_exactly(await place.look(), place.id, changed)
+    assert (await place.contact("u-01"))["id"] == id_
+
+
+async def test_contact_moved_out_is_restored(place: Place) -> None:
+    await place.sync(share_of(3))
+    id_ = (await place.contact("u-01"))["id"]
+    await place.world.client.move_contact(place.world.tenant, place.mailbox, id_)
+    assert ended(await place.sync(share_of(3))) == OK
+    names = await place.world.client.folder(place.world.tenant, place.mailbox, FOLDER)
+    assert len(names) == 3
+
+
+@pytest.mark.parametrize("edited", ["overwrite", "keep"])
+async def test_delta_with_changed_properties_only_is_no_edit(place: Place, edited: str) -> None:
+    conflicts = Conflicts(edited=edited)  # type: ignore[arg-type]
+    await place.engine.change_import(place.world.tenant, place.id, conflicts=conflicts)
+    await place.quirks(deltaItems="changedOnly")
+    await place.sync(share_of(3, jobTitle="Old", mobilePhone="+49 1"))
+    id_ = (await place.contact("u-01"))["id"]
+    client, tenant = place.world.client, place.world.tenant
+    await client.change_contact(tenant, place.mailbox, id_, personalNotes="mine")
+    assert ended(await place.sync(share_of(3, jobTitle="Old", mobilePhone="+49 1"))) == OK
+    new = share_of(3, jobTitle="New", mobilePhone="+49 2")
+    assert ended(await place.sync(new)) == OK
+    found = await place.contact("u-01")
+    assert (found["jobTitle"], found["mobilePhone"]) == ("New", "+49 2")
+    assert found["personalNotes"] == "mine"
+
+
+@pytest.mark.parametrize("deleted", ["deletedItems", "gone"])
+async def test_folder_that_the_user_deleted_is_made_again(place: Place, deleted: str) -> None:
+    await place.quirks(deletedFolder=deleted)
+    await place.sync(share_of(3))
+    client, tenant, mailbox = place.world.client, place.world.tenant, place.mailbox
+    await client.delete_folder(tenant, mailbox, FOLDER)
+    assert ended(await place.sync(share_of(4))) == OK
+    assert_holds_exactly(await place.look(), place.id, share_of(4))
+    in_bin = (await client.mailbox(tenant, mailbox))["deletedItems"]["folders"]
+    assert [len(f["contacts"]) for f in in_bin] == ([3] if deleted == "deletedItems" else [])
+    assert ended(await place.sync(share_of(5))) == OK
+    assert_holds_exactly(await place.look(), place.id, share_of(5))
+
+
+async def test_folder_that_the_user_moved_stays_ours(place: Place) -> None:
+    await place.sync(share_of(3))
+    client, tenant, mailbox = place.world.client, place.world.tenant, place.mailbox
+    await client.add_folder(tenant, mailbox, "Above")
+    for count, above in enumerate(("Above", None, "Contacts"), 4):
+        await client.move_folder(tenant, mailbox, FOLDER, above)
+        assert ended(await place.sync(share_of(count))) == OK
+        assert_holds_exactly(await place.look(), place.id, share_of(count))
+        assert (await place.look()).folders_of(place.id) == 1
+
+
+async def test_look_at_the_folder_costs_no_request(place: Place) -> None:
+    await place.sync(share_of(3))
+    await place.world.client.reset_requests()
+    await place.sync(share_of(3, jobTitle="New"))
+    counted = (await place.world.client.requests())["tenants"][place.world.tenant]
+    assert counted["http"] == 3
+
+
+@pytest.mark.parametrize("name", ["refused", "ignored", "free"])
+@pytest.mark.parametrize("for_good", ["allowed", "refused"])
+async def test_removal_ends_where_the_folder_cannot_be_deleted(
+    place: Place, name: str, for_good: str
+) -> None:
+    await place.quirks(deletedName=name, permanentDelete=for_good)
+    client, tenant, mailbox = place.world.client, place.world.tenant, place.mailbox
+    await client.add_folder(tenant, mailbox, FOLDER)
+    await client.delete_folder(tenant, mailbox, FOLDER)
+    await place.sync(share_of(3))
+    assert ended(await place.remove()) == OK
+    assert (await place.look()).contacts(place.id) == []
+    assert not await place.engine.mailboxes(tenant, place.id)
+
+
+async def test_contacts_of_ours_alone_are_deleted_for_good(place: Place) -> None:
+    await place.sync(share_of(4))
+    client, tenant, mailbox = place.world.client, place.world.tenant, place.mailbox
+    id_ = (await place.contact("u-01"))["id"]
+    await client.change_contact(tenant, mailbox, id_, personalNotes="mine")
+    left = {key: value for key, value in share_of(4).items() if key > "u-01"}
+    assert ended(await place.sync(left)) == OK
+    deleted = (await client.mailbox(tenant, mailbox))["deletedItems"]["contacts"]
+    assert [c["displayName"] for c in deleted] == ["Person u-01"]
+    assert ended(await place.remove()) == OK
+    deleted = (await client.mailbox(tenant, mailbox))["deletedItems"]["contacts"]
+    assert [c["displayName"] for c in deleted] == ["Person u-01"]
+
+
+async def test_refused_permanent_delete_is_asked_once(place: Place) -> None:
+    await place.quirks(permanentDelete="refused")
+    await place.sync(share_of(45))
+    await place.world.client.reset_requests()
+    result = await place.remove()
+    assert (ended(result), result.contacts.deleted) == (OK, 45)
+    assert await place.requests("POST", "permanentDelete") <= 20
+    assert await place.requests("DELETE", "/contacts/") == 45
+
+
+async def test_ids_of_another_mailbox_are_dropped(place: Place) -> None:
+    await place.sync(share_of(3))
+    path = r"/contactFolders/[^/?]+(/contacts/delta|\?)"
+    await place.fault(path, 400, "ErrorInvalidMailboxItemId", times=2)
+    await place.world.client.delete_folder(place.world.tenant, place.mailbox, FOLDER)
+    assert ended(await place.sync(share_of(3))) == OK
+    assert_holds_exactly(await place.look(), place.id, share_of(3))
+
+
+async def test_contact_that_cannot_be_read_does_not_stop_the_mailbox(place: Place) -> None:
+    client, tenant, mailbox = place.world.client, place.world.tenant, place.mailbox
+    other = await place.beside(None)
+    await other.sync(share_of(2))
+    made = await client.add_contact(tenant, mailbox, displayName="Corrupt")
+    await client.add_contact(tenant, mailbox, displayName="Fine")
+    await place.fault(f"/contacts/{made['id']}", 500)
+    assert ended(await other.sync(share_of(3))) == OK
+    assert_holds_exactly(await other.look(), other.id, share_of(3))
