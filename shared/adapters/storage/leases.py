@@ -87,7 +87,7 @@ class Leases:
         except Busy:
             return
 
-    async def give_back(self, lease: Lease) -> None:
+    async def release(self, lease: Lease) -> None:
         """Give a lease back; do nothing if another worker has it by now."""
         try:
             row = _Row(settles=lease.settles, pace=lease.pace)

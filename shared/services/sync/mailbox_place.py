@@ -55,12 +55,12 @@ async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
     head, to_own = work.head, destination.folder is not None
     if head.folder is None or head.own_folder == to_own:
         return False
-    await take_out(work, ApplyProgress(patient=work.patient))
+    await remove_contacts(work, ApplyProgress(patient=work.patient))
     work.head = Head(number=head.number, begun=head.begun, partial=head.partial)
     return True
 
 
-async def take_out(work: MailboxWork, progress: ApplyProgress) -> None:
+async def remove_contacts(work: MailboxWork, progress: ApplyProgress) -> None:
     """Delete all of our contacts, our category, and our folder if it holds nothing else.
 
     `progress` grows as contacts are deleted. Raises `NeedsAdmin` if Graph refuses to delete some.

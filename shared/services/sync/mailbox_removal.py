@@ -14,7 +14,7 @@ from shared.domain.contacts.plan import Delete
 from shared.domain.errors import Busy, NeedsAdmin, TransientError
 from shared.domain.importing.runs import ContactCounts
 from shared.services.sync.applying import ApplyProgress
-from shared.services.sync.mailbox_place import take_out
+from shared.services.sync.mailbox_place import remove_contacts
 from shared.services.sync.mailbox_results import refusal, success
 from shared.services.sync.mailbox_work import MailboxWork
 from shared.services.sync.mailbox_writing import Writing
@@ -38,7 +38,7 @@ async def remove(work: MailboxWork) -> None:
     await work.intend()
     progress = ApplyProgress(patient=work.patient)
     try:
-        await take_out(work, progress)
+        await remove_contacts(work, progress)
     except TransientError:
         await work.save_counts(progress.counts)
         raise

@@ -192,7 +192,7 @@ class MailboxWork:
         if self.mailbox.unanswered:
             await self.leases.leave(lease)
         else:
-            await self.leases.give_back(lease)
+            await self.leases.release(lease)
 
     async def known(self) -> KnownContacts:
         """Return our contacts, as the head's rows list them.
@@ -267,7 +267,7 @@ class MailboxWork:
         await self.states.lists.drop(self._list, found, rows)
         self._rows_found = frozenset()
 
-    async def give_back(
+    async def store_progress(
         self, known: KnownContacts, link: str | None, counts: ContactCounts, photos: int
     ) -> None:
         """Store what was done so far, so that the next try continues from there."""

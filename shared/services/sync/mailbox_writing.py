@@ -66,10 +66,10 @@ class Writing:
             with suppress(ContactSyncError, FolderGoneError, LinkExpiredError):
                 if await self.read_own_writes():
                     self._work.head = self._work.head.copy_with(begun=0)
-            await self._give_back()
+            await self._store_progress()
             raise
         except BaseException:
-            await self._give_back()
+            await self._store_progress()
             raise
         finally:
             self._work.save_progress = None
@@ -105,7 +105,7 @@ class Writing:
         try:
             return await self.read_own_writes()
         except TransientError:
-            await self._give_back()
+            await self._store_progress()
             raise
 
     def _drop_missing(self, changes: Sequence[Change]) -> bool:
@@ -134,9 +134,9 @@ class Writing:
             self._read_at = self._work.batches
             with suppress(TransientError):  # the link then stays
                 await self.read_own_writes()
-        await self._give_back()
+        await self._store_progress()
 
-    async def _give_back(self) -> None:
+    async def _store_progress(self) -> None:
         self._absorb()
         progress = self.progress
-        await self._work.give_back(self.known, self.link, progress.counts, progress.photos)
+        await self._work.store_progress(self.known, self.link, progress.counts, progress.photos)

@@ -113,7 +113,7 @@ class Host:
             task.cancel()
         await asyncio.gather(*background, *polls, return_exceptions=True)
         with suppress(StorageError):
-            await self._lock.give_back()
+            await self._lock.release()
         await self._workers.stop()
         await runner.cleanup()
 

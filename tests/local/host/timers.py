@@ -86,7 +86,7 @@ class TimerLock:
         await self._storage.patiently(lambda: self._storage.write_blob(_LOCK, b"held"))
         self._held = True
 
-    async def give_back(self) -> None:
+    async def release(self) -> None:
         """Let the next host have it at once."""
         if self._held:
             await self._storage.delete_blob(_LOCK)
