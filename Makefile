@@ -31,9 +31,10 @@ test: $(READY) $(NODE) ## run all tests with coverage; ARGS="-k word" selects so
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-test-slow: $(READY) $(NODE) ## long simulations: thousands of mailboxes, many histories
+test-slow: $(READY) $(NODE) ## long simulations: thousands of mailboxes, many examples of each property
 	SCALE_MAILBOXES=2000 $(BIN)/pytest tests/end_to_end/importing/test_faults_at_scale.py
 	ENGINE_EXAMPLES=200 $(BIN)/pytest tests/integration/engine/test_engine_machine.py
+	HYPOTHESIS_EXAMPLES=1000 $(BIN)/pytest -n 2 tests/unit/domain
 
 test-host: $(READY) $(NODE) ## the local host in real time, beside Microsoft's figures; twelve minutes
 	$(BIN)/python -m tests.performance.host_figures

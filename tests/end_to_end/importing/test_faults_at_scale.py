@@ -12,7 +12,7 @@ import pytest
 from tests.local.client import Client, Json
 from tests.world import World
 
-MAILBOXES = int(os.environ.get("SCALE_MAILBOXES", "400"))
+MAILBOXES = int(os.environ.get("SCALE_MAILBOXES", "150"))
 LONGEST = 600
 _READS_AT_ONCE = 20
 TRANSIENT: list[Json] = [
