@@ -10,11 +10,9 @@ KNOWN: Final[Mapping[str, str]] = {
     "I10 snapshot": "a killed closing leaves a snapshot until the nightly sweep erases it",
     "I15": "an approved or waiting run is looked for before the tick has driven it on",
     "I15 busy": "a run whose result is lost looks for it until the tick sends it again",
-    "I16": "a user's edit between our write and the reading of its echo is taken for ours",
     "I17 left": "a mailbox that was gone when its tenant left is listed, and may come back",
     "I17 left rows": "a message that comes after its tenant left takes a lease, whose row stays",
     "I17 rows": "a start that was superseded may register its import with the share once more",
-    "I18": "as I16: the edit stays until the contact changes at its source",
 }
 """The beginning of an invariant's name, and which faults of the engine it shows."""
 

@@ -48,6 +48,8 @@ FOUND: Final = 2
 
 type KnownContacts = dict[str, Known]
 
+_VERSION: Final = "@odata.etag"
+
 DELETED_BY_USER: Final = Known("", None, None, 0)
 
 
@@ -61,6 +63,8 @@ class Policy:
 
 DEFAULT_POLICY: Final = Policy()
 
+_NO_ANSWERS: Final[Mapping[str, "Answer"]] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -68,6 +72,35 @@ class Change:
 
     id: str
     fields: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Graph answered to our write of a contact: its version, and the hash of what it shows.
+
+    `edit` is the hash of a user's edit that we took back by this write, if it was for that.
+    """
+
+    version: str
+    seen: str
+    edit: str | None = None
+
+    @classmethod
+    def of(cls, fields: object, mask: int, edit: str | None = None) -> "Answer | None":
+        """Read the body of an answer; None if it does not tell the contact's version."""
+        if not isinstance(fields, Mapping) or not isinstance(fields.get(_VERSION), str):
+            return None
+        return cls(fields[_VERSION], seen_hash(fields, mask), edit)
+
+    def is_of(self, fields: Mapping[str, Any], now: str) -> bool:
+        """Return whether a delta shows what we wrote.
+
+        Graph may show the same version in another way, and a new version with the same content,
+        such as after we sent the photo. Without a version, nothing proves that a user edited it.
+        An edit that comes back each time is how Graph shows the contact, or another program wants
+        it so: taking it back again would never end.
+        """
+        return fields.get(_VERSION) in {None, self.version} or now in {self.seen, self.edit}
 
 
 def unknown_ids(
@@ -215,12 +248,16 @@ def _without_gaps(
 
 
 def settle(
-    known: KnownContacts, changes: Iterable[Change], policy: Policy = DEFAULT_POLICY
+    known: KnownContacts,
+    changes: Iterable[Change],
+    policy: Policy = DEFAULT_POLICY,
+    answers: Mapping[str, Answer] = _NO_ANSWERS,
 ) -> tuple[KnownContacts, bool]:
     """Record how Graph returns our own writes, from the delta read right after them.
 
-    Return the known contacts, and whether the delta shows only our own writes. If not, because a
-    user edited contacts in the meantime, the next run must plan even if the share did not change.
+    `answers` are those to the writes, by contact id: a version that is not ours is a user's edit,
+    made before we read the delta. Return the known contacts, and whether the delta shows only our
+    own writes. If not, the next run must plan even if the share did not change.
     """
     current = dict(known)
     by_id = {entry.id: key for key, entry in current.items() if entry.id}
@@ -236,7 +273,12 @@ def settle(
             continue
         now = seen_hash(change.fields, entry.mask)
         if entry.seen is None:
-            current[key] = _seen(entry, now, change.fields, policy)
+            answer = answers.get(change.id)
+            if answer is None or answer.is_of(change.fields, now):
+                current[key] = _seen(entry, now, change.fields, policy)
+            else:
+                current[key] = replace(entry, written=None, seen=now)
+                only_ours = False
         elif entry.seen != now:
             current[key] = _compared(entry, change.fields, None, policy)
             only_ours = False

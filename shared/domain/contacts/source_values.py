@@ -5,6 +5,7 @@ They tell a change of source data, which the guard counts, from a rewrite of our
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -31,10 +32,14 @@ def source_hash(kind: ContactKind, source: Mapping[str, Any]) -> str:
     and the order of a list make no difference. A few digits are enough, because the guard counts
     changes by the hundred.
     """
-    base = [name for name in properties_of(kind) if name not in _APART]
-    parts = [_digest(source, base, _BASE_BYTES)]
+    parts = [_digest(source, _base(kind), _BASE_BYTES)]
     parts += [_digest(source, [n], _PART_BYTES) if n in source else UNKNOWN for n in _APART]
     return _BETWEEN.join(parts).rstrip(_BETWEEN)
+
+
+@cache
+def _base(kind: ContactKind) -> tuple[str, ...]:
+    return tuple(name for name in properties_of(kind) if name not in _APART)
 
 
 def same_source(before: str, now: str) -> bool:

@@ -16,6 +16,7 @@ from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailbox import FolderGoneError, Mailbox
 from shared.adapters.graph.mailbox_answers import is_gone, missing_mailbox, not_for_good
 from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse
+from shared.domain.contacts.known import Answer
 from shared.domain.contacts.plan import Create, Delete, Operation, SetPhoto, Update
 from shared.domain.errors import NeedsAdmin, Throttled, TransientError, Unavailable
 from shared.domain.importing.runs import ContactCounts, RejectedContact
@@ -33,6 +34,7 @@ _NOT_DELETED: Final = "ErrorCannotDeleteObject"
 class ApplyProgress:
     """The part of a plan that took effect so far; kept even if applying is interrupted.
 
+    `answers` are Graph's to the writes whose effect was not read back yet, by contact id.
     `patient` says that the message is given back while nothing can be written; otherwise, contacts
     that fail again are rejected. `full` is the error of a mailbox without space.
     """
@@ -40,6 +42,7 @@ class ApplyProgress:
     done: list[tuple[Operation, str]] = field(default_factory=list)
     rejected: list[RejectedContact] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
+    answers: dict[str, Answer] = field(default_factory=dict)
     patient: bool = True
     full: NeedsAdmin | None = None
 
@@ -182,6 +185,7 @@ def _record_outcome(
     if answer.ok:
         id_ = str(answer.body["id"]) if isinstance(operation, Create) else operation.id
         progress.done.append((operation, id_))
+        _note_answer(operation, id_, answer, progress)
     elif for_good and isinstance(operation, Delete) and not_for_good(answer):
         return False
     elif answer.is_full:
@@ -206,6 +210,18 @@ def _record_outcome(
 def _reject(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> None:
     code = f"{answer.status} {answer.code}".strip()
     progress.rejected.append(RejectedContact(key=operation.key, code=code))
+
+
+def _note_answer(
+    operation: Operation, id_: str, answer: GraphResponse, progress: ApplyProgress
+) -> None:
+    if not isinstance(operation, Create | Update):
+        return
+    before = operation.known if isinstance(operation, Update) else None
+    edit = before.seen if before is not None and before.written is None else None
+    answered = Answer.of(answer.body, operation.contact.mask, edit)
+    if answered is not None:
+        progress.answers[id_] = answered
 
 
 async def _without_those_done(

@@ -90,8 +90,9 @@ class Writing:
         changes = await work.reread(self.known, delta.changes)
         strangers = await work.mailbox.marks(unknown_ids(self.known, changes))
         self.known, calm = await run_in_thread_if_large(
-            len(changes), settle, self.known, changes, self._policy
+            len(changes), settle, self.known, changes, self._policy, self.progress.answers
         )
+        self.progress.answers.clear()
         if self.link is None:
             calm = self._drop_missing(changes) and calm
         self.calm = self.calm and calm and not strangers
