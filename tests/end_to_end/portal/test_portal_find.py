@@ -96,7 +96,7 @@ async def test_search_says_that_the_directory_is_unavailable(
     assert page.status == 200
     assert "Person" in page.text
     assert "note warn" in page.text
-    assert "Microsoft isn&#39;t responding. Try again in a minute." in page.text
+    assert "Microsoft 365 isn&#39;t responding right now. Try again in a minute." in page.text
     assert "Microsoft 365 ist derzeit nicht erreichbar." in german.text
 
 
