@@ -143,7 +143,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "The account is disabled in the directory. Shared mailboxes, rooms and equipment are "
         "published if the share lists them by themselves."
     ),
-    Reason.EXCLUDED: N_("The share excludes this person."),
+    Reason.EXCLUDED: N_("The share excludes this person, or a group that contains the person."),
     Reason.FILTERED: N_("The share's filter excludes this person."),
     Reason.GUEST: N_(
         "The person is a guest. To publish the contact anyway, add the user to the share's sources,"

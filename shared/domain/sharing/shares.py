@@ -146,7 +146,8 @@ class Sources(Model):
 
     `users`, `groups`, `allUsers`, `orgContacts` and `contacts` add people.
 
-    At least one of these is required. `exclude` and `filter` leave people out.
+    At least one of these is required. `exclude` and `filter` leave people out; a group in `exclude`
+    leaves its members out.
     """
 
     users: Annotated[list[DirectoryId], Field(max_length=MAX_IDS)] = []

@@ -58,11 +58,13 @@ async def finish_consent(visit: Visit) -> Page:
     try:
         await visit.app.tenancy.joining.finish_consent(kept, visit.caller, visit.query)
     except ConsentPending:
-        return replace(
-            _join(pending=True),
-            status=ConsentPending.status,
-            keep={sessions.CONSENT: {**(kept or {}), "given": True}},
+        words = visit.gettext(
+            "Consent was given, but Microsoft has not put it into force yet. That takes minutes, "
+            "at times hours. You do not need to grant it again."
         )
+        # The start page checks again, and its address holds nothing of the redirect.
+        given = {**(kept or {}), "given": True}
+        return replace(done("/", words), keep={sessions.CONSENT: given})
     words = visit.gettext("Your organization is connected. Nothing has been read or written yet.")
     return replace(done("/", words), drop=(sessions.CONSENT,))
 

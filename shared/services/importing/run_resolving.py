@@ -105,7 +105,9 @@ class RunResolving:
             return Resolved(await self._purge(tenant, import_, publisher, filled))
         resolution = await self._share(tenant, import_, run, share, publisher, snapshot, meter)
         _require_usual_growth(import_, run, before, len(resolution.contacts))
-        return await self._job(tenant, import_, run, share, publisher, filled, resolution, meter)
+        return await self._job(
+            tenant, import_, run, share, publisher, filled, resolution, meter, before
+        )
 
     async def forget_removed(self, tenant: str, import_id: str) -> None:
         """Undo what a run of an import that is gone may have done before its worker died."""
@@ -155,18 +157,21 @@ class RunResolving:
         filled: frozenset[str],
         resolution: Resolution,
         meter: Meter,
+        before: int | None,
     ) -> Resolved:
         contacts, omissions = resolution.contacts, tuple(resolution.omissions.values())
         targets = await self._directory.mailboxes_of(tenant, import_.targets, meter)
+        # A share that never held anybody is not suddenly empty.
+        emptied = bool(filled) and not contacts and before != 0
         if filled and not run.approved:
-            if not contacts:
+            if emptied:
                 raise NeedsAdmin(Reason.SHARE_EMPTY, "The share holds nobody.")
             if not targets.mailboxes:
                 raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} has no target.")
         seats = await self._seats.serve(_message(tenant, run), targets.mailboxes)
         await self._tenants.confirm_consent(tenant)
         await self._subscribers.note(publisher, share.id, tenant, import_.id, len(seats.served))
-        if not contacts and filled:
+        if emptied:
             job = Job(import_, tasks=_tasks(Task.REMOVE, filled), reason=Reason.SHARE_EMPTY)
             return Resolved(job, contacts, omissions)
         skip = {**targets.skipped, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
@@ -178,10 +183,9 @@ class RunResolving:
             del skip[mailbox]
         print_ = await asyncio.to_thread(run_fingerprint, contacts.values(), import_, share)
         tasks = sorted((*_tasks(Task.SYNC, seats.served), *_tasks(Task.REMOVE, removed | gone)))
-        reason = None
-        if not filled:
-            nobody = Reason.NO_CONTACTS if not contacts else None
-            reason = nobody if tasks or skip else Reason.NO_TARGETS
+        reason = None if contacts else Reason.NO_CONTACTS
+        if not filled and not tasks and not skip:
+            reason = Reason.NO_TARGETS
         job = Job(import_, print_, tuple(tasks), skip, reason=reason)
         return Resolved(job, contacts, omissions)
 

@@ -138,9 +138,13 @@ async def test_import_of_nobody_or_to_nobody_says_so(world: World) -> None:
     of_nobody = await world.import_(empty["id"])
     to_nobody = await world.import_((await world.share())["id"], targets={"groups": [nobody["id"]]})
 
-    reasons = [(await world.last_run(made["id"]))["reason"] for made in (of_nobody, to_nobody)]
+    first = [await world.last_run(made["id"]) for made in (of_nobody, to_nobody)]
+    await world.next_day()
+    second = [await world.last_run(made["id"]) for made in (of_nobody, to_nobody)]
 
-    assert reasons == ["no_contacts", "no_targets"]
+    for runs in (first, second):
+        assert [run["reason"] for run in runs] == ["no_contacts", "no_targets"]
+        assert {run["status"] for run in runs} == {"succeeded"}
 
 
 async def test_mass_deletion_is_held_until_the_guard_is_raised(client: Client) -> None:
