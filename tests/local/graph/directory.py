@@ -125,6 +125,10 @@ class DirectoryApi:
 
     def list_org_contacts(self, directory: Directory, request: Request) -> Answer:
         request.require(DENIED, *ORG_CONTACT_ROLES)
+        search = request.query.get("$search", "")
+        other = set(re.findall(r'"(\w+):', search)) - {"displayName"}
+        if other and request.quirk("contactSearch") == "displayName":
+            raise unsupported(f"Search is not supported on {', '.join(sorted(other))}.")
         return Answer(200, self._list(directory, request, "contacts", ORG_CONTACT_FIELDS))
 
     def get_user(self, directory: Directory, request: Request, id_: str) -> Answer:
@@ -175,7 +179,8 @@ class DirectoryApi:
             raise unsupported("Expect simple name=value query, but observe property 'Expand'.")
         if kind == "contacts":
             request.require(DENIED, *ORG_CONTACT_ROLES)
-            if "Unified" in (directory.groups[id_].get("groupTypes") or ()):
+            unified = "Unified" in (directory.groups[id_].get("groupTypes") or ())
+            if unified and request.quirk("orgContactCast") == "refused":
                 raise unsupported("The cast is to a type that the group cannot hold.")
         members = directory.members(id_, nested=which.lower() == "transitivemembers")
         names = {collection_: name for name, collection_ in TYPES.items()}
@@ -206,6 +211,8 @@ class DirectoryApi:
             )
         if any(not re.fullmatch(_GUID, str(given)) for given in ids):
             raise GraphError(400, "Request_BadRequest", "Invalid GUID specified.")
+        if request.quirk("getByIds") == "refused":
+            raise GraphError(403, DENIED, "Insufficient privileges to complete the operation.")
         types = {str(t).lower() for t in body.get("types") or ("directoryObject",)}
         if types == {"user"}:
             request.require(DENIED, *USER_ROLES)
@@ -225,6 +232,10 @@ class DirectoryApi:
             fields = selected(request, chosen[kind])
             item = getattr(directory, kind)[known]
             shown = self._show(directory, request, item, fields)
+            if request.quirk("getByIds") == "idOnly":
+                shown = {"id": shown["id"]}
+            elif request.quirk("getByIds") == "nulls":
+                shown = {**dict.fromkeys(shown), "id": shown["id"]}
             found.append({"@odata.type": f"#microsoft.graph.{singular[kind]}", **shown})
         return Answer(200, {"value": found})
 

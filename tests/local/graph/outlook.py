@@ -202,7 +202,13 @@ class OutlookApi(FolderApi):
 
     def describe_user_photo(self, mailbox: Mailbox, request: Request) -> Answer:
         """Describe the photo of the mailbox's owner (docs: profilephoto-get)."""
-        return _described(self.get_user_photo(mailbox, request).body)
+        answer = _described(self.get_user_photo(mailbox, request).body)
+        match request.quirk("photoTags"):
+            case "missing":
+                del answer.body["@odata.mediaEtag"]
+            case "changing":
+                answer.body["@odata.mediaEtag"] = f'"{sources().token()}"'
+        return answer
 
     def describe_photo(
         self, mailbox: Mailbox, request: Request, folder: str | None, contact: str

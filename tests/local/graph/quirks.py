@@ -102,6 +102,38 @@ QUIRKS: tuple[Quirk, ...] = (
         ("400", "409"),
         "The status for a category that exists.",
     ),
+    Quirk(
+        "orgContactCast",
+        ("refused", "empty"),
+        "A group that cannot hold organizational contacts answers 400 for them; or lists none.",
+    ),
+    Quirk(
+        "contactSearch",
+        ("displayName", "any"),
+        "Organizational contacts can be searched by display name only; or by all properties.",
+    ),
+    Quirk(
+        "expandedPage",
+        (100, 999),
+        "The most objects of a page that expands others.",
+    ),
+    Quirk(
+        "batchBytes",
+        ("urlSafe", "standard"),
+        "The base64 alphabet of bytes in the answer to a batch.",
+    ),
+    Quirk(
+        "photoTags",
+        ("stable", "missing", "changing"),
+        "The etag of a user's photo changes with the photo; is missing; or changes with each read.",
+    ),
+    # Reports say that this works (microsoft-graph-docs-contrib#8798); documents name a permission
+    # that we do not ask for.
+    Quirk(
+        "getByIds",
+        ("answered", "refused", "idOnly", "nulls"),
+        "Users are found by their ids; it answers 403; or shows ids only, or all else as null.",
+    ),
 )
 
 _BY_NAME = {quirk.name: quirk for quirk in QUIRKS}

@@ -245,7 +245,9 @@ class GraphServer:
             answers = await self._unordered(parsed)
         if effect is not None and effect.get("drop") == "after":
             raise DropConnection
-        responses = [_batch_part(id_, answer) for id_, answer in zip(ids, answers, strict=True)]
+        url_safe = self.quirks.of(request.tenant)["batchBytes"] == "urlSafe"
+        parts = zip(ids, answers, strict=True)
+        responses = [_batch_part(id_, answer, url_safe=url_safe) for id_, answer in parts]
         # Graph answers in any order, so this order is deliberately unexpected.
         return Answer(200, {"responses": responses[1::2] + responses[::2]})
 
@@ -349,7 +351,7 @@ def _is_step(item: Any) -> bool:
     return isinstance(before, list) and isinstance(headers, dict)
 
 
-def _batch_part(id_: str, answer: Answer) -> dict[str, Any]:
+def _batch_part(id_: str, answer: Answer, *, url_safe: bool) -> dict[str, Any]:
     part: dict[str, Any] = {
         "id": id_,
         "status": answer.status,
@@ -357,7 +359,8 @@ def _batch_part(id_: str, answer: Answer) -> dict[str, Any]:
         "body": None,
     }
     if isinstance(answer.body, bytes):
-        part["body"] = base64.b64encode(answer.body).decode()
+        encode = base64.urlsafe_b64encode if url_safe else base64.b64encode
+        part["body"] = encode(answer.body).decode()
     elif answer.body is not None:
         part["headers"].setdefault("Content-Type", replies.JSON_TYPE)
         part["body"] = answer.body

@@ -176,3 +176,37 @@ async def test_search_is_repeated_by_name_where_graph_refuses_other_properties(
 
     assert [[object_["id"] for object_ in objects] for objects in found] == [[one], [two]]
     assert graph.meter.requests == 2
+
+
+@pytest.mark.parametrize("answer", ["answered", "refused", "idOnly", "nulls"])
+async def test_users_are_found_whichever_way_get_by_ids_answers(
+    graph: SimulatedGraph, answer: str
+) -> None:
+    ids = [graph.add_user(n) for n in range(3)]
+    graph.server.quirks.set({"getByIds": answer})
+
+    found = await directory.mailboxes_by_id(graph.session(), ids)
+
+    assert {user["mail"] for user in found.values()} == {f"person{n}@x.example" for n in range(3)}
+
+
+@pytest.mark.parametrize("search_by", ["displayName", "any"])
+async def test_org_contacts_are_found_whichever_way_they_can_be_searched(
+    graph: SimulatedGraph, search_by: str
+) -> None:
+    id_ = graph.add_org_contact(1, displayName="Ada Byron")
+    graph.server.quirks.set({"contactSearch": search_by})
+
+    (found,) = await search(graph.session(), {"/contacts": "id"}, "byron", 10)
+
+    assert [contact["id"] for contact in found] == [id_]
+
+
+@pytest.mark.parametrize("cast", ["refused", "empty"])
+async def test_microsoft_365_group_has_no_org_contacts_whichever_way_graph_says_so(
+    graph: SimulatedGraph, cast: str
+) -> None:
+    group = graph.add_group(1, [graph.add_user(2)], groupTypes=["Unified"])
+    graph.server.quirks.set({"orgContactCast": cast})
+
+    assert [c async for c in directory.group_org_contacts(graph.session(), group, "id")] == []

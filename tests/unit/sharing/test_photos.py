@@ -263,3 +263,16 @@ async def test_photo_is_loaded_again_for_a_mailbox_that_lacks_it() -> None:
 
     assert list(found) == [f"u-{one}"]
     assert near(shown(found[f"u-{one}"]), RED)
+
+
+@pytest.mark.parametrize("tags", ["stable", "missing", "changing"])
+@pytest.mark.parametrize("alphabet", ["urlSafe", "standard"])
+async def test_photos_stay_the_same_whatever_their_etags_do(tags: str, alphabet: str) -> None:
+    graph = SimulatedGraph()
+    one = graph.add_user(1, picture())
+    graph.server.quirks.set({"photoTags": tags, "batchBytes": alphabet})
+    known: dict[str, tuple[str, str]] = {}
+    digests = {photo_of((await photos(graph, one, known=known))[0], one) for _ in range(3)}
+
+    assert len(digests) == 1
+    assert graph.asked(PHOTO) == (1 if tags == "stable" else 3)
