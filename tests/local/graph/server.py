@@ -5,7 +5,6 @@ one of the mailbox's four slots, waits for the latency, and is answered.
 """
 
 import asyncio
-import base64
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -247,7 +246,7 @@ class GraphServer:
             raise DropConnection
         url_safe = self.quirks.of(request.tenant)["batchBytes"] == "urlSafe"
         parts = zip(ids, answers, strict=True)
-        responses = [_batch_part(id_, answer, url_safe=url_safe) for id_, answer in parts]
+        responses = [replies.batch_part(id_, answer, url_safe=url_safe) for id_, answer in parts]
         # Graph answers in any order, so this order is deliberately unexpected.
         return Answer(200, {"responses": responses[1::2] + responses[::2]})
 
@@ -349,22 +348,6 @@ def _is_step(item: Any) -> bool:
         return False
     before, headers = item.get("dependsOn") or [], item.get("headers") or {}
     return isinstance(before, list) and isinstance(headers, dict)
-
-
-def _batch_part(id_: str, answer: Answer, *, url_safe: bool) -> dict[str, Any]:
-    part: dict[str, Any] = {
-        "id": id_,
-        "status": answer.status,
-        "headers": dict(answer.headers),
-        "body": None,
-    }
-    if isinstance(answer.body, bytes):
-        encode = base64.urlsafe_b64encode if url_safe else base64.b64encode
-        part["body"] = encode(answer.body).decode()
-    elif answer.body is not None:
-        part["headers"].setdefault("Content-Type", replies.JSON_TYPE)
-        part["body"] = answer.body
-    return part
 
 
 def _response(answer: Answer, request_id: str, client_id: str, encodings: str) -> web.Response:

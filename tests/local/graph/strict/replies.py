@@ -3,9 +3,10 @@
 Docs: best-practices-concept (request-id, client-request-id), outlook-immutable-id.
 """
 
+import base64
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from tests.local.graph.protocol import Answer, Request
@@ -46,6 +47,23 @@ def complete(
         answer.headers.setdefault("Location", f"{base}/{place}('{quote(str(body['id']))}')")
     if not rule.directory and (applied := _applied(request.headers.get("prefer", ""))):
         answer.headers.setdefault("Preference-Applied", applied)
+
+
+def batch_part(id_: str, answer: Answer, *, url_safe: bool) -> dict[str, Any]:
+    """Return an answer as a part of a batch's (docs: json-batching)."""
+    part: dict[str, Any] = {
+        "id": id_,
+        "status": answer.status,
+        "headers": dict(answer.headers),
+        "body": None,
+    }
+    if isinstance(answer.body, bytes):
+        encode = base64.urlsafe_b64encode if url_safe else base64.b64encode
+        part["body"] = encode(answer.body).decode()
+    elif answer.body is not None:
+        part["headers"].setdefault("Content-Type", JSON_TYPE)
+        part["body"] = answer.body
+    return part
 
 
 def link(base: str, path: str) -> str:
