@@ -64,6 +64,7 @@ async def test_search_returns_a_limited_number_of_results_with_one_request(
     app: App, world: World, caller: Caller
 ) -> None:
     await world.client.change_tenant(world.tenant, users=[person(n) for n in range(20, 40)])
+    await world.client.quirks(world.tenant, contactSearch="any")
     assert len(await names(app, caller, "person")) == FOUND_AT_MOST
     use = (await world.client.requests())["tenants"][world.tenant]
     assert use["http"] == 1
