@@ -216,8 +216,12 @@ class Previews:
             folder = head.folder or (await work.mailbox.find_folder() if head.own_folder else None)
             if folder is None and head.own_folder:
                 return False
+            if folder is not None and head.own_folder and head.home:
+                await work.mailbox.require_in_place(folder, head.home)
             work.mailbox.in_folder(folder if head.own_folder else None)
             return bool(await work.mailbox.find(keys))
+        except FolderGoneError:
+            return False
         except Refused as error:
             if error.status == 404:
                 return False

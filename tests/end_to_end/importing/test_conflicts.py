@@ -111,13 +111,12 @@ async def test_folder_deleted_during_a_run_is_recreated(world: World) -> None:
     made = await world.import_((await world.share())["id"])
     box = world.targets[0]
     await world.members(world.people[:4])
-    await world.client.fault(
-        "/contacts/", {"delay_ms": 1500}, times=1, method="DELETE", tenant=world.tenant
-    )
+    await world.client.fault("/permanentDelete", {"delay_ms": 1500}, times=1, tenant=world.tenant)
     await world.days_pass(1)
     await world.client.delete_folder(world.tenant, box, "Contact Sync")
     await world.client.settle()
-    await world.next_day()
+    await world.days_pass(8)
+    await world.client.settle()
     assert await world.names(box) == world.expected()
     assert (await world.last_run(made["id"]))["status"] == "succeeded"
 
