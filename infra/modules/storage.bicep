@@ -50,6 +50,7 @@ var tableNames = [
   'Ledger'
   'MailboxHeads'
   'MailboxContacts'
+  'MissingMailboxes'
   'Results'
   'Runs'
   'Seats'

@@ -11,8 +11,9 @@ from shared.domain.texts import N_
 
 REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.NO_MAILBOX: N_(
-        "This user has no Exchange Online mailbox. Assign one, or remove the user from the "
-        "import's targets."
+        "This user has no Exchange Online mailbox and takes no license. Assign one, or remove the "
+        "user from the import's targets. Contact Sync checks again once a day for a week and "
+        "weekly later, when the user's directory entry changes, and when you start a sync."
     ),
     Reason.NO_SEAT: N_(
         "All booked licenses are in use, so the mailbox is not synced. Book more licenses, or its "

@@ -29,6 +29,7 @@ class Importing:
             licensing.licenses,
             base.book,
             base.directory,
+            licensing.missing_mailboxes,
         )
         self.runs = Runs(
             base.store,
@@ -53,6 +54,7 @@ class Importing:
                 sharing.subscribers,
                 sharing.suppressions,
                 licensing.seats,
+                licensing.missing_mailboxes,
                 tenancy.tenants,
                 base.clock,
             ),

@@ -1,6 +1,7 @@
 """Licenses and their assignment to mailboxes (seats)."""
 
 from shared.services.licensing.licenses import Licenses
+from shared.services.licensing.missing_mailboxes import MissingMailboxes
 from shared.services.licensing.seats import SeatBook
 from shared.wiring.foundation import Foundation
 from shared.wiring.tenancy import Tenancy
@@ -12,4 +13,5 @@ class Licensing:
     def __init__(self, base: Foundation, tenancy: Tenancy) -> None:
         terms = base.settings.terms
         self.seats = SeatBook(base.store, base.clock, terms)
+        self.missing_mailboxes = MissingMailboxes(base.store, self.seats, base.clock)
         self.licenses = Licenses(base.store, base.clock, tenancy.ledger, self.seats, terms)

@@ -32,7 +32,7 @@ class Sync:
             base.store,
             self.mailboxes,
             base.snapshots,
-            licensing.seats,
+            licensing.missing_mailboxes,
             tenancy.tenants,
             sharing.publications,
         )

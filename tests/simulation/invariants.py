@@ -205,6 +205,8 @@ async def licenses_are_counted(sim: Simulation, when: str) -> None:
                 aims = import_ is not None and (user in import_.targets or not import_.active)
                 if not aims:
                     sim.violated("I14 license", when, f"{user} of {id_} in {tenant}")
+            if sim.mailbox(user) is None:
+                sim.violated("I14 license", when, f"{user} of {tenant} has no mailbox")
 
 
 async def approvals_hold(sim: Simulation, when: str) -> None:

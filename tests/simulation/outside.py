@@ -135,14 +135,21 @@ class Outside:
         """Give a user a mailbox."""
         made = WatchedMailbox(user, self.told)
         self.graph.tenant(tenant).mailboxes[user] = made
+        self._license(tenant, user)
         return made
+
+    def _license(self, tenant: str, user: str) -> None:
+        licenses = [{"skuId": "exchange", "disabledPlans": []}]
+        self.graph.tenant(tenant).directory.users[user]["assignedLicenses"] = licenses
 
     def take_mailbox(self, tenant: str, user: str) -> None:
         """Take a mailbox away, as Exchange does when its license goes."""
+        self.graph.tenant(tenant).directory.users[user].pop("assignedLicenses", None)
         self.gone[tenant, user] = self.graph.tenant(tenant).mailboxes.pop(user)
 
     def return_mailbox(self, tenant: str, user: str) -> None:
-        """Give a mailbox back with everything that was in it."""
+        """Give a mailbox back with everything that was in it: the user has a license again."""
+        self._license(tenant, user)
         self.graph.tenant(tenant).mailboxes[user] = self.gone.pop((tenant, user))
 
     async def send(self, request: WireRequest) -> WireResponse:

@@ -1,9 +1,4 @@
-"""Faults that were found once, as histories: each of them kept contacts, lost some, or lied.
-
-Those that the engine still has are expected to fail, each with the number it has in the record.
-"""
-
-import pytest
+"""Faults that were found once, as histories: each of them kept contacts, lost some, or lied."""
 
 from tests.simulation.acts import runs
 from tests.simulation.scripts import (
@@ -24,11 +19,6 @@ from tests.simulation.scripts import (
 )
 from tests.simulation.simulation import Simulation
 from tests.simulation.world import Import
-
-
-def fault(number: int) -> pytest.MarkDecorator:
-    """Mark a history that the engine does not survive yet."""
-    return pytest.mark.xfail(reason=f"fault {number}", strict=True)
 
 
 async def remove(sim: Simulation, import_: Import) -> None:
@@ -297,7 +287,6 @@ def test_nothing_of_a_tenant_reappears_after_it_left_during_a_run() -> None:
     assert not broken(run_script(script), "I5 failure")
 
 
-@fault(14)
 def test_target_without_a_mailbox_takes_no_license() -> None:
     async def script(sim: Simulation) -> None:
         share = await company(sim, mailboxes=2)

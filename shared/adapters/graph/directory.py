@@ -29,7 +29,9 @@ _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
 PROOF: Final = "userPrincipalName"
 """A property that every user has: null says that the app may not read the object."""
-_MAILBOX_FIELDS: Final = f"id,mail,{PROOF}"
+_HINT: Final = "assignedLicenses"
+"""Tells that a user may have been given a mailbox. An object without it is whole."""
+_MAILBOX_FIELDS: Final = f"id,mail,{PROOF},{_HINT}"
 _MANAGER: Final = "manager($select=id,displayName)"
 _UNSUPPORTED: Final = "Request_UnsupportedQuery"
 _PAUSE: Final = 1.0
@@ -138,7 +140,7 @@ async def group_member_ids(session: GraphSession, group_id: str) -> list[str]:
 
 
 async def group_mailboxes(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
-    """Yield the users in a group and its nested groups, with `mail`."""
+    """Yield the users in a group and its nested groups, with `mail` and their licenses."""
     async for user in _members(session, group_id, "microsoft.graph.user", _MAILBOX_FIELDS):
         yield user
 
@@ -158,7 +160,7 @@ async def listed(session: GraphSession, path: str, fields: str) -> AsyncIterator
 
 
 async def mailboxes_by_id(session: GraphSession, ids: Iterable[str]) -> dict[str, Object]:
-    """Return the users that exist, with `mail`, by id; 1,000 per request."""
+    """Return the users that exist, with `mail` and their licenses, by id; 1,000 per request."""
     return await users_looked_up(session, ids, _MAILBOX_FIELDS)
 
 
@@ -243,8 +245,8 @@ def _is_whole(found: Object, fields: str) -> bool:
 
     Graph returns null for the properties of an object that the app may not read.
     """
-    asked = fields.split(",")
-    return found.keys() >= set(asked) and not (PROOF in asked and found[PROOF] is None)
+    asked = set(fields.split(","))
+    return found.keys() >= asked - {_HINT} and not (PROOF in asked and found[PROOF] is None)
 
 
 def _guids(ids: Iterable[str]) -> list[str]:

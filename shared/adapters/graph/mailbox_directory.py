@@ -1,7 +1,10 @@
 """The mailboxes in a tenant's directory: targets of an import, mail addresses, the domain."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import orjson
 
 from shared.adapters.graph import directory
 from shared.adapters.graph.transport import Graph, Meter
@@ -11,10 +14,19 @@ from shared.domain.reasons import Reason
 
 @dataclass(slots=True)
 class TargetMailboxes:
-    """The targets of an import: mailboxes, and skipped users, each with a reason."""
+    """The targets of an import: mailboxes, and skipped users, each with a reason.
 
-    mailboxes: set[str] = field(default_factory=set)
+    `entries` has a hash of the directory entry of each mailbox: if it changes, a mailbox may have
+    been added to a user who had none.
+    """
+
+    entries: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, Reason] = field(default_factory=dict)
+
+    @property
+    def mailboxes(self) -> frozenset[str]:
+        """The users with a mail address. Not all of them have a mailbox."""
+        return frozenset(self.entries)
 
 
 class MailboxDirectory:
@@ -38,7 +50,7 @@ class MailboxDirectory:
             members += [user async for user in directory.group_mailboxes(session, group)]
         for user in members:
             if user.get("mail"):
-                found.mailboxes.add(user["id"])
+                found.entries[user["id"]] = _digest(user)
             else:
                 found.skipped[user["id"]] = Reason.NO_MAILBOX
         return found
@@ -53,3 +65,10 @@ class MailboxDirectory:
     async def domain_of(self, tenant: str, user: str) -> str:
         """Return a verified domain of a tenant: that of a user's principal name."""
         return await directory.domain_of(self._graph.session(tenant), user)
+
+
+def _digest(user: directory.Object) -> str:
+    """Return a hash of what tells whether a user has a mailbox: the address and the licenses."""
+    licenses = sorted(str(one.get("skuId")) for one in user.get("assignedLicenses") or ())
+    hints = orjson.dumps([user.get("mail"), licenses])
+    return hashlib.blake2b(hints, digest_size=8).hexdigest()

@@ -45,7 +45,8 @@ class Job:
     `tasks` are the mailboxes to work on, sorted, `skip` those left out with the reason. `settings`
     are the import's when the run resolved: workers use these, whatever an admin changes meanwhile.
     `purge` holds the keys of people who are removed everywhere. `reason` is the run's, if it has
-    one before any mailbox is touched.
+    one before any mailbox is touched. `asked_again` are mailboxes of tasks that were missing so
+    far, each with the hash of its directory entry; they have no license yet.
     """
 
     settings: Import
@@ -54,6 +55,7 @@ class Job:
     skip: Mapping[str, Reason] = field(default_factory=dict)
     purge: frozenset[str] = frozenset()
     reason: Reason | None = None
+    asked_again: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def chunks(self) -> int:
@@ -62,8 +64,13 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """Return one hash over all that the mailboxes should hold, and which they are."""
-        parts = [self.fingerprint, self.tasks, sorted(self.skip.items()), sorted(self.purge)]
+        """Return one hash over all that the mailboxes should hold, and which they are.
+
+        Targets without a mailbox hold nothing, whether a run asks about them or not.
+        """
+        tasks = [task for task in self.tasks if task[0] not in self.asked_again]
+        skip = sorted(item for item in self.skip.items() if item[1] is not Reason.NO_MAILBOX)
+        parts = [self.fingerprint, tasks, skip, sorted(self.purge)]
         return hashlib.blake2b(orjson.dumps(parts), digest_size=16).hexdigest()
 
     def chunk(self, number: int) -> dict[str, Task]:
@@ -226,12 +233,14 @@ def _packed_job(job: Job) -> bytes:
         sorted(job.skip.items()),
         sorted(job.purge),
         job.reason,
+        dict(job.asked_again),
     ]
     return zlib.compress(orjson.dumps(values), level=1)
 
 
 def _unpacked_job(raw: bytes) -> Job:
-    settings, fingerprint, tasks, skip, purge, reason = orjson.loads(zlib.decompress(raw))
+    values = orjson.loads(zlib.decompress(raw))
+    settings, fingerprint, tasks, skip, purge, reason, asked_again = values
     return Job(
         Import.model_validate(settings, strict=False),
         fingerprint,
@@ -239,6 +248,7 @@ def _unpacked_job(raw: bytes) -> Job:
         {mailbox: Reason(why) for mailbox, why in skip},
         frozenset(purge),
         Reason(reason) if reason is not None else None,
+        asked_again,
     )
 
 

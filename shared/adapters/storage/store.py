@@ -22,6 +22,7 @@ from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import RunMessage
 from shared.domain.importing.runs import Outcome, Result, Run
 from shared.domain.sharing.shares import Share
+from shared.domain.tenancy.missing_mailboxes import MissingMailbox
 from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
 RUNS_OF_IMPORT: Final = "~"
@@ -85,6 +86,7 @@ class Store:
         )
         self.seat_counts = Records(tables, Table.SEATS, SeatCount, prefix=SEAT_COUNT)
         self.seat_claims = Records(tables, Table.SEATS, SeatClaims, prefix=CLAIMS_OF_IMPORT)
+        self.missing_mailboxes = Records(tables, Table.MISSING_MAILBOXES, MissingMailbox)
         self.ledger = Records[LedgerEntry](
             tables,
             Table.LEDGER,

@@ -28,6 +28,7 @@ from shared.services.changes import change, found_in, require_storable
 from shared.services.idempotency import Idempotency, KeyUsed
 from shared.services.importing.run_book import RunBook
 from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
+from shared.services.licensing.missing_mailboxes import MissingMailboxes
 from shared.services.named_lists import NamedPage, page_by_name
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.subscribers import Subscribers
@@ -64,6 +65,7 @@ class Imports:
         licenses: Licenses,
         book: RunBook,
         directory: MailboxDirectory,
+        missing: MissingMailboxes,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -74,6 +76,7 @@ class Imports:
         self._licenses = licenses
         self._book = book
         self._directory = directory
+        self._missing = missing
 
     async def create(
         self, caller: Caller, wanted: ImportInput, key: str | None = None
@@ -111,10 +114,13 @@ class Imports:
     async def outlook(self, caller: Caller, targets: Targets) -> SeatsOutlook:
         """Return how many seats an import of these targets needs.
 
+        Targets that are known to have no mailbox need none.
+
         Raises `TransientError` or `NeedsAdmin` if the directory cannot be read.
         """
         found = await self._directory.mailboxes_of(caller.tenant, targets)
-        return await self._licenses.outlook(caller, frozenset(found.mailboxes))
+        existing = await self._missing.existing(caller.tenant, found)
+        return await self._licenses.outlook(caller, existing)
 
     async def require_plan(self, caller: Caller, wanted: ImportInput, before: int = DAY) -> None:
         """Raise `InvalidInput` if the plan does not allow the schedule.

@@ -23,6 +23,7 @@ from shared.domain.importing.messages import RunMessage, Task
 from shared.domain.importing.runs import Omission, Run, RunTrigger
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import Share
+from shared.services.licensing.missing_mailboxes import MissingMailboxes
 from shared.services.licensing.seats import SeatBook
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.publications import Publications
@@ -60,6 +61,7 @@ class RunResolving:
         subscribers: Subscribers,
         suppressions: Suppressions,
         seats: SeatBook,
+        missing: MissingMailboxes,
         tenants: Tenants,
         clock: Callable[[], datetime],
     ) -> None:
@@ -70,6 +72,7 @@ class RunResolving:
         self._subscribers = subscribers
         self._suppressions = suppressions
         self._seats = seats
+        self._missing = missing
         self._tenants = tenants
         self._clock = clock
 
@@ -168,13 +171,15 @@ class RunResolving:
                 raise NeedsAdmin(Reason.SHARE_EMPTY, "The share holds nobody.")
             if not targets.mailboxes:
                 raise NeedsAdmin(Reason.TARGETS_EMPTY, f"Import {import_.id} has no target.")
-        seats = await self._seats.serve(_message(tenant, run), targets.mailboxes)
+        found = await self._missing.sort(tenant, targets, run)
+        seats = await self._seats.serve(_message(tenant, run), found.existing)
         await self._tenants.confirm_consent(tenant)
         await self._subscribers.note(publisher, share.id, tenant, import_.id, len(seats.served))
         if emptied:
             job = Job(import_, tasks=_tasks(Task.REMOVE, filled), reason=Reason.SHARE_EMPTY)
             return Resolved(job, contacts, omissions)
-        skip = {**targets.skipped, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
+        without = dict.fromkeys(found.missing - found.asked_again.keys(), Reason.NO_MAILBOX)
+        skip = {**targets.skipped, **without, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
         # Without a seat, a mailbox keeps its contacts for a time; a former target does not.
         expired = self._seats.grace_expired(seats)
         removed = filled - targets.mailboxes - skip.keys()
@@ -182,11 +187,12 @@ class RunResolving:
         for mailbox in gone:
             del skip[mailbox]
         print_ = await asyncio.to_thread(run_fingerprint, contacts.values(), import_, share)
-        tasks = sorted((*_tasks(Task.SYNC, seats.served), *_tasks(Task.REMOVE, removed | gone)))
+        synced = seats.served | found.asked_again.keys()
+        tasks = sorted((*_tasks(Task.SYNC, synced), *_tasks(Task.REMOVE, removed | gone)))
         reason = None if contacts else Reason.NO_CONTACTS
         if not filled and not tasks and not skip:
             reason = Reason.NO_TARGETS
-        job = Job(import_, print_, tuple(tasks), skip, reason=reason)
+        job = Job(import_, print_, tuple(tasks), skip, reason=reason, asked_again=found.asked_again)
         return Resolved(job, contacts, omissions)
 
     async def _purge(

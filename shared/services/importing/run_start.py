@@ -329,6 +329,7 @@ def _changes_nothing(run: Run, job: Job, runs: ImportRuns) -> bool:
         and not is_daily(run.id)
         and runs.open is not None
         and runs.open.base == job.digest
+        and not job.asked_again
     )
 
 

@@ -1,1 +1,1 @@
-"""Licenses: booking and canceling them, and assigning each to a mailbox."""
+"""Licenses: booking and canceling them, and assigning each to a mailbox that exists."""

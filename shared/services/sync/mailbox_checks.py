@@ -171,7 +171,8 @@ def _may_be_idle(
     ended = head.last_run == message.run and head.result is not None
     pending = head.partial or head.held or head.notice or head.unreachable
     return (
-        head.fingerprint == job.fingerprint
+        mailbox not in job.asked_again
+        and head.fingerprint == job.fingerprint
         and head.link is not None
         and not ended
         and not pending

@@ -8,8 +8,8 @@ from shared.domain.contacts.plan import make_plan
 from shared.domain.errors import NeedsAdmin
 from shared.domain.importing.imports import Destination, Import
 from shared.domain.reasons import Reason
+from shared.domain.tenancy.missing_mailboxes import MISSING
 from shared.services.sync.applying import ApplyProgress, apply_plan
-from shared.services.sync.mailbox_results import NOBODY_THERE
 from shared.services.sync.mailbox_work import MailboxWork
 
 
@@ -110,6 +110,6 @@ async def color_category(work: MailboxWork, import_: Import) -> None:
         made = await work.mailbox.make_category(category, color)
         work.head = work.head.copy_with(category_id=made)
     except NeedsAdmin as error:
-        if error.reason in NOBODY_THERE:
+        if error.reason in MISSING:
             raise
         work.head = work.head.copy_with(notice=Reason.CATEGORY_COLOR_REFUSED)

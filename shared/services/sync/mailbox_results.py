@@ -14,10 +14,10 @@ from shared.domain.importing.runs import (
     Result,
 )
 from shared.domain.reasons import Reason
+from shared.domain.tenancy.missing_mailboxes import MISSING
 from shared.services.sync.mailbox_work import MailboxWork
 
-NOBODY_THERE: Final = frozenset({Reason.NO_MAILBOX, Reason.USER_NOT_FOUND})
-_SKIPPED: Final = NOBODY_THERE | {Reason.IMPORT_DELETED}
+_SKIPPED: Final = MISSING | {Reason.IMPORT_DELETED, Reason.NO_SEAT}
 
 
 def success(

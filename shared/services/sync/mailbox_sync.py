@@ -22,14 +22,14 @@ from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import SyncMailbox, Task
 from shared.domain.importing.runs import ContactCounts, Outcome
 from shared.domain.reasons import Reason
-from shared.services.licensing.seats import SeatBook
+from shared.domain.tenancy.missing_mailboxes import MISSING
+from shared.services.licensing.missing_mailboxes import MissingMailboxes
 from shared.services.sharing.publications import Publications
 from shared.services.sync import mailbox_removal, mailbox_results
 from shared.services.sync.applying import ApplyProgress
 from shared.services.sync.mailbox_holding import Division, divided
 from shared.services.sync.mailbox_place import color_category, leave_old_place, open_folder
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
-from shared.services.sync.mailbox_results import NOBODY_THERE
 from shared.services.sync.mailbox_work import MailboxWork, SupersededError
 from shared.services.sync.mailbox_writing import Writing
 from shared.services.sync.mailboxes import Mailboxes
@@ -46,14 +46,14 @@ class MailboxSync:
         store: Store,
         mailboxes: Mailboxes,
         snapshots: Snapshots,
-        seats: SeatBook,
+        missing: MissingMailboxes,
         tenants: Tenants,
         publications: Publications,
     ) -> None:
         self._store = store
         self._mailboxes = mailboxes
         self._snapshots = snapshots
-        self._seats = seats
+        self._missing = missing
         self._tenants = tenants
         self._publications = publications
 
@@ -114,8 +114,21 @@ class MailboxSync:
             raise Defect(note)
         if message.task is Task.PURGE:
             await mailbox_removal.purge(work, job)
-        else:
-            await self._sync(work, job.settings, desired)
+            return
+        if message.mailbox in job.asked_again:
+            await self._require_mailbox(work)
+        await self._sync(work, job.settings, desired)
+
+    async def _require_mailbox(self, work: MailboxWork) -> None:
+        """Look whether a mailbox that was missing exists now, and only then take a license.
+
+        Raises `NeedsAdmin` if it is still missing, or if no license is free.
+        """
+        await work.mailbox.default_folder()
+        if not await work.is_open():
+            raise SupersededError
+        if not await self._missing.found(work.message, work.message.mailbox):
+            raise NeedsAdmin(Reason.NO_SEAT, "All licenses are assigned.")
 
     async def _refuse(self, work: MailboxWork, error: NeedsAdmin) -> None:
         message = work.message
@@ -126,17 +139,21 @@ class MailboxSync:
             error.reason,
             error.detail,
         )
-        nobody = error.reason in NOBODY_THERE
-        if nobody:
-            await self._seats.release(message, message.mailbox)
+        nobody = error.reason in MISSING
         if error.reason is Reason.CONSENT_MISSING:
             await self._tenants.check_consent(message.tenant)
         if not await work.is_open():
             if not work.mailbox.wrote:
                 await work.put_back()
-        elif nobody and message.task is Task.REMOVE:
+            return
+        if nobody and message.task is Task.REMOVE:
             await mailbox_removal.keep_unreachable(work, error)
-        elif work.before is None and not work.mailbox.wrote:
+            return
+        if nobody and message.task is Task.SYNC:
+            job = await self._snapshots.job(message.snapshot)
+            entry = job.asked_again.get(message.mailbox, "") if job is not None else ""
+            await self._missing.note(message, message.mailbox, error.reason, entry)
+        if work.before is None and not work.mailbox.wrote:
             # Nothing of ours can be in this mailbox: no later removal need look.
             await work.put_back()
             await work.record(mailbox_results.refusal(work, error))

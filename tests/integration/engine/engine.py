@@ -34,6 +34,7 @@ from shared.domain.importing.imports import Destination, GuardLimits, Import, Ta
 from shared.domain.importing.messages import SyncMailbox, Task
 from shared.domain.importing.runs import Result
 from shared.domain.tenancy.licensing import Terms
+from shared.services.licensing.missing_mailboxes import MissingMailboxes
 from shared.services.licensing.seats import SeatBook
 from shared.services.sync.mailbox_sync import MailboxSync
 from shared.services.sync.mailboxes import Mailboxes
@@ -200,7 +201,7 @@ class Engine:
             store,
             Mailboxes(store, graph, states, leases, self.clock, new_id),
             Snapshots(tables),
-            SeatBook(store, lambda: self.now, NO_TERMS),
+            MissingMailboxes(store, SeatBook(store, lambda: self.now, NO_TERMS), lambda: self.now),
             Consenting(),  # type: ignore[arg-type] # nothing else of it is asked
             None,  # type: ignore[arg-type] # no photos are sent
         )

@@ -38,6 +38,7 @@ class Table(StrEnum):
     SHARE_FACTS = "ShareFacts", Keyed.BY_TENANT
     IMPORTS = "Imports", Keyed.BY_TENANT
     SEATS = "Seats", Keyed.BY_TENANT
+    MISSING_MAILBOXES = "MissingMailboxes", Keyed.BY_TENANT
     RUNS = "Runs", Keyed.BY_TENANT
     SUPPRESSIONS = "KeptOut", Keyed.BY_TENANT
     LEDGER = "Ledger", Keyed.BY_TENANT
