@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final, cast
 
 from azure.data.tables.aio import TableServiceClient
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.adapters.storage.store import SEATS_ROW, TENANT_ROW, Store
@@ -41,6 +41,8 @@ class Wish:
     twice: bool
 
 
+NOTHING: Final = Wish(frozenset(), frozenset(), twice=False)
+GONE: Final = Wish(frozenset({"m0"}), frozenset({"m0"}), twice=False)
 WISHES: Final = st.lists(st.builds(Wish, MAILBOXES, MAILBOXES, st.booleans()), max_size=3)
 
 
@@ -123,6 +125,11 @@ def run_simulated(script: Coroutine[Any, Any, None]) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(
+    wishes={"a": [NOTHING] * 3, "b": [NOTHING] * 3, "c": [NOTHING, GONE, NOTHING]},
+    booked=0,
+    seed=3_253_950,
+)
 @given(
     wishes=st.fixed_dictionaries(dict.fromkeys(IMPORTS, WISHES)),
     booked=st.integers(0, 9),

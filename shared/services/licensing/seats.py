@@ -191,8 +191,7 @@ class SeatBook:
     async def _write(self, tenant: str, notes: _Notes, before: _Seats, after: _Seats) -> None:
         wanted = len(before)
         if before and notes.count is None:
-            # The seats were given after the count was read, or the count is lost.
-            await self._store.seat_counts.insert(tenant, SEATS_ROW, SeatCount(wanted=wanted))
+            # They were given after the count was read, and may be released again by now.
             raise PreconditionFailed("changed_meanwhile")
         for chunk in batched(changes(before, after), _PER_TRANSACTION, strict=False):
             for mailbox, seat in chunk:
