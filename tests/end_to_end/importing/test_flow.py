@@ -44,7 +44,6 @@ async def test_contact_has_every_field_of_its_source(world: World) -> None:
     assert found["businessAddress"] == {
         "street": "Domstr. 1",
         "city": "Köln",
-        "state": None,
         "postalCode": "50667",
         "countryOrRegion": "Germany",
     }

@@ -101,7 +101,7 @@ async def test_invalid_mailbox_or_folder_is_reported_at_its_field(
 
     for page, field, said in (
         (no_target, "q", "This mailbox is not a target of the import."),
-        (no_id, "q", "has the wrong format"),
+        (no_id, "q", "is not an object ID: a/b."),
         (no_folder, "folder", "The mailbox has no contact folder with this name."),
         (sent, "folder", "The mailbox has no contact folder with this name."),
     ):

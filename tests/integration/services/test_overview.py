@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.store import TENANT_ROW
+from shared.adapters.storage.models import SeatCount
+from shared.adapters.storage.store import SEATS_ROW, TENANT_ROW
 from shared.adapters.storage.tables.names import Table
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import run_id
@@ -85,6 +86,7 @@ async def test_overview_reads_no_rows_per_mailbox(
     await app.base.store.tenants.insert(tenant, TENANT_ROW, owner)
     seats = [Seat(mailbox=str(uuid4()), since=started, imports=["i"]) for _ in range(2_100)]
     await app.base.store.seats.write_many(tenant, {s.mailbox: s for s in seats})
+    await app.base.store.seat_counts.insert(tenant, SEATS_ROW, SeatCount(wanted=len(seats)))
     old = Run(
         id=run_id("i", RunTrigger.CREATED, started),
         import_id="i",
