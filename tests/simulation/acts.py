@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tests.local.graph.mailbox import Mailbox
+from tests.local.graph.mailboxes.mailbox import Mailbox
 from tests.simulation.simulation import Simulation
 from tests.simulation.world import Import
 

@@ -25,7 +25,7 @@ from shared.domain.reasons import Reason
 from shared.services.tenancy.limits import Limiter
 from tests.local.entra.tokens import GRAPH_PERMISSIONS
 from tests.local.graph import sources
-from tests.local.graph.mailbox import Contact, Folder, Mailbox
+from tests.local.graph.mailboxes.mailbox import Contact, Folder, Mailbox
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
 from tests.local.graph.server import GraphServer, GraphSettings
 from tests.simulation.adversary import Adversary

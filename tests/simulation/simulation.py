@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.domain.contacts.fields import MARK
-from tests.local.graph.contact_values import extended_id
-from tests.local.graph.mailbox import Contact, Folder, Mailbox
+from tests.local.graph.mailboxes.contact_values import extended_id
+from tests.local.graph.mailboxes.mailbox import Contact, Folder, Mailbox
 from tests.simulation.adversary import Adversary
 from tests.simulation.host import CallLost, Host, Reply
 from tests.simulation.loop import UNLIMITED, SimulatedLoop

@@ -11,7 +11,7 @@ from shared.adapters.graph.directory_search import search_of
 from shared.domain.errors import NeedsAdmin, TransientError
 from shared.services.sharing.directory_search import FOUND_AT_MOST, EntryKind
 from shared.wiring.app import App
-from tests.local.graph.search import searched
+from tests.local.graph.directory.search import searched
 from tests.world import World, person
 
 HOSTILE = (

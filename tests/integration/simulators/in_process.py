@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from tests.local.entra.tokens import GRAPH_PERMISSIONS
-from tests.local.graph.mailbox import Mailbox
+from tests.local.graph.mailboxes.mailbox import Mailbox
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
 from tests.local.graph.server import GraphServer, GraphSettings
 

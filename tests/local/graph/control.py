@@ -8,8 +8,8 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from tests.local.graph.directory import Directory
-from tests.local.graph.mailbox import Folder, Mailbox, shown_contact, shown_id
+from tests.local.graph.directory.objects import Directory
+from tests.local.graph.mailboxes.mailbox import Folder, Mailbox, shown_contact, shown_id
 from tests.local.graph.protocol import GraphError
 from tests.local.graph.quirks import Value
 from tests.local.graph.server import GraphServer, Tenant

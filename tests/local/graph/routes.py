@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.local.graph.directory import DirectoryApi
-from tests.local.graph.directory_delta import DirectoryDelta
-from tests.local.graph.odata import counted, counted_in_mailbox
-from tests.local.graph.outlook import OutlookApi
+from tests.local.graph.directory.delta import DirectoryDelta
+from tests.local.graph.directory.objects import DirectoryApi
+from tests.local.graph.directory.odata import counted, counted_in_mailbox
+from tests.local.graph.mailboxes.contacts import OutlookApi
 from tests.local.graph.protocol import Answer
 
 type Handler = Callable[..., Answer]

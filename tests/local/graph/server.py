@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from tests.local.graph.directory import Directory, DirectoryApi
-from tests.local.graph.directory_delta import DirectoryDelta
+from tests.local.graph.directory.delta import DirectoryDelta
+from tests.local.graph.directory.objects import Directory, DirectoryApi
 from tests.local.graph.limits import Faults, Meter, resource_units
-from tests.local.graph.mailbox import Mailbox
-from tests.local.graph.outlook import OutlookApi
+from tests.local.graph.mailboxes.contacts import OutlookApi
+from tests.local.graph.mailboxes.mailbox import Mailbox
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
 from tests.local.graph.quirks import Quirks
 from tests.local.graph.routes import Route, routes

@@ -12,7 +12,7 @@ import orjson
 from shared.adapters.graph.transport import Graph, GraphSession, Meter
 from shared.adapters.graph.wire import WireRequest, WireResponse
 from tests.local.entra.tokens import GRAPH_PERMISSIONS
-from tests.local.graph.mailbox import Mailbox
+from tests.local.graph.mailboxes.mailbox import Mailbox
 from tests.local.graph.protocol import Answer, GraphError, Request
 from tests.local.graph.server import GraphServer, GraphSettings
 from tests.local.graph.server import Tenant as SimulatedTenant

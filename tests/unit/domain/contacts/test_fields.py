@@ -22,7 +22,7 @@ from shared.domain.contacts.fields import (
 from shared.domain.contacts.keys import ContactKind
 from shared.domain.contacts.mapping import clean, map_source
 from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact
-from tests.local.graph.contact_values import PROPERTIES, WRITABLE
+from tests.local.graph.mailboxes.contact_values import PROPERTIES, WRITABLE
 from tests.unit.domain.contacts.field_bits import pinned
 
 TEXTS = st.none() | st.text(max_size=4) | st.sampled_from([" a ", "b\x00", "c@x.example"])

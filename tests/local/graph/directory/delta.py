@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from tests.local.graph.directory import (
+from tests.local.graph.directory.objects import (
     DENIED,
     GROUP_FIELDS,
     GROUP_ROLES,
@@ -19,7 +19,7 @@ from tests.local.graph.directory import (
     USER_ROLES,
     Directory,
 )
-from tests.local.graph.odata import Object
+from tests.local.graph.directory.odata import Object
 from tests.local.graph.protocol import Answer, GraphError, Request
 from tests.local.graph.sources import sources
 from tests.local.graph.strict.queries import check_ids, selected

@@ -6,9 +6,9 @@ Docs: contactfolder, user-list-contactfolders, outlookuser-post-mastercategories
 import re
 from typing import Any
 
-from tests.local.graph.contact_values import Json, extended_id, extended_of
-from tests.local.graph.lists import arranged, page
-from tests.local.graph.mailbox import Folder, Mailbox, shown_id
+from tests.local.graph.mailboxes.contact_values import Json, extended_id, extended_of
+from tests.local.graph.mailboxes.lists import arranged, page
+from tests.local.graph.mailboxes.mailbox import Folder, Mailbox, shown_id
 from tests.local.graph.protocol import Answer, GraphError, Request
 from tests.local.graph.sources import sources
 from tests.local.graph.strict.queries import mark_of, selected

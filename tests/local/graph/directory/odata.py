@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from tests.local.graph.directory.search import searched
 from tests.local.graph.protocol import Answer, GraphError, Request, unsupported
-from tests.local.graph.search import searched
 from tests.local.graph.strict.filters import DIRECTORY, parsed
 from tests.local.graph.strict.queries import selected as names_of
 from tests.local.graph.strict.queries import sort_keys

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.local.graph.contact_values import (
+from tests.local.graph.mailboxes.contact_values import (
     ADDRESSES,
     BY_PLACE,
     LISTS,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.local.graph.contact_values import ADDRESSES, Json
-from tests.local.graph.folders import (
+from tests.local.graph.mailboxes.contact_values import ADDRESSES, Json
+from tests.local.graph.mailboxes.folders import (
     DENIED,
     READ,
     WRITE,
@@ -22,8 +22,8 @@ from tests.local.graph.folders import (
     require_space,
     shown_extended,
 )
-from tests.local.graph.lists import arranged, names_in, page
-from tests.local.graph.mailbox import (
+from tests.local.graph.mailboxes.lists import arranged, names_in, page
+from tests.local.graph.mailboxes.mailbox import (
     Contact,
     Folder,
     Mailbox,

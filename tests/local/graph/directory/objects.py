@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.local.graph.odata import Object, advanced, collection, selected
+from tests.local.graph.directory.odata import Object, advanced, collection, selected
 from tests.local.graph.protocol import Answer, GraphError, Request, not_found, unsupported
 
 USER_FIELDS = [

@@ -1,0 +1,1 @@
+"""Mailboxes: what Exchange keeps for a user, and the requests for it."""
