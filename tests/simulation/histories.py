@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Final
 
 from tests.simulation.acts import ACTS, all_unwanted, runs
-from tests.simulation.adversary import drawn
 from tests.simulation.invariants import check
-from tests.simulation.loop import Exhausted
+from tests.simulation.runtime.adversary import drawn
+from tests.simulation.runtime.loop import Exhausted
 from tests.simulation.simulation import Simulation, silence
 from tests.simulation.world import Import, Share
 

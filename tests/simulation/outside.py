@@ -28,8 +28,8 @@ from tests.local.graph import sources
 from tests.local.graph.mailboxes.mailbox import Contact, Folder, Mailbox
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
 from tests.local.graph.server import GraphServer, GraphSettings
-from tests.simulation.adversary import Adversary
-from tests.simulation.loop import WORKER, Buried, SimulatedLoop
+from tests.simulation.runtime.adversary import Adversary
+from tests.simulation.runtime.loop import WORKER, Buried, SimulatedLoop
 
 ENDPOINT: Final = "http://127.0.0.1/v1.0"
 ROLES: Final = frozenset(GRAPH_PERMISSIONS)

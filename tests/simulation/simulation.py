@@ -15,13 +15,13 @@ from typing import Any, Final
 from shared.domain.contacts.fields import MARK
 from tests.local.graph.mailboxes.contact_values import extended_id
 from tests.local.graph.mailboxes.mailbox import Contact, Folder, Mailbox
-from tests.simulation.adversary import Adversary
-from tests.simulation.host import CallLost, Host, Reply
-from tests.simulation.loop import UNLIMITED, SimulatedLoop
 from tests.simulation.outside import Outside, WatchedMailbox
+from tests.simulation.runtime.adversary import Adversary
+from tests.simulation.runtime.host import CallLost, Host, Reply
+from tests.simulation.runtime.loop import UNLIMITED, SimulatedLoop
+from tests.simulation.runtime.workers import START, Workers
 from tests.simulation.storage.queues import WEEK, Message, QueueStore
 from tests.simulation.storage.tables import Table, TableStore
-from tests.simulation.workers import START, Workers
 from tests.simulation.world import Fields, Service, World
 
 ADMIN: Final = "00000000-0000-4000-8000-0000000000aa"

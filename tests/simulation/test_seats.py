@@ -20,10 +20,10 @@ from shared.domain.importing.runs import RunTrigger
 from shared.domain.tenancy.licensing import Terms
 from shared.domain.tenancy.tenants import Tenant
 from shared.services.licensing.seats import SeatBook
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.runtime.loop import SimulatedLoop
+from tests.simulation.runtime.workers import START
 from tests.simulation.storage.clients import TableService
 from tests.simulation.storage.tables import TableStore
-from tests.simulation.workers import START
 
 TENANT: Final = "tenant"
 IMPORTS: Final = ("a", "b", "c")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.simulation.workers import START
+from tests.simulation.runtime.workers import START
 
 type Fields = tuple[str, str]
 """What a person's contact says: the name shown, and the mobile phone."""

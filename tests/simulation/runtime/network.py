@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from azure.core.exceptions import ServiceResponseError
 
-from tests.simulation.adversary import Adversary
-from tests.simulation.loop import WORKER, Buried, SimulatedLoop
+from tests.simulation.runtime.adversary import Adversary
+from tests.simulation.runtime.loop import WORKER, Buried, SimulatedLoop
 
 _RETRIES: Final = 3
 _LATEST: Final = 30.0

@@ -10,7 +10,7 @@ from azure.functions.timer import TimerRequest
 from tests.app_functions import Function
 
 if TYPE_CHECKING:
-    from tests.simulation.host import Host
+    from tests.simulation.runtime.host import Host
 
 EARLIEST: Final = timedelta(milliseconds=4)
 """How much before its second a tick may fire."""

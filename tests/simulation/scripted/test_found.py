@@ -1,7 +1,7 @@
 """Faults that were found once, as histories: each of them kept contacts, lost some, or lied."""
 
 from tests.simulation.acts import runs
-from tests.simulation.scripts import (
+from tests.simulation.scripted.scripts import (
     broken,
     call_and_die,
     company,

@@ -16,10 +16,10 @@ from shared.domain.errors import Unavailable
 from shared.wiring import app as wiring
 from shared.wiring.ports import Ports
 from shared.wiring.settings import Settings
-from tests.simulation.adversary import Adversary
-from tests.simulation.loop import WORKER, Mortal, SimulatedLoop
-from tests.simulation.network import Network
 from tests.simulation.outside import ENDPOINT, Credentials, NoLimits, Outside, Tokens, no_http
+from tests.simulation.runtime.adversary import Adversary
+from tests.simulation.runtime.loop import WORKER, Mortal, SimulatedLoop
+from tests.simulation.runtime.network import Network
 from tests.simulation.storage.clients import QueueService, TableService
 from tests.simulation.storage.queues import QueueStore
 from tests.simulation.storage.tables import TableStore

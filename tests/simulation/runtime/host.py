@@ -20,12 +20,12 @@ from azure.core.exceptions import HttpResponseError
 from azure.functions.queue import QueueMessage
 
 from tests.app_functions import Function, functions
-from tests.simulation.adversary import Adversary
-from tests.simulation.loop import SimulatedLoop
 from tests.simulation.outside import headers_of
+from tests.simulation.runtime.adversary import Adversary
+from tests.simulation.runtime.loop import SimulatedLoop
+from tests.simulation.runtime.timers import AN_HOUR, EARLIEST, Timer
+from tests.simulation.runtime.workers import Worker, Workers
 from tests.simulation.storage.queues import Message, QueueStore
-from tests.simulation.timers import AN_HOUR, EARLIEST, Timer
-from tests.simulation.workers import Worker, Workers
 
 BATCH: Final = 16
 NEW_BATCH_THRESHOLD: Final = 8

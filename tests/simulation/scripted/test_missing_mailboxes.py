@@ -3,7 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.simulation.scripts import company, contents, imported, next_day, quiet, run_script
+from tests.simulation.scripted.scripts import (
+    company,
+    contents,
+    imported,
+    next_day,
+    quiet,
+    run_script,
+)
 from tests.simulation.simulation import Simulation
 from tests.simulation.world import Import
 

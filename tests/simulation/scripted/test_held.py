@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.simulation.acts import runs
-from tests.simulation.scripts import (
+from tests.simulation.scripted.scripts import (
     broken,
     company,
     contents,

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
-from tests.simulation.host import CallLost
 from tests.simulation.invariants import check
-from tests.simulation.loop import WORKER
+from tests.simulation.runtime.host import CallLost
+from tests.simulation.runtime.loop import WORKER
 from tests.simulation.simulation import ADMIN, Simulation, said, silence
 from tests.simulation.storage.queues import WEEK, Message
 from tests.simulation.world import Fields, Import, Share

@@ -1,6 +1,6 @@
 """What users change in their mailboxes, at moments at which it may be taken for our own work."""
 
-from tests.simulation.scripts import (
+from tests.simulation.scripted.scripts import (
     broken,
     company,
     contents,
