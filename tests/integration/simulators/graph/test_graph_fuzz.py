@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.contacts.fields import MARK
-from tests.integration.simulators.in_process import ADA, BOX, EVENTUAL, GROUP, Simulator
+from tests.integration.simulators.graph.in_process import ADA, BOX, EVENTUAL, GROUP, Simulator
 from tests.local.graph.strict.metadata import TYPES
 from tests.local.graph.strict.rules import RULES
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from shared.domain.contacts.fields import MARK
-from tests.integration.simulators.in_process import (
+from tests.integration.simulators.graph.in_process import (
     ADA,
     BOB,
     BOX,
