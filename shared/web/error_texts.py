@@ -34,7 +34,7 @@ TITLES: Final[Mapping[str, str]] = {
     "sign-in-failed": N_("Sign-in failed"),
     "consent-refused": N_("Consent not granted"),
     "consent-missing": N_("Admin consent required"),
-    "consent-pending": N_("Consent not in force yet"),
+    "consent-pending": N_("Consent not active yet"),
     "tenant-left": N_("Your organization has left Contact Sync"),
     "premium-needed": N_("Premium plan required"),
     "needs-admin": N_("Admin action required"),
@@ -104,8 +104,8 @@ TEXTS: Final[Mapping[Code, str]] = {
     ),
     "consent_refused": N_("Entra ID did not grant consent. Try again."),
     "consent_pending": N_(
-        "Consent was given, but Microsoft has not put it into force yet. That takes minutes, at "
-        "times hours; open Contact Sync again later."
+        "Consent was granted but is not active yet. This usually takes minutes, sometimes hours. "
+        "Open Contact Sync again later."
     ),
     "consent_expired": N_(
         "The consent request was started in another browser or has expired. Try again."
@@ -213,8 +213,8 @@ TEXTS: Final[Mapping[Code, str]] = {
     "body_too_large": N_("The body is too large (maximum %(limit)s KiB). Send a smaller one."),
     "form_too_large": N_("The form is too large (maximum %(limit)s KiB). Enter less data."),
     "object_too_large": N_(
-        "This is too large to save: it takes %(size)s KiB, and the maximum is %(limit)s KiB. Split "
-        "it into several shares or imports."
+        "Too large to save: %(size)s KiB (maximum %(limit)s KiB). Split it into several shares or "
+        "imports."
     ),
     "input_invalid": N_("Some fields are invalid: %(fields)s. Correct them and try again."),
     "query_invalid": N_(

@@ -11,9 +11,9 @@ from shared.domain.texts import N_
 
 REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.NO_MAILBOX: N_(
-        "This user has no Exchange Online mailbox and takes no license. Assign one, or remove the "
-        "user from the import's targets. Contact Sync checks again once a day for a week and "
-        "weekly later, when the user's directory entry changes, and when you start a sync."
+        "This user has no Exchange Online mailbox, so no license is used. Create a mailbox, or "
+        "remove the user from the import's targets. Contact Sync checks again daily for a week, "
+        "then weekly, and also when the user's directory entry changes or you start a sync."
     ),
     Reason.NO_SEAT: N_(
         "All booked licenses are in use, so the mailbox is not synced. Book more licenses, or its "
@@ -23,11 +23,11 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "Your directory has no user with this ID. Remove it from the import's targets."
     ),
     Reason.TOO_MANY_DELETES: N_(
-        "More contacts would be removed than the import's safety limits allow, so none was "
+        "More contacts would be removed than the import's safety limits allow, so none were "
         "removed. Check the share, then approve or discard the removal."
     ),
     Reason.TOO_MANY_CHANGES: N_(
-        "More contacts would be changed than the import's safety limits allow, so none was "
+        "More contacts would be changed than the import's safety limits allow, so none were "
         "changed. Check the share, then approve or discard the changes."
     ),
     Reason.APPROVAL_PENDING: N_(
@@ -39,9 +39,10 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "right, approve that sync; otherwise, correct the share."
     ),
     Reason.CATEGORY_COLOR_REFUSED: N_(
-        "The contacts were written, but Exchange refused to color their category. Usually the app "
-        "may not change mailbox settings: grant MailboxSettings.ReadWrite (in Exchange, if you "
-        "limit access to selected mailboxes), or remove the color from the import."
+        "The contacts were written, but Exchange rejected the color of their category. Usually the "
+        "app lacks permission to change mailbox settings. Grant MailboxSettings.ReadWrite (in "
+        "Exchange, if you limit access to selected mailboxes), or remove the color from the "
+        "import."
     ),
     Reason.ACCESS_DENIED: N_(
         "Exchange denied access to this mailbox. If you limit access to selected mailboxes (RBAC "
@@ -77,8 +78,8 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         " contacts were removed. Ask the publisher to grant consent again, or delete the import."
     ),
     Reason.TENANT_NOT_FOUND: N_(
-        "Microsoft Entra ID no longer knows your organization. If it was deleted, restore it within"
-        " 30 days. Otherwise contact support."
+        "Microsoft Entra ID can no longer find your organization. If it was deleted, restore it "
+        "within 30 days. Otherwise contact support."
     ),
     Reason.ACCESS_POLICY_BLOCKS: N_(
         "A Conditional Access policy of your organization blocks Contact Sync (AADSTS53003). "
@@ -93,12 +94,12 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "365 subscription, or enable sign-in for the enterprise application 'Microsoft Graph'."
     ),
     Reason.ENTRA_REFUSED: N_(
-        "Your organization's Entra ID refuses Contact Sync. Open the sign-in logs for service "
-        "principals in the Entra admin center to see why."
+        "Microsoft Entra ID denies Contact Sync access to your organization. To see why, open the "
+        "sign-in logs for service principals in the Entra admin center."
     ),
     Reason.PUBLISHER_UNAVAILABLE: N_(
-        "The publisher's Microsoft 365 currently refuses Contact Sync. No contacts were removed. "
-        "Ask the publisher to check the connection, or delete the import."
+        "Microsoft 365 currently denies Contact Sync access to the publisher's organization. No "
+        "contacts were removed. Ask the publisher to check the connection, or delete the import."
     ),
     Reason.SHARE_NOT_FOUND: N_(
         "No share has this ID. Check the share ID with its publisher, or delete the import."
@@ -112,12 +113,12 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "removal of its contacts; otherwise, check the share's sources."
     ),
     Reason.NO_CONTACTS: N_(
-        "The share contains nobody, so there was nothing to sync. Check its sources; members of a "
-        "group with hidden membership are not visible to Contact Sync."
+        "The share has no contacts, so there was nothing to sync. Check its sources. Contact Sync "
+        "cannot see the members of a group with hidden membership."
     ),
     Reason.NO_TARGETS: N_(
-        "The import's targets contain nobody, so there was nothing to sync. Check the members of "
-        "the groups; those of a group with hidden membership are not visible to Contact Sync."
+        "The import has no target mailboxes, so there was nothing to sync. Check the members of "
+        "its target groups. Contact Sync cannot see the members of a group with hidden membership."
     ),
     Reason.SHARE_TOO_LARGE: N_("The share is too large. Split it into several smaller ones."),
     Reason.TARGETS_EMPTY: N_(
@@ -142,7 +143,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     ),
     Reason.DISABLED: N_(
         "The account is disabled in the directory. Shared mailboxes, rooms and equipment are "
-        "published if the share lists them by themselves."
+        "published if the share lists them individually."
     ),
     Reason.EXCLUDED: N_("The share excludes this person, or a group that contains the person."),
     Reason.FILTERED: N_("The share's filter excludes this person."),

@@ -63,7 +63,7 @@ AUDIT: Final = Form(
             "kind",
             "kind",
             Choice(),
-            N_("What"),
+            N_("Area"),
             group=FILTER,
             choices=(
                 _ALL,

@@ -59,8 +59,8 @@ async def finish_consent(visit: Visit) -> Page:
         await visit.app.tenancy.joining.finish_consent(kept, visit.caller, visit.query)
     except ConsentPending:
         words = visit.gettext(
-            "Consent was given, but Microsoft has not put it into force yet. That takes minutes, "
-            "at times hours. You do not need to grant it again."
+            "Consent was granted but is not active yet. This usually takes minutes, sometimes "
+            "hours. You do not need to grant it again."
         )
         # The start page checks again, and its address holds nothing of the redirect.
         given = {**(kept or {}), "given": True}

@@ -74,8 +74,8 @@ async def test_consent_that_is_not_in_force_yet_says_so_until_it_is(
 
     for shown in (pending, start):
         assert (shown.status, shown.path) == (200, "/")
-        assert "has not put it into force yet" in shown.text
-    assert "has not put it into force yet" not in joined.text
+        assert "is not active yet" in shown.text
+    assert "is not active yet" not in joined.text
     assert (await company.api.get("/tenant"))["status"] == "connected"
 
 
@@ -195,7 +195,7 @@ async def test_tenant_in_consent_redirect_is_ignored(
     claim = {"admin_consent": "True", "tenant": partner.tenant, "state": page.query["state"]}
     answer = await browser.open(f"/consented?{urlencode(claim)}")
 
-    assert "has not put it into force yet" in answer.text
+    assert "is not active yet" in answer.text
     assert partner.tenant not in answer.text
     assert (await company.api.send("GET", "/shares")).status == 403
     assert await partner.api.all("/ledger?action=tenant.reconnected") == []
