@@ -64,7 +64,7 @@ class Delta:
 class Mailbox(MailboxFolders):
     """One mailbox, for one import.
 
-    `deletes_for_good` is False once Graph has refused that.
+    `deletes_for_good` is False once Graph has refused a permanentDelete.
     """
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
@@ -97,7 +97,7 @@ class Mailbox(MailboxFolders):
     async def look(self, folder: str, link: str, home: str) -> Delta:
         """Return the changes since `link`, as `delta` does, if our folder is in its place.
 
-        Both are asked in one request, since a deleted folder's delta shows nothing.
+        One request asks for both, since the delta of a deleted folder shows nothing.
         """
         if not self._session.may_follow(link):
             raise LinkExpiredError
@@ -172,7 +172,7 @@ class Mailbox(MailboxFolders):
         only for single items.
         """
         found: dict[str, Mark] = {}
-        # What cannot be read is not touched.
+        # Contacts that cannot be read stay untouched.
         for id_, contact in (await self._with_marks(ids, set())).items():
             for key in self._keys(contact):
                 if key is not None:

@@ -29,7 +29,7 @@ class FolderGoneError(Exception):
 
 
 class LinkExpiredError(Exception):
-    """The delta link is of no use any more, so the whole folder must be read again."""
+    """The delta link no longer works, so the whole folder must be read again."""
 
 
 def missing_mailbox(answer: GraphResponse) -> NeedsAdmin | None:

@@ -142,8 +142,8 @@ class MailboxFolders:
     async def remove_folder(self, folder: str) -> bool:
         """Delete our folder if it is empty, and return whether it is gone.
 
-        Exchange refuses that if Deleted Items holds a folder of this name, and to delete it for
-        good may be refused, too: then the empty folder stays.
+        Exchange refuses this if Deleted Items holds a folder of the same name. If it also refuses
+        to delete ours for good, the empty folder stays.
         """
         path = self._folder(folder)
         inside = [

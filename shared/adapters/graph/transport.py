@@ -37,7 +37,7 @@ _PASSING: Final = frozenset(
         "ErrorTooManyObjectsOpened",
     }
 )
-"""Codes of errors that pass, whatever their status."""
+"""Codes of transient errors, whatever their status."""
 _MOST_PAGES: Final = 20_000
 LONGEST_WAIT: Final = 5.0
 """The longest wait within a worker, in seconds.

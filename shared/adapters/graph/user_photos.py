@@ -1,4 +1,4 @@
-"""Reads the photos of users and their etags, each as its own matter: none fails the others.
+"""Reads the photos of users and their etags, each on its own: a failure stops none of the others.
 
 An app can only read photos of users (docs: profilephoto-get).
 """

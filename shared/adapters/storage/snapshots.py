@@ -64,7 +64,7 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """Return one hash over all that the mailboxes should hold, and which they are.
+        """Return one hash over the mailboxes and everything that they should hold.
 
         Targets without a mailbox hold nothing, whether a run asks about them or not.
         """

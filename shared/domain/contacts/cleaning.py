@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Final
 
 MAX_UNITS: Final = 255
-"""The longest text, in UTF-16 units, that Exchange surely shows whole.
+"""The longest text, in UTF-16 units, that Exchange is sure to show whole.
 
 Columns of its tables end there (microsoft-graph-docs#17598); Graph documents no other limit.
 """
@@ -57,7 +57,7 @@ def _cleaned(value: object, table: dict[int, str | None]) -> str | None:
 
 
 def fitting(text: str) -> str:
-    """Return the text, or as much of its beginning as Exchange surely stores."""
+    """Return the text, or as much of its beginning as Exchange is sure to store."""
     if 2 * len(text) <= MAX_UNITS:
         return text
     ends = list(accumulate(2 if ord(char) > 0xFFFF else 1 for char in text))
@@ -73,7 +73,7 @@ def fitting(text: str) -> str:
 def _continues(text: str, position: int) -> bool:
     """Return whether the character here may belong to the one before it.
 
-    In doubt it does, since a cut that comes a little earlier harms nobody.
+    In doubt it does: a cut a little earlier does no harm.
     """
     before, after = text[position - 1], text[position]
     if unicodedata.category(after) in _MARKS or _EXTENDING.match(after):

@@ -197,7 +197,7 @@ LABELS: Final = {row.name: row.label for row in FIELDS if row.label} | {PHOTO: N
 """The labels of the publishable fields, in English."""
 
 ROWS: Final = {row.name: row for row in FIELDS}
-"""The table by name, in its order."""
+"""The fields by name, in the order of the table."""
 _BITS: Final = {row.name: 1 << row.bit for row in FIELDS}
 _BY_BIT: Final = tuple(sorted(GRAPH_FIELDS, key=lambda name: _BITS[name]))
 """The order of the stored checks, which does not depend on the order of the table."""

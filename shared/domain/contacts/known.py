@@ -78,7 +78,7 @@ class Change:
 class Answer:
     """What Graph answered to our write of a contact: its version, and the hash of what it shows.
 
-    `edit` is the hash of a user's edit that we took back by this write, if it was for that.
+    `edit` is the hash of the user's edit that this write overwrote, if there was one.
     """
 
     version: str
@@ -97,8 +97,8 @@ class Answer:
 
         Graph may show the same version in another way, and a new version with the same content,
         such as after we sent the photo. Without a version, nothing proves that a user edited it.
-        An edit that comes back each time is how Graph shows the contact, or another program wants
-        it so: taking it back again would never end.
+        An edit that comes back each time is how Graph shows the contact, or another program's
+        work; overwriting it again would never end.
         """
         return fields.get(_VERSION) in {None, self.version} or now in {self.seen, self.edit}
 

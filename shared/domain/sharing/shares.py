@@ -177,7 +177,7 @@ class Sources(Model):
         return value
 
     def keyed_contacts(self) -> Iterator[tuple[ContactKey, ManualContact]]:
-        """Return the manual contacts, each with a key that no other of them has.
+        """Return the manual contacts, each with a unique key.
 
         Contacts with the same id, or the same name and first address, are told apart by order.
         """

@@ -62,7 +62,7 @@ def sort_targets(
 ) -> Sorted:
     """Sort the targets of a run, given the hash of each one's directory entry.
 
-    `by_time` is whether the run asks about those whose time has come: a run between two daily ones
+    `by_time` says whether the run asks about targets that are due: a run between two daily ones
     does not, so that it touches no mailbox.
     """
     missing = frozenset(entries.keys() & known.keys())
@@ -102,12 +102,12 @@ def is_due(
 
 
 def entry_changed(known: MissingMailbox, entry: str) -> bool:
-    """Return whether the user's directory entry is another than when Graph was last asked."""
+    """Return whether the user's directory entry has changed since Graph was last asked."""
     return bool(known.entry and entry and known.entry != entry)
 
 
 def started_by_person(trigger: RunTrigger) -> bool:
-    """Return whether a person started the run, who expects that every target is asked."""
+    """Return whether a person started the run; people expect that it asks about every target."""
     return trigger in _BY_PERSON
 
 

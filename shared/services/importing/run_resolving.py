@@ -164,7 +164,7 @@ class RunResolving:
     ) -> Resolved:
         contacts, omissions = resolution.contacts, tuple(resolution.omissions.values())
         targets = await self._directory.mailboxes_of(tenant, import_.targets, meter)
-        # A share that never held anybody is not suddenly empty.
+        # A share that was never filled is not suddenly empty.
         emptied = bool(filled) and not contacts and before != 0
         if filled and not run.approved:
             if emptied:

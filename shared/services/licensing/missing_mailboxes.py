@@ -52,7 +52,7 @@ class MissingMailboxes:
             *(DeleteRow(mailbox, known[mailbox].etag) for mailbox in sorted(found.stale)),
         ]
         for chunk in batched(operations, MAX_TRANSACTION, strict=False):
-            # If a worker notes something else meanwhile, the next run does this.
+            # If a worker changes a row in between, the next run does this.
             with suppress(PreconditionFailed):
                 await records.transact(tenant, chunk)
         return found

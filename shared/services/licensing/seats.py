@@ -1,12 +1,12 @@
 """The seats of a tenant: the domain decides which mailboxes get one, and this writes it down.
 
-Many imports of a tenant may need seats at the same moment, and none waits for another. Each change
-is one transaction of the row that counts the seats, by its ETag, and up to 98 seats. Who comes
-second reads again and decides again, so that a seat is never counted twice, and never more are
-assigned than are booked.
+Imports of a tenant may need seats at the same moment, and none waits for another. Each change is
+one transaction of up to 98 seats and the row that counts them, guarded by its ETag. Whoever comes
+second reads and decides again, so a seat is never counted twice, and never more seats are assigned
+than are booked.
 
 A row of the import names the last run that decided which seats it needs. It is part of the same
-transaction: what an older run decides later changes nothing.
+transaction, so a late decision of an older run changes nothing.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class SeatBook:
     async def release(self, run: RunMessage, mailbox: str) -> None:
         """Release the seat of one mailbox, unless another import or a newer run needs it.
 
-        Reads only the rows of this mailbox, since many may turn out not to exist at once.
+        Reads only the rows of this mailbox, since many mailboxes may prove missing at the same time.
         """
         tenant, import_id = run.tenant, run.import_id
         for attempt in range(_TRIES):
@@ -156,7 +156,7 @@ class SeatBook:
     async def _claim(
         self, run: RunMessage, wanted: Callable[[frozenset[str]], frozenset[str]]
     ) -> _Seats:
-        """Let the run decide which mailboxes its import needs seats for, given those of now."""
+        """Let the run decide which mailboxes its import needs seats for, given the current ones."""
 
         def decide(owner: Tenant, seats: _Seats, now: datetime) -> _Seats:
             mailboxes = wanted(claimed(seats.values(), run.import_id))
@@ -170,7 +170,7 @@ class SeatBook:
         decide: Callable[[Tenant, _Seats, datetime], _Seats],
         run: RunMessage | None = None,
     ) -> _Seats:
-        """Decide and write, again if someone else changed the seats meanwhile; return the seats.
+        """Decide and write, and again if the seats change in between; return the seats.
 
         The decision of a run counts only while no newer one has decided for its import.
         """
@@ -191,7 +191,7 @@ class SeatBook:
     async def _write(self, tenant: str, notes: _Notes, before: _Seats, after: _Seats) -> None:
         wanted = len(before)
         if before and notes.count is None:
-            # They were given after the count was read, and may be released again by now.
+            # They were assigned after the count was read, and may have been released since.
             raise PreconditionFailed("changed_meanwhile")
         for chunk in batched(changes(before, after), _PER_TRANSACTION, strict=False):
             for mailbox, seat in chunk:
@@ -231,7 +231,7 @@ class SeatBook:
         """Return whether a newer run of the import has decided."""
         if notes.run is None or _number(notes) <= notes.run.number:
             return False
-        # Tables that were restored to an older day may give a number again: then the run counts.
+        # Tables restored from a backup may give a number twice: then the open run decides.
         return not await self._store.is_open(notes.run)
 
     async def _owner(self, tenant: str) -> Tenant:

@@ -26,7 +26,7 @@ _FRUITLESS_ROUNDS: Final = 4
 _TRIES: Final = 4
 """How often an operation fails before its contact is rejected."""
 _CONFLICTS: Final = frozenset({409, 412})
-"""Exchange changed the contact at the same time (msgraph-sdk-dotnet#1201); another try may do."""
+"""Exchange changed the contact at the same time (msgraph-sdk-dotnet#1201); a retry may work."""
 _NOT_DELETED: Final = "ErrorCannotDeleteObject"
 
 
@@ -77,10 +77,10 @@ class _Failures:
     def too_many(
         self, operation: Operation, answer: GraphResponse, *, others: bool, patient: bool
     ) -> bool:
-        """Count a failure; return whether it is the contact's matter, and not the mailbox's.
+        """Count a failure; return whether the contact is to blame, and not the mailbox.
 
-        A conflict is, and a 500 while others succeed. Other errors are given time until the message
-        came back too often (not `patient`).
+        It is for a conflict, and for a 500 while others succeed. Other errors are given time until
+        the message came back too often (not `patient`).
         """
         if answer.status in {401, 429}:
             return False

@@ -85,9 +85,9 @@ class MailboxChecks:
     async def _unchanged(
         self, tenant: str, heads: Mapping[str, Stored[Head]], meter: Meter, now: datetime
     ) -> dict[str, Stored[Head]]:
-        """Return those of the heads whose folder has not changed, each with its new link.
+        """Return the heads whose folder has not changed, each with its new link.
 
-        Now and then, it is asked whether the folder is still where it was.
+        About once a week it also checks that the folder is still in its place.
         """
         links = {mailbox: str(head.value.link) for mailbox, head in heads.items()}
         if not links:

@@ -1,7 +1,7 @@
-"""What of a mailbox's plan waits for an admin; the rest of it is applied.
+"""Which part of a mailbox's plan waits for an admin; the rest is applied.
 
-What was approved is applied, and any subset of it. What is waiting or was discarded is not asked
-about again. Anything else is asked about by the run that finds it.
+Approved changes are applied, and any subset of them. An admin is not asked again about changes that
+are waiting or were discarded. The run that finds any other change beyond the guard asks about it.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from shared.services.sync.mailbox_results import held, left_alone
 from shared.services.sync.mailbox_work import MailboxWork
 
 _MOST: Final = 3
-"""How many held plans a mailbox remembers; of an older one, its changes are asked about again."""
+"""How many held plans a mailbox remembers; changes of older ones are asked about again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ async def since_last_time(work: MailboxWork) -> Delta | None:
 
 
 async def _changes(work: MailboxWork, folder: str, link: str) -> Delta:
-    """Return what changed in a folder; if it is ours, look whether it is still in its place."""
+    """Return what changed in a folder; if it is ours, check that it is still in its place."""
     home = work.head.home if work.head.own_folder else None
     if home is None:
         return await work.mailbox.delta(folder, link)
@@ -110,9 +110,10 @@ def whole_read_due(head: Head, mailbox: str, now: datetime) -> bool:
 
 
 def look_due(head: Head, mailbox: str, now: datetime) -> bool:
-    """Return whether to look if our folder is still in its place: within 7 days, spread over two.
+    """Return whether it is time to check that our folder is still in its place.
 
-    The delta of a folder that its user deleted shows nothing.
+    Checks come after 5 to 7 days, spread over the mailboxes. They are needed because the delta of a
+    folder that its user deleted shows nothing.
     """
     if not head.own_folder or not head.home:
         return False

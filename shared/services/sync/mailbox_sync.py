@@ -120,7 +120,7 @@ class MailboxSync:
         await self._sync(work, job.settings, desired)
 
     async def _require_mailbox(self, work: MailboxWork) -> None:
-        """Look whether a mailbox that was missing exists now, and only then take a license.
+        """Check whether a mailbox that was missing exists now, and only then take a license.
 
         Raises `NeedsAdmin` if it is still missing, or if no license is free.
         """
@@ -195,7 +195,7 @@ class MailboxSync:
         division: Division,
         desired: Desired,
     ) -> None:
-        """Apply what does not wait, and record what does."""
+        """Apply the part that does not wait, and record the part that does."""
         category, policy = import_.destination.category, policy_of(import_)
         progress = ApplyProgress(patient=work.patient)
         writing = Writing(work, planned.known, planned.link, policy, progress)
@@ -236,7 +236,7 @@ class MailboxSync:
             if missing:
                 if not await work.is_open():
                     raise SupersededError
-                # Only what changed is in the snapshot; this mailbox lacks something older.
+                # The snapshot holds only changed photos; this mailbox lacks older ones.
                 again = await self._publications.photos(
                     work.message.tenant,
                     import_.share_id,

@@ -105,7 +105,7 @@ class MailboxWork:
             if partial is not None and partial.run == self.message.run:
                 self.earlier = partial
             elif result is not None and result.outcome is Outcome.HELD:
-                # An approved run continues what it applied before it asked.
+                # An approved run adds to what it applied before it was held.
                 applied = result.contacts.copy_with(unchanged=0)
                 self.earlier = self.earlier.copy_with(contacts=applied, photos=result.photos)
 
@@ -238,7 +238,7 @@ class MailboxWork:
         )
 
     async def reread(self, known: KnownContacts, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Return changes of our contacts as they are, where the delta may not show all."""
+        """Return the changes, with our contacts read again where the delta may be incomplete."""
         doubtful = await run_in_thread_if_large(len(changes), doubtful_ids, known, changes)
         return await self.mailbox.reread(changes, doubtful, self.head.folder)
 

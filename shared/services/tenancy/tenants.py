@@ -32,7 +32,7 @@ from shared.services.tenancy.ledger import Ledger
 _log = logging.getLogger(__name__)
 
 SETTLING: Final = timedelta(hours=2)
-"""For how long a new consent may be refused here and there: it reaches Microsoft's servers slowly.
+"""How long a new consent may still be refused at times: it reaches Microsoft's servers slowly.
 
 Reports name minutes, at times hours (msgraph-bicep-types#193, microsoft-graph-docs#10907)."""
 _ASK_AGAIN: Final = 300.0
