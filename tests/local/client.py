@@ -173,7 +173,7 @@ class Client:
         (await self.send("DELETE", f"{self.graph}/_sim/faults")).expect(200)
 
     async def quirks(self, tenant: str | None = None, **values: Any) -> Json:
-        """Turn on another face of Graph, in one tenant or in all; None restores the default."""
+        """Choose how Graph answers in one tenant or in all (`quirks.py`); None: the default."""
         body = values if tenant is None else {"tenant": tenant, **values}
         return dict((await self.send("POST", f"{self.graph}/_sim/quirks", body)).expect(200).body)
 

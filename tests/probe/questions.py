@@ -69,7 +69,7 @@ async def null_parts(outside: Outside) -> Verdict:
 
 
 @_question(
-    "An address replaces the one before", "Addresses are merged: all five parts are sent always"
+    "An address replaces the one before", "Addresses are merged: all five parts are always sent"
 )
 async def partial_address(outside: Outside) -> Verdict:
     contact = await outside.contact(await outside.folder(), businessAddress=_FULL)
@@ -104,7 +104,7 @@ async def mail_by_ids(outside: Outside) -> Verdict:
     return Verdict(mails == [True], f"{answer}, with mail: {sum(mails)} of {len(mails)}")
 
 
-@_question("getByIds refuses what is no GUID", "A malformed id is ignored in silence")
+@_question("getByIds refuses an id that is not a GUID", "A malformed id is ignored in silence")
 async def malformed_ids(outside: Outside) -> Verdict:
     body = {"ids": ["x"], "types": ["user"]}
     answer = await outside.send("POST", "/directoryObjects/getByIds", body)
@@ -112,7 +112,7 @@ async def malformed_ids(outside: Outside) -> Verdict:
 
 
 @_question(
-    "A folder can be deleted although one of its name was deleted before",
+    "A folder can be deleted although one of the same name was deleted before",
     "An empty folder of ours may have to stay",
 )
 async def delete_folder_twice(outside: Outside) -> Verdict:
@@ -128,7 +128,7 @@ async def delete_folder_twice(outside: Outside) -> Verdict:
 
 @_question(
     "A deleted folder answers 404",
-    "It lives on in Deleted Items under its id: its parent is looked at before a write",
+    "It lives on in Deleted Items under its id: its parent is checked before a write",
 )
 async def deleted_folder(outside: Outside) -> Verdict:
     folder = await outside.folder(f"{NAME} deleted")
@@ -139,8 +139,8 @@ async def deleted_folder(outside: Outside) -> Verdict:
 
 
 @_question(
-    "The name beside a mail address stays as written",
-    "Graph shows the directory's name: names of addresses are not compared",
+    "The name of a mail address stays as written",
+    "Graph shows the directory's name, so names of addresses are not compared",
 )
 async def mail_names(outside: Outside) -> Verdict:
     user = await outside.send("GET", f"{outside.box}?$select=mail")
@@ -189,7 +189,7 @@ async def removed_id(outside: Outside) -> Verdict:
 
 @_question(
     "A contact is found by its mark at once, in any case",
-    "A create in doubt can be sent twice; the next delta heals it",
+    "An uncertain create can be sent twice; the next delta removes the duplicate",
 )
 async def marks_at_once(outside: Outside) -> Verdict:
     folder = await outside.folder()
@@ -261,7 +261,7 @@ async def long_texts(outside: Outside) -> Verdict:
 
 
 @_question(
-    "A malformed mail address is refused or shown", "It vanishes: it is reported and left out"
+    "A malformed mail address is refused or shown", "It disappears, so it is left out and reported"
 )
 async def malformed_address(outside: Outside) -> Verdict:
     folder = await outside.folder()
@@ -300,7 +300,7 @@ async def malformed_contact(outside: Outside) -> Verdict:
 
 
 @_question(
-    "The default folder has a name of its own",
+    "The default folder has a well-known name",
     "Its id is read from one of its contacts",
 )
 async def default_folder(outside: Outside) -> Verdict:

@@ -37,7 +37,7 @@ async def require_empty(outside: Outside) -> None:
     folders = (f"{outside.box}/contactFolders/{folder['id']}" for folder in listed)
     for place in (outside.box, *folders):
         if await _read(outside, f"{place}/contacts?$top=1&$select=id"):
-            message = "The mailbox has contacts of its user. Give a spare one, or --not-empty."
+            message = "The mailbox has contacts of its user. Use a spare one, or --not-empty."
             raise NotEmptyError(message)
 
 

@@ -135,7 +135,7 @@ def run_simulated(script: Coroutine[Any, Any, None]) -> None:
     booked=st.integers(0, 9),
     seed=st.integers(0, 1 << 32),
 )
-def test_seats_are_counted_once_however_runs_come_between_each_other(
+def test_seats_are_counted_once_however_runs_interleave(
     wishes: dict[str, list[Wish]], booked: int, seed: int
 ) -> None:
     async def script() -> None:

@@ -82,7 +82,7 @@ class SeatBook:
     async def release(self, run: RunMessage, mailbox: str) -> None:
         """Release the seat of one mailbox, unless another import or a newer run needs it.
 
-        Reads only the rows of this mailbox, since many mailboxes may prove missing at the same time.
+        Reads only the rows of this mailbox, since many mailboxes may prove missing at once.
         """
         tenant, import_id = run.tenant, run.import_id
         for attempt in range(_TRIES):

@@ -131,7 +131,7 @@ async def test_suddenly_empty_share_is_held_and_nothing_is_removed(
     assert await world.names(world.targets[0]) == names
 
 
-async def test_import_of_nobody_or_to_nobody_says_so(world: World) -> None:
+async def test_import_without_contacts_or_targets_says_so(world: World) -> None:
     nobody = {"id": str(uuid4()), "displayName": "Nobody", "members": []}
     await world.client.change_tenant(world.tenant, groups=[nobody])
     empty = await world.share(sources={"groups": [{"id": nobody["id"]}]})

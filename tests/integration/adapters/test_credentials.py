@@ -138,7 +138,7 @@ async def test_wrong_credential_raises_a_defect_and_the_vault_is_rarely_asked(
         (50105, Reason.ENTRA_REFUSED),
     ],
 )
-async def test_what_a_tenants_admins_can_change_is_no_defect(
+async def test_refusal_that_an_admin_can_fix_is_not_a_defect(
     keys: Keeper, code: int, reason: Reason
 ) -> None:
     tenant = await keys.consent()

@@ -164,9 +164,7 @@ async def test_only_change_that_always_fails_is_rejected_after_some_tries(
 
 
 @pytest.mark.parametrize("times", [2, 1_000])
-async def test_conflict_is_tried_again_and_then_the_contacts_matter(
-    place: Place, times: int
-) -> None:
+async def test_conflict_is_retried_before_its_contact_is_rejected(place: Place, times: int) -> None:
     await place.sync(share_of(3))
     id_ = (await place.contact("u-01"))["id"]
     await place.fault(f"/contacts/{id_}$", 412, "ErrorIrresolvableConflict", times)
@@ -176,7 +174,7 @@ async def test_conflict_is_tried_again_and_then_the_contacts_matter(
     assert result.contacts.updated == (3 if times == 2 else 2)
 
 
-async def test_error_that_passes_is_known_by_its_code(place: Place) -> None:
+async def test_transient_error_is_recognized_by_its_code(place: Place) -> None:
     await place.fault("/contacts$", 400, "ErrorTooManyObjectsOpened", times=3)
     assert ended(await place.sync(share_of(3))) == OK
 
@@ -213,7 +211,7 @@ async def test_missing_mailbox_is_skipped_whatever_its_code(place: Place, code: 
         ("names", Reason.MAILBOX_PROPERTIES_FULL),
     ],
 )
-async def test_full_mailbox_is_told_and_still_loses_what_left_the_share(
+async def test_full_mailbox_is_reported_and_still_loses_contacts_that_left_the_share(
     place: Place, full: str, reason: Reason
 ) -> None:
     await place.sync(share_of(5))
@@ -291,7 +289,7 @@ async def test_contact_moved_out_is_restored(place: Place) -> None:
 
 
 @pytest.mark.parametrize("edited", ["overwrite", "keep"])
-async def test_delta_with_changed_properties_only_is_no_edit(place: Place, edited: str) -> None:
+async def test_delta_with_only_changed_properties_is_not_an_edit(place: Place, edited: str) -> None:
     conflicts = Conflicts(edited=edited)  # type: ignore[arg-type]
     await place.engine.change_import(place.world.tenant, place.id, conflicts=conflicts)
     await place.quirks(deltaItems="changedOnly")
@@ -332,7 +330,7 @@ async def test_folder_that_the_user_moved_stays_ours(place: Place) -> None:
         assert (await place.look()).folders_of(place.id) == 1
 
 
-async def test_look_at_the_folder_costs_no_request(place: Place) -> None:
+async def test_folder_check_costs_no_extra_request(place: Place) -> None:
     await place.sync(share_of(3))
     await place.world.client.reset_requests()
     await place.sync(share_of(3, jobTitle="New"))

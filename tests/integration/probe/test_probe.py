@@ -69,7 +69,7 @@ async def test_every_question_has_an_answer_and_nothing_stays(
         ("category_exists", "categoryExists", "409", "400"),
     ],
 )
-async def test_either_face_of_graph_is_told_from_the_other(
+async def test_probe_recognizes_both_answers_of_a_quirk(
     outside: Outside, world: World, name: str, quirk: str, pleasant: str, unpleasant: str
 ) -> None:
     for value, holds in ((pleasant, True), (unpleasant, False)):
@@ -138,7 +138,7 @@ async def test_command_signs_in_with_the_environment_and_prints_the_record(
         ("long_texts", "POST", "/contacts", 400),
     ],
 )
-async def test_answer_that_does_not_fit_makes_the_assumption_fail(
+async def test_unexpected_answer_refutes_the_assumption(
     outside: Outside, world: World, name: str, method: str, path: str, status: int
 ) -> None:
     await world.client.fault(path, {"status": status}, method=method, tenant=world.tenant, times=99)
@@ -154,7 +154,7 @@ async def test_answer_that_does_not_fit_makes_the_assumption_fail(
         ("default_folder", "GET", "/contactFolders/contacts", 200),
     ],
 )
-async def test_answer_that_fits_makes_the_assumption_hold(
+async def test_expected_answer_confirms_the_assumption(
     outside: Outside, world: World, name: str, method: str, path: str, status: int
 ) -> None:
     await world.client.fault(path, {"status": status}, method=method, tenant=world.tenant)

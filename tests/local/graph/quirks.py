@@ -1,7 +1,7 @@
-"""Quirks: the other faces of Graph and Exchange, where documents and reports leave it open.
+"""Quirks: the ways in which Graph and Exchange may answer, where documents and reports disagree.
 
-Each is one row of `QUIRKS`; the first of its values is the default, and the unpleasant one. A
-handler asks `request.quirk(name)`. Docs and reports: `shared/adapters/graph/README.md`.
+Each is one row of `QUIRKS`. Its first value is the default, and the hardest for the app. A handler
+asks `request.quirk(name)`. Docs and reports: `shared/adapters/graph/README.md`.
 """
 
 from collections.abc import Mapping
@@ -34,17 +34,17 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "nullAddress",
         ("refused", "partsRefused", "cleared"),
-        "A null address answers 500; null parts of an address, too; a null address is cleared.",
+        "A null address returns 500; or null parts of an address do as well; or null clears it.",
     ),
     Quirk(
         "partialAddress",
         ("merged", "replaced"),
-        "In a PATCH, the parts that an address leaves out stay as they were; or they are cleared.",
+        "A PATCH keeps the parts that an address leaves out; or clears them.",
     ),
     Quirk(
         "mailNames",
         ("directory", "written"),
-        "A contact shows a mail address with the directory's name of it; or with the written one.",
+        "A mail address of a contact shows the directory's name; or the name that was written.",
     ),
     Quirk(
         "missingMailbox",
@@ -54,7 +54,7 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "fullMailbox",
         ("no", "quota", "storage", "names"),
-        "Writes and deltas answer 403 ErrorQuotaExceeded, 507, or 403 for named properties.",
+        "Writes and deltas work; return 403 ErrorQuotaExceeded; 507; or 403 for named properties.",
     ),
     Quirk(
         "deadLink",
@@ -65,12 +65,12 @@ QUIRKS: tuple[Quirk, ...] = (
             "ResyncRequired",
             "SyncStateNotFound",
         ),
-        "The code for a delta link that is of no use any more.",
+        "The code for a delta link that no longer works.",
     ),
     Quirk(
         "movedBack",
         ("removed", "shown"),
-        "Delta shows a contact that was moved out and back as removed, until it changes; or again.",
+        "Delta shows a contact moved out and back as removed until it changes; or as it is.",
     ),
     Quirk(
         "deltaItems",
@@ -80,22 +80,22 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "deletedFolder",
         ("deletedItems", "gone"),
-        "A deleted folder lives on in Deleted Items with its id and contacts; or answers 404.",
+        "A deleted folder lives on in Deleted Items with its id and contacts; or returns 404.",
     ),
     Quirk(
         "deletedName",
         ("refused", "ignored", "free"),
-        "To delete a folder whose name Deleted Items has answers 403; does nothing; or works.",
+        "Deleting a folder whose name is in Deleted Items returns 403; does nothing; or works.",
     ),
     Quirk(
         "permanentDelete",
         ("allowed", "refused"),
-        "permanentDelete works, as documented; or answers 400, as in some national clouds.",
+        "permanentDelete works, as documented; or returns 400, as in some national clouds.",
     ),
     Quirk(
         "newCategory",
         ("created", "refused"),
-        "A category can be created; or answers 400.",
+        "Creating a category works; or returns 400.",
     ),
     Quirk(
         "categoryExists",
@@ -105,7 +105,7 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "orgContactCast",
         ("refused", "empty"),
-        "A group that cannot hold organizational contacts answers 400 for them; or lists none.",
+        "A group that cannot hold organizational contacts returns 400 for them; or an empty list.",
     ),
     Quirk(
         "contactSearch",
@@ -132,7 +132,7 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "getByIds",
         ("answered", "refused", "idOnly", "nulls"),
-        "Users are found by their ids; it answers 403; or shows ids only, or all else as null.",
+        "getByIds returns users; or 403; or only their ids; or null for everything else.",
     ),
 )
 

@@ -127,7 +127,7 @@ def test_discarded_changes_are_not_asked_about_again_if_fewer_are_left() -> None
     run_script(script)
 
 
-def test_set_of_changes_is_stored_once_per_run_and_ends_with_its_run() -> None:
+def test_held_changes_are_stored_once_per_run_and_erased_with_it() -> None:
     async def script(sim: Simulation) -> None:
         await held_removal(sim)
         assert len(sim.tables.tables["HeldPlans"].rows) == 1

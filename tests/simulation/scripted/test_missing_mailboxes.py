@@ -71,7 +71,7 @@ def test_guest_takes_no_license_and_is_skipped_with_a_reason() -> None:
     run_script(script)
 
 
-def test_guest_is_asked_for_daily_in_the_first_week_and_weekly_later() -> None:
+def test_guest_is_checked_daily_for_a_week_and_then_weekly() -> None:
     async def script(sim: Simulation) -> None:
         _, guest = await guest_of(sim)
 
@@ -114,7 +114,7 @@ def test_new_mailbox_without_a_free_license_waits_for_one() -> None:
     run_script(script)
 
 
-def test_run_that_a_person_starts_asks_for_the_guest() -> None:
+def test_run_that_a_person_starts_checks_the_guest() -> None:
     async def script(sim: Simulation) -> None:
         import_, guest = await guest_of(sim)
         await next_day(sim)

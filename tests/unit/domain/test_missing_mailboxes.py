@@ -33,13 +33,13 @@ def missing(since: int = 0, asked: int = 0, entry: str = "e") -> MissingMailbox:
     ("since", "asked", "due"),
     [(0, 0, False), (1, 1, True), (6, 1, True), (7, 1, False), (20, 6, False), (20, 7, True)],
 )
-def test_target_is_asked_again_daily_for_a_week_and_weekly_later(
+def test_target_is_checked_daily_for_a_week_and_then_weekly(
     since: int, asked: int, *, due: bool
 ) -> None:
     assert is_due(missing(since, asked), "e", NOW, by_person=False) is due
 
 
-def test_daily_run_that_starts_early_asks_too() -> None:
+def test_daily_run_that_starts_early_also_asks() -> None:
     early = NOW - timedelta(minutes=1)
 
     assert is_due(missing(2, 1), "e", early, by_person=False)
@@ -88,7 +88,7 @@ def test_targets_are_sorted_by_what_is_known_of_them() -> None:
     assert found.stale == {"stale"}
 
 
-def test_next_answer_keeps_since_when_the_mailbox_is_missing() -> None:
+def test_next_answer_keeps_the_time_since_when_a_mailbox_is_missing() -> None:
     first = still_missing(None, "m", Reason.NO_MAILBOX, NOW)
     later = NOW + timedelta(days=1)
 

@@ -63,7 +63,7 @@ def test_import_defaults_to_active_with_own_folder_and_guard() -> None:
 
 
 @pytest.mark.parametrize("id_", ["mueller", "u1", f"{SOMEBODY}0", SOMEBODY[:-1], f"{{{SOMEBODY}}}"])
-def test_id_that_is_no_guid_is_rejected_by_its_field(id_: str) -> None:
+def test_id_that_is_not_a_guid_is_rejected_by_its_field(id_: str) -> None:
     targets = {"users": [SOMEBODY], "groups": [SOMEBODY, id_]}
     with pytest.raises(InvalidInput) as refused:
         validated(ImportInput, {**IMPORT, "targets": targets})

@@ -84,7 +84,7 @@ async def test_missing_consent_is_still_found_behind_the_filter(graph: Simulated
     assert refused.value.reason is Reason.CONSENT_MISSING
 
 
-async def test_id_that_is_no_guid_is_never_sent(graph: SimulatedGraph) -> None:
+async def test_id_that_is_not_a_guid_is_never_sent(graph: SimulatedGraph) -> None:
     one = graph.add_user(1)
 
     assert list(await directory.mailboxes_by_id(graph.session(), ["mueller", one])) == [one]
@@ -111,7 +111,7 @@ async def test_org_contacts_are_found_where_graph_refuses_to_list_them(
     assert sorted(contact["id"] for contact in found) == sorted(contacts)
 
 
-async def test_any_other_refusal_of_org_contacts_is_not_taken_for_none(
+async def test_other_refusals_of_org_contacts_do_not_count_as_none(
     graph: SimulatedGraph,
 ) -> None:
     group = graph.add_group(1, [])
@@ -179,7 +179,7 @@ async def test_search_is_repeated_by_name_where_graph_refuses_other_properties(
 
 
 @pytest.mark.parametrize("answer", ["answered", "refused", "idOnly", "nulls"])
-async def test_users_are_found_whichever_way_get_by_ids_answers(
+async def test_users_are_found_however_get_by_ids_answers(
     graph: SimulatedGraph, answer: str
 ) -> None:
     ids = [graph.add_user(n) for n in range(3)]
@@ -191,7 +191,7 @@ async def test_users_are_found_whichever_way_get_by_ids_answers(
 
 
 @pytest.mark.parametrize("search_by", ["displayName", "any"])
-async def test_org_contacts_are_found_whichever_way_they_can_be_searched(
+async def test_org_contacts_are_found_however_they_can_be_searched(
     graph: SimulatedGraph, search_by: str
 ) -> None:
     id_ = graph.add_org_contact(1, displayName="Ada Byron")
@@ -203,7 +203,7 @@ async def test_org_contacts_are_found_whichever_way_they_can_be_searched(
 
 
 @pytest.mark.parametrize("cast", ["refused", "empty"])
-async def test_microsoft_365_group_has_no_org_contacts_whichever_way_graph_says_so(
+async def test_microsoft_365_group_has_no_org_contacts_however_graph_says_so(
     graph: SimulatedGraph, cast: str
 ) -> None:
     group = graph.add_group(1, [graph.add_user(2)], groupTypes=["Unified"])

@@ -102,7 +102,7 @@ async def test_guests_and_hidden_people_have_their_own_reasons(graph: SimulatedG
 
 
 @pytest.mark.parametrize("purpose", ["shared", "room", "equipment"])
-async def test_mailbox_of_nobody_is_shared_if_it_is_listed(
+async def test_shared_mailbox_is_published_if_it_is_listed(
     graph: SimulatedGraph, purpose: str
 ) -> None:
     box, gone = (graph.add_user(n, accountEnabled=False) for n in (1, 2))
@@ -129,7 +129,7 @@ async def test_disabled_account_whose_mailbox_is_closed_to_the_app_counts_as_a_p
     assert found.why_omitted(box) is Reason.DISABLED
 
 
-async def test_enabled_people_cost_no_further_request(graph: SimulatedGraph) -> None:
+async def test_enabled_people_cost_no_extra_request(graph: SimulatedGraph) -> None:
     await resolved(graph, users=[graph.add_user(n) for n in range(5)])
 
     assert graph.meter.requests == 1

@@ -90,7 +90,7 @@ def _bomb(width: int, height: int) -> bytes:
     ],
     ids=lambda source: f"{len(source)} bytes",
 )
-def test_what_is_no_allowed_picture_is_refused(source: bytes) -> None:
+def test_file_that_is_not_an_allowed_picture_is_refused(source: bytes) -> None:
     with pytest.raises(NoPictureError):
         resized(source, 48)
 
@@ -170,7 +170,7 @@ async def test_photo_in_a_batch_is_read_in_either_base64_alphabet(alphabet: str)
 
 
 @pytest.mark.parametrize("text", ["!", "a", "no base64 at all"])
-async def test_photo_that_is_no_base64_is_refused(text: str) -> None:
+async def test_photo_that_is_not_base64_is_refused(text: str) -> None:
     graph = SimulatedGraph()
     one = graph.add_user(1, picture())
     graph.fail(r"/photo/\$value", {"status": 200, "body": text})
@@ -219,7 +219,7 @@ async def test_changed_new_and_removed_photos_are_noticed_by_their_etags() -> No
     assert set(kept) == {photo_of(after, two), photo_of(after, four)}
 
 
-async def test_what_is_no_picture_is_reported_every_day_and_read_once() -> None:
+async def test_file_that_is_not_a_picture_is_reported_daily_and_read_once() -> None:
     graph = SimulatedGraph()
     one = graph.add_user(1, b"no picture")
     known: dict[str, tuple[str, str]] = {}
@@ -242,7 +242,7 @@ async def test_photo_without_an_etag_is_read_every_time(shown: dict[str, Any]) -
     assert len(digests) == 1
 
 
-async def test_placeholder_of_a_missing_photo_is_no_photo() -> None:
+async def test_placeholder_of_a_missing_photo_is_not_a_photo() -> None:
     graph = SimulatedGraph()
     one = graph.add_user(1)
     graph.fail("/photo$", {"status": 200, "body": {"id": "1X1", "@odata.mediaEtag": ""}})

@@ -48,7 +48,7 @@ def test_an_address_keeps_its_lines() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, "", " \u00a0\t", "\x00\x85"])
-def test_what_is_no_text_or_empty_is_none(value: object) -> None:
+def test_empty_values_and_other_types_become_none(value: object) -> None:
     assert line(value) is None
     assert lines(value) is None
 

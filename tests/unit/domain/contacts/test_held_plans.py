@@ -47,7 +47,7 @@ def test_additions_and_repairs_never_wait(
 
 
 @given(mailboxes(), shares, shares)
-def test_guard_holds_only_the_kind_that_is_too_much(
+def test_guard_holds_only_the_kind_of_change_beyond_its_limit(
     folder: Folder, first: dict[str, Contact], second: dict[str, Contact]
 ) -> None:
     plan = planned(folder, first, second)

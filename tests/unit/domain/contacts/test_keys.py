@@ -66,7 +66,7 @@ def test_a_manual_contact_is_known_by_its_id_else_by_its_name_and_first_address(
     assert str(hotline.copy_with(id="Line-1").key) == "c-line-1"
 
 
-def test_manual_contacts_that_are_called_alike_have_keys_of_their_own() -> None:
+def test_manual_contacts_with_the_same_name_have_different_keys() -> None:
     line = ManualContact(display_name="Hotline", mobile_phone="1")
     lines = [line, line.copy_with(mobile_phone="2"), line.copy_with(display_name="hotline")]
     same_id = [line.copy_with(id="Line-1"), line.copy_with(id="line-1")]

@@ -81,7 +81,7 @@ def test_a_mail_address_carries_the_persons_name_unless_it_has_its_own() -> None
     ]
 
 
-def test_the_name_that_graph_puts_beside_a_known_address_is_no_edit() -> None:
+def test_name_that_graph_gives_a_known_address_is_not_an_edit() -> None:
     contact = Contact.of("u-1", fields_of(**ORDINARY, emailAddresses=[{"address": "a@x.example"}]))
     shown = contact.fields | {"emailAddresses": [{"address": "a@x.example", "name": "Countess"}]}
 
@@ -116,7 +116,7 @@ def test_an_address_is_sent_whole_also_when_it_is_cleared() -> None:
     ],
     ids=["text", "phones", "chat", "address", "malformed", "too long", "dot"],
 )
-def test_what_exchange_does_not_store_is_reported(name: str, value: Any, kept: Any) -> None:
+def test_values_that_exchange_does_not_store_are_reported(name: str, value: Any, kept: Any) -> None:
     fields, shortened = clean({"displayName": "Ada", name: value})
 
     assert fields.get(name) == kept

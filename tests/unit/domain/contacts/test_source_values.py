@@ -103,7 +103,7 @@ def test_values_published_later_count_as_unchanged_once_they_were_seen(
 
 
 @given(people, st.randoms())
-def test_order_and_empty_values_are_no_change_of_source(person: dict[str, Any], dice: Any) -> None:
+def test_order_and_empty_values_do_not_change_the_source(person: dict[str, Any], dice: Any) -> None:
     shuffled = {
         name: dice.sample(value, len(value)) if isinstance(value, list) else value
         for name, value in person.items()
