@@ -47,7 +47,7 @@ WISHES: Final = st.lists(st.builds(Wish, MAILBOXES, MAILBOXES, st.booleans()), m
 
 
 class Slow:
-    """A line on which each call takes a random time, before and after its effect."""
+    """A connection on which each call takes a random time, before and after its effect."""
 
     def __init__(self, rng: random.Random, checked: Callable[[], None]) -> None:
         self._rng = rng

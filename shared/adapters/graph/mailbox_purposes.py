@@ -1,4 +1,4 @@
-"""Reads what mailboxes are for: a person's, or shared, a room's, an equipment's."""
+"""Reads what mailboxes are for: a person, several people (shared), a room or equipment."""
 
 from collections.abc import Sequence
 from itertools import batched

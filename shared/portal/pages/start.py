@@ -70,7 +70,7 @@ async def finish_consent(visit: Visit) -> Page:
 
 
 async def _is_pending(visit: Visit) -> bool:
-    """Return whether this admin has just given the consent, and it is not in force yet."""
+    """Return whether this admin has just granted the consent, and it is not active yet."""
     kept = await visit.kept(sessions.CONSENT)
     someone = visit.someone
     return bool(kept and kept.get("given") and someone and kept["tenant"] == someone.tenant)

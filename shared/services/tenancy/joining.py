@@ -98,7 +98,7 @@ class Joining:
         """Verify the consent that this admin has just granted, and connect the tenant.
 
         Errors are checked first, because they can arrive together with admin_consent=True. Raises
-        `ConsentRefused`, `ConsentPending` if the consent is not in force yet, `ConsentMissing` if
+        `ConsentRefused`, `ConsentPending` if the consent is not active yet, `ConsentMissing` if
         only some permissions are, and `SignInFailed` if this admin did not start the request.
         Opening the same address again checks again.
         """

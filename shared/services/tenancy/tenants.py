@@ -45,7 +45,7 @@ class ConsentMissing(Forbidden):
 
 
 class ConsentPending(Forbidden):
-    """The caller's tenant has just consented, but Microsoft does not act on it yet."""
+    """The caller's tenant has just consented, but the consent is not active yet."""
 
     kind = "consent-pending"
 
@@ -175,7 +175,7 @@ class Tenants:
 
         The consent counts as gone as soon as a required permission is missing. Graph may refuse a
         request for other reasons, and cached tokens outlive a consent, so only a new token decides.
-        Raises `Unavailable` while the consent is so new that it may not be in force everywhere.
+        Raises `Unavailable` while the consent is so new that it may not be active everywhere.
         """
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is None or stored.value.status is not TenantStatus.CONNECTED:
@@ -183,7 +183,7 @@ class Tenants:
         since = stored.value.since
         if since is not None and self._clock() < since + SETTLING:
             self._proof.forget(tenant)
-            message = f"The consent of tenant {tenant} is new and may not be in force yet."
+            message = f"The consent of tenant {tenant} is new and may not be active yet."
             raise Unavailable(message, _ASK_AGAIN)
         try:
             await self._proven(tenant)

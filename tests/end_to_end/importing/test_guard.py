@@ -220,7 +220,7 @@ async def test_retry_runs_only_failed_mailboxes(world: World) -> None:
 
 async def test_run_that_could_not_start_is_retried_as_a_whole(world: World) -> None:
     share = (await world.share())["id"]
-    # A 403 soon after the consent counts as a consent that does not work yet.
+    # A 403 soon after the consent counts as a consent that is not active yet.
     await world.days_pass(1)
     await world.client.fault("/transitiveMembers/", {"status": 403}, times=1)
     made = await world.import_(share)

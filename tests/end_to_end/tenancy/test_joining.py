@@ -60,7 +60,7 @@ async def test_admin_signs_in_and_consent_connects_tenant(client: Client, compan
     assert set(browser.cookies) == {"__Host-session"}
 
 
-async def test_consent_that_is_not_in_force_yet_says_so_until_it_is(
+async def test_consent_that_is_not_active_yet_says_so_until_it_is(
     client: Client, company: World
 ) -> None:
     await client.consent(company.tenant, granted=False, slow=True)

@@ -119,7 +119,7 @@ class Keeper:
         await self._send(self._entra, "POST", "/_sim/consent", body)
 
     async def refuse(self, tenant: str, code: int) -> None:
-        """Let Entra ID refuse the app in a tenant with this AADSTS code, whatever it consented."""
+        """Let Entra ID refuse the app in a tenant with this AADSTS code, whatever its consent."""
         body = {"tenant": tenant, "refusal": code}
         await self._send(self._entra, "POST", "/_sim/consent", body)
 

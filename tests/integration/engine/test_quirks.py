@@ -1,4 +1,4 @@
-"""Exchange as it is: a mailbox ends right whichever way it answers (adapters/graph/README.md)."""
+"""However Exchange answers, a mailbox ends in the right state (adapters/graph/README.md)."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

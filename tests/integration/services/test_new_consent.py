@@ -1,4 +1,4 @@
-"""A consent that is given but takes its time to work, and one that is withdrawn."""
+"""A consent that takes a while to become active, and one that is withdrawn."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -42,7 +42,7 @@ async def app(cloud: LocalCloud, watch: Watch) -> AsyncIterator[wiring.App]:
     await made.close()
 
 
-async def test_new_consent_that_does_not_work_yet_is_waited_for(
+async def test_new_consent_gets_time_before_the_tenant_is_disconnected(
     app: wiring.App, world: World, caller: Caller, watch: Watch
 ) -> None:
     tenants = app.tenancy.tenants

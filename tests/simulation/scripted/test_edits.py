@@ -1,4 +1,4 @@
-"""What users change in their mailboxes, at moments at which it may be taken for our own work."""
+"""Edits by users at moments when they could be mistaken for our own writes."""
 
 from tests.simulation.scripted.scripts import (
     broken,

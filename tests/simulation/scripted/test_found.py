@@ -1,4 +1,4 @@
-"""Faults that were found once, as histories: each of them kept contacts, lost some, or lied."""
+"""Faults that were found once, as histories: contacts were kept or lost, or a report was wrong."""
 
 from tests.simulation.acts import runs
 from tests.simulation.scripted.scripts import (

@@ -1,4 +1,4 @@
-"""Targets without a mailbox: no license, no red row, few requests, and none of it for ever."""
+"""Targets without a mailbox: no license, no failure, few requests, until a mailbox exists."""
 
 from datetime import timedelta
 from typing import Any

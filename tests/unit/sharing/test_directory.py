@@ -1,4 +1,4 @@
-"""Reading the directory whichever way Microsoft Graph answers where its documents leave it open."""
+"""Reading the directory, however Graph answers where its documents leave a question open."""
 
 from collections.abc import Mapping
 

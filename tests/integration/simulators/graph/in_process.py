@@ -61,7 +61,7 @@ class Simulator:
 
 
 def _at_once(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Return what a coroutine returns that waits for nothing."""
+    """Return the result of a coroutine that never waits."""
     try:
         work.send(None)
     except StopIteration as stopped:

@@ -170,7 +170,7 @@ def require_space(request: Request) -> None:
 
 
 def require_permanent(request: Request) -> None:
-    """Refuse to delete for good, as clouds do that do not have it."""
+    """Refuse permanentDelete, as clouds without it do."""
     request.require(DENIED, *WRITE)
     if request.quirk("permanentDelete") == "refused":
         raise GraphError(400, "BadRequest", "Resource not found for the segment 'permanentDelete'.")

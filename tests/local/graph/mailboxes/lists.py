@@ -17,7 +17,7 @@ _PAGE = 10
 def arranged[T](
     request: Request, type_: str, text: str | None, items: list[tuple[T, Json]]
 ) -> list[T]:
-    """Return the items that fulfil the filter `text`, in the order that is asked for."""
+    """Return the items that match the filter `text`, in the requested order."""
     if text:
         holds = parsed(text, type_, OUTLOOK).holds
         items = [pair for pair in items if holds(pair[1])]

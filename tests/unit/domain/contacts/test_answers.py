@@ -1,4 +1,4 @@
-"""Our writes, told from a user's edit made before their echo is read."""
+"""How our own writes are told from a user's edit that comes before we read them back."""
 
 from typing import Any
 

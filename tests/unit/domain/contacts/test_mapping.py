@@ -1,4 +1,4 @@
-"""Contacts as phones need them: named, within Exchange's limits, and nothing lost in silence."""
+"""Contacts as phones need them: named, within Exchange's limits, and nothing lost silently."""
 
 from typing import Any
 

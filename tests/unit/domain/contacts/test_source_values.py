@@ -1,4 +1,4 @@
-"""Changes of source data, told from rewrites of our own making."""
+"""How changes of source data are told from our own rewrites."""
 
 import string
 from typing import Any
