@@ -44,7 +44,7 @@ class EstimateInput(Model):
 class EstimateView(Model):
     """The licenses that an import needs: `needed` new ones, of which `missing` are not booked.
 
-    `mailboxes` counts the targets, without those that are known to have no mailbox.
+    `mailboxes` counts the targets, except those known to have no mailbox.
     `trial` is `ahead` (the first import starts it), `running` (until `trialEnds`) or `over`. Until
     it is over, every mailbox is synced; `missing` counts those that will have no license
     afterwards.

@@ -12,11 +12,11 @@ from shared.domain.reasons import Reason
 class Guard:
     """How much one run may change before an admin must approve it.
 
-    In a mailbox, it may delete up to `deletes` contacts or the share `delete_share` (0 to 1) of the
+    In a mailbox, it may delete up to `deletes` contacts or the part `delete_share` (0 to 1) of the
     known ones, whichever is more; `changes` and `change_share` limit updates in the same way.
-    Only changes of source data count, and removals: neither repairs of a contact nor rewrites of
-    our own making, nor deletions of duplicates. `creates` and `create_share`
-    limit how much the share of an import may grow; filling a new mailbox does not count.
+    Removals and changes of source data count. Repairs of a contact, rewrites of our own making and
+    deletions of duplicates do not. `creates` and `create_share` limit how much the import's share
+    may grow; filling a new mailbox does not count.
     """
 
     deletes: int = 10

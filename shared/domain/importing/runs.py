@@ -136,7 +136,7 @@ class RejectedContact(Model):
 
 
 class RefusedRequest(Model):
-    """A request that Microsoft Graph refused; Microsoft's support asks for both ids.
+    """A request that Microsoft Graph refused; Microsoft support asks for both ids.
 
     `status` is 0, and `requestId` empty, if there was no response.
     """
@@ -149,8 +149,8 @@ class RefusedRequest(Model):
 class Result(Model):
     """What happened to one mailbox in a run; ids and counts only.
 
-    `number` is the run's when it was written. `photos` counts those sent. `planned` is what would
-    happen if a held plan were approved, `held_run` the run that asks. `rejected` lists at most
+    `number` is the run's when it wrote this. `photos` counts the photos sent. `planned` counts what
+    approving the held changes would do; `held_run` is the run to approve. `rejected` lists at most
     `REJECTED_LISTED` contacts, `rejected_count` counts them all. `refused` is the last request that
     failed, if the mailbox or a contact failed.
     """

@@ -144,10 +144,8 @@ type FilterValues = Annotated[list[Text], Field(min_length=1, max_length=100)]
 class Sources(Model):
     """The people in a share.
 
-    `users`, `groups`, `allUsers`, `orgContacts` and `contacts` add people.
-
-    At least one of these is required. `exclude` and `filter` leave people out; a group in `exclude`
-    leaves its members out.
+    `users`, `groups`, `allUsers`, `orgContacts` and `contacts` add people; at least one of them is
+    required. `exclude` and `filter` leave people out; a group in `exclude` leaves its members out.
     """
 
     users: Annotated[list[DirectoryId], Field(max_length=MAX_IDS)] = []
@@ -269,7 +267,7 @@ class ShareInput(Model):
 class RotationInput(Model):
     """The tenants that keep access when a share gets a new id.
 
-    Null keeps all that import it now.
+    Null keeps all tenants that import it now.
     """
 
     keep: Annotated[list[ObjectId], Field(max_length=500)] | None = None
