@@ -8,7 +8,7 @@ is in doubt is left to a message of the mailbox's own.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from shared.adapters.graph.mailbox import folder_links, folders_in_place
+from shared.adapters.graph.mailboxes.mailbox import folder_links, folders_in_place
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.storage.mailbox_state import Head, MailboxStates
 from shared.adapters.storage.models import ChunkResult

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.adapters.graph.mailbox import Mailbox
+from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import LONGEST_REQUEST, LONGEST_WAIT, Meter
 from shared.adapters.storage.leases import Lease, Leases
 from shared.adapters.storage.mailbox_contacts import ContactRows, ListPlace

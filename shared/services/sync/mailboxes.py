@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.graph.mailbox import Mailbox
+from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.storage.leases import Leases
 from shared.adapters.storage.mailbox_state import MailboxStates

@@ -6,8 +6,8 @@ import pytest
 
 from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph import directory
-from shared.adapters.graph.mailbox import Mailbox
-from shared.adapters.graph.mailbox_answers import missing_mailbox
+from shared.adapters.graph.mailboxes.answers import missing_mailbox
+from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import Graph, GraphSession
 from shared.adapters.graph.wire import SdkWire
 from shared.domain.contacts.plan import Delete

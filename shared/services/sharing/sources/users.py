@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from shared.adapters.graph import directory
-from shared.adapters.graph.mailbox_purposes import mailbox_purposes
+from shared.adapters.graph.mailboxes.purposes import mailbox_purposes
 from shared.adapters.graph.transport import GraphSession
 from shared.domain.contacts.fields import properties_of
 from shared.domain.contacts.keys import ContactKind

@@ -1,6 +1,6 @@
 """What Graph's refusals mean for a mailbox, told apart by their codes.
 
-README.md lists each code with its source.
+`adapters/graph/README.md` lists each code with its source.
 """
 
 from typing import Final

@@ -12,14 +12,14 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, send_batch
-from shared.adapters.graph.mailbox_answers import (
+from shared.adapters.graph.mailboxes.answers import (
     FolderGoneError,
     LinkExpiredError,
     is_gone,
     missing_mailbox,
     not_for_good,
 )
-from shared.adapters.graph.mailbox_folders import PLACE, MailboxFolders, marked, root_of
+from shared.adapters.graph.mailboxes.folders import PLACE, MailboxFolders, marked, root_of
 from shared.adapters.graph.transport import LONGEST_WAIT, Chain, GraphResponse, GraphSession
 from shared.domain.contacts.fields import (
     GRAPH_FIELDS,

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from shared.adapters.graph.batch import BatchItem, longest_wait, send_batch
-from shared.adapters.graph.mailbox_answers import FolderGoneError, is_gone, missing_mailbox
+from shared.adapters.graph.mailboxes.answers import FolderGoneError, is_gone, missing_mailbox
 from shared.adapters.graph.transport import GraphResponse, GraphSession
 from shared.domain.contacts.fields import MARK, mark_of
 from shared.domain.errors import Defect, NeedsAdmin, Refused, Unavailable
