@@ -1,6 +1,7 @@
 """Sends requests to Microsoft Graph over a wire, counts them, and maps its errors."""
 
 import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -299,8 +300,8 @@ class GraphSession:
         answer = GraphResponse(response.status, None, response.headers)
         if response.content:
             try:
-                answer = replace(answer, body=orjson.loads(response.content))
-            except orjson.JSONDecodeError as error:
+                answer = replace(answer, body=_parsed(response.content))
+            except (ValueError, RecursionError) as error:
                 if answer.ok:
                     message = "Microsoft Graph returned a body that is not JSON."
                     raise Unavailable(message, _DEFAULT_WAIT) from error
@@ -333,6 +334,19 @@ class GraphSession:
                 raise Defect(message)
             return path
         return relative(f"{self._endpoint}{path}", query)
+
+
+def _parsed(content: bytes) -> Any:
+    """Parse a JSON body.
+
+    Unpaired surrogates, which JSON can escape and no UTF-8 can hold, are left out of its texts: a
+    directory keeps such a name, and one of them must not fail a whole page.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        text = json.dumps(json.loads(content), ensure_ascii=False)
+        return orjson.loads(text.encode(errors="ignore"))
 
 
 def complete(headers: Mapping[str, str]) -> dict[str, str]:
