@@ -26,8 +26,8 @@ type KeepPhoto = Callable[[str, bytes], Awaitable[None]]
 type Seen = Mapping[str, tuple[str, str]]
 """The photos read before: by the hash of a person's id, those of the etag and of the photo."""
 
-_MOST_SEEN: Final = 15_000
-"""As many as fit in a row; others are read in every run."""
+MOST_SEEN: Final = 8_000
+"""As many as fit in a row of 1 MiB, counted in UTF-16; others are read in every run."""
 
 _QUALITY: Final = 85
 _FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP")
@@ -88,7 +88,7 @@ async def add_photos(
             if isinstance(photo, bytes) and isinstance(tag, str) and tag:
                 seen[_hash(user.id)] = (_hash(tag), source)
             _set_source(resolution, user, source, edge)
-    return dict(islice(seen.items(), _MOST_SEEN))
+    return dict(islice(seen.items(), MOST_SEEN))
 
 
 async def load_photos(session: GraphSession, people: Iterable[str], edge: int) -> dict[str, bytes]:

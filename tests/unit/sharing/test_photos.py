@@ -9,11 +9,19 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from shared.adapters.storage.models import SharePhotos
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.keys import ContactKey, ContactKind
 from shared.domain.errors import Throttled
 from shared.domain.reasons import Reason
-from shared.services.sharing.photos import NoPictureError, add_photos, load_photos, resized
+from shared.services.changes import require_storable
+from shared.services.sharing.photos import (
+    MOST_SEEN,
+    NoPictureError,
+    add_photos,
+    load_photos,
+    resized,
+)
 from shared.services.sharing.resolution import Resolution
 from tests.unit.sharing.simulated_graph import SimulatedGraph
 
@@ -198,6 +206,11 @@ async def test_photos_whose_etag_is_known_are_not_read() -> None:
     assert (graph.asked(PHOTO), graph.asked(TAG), graph.meter.requests) == (0, 40, 2)
     assert kept_again == {}
     assert again.contacts == first.contacts
+
+
+def test_etags_that_are_known_fit_in_a_row() -> None:
+    hashes = [f"{number:016x}" for number in range(MOST_SEEN)]
+    require_storable(SharePhotos(seen={person: (person, person) for person in hashes}))
 
 
 async def test_changed_new_and_removed_photos_are_noticed_by_their_etags() -> None:
