@@ -167,7 +167,7 @@ async def _one_round(
     if not failed:
         return [], 0.0, set()
     doubtful = _create_keys([o for o, answer in failed if answer.status != 429])
-    waits = [answer.wait for _, answer in failed if not (for_good and not_for_good(answer))]
+    waits = [a.wait for o, a in failed if not _refused_for_good(o, a, for_good=for_good)]
     return [o for o, _ in failed], max(waits, default=0.0), doubtful
 
 
@@ -186,7 +186,7 @@ def _record_outcome(
         id_ = str(answer.body["id"]) if isinstance(operation, Create) else operation.id
         progress.done.append((operation, id_))
         _note_answer(operation, id_, answer, progress)
-    elif for_good and isinstance(operation, Delete) and not_for_good(answer):
+    elif _refused_for_good(operation, answer, for_good=for_good):
         return False
     elif answer.is_full:
         progress.full = missing_mailbox(answer)
@@ -205,6 +205,12 @@ def _record_outcome(
     else:
         _reject(operation, answer, progress)
     return True
+
+
+def _refused_for_good(operation: Operation, answer: GraphResponse, *, for_good: bool) -> bool:
+    """Return whether a permanentDelete was refused, so that a plain DELETE is sent at once."""
+    deleted = for_good and isinstance(operation, Delete) and operation.only_ours
+    return deleted and not_for_good(answer)
 
 
 def _reject(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> None:
