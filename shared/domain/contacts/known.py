@@ -5,7 +5,7 @@ delta of its own writes (`settle`). Contacts without our mark are never passed i
 can touch them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -142,12 +142,14 @@ def observe(
     duplicates: Iterable[str] = (),
     policy: Policy = DEFAULT_POLICY,
     begun: int = 0,
+    unread: Collection[str] = (),
 ) -> tuple[KnownContacts, tuple[str, ...]]:
     """Update the known contacts from a folder's delta.
 
     `marks` maps unknown contact ids to their marks of this import. `complete` says that the delta
-    lists the whole folder, so that a contact not in it is gone. `begun` is the mask of fields that
-    a worker that died may have written. Return the known contacts, and the ids of duplicates.
+    lists the whole folder, so that a contact not in it is gone, unless it is `unread`: then nothing
+    is known of it. `begun` is the mask of fields that a worker that died may have written. Return
+    the known contacts, and the ids of duplicates.
     """
     current = dict(known)
     by_id = {entry.id: key for key, entry in current.items() if entry.id}
@@ -173,7 +175,7 @@ def observe(
             by_id[change.id] = mark.key
     if complete:
         for key, entry in current.items():
-            if entry.id not in shown:
+            if entry.id not in shown and entry.id not in unread:
                 current[key] = DELETED_BY_USER
         surplus = {id_: None for id_ in surplus if id_ in shown}
     current, left = _without_gaps(current, surplus, marks)

@@ -73,6 +73,7 @@ async def remove_contacts(work: MailboxWork, progress: ApplyProgress) -> None:
     )
     if folder is None:
         return
+    work.head = work.head.copy_with(folder=folder)
     work.mailbox.in_folder(folder if own else None)
     try:
         delta = await work.mailbox.delta(folder)

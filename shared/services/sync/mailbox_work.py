@@ -224,6 +224,8 @@ class MailboxWork:
         changes = await self.reread(known, changes)
         if complete and (missing := missing_ids(known, changes)):
             changes = await self.mailbox.reread(changes, missing, self.head.folder)
+        # Those that were asked about and are still not shown could not be read.
+        unread = frozenset(missing_ids(known, changes)) if complete else frozenset[str]()
         marks = await self.mailbox.marks(unknown_ids(known, changes))
         return await run_in_thread_if_large(
             len(changes) + len(known),
@@ -235,6 +237,7 @@ class MailboxWork:
             complete=complete,
             policy=policy,
             begun=self.before.value.begun if self.before is not None else 0,
+            unread=unread,
         )
 
     async def reread(self, known: KnownContacts, changes: tuple[Change, ...]) -> tuple[Change, ...]:

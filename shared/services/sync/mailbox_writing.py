@@ -94,7 +94,8 @@ class Writing:
         )
         self.progress.answers.clear()
         if self.link is None:
-            calm = self._drop_missing(changes) and calm
+            # A contact that cannot be read again is in `delta` all the same.
+            calm = self._drop_missing((*delta.changes, *changes)) and calm
         self.calm = self.calm and calm and not strangers
         if strangers:
             return False
