@@ -21,6 +21,7 @@ class RunSummary(Tagged, Run):
 
     fingerprint: Annotated[str | None, Field(exclude=True)] = None
     number: Annotated[int, Field(exclude=True)] = 0
+    approved_number: Annotated[int, Field(exclude=True)] = 0
     snapshot: Annotated[str | None, Field(exclude=True)] = None
     work: Annotated[str | None, Field(exclude=True)] = None
     omissions: Annotated[list[Omission], Field(exclude=True)]

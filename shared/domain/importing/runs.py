@@ -87,9 +87,10 @@ def rarest_first(omissions: Iterable[Omission]) -> list[Omission]:
 class Run(Model):
     """One execution of an import.
 
-    `approved` says that an admin approved what was held; `retries` is the id of the run whose
-    failed mailboxes this run tries again. `number` is the number that the run last took
-    (`import_life`), `snapshot` what it resolved under it, and `work` the digest of that.
+    `approved` says that an admin approved what was held, as the run had asked up to its number
+    `approved_number`; `retries` is the id of the run whose failed mailboxes this run tries again.
+    `number` is the number that the run last took (`import_life`), `snapshot` what it resolved under
+    it, and `work` the digest of that.
     """
 
     id: str
@@ -113,6 +114,7 @@ class Run(Model):
     work: str | None = None
     fingerprint: str | None = None
     approved: bool = False
+    approved_number: int = 0
     retries: str | None = None
 
 

@@ -47,7 +47,7 @@ class Decisions:
             if run.status not in {RunStatus.HELD, RunStatus.DISCARDED}:
                 raise Conflict("nothing_to_approve")
             decided = True
-            return run.copy_with(status=RunStatus.HELD, approved=True)
+            return run.copy_with(status=RunStatus.HELD, approved=True, approved_number=run.number)
 
         async with self._ledger.change(caller, LedgerAction.RUN_APPROVED, id_) as entry:
             stored = await change(self._store.runs, caller.tenant, id_, approved, kind="run")

@@ -45,8 +45,11 @@ class _Question:
 
     @property
     def approved(self) -> bool:
-        """Whether an admin approved it: that gives its run a new number."""
-        return self.run.approved and self.run.number > self.plan.number
+        """Whether an admin approved it.
+
+        An approved run that begins again takes a new number, and approves nothing more by that.
+        """
+        return self.run.approved and self.plan.number <= self.run.approved_number
 
 
 async def divided(work: MailboxWork, store: Store, planned: Planned) -> Division:

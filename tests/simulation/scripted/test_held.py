@@ -12,6 +12,7 @@ from tests.simulation.scripted.scripts import (
     quiet,
     run_script,
     settled,
+    when,
 )
 from tests.simulation.simulation import Simulation
 from tests.simulation.world import Share
@@ -78,6 +79,27 @@ def test_approval_covers_what_was_shown_and_holds_only_the_rest() -> None:
         await settled(sim)
 
     assert not broken(run_script(script))
+
+
+def test_approved_run_that_begins_again_approves_nothing_more() -> None:
+    async def script(sim: Simulation) -> None:
+        share, people = await held_removal(sim)
+        sim.set_group(share.tenant, share.group, people[:3])
+        sim.world.touch(sim.now())
+        [(run, tenant)] = await runs(sim, "held")
+        # The run asks about the rest, and then has to begin again.
+        when(
+            sim,
+            "storage upsert HeldPlans",
+            lambda: sim.api(tenant, "DELETE", f"people/{people[0]}"),
+        )
+        await sim.api(tenant, "POST", f"runs/{run}/approve")
+        await quiet(sim)
+
+        assert keys_in(sim) == keys_of(people[1:5])
+        assert [found for found, _ in await runs(sim, "held")] == [run]
+
+    run_script(script)
 
 
 def test_approval_covers_a_subset_of_what_was_shown() -> None:
