@@ -200,10 +200,11 @@ class MailboxSync:
         progress = ApplyProgress(patient=work.patient)
         writing = Writing(work, planned.known, planned.link, policy, progress)
         await writing.apply(division.now.operations, category)
+        all_sent = True
         if import_.photos is not None:
             due = photos_due(desired, writing.known)
-            await self._send_photos(work, import_, import_.photos.edge, due, writing)
-        calm = not (progress.vanished or progress.rejected or work.head.notice)
+            all_sent = await self._send_photos(work, import_, import_.photos.edge, due, writing)
+        calm = all_sent and not (progress.vanished or progress.rejected or work.head.notice)
         if (progress.done or writing.link is None) and not await writing.settle():
             # A duplicate of ours must not be hidden by this link: the next run reads everything.
             writing.link = None
@@ -228,8 +229,9 @@ class MailboxSync:
         edge: int,
         photos: tuple[SetPhoto, ...],
         writing: Writing,
-    ) -> None:
-        snapshot = work.message.snapshot
+    ) -> bool:
+        """Send photos; return whether all could be read. The next run tries the others again."""
+        snapshot, all_read = work.message.snapshot, True
         for chunk in batched(photos, BATCH_SIZE, strict=False):
             images = {p.key: await self._snapshots.photo(snapshot, p.digest) for p in chunk}
             missing = [photo for photo in chunk if images[photo.key] is None]
@@ -250,3 +252,5 @@ class MailboxSync:
                         self._snapshots.hold_photo(snapshot, photo.digest, image)
             loaded = [replace(p, image=image) for p in chunk if (image := images[p.key])]
             await writing.apply(loaded)
+            all_read = all_read and len(loaded) == len(chunk)
+        return all_read

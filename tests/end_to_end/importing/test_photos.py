@@ -110,6 +110,24 @@ async def test_new_mailbox_gets_photos_that_the_run_did_not_have_to_read(world: 
     assert await photo_requests(world) == {"read": 1, "sent": 1}
 
 
+async def test_photo_that_could_not_be_read_for_a_mailbox_is_sent_the_next_day(
+    world: World,
+) -> None:
+    await world.client.change_tenant(world.tenant, photos={world.people[0]: picture("red")})
+    share = (await world.share())["id"]
+    made = await world.import_(share, photos={}, targets={"users": world.targets[:1]})
+    targets = {"targets": {"users": world.targets}}
+    await world.api.send("PATCH", f"/imports/{made['id']}", targets)
+    refused = {"status": 500, "headers": {"Retry-After": "0"}}
+    await world.client.fault(r"/photo/\$value", refused, times=1_000, tenant=world.tenant)
+    await world.next_day()
+    assert await photos(world, world.targets[1]) == {}
+
+    await world.client.clear_faults()
+    await world.next_day()
+    assert len(await photos(world, world.targets[1])) == 1
+
+
 async def test_photo_is_sent_despite_transient_read_errors(world: World) -> None:
     await world.client.change_tenant(world.tenant, photos={world.people[0]: picture("red")})
     await world.client.fault("/photo/", {"status": 503}, times=2, method="GET")
