@@ -23,7 +23,7 @@ def table(measured: dict[str, Any]) -> Table:
         for size, requests in measured.get(kind, {}).items():
             made.add_row(kind, size, str(requests), str(allowed(kind, size)))
     for size, requests in measured.get("resolution_requests", {}).items():
-        made.add_row("resolution_requests", size, str(requests), str(-(-int(size) // 999)))
+        made.add_row("resolution_requests", size, str(requests), str(-(-int(size) // 100)))
     limits = {
         "fill_limit_ratio": "1.15",
         "per_contact_ratio": "1.3",
