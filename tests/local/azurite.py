@@ -11,6 +11,8 @@ from typing import Self
 from tests.local.ports import free_port
 
 _PROGRAM = Path(__file__).parent / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+# Megabytes for short-lived objects; with Node's own 16, a tenth of the CPU collects garbage.
+_NURSERY = "--max-semi-space-size=64"
 _ACCOUNT = "devstoreaccount1"
 # Published by Microsoft for the emulator (docs: storage-use-azurite).
 _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -63,7 +65,7 @@ class Azurite:
             options.append("--silent")
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                node, str(_PROGRAM), *options, *place, *ports,
+                node, _NURSERY, str(_PROGRAM), *options, *place, *ports,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         for port in self._ports.values():
