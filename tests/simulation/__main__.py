@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import batched, chain
+from itertools import batched, chain, islice
 
 from tests.simulation.histories import run_history
 from tests.simulation.known import known
@@ -70,7 +70,7 @@ def run_many(start: int, seeds: int, processes: int, seconds: float) -> Summary:
         range(start, start + seeds), _AT_A_TIME, strict=False
     )
     with ProcessPoolExecutor(processes) as pool:
-        waiting = [pool.submit(run_some, chunk) for chunk, _ in zip(chunks, range(2 * processes))]  # noqa: B905
+        waiting = [pool.submit(run_some, chunk) for chunk in islice(chunks, 2 * processes)]
         for done in chain(waiting):
             whole.add(done.result())
             if time.monotonic() < end and (chunk := next(chunks, None)) is not None:

@@ -9,7 +9,7 @@ from tests.simulation.histories import run_history
 from tests.simulation.known import known
 from tests.sources import ROOT
 
-HISTORIES = 80
+HISTORIES = 120
 _SEEDS = (3, 4, 19)
 
 
