@@ -58,11 +58,12 @@ format: $(READY) ## fix and format the code
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
 
-openapi: $(READY) ## write what follows from the API and the fields: openapi.json, API shape, field bits, function_app.py
+openapi: $(READY) ## write what follows from the API and the fields: openapi.json, API shape, field bits, function_app.py, reasons.kql
 	$(BIN)/python -m tests.infra.gateway.openapi
 	$(BIN)/python -m tests.unit.web.api_shape
 	$(BIN)/python -m tests.unit.domain.contacts.field_bits
 	$(BIN)/python -m tests.unit.project.contents
+	$(BIN)/python -m tests.infra.reasons_query
 
 messages: $(READY) ## extract texts, update each language's translations, compile them
 	$(BIN)/python -m tests.unit.portal.messages

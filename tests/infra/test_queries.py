@@ -8,10 +8,10 @@ import re
 
 import pytest
 
-from shared.domain.reasons import Reason
 from shared.web.reason_texts import REMEDIES
 from tests.infra.readers import kql
 from tests.infra.readers.telemetry_schema import CONVERSIONS, declared
+from tests.infra.reasons_query import reasons_of_runs
 from tests.sources import ROOT, text
 
 FILES = kql.files()
@@ -109,12 +109,9 @@ def test_reasons_query_has_the_remedies_that_the_portal_shows() -> None:
     rows = dict(
         re.findall(r"^    '(\w+)', '((?:[^'\\]|\\.)*)',?$", FILES["reasons.kql"], re.MULTILINE)
     )
-    reasons = list(Reason)
-    # The reasons after these are those of single people; no run or mailbox has them.
-    of_runs = reasons[: reasons.index(Reason.MAILBOXES_FAILED) + 1]
 
     assert {code: re.sub(r"\\(.)", r"\1", remedy) for code, remedy in rows.items()} == {
-        reason.value: REMEDIES[reason] for reason in of_runs
+        reason.value: REMEDIES[reason] for reason in reasons_of_runs()
     }
 
 
