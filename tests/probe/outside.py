@@ -12,6 +12,8 @@ from uuid import uuid4
 import httpx
 from httpx import codes
 
+from shared.adapters.graph.transport import GraphResponse
+
 IMMUTABLE: Final = 'IdType="ImmutableId"'
 MARK: Final = "String {6f9c1a3e-52d7-4b0a-9e84-d1c7b35f0e26} Name ContactSyncProbe"
 OTHER_MARK: Final = f"{MARK}2"
@@ -38,22 +40,10 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer of Graph."""
+class Reply(GraphResponse):
+    """An answer of Graph, with the bytes of its body."""
 
-    status: int
-    body: Any
     content: bytes = b""
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def code(self) -> str:
-        """Return Graph's error code, '' if there is none."""
-        error = self.body.get("error") if isinstance(self.body, dict) else None
-        return str(error.get("code") or "") if isinstance(error, dict) else ""
 
     @property
     def value(self) -> list[Json]:
@@ -114,7 +104,7 @@ class Outside:
         reply = Reply(
             answer.status_code,
             answer.json() if is_json and answer.content else None,
-            answer.content,
+            content=answer.content,
         )
         shown = url.removeprefix(self.given.endpoint)
         shown = shown.replace(self.box, "/users/U").replace(self.given.user, "U")

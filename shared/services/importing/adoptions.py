@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.graph.mailboxes.mailbox import FolderGoneError
+from shared.adapters.graph.mailboxes.answers import FolderGoneError
 from shared.adapters.graph.transport import Meter
 from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.matching import Match, match

@@ -11,7 +11,7 @@ from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory, TargetMailboxes
-from shared.adapters.graph.mailboxes.mailbox import FolderGoneError
+from shared.adapters.graph.mailboxes.answers import FolderGoneError
 from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.results import find_result

@@ -212,8 +212,9 @@ class SeatBook:
         count = SeatCount(wanted=wanted) if wanted else None
         if wanted is not None:
             operations += counts.setting(SEATS_ROW, count, notes.count)
-        claim = SeatClaims(number=run.number) if run is not None else None
-        if run is not None and claim is not None:
+        claim = None
+        if run is not None:
+            claim = SeatClaims(number=run.number)
             operations += claims.setting(run.import_id, claim, notes.claims)
         etags = await self._store.seats.transact(tenant, operations)
         if wanted is not None:

@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.adapters.graph.batch import BATCH_SIZE
-from shared.adapters.graph.mailboxes.answers import is_gone, missing_mailbox, not_for_good
-from shared.adapters.graph.mailboxes.mailbox import FolderGoneError, Mailbox
+from shared.adapters.graph.mailboxes.answers import (
+    FolderGoneError,
+    is_gone,
+    missing_mailbox,
+    not_for_good,
+)
+from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse
 from shared.domain.contacts.known import Answer
 from shared.domain.contacts.plan import Create, Delete, Operation, SetPhoto, Update

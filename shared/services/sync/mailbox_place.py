@@ -1,6 +1,6 @@
 """Where an import's contacts are in a mailbox: its folder and category, and removing both."""
 
-from shared.adapters.graph.mailboxes.mailbox import FolderGoneError
+from shared.adapters.graph.mailboxes.answers import FolderGoneError
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.domain.contacts.known import DEFAULT_POLICY

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from zlib import crc32
 
-from shared.adapters.graph.mailboxes.mailbox import Delta, FolderGoneError, LinkExpiredError
+from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
+from shared.adapters.graph.mailboxes.mailbox import Delta
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.adapters.storage.snapshots import Desired

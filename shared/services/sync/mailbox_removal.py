@@ -6,7 +6,8 @@ A removal forgets a mailbox only once nothing of ours can be in it, or still com
 from datetime import timedelta
 from typing import Final
 
-from shared.adapters.graph.mailboxes.mailbox import Delta, FolderGoneError, LinkExpiredError
+from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
+from shared.adapters.graph.mailboxes.mailbox import Delta
 from shared.adapters.storage.snapshots import Job
 from shared.adapters.storage.store import results_of
 from shared.domain.contacts.known import DEFAULT_POLICY, unknown_ids

@@ -12,7 +12,8 @@ from dataclasses import replace
 from itertools import batched
 
 from shared.adapters.graph.batch import BATCH_SIZE
-from shared.adapters.graph.mailboxes.mailbox import Delta, FolderGoneError, LinkExpiredError
+from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
+from shared.adapters.graph.mailboxes.mailbox import Delta
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.snapshots import Desired, Snapshots
 from shared.adapters.storage.store import Store

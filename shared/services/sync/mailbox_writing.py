@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from shared.adapters.graph.mailboxes.mailbox import FolderGoneError, LinkExpiredError
+from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
 from shared.domain.contacts.known import (
     DELETED_BY_USER,
     Change,

@@ -144,8 +144,7 @@ class Host:
         What has not ended then is killed with its worker: its message comes back when its time of
         invisibility is over.
         """
-        for trigger in self._queues.values():
-            trigger.poll_soon()
+        self._wake_all()
         running = {task for trigger in self._queues.values() for task in trigger.running}
         within = self._settings.scaled(_DRAIN)
         served = asyncio.create_task(self._workers.until_idle())

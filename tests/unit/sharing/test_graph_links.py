@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from shared.adapters.graph import transport
-from shared.adapters.graph.mailboxes.mailbox import LinkExpiredError, Mailbox, folder_links
+from shared.adapters.graph.mailboxes.answers import LinkExpiredError
+from shared.adapters.graph.mailboxes.mailbox import Mailbox, folder_links
 from shared.adapters.graph.transport import Graph, GraphSession
 from shared.adapters.graph.wire import SdkWire, WireRequest, WireResponse
 from shared.domain.errors import Defect, NeedsAdmin, Refused

@@ -124,7 +124,7 @@ class MailboxFolders:
         path, query = f"{self._root}/contactFolders", {"$select": "id", "$top": "100"}
         pages = self._session.pages(path, query=query, check=self._checked)
         known = {str(found["id"]) async for page in pages for found in page["value"]}
-        known |= {await self.default_folder() or ""}
+        known.add(await self.default_folder() or "")
         for _ in range(_DEEPEST):
             if folder in known:
                 return True

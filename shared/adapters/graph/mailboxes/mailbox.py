@@ -37,15 +37,6 @@ from shared.domain.contacts.plan import Adopt, Create, Delete, Operation, SetPho
 from shared.domain.contacts.values import Fields, without_null_parts
 from shared.domain.errors import Unavailable
 
-__all__ = [
-    "Delta",
-    "FolderGoneError",
-    "LinkExpiredError",
-    "Mailbox",
-    "folder_links",
-    "folders_in_place",
-]
-
 _DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}
 _LIST_PAGE: Final = "100"
 _READ_TRIES: Final = 3
