@@ -60,7 +60,8 @@ class ImportPreviewView(Model):
 class ExplanationView(Model):
     """Whether a person is published and in a mailbox, and the reason if either is not the case.
 
-    `rejected` is the error code that Exchange returned for the contact.
+    `rejected` is the error code that Exchange returned for the contact. Of a partner's share, only
+    the partner knows why a person is not in it: the reason is then `not_in_share`.
     """
 
     mailbox: str

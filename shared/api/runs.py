@@ -35,7 +35,7 @@ class RunSummary(Tagged, Run):
 
 
 class RunView(RunSummary):
-    """One execution of an import, with the people it omitted."""
+    """One execution of an import, with the people that the tenant's own share does not hold."""
 
     omissions: list[OmissionView]  # type: ignore[assignment]  # shown with their remedies
 
@@ -86,7 +86,7 @@ async def list_runs(call: Call) -> ApiResponse:
 
 @api(bp, "GET", "api/runs/{id}", READERS, responses={200: RunView})
 async def get_run(call: Call) -> ApiResponse:
-    """Get a run with its omissions and their reasons."""
+    """Get a run; of an own share also with its omissions and their reasons."""
     return ApiResponse(RunView.of(await call.app.importing.runs.read(call.caller, call.id)))
 
 

@@ -93,7 +93,7 @@ class ShareResolved(RunEvent):
 
     publisher: Annotated[_Id, _is("id", "the tenant that publishes the share")]
     contacts: Annotated[int, _count("contacts that the share holds")]
-    omitted: Annotated[int, _count("people of its sources omitted or shortened, once per reason")]
+    omitted: Annotated[int, _count("people of an own share omitted or shortened, once per reason")]
     graph_requests: Annotated[int, _REQUESTS]
     throttled: Annotated[int, _THROTTLED]
     milliseconds: Annotated[int, _is("milliseconds", "duration of reading", ge=0)]

@@ -52,7 +52,6 @@ class Importing:
                 base.snapshots,
                 sharing.publications,
                 sharing.subscribers,
-                sharing.suppressions,
                 licensing.seats,
                 licensing.missing_mailboxes,
                 tenancy.tenants,

@@ -44,16 +44,15 @@ class Job:
 
     `tasks` are the mailboxes to work on, sorted, `skip` those left out with the reason. `settings`
     are the import's when the run resolved: workers use these, whatever an admin changes meanwhile.
-    `purge` holds the keys of people who are removed everywhere. `reason` is the run's, if it has
-    one before any mailbox is touched. `asked_again` are mailboxes of tasks that were missing so
-    far, each with the hash of its directory entry; they have no license yet.
+    `reason` is the run's, if it has one before any mailbox is touched. `asked_again` are mailboxes
+    of tasks that were missing so far, each with the hash of its directory entry; they have no
+    license yet. Whom a purge removes is not in it: a tenant may not learn whom others suppressed.
     """
 
     settings: Import
     fingerprint: str = ""
     tasks: tuple[tuple[str, Task], ...] = ()
     skip: Mapping[str, Reason] = field(default_factory=dict)
-    purge: frozenset[str] = frozenset()
     reason: Reason | None = None
     asked_again: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,7 +69,7 @@ class Job:
         """
         tasks = [task for task in self.tasks if task[0] not in self.asked_again]
         skip = sorted(item for item in self.skip.items() if item[1] is not Reason.NO_MAILBOX)
-        parts = [self.fingerprint, tasks, skip, sorted(self.purge)]
+        parts = [self.fingerprint, tasks, skip]
         return hashlib.blake2b(orjson.dumps(parts), digest_size=16).hexdigest()
 
     def chunk(self, number: int) -> dict[str, Task]:
@@ -231,7 +230,6 @@ def _packed_job(job: Job) -> bytes:
         job.fingerprint,
         job.tasks,
         sorted(job.skip.items()),
-        sorted(job.purge),
         job.reason,
         dict(job.asked_again),
     ]
@@ -240,13 +238,12 @@ def _packed_job(job: Job) -> bytes:
 
 def _unpacked_job(raw: bytes) -> Job:
     values = orjson.loads(zlib.decompress(raw))
-    settings, fingerprint, tasks, skip, purge, reason, asked_again = values
+    settings, fingerprint, tasks, skip, reason, asked_again = values
     return Job(
         Import.model_validate(settings, strict=False),
         fingerprint,
         tuple((mailbox, Task(task)) for mailbox, task in tasks),
         {mailbox: Reason(why) for mailbox, why in skip},
-        frozenset(purge),
         Reason(reason) if reason is not None else None,
         asked_again,
     )

@@ -7,7 +7,7 @@ no property and which is written as the MAPI property `String 0x3A24`.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -59,7 +59,8 @@ class Field:
     `limit` is the maximum number of values (Graph rejects more with 400:
     microsoft-graph-docs#15276). `by_default` says whether a share without a field policy publishes
     the field, `manual` whether a manual contact may have it. A `derived` field is made from the
-    name, so that nobody publishes or types it.
+    name, so that nobody publishes or types it. A field that `names_a_person` other than the contact
+    is published only if the share holds that person (`mapping.people_named`).
     """
 
     name: str
@@ -73,6 +74,7 @@ class Field:
     by_default: bool = True
     manual: bool = True
     derived: bool = False
+    names_a_person: bool = False
 
     def reader(self, kind: ContactKind) -> Reader | None:
         """Return the field's reader for objects of this kind; None if they do not have the field.
@@ -164,8 +166,8 @@ FIELDS: Final[tuple[Field, ...]] = (
     ),
     Field("homeAddress", bit=15, label=N_("Home address"), shape=ADDRESS, by_default=False),
     Field("otherAddress", bit=16, label=N_("Other address"), shape=ADDRESS),
-    Field("manager", bit=17, label=N_("Manager"), user=MANAGER),
-    Field("assistantName", bit=18, label=N_("Assistant")),
+    Field("manager", bit=17, label=N_("Manager"), user=MANAGER, names_a_person=True),
+    Field("assistantName", bit=18, label=N_("Assistant"), names_a_person=True),
     Field("businessHomePage", bit=19, label=N_("Web page")),
     Field("yomiGivenName", bit=20, label=N_("First name, phonetic")),
     Field("yomiSurname", bit=21, label=N_("Last name, phonetic")),
@@ -252,6 +254,11 @@ class Contact:
     def has_hidden_fields(self) -> bool:
         """Whether it has a field that Graph does not return, so that nobody can check it."""
         return bool(self.mask & _BITS["fax"])
+
+    def without_fields(self, names: Iterable[str], source: str) -> "Contact":
+        """Return the contact without these fields; `source` is its hash without them."""
+        left = self.without(sum(_BITS[name] for name in names))
+        return replace(left, source=source)
 
     def without(self, kept: int) -> "Contact":
         """Return the contact without the fields of this mask, which the user's edits replace."""

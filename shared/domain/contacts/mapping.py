@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.domain.contacts.cleaning import fitting, line
 from shared.domain.contacts.fields import ROWS
-from shared.domain.contacts.keys import ContactKind
+from shared.domain.contacts.keys import ContactKey, ContactKind
 from shared.domain.contacts.values import Directory, Fields, Reader
 
 
@@ -25,6 +25,21 @@ def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tu
     fields, shortened = clean(values, source.get("mail"))
     dropped = any(reader.drops(source) for _, reader in readers if reader.drops is not None)
     return fields, shortened or dropped
+
+
+def people_named(
+    kind: ContactKind, source: Directory, fields: Fields
+) -> dict[str, ContactKey | str]:
+    """Return whom the fields of a contact name, other than itself, by field.
+
+    A person of the directory is named by key, a person typed into a manual contact by name.
+    """
+    found: dict[str, ContactKey | str] = {}
+    for name, reader in _readers(kind):
+        if name in fields and ROWS[name].names_a_person:
+            id_ = reader.person(source) if reader.person is not None else None
+            found[name] = ContactKey(ContactKind.USER, id_) if id_ else str(fields[name])
+    return found
 
 
 @cache

@@ -4,7 +4,7 @@ They tell a change of source data, which the guard counts, from a rewrite of our
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -16,9 +16,10 @@ from shared.domain.contacts.keys import ContactKind
 UNKNOWN: Final = ""
 """The hash of a contact whose source values at the time of its last write are not known."""
 
-_APART: Final = ("manager",)
-"""Properties that are not read each time. A property that the mapping reads in future belongs here
-too: each has a part of its own in the hash, which is compared only where both sides have it."""
+_APART: Final = ("manager", "assistantName")
+"""Properties that are not read each time, or that name a person whom the share may not hold. A
+property that the mapping reads in future belongs here too: each has a part of its own in the hash,
+which is compared only where both sides have it."""
 
 _BASE_BYTES: Final = 4
 _PART_BYTES: Final = 2
@@ -35,6 +36,16 @@ def source_hash(kind: ContactKind, source: Mapping[str, Any]) -> str:
     parts = [_digest(source, _base(kind), _BASE_BYTES)]
     parts += [_digest(source, [n], _PART_BYTES) if n in source else UNKNOWN for n in _APART]
     return _BETWEEN.join(parts).rstrip(_BETWEEN)
+
+
+def without_values(hash_: str, names: Collection[str]) -> str:
+    """Return a hash as it is if these properties, each with a part of its own, are empty."""
+    base, *parts = hash_.split(_BETWEEN)
+    empty = _digest({}, (), _PART_BYTES)
+    left = [
+        empty if part and name in names else part for name, part in zip(_APART, parts, strict=False)
+    ]
+    return _BETWEEN.join([base, *left])
 
 
 @cache

@@ -20,12 +20,14 @@ class Reader:
     """Reads one contact field from these properties of a directory object.
 
     A property that is expanded rather than selected, such as the manager, is not listed. `drops`
-    says whether an object has values of this field that a contact cannot hold.
+    says whether an object has values of this field that a contact cannot hold. `person` returns the
+    object id of the user whom the value names.
     """
 
     properties: tuple[str, ...]
     read: Callable[[Directory], Any]
     drops: Callable[[Directory], bool] | None = None
+    person: Callable[[Directory], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,11 @@ def _manager(user: Directory) -> Any:
     return (user.get("manager") or {}).get("displayName")
 
 
-MANAGER: Final = Reader((), _manager)
+def _manager_id(user: Directory) -> str | None:
+    return (user.get("manager") or {}).get("id")
+
+
+MANAGER: Final = Reader((), _manager, person=_manager_id)
 """The manager's name; a request expands the manager instead of selecting it."""
 
 

@@ -90,7 +90,8 @@ class Run(Model):
     `approved` says that an admin approved what was held, as the run had asked up to its number
     `approved_number`; `retries` is the id of the run whose failed mailboxes this run tries again.
     `number` is the number that the run last took (`import_life`), `snapshot` what it resolved under
-    it, and `work` the digest of that.
+    it, and `work` the digest of that. Of a partner's share, a run only has the number of contacts:
+    `omissions` and `omitted` are empty.
     """
 
     id: str

@@ -24,7 +24,7 @@ class Selection:
         self.names = frozenset(published) | set(ALWAYS_PUBLISHED)
         self._excluded = {id_.lower() for id_ in share.sources.exclude}
         self._filter = {
-            attribute: {_as_seen(value) for value in values}
+            attribute: {as_seen(value) for value in values}
             for attribute, values in share.sources.filter.items()
         }
 
@@ -64,13 +64,13 @@ class Selection:
         for attribute, values in self._filter.items():
             given = person.get(attribute)
             texts = given if isinstance(given, list) else [given]
-            if values.isdisjoint(_as_seen(str(text or "")) for text in texts or [""]):
+            if values.isdisjoint(as_seen(str(text or "")) for text in texts or [""]):
                 yield Reason.FILTERED
         if not person.get("mail"):
             yield Reason.NO_EMAIL
 
 
-def _as_seen(text: str) -> str:
+def as_seen(text: str) -> str:
     """Return a text so that texts that look the same are equal."""
     folded = unicodedata.normalize("NFC", text).casefold()
     return " ".join(unicodedata.normalize("NFC", folded).split())

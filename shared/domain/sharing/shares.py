@@ -243,7 +243,10 @@ type FieldName = Annotated[str, Field(json_schema_extra={"enum": list(PUBLISHABL
 
 
 class ShareInput(Model):
-    """The settings of a share; tenants that are `blocked` may not import it."""
+    """The settings of a share; tenants that are `blocked` may not import it.
+
+    A contact's manager and assistant are published only if the share holds that person too.
+    """
 
     name: Name
     sources: Sources

@@ -5,8 +5,9 @@ Everything is read whole, or the run does not start: unknown is never treated as
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.graph.transport import Meter
@@ -25,20 +26,31 @@ from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import Share
 from shared.services.licensing.missing_mailboxes import MissingMailboxes
 from shared.services.licensing.seats import SeatBook
-from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.publications import Publications
-from shared.services.sharing.resolution import Resolution
+from shared.services.sharing.resolution import OwnContents, ShareContents
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.tenants import Tenants
+
+_NOTHING: Final = ShareContents({})
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The work of a run, and the contacts of its share (none where it only removes)."""
+    """The work of a run, and what it may know of its share (nothing where it only removes)."""
 
     job: Job
-    contacts: Mapping[str, Contact] = field(default_factory=dict)
-    omissions: Sequence[Omission] = ()
+    share: ShareContents = _NOTHING
+
+    @property
+    def contacts(self) -> Mapping[str, Contact]:
+        """The contacts of the share."""
+        return self.share.contacts
+
+    @property
+    def omissions(self) -> Sequence[Omission]:
+        """Who is not in the share: only for the tenant's own one."""
+        share = self.share
+        return tuple(share.omissions.values()) if isinstance(share, OwnContents) else ()
 
 
 class GrewTooMuch(NeedsAdmin):
@@ -59,7 +71,6 @@ class RunResolving:
         snapshots: Snapshots,
         publications: Publications,
         subscribers: Subscribers,
-        suppressions: Suppressions,
         seats: SeatBook,
         missing: MissingMailboxes,
         tenants: Tenants,
@@ -70,7 +81,6 @@ class RunResolving:
         self._snapshots = snapshots
         self._publications = publications
         self._subscribers = subscribers
-        self._suppressions = suppressions
         self._seats = seats
         self._missing = missing
         self._tenants = tenants
@@ -105,11 +115,11 @@ class RunResolving:
             tasks = _tasks(Task.REMOVE, filled)
             return Resolved(Job(import_, tasks=tasks, reason=Reason.SHARE_WITHDRAWN))
         if revoking:
-            return Resolved(await self._purge(tenant, import_, publisher, filled))
-        resolution = await self._share(tenant, import_, run, share, publisher, snapshot, meter)
-        _require_usual_growth(import_, run, before, len(resolution.contacts))
+            return Resolved(await self._purge(tenant, import_, filled))
+        contents = await self._share(tenant, import_, run, share, publisher, snapshot, meter)
+        _require_usual_growth(import_, run, before, len(contents.contacts))
         return await self._job(
-            tenant, import_, run, share, publisher, filled, resolution, meter, before
+            tenant, import_, run, share, publisher, filled, contents, meter, before
         )
 
     async def forget_removed(self, tenant: str, import_id: str) -> None:
@@ -125,14 +135,14 @@ class RunResolving:
         publisher: str,
         snapshot: str,
         meter: Meter,
-    ) -> Resolution:
+    ) -> ShareContents:
         async def keep_photo(digest: str, image: bytes) -> None:
             await self._snapshots.write_photo(snapshot, digest, image)
 
         edge = import_.photos.edge if import_.photos is not None else None
         begun = self._clock()
         with span("resolve_share", attributes={"importId": import_.id, "run": run.id}):
-            resolution = await self._publications.resolve(
+            contents = await self._publications.resolve(
                 tenant, share, publisher, meter, edge, keep_photo
             )
         emit(
@@ -141,14 +151,14 @@ class RunResolving:
                 import_id=import_.id,
                 run=run.id,
                 publisher=publisher,
-                contacts=len(resolution.contacts),
-                omitted=len(resolution.omissions),
+                contacts=len(contents.contacts),
+                omitted=len(contents.omissions) if isinstance(contents, OwnContents) else 0,
                 graph_requests=meter.requests,
                 throttled=meter.throttled,
                 milliseconds=max(0, int((self._clock() - begun).total_seconds() * 1000)),
             )
         )
-        return resolution
+        return contents
 
     async def _job(
         self,
@@ -158,11 +168,11 @@ class RunResolving:
         share: Share,
         publisher: str,
         filled: frozenset[str],
-        resolution: Resolution,
+        contents: ShareContents,
         meter: Meter,
         before: int | None,
     ) -> Resolved:
-        contacts, omissions = resolution.contacts, tuple(resolution.omissions.values())
+        contacts = contents.contacts
         targets = await self._directory.mailboxes_of(tenant, import_.targets, meter)
         # A share that was never filled is not suddenly empty.
         emptied = bool(filled) and not contacts and before != 0
@@ -177,7 +187,7 @@ class RunResolving:
         await self._subscribers.note(publisher, share.id, tenant, import_.id, len(seats.served))
         if emptied:
             job = Job(import_, tasks=_tasks(Task.REMOVE, filled), reason=Reason.SHARE_EMPTY)
-            return Resolved(job, contacts, omissions)
+            return Resolved(job, contents)
         without = dict.fromkeys(found.missing - found.asked_again.keys(), Reason.NO_MAILBOX)
         skip = {**targets.skipped, **without, **dict.fromkeys(seats.refused, Reason.NO_SEAT)}
         # Without a seat, a mailbox keeps its contacts for a time; a former target does not.
@@ -193,16 +203,15 @@ class RunResolving:
         if not filled and not tasks and not skip:
             reason = Reason.NO_TARGETS
         job = Job(import_, print_, tuple(tasks), skip, reason=reason, asked_again=found.asked_again)
-        return Resolved(job, contacts, omissions)
+        return Resolved(job, contents)
 
-    async def _purge(
-        self, tenant: str, import_: Import, publisher: str, filled: frozenset[str]
-    ) -> Job:
-        """Return the job of a revocation while the share is still open to the import."""
-        keys = await self._suppressions.keys(tenant)
-        if publisher != tenant:
-            keys |= await self._suppressions.keys(publisher)
-        return Job(import_, tasks=_tasks(Task.PURGE, filled) if keys else (), purge=keys)
+    async def _purge(self, tenant: str, import_: Import, filled: frozenset[str]) -> Job:
+        """Return the job of a revocation while the share is still open to the import.
+
+        It does not say who is removed: each mailbox asks for that by itself.
+        """
+        keys = await self._publications.suppressed(tenant, import_.share_id)
+        return Job(import_, tasks=_tasks(Task.PURGE, filled) if keys else ())
 
 
 def _message(tenant: str, run: Run) -> RunMessage:

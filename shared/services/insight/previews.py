@@ -28,7 +28,7 @@ from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import ShareInput
 from shared.services.importing.imports import Imports
 from shared.services.sharing.publications import Publications
-from shared.services.sharing.resolution import Resolution
+from shared.services.sharing.resolution import OwnContents, ShareContents
 from shared.services.sharing.shares import Shares
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, since_last_time
 from shared.services.sync.mailbox_results import counts_of
@@ -113,9 +113,7 @@ class Previews:
         Raises `NeedsAdmin` or `TransientError` if a run could not read it either.
         """
         share = (await self._shares.read(caller, id_)).value
-        return _preview(
-            await self._publications.resolve(caller.tenant, share, caller.tenant, Meter())
-        )
+        return _preview(await self._publications.own(caller, share))
 
     async def share_draft(self, caller: Caller, wanted: ShareInput) -> SharePreview:
         """Resolve a share that is not saved yet."""
@@ -147,13 +145,16 @@ class Previews:
     ) -> Explanation:
         """Return whether a person (an object id or a contact key) is in a mailbox and, if not, why.
 
+        Of a partner's share, one learns whether the person is in it, and never why not.
         Raises `Busy` while a run syncs the mailbox.
         """
         import_ = (await self._imports.read(caller, import_id)).value
-        resolution = await self._resolved(caller, import_)
+        contents, omission = await self._resolved(caller, import_), None
+        if contents is not None:
+            omission = await self._publications.why_omitted(caller.tenant, contents, person)
         targets = await self._targets(caller, import_)
         keys = keys_of(person)
-        key = next((k for k in keys if resolution and k in resolution.contacts), keys[0])
+        key = next((k for k in keys if contents and k in contents.contacts), keys[0])
         work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
         present, refused = False, None
         if mailbox in targets.mailboxes or work.stored is not None:
@@ -171,9 +172,9 @@ class Previews:
         listed = result.rejected if result is not None else ()
         rejected = next((r.code for r in listed if r.key == key), None)
         facts = Facts(
-            withdrawn=resolution is None,
-            published=resolution is not None and key in resolution.contacts,
-            omission=resolution.why_omitted(person) if resolution is not None else None,
+            withdrawn=contents is None,
+            published=contents is not None and key in contents.contacts,
+            omission=omission,
             present=present,
             target=mailbox in targets.mailboxes,
             skipped=targets.skipped.get(mailbox),
@@ -192,7 +193,7 @@ class Previews:
         )
 
     async def _plan(
-        self, caller: Caller, import_: Import, mailbox: str, found: Resolution | None
+        self, caller: Caller, import_: Import, mailbox: str, found: ShareContents | None
     ) -> ImportPreview:
         targets = await self._targets(caller, import_)
         if mailbox not in targets.mailboxes:
@@ -229,7 +230,7 @@ class Previews:
         finally:
             await work.release()
 
-    async def _resolved(self, caller: Caller, import_: Import) -> Resolution | None:
+    async def _resolved(self, caller: Caller, import_: Import) -> ShareContents | None:
         share, publisher = await self._publications.find(caller.tenant, import_.share_id)
         if share is None:
             return None
@@ -239,7 +240,7 @@ class Previews:
         return await self._directory.mailboxes_of(caller.tenant, import_.targets)
 
 
-def _preview(found: Resolution) -> SharePreview:
+def _preview(found: OwnContents) -> SharePreview:
     by_name = sorted(found.contacts.values(), key=lambda c: (_name(c).casefold(), c.key))
     return SharePreview(
         len(found.contacts), tuple(by_name[:SAMPLE]), tuple(rarest_first(found.omissions.values()))

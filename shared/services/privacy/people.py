@@ -8,7 +8,6 @@ from itertools import batched
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.store import Store
 from shared.domain.contacts.keys import keys_of
@@ -110,13 +109,13 @@ class People:
             subscribers = await self._subscribers.of(tenant, share.value.id)
             partners = tuple(c.name for c in subscribers if c.tenant != tenant)
             try:
-                resolution = await self._publications.resolve(tenant, share.value, tenant, Meter())
+                contents = await self._publications.own(caller, share.value)
             except ContactSyncError:
                 found.unknown.append(share.value.id)
                 continue
-            if keys & resolution.contacts.keys():
+            if keys & contents.contacts.keys():
                 found.publications.append(Publishing(share.value.id, partners))
-            elif reason := resolution.why_omitted(person):
+            elif reason := contents.why_omitted(person):
                 found.omitting.append(OmittingShare(share.value.id, reason))
         return found
 

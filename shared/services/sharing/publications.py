@@ -4,6 +4,7 @@ Only this module reads data of another tenant: it reads a share with the publish
 applies the publisher's field policy, and serves only tenants that the access rule admits.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +14,14 @@ from shared.adapters.graph.transport import Graph, GraphSession, Meter
 from shared.adapters.storage.models import ShareFacts, SharePhotos
 from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store
 from shared.domain.contacts.fields import DEFAULT_FIELDS
-from shared.domain.errors import NeedsAdmin, NotFound
+from shared.domain.contacts.keys import keys_of
+from shared.domain.errors import Defect, NeedsAdmin, NotFound
 from shared.domain.reasons import ENTRA_REFUSALS, Reason
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.photos import KeepPhoto, add_photos, load_photos
-from shared.services.sharing.resolution import Resolution, resolve
+from shared.services.sharing.resolution import OwnContents, Resolution, ShareContents, resolve
 from shared.services.sharing.subscribers import MAX_MOVES
 from shared.services.tenancy.limits import Limiter
 
@@ -143,11 +145,12 @@ class Publications:
         meter: Meter,
         photo_edge: int | None = None,
         keep_photo: KeepPhoto | None = None,
-    ) -> Resolution:
+    ) -> ShareContents:
         """Return the share's contacts, with photos of `photo_edge` pixels if `keep_photo` is given.
 
-        People suppressed by the publisher or by the tenant are not included. Raises
-        `TransientError` if any part cannot be read now, and `NeedsAdmin` with its reason.
+        People suppressed by the publisher or by the tenant are not included. Only the publisher
+        also gets the omissions (`OwnContents`). Raises `TransientError` if any part cannot be read
+        now, and `NeedsAdmin` with its reason.
         """
         try:
             session = self._graph.session(publisher, meter)
@@ -165,7 +168,26 @@ class Publications:
                 raise NeedsAdmin(Reason.PUBLISHER_UNAVAILABLE, error.detail) from error
             raise
         await self._store.share_facts.upsert(publisher, share.id, facts)
-        return resolution
+        return await asyncio.to_thread(resolution.contents_for, tenant, publisher)
+
+    async def own(self, caller: Caller, share: Share) -> OwnContents:
+        """Return what a share of the caller holds, and who is not in it. Raises as `resolve`."""
+        found = await self.resolve(caller.tenant, share, caller.tenant, Meter())
+        if not isinstance(found, OwnContents):
+            raise Defect("A tenant's own share was resolved as another tenant's.")
+        return found
+
+    async def suppressed(self, tenant: str, share_id: str) -> frozenset[str]:
+        """Return the keys of all people whom the tenant or the share's publisher suppressed.
+
+        Read where they are used, never stored: the tenant may not learn whom its publisher
+        suppressed.
+        """
+        location = await self._store.share_index.get(share_id, OWNER_ROW)
+        keys = await self._suppressions.keys(tenant)
+        if location is not None and location.value.publisher not in {"", tenant}:
+            keys |= await self._suppressions.keys(location.value.publisher)
+        return keys
 
     async def photos(
         self, tenant: str, share_id: str, people: Iterable[str], edge: int, meter: Meter
@@ -182,12 +204,23 @@ class Publications:
         except NeedsAdmin:
             return {}
 
-    async def draft(self, caller: Caller, wanted: ShareInput) -> Resolution:
+    async def why_omitted(self, tenant: str, contents: ShareContents, person: str) -> Reason | None:
+        """Return why a person (an object id or a contact key) is not in a share, if it is known.
+
+        The reasons of another publisher are not: the tenant then knows only its own.
+        """
+        if isinstance(contents, OwnContents):
+            return contents.why_omitted(person)
+        suppressed = await self._suppressions.keys(tenant)
+        return None if suppressed.isdisjoint(keys_of(person)) else Reason.KEPT_OUT
+
+    async def draft(self, caller: Caller, wanted: ShareInput) -> OwnContents:
         """Return the contacts of a share of the caller that is not saved; nothing is stored.
 
         Raises the errors of `resolve`.
         """
-        return await self._read(wanted, caller.tenant, self._graph.session(caller.tenant))
+        session = self._graph.session(caller.tenant)
+        return (await self._read(wanted, caller.tenant, session)).contents()
 
     async def _read(self, share: ShareInput, publisher: str, session: GraphSession) -> Resolution:
         resolution = await resolve(share, session)

@@ -3,12 +3,12 @@
 A removal forgets a mailbox only once nothing of ours can be in it, or still come into it.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
 from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
 from shared.adapters.graph.mailboxes.mailbox import Delta
-from shared.adapters.storage.snapshots import Job
 from shared.adapters.storage.store import results_of
 from shared.domain.contacts.known import DEFAULT_POLICY, unknown_ids
 from shared.domain.contacts.plan import Delete
@@ -71,8 +71,8 @@ async def keep_unreachable(work: MailboxWork, error: NeedsAdmin) -> None:
         await work.forget()
 
 
-async def purge(work: MailboxWork, job: Job) -> None:
-    """Remove the contacts of people who are removed everywhere, and nothing else.
+async def purge(work: MailboxWork, suppressed: Collection[str]) -> None:
+    """Remove the contacts of `suppressed` people (contact keys), and nothing else.
 
     Whatever is known to us or bears our mark goes, whatever the guard says. The delta link stays as
     it is, so that the next run sees all that its user did.
@@ -82,12 +82,12 @@ async def purge(work: MailboxWork, job: Job) -> None:
         return
     await work.intend()
     known, changed = await work.known(), set[str]()
-    doomed = {entry.id: key for key, entry in known.items() if entry.id and key in job.purge}
+    doomed = {entry.id: key for key, entry in known.items() if entry.id and key in suppressed}
     delta = await _delta(work)
     if delta is not None:
         changed = {change.id for change in delta.changes}
         marks = await work.mailbox.marks(unknown_ids(known, delta.changes))
-        doomed.update({id_: mark.key for id_, mark in marks.items() if mark.key in job.purge})
+        doomed.update({id_: mark.key for id_, mark in marks.items() if mark.key in suppressed})
     progress = ApplyProgress(patient=work.patient)
     writing = Writing(work, known, work.head.link, DEFAULT_POLICY, progress)
     # A contact that is not the known one of its key is deleted without touching what we know.

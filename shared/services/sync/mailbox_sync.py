@@ -114,7 +114,8 @@ class MailboxSync:
             note = "The run's snapshot is not there."
             raise Defect(note)
         if message.task is Task.PURGE:
-            await mailbox_removal.purge(work, job)
+            suppressed = await self._publications.suppressed(message.tenant, job.settings.share_id)
+            await mailbox_removal.purge(work, suppressed)
             return
         if message.mailbox in job.asked_again:
             await self._require_mailbox(work)

@@ -8,7 +8,7 @@ nothing more and does not release its lease.
 import asyncio
 import selectors
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -36,8 +36,11 @@ from shared.domain.importing.runs import Result
 from shared.domain.tenancy.licensing import Terms
 from shared.services.licensing.missing_mailboxes import MissingMailboxes
 from shared.services.licensing.seats import SeatBook
+from shared.services.privacy.suppressions import Suppressions
+from shared.services.sharing.publications import Publications
 from shared.services.sync.mailbox_sync import MailboxSync
 from shared.services.sync.mailboxes import Mailboxes
+from shared.services.tenancy.limits import Limiter
 from shared.wiring.app import new_id
 from shared.wiring.settings import Settings
 from tests.open_runs import open_run
@@ -177,10 +180,9 @@ class Engine:
     ) -> SyncMailbox:
         """Open a run that removes people, and return the mailbox's message."""
         message = await self.publish(tenant, import_id, mailbox, [])
-        snapshots = Snapshots(self._tables)
-        job = await snapshots.job(message.snapshot)
-        assert job is not None
-        await snapshots.write(message.snapshot, [], replace(job, purge=keys))
+        suppressions = Suppressions(Store(self._tables), self.clock)
+        for key in keys:
+            await suppressions.suppress(tenant, key)
         return message.copy_with(task=Task.PURGE)
 
     async def run(
@@ -203,7 +205,7 @@ class Engine:
             Snapshots(tables),
             MissingMailboxes(store, SeatBook(store, lambda: self.now, NO_TERMS), lambda: self.now),
             Consenting(),  # type: ignore[arg-type] # nothing else of it is asked
-            None,  # type: ignore[arg-type] # no photos are sent
+            Publications(store, graph, self.clock, Limiter(1_000), Suppressions(store, self.clock)),
         )
         try:
             await sync.run(message)

@@ -40,7 +40,7 @@ async def test_filter_matches_what_looks_the_same(
     found = await resolved(graph, allUsers=True, filter={"city": [wanted]})
 
     assert list(found.contacts) == [f"u-{one}"]
-    assert found.why_omitted(two) is Reason.FILTERED
+    assert found.contents().why_omitted(two) is Reason.FILTERED
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_filter_finds_org_contacts_by_their_addresses(
     found = await resolved(graph, orgContacts=True, filter={attribute: [" wien"]})
 
     assert [key[2:] for key in found.contacts] == [one]
-    assert {found.why_omitted(id_) for id_ in (two, three)} == {Reason.FILTERED}
+    assert {found.contents().why_omitted(id_) for id_ in (two, three)} == {Reason.FILTERED}
 
 
 async def test_excluded_group_leaves_its_members_out(graph: SimulatedGraph) -> None:
@@ -76,7 +76,9 @@ async def test_excluded_group_leaves_its_members_out(graph: SimulatedGraph) -> N
     found = await resolved(graph, groups=[{"id": everybody}], exclude=[outer, people[2], guid(99)])
 
     assert list(found.contacts) == [f"u-{people[3]}"]
-    assert {found.why_omitted(id_) for id_ in (*people[:3], contact)} == {Reason.EXCLUDED}
+    assert {found.contents().why_omitted(id_) for id_ in (*people[:3], contact)} == {
+        Reason.EXCLUDED
+    }
 
 
 async def test_share_without_exclusions_asks_for_no_groups(graph: SimulatedGraph) -> None:
@@ -96,9 +98,9 @@ async def test_guests_and_hidden_people_have_their_own_reasons(graph: SimulatedG
     found = await resolved(graph, allUsers=True)
 
     assert list(found.contacts) == [f"u-{unknown}"]
-    assert found.why_omitted(guest) is Reason.GUEST
-    assert found.why_omitted(hidden) is Reason.HIDDEN
-    assert found.why_omitted(both) is Reason.GUEST
+    assert found.contents().why_omitted(guest) is Reason.GUEST
+    assert found.contents().why_omitted(hidden) is Reason.HIDDEN
+    assert found.contents().why_omitted(both) is Reason.GUEST
 
 
 @pytest.mark.parametrize("purpose", ["shared", "room", "equipment"])
@@ -113,8 +115,8 @@ async def test_shared_mailbox_is_published_if_it_is_listed(
     in_group = await resolved(graph, groups=[{"id": group}])
 
     assert list(listed.contacts) == [f"u-{box}"]
-    assert listed.why_omitted(gone) is Reason.DISABLED
-    assert in_group.why_omitted(box) is Reason.DISABLED
+    assert listed.contents().why_omitted(gone) is Reason.DISABLED
+    assert in_group.contents().why_omitted(box) is Reason.DISABLED
 
 
 async def test_disabled_account_whose_mailbox_is_closed_to_the_app_counts_as_a_person(
@@ -126,7 +128,7 @@ async def test_disabled_account_whose_mailbox_is_closed_to_the_app_counts_as_a_p
 
     found = await resolved(graph, users=[box])
 
-    assert found.why_omitted(box) is Reason.DISABLED
+    assert found.contents().why_omitted(box) is Reason.DISABLED
 
 
 async def test_enabled_people_cost_no_extra_request(graph: SimulatedGraph) -> None:

@@ -96,7 +96,7 @@ async def test_every_object_becomes_a_contact_or_an_omission_with_a_reason(sourc
     entries = [e async for e in source.read(wanted(source), graph.session())]
     for entry in entries:
         published = str(ContactKey(source.kind, entry.id)) in resolution.contacts
-        assert published != (resolution.why_omitted(entry.id) is not None)
+        assert published != (resolution.contents().why_omitted(entry.id) is not None)
 
     assert graph.served <= {entry.id.lower() for entry in entries}
     assert {o.id for o in resolution.omissions.values()} <= {entry.id for entry in entries}
@@ -170,4 +170,4 @@ async def test_an_excluded_object_becomes_no_contact(source: Source) -> None:
 
     excluded = {str(ContactKey(source.kind, id_)) for id_ in people}
     assert resolution.contacts.keys() == everybody.contacts.keys() - excluded
-    assert {resolution.why_omitted(id_) for id_ in people} <= {Reason.EXCLUDED}
+    assert {resolution.contents().why_omitted(id_) for id_ in people} <= {Reason.EXCLUDED}

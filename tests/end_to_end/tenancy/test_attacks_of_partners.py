@@ -1,0 +1,106 @@
+"""What a hostile partner, or a hostile publisher, tries over HTTP, and does not get."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from tests.local.client import Json
+from tests.world import World, person
+
+_NOBODY = {"omissions": [], "omitted": {}}
+
+
+async def secrets(world: World) -> dict[str, Json]:
+    """Add a member for each reason to be omitted, and return them by reason.
+
+    Each is the manager of somebody in the share.
+    """
+    hidden: dict[str, dict[str, Any]] = {
+        "excluded": {},
+        "filtered": {"department": "Secret"},
+        "disabled": {"accountEnabled": False},
+        "hidden": {"showInAddressList": False},
+        "kept_out": {},
+    }
+    found = {
+        reason: person(100 + n, **{"displayName": f"Hush {reason}", "department": "Sales", **more})
+        for n, (reason, more) in enumerate(hidden.items())
+    }
+    members = [person(200 + n, department="Sales") for n in range(len(found) + 1)]
+    # The last member is the manager of the first secret's report, so that one manager is shown.
+    for member, boss in zip(members, [*found.values(), members[0]], strict=True):
+        member["manager"] = {"id": boss["id"]}
+    await world.client.change_tenant(world.tenant, users=[*found.values(), *members])
+    await world.members([each["id"] for each in [*found.values(), *members]])
+    await world.api.delete(f"/people/{found['kept_out']['id']}", 202)
+    return found
+
+
+async def test_partner_learns_nothing_of_people_whom_the_share_does_not_hold(
+    world: World, partner: World
+) -> None:
+    hush = await secrets(world)
+    typed = {"manager": "Hush excluded", "assistantName": "person 5"}
+    share = await world.share(
+        sources={
+            "groups": [{"id": world.group}],
+            "exclude": [hush["excluded"]["id"]],
+            "filter": {"department": ["Sales"]},
+            "contacts": [
+                {"displayName": "Hotline", **typed},
+                {"displayName": "Person 5", "id": "five"},
+            ],
+        }
+    )
+    made = await partner.import_(share["id"])
+    mailbox = partner.targets[0]
+
+    run = await partner.last_run(made["id"])
+    answers = [
+        await partner.api.get(f"/imports/{made['id']}/explain?mailbox={mailbox}&person={id_}")
+        for id_ in [str(uuid4()), *(each["id"] for each in hush.values())]
+    ]
+    # A second person is suppressed while the partner has the contact, which starts a revocation.
+    gone = world.people[-1]
+    await world.api.delete(f"/people/{gone}", 202)
+    await partner.client.settle()
+    export = json.dumps(await partner.api.all("/tenant/export"))
+    contacts = await partner.client.folder(partner.tenant, mailbox)
+
+    assert {name: run[name] for name in _NOBODY} == _NOBODY
+    assert run["shareContacts"] == len(contacts) + 1
+    assert {a.pop("person") for a in answers} >= {each["id"] for each in hush.values()}
+    assert {json.dumps(answer) for answer in answers} == {json.dumps(answers[0])}
+    assert (answers[0]["published"], answers[0]["reason"]) == (False, "not_in_share")
+    everything = export + json.dumps(contacts)
+    assert "Hush" not in everything
+    assert not [reason for reason, each in hush.items() if each["id"] in everything]
+    shown = {c["displayName"]: (c["manager"], c["assistantName"]) for c in contacts}
+    assert shown["Hotline"] == (None, "person 5")
+    # The publisher sees all of it on its own side.
+    seen = await world.api.get(f"/shares/{share['id']}/preview")
+    assert {o["id"]: o["reason"] for o in seen["omissions"]} == {
+        **{each["id"]: reason for reason, each in hush.items()},
+        gone: "kept_out",
+    }
+
+
+async def test_manager_is_shown_only_while_the_share_holds_that_person(world: World) -> None:
+    boss, worker = world.people[0], world.people[1]
+    await world.change(worker, manager={"id": boss})
+    share = await world.share()
+    await world.import_(share["id"])
+
+    async def manager() -> str | None:
+        found = await world.client.folder(world.tenant, world.targets[0])
+        return next((c["manager"] for c in found if c["surname"] == "Nº 1"), None)
+
+    inside = await manager()
+    await world.api.patch(
+        f"/shares/{share['id']}",
+        {"sources": {"groups": [{"id": world.group}], "exclude": [boss]}},
+        200,
+    )
+    await world.next_day()
+
+    assert (inside, await manager()) == ("Person 0", None)
