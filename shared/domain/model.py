@@ -74,6 +74,11 @@ type Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 
 
+UNCHANGED_BY_NULL: Final = "unchanged by null"
+"""Marks a field whose default is null, and that a patch with null leaves as it is: it protects
+people, and many clients send null for what they did not set. An explicit value resets it."""
+
+
 class Model(BaseModel):
     """The base of all models: strict, immutable, with camelCase JSON names."""
 

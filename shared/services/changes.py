@@ -1,7 +1,7 @@
-"""What every change of an object needs: merge patches, ETags, retries, the same 404."""
+"""What every change of an object needs: ETags, retries, the same 404."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
@@ -22,23 +22,6 @@ _UNKNOWN: Final[Mapping[Kind, Code]] = {
     "tenant": "unknown_tenant",
     "license": "unknown_license",
 }
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """Apply a JSON merge patch (RFC 7396): objects are merged, everything else is replaced.
-
-    null removes an object or a list, so that its default applies again. Elsewhere null stays,
-    because it is a value of its own for some fields (a destination's folder: the default folder).
-    """
-    if not isinstance(patch, Mapping):
-        return patch
-    merged = dict(target) if isinstance(target, Mapping) else {}
-    for name, value in patch.items():
-        if value is None and isinstance(merged.get(name), (list, Mapping)):
-            del merged[name]
-        else:
-            merged[name] = merge_patch(merged.get(name), value)
-    return merged
 
 
 async def change[T: BaseModel](

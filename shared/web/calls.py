@@ -20,8 +20,8 @@ from shared.domain.errors import (
     NotFound,
 )
 from shared.domain.tenancy.tenants import Tenant
-from shared.services.changes import merge_patch
 from shared.web.admission import Role, admit, enter
+from shared.web.merge_patches import merge_patch
 from shared.web.operations import ApiResponse, Method, Operation, Query, register
 from shared.web.problems import Problem, problem
 from shared.web.validation import is_id, json_object, validated
@@ -96,14 +96,14 @@ class Call:
         return validated(model, json_object(self.request, JSON))
 
     def patch[T: BaseModel](self, model: type[T]) -> Callable[[T], T]:
-        """Return the body as a merge patch (RFC 7396) to apply to the stored model."""
+        """Return the body as a merge patch (`merge_patches`) to apply to the stored model."""
         self._require(self.operation.patch is model, model.__name__)
         patch = json_object(self.request, JSON, MERGE_PATCH)
 
         def apply(current: T) -> T:
             settable = {name: getattr(current, name) for name in model.model_fields}
             before = model.model_construct(**settable).model_dump(mode="json", by_alias=True)
-            return validated(model, merge_patch(before, patch))
+            return validated(model, merge_patch(before, patch, model))
 
         return apply
 

@@ -81,7 +81,9 @@ class ImportInput(Model):
     """The settings of an import; its share cannot be changed later.
 
     `categoryColor` is one of Outlook's 25 presets (docs: outlookcategory), for the destination's
-    category; null leaves the user's list of categories unchanged.
+    category; null leaves the user's list of categories unchanged. In a change, null leaves every
+    other setting as it is; only `categoryColor`, `photos`, and the folder and category of
+    `destination` have null as a value of their own.
     """
 
     name: Name

@@ -22,6 +22,7 @@ from shared.domain.model import (
     GUID,
     MAX_GROUPS,
     MAX_IDS,
+    UNCHANGED_BY_NULL,
     DirectoryId,
     Model,
     Moment,
@@ -42,6 +43,9 @@ FILTER_ATTRIBUTES: Final = (
     "state",
     "userType",
 )
+
+_NEVER: Final = "never"
+_DEFAULT: Final = "default"
 
 # Written out, because \s differs between dialects of regular expressions.
 _PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\ufeff]+"
@@ -162,7 +166,7 @@ class Sources(Model):
     @field_validator("filter", mode="before", json_schema_input_type=dict[str, FilterValues | None])
     @classmethod
     def _without_nulls(cls, value: object) -> object:
-        """Treat null as no filter: a patch may remove a filter that does not exist (RFC 7396)."""
+        """Treat null as no filter, as clients send it for an attribute without one."""
         if not isinstance(value, dict):
             return value
         return {name: values for name, values in value.items() if values is not None}
@@ -202,12 +206,20 @@ class Access(Model):
     """Who may import a share with its share id. The publisher always may.
 
     `tenants` lists tenant ids (GUIDs) for the rule `tenants`, and is empty for any other rule.
-    Access of other tenants ends at `expires`, which must be in the future when it is set.
+    Access of other tenants ends at `expires`, which must be in the future when it is set; `never`
+    removes the end.
     """
 
     rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
     tenants: Annotated[list[TenantId], Field(max_length=500)] = []
-    expires: Moment | None = None
+    expires: Annotated[Moment | None, UNCHANGED_BY_NULL] = None
+
+    @field_validator(
+        "expires", mode="before", json_schema_input_type=Moment | Literal["never"] | None
+    )
+    @classmethod
+    def _no_end(cls, value: object) -> object:
+        return None if value == _NEVER else value
 
     @field_validator("tenants")
     @classmethod
@@ -239,6 +251,7 @@ def require_future_expiry(access: Access, now: datetime) -> None:
         raise InvalidInput.of(FieldError("access.expires", "not_in_future"))
 
 
+type _DefaultFields = Annotated[list[Literal["default"]], Field(min_length=1, max_length=1)]
 type FieldName = Annotated[str, Field(json_schema_extra={"enum": list(PUBLISHABLE)})]
 
 
@@ -246,11 +259,14 @@ class ShareInput(Model):
     """The settings of a share; tenants that are `blocked` may not import it.
 
     A contact's manager and assistant are published only if the share holds that person too.
+    `fields` are the published ones; `["default"]` stands for all but the private ones, and so does
+    null for a new share. In a change, null leaves `fields`, `access`, `blocked` and everything in
+    `sources` unchanged; an empty list empties a list, or removes the filter by an attribute.
     """
 
     name: Name
     sources: Sources
-    fields: list[FieldName] | None = None
+    fields: Annotated[list[FieldName] | None, UNCHANGED_BY_NULL] = None
     access: Access = Access()
     blocked: Annotated[list[ObjectId], Field(max_length=500)] = []
 
@@ -258,6 +274,15 @@ class ShareInput(Model):
     def publishes_photos(self) -> bool:
         """Whether the field policy includes photos."""
         return self.fields is None or PHOTO in self.fields
+
+    @field_validator(
+        "fields",
+        mode="before",
+        json_schema_input_type=list[FieldName] | _DefaultFields | None,
+    )
+    @classmethod
+    def _default_fields(cls, value: object) -> object:
+        return None if value == [_DEFAULT] else value
 
     @field_validator("fields")
     @classmethod

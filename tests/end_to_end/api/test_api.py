@@ -162,7 +162,7 @@ async def test_share_is_stored_as_sent(world: World) -> None:
 async def test_merge_patch_changes_only_named_fields(world: World) -> None:
     share = await world.share(fields=["displayName", "mobilePhone"], access={"rule": "tenant"})
 
-    patch = {"name": "New", "fields": None, "sources": {"exclude": [world.people[0]]}}
+    patch = {"name": "New", "fields": ["default"], "sources": {"exclude": [world.people[0]]}}
     changed = await world.api.patch(f"/shares/{share['id']}", patch)
 
     assert changed["name"] == "New"

@@ -126,7 +126,7 @@ async def test_paused_import_starts_first_run_when_activated(
     assert await world.names(world.targets[0]) == world.expected()
 
 
-async def test_null_folder_is_default_folder_and_null_destination_restores_defaults(
+async def test_null_folder_is_default_folder_and_null_destination_changes_nothing(
     world: World,
 ) -> None:
     share = await world.share()
@@ -134,10 +134,10 @@ async def test_null_folder_is_default_folder_and_null_destination_restores_defau
     path = f"/imports/{made['id']}"
 
     default = await world.api.patch(path, {"destination": {"folder": None, "category": "Work"}})
-    usual = await world.api.patch(path, {"destination": None})
+    same = await world.api.patch(path, {"destination": None})
 
     assert default["destination"] == {"folder": None, "category": "Work"}
-    assert usual["destination"] == made["destination"]
+    assert same["destination"] == default["destination"]
 
 
 async def test_concurrent_changes_are_all_kept(world: World) -> None:

@@ -127,7 +127,7 @@ async def test_invalid_share_is_refused_by_field(world: World, body: Json, wrong
 
 async def test_removing_absent_filter_succeeds(world: World) -> None:
     share = await world.share()
-    filters = {"department": ["Sales"], "city": None}
+    filters = {"department": ["Sales"], "city": []}
 
     changed = await world.api.patch(f"/shares/{share['id']}", {"sources": {"filter": filters}})
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 from tests.local.client import Json
 from tests.world import World, person
 
-_NOBODY = {"omissions": [], "omitted": {}}
+_NOBODY: Json = {"omissions": [], "omitted": {}}
 
 
 async def secrets(world: World) -> dict[str, Json]:
@@ -104,3 +104,42 @@ async def test_manager_is_shown_only_while_the_share_holds_that_person(world: Wo
     await world.next_day()
 
     assert (inside, await manager()) == ("Person 0", None)
+
+
+async def test_client_that_sends_null_for_unset_fields_opens_nothing(
+    world: World, partner: World
+) -> None:
+    share = await world.share(
+        sources={
+            "groups": [{"id": world.group}],
+            "exclude": world.people[:1],
+            "filter": {"department": ["Sales"]},
+        },
+        fields=["displayName"],
+        access={"rule": "tenants", "tenants": [str(uuid4())], "expires": "2099-01-01T00:00:00Z"},
+        blocked=[partner.tenant],
+    )
+    path = f"/shares/{share['id']}"
+    unset = dict.fromkeys(("sources", "fields", "access", "blocked"))
+    deep = {
+        "sources": dict.fromkeys(share["sources"]),
+        "access": dict.fromkeys(share["access"]),
+    }
+
+    for body in (unset, deep, {"sources": {"filter": {"department": None}}}):
+        changed = await world.api.patch(path, {"name": "Renamed", **body}, 200)
+        assert {n: changed[n] for n in unset} == {n: share[n] for n in unset}, body
+    (await partner.api.send("GET", f"/publications/{share['id']}")).expect(404)
+
+    made = await world.import_(
+        share["id"],
+        settle=False,
+        active=False,
+        guard={"deletes": 1, "creates": 1},
+        conflicts={"deleted": "respect"},
+    )
+    kept = ("targets", "guard", "conflicts", "schedule", "destination", "active", "shareId")
+    after = await world.api.patch(
+        f"/imports/{made['id']}", {"name": "Renamed", **dict.fromkeys(kept)}, 200
+    )
+    assert {n: after[n] for n in kept} == {n: made[n] for n in kept}

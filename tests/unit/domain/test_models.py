@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from shared.domain.errors import InvalidInput, PayloadTooLarge, PreconditionFailed
 from shared.domain.importing.imports import ImportInput
 from shared.domain.sharing.shares import Access, ShareInput
-from shared.services.changes import merge_patch, require_match, require_storable
+from shared.services.changes import require_match, require_storable
 from shared.web.validation import validated
 
 FRIEND = "fabfabfa-0000-4000-8000-000000000002"
@@ -98,37 +98,6 @@ def test_share_always_admits_its_publisher_and_others_by_access_rule(
 
     assert access.admits("publisher", "publisher", NOW)
     assert access.admits(FRIEND, "publisher", NOW) == (open_still and open_to_friend)
-
-
-@given(st.dictionaries(st.text(max_size=3), JSON), st.dictionaries(st.text(max_size=3), JSON))
-def test_merge_patch_is_idempotent_and_keeps_other_fields(
-    target: dict[str, Any], patch: dict[str, Any]
-) -> None:
-    patch = without_nulls(patch)
-
-    merged = merge_patch(target, patch)
-
-    assert merge_patch(merged, patch) == merged
-    assert {n: v for n, v in merged.items() if n not in patch} == {
-        n: v for n, v in target.items() if n not in patch
-    }
-
-
-@pytest.mark.parametrize(
-    ("target", "patch", "expected"),
-    [
-        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
-        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
-        ({"a": [1, 2], "b": 1}, {"a": None}, {"b": 1}),
-        ({"a": {"b": 1}, "c": 1}, {"a": None}, {"c": 1}),
-        ({"folder": "x"}, {"folder": None}, {"folder": None}),
-        ({"a": 1}, {"a": {"b": 2}}, {"a": {"b": 2}}),
-    ],
-)
-def test_null_removes_objects_and_lists_and_replaces_scalars(
-    target: Any, patch: Any, expected: Any
-) -> None:
-    assert merge_patch(target, patch) == expected
 
 
 @pytest.mark.parametrize("if_match", [None, "*", " * ", 'W/"1"', '"1"', '"0", W/"1"'])
