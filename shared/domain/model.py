@@ -70,6 +70,19 @@ type DirectoryId = Annotated[
 ]
 """The object id of a user, group or organizational contact in Entra ID."""
 
+
+def _tenant_id(value: str) -> str:
+    """Return a tenant id in lower case, as in Entra ID's tokens; reject what can never match."""
+    if not re.fullmatch(GUID, value):
+        raise wrong("tenant_id_invalid", id=value[:100])
+    return value.lower()
+
+
+type TenantId = Annotated[
+    str, AfterValidator(_tenant_id), Field(json_schema_extra={"pattern": GUID})
+]
+"""The id of a tenant in Entra ID, in any case. A domain is refused: it would match nobody."""
+
 type Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso)]
 type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 

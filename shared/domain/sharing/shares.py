@@ -1,7 +1,6 @@
 """Shares, as the API shows them and the table stores them: sources, field policy, access rule."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,7 +18,6 @@ from shared.domain.contacts.keys import ContactKey, ContactKind
 from shared.domain.contacts.mapping import clean
 from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.model import (
-    GUID,
     MAX_GROUPS,
     MAX_IDS,
     UNCHANGED_BY_NULL,
@@ -28,6 +26,7 @@ from shared.domain.model import (
     Moment,
     Name,
     ObjectId,
+    TenantId,
     Text,
     wrong,
 )
@@ -199,9 +198,6 @@ class Sources(Model):
         return self
 
 
-type TenantId = Annotated[str, Field(json_schema_extra={"pattern": GUID})]
-
-
 class Access(Model):
     """Who may import a share with its share id. The publisher always may.
 
@@ -220,15 +216,6 @@ class Access(Model):
     @classmethod
     def _no_end(cls, value: object) -> object:
         return None if value == _NEVER else value
-
-    @field_validator("tenants")
-    @classmethod
-    def _ids_of_tenants(cls, value: list[str]) -> list[str]:
-        """Require GUIDs, in lower case as in Entra ID's tokens; anything else would never match."""
-        for id_ in value:
-            if not re.fullmatch(GUID, id_):
-                raise wrong("tenant_id_invalid", id=id_[:100])
-        return [id_.lower() for id_ in value]
 
     @model_validator(mode="after")
     def _tenants_named(self) -> Self:
@@ -256,7 +243,7 @@ type FieldName = Annotated[str, Field(json_schema_extra={"enum": list(PUBLISHABL
 
 
 class ShareInput(Model):
-    """The settings of a share; tenants that are `blocked` may not import it.
+    """The settings of a share; tenants that are `blocked`, by id, may not import it.
 
     A contact's manager and assistant are published only if the share holds that person too.
     `fields` are the published ones; `["default"]` stands for all but the private ones, and so does
@@ -268,7 +255,7 @@ class ShareInput(Model):
     sources: Sources
     fields: Annotated[list[FieldName] | None, UNCHANGED_BY_NULL] = None
     access: Access = Access()
-    blocked: Annotated[list[ObjectId], Field(max_length=500)] = []
+    blocked: Annotated[list[TenantId], Field(max_length=500)] = []
 
     @property
     def publishes_photos(self) -> bool:
@@ -298,7 +285,7 @@ class RotationInput(Model):
     Null keeps all tenants that import it now.
     """
 
-    keep: Annotated[list[ObjectId], Field(max_length=500)] | None = None
+    keep: Annotated[list[TenantId], Field(max_length=500)] | None = None
 
 
 class Share(ShareInput):

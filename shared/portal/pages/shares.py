@@ -172,7 +172,7 @@ async def _rotation(
 async def show_subscriber(visit: Visit) -> Page:
     """Show what blocking or unblocking a partner means."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
-    tenant = visit.segment("tenant")
+    tenant = visit.segment("tenant").lower()
     subscribers = await visit.app.sharing.shares.subscribers(visit.caller, visit.id)
     found = next((c for c in subscribers if c.tenant == tenant), None)
     blocked = tenant in stored.value.blocked
@@ -183,7 +183,7 @@ async def show_subscriber(visit: Visit) -> Page:
 @page(bp, "POST", "shares/{id}/consumers/{tenant}", WRITERS)
 async def admit_or_block_subscriber(visit: Visit) -> Page:
     """Block a partner, or unblock it."""
-    tenant, path = visit.segment("tenant"), f"/shares/{visit.id}"
+    tenant, path = visit.segment("tenant").lower(), f"/shares/{visit.id}"
     here = f"{path}/consumers/{tenant}"
     if visit.form.get("do") == "admit":
 

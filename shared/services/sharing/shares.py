@@ -188,6 +188,7 @@ class Shares:
         To unblock it, remove it from `blocked`. Raises `NotFound` if the tenant does not import the
         share.
         """
+        tenant = tenant.lower()
         if tenant not in {c.tenant for c in await self.subscribers(caller, id_)}:
             raise NotFound("not_a_subscriber", id=tenant[:64])
         if tenant == caller.tenant:

@@ -97,7 +97,7 @@ INVALID_SHARES: dict[str, tuple[Json, set[str]]] = {
             "sources": {"allUsers": True},
             "access": {"rule": "tenants", "tenants": ["contoso.com"]},
         },
-        {"access.tenants"},
+        {"access.tenants.0"},
     ),
     "an expiry in the past": (
         {

@@ -4,6 +4,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
+from tests.end_to_end.checks import fields, problem
 from tests.local.client import Json
 from tests.world import World, person
 
@@ -143,3 +144,28 @@ async def test_client_that_sends_null_for_unset_fields_opens_nothing(
         f"/imports/{made['id']}", {"name": "Renamed", **dict.fromkeys(kept)}, 200
     )
     assert {n: after[n] for n in kept} == {n: made[n] for n in kept}
+
+
+async def test_block_holds_however_the_tenant_is_written(world: World, partner: World) -> None:
+    share = await world.share(blocked=[partner.tenant.upper()])
+    path = f"/shares/{share['id']}"
+
+    (await partner.api.send("GET", f"/publications/{share['id']}")).expect(404)
+    assert share["blocked"] == [partner.tenant]
+    for field, body in (
+        ("blocked.0", {"blocked": ["contoso.com"]}),
+        ("blocked.1", {"blocked": [partner.tenant, partner.tenant[:-1]]}),
+        ("access.tenants.0", {"access": {"rule": "tenants", "tenants": ["contoso.com"]}}),
+    ):
+        refused = problem(await world.api.send("PATCH", path, body), 400, "invalid-input")
+        assert [(e["field"], e["code"]) for e in refused["errors"]] == [
+            (field, "tenant_id_invalid")
+        ]
+    kept = await world.api.send("POST", f"{path}/rotate", {"keep": ["contoso.com"]})
+    assert fields(problem(kept, 400, "invalid-input")) == {"keep.0"}
+
+    await world.api.patch(path, {"blocked": []}, 200)
+    await partner.import_(share["id"])
+    await world.api.delete(f"{path}/consumers/{partner.tenant.upper()}", 204)
+    assert (await world.api.get(path))["blocked"] == [partner.tenant]
+    (await partner.api.send("GET", f"/publications/{share['id']}")).expect(404)

@@ -124,7 +124,7 @@ SHARES = st.fixed_dictionaries(
             lambda names: sorted(names, key=PUBLISHABLE.index)
         ),
         "access": ACCESSES,
-        "blocked": some(IDS),
+        "blocked": some(GUIDS),
     }
 ).map(ShareInput.model_validate)
 
