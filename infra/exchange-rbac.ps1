@@ -8,9 +8,13 @@ mailbox permissions in Exchange instead, for the mailboxes of a scope. It checks
 the scope is right, and only then removes the tenant-wide grants in Entra ID. The permissions to read the
 directory do not change.
 
-Run it after admin consent was granted, in a new PowerShell session. It signs in twice (Microsoft Graph,
-Exchange Online) and signs out of both. You can run it again at any time, to change the scope or to
-continue after an interruption: it keeps what already exists.
+Run it after admin consent was granted, or with -GrantDirectory instead of a consent: then there is never a
+grant for every mailbox. Admin consent always grants all permissions of an app, so with -GrantDirectory the
+script grants those for the directory one by one.
+
+Run it in a new PowerShell session. It signs in twice (Microsoft Graph, Exchange Online) and signs out of
+both. You can run it again at any time, to change the scope or to continue after an interruption: it keeps
+what already exists.
 
 Grants add up: while Entra ID grants Contacts.ReadWrite, no scope limits it. A new admin consent grants
 it again, so run the script again afterwards.
@@ -20,7 +24,7 @@ The check does not wait for that. Until then, mailboxes may fail with access_den
 them.
 
 You need: in Exchange, membership of Organization Management; in Entra ID, Exchange Administrator and
-Privileged Role Administrator (or Cloud Application Administrator).
+Privileged Role Administrator (or, without -GrantDirectory, Cloud Application Administrator).
 
 .PARAMETER AppId
 The application (client) ID of Contact Sync, as shown under Enterprise applications.
@@ -41,6 +45,10 @@ A mailbox inside the scope, to check that the app can open it.
 .PARAMETER Outside
 A mailbox outside the scope, to check that the app cannot open it.
 
+.PARAMETER GrantDirectory
+For a tenant without admin consent: creates the enterprise application and, once the scope in Exchange is
+verified, grants the three permissions to read the directory.
+
 .PARAMETER Remove
 Removes everything that this script created in Exchange. The app then has no access to any mailbox. This
 grants nothing in Entra ID; for that, grant admin consent.
@@ -49,6 +57,11 @@ grants nothing in Entra ID; for that, grant admin consent.
 ./exchange-rbac.ps1 -AppId $id -Group contact-sync@contoso.com -Inside ada@contoso.com -Outside bob@contoso.com -WhatIf
 
 Shows what the script would do for the members of a group.
+
+.EXAMPLE
+./exchange-rbac.ps1 -AppId $id -GrantDirectory -Group contact-sync@contoso.com -Inside ada@contoso.com -Outside bob@contoso.com
+
+Connects a tenant that has not granted admin consent. Afterwards an admin signs in to the portal.
 
 .EXAMPLE
 ./exchange-rbac.ps1 -AppId $id -RecipientFilter "CustomAttribute1 -eq 'ContactSync'" -Inside ada@contoso.com -Outside bob@contoso.com
@@ -62,7 +75,9 @@ roles, scopes, limits, MemberOfGroup, and that the test ignores what Entra ID gr
 ExchangePowerShell: Connect-ExchangeOnline, Get-Group, Get-, New- and Remove-ServicePrincipal, Get-,
 New-, Set- and Remove-ManagementScope, Get-, New-, Set- and Remove-ManagementRoleAssignment,
 Test-ServicePrincipalAuthorization. Microsoft Graph: serviceprincipal-list-approleassignments,
-serviceprincipal-delete-approleassignments (least permissions and roles), permissions-reference.
+serviceprincipal-post-approleassignments and serviceprincipal-delete-approleassignments (least permissions
+and roles), serviceprincipal-post-serviceprincipals, permissions-reference. Entra: v2-permissions-and-consent
+(.default), create-service-principal-cross-tenant.
 
 The script connects to Graph before Exchange, and to Exchange without the sign-in broker, because the two
 modules cannot load each other's sign-in library (GitHub: microsoftgraph/msgraph-sdk-powershell#3394).
@@ -99,6 +114,11 @@ param(
     [ValidateNotNullOrEmpty()]
     [string] $Outside,
 
+    [Parameter(ParameterSetName = 'Group')]
+    [Parameter(ParameterSetName = 'Filter')]
+    [Parameter(ParameterSetName = 'Unit')]
+    [switch] $GrantDirectory,
+
     [Parameter(Mandatory, ParameterSetName = 'Remove')]
     [switch] $Remove
 )
@@ -107,6 +127,7 @@ Set-StrictMode -Version 3.0
 $ErrorActionPreference = 'Stop'
 
 $Permissions = 'Contacts.ReadWrite', 'MailboxSettings.ReadWrite'
+$DirectoryPermissions = 'User.Read.All', 'GroupMember.Read.All', 'OrgContact.Read.All'
 $GraphAppId = '00000003-0000-0000-c000-000000000000'
 # One name per app, so that two installations do not collide. A name has at most 64 characters.
 $OurName = "Contact Sync $("$AppId".Substring(0, 8))"
@@ -184,6 +205,33 @@ function Assert-Scope([string] $ObjectId) {
     }
 }
 
+function Get-EnterpriseApp {
+    $found = Get-MgServicePrincipal -Filter "appId eq '$AppId'"
+    if ($found -or -not $GrantDirectory) {
+        return $found
+    }
+    if ($PSCmdlet.ShouldProcess("$AppId", 'Create the enterprise application')) {
+        New-MgServicePrincipal -AppId "$AppId"
+    }
+}
+
+function Add-Directory([string] $ObjectId) {
+    $graph = Get-MgServicePrincipal -Filter "appId eq '$GraphAppId'"
+    $roles = @($graph.AppRoles | Where-Object { $_.Value -in $DirectoryPermissions })
+    if ($roles.Count -ne $DirectoryPermissions.Count) {
+        throw "Microsoft Graph has only $($roles.Count) of the $($DirectoryPermissions.Count) permissions."
+    }
+    $held = @(Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $ObjectId -All |
+            Where-Object { $_.ResourceId -eq $graph.Id } | ForEach-Object { $_.AppRoleId })
+    foreach ($role in $roles) {
+        if ($role.Id -notin $held -and
+            $PSCmdlet.ShouldProcess($role.Value, 'Grant the permission to read the directory')) {
+            New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $ObjectId -PrincipalId $ObjectId `
+                -ResourceId $graph.Id -AppRoleId $role.Id | Out-Null
+        }
+    }
+}
+
 function Get-TenantWide([string] $ObjectId) {
     $graph = Get-MgServicePrincipal -Filter "appId eq '$GraphAppId'"
     $ids = @($graph.AppRoles | Where-Object { $_.Value -in $Permissions } |
@@ -230,9 +278,13 @@ function Remove-All {
 }
 
 function Set-All {
-    $app = Get-MgServicePrincipal -Filter "appId eq '$AppId'"
+    $app = Get-EnterpriseApp
     if (-not $app) {
-        throw "This tenant has no enterprise application $AppId. Grant admin consent first."
+        if ($GrantDirectory) {
+            # With -WhatIf, or if the answer was no: without the app there is nothing more to show.
+            return
+        }
+        throw "This tenant has no enterprise application $AppId. Grant admin consent, or use -GrantDirectory."
     }
     $name = $app.DisplayName
     if (-not (Get-Pointer) -and $PSCmdlet.ShouldProcess($name, 'Register the app in Exchange')) {
@@ -253,6 +305,9 @@ function Set-All {
         Assert-Scope $app.Id
     }
     Remove-TenantWide $app.Id
+    if ($GrantDirectory) {
+        Add-Directory $app.Id
+    }
     if ($WhatIfPreference) {
         return
     }
@@ -265,6 +320,9 @@ function Set-All {
 }
 
 $scopes = @('Application.Read.All')
+if ($GrantDirectory) {
+    $scopes += 'Application.ReadWrite.All'
+}
 if (-not $Remove) {
     $scopes += 'AppRoleAssignment.ReadWrite.All'
 }

@@ -40,7 +40,11 @@ DOCUMENTED = {
     "Connect-MgGraph": "Scopes ContextScope NoWelcome",
     "Disconnect-MgGraph": "",
     "Get-MgServicePrincipal": "Filter",
+    "New-MgServicePrincipal": "AppId",
     "Get-MgServicePrincipalAppRoleAssignment": "ServicePrincipalId All",
+    "New-MgServicePrincipalAppRoleAssignment": (
+        "ServicePrincipalId PrincipalId ResourceId AppRoleId"
+    ),
     "Remove-MgServicePrincipalAppRoleAssignment": "ServicePrincipalId AppRoleAssignmentId",
     # docs: about_Functions, Microsoft.PowerShell.Core and .Utility
     "Set-StrictMode": "Version",
@@ -119,6 +123,19 @@ def test_script_moves_only_mailbox_permissions() -> None:
     }
 
 
+def test_script_grants_only_directory_permissions_and_after_the_scope_is_verified() -> None:
+    named = re.search(r"^\$DirectoryPermissions = (.+)$", SCRIPT, re.MULTILINE)
+    body = next(text(f) for f in all_of("function_statement") if "function Set-All" in text(f))
+
+    assert named is not None
+    assert set(re.findall(r"'([^']+)'", named[1])) == {
+        permission.name for permission in PERMISSIONS if permission.needed
+    }
+    assert (
+        body.index("Assert-Scope") < body.index("Remove-TenantWide") < body.index("Add-Directory")
+    )
+
+
 def test_tenant_wide_permissions_are_removed_only_after_the_scope_is_verified() -> None:
     body = next(text(f) for f in all_of("function_statement") if "function Set-All" in text(f))
     steps = ["Set-Assignment", "Assert-Scope", "Remove-TenantWide", "Get-TenantWide"]
@@ -130,7 +147,7 @@ def test_every_parameter_is_documented() -> None:
     block = next(iter(all_of("param_block")))
     parameters = {text(p.children[-1]).strip("$") for p in all_of("script_parameter", block)}
 
-    assert len(parameters) == 7
+    assert len(parameters) == 8
     assert parameters == set(re.findall(r"^\.PARAMETER (\w+)$", SCRIPT, re.MULTILINE))
 
 
