@@ -16,6 +16,7 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     ledger        list_ledger
     operator      list_tenants, get_customer, change_customer
     service       health, ready, get_openapi
+    checks        start_tenant_check, get_tenant_check
 Pages, in `shared/portal/pages` (for browsers; each form carries a token of who is signed in)
     start         show_start, show_consent, ask_consent, finish_consent
     shares        show_shares, show_new_share, publish_share, show_share, show_share_form,
@@ -32,11 +33,12 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
     settings      show_settings, change_settings, show_audit, show_export, download_export,
                   show_leaving, leave
     sign_in       sign_in, signed_in, signed_in_again, sign_out, change_language, get_static
+    checks        show_check, start_check
 Background, in `shared/background`
     timers        start_due_runs, sweep_leftovers
-    queues        start_run, check_mailboxes, sync_mailbox, close_run, leave_tenant,
+    queues        start_run, check_mailboxes, sync_mailbox, close_run, leave_tenant, check_tenant,
                   record_poison_run, record_poison_check, record_poison_mailbox,
-                  record_poison_closing, record_poison_leaving
+                  record_poison_closing, record_poison_leaving, record_poison_tenant_check
 
 Each function calls one service of `shared/services`; `shared/wiring` puts the services together.
 """

@@ -32,11 +32,13 @@ var queueNames = [
   'mailbox-checks'
   'mailbox-syncs'
   'run-closings'
+  'tenant-checks'
   'tenant-leavings'
   'import-runs-poison'
   'mailbox-checks-poison'
   'mailbox-syncs-poison'
   'run-closings-poison'
+  'tenant-checks-poison'
   'tenant-leavings-poison'
 ]
 // The tables of shared/adapters and shared/services, listed so that one place shows everything that is stored.
@@ -58,6 +60,7 @@ var tableNames = [
   'ShareIndex'
   'Shares'
   'Snapshots'
+  'TenantChecks'
   'Tenants'
 ]
 

@@ -29,8 +29,10 @@ from shared.domain.importing.messages import (
     MAILBOX_CHECKS,
     MAILBOX_SYNCS,
     RUN_CLOSINGS,
+    TENANT_CHECKS,
     TENANT_LEAVINGS,
     CheckMailboxes,
+    CheckTenant,
     CloseRun,
     LeaveTenant,
     Message,
@@ -47,6 +49,7 @@ _BYTES: Final = func.DataType.BINARY
 _PATIENCE: Final = 60
 _LONGEST_BACKOFF: Final = 300.0
 _BETWEEN_LOOKS: Final = 15.0
+_LONGEST_BACKOFF_OF_CHECKS: Final = 60.0
 
 
 @bp.queue_trigger("message", IMPORT_RUNS, _CONNECTION)
@@ -102,6 +105,19 @@ async def leave_tenant(message: func.QueueMessage) -> None:
         lambda a, m: a.privacy.leaving.continue_leaving(m),
         patience=None,
         longest=_BETWEEN_LOOKS,
+    )
+
+
+@bp.queue_trigger("message", TENANT_CHECKS, _CONNECTION)
+async def check_tenant(message: func.QueueMessage) -> None:
+    """Check what Microsoft lets the app do in a tenant, and clean up afterwards."""
+    await _handle(
+        "check_tenant",
+        message,
+        TENANT_CHECKS,
+        CheckTenant,
+        lambda a, m: a.checks.worker.run(m),
+        longest=_LONGEST_BACKOFF_OF_CHECKS,
     )
 
 
@@ -162,6 +178,18 @@ async def record_poison_leaving(message: func.QueueMessage) -> None:
         TENANT_LEAVINGS,
         LeaveTenant,
         lambda a, m: a.base.queues.send(TENANT_LEAVINGS, m, 600),
+    )
+
+
+@bp.queue_trigger("message", f"{TENANT_CHECKS}-poison", _CONNECTION, _BYTES)
+async def record_poison_tenant_check(message: func.QueueMessage) -> None:
+    """End a check that failed too often; the nightly sweep cleans up after it."""
+    await _handle_poison(
+        "record_poison_tenant_check",
+        message,
+        TENANT_CHECKS,
+        CheckTenant,
+        lambda a, m: a.checks.worker.give_up(m),
     )
 
 

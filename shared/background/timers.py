@@ -25,11 +25,12 @@ async def start_due_runs(timer: func.TimerRequest) -> None:
 
 @bp.timer_trigger("timer", "0 30 4 * * *")
 async def sweep_leftovers(timer: func.TimerRequest) -> None:
-    """Delete what has expired: snapshots of lost runs, old runs, ledger entries and keys."""
+    """Delete what has expired: snapshots of lost runs, old runs, checks, ledger entries, keys."""
     del timer  # expiry depends only on the clock
     services = app()
     snapshots = await services.importing.run_closing.sweep()
     entries = await services.tenancy.ledger.sweep(services.settings.ledger_kept)
     keys = await services.sharing.shares.sweep() + await services.base.idempotency.sweep()
+    checks = await services.checks.tenant_checks.sweep()
     runs = await services.importing.run_closing.sweep_runs(services.settings.runs_kept)
-    emit(Swept(snapshots=snapshots, runs=runs, ledger_entries=entries, keys=keys))
+    emit(Swept(snapshots=snapshots, runs=runs, ledger_entries=entries, keys=keys, checks=checks))

@@ -309,6 +309,7 @@ class Swept(Event):
     runs: Annotated[int, _count("old runs")]
     ledger_entries: Annotated[int, _count("old entries of the ledger")]
     keys: Annotated[int, _count("idempotency keys, and share ids that were rotated away")]
+    checks: Annotated[int, _count("results of tenants' own checks")]
 
 
 EVENTS: Final[tuple[type[Event], ...]] = (

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.domain.contacts.fields import LABELS
 from shared.domain.errors import Value
 from shared.portal.languages import LANGUAGES, gettext, ngettext, preferred
+from shared.web.check_texts import CAUSES, QUESTIONS, SOLUTIONS
 from shared.web.error_texts import ErrorTexts
 from shared.web.reason_texts import PERMISSIONS
 from shared.web.version import VERSION
@@ -141,6 +142,9 @@ def _environment(language: str) -> "Environment":
         "remedy": error_texts(language).remedy,
         "why": lambda permission: translate(PERMISSIONS[permission.name][0]),
         "without": lambda permission: translate(PERMISSIONS[permission.name][1]),
+        "question": lambda line: translate(QUESTIONS[line]),
+        "cause": lambda reason: translate(CAUSES[reason]),
+        "solution": lambda reason: translate(SOLUTIONS[reason]),
         "names_of": lambda id_, names: (id_, names.get(id_, id_)),
         "labelled": lambda name, labels: (name, labels.get(name, name)),
     }

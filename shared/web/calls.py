@@ -93,6 +93,8 @@ class Call:
     def input[T: BaseModel](self, model: type[T]) -> T:
         """Return the body as a model. Raises `InvalidInput` with each invalid field."""
         self._require(self.operation.body is model, model.__name__)
+        if self.operation.may_be_empty and not self.request.get_body():
+            return validated(model, {})
         return validated(model, json_object(self.request, JSON))
 
     def patch[T: BaseModel](self, model: type[T]) -> Callable[[T], T]:
@@ -129,6 +131,9 @@ class Takes(TypedDict, total=False):
     joined: bool
     leaving: bool
     direct: bool
+    may_be_empty: bool
+    may_be_missing: bool
+    location: str
 
 
 def api(

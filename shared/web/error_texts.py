@@ -159,6 +159,10 @@ TEXTS: Final[Mapping[Code, str]] = {
     ),
     "too_many_sign_ins": N_("Too many sign-ins from your network. Try again in a minute."),
     "too_many_guesses": N_("Too many wrong share IDs. Check the ID, and try again later."),
+    "too_many_checks": N_(
+        "The last check of your organization began less than a minute ago. Wait for the number of "
+        "seconds in Retry-After."
+    ),
     # objects that do not exist
     "unknown_id": N_("This ID was not found in your organization. Check the ID."),
     "unknown_share": N_("There is no share '%(id)s' in your organization. Check the ID."),
@@ -166,6 +170,10 @@ TEXTS: Final[Mapping[Code, str]] = {
     "unknown_run": N_("There is no sync '%(id)s' in your organization. Check the ID."),
     "unknown_tenant": N_("There is no organization '%(id)s'. Check the ID."),
     "unknown_license": N_("There is no license for the organization '%(id)s'. Check the ID."),
+    "never_checked": N_(
+        "The connection of your organization has not been checked yet, or the result has expired. "
+        "Start a check with POST /tenant/check."
+    ),
     "not_a_subscriber": N_("The organization '%(id)s' does not import this share. Check the ID."),
     "share_not_open": N_(
         "No share with this ID is available to your organization. Check the ID, or ask the "
@@ -264,6 +272,10 @@ TEXTS: Final[Mapping[Code, str]] = {
     "token_foreign": N_("does not belong to this list; request the list again without it"),
     "not_own_tenant": N_("must be the ID of your own organization"),
     "not_in_future": N_("must be in the future"),
+    "address_unknown": N_(
+        "must be the complete email address or the object ID of one user in your directory"
+    ),
+    "same_mailbox": N_("must be another mailbox than the one to read and write"),
     "share_fixed": N_("cannot be changed; create a new import for another share"),
     "folder_needed": N_("is missing; enter the folder that contains the contacts to adopt"),
     "folder_not_expected": N_("must be empty; the import writes to the default contacts folder"),

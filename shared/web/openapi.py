@@ -37,6 +37,7 @@ patch (RFC 7396). Times are UTC. Errors are problem+json (RFC 9457).
 """
 _TAGS: Final = {
     "tenant": "Your own tenant: its settings, its consent, its stored data, and leaving.",
+    "checks": "Check what Microsoft lets the app do in your tenant.",
     "shares": "Publish people and groups.",
     "previews": "Preview a share or an import before anything changes.",
     "imports": "Bring a share's contacts into mailboxes.",
@@ -93,6 +94,10 @@ _HEADERS: Final = {
         "description": "The id of this call in our logs. Quote it when you contact support.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    },
+    "Location": {
+        "description": "Where the result is.",
+        "schema": {"type": "string", "pattern": "^/api/"},
     },
 }
 _PROBLEM_HEADERS: Final = {
@@ -250,7 +255,9 @@ def _described(operation: Operation, schemas: _Schemas) -> Schema:
         },
     }
     if operation.body is not None:
-        described["requestBody"] = _body({JSON: schemas.input(operation.body)})
+        described["requestBody"] = _body(
+            {JSON: schemas.input(operation.body)}, required=not operation.may_be_empty
+        )
     if operation.patch is not None:
         patch = schemas.patch(operation.patch)
         described["requestBody"] = _body({MERGE_PATCH: patch, JSON: patch})
@@ -288,9 +295,9 @@ def _given(field: Schema, defs: Mapping[str, Schema]) -> Schema:
     return plain
 
 
-def _body(content: Mapping[str, Schema]) -> Schema:
+def _body(content: Mapping[str, Schema], *, required: bool = True) -> Schema:
     kinds = {kind: {"schema": schema} for kind, schema in content.items()}
-    return {"required": True, "content": kinds}
+    return {"required": required, "content": kinds}
 
 
 def _answers(operation: Operation, schemas: _Schemas) -> dict[int, Schema]:
@@ -304,6 +311,8 @@ def _answers(operation: Operation, schemas: _Schemas) -> dict[int, Schema]:
             responses[status]["content"] = {JSON: {"schema": schemas.output(model)}}
             if issubclass(model, Tagged):
                 responses[status]["headers"] |= _headers("ETag")
+            if operation.location:
+                responses[status]["headers"] |= _headers("Location")
     for status in operation.problems:
         responses[status] = {"$ref": f"#/components/responses/{_name(status)}"}
     return responses

@@ -63,7 +63,9 @@ class Operation:
     the current state, or because an admin has to act first (409). Unless it is `joined`, the
     caller's tenant may be unknown to us. A tenant may call a `leaving` operation, and change
     something, while it leaves. A `direct` operation may also bypass the gateway, as the platform's
-    own probes do.
+    own probes do. A call without a body counts as one with an empty object if `may_be_empty`. What
+    a `may_be_missing` operation returns need not exist (404). `location` is where the result of one
+    that only begins is found.
     """
 
     name: str
@@ -82,6 +84,9 @@ class Operation:
     joined: bool = True
     leaving: bool = False
     direct: bool = False
+    may_be_empty: bool = False
+    may_be_missing: bool = False
+    location: str = ""
 
     def __post_init__(self) -> None:
         """Reject a declaration that would leave the document incomplete."""
@@ -109,7 +114,7 @@ class Operation:
             400: signed_in,
             401: signed_in,
             403: signed_in or not self.direct,
-            404: "{id}" in self.path,
+            404: "{id}" in self.path or self.may_be_missing,
             409: self.conflicts or self.idempotent or self.changes,
             412: self.conditional,
             413: bool(self.body or self.patch),

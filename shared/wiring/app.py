@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from shared.domain.errors import Unavailable
+from shared.wiring.checks import Checks
 from shared.wiring.entra import Entra
 from shared.wiring.foundation import build_foundation
 from shared.wiring.importing import Importing
@@ -36,7 +37,8 @@ class App:
         self.sharing = Sharing(self.base, self.tenancy)
         self.importing = Importing(self.base, self.tenancy, self.licensing, self.sharing)
         self.sync = Sync(self.base, self.tenancy, self.licensing, self.sharing, self.importing)
-        self.privacy = Privacy(self.base, self.tenancy, self.sharing)
+        self.checks = Checks(self.base, self.tenancy, self.sync)
+        self.privacy = Privacy(self.base, self.tenancy, self.sharing, self.checks)
         self.insight = Insight(
             self.base,
             self.entra,

@@ -2,6 +2,7 @@
 
 from shared.services.privacy.leaving import Leaving
 from shared.services.privacy.people import People
+from shared.wiring.checks import Checks
 from shared.wiring.foundation import Foundation
 from shared.wiring.sharing import Sharing
 from shared.wiring.tenancy import Tenancy
@@ -10,7 +11,9 @@ from shared.wiring.tenancy import Tenancy
 class Privacy:
     """The services of this area."""
 
-    def __init__(self, base: Foundation, tenancy: Tenancy, sharing: Sharing) -> None:
+    def __init__(
+        self, base: Foundation, tenancy: Tenancy, sharing: Sharing, checks: Checks
+    ) -> None:
         self.people = People(
             base.store,
             base.states,
@@ -30,5 +33,6 @@ class Privacy:
             sharing.subscribers,
             sharing.revocations,
             tenancy.ledger,
+            checks.worker,
             base.clock,
         )

@@ -23,6 +23,7 @@ from shared.domain.importing.messages import RunMessage
 from shared.domain.importing.runs import Outcome, Result, Run
 from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.missing_mailboxes import MissingMailbox
+from shared.domain.tenancy.tenant_checks import TenantCheck
 from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
 RUNS_OF_IMPORT: Final = "~"
@@ -50,6 +51,7 @@ class Store:
                 "status": lambda t: str(t.status),
             },
         )
+        self.checks = Records(tables, Table.TENANT_CHECKS, TenantCheck)
         self.shares = Records[Share](tables, Table.SHARES, Share, {"name": lambda s: s.name})
         self.share_index = Records[ShareLocation](
             tables,
@@ -159,5 +161,6 @@ def results_of(tenant: str, run: str) -> str:
 
 
 TENANT_ROW: Final = "tenant"
+CHECK_ROW: Final = "check"
 OWNER_ROW: Final = "owner"
 SEATS_ROW: Final = "seats"

@@ -19,7 +19,15 @@ MAILBOX_CHECKS: Final = "mailbox-checks"
 MAILBOX_SYNCS: Final = "mailbox-syncs"
 RUN_CLOSINGS: Final = "run-closings"
 TENANT_LEAVINGS: Final = "tenant-leavings"
-QUEUES: Final = (IMPORT_RUNS, MAILBOX_CHECKS, MAILBOX_SYNCS, RUN_CLOSINGS, TENANT_LEAVINGS)
+TENANT_CHECKS: Final = "tenant-checks"
+QUEUES: Final = (
+    IMPORT_RUNS,
+    MAILBOX_CHECKS,
+    MAILBOX_SYNCS,
+    RUN_CLOSINGS,
+    TENANT_LEAVINGS,
+    TENANT_CHECKS,
+)
 
 
 VERSION: Final = 1
@@ -60,6 +68,15 @@ class Message(Model):
 
 class LeaveTenant(Message):
     """On `tenant-leavings`: remove the tenant, step by step."""
+
+
+class CheckTenant(Message):
+    """On `tenant-checks`: go on with the tenant's `check`, or clean up after it.
+
+    A message of a check that is no longer the tenant's last one changes nothing.
+    """
+
+    check: ObjectId
 
 
 class RunMessage(Message):

@@ -97,6 +97,7 @@ class LedgerAction(StrEnum):
     TENANT_RENAMED = "tenant.renamed"
     TENANT_DISCONNECTED = "tenant.disconnected"
     TENANT_RECONNECTED = "tenant.reconnected"
+    TENANT_CHECKED = "tenant.checked"
     TENANT_LEAVING = "tenant.leaving"
     TENANT_LEFT = "tenant.left"
     PERSON_SUPPRESSED = "person.kept-out"

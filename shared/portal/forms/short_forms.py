@@ -1,9 +1,9 @@
-"""The short forms: licenses, the organization's name, leaving, taking over contacts, share ids."""
+"""The short forms: licenses, organization, check, leaving, taking over contacts, share ids."""
 
 from typing import Final
 
 from shared.domain.importing.imports import AdoptionInput
-from shared.domain.model import Model
+from shared.domain.model import Model, Text
 from shared.domain.sharing.shares import RotationInput
 from shared.domain.tenancy.tenants import BookingInput, TenantInput
 from shared.domain.texts import N_
@@ -16,6 +16,13 @@ class LeavingInput(Model):
 
     tenant: str
     code: str
+
+
+class CheckedMailboxes(Model):
+    """The mailboxes of a check as people type them: an address or an object id."""
+
+    mailbox: Text | None = None
+    outside: Text | None = None
 
 
 BOOKING: Final = Form(
@@ -78,6 +85,31 @@ ADOPTION: Final = Form(
             required=True,
         ),
         FormField("confirm", "confirm", Line(empty=None)),
+    ),
+)
+
+CHECK: Final = Form(
+    CheckedMailboxes,
+    (
+        FormField(
+            "mailbox",
+            "mailbox",
+            Line(empty=None),
+            N_("Mailbox to try out"),
+            N_("Email address or object ID. If empty: the first target of an import."),
+            group="check",
+        ),
+        FormField(
+            "outside",
+            "outside",
+            Line(empty=None),
+            N_("Mailbox that must stay closed"),
+            N_(
+                "Only if you limit access to selected mailboxes: email address or object ID of a "
+                "mailbox outside the scope."
+            ),
+            group="check",
+        ),
     ),
 )
 

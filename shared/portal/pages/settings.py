@@ -168,6 +168,7 @@ async def _settings(
         "tenant": tenant,
         "granted": granted,
         "access": mailbox_access(tenant.permissions),
+        "client_id": visit.app.settings.client_id,
         "roles": sorted(visit.caller.roles),
     }
     return Page("settings/settings", values, refusal.status)

@@ -29,7 +29,7 @@ async def show_start(visit: Visit) -> Page:
     try:
         overview = await visit.app.insight.overviews.read(visit.caller)
     except (ConsentMissing, TenantGone) as error:
-        return _join(left=isinstance(error, TenantGone), pending=await _is_pending(visit))
+        return _join(visit, left=isinstance(error, TenantGone), pending=await _is_pending(visit))
     values = {
         "overview": overview,
         "trial_days": visit.app.licensing.licenses.trial_left(overview.license),
@@ -41,7 +41,7 @@ async def show_start(visit: Visit) -> Page:
 @page(bp, "GET", "consent")
 async def show_consent(visit: Visit) -> Page:
     """Show the permissions, what each is for, and the button that grants them."""
-    return _join(pending=await _is_pending(visit))
+    return _join(visit, pending=await _is_pending(visit))
 
 
 @page(bp, "POST", "consent", WRITERS, joined=False)
@@ -76,5 +76,11 @@ async def _is_pending(visit: Visit) -> bool:
     return bool(kept and kept.get("given") and someone and kept["tenant"] == someone.tenant)
 
 
-def _join(*, left: bool = False, pending: bool = False) -> Page:
-    return Page("start/join", {"permissions": PERMISSIONS, "left": left, "pending": pending})
+def _join(visit: Visit, *, left: bool = False, pending: bool = False) -> Page:
+    values = {
+        "permissions": PERMISSIONS,
+        "left": left,
+        "pending": pending,
+        "client_id": visit.app.settings.client_id,
+    }
+    return Page("start/join", values)

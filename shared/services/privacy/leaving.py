@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
@@ -18,7 +18,7 @@ from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store
 from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.storage.tenant_data import TenantData
 from shared.adapters.telemetry import emit
-from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput
+from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput, TransientError
 from shared.domain.events import TenantLeft
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import TENANT_LEAVINGS, LeaveTenant
@@ -26,12 +26,14 @@ from shared.domain.importing.runs import Run, RunTrigger
 from shared.domain.importing.schedule import newest_first
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, Tenant, TenantStatus
 from shared.services.changes import change, found_in
+from shared.services.checks.check_worker import CheckWorker
 from shared.services.importing.run_book import RunBook
 from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE, Ledger
 
 _TRIES: Final = 3
+_CHECK_CLEANED_WITHIN: Final = timedelta(days=1)
 _LOOK_AGAIN: Final = 2.0
 _REMAINS_NAMED: Final = 1_000
 _CLOSING: Final = "closing"
@@ -61,6 +63,7 @@ class Leaving:
         subscribers: Subscribers,
         revocations: Revocations,
         ledger: Ledger,
+        checks: CheckWorker,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -71,6 +74,7 @@ class Leaving:
         self._subscribers = subscribers
         self._revocations = revocations
         self._ledger = ledger
+        self._checks = checks
         self._clock = clock
 
     async def preview(self, caller: Caller) -> LeavingPreview:
@@ -118,7 +122,7 @@ class Leaving:
             if under_way:
                 note = f"{len(under_way)} imports of {tenant} are still being removed."
                 raise Busy(note, _LOOK_AGAIN)
-            line = await self._close(stored.value, imports)
+            line = await self._close(stored.value, imports, await self._tested(stored.value))
         async for import_ in self._store.imports.all(tenant):
             await self._subscribers.drop(tenant, import_.value.id, import_.value.share_id)
         await self._withdraw(tenant)
@@ -157,6 +161,18 @@ class Leaving:
         await self._book.ask(tenant, import_.id, RunTrigger.REMOVAL, when)
         return True
 
+    async def _tested(self, tenant: Tenant) -> list[str]:
+        """Return the mailboxes that keep the test contact of a check, after a last clean-up.
+
+        Raises `TransientError` while it may still succeed, for a day at most.
+        """
+        try:
+            return await self._checks.settle(tenant.id)
+        except TransientError:
+            if tenant.since is None or self._clock() - tenant.since < _CHECK_CLEANED_WITHIN:
+                raise
+            return await self._checks.left_in(tenant.id)
+
     async def _removals(self, tenant: str, import_id: str | None = None) -> list[Run]:
         where = [Condition("trigger", "eq", RunTrigger.REMOVAL.value)]
         if import_id is not None:
@@ -170,7 +186,7 @@ class Leaving:
             if token is None:
                 return found
 
-    async def _close(self, tenant: Tenant, left: list[Import]) -> LedgerEntry:
+    async def _close(self, tenant: Tenant, left: list[Import], tested: list[str]) -> LedgerEntry:
         """Write the closing line and return it.
 
         It contains the ids of mailboxes only where something could not be removed.
@@ -178,6 +194,7 @@ class Leaving:
         runs = await self._removals(tenant.id)
         remains = sorted(
             {m for import_ in left for m in await self._states.mailboxes(tenant.id, import_.id)}
+            | set(tested)
         )
         # One line however often this step is repeated: its row follows from when leaving began.
         now = tenant.since or self._clock()

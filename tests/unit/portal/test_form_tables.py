@@ -18,7 +18,7 @@ from shared.portal.forms.fields import Choice, Percent, Text
 from shared.portal.forms.filters import AUDIT, RUNS
 from shared.portal.forms.import_form import IMPORT, PARTNER
 from shared.portal.forms.share_form import SHARE, ShareDraft
-from shared.portal.forms.short_forms import ADOPTION, BOOKING, COMPANY, LEAVING, ROTATION
+from shared.portal.forms.short_forms import ADOPTION, BOOKING, CHECK, COMPANY, LEAVING, ROTATION
 from shared.portal.forms.showing import Refusal, show
 from shared.portal.forms.tables import Draft, Form, limits, look_up, settable
 from shared.portal.visits import Visit
@@ -28,6 +28,7 @@ FORMS: dict[str, Form[Any]] = {
     "share": SHARE,
     "booking": BOOKING,
     "company": COMPANY,
+    "check": CHECK,
     "leaving": LEAVING,
     "adoption": ADOPTION,
     "rotation": ROTATION,

@@ -178,10 +178,13 @@ class MailboxFolders:
             return None
         return str(self._checked(answer).body["id"])
 
+    async def category_named(self, name: str) -> str | None:
+        """Return the id of the category with this name in the user's list."""
+        return _id_of(self._checked(await self._session.read(self._categories)), name)
+
     async def _has_category(self, name: str) -> bool:
         answer = await self._session.read(self._categories)
-        found = answer.body.get("value", ()) if answer.ok else ()
-        return any(str(c.get("displayName")).casefold() == name.casefold() for c in found)
+        return answer.ok and _id_of(answer, name) is not None
 
     async def remove_category(self, id_: str) -> None:
         """Remove a category that we added from the user's list, if Graph lets us."""
@@ -245,6 +248,16 @@ class MailboxFolders:
         if folder and is_gone(answer):
             raise FolderGoneError
         raise Refused(answer.status, answer.code)
+
+
+def _id_of(categories: GraphResponse, name: str) -> str | None:
+    """Return the id of the category with a name, whatever its case."""
+    named = (c for c in categories.body["value"] if _same(str(c.get("displayName")), name))
+    return next((str(category["id"]) for category in named), None)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def root_of(user: str) -> str:

@@ -34,6 +34,7 @@ class Table(StrEnum):
         return table
 
     TENANTS = "Tenants", Keyed.BY_TENANT
+    TENANT_CHECKS = "TenantChecks", Keyed.BY_TENANT
     SHARES = "Shares", Keyed.BY_TENANT
     SHARE_FACTS = "ShareFacts", Keyed.BY_TENANT
     IMPORTS = "Imports", Keyed.BY_TENANT

@@ -1,0 +1,118 @@
+"""HTTP: what Microsoft lets the app do in the caller's tenant, checked line by line."""
+
+from datetime import datetime
+from typing import Final
+
+import azure.functions as func
+
+from shared.domain.model import Model
+from shared.domain.tenancy.tenant_checks import (
+    PERMISSION_OF,
+    CheckInput,
+    CheckLine,
+    CheckReason,
+    CheckState,
+    LineCode,
+    LineState,
+    TenantCheck,
+)
+from shared.web.admission import READERS, WRITERS
+from shared.web.calls import Call, api
+from shared.web.check_texts import CAUSES, QUESTIONS, SOLUTIONS
+from shared.web.operations import ApiResponse
+
+bp = func.Blueprint()
+LOCATION: Final = "/api/tenant/check"
+
+
+class CheckLineView(Model):
+    """One line of a check: what was asked, and the answer.
+
+    `permission` is the permission that the line asks for. `reason`, `cause` and `solution` are null
+    if the line is ok.
+    """
+
+    line: LineCode
+    question: str
+    permission: str | None
+    state: LineState
+    reason: CheckReason | None
+    cause: str | None
+    solution: str | None
+
+
+class TenantCheckView(Model):
+    """The last check of the tenant. Lines appear as they are answered.
+
+    `by` is the object id of who asked for it, `tested` the mailbox that was read and written.
+    `result` is the worst state of all lines, once the check is done. While `cleaningUp`, a mailbox
+    may still hold the test contact; Contact Sync keeps trying to remove it.
+    """
+
+    id: str
+    state: CheckState
+    result: LineState | None
+    asked: datetime
+    by: str
+    ended: datetime | None
+    mailbox: str | None
+    outside: str | None
+    tested: str | None
+    cleaning_up: bool
+    lines: list[CheckLineView]
+
+    @classmethod
+    def of(cls, check: TenantCheck) -> "TenantCheckView":
+        """Return the view of a check."""
+        return cls(
+            id=check.id,
+            state=check.state,
+            result=check.result,
+            asked=check.asked,
+            by=check.by,
+            ended=check.ended,
+            mailbox=check.mailbox,
+            outside=check.outside,
+            tested=check.tested,
+            cleaning_up=check.state is CheckState.DONE and bool(check.left),
+            lines=[_line(line) for line in check.lines],
+        )
+
+
+@api(
+    bp,
+    "POST",
+    "api/tenant/check",
+    WRITERS,
+    body=CheckInput,
+    may_be_empty=True,
+    location=LOCATION,
+    responses={202: TenantCheckView},
+)
+async def start_tenant_check(call: Call) -> ApiResponse:
+    """Check consent, permissions, the directory, a mailbox and the scope in Exchange.
+
+    The check writes a test contact and a category to one target mailbox and removes them again. If
+    a check is under way, returns that one. `GET /tenant/check` shows the result.
+    """
+    check = await call.app.checks.tenant_checks.start(call.caller, call.input(CheckInput))
+    return ApiResponse(TenantCheckView.of(check), 202, {"Location": LOCATION})
+
+
+@api(bp, "GET", "api/tenant/check", READERS, may_be_missing=True, responses={200: TenantCheckView})
+async def get_tenant_check(call: Call) -> ApiResponse:
+    """Get the tenant's last check, which is kept for 30 days."""
+    return ApiResponse(TenantCheckView.of(await call.app.checks.tenant_checks.read(call.caller)))
+
+
+def _line(line: CheckLine) -> CheckLineView:
+    reason = line.reason
+    return CheckLineView(
+        line=line.line,
+        question=QUESTIONS[line.line],
+        permission=PERMISSION_OF.get(line.line),
+        state=line.state,
+        reason=reason,
+        cause=CAUSES[reason] if reason is not None else None,
+        solution=SOLUTIONS[reason] if reason is not None else None,
+    )
