@@ -71,6 +71,7 @@ class LocalCloud:
         portal = f"http://127.0.0.1:{free_port()}"
         self._known = {
             "graph": f"http://127.0.0.1:{free_port()}/v1.0",
+            "graphHttps": f"https://127.0.0.1:{free_port()}/v1.0",
             "entra": f"http://127.0.0.1:{free_port()}",
             "authority": f"https://127.0.0.1:{free_port()}",
             "vault": f"https://127.0.0.1:{free_port()}",
@@ -81,7 +82,7 @@ class LocalCloud:
             "homeTenant": str(uuid4()),
             "redirects": f"{portal}/signed-in {portal}/consented {portal}/",
         }
-        shown = ("graph", "entra", "authority", "clientId", "clientSecret")
+        shown = ("graph", "graphHttps", "entra", "authority", "clientId", "clientSecret")
         self.addresses = {
             "api": f"{portal}/api",
             "portal": portal,

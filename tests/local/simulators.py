@@ -1,8 +1,9 @@
 """One process with the simulators of Graph, Entra ID and Key Vault. It prints JSON when ready.
 
 `python -m tests.local.simulators SETTINGS` takes, as JSON, the addresses to serve at, the app's
-registration and the server's certificate (`tests/local/cloud.py` creates them). Entra is served
-twice: over http for control, and over https as token issuer, as azure-identity requires.
+registration and the server's certificate (`tests/local/cloud.py` creates them). Entra and Graph are
+served twice: over http for control and for the app, and over https, since azure-identity signs in,
+and Microsoft's JavaScript client sends its token, over nothing else.
 """
 
 import asyncio
@@ -50,10 +51,9 @@ async def serve(addresses: Mapping[str, str]) -> None:
         )
     )
     runners = [
-        await _start(graph_app, addresses["graph"], None),
-        await _start(entra.create_app(issuer), addresses["entra"], None),
-        await _start(entra.create_app(issuer), addresses["authority"], tls),
-        await _start(vault_app, addresses["vault"], tls),
+        await _start(graph_app, tls, addresses["graph"], addresses["graphHttps"]),
+        await _start(entra.create_app(issuer), tls, addresses["entra"], addresses["authority"]),
+        await _start(vault_app, tls, addresses["vault"]),
     ]
     print(json.dumps(dict(addresses)), flush=True)
     await stopped.wait()
@@ -61,10 +61,12 @@ async def serve(addresses: Mapping[str, str]) -> None:
         await runner.cleanup()
 
 
-async def _start(app: web.Application, url: str, tls: ssl.SSLContext | None) -> web.AppRunner:
+async def _start(app: web.Application, tls: ssl.SSLContext, *urls: str) -> web.AppRunner:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", urlsplit(url).port, ssl_context=tls).start()
+    for parts in map(urlsplit, urls):
+        context = tls if parts.scheme == "https" else None
+        await web.TCPSite(runner, "127.0.0.1", parts.port, ssl_context=context).start()
     return runner
 
 

@@ -158,13 +158,13 @@ async def test_serve_prints_its_addresses_and_stops_everything_on_a_signal(
 
     assert serving.returncode == 0
     assert set(addresses) == {
-        "api", "portal", "graph", "entra", "authority", "caFile", "storage", "clientId",
-        "clientSecret",
+        "api", "portal", "graph", "graphHttps", "entra", "authority", "caFile", "storage",
+        "clientId", "clientSecret",
     }  # fmt: skip
     assert addresses["graph"].endswith("/v1.0")
     assert addresses["api"].endswith("/api")
     assert any(addresses["portal"] in line for line in lines)
-    assert len(opened) == 7
+    assert len(opened) == 8
     assert open_ports(addresses) == []
     assert not (tmp_path / "local.json").exists()
 
@@ -181,7 +181,7 @@ async def until_ready(serving: asyncio.subprocess.Process) -> list[str]:
 
 def open_ports(addresses: Json) -> list[int]:
     """The ports of a local cloud that accept connections."""
-    names = ("portal", "graph", "entra", "authority", "storage")
+    names = ("portal", "graph", "graphHttps", "entra", "authority", "storage")
     text = " ".join(str(addresses[name]) for name in names)
     ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
     found = []

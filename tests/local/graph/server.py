@@ -103,7 +103,19 @@ class GraphServer:
             if http.transport is not None:
                 http.transport.abort()
             raise asyncio.CancelledError from None
-        return _response(answer, request_id, client_id, http.headers.get("Accept-Encoding", ""))
+        response = _response(answer, request_id, client_id)
+        if http.secure:
+            self._lead_back(response, f"https://{http.host}/v1.0")
+        _compress(response, http.headers.get("Accept-Encoding", ""))
+        return response
+
+    def _lead_back(self, response: web.Response, base: str) -> None:
+        """Let the links of an answer lead to the address that was asked."""
+        ours = self.settings.base_url
+        if isinstance(response.body, bytes) and response.content_type == "application/json":
+            response.body = response.body.replace(ours.encode(), base.encode())
+        if location := response.headers.get("Location"):
+            response.headers["Location"] = location.replace(ours, base)
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request, which may be a batch. Raises `GraphError` and `DropConnection`."""
@@ -350,7 +362,7 @@ def _is_step(item: Any) -> bool:
     return isinstance(before, list) and isinstance(headers, dict)
 
 
-def _response(answer: Answer, request_id: str, client_id: str, encodings: str) -> web.Response:
+def _response(answer: Answer, request_id: str, client_id: str) -> web.Response:
     headers = {
         **replies.STANDARD_HEADERS,
         "request-id": request_id,
@@ -368,10 +380,16 @@ def _response(answer: Answer, request_id: str, client_id: str, encodings: str) -
             headers["request-id"] = inner.get("request-id", request_id)
             inner["client-request-id"] = client_id
         body = orjson.dumps(body)
-        if len(body) > _COMPRESSED_FROM and "gzip" in encodings.lower():
-            headers["Content-Encoding"] = "gzip"
-            body = zlib.compress(body, 1, _GZIP)
     return web.Response(status=answer.status, body=body, headers=headers)
+
+
+def _compress(response: web.Response, encodings: str) -> None:
+    body = response.body
+    if not isinstance(body, bytes) or response.content_type != "application/json":
+        return
+    if len(body) > _COMPRESSED_FROM and "gzip" in encodings.lower():
+        response.headers["Content-Encoding"] = "gzip"
+        response.body = zlib.compress(body, 1, _GZIP)
 
 
 def create_app(settings: GraphSettings) -> web.Application:

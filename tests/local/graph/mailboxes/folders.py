@@ -44,8 +44,10 @@ class FolderApi:
     def create_folder(self, mailbox: Mailbox, request: Request, parent: str | None) -> Answer:
         request.require(DENIED, *WRITE)
         require_space(request)
-        place = mailbox.default.core if parent is None else mailbox.folder(parent).core
-        folder = mailbox.add_folder(body_of(request), place)
+        body = body_of(request)
+        above = body.get("parentFolderId") or parent
+        place = mailbox.default.core if above is None else mailbox.folder(above).core
+        folder = mailbox.add_folder(body, place)
         return Answer(201, self._folder(folder, request))
 
     def get_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
@@ -59,10 +61,12 @@ class FolderApi:
     def change_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:
         request.require(DENIED, *WRITE)
         found = mailbox.folder(folder)
-        name = body_of(request).get("displayName")
-        if isinstance(name, str):
+        body = body_of(request)
+        if isinstance(above := body.get("parentFolderId"), str):
+            mailbox.move_folder(found, above)
+        if isinstance(name := body.get("displayName"), str):
             mailbox.rename_folder(found, name)
-        found.extended.update(extended_of(body_of(request)))
+        found.extended.update(extended_of(body))
         return Answer(200, self._folder(found, request))
 
     def delete_folder(self, mailbox: Mailbox, request: Request, folder: str) -> Answer:

@@ -143,6 +143,18 @@ class Mailbox:
             self._free_name(name, folder.parent)
         folder.name = name
 
+    def move_folder(self, folder: Folder, into: str) -> None:
+        """Move a folder below another one (docs: contactfolder-update)."""
+        above = self.folder(into)
+        within = above
+        while within is not folder and within.parent in self.folders:
+            within = self.folders[within.parent]
+        if folder.default or within is folder:
+            raise GraphError(400, "ErrorInvalidRequest", "The folder cannot be moved there.")
+        if above.core != folder.parent:
+            self._free_name(folder.name, above.core)
+        folder.parent = above.core
+
     def remove_folder(self, folder: Folder) -> None:
         if folder.default:
             raise GraphError(

@@ -17,7 +17,8 @@ _READ_ONLY: Final[Mapping[str, frozenset[str]]] = {
     "contactFolder": frozenset({"id"}),
     "outlookCategory": frozenset({"id"}),
 }
-_ONLY_IN_CREATE: Final = frozenset({"parentFolderId"})
+_PARENT: Final = "parentFolderId"
+"""A contact gets it when it is created; a folder is moved by it (docs: contactfolder-update)."""
 _NOT_IMPLEMENTED: Final[Mapping[str, frozenset[str]]] = {
     "contact": frozenset({"extensions", "multiValueExtendedProperties", "photo"}),
     "contactFolder": frozenset({"childFolders", "contacts", "multiValueExtendedProperties"}),
@@ -26,9 +27,7 @@ _TEXTS: Final[Mapping[str, frozenset[str]]] = {
     type_: frozenset(
         name
         for name, found in TYPES[type_].items()
-        if found.type == "Edm.String"
-        and not found.collection
-        and name not in read_only | _ONLY_IN_CREATE
+        if found.type == "Edm.String" and not found.collection and name not in read_only | {_PARENT}
     )
     for type_, read_only in _READ_ONLY.items()
 }
@@ -82,7 +81,8 @@ def check_values(type_: str, method: str, body: Mapping[str, Any]) -> None:
             )
         if name in _NOT_IMPLEMENTED.get(type_, ()):
             raise _unread(f"The simulator does not implement '{name}' in a body.")
-        if name in _READ_ONLY.get(type_, ()) or (name in _ONLY_IN_CREATE and method != "POST"):
+        fixed = name == _PARENT and method != "POST" and type_ != "contactFolder"
+        if fixed or name in _READ_ONLY.get(type_, ()):
             raise GraphError(
                 400, "ErrorInvalidPropertySet", f"The property '{name}' cannot be set."
             )
