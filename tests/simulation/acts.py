@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Final
 
-from tests.local.graph.mailboxes.mailbox import Mailbox
+from tests.local.graph.mailboxes.mailbox import Contact, Folder, Mailbox
 from tests.simulation.simulation import Simulation
 from tests.simulation.world import Import
 
 type Act = Callable[[Simulation], Awaitable[None]]
 
+LOOKED_WITHIN: Final = timedelta(days=9)
+"""The delta of a folder in Deleted Items shows nothing; the app looks for it once a week."""
 _GONE: Final = {404, 409, 412}
 
 
@@ -173,7 +176,7 @@ async def edit_contact(sim: Simulation) -> None:
     for user, mailbox in _mailboxes(sim):
         for import_, key, contact in _some(sim, sorted(sim.ours(mailbox), key=lambda c: c[2].core)):
             folder = mailbox.where[contact.core]
-            what = sim.rng.choice(("note", "name", "delete"))
+            what = sim.rng.choice(("note", "name", "move", "delete"))
             with sim.as_user(mailbox):
                 if what == "note":
                     sim.world.notes[user, contact.core] = f"note {sim.loop.time()}"
@@ -181,11 +184,33 @@ async def edit_contact(sim: Simulation) -> None:
                     mailbox.change_contact(folder, contact, body)
                 elif what == "name":
                     mailbox.change_contact(folder, contact, {"displayName": "My own name"})
+                elif what == "move":
+                    _move_out_and_back(sim, user, mailbox, contact)
                 else:
                     mailbox.remove_contact(folder, contact)
                     sim.world.notes.pop((user, contact.core), None)
             sim.world.changed[import_] = sim.now()
             del key
+
+
+async def delete_folder(sim: Simulation) -> None:
+    """A user deletes a folder of ours, with all that is in it."""
+    for user, mailbox in _mailboxes(sim):
+        for folder in _some(sim, sorted(_own_folders(mailbox), key=lambda f: f.core)):
+            gone = sim.outside.quirk(sim.world.mailboxes[user], "deletedFolder") == "gone"
+            for import_, _, contact in sim.ours(mailbox):
+                if mailbox.where[contact.core] is folder:
+                    sim.world.changed[import_] = sim.now()
+                    if not gone:
+                        sim.world.unseen[import_, user] = sim.now() + LOOKED_WITHIN
+            for core in folder.contacts:
+                sim.world.notes.pop((user, core), None)
+                sim.world.own.pop((user, core), None)
+            with sim.as_user(mailbox):
+                if gone:
+                    mailbox.remove_folder(folder)
+                else:
+                    mailbox.bin_folder(folder)
 
 
 async def add_own_contact(sim: Simulation) -> None:
@@ -221,6 +246,22 @@ async def deny_mailbox(sim: Simulation) -> None:
         sim.outside.graph.denied.pop(user, None)
 
 
+async def fill_mailboxes(sim: Simulation) -> None:
+    """The mailboxes of a tenant are full for a while."""
+    for user, _ in _mailboxes(sim):
+        tenant = sim.world.mailboxes[user]
+        sim.outside.fill_mailboxes(tenant, sim.rng.choice(("quota", "storage", "names")))
+        sim.adversary.strikes["mailboxes full"] += 1
+        await asyncio.sleep(sim.rng.choice((60, 3_600, 30 * 3_600)))
+        sim.outside.fill_mailboxes(tenant, None)
+
+
+async def expire_links(sim: Simulation) -> None:
+    """All delta links of a tenant stop working."""
+    for user, _ in _mailboxes(sim):
+        sim.outside.graph.outlook.expire_delta(sim.world.mailboxes[user])
+
+
 async def withdraw_consent(sim: Simulation) -> None:
     """A tenant's consent is gone for a while."""
     for tenant in _some(sim, sorted(sim.outside.consents)):
@@ -254,11 +295,14 @@ ACTS: Final[dict[Act, int]] = {
     retry: 2,
     rename_person: 4,
     change_members: 5,
-    edit_contact: 3,
+    edit_contact: 4,
+    delete_folder: 1,
     add_own_contact: 1,
     take_mailbox: 2,
     return_mailbox: 2,
     deny_mailbox: 2,
+    fill_mailboxes: 1,
+    expire_links: 1,
     withdraw_consent: 1,
     deploy: 2,
 }
@@ -283,6 +327,18 @@ def _some[T](sim: Simulation, choice: list[T]) -> list[T]:
 def _mailboxes(sim: Simulation) -> list[tuple[str, Mailbox]]:
     found = [(user, box) for user in sim.world.mailboxes if (box := sim.mailbox(user))]
     return _some(sim, found)
+
+
+def _own_folders(mailbox: Mailbox) -> list[Folder]:
+    return [folder for folder in mailbox.folders.values() if folder.extended]
+
+
+def _move_out_and_back(sim: Simulation, user: str, mailbox: Mailbox, contact: Contact) -> None:
+    """Move a contact to another folder and back at once; delta may then show it as removed."""
+    home, tenant = mailbox.where[contact.core], sim.world.mailboxes[user]
+    ghosts = sim.outside.quirk(tenant, "movedBack") == "removed"
+    for folder in (mailbox.default, home):
+        mailbox.move_contact(contact, folder, ghosts=ghosts)
 
 
 async def _patch(sim: Simulation, import_: Import, body: object) -> None:

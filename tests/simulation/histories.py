@@ -46,6 +46,8 @@ async def history(sim: Simulation, days: int = 0) -> None:
         await sim.wait(days * 86_400)
     await settle(sim)
     await check(sim, "before")
+    while sim.now() < max(sim.world.unseen.values(), default=sim.now()):
+        await calm_day(sim)
     for _ in range(_CALM_DAYS):
         await calm_day(sim)
     await check(sim, "after")
@@ -56,6 +58,9 @@ async def found(sim: Simulation) -> None:
     rng, world = sim.rng, sim.world
     tenants = [sim.new_id() for _ in range(rng.choice((1, 1, 2)))]
     publisher, subscriber = tenants[0], tenants[-1]
+    quirks = random.Random(f"{sim.seed}:quirks")
+    for tenant in tenants:
+        sim.note(f"quirks of {tenant}: {sim.outside.draw_quirks(tenant, quirks)}")
     people = sim.add_people(publisher, rng.randint(2, 8))
     sim.tenants_of_people.update(dict.fromkeys(people, publisher))
     for tenant in tenants:

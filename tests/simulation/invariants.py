@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from tests.simulation.runtime.workers import START
 from tests.simulation.simulation import MARKER, Simulation, said
 from tests.simulation.world import Import
 
@@ -129,6 +130,8 @@ async def runs_say_the_truth(sim: Simulation, when: str) -> None:
             started = run["started"] and datetime.fromisoformat(run["started"])
             if not started or started < since or run["approved"] or run["retries"]:
                 continue
+            if run["trigger"] == "revocation":
+                continue  # of a paused import, or one with held changes, it only takes people away
             for result in await _items(sim, import_.tenant, f"runs/{run['id']}/results"):
                 told.setdefault(result["mailbox"], (result["outcome"], run["id"]))
         for mailbox, (outcome, run_id) in told.items():
@@ -241,7 +244,7 @@ async def check(sim: Simulation, when: str) -> None:
 
 def _compare(sim: Simulation, invariant: str, import_: Import, user: str, run: str) -> None:
     mailbox = sim.mailbox(user)
-    if mailbox is None:
+    if mailbox is None or sim.world.unseen.get((import_.id, user), START) > sim.now():
         return
     wanted = sim.world.desired(import_, user)
     has = {key: said(c) for i, key, c in sim.ours(mailbox) if i == import_.id and key}

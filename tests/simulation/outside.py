@@ -27,6 +27,7 @@ from tests.local.entra.tokens import GRAPH_PERMISSIONS
 from tests.local.graph import sources
 from tests.local.graph.mailboxes.mailbox import Contact, Folder, Mailbox
 from tests.local.graph.protocol import Answer, DropConnection, GraphError, Request
+from tests.local.graph.quirks import QUIRKS, Value
 from tests.local.graph.server import GraphServer, GraphSettings
 from tests.simulation.runtime.adversary import Adversary
 from tests.simulation.runtime.loop import WORKER, Buried, SimulatedLoop
@@ -34,6 +35,8 @@ from tests.simulation.runtime.loop import WORKER, Buried, SimulatedLoop
 ENDPOINT: Final = "http://127.0.0.1/v1.0"
 ROLES: Final = frozenset(GRAPH_PERMISSIONS)
 _TIMEOUT: Final = 60.0
+FULL: Final = "fullMailbox"
+"""The quirk that an act turns on for a time."""
 
 type Change = Callable[[str, "WatchedMailbox", Folder, Contact], None]
 
@@ -146,6 +149,24 @@ class Outside:
         """Take a mailbox away, as Exchange does when its license goes."""
         self.graph.tenant(tenant).directory.users[user].pop("assignedLicenses", None)
         self.gone[tenant, user] = self.graph.tenant(tenant).mailboxes.pop(user)
+
+    def draw_quirks(self, tenant: str, rng: random.Random) -> Mapping[str, Value]:
+        """Draw how Graph answers in a tenant, where documents and reports disagree."""
+        drawn = {
+            quirk.name: rng.choice(quirk.values)
+            for quirk in QUIRKS
+            if quirk.name != FULL and rng.random() < 0.5
+        }
+        self.graph.quirks.set({"tenant": tenant, **drawn})
+        return drawn
+
+    def quirk(self, tenant: str, name: str) -> Value:
+        """Return the value of a quirk in a tenant."""
+        return self.graph.quirks.of(tenant)[name]
+
+    def fill_mailboxes(self, tenant: str, how: Value | None) -> None:
+        """Leave a tenant's mailboxes without space; None gives it back."""
+        self.graph.quirks.set({"tenant": tenant, FULL: how})
 
     def return_mailbox(self, tenant: str, user: str) -> None:
         """Give a mailbox back with everything that was in it: the user has a license again."""

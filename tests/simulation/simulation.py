@@ -178,6 +178,7 @@ class Simulation:
                 "id": id_,
                 "displayName": f"{MARKER}{next(self._ids)}",
                 "mobilePhone": f"{MARKER}{next(self._ids)}",
+                "city": "Bonn",
                 "mail": f"{id_}@example.com",
                 "userPrincipalName": f"{id_}@example.com",
                 "accountEnabled": True,
@@ -187,10 +188,12 @@ class Simulation:
         return found
 
     def rename(self, tenant: str, person: str) -> None:
-        """Change a person's name and phone."""
+        """Change a person's name, phone and address, which may be empty then."""
         user = self.outside.graph.tenant(tenant).directory.users[person]
         user["displayName"] = f"{MARKER}{next(self._ids)}"
         user["mobilePhone"] = f"{MARKER}{next(self._ids)}"
+        user["city"] = None if user["city"] else "Bonn"
+        self.outside.graph.tenant(tenant).names = None
         self.world.people[person] = _fields(user)
 
     def set_group(self, tenant: str, group: str, members: list[str]) -> None:
@@ -238,6 +241,8 @@ class Simulation:
         self.workers.network.outage.clear()
         self.outside.outage = 0.0
         self.outside.graph.denied.clear()
+        for tenant in self.outside.graph.tenants:
+            self.outside.fill_mailboxes(tenant, None)
         for worker in self.workers.all:
             worker.life.fuse = -1
         self.calm_since = self.loop.time()

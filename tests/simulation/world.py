@@ -67,6 +67,8 @@ class World:
     """Contacts of the mailboxes' users: mailbox and id, name and note."""
     notes: dict[tuple[str, str], str] = field(default_factory=dict)
     """Notes that users wrote into our contacts: mailbox and id."""
+    unseen: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """Until when a folder in Deleted Items may stay unnoticed: import and mailbox."""
 
     def saved(self) -> Service:
         """Return a copy of what admins asked of the service."""
