@@ -43,6 +43,7 @@ class Reason(StrEnum):
     TARGETS_EMPTY = "targets_empty"
     TOO_MANY_CREATES = "too_many_creates"
     GROUP_NOT_FOUND = "group_not_found"
+    MEMBERS_HIDDEN = "members_hidden"
     IMPORT_PAUSED = "import_paused"
     IMPORT_DELETED = "import_deleted"
     RUN_STOPPED = "run_stopped"

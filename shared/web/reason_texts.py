@@ -133,6 +133,10 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "A group of the share or the import no longer exists, so nothing was changed. Remove the "
         "group from the share or the import."
     ),
+    Reason.MEMBERS_HIDDEN: N_(
+        "The members of a group are hidden from apps, so they are not synced. Contacts that were "
+        "synced before stay. Use a group whose membership is visible."
+    ),
     Reason.IMPORT_PAUSED: N_("The import is paused. Resume it to sync again."),
     Reason.IMPORT_DELETED: N_("The import was deleted. Its contacts are being removed."),
     Reason.MAILBOXES_FAILED: N_(

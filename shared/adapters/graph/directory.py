@@ -34,6 +34,7 @@ _HINT: Final = "assignedLicenses"
 _MAILBOX_FIELDS: Final = f"id,mail,{PROOF},{_HINT}"
 _MANAGER: Final = "manager($select=id,displayName)"
 _UNSUPPORTED: Final = "Request_UnsupportedQuery"
+_HIDDEN: Final = "hiddenmembership"
 _PAUSE: Final = 1.0
 """The seconds to wait before an incomplete response is requested again."""
 
@@ -96,8 +97,11 @@ async def group(session: GraphSession, group_id: str, fields: str) -> Object:
 
 
 async def group_members(session: GraphSession, group_id: str, fields: str) -> AsyncIterator[Object]:
-    """Yield the users in a group and its nested groups."""
-    async for user in _members(session, group_id, "microsoft.graph.user", fields):
+    """Yield the users in a group and its nested groups.
+
+    Raises `NeedsAdmin` (members hidden) if there are none because the app may not see them.
+    """
+    async for user in _visible(session, group_id, "microsoft.graph.user", fields):
         yield user
 
 
@@ -108,7 +112,8 @@ async def group_org_contacts(
 
     Graph refuses to list them in a group that cannot hold any (docs: group-list-transitivemembers).
     Such a refusal is checked: a Microsoft 365 group holds none, and of any other group all members
-    are listed instead, so that no contact is overlooked.
+    are listed instead, so that no contact is overlooked. Of a group whose members are hidden there
+    are none to see, which `group_members` reports.
     """
     try:
         async for contact in _members(session, group_id, "microsoft.graph.orgContact", fields):
@@ -118,6 +123,9 @@ async def group_org_contacts(
             raise
         for contact in await _org_contacts_of_any_kind_of_group(session, group_id, fields):
             yield contact
+    except NeedsAdmin as error:
+        if error.reason is not Reason.MEMBERS_HIDDEN:
+            raise
 
 
 async def _org_contacts_of_any_kind_of_group(
@@ -135,13 +143,19 @@ async def _org_contacts_of_any_kind_of_group(
 
 
 async def group_member_ids(session: GraphSession, group_id: str) -> list[str]:
-    """Return the ids of all members of a group and its nested groups, of any kind."""
-    return [member["id"] async for member in _members(session, group_id, "", "id")]
+    """Return the ids of all members of a group and its nested groups, of any kind.
+
+    Raises `NeedsAdmin` (members hidden) like `group_members`.
+    """
+    return [member["id"] async for member in _visible(session, group_id, "", "id")]
 
 
 async def group_mailboxes(session: GraphSession, group_id: str) -> AsyncIterator[Object]:
-    """Yield the users in a group and its nested groups, with `mail` and their licenses."""
-    async for user in _members(session, group_id, "microsoft.graph.user", _MAILBOX_FIELDS):
+    """Yield the users in a group and its nested groups, with `mail` and their licenses.
+
+    Raises `NeedsAdmin` (members hidden) like `group_members`.
+    """
+    async for user in _visible(session, group_id, "microsoft.graph.user", _MAILBOX_FIELDS):
         yield user
 
 
@@ -218,6 +232,27 @@ async def _by_id(
     return found
 
 
+async def _visible(
+    session: GraphSession, group_id: str, kind: str, fields: str
+) -> AsyncIterator[Object]:
+    """Yield the members of a group; if there are none, ask whether they are hidden.
+
+    Without Member.Read.Hidden, which we do not ask for, a group with hidden membership looks empty.
+    """
+    empty = True
+    async for member in _members(session, group_id, kind, fields):
+        empty = False
+        yield member
+    if empty:
+        await _require_visible(session, group_id)
+
+
+async def _require_visible(session: GraphSession, group_id: str) -> None:
+    found = await group(session, group_id, "id,visibility")
+    if str(found["visibility"]).casefold() == _HIDDEN:
+        raise NeedsAdmin(Reason.MEMBERS_HIDDEN, f"The members of group {group_id} are hidden.")
+
+
 async def _members(
     session: GraphSession, group_id: str, kind: str, fields: str
 ) -> AsyncIterator[Object]:
@@ -229,6 +264,10 @@ async def _members(
                 yield member
     except Refused as error:
         raise _group_error(error, group_id) from error
+    except NeedsAdmin as error:
+        if error.reason is Reason.CONSENT_MISSING:
+            await _require_visible(session, group_id)
+        raise
 
 
 def _complete(objects: Iterable[Object], fields: str) -> Iterator[Object]:

@@ -19,13 +19,14 @@ class ShareLocation(Model):
 
 
 class ShareFacts(Model):
-    """How many contacts a share held when it was last resolved.
+    """How many contacts a share held when it was last resolved, and which groups it read.
 
     A row of its own, so that a run never changes the ETag of the share that an admin edits.
     """
 
     contacts: int
     when: datetime
+    groups: tuple[str, ...] = ()
 
 
 class SharePhotos(Model):

@@ -155,7 +155,11 @@ class Publications:
         try:
             session = self._graph.session(publisher, meter)
             resolution = await self._read(share, publisher, session)
-            facts = ShareFacts(contacts=len(resolution.contacts), when=self._clock())
+            facts = ShareFacts(
+                contacts=len(resolution.contacts),
+                when=self._clock(),
+                groups=await self._groups_read(share, publisher, resolution),
+            )
             if publisher != tenant:
                 await self._suppressions.apply(tenant, resolution)
             if photo_edge is not None and keep_photo is not None and share.publishes_photos:
@@ -226,6 +230,21 @@ class Publications:
         resolution = await resolve(share, session)
         await self._suppressions.apply(publisher, resolution)
         return resolution
+
+    async def _groups_read(
+        self, share: Share, publisher: str, resolution: Resolution
+    ) -> tuple[str, ...]:
+        """Return the groups whose members were read.
+
+        Raises `NeedsAdmin` if those of a group that was read before are hidden now: their contacts
+        must stay.
+        """
+        groups = {group.id for group in share.sources.groups if group.publishes_members}
+        hidden = {id_ for id_ in groups if resolution.omits(id_, Reason.MEMBERS_HIDDEN)}
+        before = await self._store.share_facts.get(publisher, share.id) if hidden else None
+        if before is not None and hidden & set(before.value.groups):
+            raise NeedsAdmin(Reason.MEMBERS_HIDDEN, "The members of a group are hidden now.")
+        return tuple(sorted(groups - hidden))
 
     async def _add_photos(
         self,

@@ -40,6 +40,10 @@ class OwnContents(ShareContents):
 
     omissions: dict[tuple[str, Reason], Omission]
 
+    def omits(self, id_: str, reason: Reason) -> bool:
+        """Return whether something is omitted for this reason."""
+        return (id_.lower(), reason) in self.omissions
+
     def why_omitted(self, person: str) -> Reason | None:
         """Return why a person (an object id or a contact key) is omitted.
 
@@ -139,7 +143,7 @@ async def add_source(
     omitted: dict[tuple[str, Reason], str] = {}
     async for entry in source.read(wanted, session):
         key = str(ContactKey(source.kind, entry.id))
-        if reason := source.omission(entry, wanted):
+        if reason := entry.reason or source.omission(entry, wanted):
             omitted[entry.id, reason] = key
             continue
         fields, shortened = source.fields(entry, wanted)

@@ -162,6 +162,17 @@ async def test_mass_deletion_is_held_until_the_guard_is_raised(client: Client) -
     assert await world.names(world.targets[0]) == world.expected()
 
 
+async def test_contacts_stay_when_the_members_of_their_group_are_hidden(world: World) -> None:
+    made = await world.import_((await world.share())["id"])
+    names = await world.names(world.targets[0])
+    hidden = {"id": world.group, "visibility": "HiddenMembership"}
+    await world.client.change_tenant(world.tenant, groups=[hidden])
+    await world.next_day()
+    run = await world.last_run(made["id"])
+    assert (run["status"], run["reason"]) == ("failed", "members_hidden")
+    assert await world.names(world.targets[0]) == names
+
+
 async def test_snapshot_is_erased_when_the_run_closes(world: World, cloud: LocalCloud) -> None:
     photos = {world.people[0]: picture("red")}
     await world.client.change_tenant(world.tenant, photos=photos)

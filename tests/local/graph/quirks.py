@@ -108,6 +108,11 @@ QUIRKS: tuple[Quirk, ...] = (
         "A group that cannot hold organizational contacts returns 400 for them; or an empty list.",
     ),
     Quirk(
+        "hiddenMembers",
+        ("empty", "refused"),
+        "A group with hidden membership looks empty; or returns 403 for its members.",
+    ),
+    Quirk(
         "contactSearch",
         ("displayName", "any"),
         "Organizational contacts can be searched by display name only; or by all properties.",

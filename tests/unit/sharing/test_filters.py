@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.graph import directory
+from shared.domain.errors import NeedsAdmin, Unavailable
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import ShareInput
 from shared.services.sharing.resolution import Resolution, resolve
@@ -131,7 +133,66 @@ async def test_disabled_account_whose_mailbox_is_closed_to_the_app_counts_as_a_p
     assert found.contents().why_omitted(box) is Reason.DISABLED
 
 
+async def test_mailbox_whose_purpose_always_answers_500_stays_in_the_share(
+    graph: SimulatedGraph,
+) -> None:
+    box, gone = (graph.add_user(n, accountEnabled=False) for n in (1, 2))
+    graph.fail(f"{box}/mailboxSettings", {"status": 500, "headers": {"Retry-After": "0"}})
+
+    found = await resolved(graph, users=[box, gone])
+
+    assert list(found.contacts) == [f"u-{box}"]
+    assert found.why_omitted(gone) is Reason.DISABLED
+
+
+async def test_purposes_that_cannot_be_read_now_fail_the_read(graph: SimulatedGraph) -> None:
+    box = graph.add_user(1, accountEnabled=False)
+    graph.fail("mailboxSettings", {"status": 503, "headers": {"Retry-After": "0"}})
+
+    with pytest.raises(Unavailable):
+        await resolved(graph, users=[box])
+
+
 async def test_enabled_people_cost_no_extra_request(graph: SimulatedGraph) -> None:
     await resolved(graph, users=[graph.add_user(n) for n in range(5)])
 
     assert graph.meter.requests == 1
+
+
+@pytest.mark.parametrize("answer", ["empty", "refused"])
+async def test_group_whose_members_are_hidden_is_an_omission(
+    graph: SimulatedGraph, answer: str
+) -> None:
+    graph.server.quirks.set({"hiddenMembers": answer})
+    seen = graph.add_group(1, [graph.add_user(2)])
+    hidden = graph.add_group(3, [graph.add_user(4)], visibility="HiddenMembership")
+
+    found = await resolved(graph, groups=[{"id": seen}, {"id": hidden}])
+
+    assert list(found.contacts) == [f"u-{guid(2)}"]
+    assert found.why_omitted(hidden) is Reason.MEMBERS_HIDDEN
+
+
+@pytest.mark.parametrize("answer", ["empty", "refused"])
+async def test_group_with_hidden_members_is_no_empty_exclusion_and_no_empty_target(
+    graph: SimulatedGraph, answer: str
+) -> None:
+    graph.server.quirks.set({"hiddenMembers": answer})
+    hidden = graph.add_group(3, [graph.add_user(4)], visibility="HiddenMembership")
+
+    with pytest.raises(NeedsAdmin) as excluding:
+        await resolved(graph, users=[guid(4)], exclude=[hidden])
+    with pytest.raises(NeedsAdmin) as aiming:
+        [_ async for _ in directory.group_mailboxes(graph.session(), hidden)]
+
+    assert excluding.value.reason is Reason.MEMBERS_HIDDEN
+    assert aiming.value.reason is Reason.MEMBERS_HIDDEN
+
+
+async def test_group_that_is_empty_counts_as_empty(graph: SimulatedGraph) -> None:
+    empty = graph.add_group(1, [])
+
+    found = await resolved(graph, groups=[{"id": empty}])
+
+    assert not found.contacts
+    assert not found.omissions

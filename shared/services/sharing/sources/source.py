@@ -19,12 +19,14 @@ from shared.domain.sharing.selection import Selection
 class Entry:
     """One object of a source, by id; `named` says that the share lists this object itself.
 
-    `object` is None if the share lists an id that the source does not have.
+    `object` is None if the share lists an id that the source does not have, or cannot read for a
+    `reason`.
     """
 
     id: str
     object: Mapping[str, Any] | None
     named: bool = False
+    reason: Reason | None = None
 
 
 class Source(Protocol):

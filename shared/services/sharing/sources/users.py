@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from shared.adapters.graph import directory
-from shared.adapters.graph.mailboxes.purposes import mailbox_purposes
+from shared.adapters.graph.mailboxes.purposes import UNREADABLE, mailbox_purposes
 from shared.adapters.graph.transport import GraphSession
 from shared.domain.contacts.fields import properties_of
 from shared.domain.contacts.keys import ContactKind
 from shared.domain.contacts.values import Fields
+from shared.domain.errors import NeedsAdmin
 from shared.domain.reasons import Reason
 from shared.domain.sharing.selection import Selection
 from shared.domain.sharing.shares import FILTER_ATTRIBUTES
@@ -25,8 +26,11 @@ _SELECT: Final = directory.select(
 )
 
 _PURPOSE: Final = "userPurpose"
-_OF_NOBODY: Final = frozenset({"shared", "room", "equipment"})
-"""The purposes of mailboxes whose accounts are disabled by design."""
+_OF_NOBODY: Final = frozenset({"shared", "room", "equipment", UNREADABLE})
+"""The purposes of mailboxes whose accounts are disabled by design.
+
+One whose purpose cannot be read counts as such: what is unknown takes no contact away.
+"""
 
 
 class Users:
@@ -47,8 +51,8 @@ class Users:
                 yield Entry(user["id"], _with_manager(user) if managers else user)
         for group in sources.groups:
             if group.publishes_members:
-                for user in await _members(session, group.id, managers=managers):
-                    yield Entry(user["id"], user)
+                for entry in await _members(session, group.id, managers=managers):
+                    yield entry
 
     def omission(self, entry: Entry, wanted: Selection) -> Reason | None:
         """Omit unknown ids, disabled or hidden users, and users that are excluded or filtered."""
@@ -87,16 +91,22 @@ async def _named(session: GraphSession, ids: list[str]) -> list[Entry]:
     ]
 
 
-async def _members(session: GraphSession, group: str, *, managers: bool) -> list[dict[str, Any]]:
-    """Return the users of a group. Managers take extra requests: advanced queries do not expand.
+async def _members(session: GraphSession, group: str, *, managers: bool) -> list[Entry]:
+    """Return the users of a group, or the group with a reason if its members are hidden.
 
-    Without `managers`, they have no property `manager`: it was not read.
+    Managers take extra requests: advanced queries do not expand. Without `managers`, users have no
+    property `manager`: it was not read.
     """
-    members = [user async for user in directory.group_members(session, group, _SELECT)]
+    try:
+        members = [user async for user in directory.group_members(session, group, _SELECT)]
+    except NeedsAdmin as error:
+        if error.reason is not Reason.MEMBERS_HIDDEN:
+            raise
+        return [Entry(group, None, named=True, reason=error.reason)]
     if not managers:
-        return members
+        return [Entry(user["id"], user) for user in members]
     found = await directory.managers_by_id(session, [user["id"] for user in members])
-    return [{**user, "manager": found.get(user["id"])} for user in members]
+    return [Entry(user["id"], {**user, "manager": found.get(user["id"])}) for user in members]
 
 
 def _with_manager(user: Mapping[str, Any]) -> dict[str, Any]:

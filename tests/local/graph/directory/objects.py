@@ -23,6 +23,7 @@ USER_FIELDS = [
     "surname",
     "userPrincipalName",
 ]
+_HIDDEN_ROLE = "Member.Read.Hidden"
 GROUP_FIELDS = [
     "id",
     "createdDateTime",
@@ -183,6 +184,11 @@ class DirectoryApi:
             if unified and request.quirk("orgContactCast") == "refused":
                 raise unsupported("The cast is to a type that the group cannot hold.")
         members = directory.members(id_, nested=which.lower() == "transitivemembers")
+        visibility = str(directory.groups[id_].get("visibility"))
+        if visibility == "HiddenMembership" and _HIDDEN_ROLE not in request.roles:
+            if request.quirk("hiddenMembers") == "refused":
+                raise GraphError(403, DENIED, "Insufficient privileges to complete the operation.")
+            members = []
         names = {collection_: name for name, collection_ in TYPES.items()}
         objects = [
             {"@odata.type": f"#{names[k].replace('orgcontact', 'orgContact')}", **o}
