@@ -39,6 +39,8 @@ from shared.domain.tenancy.tenants import Seat, Tenant
 _PER_TRANSACTION: Final = MAX_TRANSACTION - 2
 """The other two rows are the count and the import's."""
 _TRIES: Final = 200
+_TRIES_FOR_ONE: Final = 40
+"""For one mailbox, whose lease must not run out meanwhile: a quarter of a minute."""
 _PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 _RETRY_AFTER: Final = 5.0
@@ -74,8 +76,11 @@ class SeatBook:
         return served_now(seats, wanted_now)
 
     async def add(self, run: RunMessage, mailbox: str) -> bool:
-        """Let an import need one more seat; return whether its mailbox is served."""
-        seats = await self._claim(run, lambda claimed_now: claimed_now | {mailbox})
+        """Let an import need one more seat; return whether its mailbox is served.
+
+        Raises `Unavailable` if the seats keep changing, long before a lease on the mailbox ends.
+        """
+        seats = await self._claim(run, lambda known: known | {mailbox}, _TRIES_FOR_ONE)
         await self.release_removed(run.tenant, run.import_id)
         return mailbox in served_now(seats, (mailbox,)).served
 
@@ -85,7 +90,7 @@ class SeatBook:
         Reads only the rows of this mailbox, since many mailboxes may prove missing at once.
         """
         tenant, import_id = run.tenant, run.import_id
-        for attempt in range(_TRIES):
+        for attempt in range(_TRIES_FOR_ONE):
             notes = await self._notes(tenant, run)
             stored = await self._store.seats.get(tenant, mailbox)
             if notes.count is None or stored is None or import_id not in stored.value.imports:
@@ -154,7 +159,10 @@ class SeatBook:
         return tuple(Stored(decided.get(s.value.mailbox, s.value), s.etag) for s in some)
 
     async def _claim(
-        self, run: RunMessage, wanted: Callable[[frozenset[str]], frozenset[str]]
+        self,
+        run: RunMessage,
+        wanted: Callable[[frozenset[str]], frozenset[str]],
+        tries: int = _TRIES,
     ) -> _Seats:
         """Let the run decide which mailboxes its import needs seats for, given the current ones."""
 
@@ -162,19 +170,20 @@ class SeatBook:
             mailboxes = wanted(claimed(seats.values(), run.import_id))
             return assign(owner, seats.values(), run.import_id, mailboxes, now, self._terms).seats
 
-        return await self._change(run.tenant, decide, run)
+        return await self._change(run.tenant, decide, run, tries)
 
     async def _change(
         self,
         tenant: str,
         decide: Callable[[Tenant, _Seats, datetime], _Seats],
         run: RunMessage | None = None,
+        tries: int = _TRIES,
     ) -> _Seats:
         """Decide and write, and again if the seats change in between; return the seats.
 
         The decision of a run counts only while no newer one has decided for its import.
         """
-        for attempt in range(_TRIES):
+        for attempt in range(tries):
             notes = await self._notes(tenant, run)
             owner, before = await self._owner(tenant), await self._seats(tenant)
             if await self._is_late(notes):

@@ -1,11 +1,13 @@
 """Where an import's contacts are in a mailbox: its folder and category, and removing both."""
 
+from contextlib import suppress
+
 from shared.adapters.graph.mailboxes.answers import FolderGoneError
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.domain.contacts.known import DEFAULT_POLICY
 from shared.domain.contacts.plan import make_plan
-from shared.domain.errors import NeedsAdmin
+from shared.domain.errors import NeedsAdmin, Unavailable
 from shared.domain.importing.imports import Destination, Import
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.missing_mailboxes import MISSING
@@ -61,12 +63,19 @@ async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
 
 
 async def remove_contacts(work: MailboxWork, progress: ApplyProgress) -> None:
-    """Delete all of our contacts, our category, and our folder if it holds nothing else.
+    """Delete all of our contacts, our folder if it holds nothing else, and then our category.
 
     `progress` grows as contacts are deleted. Raises `NeedsAdmin` if Graph refuses to delete some.
     """
-    if work.head.category_id is not None:
-        await work.mailbox.remove_category(work.head.category_id)
+    await _remove_from_folder(work, progress)
+    try:
+        await _drop_category(work)
+    except Unavailable:
+        if work.patient:
+            raise
+
+
+async def _remove_from_folder(work: MailboxWork, progress: ApplyProgress) -> None:
     own = work.head.own_folder
     folder = work.head.folder or (
         await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
@@ -95,15 +104,15 @@ async def remove_contacts(work: MailboxWork, progress: ApplyProgress) -> None:
 async def color_category(work: MailboxWork, import_: Import) -> None:
     """Add our category and its color to the user's list of categories, once.
 
-    If Graph refuses, contacts are still written; the notice in the head informs the admin.
+    If Graph refuses or fails, contacts are still written; the notice in the head informs the admin.
     """
     head = work.head
     category = import_.destination.category
     color = import_.category_color if category is not None else None
     if (head.category, head.color) == (category, color) and head.notice is None:
         return
-    if head.category_id is not None:
-        await work.mailbox.remove_category(head.category_id)
+    with suppress(Unavailable):
+        await _drop_category(work)
     work.head = work.head.copy_with(notice=None, category_id=None, color=color)
     if category is None or color is None:
         return
@@ -114,3 +123,10 @@ async def color_category(work: MailboxWork, import_: Import) -> None:
         if error.reason in MISSING:
             raise
         work.head = work.head.copy_with(notice=Reason.CATEGORY_COLOR_REFUSED)
+    except Unavailable:
+        work.head = work.head.copy_with(notice=Reason.CATEGORY_COLOR_REFUSED)
+
+
+async def _drop_category(work: MailboxWork) -> None:
+    if work.head.category_id is not None:
+        await work.mailbox.remove_category(work.head.category_id)

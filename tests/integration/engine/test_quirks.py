@@ -1,98 +1,21 @@
 """However Exchange answers, a mailbox ends in the right state (adapters/graph/README.md)."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 
 from shared.adapters.graph import transport
-from shared.domain.contacts.fields import Contact
-from shared.domain.errors import TransientError
-from shared.domain.importing.imports import Conflicts, Destination
-from shared.domain.importing.messages import SyncMailbox, Task
-from shared.domain.importing.runs import Outcome, Result
+from shared.domain.importing.imports import Conflicts
+from shared.domain.importing.runs import Outcome
 from shared.domain.reasons import Reason
-from tests.integration.engine.box import Box, assert_holds_exactly
-from tests.integration.engine.engine import Engine, contact
+from tests.integration.engine.box import assert_holds_exactly
+from tests.integration.engine.engine import Engine
+from tests.integration.engine.place import FOLDER, OK, Place, ended, share_of
 from tests.local.client import Json
 from tests.local.cloud import LocalCloud
 from tests.world import World
 
-type Share = dict[str, Contact]
-FOLDER = "Contact Sync"
 ADDRESS = {"street": "Hauptstr. 1", "city": "Bonn", "state": "NRW", "postalCode": "53111"}
-
-
-def share_of(count: int, **more: object) -> Share:
-    keys = [f"u-{number:02d}" for number in range(count)]
-    return {key: contact(key, {"displayName": f"Person {key}", **more}) for key in keys}
-
-
-class Place:
-    """One import in the world's first mailbox."""
-
-    def __init__(self, engine: Engine, world: World, id_: str) -> None:
-        self.engine = engine
-        self.world = world
-        self.id = id_
-        self.mailbox = world.targets[0]
-
-    async def publish(self, share: Share) -> SyncMailbox:
-        values = list(share.values())
-        return await self.engine.publish(self.world.tenant, self.id, self.mailbox, values)
-
-    async def end(self, message: SyncMailbox, tries: int = 30) -> Result:
-        """Deliver a message until it has a result."""
-        for attempt in range(tries):
-            try:
-                await self.engine.run(message.copy_with(attempt=attempt))
-            except TransientError as error:
-                self.engine.now += timedelta(seconds=error.retry_after)
-            if (result := await self.engine.result(message)) is not None:
-                return result
-        raise AssertionError("the message did not end")
-
-    async def sync(self, share: Share) -> Result:
-        return await self.end(await self.publish(share))
-
-    async def beside(self, folder: str | None) -> "Place":
-        """Return another import in the same mailbox."""
-        id_ = await self.engine.add_import(self.world.tenant, self.mailbox, folder)
-        return Place(self.engine, self.world, id_)
-
-    async def category(self) -> None:
-        """Let the contacts have a category with a color."""
-        destination = Destination(folder=FOLDER, category="Company")
-        await self.engine.change_import(
-            self.world.tenant, self.id, destination=destination, category_color="preset1"
-        )
-
-    async def remove(self) -> Result:
-        return await self.end((await self.publish({})).copy_with(task=Task.REMOVE))
-
-    async def look(self) -> Box:
-        return await Box.look(self.world.client, self.world.tenant, self.mailbox)
-
-    async def contact(self, key: str) -> Json:
-        (found,) = (await self.look()).by_key(self.id)[key]
-        return found
-
-    async def quirks(self, **values: object) -> None:
-        await self.world.client.quirks(self.world.tenant, **values)
-
-    async def fault(self, path: str, status: int, code: str = "", times: int = 1_000) -> None:
-        body = {"error": {"code": code or "ErrorInternalServerError", "message": ""}}
-        effect = {"status": status, "body": body, "headers": {"Retry-After": "0"}}
-        await self.world.client.fault(path, effect, times=times, tenant=self.world.tenant)
-
-    async def requests(self, *path: str) -> int:
-        """The number of requests, in batches or alone, since the counts were reset."""
-        counted = (await self.world.client.requests())["tenants"][self.world.tenant]["routes"]
-        return sum(
-            use["http"] + use["batchItems"]
-            for route, use in counted.items()
-            if all(part in route for part in path)
-        )
 
 
 @pytest.fixture
@@ -103,13 +26,6 @@ async def place(
     async with Engine(cloud.environment) as engine:
         id_ = await engine.add_import(world.tenant, world.targets[0], FOLDER)
         yield Place(engine, world, id_)
-
-
-def ended(result: Result) -> tuple[Outcome, Reason | None]:
-    return result.outcome, result.reason
-
-
-OK = (Outcome.SUCCEEDED, None)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +184,22 @@ async def test_category_that_is_refused_does_not_stop_the_mailbox(
     assert_holds_exactly(await place.look(), other.id, share_of(3))
 
 
-async def test_contact_moved_out_and_back_stays_one(place: Place) -> None:
+async def test_category_that_answers_500_does_not_stop_the_mailbox(place: Place) -> None:
+    await place.category()
+    await place.fault("/masterCategories", 500)
+    result = await place.sync(share_of(2))
+    assert ended(result) == (Outcome.SUCCEEDED, Reason.CATEGORY_COLOR_REFUSED)
+    await place.world.client.clear_faults()
+    assert ended(await place.sync(share_of(2))) == OK
+    await place.fault("/masterCategories/", 500)
+    assert ended(await place.remove()) == OK
+    box = await place.look()
+    assert_holds_exactly(box, place.id, {})
+
+
+@pytest.mark.parametrize("shown", ["removed", "shown"])
+async def test_contact_moved_out_and_back_stays_one(place: Place, shown: str) -> None:
+    await place.quirks(movedBack=shown)
     await place.sync(share_of(3))
     tenant, mailbox, id_ = place.world.tenant, place.mailbox, (await place.contact("u-01"))["id"]
     await place.world.client.move_contact(tenant, mailbox, id_)
@@ -394,5 +325,19 @@ async def test_contact_that_cannot_be_read_does_not_stop_the_mailbox(place: Plac
     made = await client.add_contact(tenant, mailbox, displayName="Corrupt")
     await client.add_contact(tenant, mailbox, displayName="Fine")
     await place.fault(f"/contacts/{made['id']}", 500)
+    assert ended(await other.sync(share_of(3))) == OK
+    assert_holds_exactly(await other.look(), other.id, share_of(3))
+
+
+async def test_batch_of_contacts_that_cannot_be_read_does_not_stop_the_mailbox(
+    place: Place,
+) -> None:
+    client, tenant, mailbox = place.world.client, place.world.tenant, place.mailbox
+    await place.sync(share_of(1))
+    other = await place.beside(None)
+    await other.sync(share_of(2))
+    for name in ("Corrupt", "Corrupt too"):
+        made = await client.add_contact(tenant, mailbox, displayName=name)
+        await place.fault(f"/contacts/{made['id']}", 500)
     assert ended(await other.sync(share_of(3))) == OK
     assert_holds_exactly(await other.look(), other.id, share_of(3))

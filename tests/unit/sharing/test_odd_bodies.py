@@ -1,10 +1,13 @@
 """Bodies of Graph that are no clean JSON."""
 
+import orjson
 import pytest
 
 from shared.adapters.graph import directory
+from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import Graph, GraphSession
 from shared.adapters.graph.wire import WireRequest, WireResponse
+from shared.domain.contacts.fields import MARK, Mark
 from shared.domain.errors import Unavailable
 
 ENDPOINT = "https://graph.example/v1.0"
@@ -52,3 +55,27 @@ async def test_unpaired_surrogate_in_a_name_does_not_fail_the_page(name: bytes, 
 async def test_body_that_is_not_json_is_asked_for_again_later(body: bytes) -> None:
     with pytest.raises(Unavailable, match="not JSON"):
         await session(body).request("GET", "/users")
+
+
+async def test_property_without_an_id_is_not_our_mark() -> None:
+    batch = orjson.dumps(
+        {
+            "responses": [
+                {
+                    "id": "0",
+                    "status": 200,
+                    "body": {
+                        "id": "c",
+                        "singleValueExtendedProperties": [
+                            {"id": None, "value": None},
+                            {"id": MARK.upper(), "value": "i-1:u-1"},
+                        ],
+                    },
+                }
+            ]
+        }
+    )
+
+    marks = await Mailbox(session(batch), "u", "i-1").marks(["c"])
+
+    assert marks == {"c": Mark("u-1", 0)}

@@ -35,7 +35,6 @@ from shared.domain.contacts.holdings import USER_FIELDS
 from shared.domain.contacts.known import Change
 from shared.domain.contacts.plan import Adopt, Create, Delete, Operation, SetPhoto, Update
 from shared.domain.contacts.values import Fields, without_null_parts
-from shared.domain.errors import Unavailable
 
 _DELTA_PAGE: Final = {"Prefer": "odata.maxpagesize=200"}
 _LIST_PAGE: Final = "100"
@@ -190,7 +189,8 @@ class Mailbox(MailboxFolders):
     ) -> dict[str, Mapping[str, Any]]:
         """Read contacts one by one, 20 in a batch; return those that exist.
 
-        A contact that keeps answering 500 is added to `unreadable`; without it, the read fails.
+        A contact that keeps answering 500 is added to `unreadable`; without it, the read fails. If
+        all of a batch do, one more read of the mailbox tells whether it is to blame.
         """
         found: dict[str, Mapping[str, Any]] = {}
         for chunk in batched(ids, BATCH_SIZE, strict=False):
@@ -206,7 +206,7 @@ class Mailbox(MailboxFolders):
                 if not left:
                     break
                 if tries == _READ_TRIES - 1 and len(left) == len(chunk) > 1:
-                    raise Unavailable("No contact of a batch could be read.", 1.0)
+                    await self.default_folder()
                 await asyncio.sleep(min(LONGEST_WAIT, longest_wait(failed.values())))
             if unreadable is not None:
                 unreadable.update(left)
@@ -252,9 +252,9 @@ class Mailbox(MailboxFolders):
     def _keys(self, contact: Mapping[str, Any]) -> list[str | None]:
         """Return the key of a contact's mark (None: another import's), or an empty list."""
         return [
-            key_of_mark(str(extended.get("value", "")), self._import)
+            key_of_mark(str(extended.get("value") or ""), self._import)
             for extended in contact.get("singleValueExtendedProperties") or ()
-            if extended.get("id", "").lower() == MARK.lower()
+            if _is(extended, MARK)
         ]
 
     def _item(self, operation: Operation, category: str | None) -> BatchItem:
@@ -333,7 +333,12 @@ async def folders_in_place(
 def _mask(contact: Mapping[str, Any]) -> int:
     """Return the mask of the fields we wrote, as recorded on the contact."""
     for extended in contact.get("singleValueExtendedProperties") or ():
-        if extended.get("id", "").lower() == WRITTEN.lower():
+        if _is(extended, WRITTEN):
             with suppress(ValueError):
                 return int(str(extended.get("value")), 16)
     return 0
+
+
+def _is(extended: Mapping[str, Any], id_: str) -> bool:
+    """Return whether an extended property has this id; Graph's ids may be null."""
+    return str(extended.get("id") or "").lower() == id_.lower()
