@@ -12,7 +12,7 @@ CHECKOV := .venv-checkov/.ready
 # Every process of the tests would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate probe openapi messages package lock clean
+.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate quirks probe openapi messages package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -70,6 +70,9 @@ messages: $(READY) ## extract texts, update each language's translations, compil
 
 simulate: $(READY) ## run SEEDS=500 histories in virtual time; ARGS="--seed 7 --trace" for one
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),500) $(ARGS)
+
+quirks: $(READY) $(NODE) ## let the demo's companies live under each quirk of Graph, and each pair of them; ARGS="--only word"
+	$(BIN)/python -m tests.local.matrix $(ARGS)
 
 probe: $(READY) ## ask a real tenant how Graph behaves (PROBE_… in the environment); ARGS=--json for the record
 	$(BIN)/python -m tests.probe $(ARGS)

@@ -5,7 +5,6 @@ one of the mailbox's four slots, waits for the latency, and is answered.
 """
 
 import asyncio
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from tests.local.graph import responses
 from tests.local.graph.directory.delta import DirectoryDelta
 from tests.local.graph.directory.objects import Directory, DirectoryApi
 from tests.local.graph.limits import Faults, Meter, resource_units
@@ -27,9 +27,6 @@ from tests.local.graph.strict import replies, requests
 GRAPH_AUDIENCES = {"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"}
 MOST_IN_BATCH = 20
 AT_ONCE_IN_BATCH = 4
-_COMPRESSED_FROM = 2_000
-_GZIP = 31
-"""Tells zlib to write the header of gzip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +100,11 @@ class GraphServer:
             if http.transport is not None:
                 http.transport.abort()
             raise asyncio.CancelledError from None
-        response = _response(answer, request_id, client_id)
+        response = responses.of(answer, request_id, client_id)
         if http.secure:
-            self._lead_back(response, f"https://{http.host}/v1.0")
-        _compress(response, http.headers.get("Accept-Encoding", ""))
+            responses.lead_back(response, self.settings.base_url, f"https://{http.host}/v1.0")
+        responses.compress(response, http.headers.get("Accept-Encoding", ""))
         return response
-
-    def _lead_back(self, response: web.Response, base: str) -> None:
-        """Let the links of an answer lead to the address that was asked."""
-        ours = self.settings.base_url
-        if isinstance(response.body, bytes) and response.content_type == "application/json":
-            response.body = response.body.replace(ours.encode(), base.encode())
-        if location := response.headers.get("Location"):
-            response.headers["Location"] = location.replace(ours, base)
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request, which may be a batch. Raises `GraphError` and `DropConnection`."""
@@ -360,36 +349,6 @@ def _is_step(item: Any) -> bool:
         return False
     before, headers = item.get("dependsOn") or [], item.get("headers") or {}
     return isinstance(before, list) and isinstance(headers, dict)
-
-
-def _response(answer: Answer, request_id: str, client_id: str) -> web.Response:
-    headers = {
-        **replies.STANDARD_HEADERS,
-        "request-id": request_id,
-        "client-request-id": client_id,
-        **answer.headers,
-    }
-    body = answer.body
-    if body is None:
-        return web.Response(status=answer.status, headers=headers)
-    if not isinstance(body, bytes):
-        is_error = answer.status >= 400
-        headers.setdefault("Content-Type", "application/json" if is_error else replies.JSON_TYPE)
-        if is_error and isinstance(body, dict) and isinstance(body.get("error"), dict):
-            inner = body["error"].get("innerError") or {}
-            headers["request-id"] = inner.get("request-id", request_id)
-            inner["client-request-id"] = client_id
-        body = orjson.dumps(body)
-    return web.Response(status=answer.status, body=body, headers=headers)
-
-
-def _compress(response: web.Response, encodings: str) -> None:
-    body = response.body
-    if not isinstance(body, bytes) or response.content_type != "application/json":
-        return
-    if len(body) > _COMPRESSED_FROM and "gzip" in encodings.lower():
-        response.headers["Content-Encoding"] = "gzip"
-        response.body = zlib.compress(body, 1, _GZIP)
 
 
 def create_app(settings: GraphSettings) -> web.Application:

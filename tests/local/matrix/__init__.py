@@ -1,0 +1,1 @@
+"""The life of two companies under every quirk of Graph: `python -m tests.local quirks`."""
