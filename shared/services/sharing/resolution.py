@@ -89,6 +89,10 @@ class Resolution:
         """Record that a person is omitted, or included without some values or the photo."""
         self.omissions.setdefault((id_.lower(), reason), Omission(id=id_, reason=reason))
 
+    def omits(self, id_: str, reason: Reason) -> bool:
+        """Return whether something is omitted for this reason."""
+        return (id_.lower(), reason) in self.omissions
+
     def contents(self) -> OwnContents:
         """Return what the publisher sees of its own share."""
         return OwnContents(self._without_strangers(), self.omissions)

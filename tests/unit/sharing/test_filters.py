@@ -142,7 +142,7 @@ async def test_mailbox_whose_purpose_always_answers_500_stays_in_the_share(
     found = await resolved(graph, users=[box, gone])
 
     assert list(found.contacts) == [f"u-{box}"]
-    assert found.why_omitted(gone) is Reason.DISABLED
+    assert found.contents().why_omitted(gone) is Reason.DISABLED
 
 
 async def test_purposes_that_cannot_be_read_now_fail_the_read(graph: SimulatedGraph) -> None:
@@ -170,7 +170,7 @@ async def test_group_whose_members_are_hidden_is_an_omission(
     found = await resolved(graph, groups=[{"id": seen}, {"id": hidden}])
 
     assert list(found.contacts) == [f"u-{guid(2)}"]
-    assert found.why_omitted(hidden) is Reason.MEMBERS_HIDDEN
+    assert found.contents().why_omitted(hidden) is Reason.MEMBERS_HIDDEN
 
 
 @pytest.mark.parametrize("answer", ["empty", "refused"])
