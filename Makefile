@@ -12,7 +12,7 @@ CHECKOV := .venv-checkov/.ready
 # Every process of the tests would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate quirks probe openapi messages package lock clean
+.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate quirks probe openapi messages snapshots package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -30,6 +30,7 @@ test: $(READY) $(NODE) ## run all tests with coverage; ARGS="-k word" selects so
 	$(BIN)/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+	@$(BIN)/python -m tests.infra.compiler left-out
 
 test-slow: $(READY) $(NODE) ## long simulations: thousands of mailboxes, many examples of each property
 	SCALE_MAILBOXES=2000 $(BIN)/pytest tests/end_to_end/importing/test_faults_at_scale.py
@@ -50,10 +51,12 @@ lint: $(READY) $(CHECKOV) ## check style, types, layers and known weaknesses, of
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive shared function_app.py
 	$(BIN)/python -m tests.infra.weaknesses .venv-checkov/bin/checkov
+	$(BIN)/python -m tests.infra.compiler
 
 format: $(READY) ## fix and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tests.infra.compiler format
 
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
@@ -64,6 +67,9 @@ openapi: $(READY) ## write what follows from the API and the fields: openapi.jso
 	$(BIN)/python -m tests.unit.domain.contacts.field_bits
 	$(BIN)/python -m tests.unit.project.contents
 	$(BIN)/python -m tests.infra.reasons_query
+
+snapshots: $(READY) ## write what the template deploys in each variant, into infra/snapshots/
+	$(BIN)/python -m tests.infra.compiler.reduced
 
 messages: $(READY) ## extract texts, update each language's translations, compile them
 	$(BIN)/python -m tests.unit.portal.messages

@@ -22,12 +22,15 @@ first two are in the Netherlands and in Ireland. It is the same list as in share
 @metadata({ azd: { type: 'location' } })
 param location string
 
-@description('Name of this deployment, such as prod or test. It becomes part of the resource names.')
+@description('''
+Name of this deployment, such as prod or test: lower case letters, digits, and hyphens between them. It becomes part of the
+resource names.
+''')
 @minLength(3)
 @maxLength(12)
 param environmentName string
 
-@description('Start of all resource names, after the abbreviation of their kind. Lower case letters and digits.')
+@description('Start of all resource names, after the abbreviation of their kind: lower case letters and digits, a letter first.')
 @minLength(2)
 @maxLength(11)
 param namePrefix string = 'contactsync'
@@ -36,26 +39,27 @@ param namePrefix string = 'contactsync'
 param tags object = {}
 
 @description('''
-Consumption costs per call and has no network; a call may take 30 seconds and 2 MiB. StandardV2 costs per hour, limits
-calls by tenant, writes its own logs and can reach the app through a private network.
+Consumption costs per call and has no network; an answer may have 2 MiB. StandardV2 costs per hour, limits calls by tenant,
+writes its own logs and can reach the app through a private network; Spain Central does not have it. Both end a call after
+30 seconds. None publishes the app at its own address, without a gateway: enough for a company that hosts the service for
+itself, since all checks are the app's own. Partners' subscription keys and the gateway's logs are then missing.
 ''')
 @allowed([
+  'None'
   'Consumption'
   'StandardV2'
 ])
 param apiManagementSku string = 'Consumption'
 
-@description('Email address that API Management sends notices to.')
-@minLength(3)
-param publisherEmail string
+@description('Email address that API Management sends notices to. Only needed with a gateway.')
+param publisherEmail string = ''
 
 @description('Name of the API\'s publisher, as its callers see it.')
 @minLength(1)
 param publisherName string
 
-@description('Email address of alerts and budget notifications.')
-@minLength(3)
-param alertEmail string
+@description('Email address of alerts and budget notifications. It must be set.')
+param alertEmail string = ''
 
 @description('''
 The portal's address in browsers, such as https://contacts.example: a custom domain that you set up on the gateway. Empty:
@@ -71,6 +75,12 @@ param createEntraApplication bool = true
 
 @description('Client id of the Entra application, if this deployment does not create it.')
 param appClientId string = ''
+
+@description('''
+Whether only people of the service's own tenant can sign in and consent: for a company that hosts the service for itself.
+Shares with partners are not possible then.
+''')
+param singleTenant bool = false
 
 @description('How the app proves its identity to Entra ID. With the managed identity there is no secret to rotate.')
 @allowed([
@@ -90,18 +100,20 @@ param privateNetwork bool = false
 @description('''
 Spreads the app's instances over the region's zones. Azure then keeps at least two instances ready, and bills them, for
 each function that scales separately: twelve here, so 24 instances around the clock. Storage is zone-redundant either way.
-Without this, Azure replaces a lost instance in another zone, and its messages come back.
+Without this, Azure replaces a lost instance in another zone, and its messages come back. alwaysReadyHttp must be 0 or at
+least 2 with it.
 ''')
 param zoneRedundant bool = false
 
 @description('''
-Maximum number of instances, which also limits the request rate to Microsoft Graph: an instance syncs up to 24 mailboxes at
-once (host.json). Ten always stay below the 130,000 requests in ten seconds that Graph accepts from one app, and sync about
-two million mailboxes a night. More instances serve more tenants at once: see Scale in README.md.
+Maximum number of instances of each function that scales by itself (Azure counts all HTTP functions as one). 0: the lowest
+number that the region accepts, 10 in West Europe and 40 elsewhere. The template chooses how many mailboxes an instance
+syncs at once so that all instances together stay below the 130,000 requests in ten seconds that Graph accepts from one
+app. Ten instances sync about two million mailboxes a night: see Scale in README.md.
 ''')
-@minValue(1)
+@minValue(0)
 @maxValue(1000)
-param maximumInstanceCount int = 10
+param maximumInstanceCount int = 0
 
 @description('Memory of an instance; it sets the price of its time. 2048 is enough for 24 mailboxes with large address books.')
 @allowed([
@@ -178,19 +190,79 @@ param ledgerDays int = 365
 @minValue(10)
 param callsPerMinute int = 600
 
-var base = '${namePrefix}-${environmentName}'
-// Global names need a unique part. Eight characters leave room for the prefix in the shortest of them.
+@description('''
+For the first deployment after this one was deleted: recovers its vault, which Azure keeps for 90 days, and its gateway,
+which Azure keeps for 48 hours. Both names are taken until then. Set it to false again afterwards.
+''')
+param recoverDeleted bool = false
+
+var hasGateway = apiManagementSku != 'None'
+var isStandard = apiManagementSku == 'StandardV2'
+var allowedCharacters = 'abcdefghijklmnopqrstuvwxyz0123456789-'
+var characters = map(range(0, length(environmentName)), at => substring(environmentName, at, 1))
+var hyphens = filter(split(environmentName, '-'), part => empty(part))
+// Settings that contradict each other fail the deployment, each with its remedy, instead of being changed silently.
+var mistakes = [
+  {
+    found: !empty(filter(characters, one => !contains(allowedCharacters, one))) || !empty(hyphens)
+    text: 'environmentName may have lower case letters, digits, and hyphens between them: choose another, such as prod.'
+  }
+  {
+    found: privateNetwork && !isStandard
+    text: 'privateNetwork needs apiManagementSku StandardV2: nothing else can reach a private network.'
+  }
+  {
+    found: isStandard && location == 'spaincentral'
+    text: 'Spain Central has no API Management Standard v2: choose another location, or Consumption.'
+  }
+  {
+    found: hasGateway && empty(publisherEmail)
+    text: 'A gateway needs publisherEmail: set PUBLISHER_EMAIL.'
+  }
+  {
+    found: empty(alertEmail)
+    text: 'Alerts need an email address: set ALERT_EMAIL.'
+  }
+  {
+    found: zoneRedundant && alwaysReadyHttp == 1
+    text: 'With zoneRedundant, alwaysReadyHttp must be 0 or at least 2.'
+  }
+  {
+    found: !createEntraApplication && empty(appClientId)
+    text: 'With createEntraApplication false, set appClientId to the client id of the application.'
+  }
+  {
+    found: monthlyBudget > 0 && empty(budgetStart)
+    text: 'monthlyBudget needs budgetStart, the first day of a month such as 2027-01-01.'
+  }
+]
+var found = join(map(filter(mistakes, one => one.found), one => one.text), ' ')
+var base = empty(found) ? '${namePrefix}-${environmentName}' : fail(found)
+var clientId = createEntraApplication ? entra!.outputs.clientId : appClientId
+
+// Global names need a unique part, and so does the Entra application: two deployments of one name in two regions are two
+// services. Eight characters leave room for the prefix in the shortest name.
 var suffix = take(uniqueString(subscription().id, environmentName, location), 8)
-var allTags = union(tags, { 'azd-env-name': environmentName, application: 'contact-sync', environment: environmentName })
+var allTags = union(
+  tags,
+  { 'azd-env-name': environmentName, application: 'contact-sync', environment: environmentName }
+)
+var appIdentityName = 'id-${base}-app'
+var gatewayIdentityName = 'id-${base}-gateway'
+var componentName = 'appi-${base}'
+var storageName = 'st${namePrefix}${suffix}'
+var vaultName = 'kv-${namePrefix}-${suffix}'
+var appName = 'func-${base}-${suffix}'
 var gatewayName = 'apim-${base}-${suffix}'
-// Known before the gateway exists, so that the app is configured only once.
-var origin = empty(portalOrigin) ? 'https://${gatewayName}.azure-api.net' : portalOrigin
-// Settings that contradict each other fail the deployment instead of being changed silently.
-var gatewaySku = privateNetwork && apiManagementSku == 'Consumption' ? fail('privateNetwork needs apiManagementSku StandardV2: Consumption cannot reach a private network.') : apiManagementSku
-var clientId = createEntraApplication ? entra!.outputs.clientId : empty(appClientId) ? fail('With createEntraApplication false, set appClientId to the client id of the application.') : appClientId
+// Known before the gateway and the app exist, so that the app is configured only once.
+var ownOrigin = hasGateway ? 'https://${gatewayName}.azure-api.net' : 'https://${appName}.azurewebsites.net'
+var origin = empty(portalOrigin) ? ownOrigin : portalOrigin
+// Azure accepts fewer than 40 region by region; West Europe since January 2026 (azure-functions-host#10523).
+var instances = maximumInstanceCount > 0 ? maximumInstanceCount : location == 'westeurope' ? 10 : 40
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: 'rg-${base}'
+  // With the region, because a group cannot move: a second region of one name needs a group of its own.
+  name: 'rg-${base}-${location}'
   location: location
   tags: allTags
 }
@@ -200,8 +272,8 @@ module identity 'modules/identity.bicep' = {
   params: {
     location: location
     tags: allTags
-    appName: 'id-${base}-app'
-    gatewayName: 'id-${base}-gateway'
+    appName: appIdentityName
+    gatewayName: gatewayIdentityName
   }
 }
 
@@ -211,7 +283,7 @@ module monitor 'modules/monitor.bicep' = {
     location: location
     tags: allTags
     workspaceName: 'log-${base}'
-    componentName: 'appi-${base}'
+    componentName: componentName
     retentionDays: logRetentionDays
     dailyCapGb: dailyLogCapGb
   }
@@ -231,7 +303,8 @@ module storage 'modules/storage.bicep' = {
   params: {
     location: location
     tags: allTags
-    name: 'st${namePrefix}${suffix}'
+    name: storageName
+    private: privateNetwork
     endpointSubnetId: privateNetwork ? network!.outputs.endpointSubnetId : ''
     zoneIds: privateNetwork ? network!.outputs.storageZoneIds : []
     workspaceId: monitor.outputs.workspaceId
@@ -245,7 +318,9 @@ module vault 'modules/vault.bicep' = {
   params: {
     location: location
     tags: allTags
-    name: 'kv-${namePrefix}-${suffix}'
+    name: vaultName
+    recover: recoverDeleted
+    private: privateNetwork
     endpointSubnetId: privateNetwork ? network!.outputs.endpointSubnetId : ''
     zoneId: privateNetwork ? network!.outputs.vaultZoneId : ''
     workspaceId: monitor.outputs.workspaceId
@@ -256,24 +331,31 @@ module vault 'modules/vault.bicep' = {
 module roles 'modules/roles.bicep' = {
   scope: group
   params: {
-    appPrincipalId: identity.outputs.appPrincipalId
-    appIdentityId: identity.outputs.appId
-    gatewayPrincipalId: identity.outputs.gatewayPrincipalId
-    gatewayIdentityId: identity.outputs.gatewayId
-    storageName: storage.outputs.name
-    vaultName: vault.outputs.name
-    componentName: monitor.outputs.componentName
+    appIdentityName: appIdentityName
+    gatewayIdentityName: gatewayIdentityName
+    storageName: storageName
+    vaultName: vaultName
+    componentName: componentName
     deployerPrincipalId: deployerPrincipalId
     deployerPrincipalType: deployerPrincipalType
   }
+  // Named, not read from their outputs: what-if then predicts these assignments too.
+  dependsOn: [
+    identity
+    storage
+    vault
+    monitor
+  ]
 }
 
 module entra 'modules/entra.bicep' = if (createEntraApplication) {
   scope: group
   params: {
-    uniqueName: base
+    uniqueName: '${base}-${suffix}'
     portalOrigin: origin
     identityPrincipalId: identity.outputs.appPrincipalId
+    singleTenant: singleTenant
+    owner: deployerPrincipalType == 'ServicePrincipal' ? deployerPrincipalId : ''
   }
 }
 
@@ -282,12 +364,11 @@ module functions 'modules/functions.bicep' = {
   params: {
     location: location
     tags: allTags
-    name: 'func-${base}-${suffix}'
+    name: appName
     planName: 'plan-${base}'
-    identityId: identity.outputs.appId
-    identityClientId: identity.outputs.appClientId
-    gatewayPrincipalId: identity.outputs.gatewayPrincipalId
-    storageName: storage.outputs.name
+    identityName: appIdentityName
+    gatewayPrincipalId: hasGateway ? identity.outputs.gatewayPrincipalId : ''
+    storageName: storageName
     deploymentContainer: storage.outputs.deploymentContainer
     vaultUri: vault.outputs.uri
     connectionString: monitor.outputs.connectionString
@@ -297,9 +378,10 @@ module functions 'modules/functions.bicep' = {
     appCredential: appCredential
     portalOrigin: origin
     zoneRedundant: zoneRedundant
-    maximumInstanceCount: maximumInstanceCount
+    maximumInstanceCount: instances
     instanceMemoryMB: instanceMemoryMB
     alwaysReadyHttp: alwaysReadyHttp
+    private: privateNetwork
     integrationSubnetId: privateNetwork ? network!.outputs.appSubnetId : ''
     endpointSubnetId: privateNetwork ? network!.outputs.endpointSubnetId : ''
     zoneId: privateNetwork ? network!.outputs.appZoneId : ''
@@ -315,20 +397,20 @@ module functions 'modules/functions.bicep' = {
   ]
 }
 
-module gateway 'modules/gateway.bicep' = {
+module gateway 'modules/gateway.bicep' = if (hasGateway) {
   scope: group
   params: {
     location: location
     tags: allTags
     name: gatewayName
-    sku: gatewaySku
+    sku: isStandard ? 'StandardV2' : 'Consumption'
     publisherEmail: publisherEmail
     publisherName: publisherName
-    identityId: identity.outputs.gatewayId
-    identityClientId: identity.outputs.gatewayClientId
+    identityName: gatewayIdentityName
+    recover: recoverDeleted
     appClientId: clientId
     functionAppHostName: functions.outputs.hostName
-    applicationInsightsName: monitor.outputs.componentName
+    applicationInsightsName: componentName
     workspaceId: monitor.outputs.workspaceId
     subnetId: privateNetwork ? network!.outputs.gatewaySubnetId : ''
     callsPerMinute: callsPerMinute
@@ -347,9 +429,11 @@ module alerts 'modules/alerts.bicep' = {
     name: base
     workspaceId: monitor.outputs.workspaceId
     applicationInsightsId: monitor.outputs.componentId
-    functionAppId: functions.outputs.id
     alertEmail: alertEmail
-    readinessUrl: '${gateway.outputs.gatewayUrl}/api/health/ready'
+    readinessUrl: '${ownOrigin}/api/health/ready'
+    testLocations: hasGateway ? 2 : 1
+    // One of the two regions of the EU that process alerts.
+    actionGroupLocation: 'swedencentral'
   }
 }
 
@@ -362,7 +446,7 @@ module workbook 'modules/workbook.bicep' = {
     workspaceId: monitor.outputs.workspaceId
     applicationInsightsId: monitor.outputs.componentId
     functionAppId: functions.outputs.id
-    gatewayId: gateway.outputs.serviceId
+    gatewayId: hasGateway ? gateway!.outputs.serviceId : ''
     portalOrigin: origin
     instanceMemoryMB: instanceMemoryMB
   }
@@ -372,8 +456,9 @@ module budget 'modules/budget.bicep' = if (monthlyBudget > 0) {
   scope: group
   params: {
     name: 'budget-${base}'
-    amount: monthlyBudget
-    startDate: empty(budgetStart) ? fail('monthlyBudget needs budgetStart, the first day of a month such as 2027-01-01.') : budgetStart
+    // The compiler does not know that a budget of 0 is not created.
+    amount: max(monthlyBudget, 1)
+    startDate: budgetStart
     email: alertEmail
   }
 }
@@ -383,7 +468,7 @@ output resourceGroupName string = group.name
 @description('The function app that the package is deployed to.')
 output functionAppName string = functions.outputs.name
 @description('Address of the API.')
-output apiUrl string = '${gateway.outputs.gatewayUrl}/api'
+output apiUrl string = '${ownOrigin}/api'
 @description('Address of the portal.')
 output portalOrigin string = origin
 @description('Client id of the app\'s managed identity.')

@@ -11,16 +11,28 @@ set -euo pipefail
 vault=${1:?usage: session-key.sh VAULT [renew]}
 name=session-key
 
-# A new role assignment takes some minutes to apply.
+if ! az account show --output none 2>/dev/null; then
+    echo "Sign in with 'az login' first." >&2
+    exit 1
+fi
+# A new role assignment takes some minutes to apply. Nothing else gets better by waiting.
 for try in 1 2 3 4 5 6 7 8 9 10; do
-    if found=$(az keyvault secret list --vault-name "$vault" --query "[?name=='$name'] | length(@)" --output tsv); then
+    if found=$(az keyvault secret list --vault-name "$vault" --query "[?name=='$name'] | length(@)" --output tsv --only-show-errors 2>&1); then
         break
-    elif [ "$try" = 10 ]; then
-        echo "Cannot read the vault $vault. Sign in with 'az login' as a Key Vault Secrets Officer of the vault," \
-            "or run this inside the private network." >&2
+    fi
+    case "$found" in
+        *ForbiddenByConnection* | *ForbiddenByFirewall* | *"ublic network access is disabled"*)
+            echo "The vault $vault is in a private network. Run this on a machine in that network:" \
+                "infra/hooks/session-key.sh $vault" >&2
+            exit 1 ;;
+        *ForbiddenByRbac* | *Forbidden*) ;;
+        *) printf '%s\n' "$found" >&2; exit 1 ;;
+    esac
+    if [ "$try" = 10 ]; then
+        echo "Cannot read the vault $vault: whoever is signed in with az needs its role Key Vault Secrets Officer." >&2
         exit 1
     fi
-    sleep 30
+    sleep "${SESSION_KEY_WAIT:-30}"
 done
 if [ "$found" != 0 ] && [ "${2:-}" != renew ]; then
     echo "The vault $vault already has $name."

@@ -1,4 +1,4 @@
-// Alert rules: over our own events and metrics, the app's 5xx responses, and a test of its readiness.
+// Alert rules: over our own events and metrics, the host's records of calls, and a test of the service's readiness.
 //
 // Each rule's query is a file in ../queries/alerts, which a compiler checks (tests/infra). Each description says what
 // happened, what to do first, and where to read more: README.md has a heading `alert-<name>` for each rule.
@@ -17,8 +17,6 @@ param name string
 param workspaceId string
 @description('The Application Insights component that the readiness test belongs to.')
 param applicationInsightsId string
-@description('The function app.')
-param functionAppId string
 @description('Email address of the alerts. Azure sends a code to a new address; enter it in the Azure portal within 30 minutes.')
 param alertEmail string
 @description('''
@@ -29,9 +27,13 @@ the ones in the EU (Azure documentation: action groups, regional processing).
   'germanywestcentral'
   'swedencentral'
 ])
-param actionGroupLocation string = 'swedencentral'
-@description('Readiness URL behind the gateway, such as https://contacts.example/api/health/ready. Returns 200 if the service is ready. Empty: no test.')
-param readinessUrl string = ''
+param actionGroupLocation string
+@description('The readiness URL as seen from outside, such as https://contacts.example/api/health/ready. It returns 200 if the service is ready.')
+param readinessUrl string
+@description('From how many places of the EU to test it. Each call is billed.')
+@minValue(1)
+@maxValue(2)
+param testLocations int = 2
 
 @description('How many runs may fail in an hour without an alert. 0, because a failed run synced no mailbox.')
 @minValue(0)
@@ -64,6 +66,15 @@ How many 5xx the app may return in a quarter of an hour. Replacing an instance c
 param faults int = 10
 
 var readme = 'infra/README.md'
+// Azure's names of Amsterdam and Dublin.
+var places = [
+  {
+    Id: 'emea-nl-ams-azr'
+  }
+  {
+    Id: 'emea-gb-db3-azr'
+  }
+]
 
 var rules = [
   {
@@ -88,7 +99,11 @@ var rules = [
     severity: 2
     frequency: 'PT15M'
     window: 'PT1H'
-    query: replace(loadTextContent('../queries/alerts/mailbox-failures.kql'), '{minimumMailboxes}', string(minimumMailboxes))
+    query: replace(
+      loadTextContent('../queries/alerts/mailbox-failures.kql'),
+      '{minimumMailboxes}',
+      string(minimumMailboxes)
+    )
     aggregation: 'Maximum'
     measure: 'FailedPercent'
     dimensions: []
@@ -180,6 +195,22 @@ var rules = [
     periods: 1
     failing: 1
   }
+  {
+    // Flex Consumption publishes no metric of responses, so this reads the host's records of calls.
+    name: 'app-faults'
+    title: 'Contact Sync: the app returns errors'
+    description: 'The app returns 5xx for calls or pages. First: open Application Insights, Failures. Errors that clients see carry a trace id to search for. ${readme}#alert-app-faults'
+    severity: 1
+    frequency: 'PT15M'
+    window: 'PT15M'
+    query: loadTextContent('../queries/alerts/app-faults.kql')
+    aggregation: 'Total'
+    measure: 'Faults'
+    dimensions: []
+    threshold: faults
+    periods: 1
+    failing: 1
+  }
 ]
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
@@ -199,88 +230,54 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-resource logRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in rules: {
-  name: 'alert-${rule.name}-${name}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    displayName: rule.title
-    description: rule.description
-    enabled: true
-    severity: rule.severity
-    scopes: [
-      workspaceId
-    ]
-    evaluationFrequency: rule.frequency
-    windowSize: rule.window
-    // One message when the condition begins and one when it ends, and none in between however often the rule runs.
-    autoMitigate: true
-    // A new workspace has no table of events or metrics until the first one arrives, so Azure would reject the rule.
-    // tests/infra checks the queries instead. Azure also disables a rule whose query fails for a week, and a service
-    // without customers has no metrics for longer. So each query uses an empty table in place of a missing one.
-    skipQueryValidation: true
-    criteria: {
-      allOf: [
-        {
-          query: rule.query
-          timeAggregation: rule.aggregation
-          metricMeasureColumn: rule.measure
-          dimensions: map(rule.dimensions, column => { name: column, operator: 'Include', values: ['*'] })
-          operator: 'GreaterThan'
-          threshold: rule.threshold
-          failingPeriods: {
-            numberOfEvaluationPeriods: rule.periods
-            minFailingPeriodsToAlert: rule.failing
+resource logRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for rule in rules: {
+    name: 'alert-${rule.name}-${name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: rule.title
+      description: rule.description
+      enabled: true
+      severity: rule.severity
+      scopes: [
+        workspaceId
+      ]
+      evaluationFrequency: rule.frequency
+      windowSize: rule.window
+      // One message when the condition begins and one when it ends, and none in between however often the rule runs.
+      autoMitigate: true
+      // A new workspace has no table of events or metrics until the first one arrives, so Azure would reject the rule.
+      // tests/infra checks the queries instead. Azure also disables a rule whose query fails for a week, and a service
+      // without customers has no metrics for longer. So each query uses an empty table in place of a missing one.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: rule.aggregation
+            metricMeasureColumn: rule.measure
+            dimensions: map(rule.dimensions, column => { name: column, operator: 'Include', values: ['*'] })
+            operator: 'GreaterThan'
+            threshold: rule.threshold
+            failingPeriods: {
+              numberOfEvaluationPeriods: rule.periods
+              minFailingPeriodsToAlert: rule.failing
+            }
           }
-        }
-      ]
-    }
-    actions: {
-      actionGroups: [
-        people.id
-      ]
-    }
-  }
-}]
-
-resource appFaults 'Microsoft.Insights/metricAlerts@2018-03-01' = {
-  name: 'alert-app-faults-${name}'
-  location: 'global'
-  tags: tags
-  properties: {
-    description: 'The app returns 5xx for calls or pages. First: open Application Insights, Failures. Errors that clients see carry a trace id to search for. ${readme}#alert-app-faults'
-    severity: 1
-    enabled: true
-    scopes: [
-      functionAppId
-    ]
-    evaluationFrequency: 'PT5M'
-    windowSize: 'PT15M'
-    autoMitigate: true
-    criteria: {
-      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
-      allOf: [
-        {
-          criterionType: 'StaticThresholdCriterion'
-          name: 'faults'
-          metricNamespace: 'Microsoft.Web/sites'
-          metricName: 'Http5xx'
-          timeAggregation: 'Total'
-          operator: 'GreaterThan'
-          threshold: faults
-        }
-      ]
-    }
-    actions: [
-      {
-        actionGroupId: people.id
+        ]
       }
-    ]
+      actions: {
+        actionGroups: [
+          people.id
+        ]
+      }
+    }
   }
-}
+]
 
-resource readiness 'Microsoft.Insights/webtests@2022-06-15' = if (!empty(readinessUrl)) {
+resource readiness 'Microsoft.Insights/webtests@2022-06-15' = {
   name: 'ready-${name}'
   location: location
   // The Azure portal and the alert find a test's component by this tag.
@@ -292,18 +289,11 @@ resource readiness 'Microsoft.Insights/webtests@2022-06-15' = if (!empty(readine
     Description: 'Tests from outside, through the gateway, whether the service is ready.'
     Kind: 'standard'
     Enabled: true
-    // Each call is billed, so calls are few: every ten minutes from two locations in the EU.
-    Frequency: 600
+    // Each call is billed, so calls are few: every ten minutes from two places, or every quarter of an hour from one.
+    Frequency: testLocations > 1 ? 600 : 900
     Timeout: 60
     RetryEnabled: true
-    Locations: [
-      {
-        Id: 'emea-nl-ams-azr'
-      }
-      {
-        Id: 'emea-gb-db3-azr'
-      }
-    ]
+    Locations: take(places, testLocations)
     Request: {
       RequestUrl: readinessUrl
       HttpVerb: 'GET'
@@ -318,7 +308,7 @@ resource readiness 'Microsoft.Insights/webtests@2022-06-15' = if (!empty(readine
   }
 }
 
-resource notReady 'Microsoft.Insights/metricAlerts@2018-03-01' = if (!empty(readinessUrl)) {
+resource notReady 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   name: 'alert-not-ready-${name}'
   location: 'global'
   tags: tags
@@ -337,7 +327,7 @@ resource notReady 'Microsoft.Insights/metricAlerts@2018-03-01' = if (!empty(read
       'odata.type': 'Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria'
       webTestId: readiness.id
       componentId: applicationInsightsId
-      failedLocationCount: 2
+      failedLocationCount: testLocations
     }
     actions: [
       {

@@ -13,6 +13,10 @@ param uniqueName string
 param portalOrigin string
 @description('Object id of the function app\'s identity.')
 param identityPrincipalId string
+@description('Whether only people of this tenant can sign in and consent.')
+param singleTenant bool = false
+@description('Object id of a service principal that deploys: it can change the application later only as its owner. Empty: a person deploys.')
+param owner string = ''
 @description('Name of the application that people see when they consent.')
 param displayName string = 'Contact Sync'
 
@@ -58,7 +62,9 @@ var permissions = [
 resource application 'Microsoft.Graph/applications@v1.0' = {
   uniqueName: uniqueName
   displayName: displayName
-  signInAudience: 'AzureADMultipleOrgs'
+  signInAudience: singleTenant ? 'AzureADMyOrg' : 'AzureADMultipleOrgs'
+  // Added to those that the application has; people who deploy become its owners without this.
+  owners: { relationships: empty(owner) ? [] : [owner] }
   // Adds directory roles as `wids`, which admit the first admin of a tenant (identity.py). The app needs no other claims
   // than these and the ones that tokens of version 2.0 always contain.
   groupMembershipClaims: 'DirectoryRole'
@@ -139,18 +145,6 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
     isEnabled: true
     allProperties: true
   }
-
-  // Replaces a secret: Entra ID accepts a token of the function app's identity as the application's credential. The name
-  // has to start with the application's unique name, as the extension requires.
-  resource trust 'federatedIdentityCredentials@v1.0' = {
-    name: '${application.uniqueName}/function-app'
-    description: 'The managed identity of the Contact Sync function app.'
-    issuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-    subject: identityPrincipalId
-    audiences: [
-      'api://AzureADTokenExchange'
-    ]
-  }
 }
 
 // The enterprise application in the service's own tenant: the gateway gets tokens for it, and operators are assigned to
@@ -158,15 +152,23 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
 resource principal 'Microsoft.Graph/servicePrincipals@v1.0' = {
   appId: application.appId
   appRoleAssignmentRequired: false
+  // Without it, the Entra admin center's default filter hides the application.
+  tags: [
+    'WindowsAzureActiveDirectoryIntegratedApp'
+  ]
 }
 
-// The application ID URI contains the client id, so a second step sets it.
-module address 'entra-address.bicep' = {
+// What needs the application to exist comes in a second step.
+module trust 'entra-trust.bicep' = {
   params: {
     uniqueName: application.uniqueName
     displayName: displayName
     clientId: application.appId
+    identityPrincipalId: identityPrincipalId
   }
+  dependsOn: [
+    principal
+  ]
 }
 
 output clientId string = application.appId

@@ -12,11 +12,11 @@ param name string
 @minLength(1)
 @maxLength(60)
 param planName string
-@description('Resource id of the app\'s identity.')
-param identityId string
-@description('Client id of the app\'s identity.')
-param identityClientId string
-@description('Object id of the gateway\'s identity. The app accepts calls from it only.')
+@description('Name of the app\'s identity.')
+@minLength(3)
+@maxLength(128)
+param identityName string
+@description('Object id of the gateway\'s identity. The app accepts calls from it only. Empty: there is no gateway, and the app accepts calls from anywhere.')
 param gatewayPrincipalId string
 @description('The storage account.')
 @minLength(3)
@@ -40,12 +40,14 @@ param appCredential string
 param portalOrigin string
 @description('Whether to spread instances over zones and keep two of each kind ready.')
 param zoneRedundant bool
-@description('Maximum number of instances.')
+@description('Maximum number of instances of each function that scales by itself.')
 param maximumInstanceCount int
 @description('Memory of an instance.')
 param instanceMemoryMB int
 @description('Instances kept ready for calls and pages.')
 param alwaysReadyHttp int
+@description('Whether the app is reachable through the private network only.')
+param private bool
 @description('Subnet of the app\'s instances. Empty without a private network.')
 param integrationSubnetId string
 @description('Subnet of the private endpoint. Empty without a private network.')
@@ -63,14 +65,12 @@ param ledgerDays int
 @description('How many calls per minute a tenant may make.')
 param callsPerMinute int
 
-var private = !empty(endpointSubnetId)
-
 // The settings that shared/wiring/settings.py and the Functions host read. Flex Consumption sets runtime, version and
 // package itself, and rejects the settings that other plans use for them.
 var settings = {
   // Storage with the identity. All three services are named, because with a credential the host derives no names.
   AzureWebJobsStorage__credential: 'managedidentity'
-  AzureWebJobsStorage__clientId: identityClientId
+  AzureWebJobsStorage__clientId: identity.properties.clientId
   AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
   AzureWebJobsStorage__queueServiceUri: storage.properties.primaryEndpoints.queue
   AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
@@ -80,7 +80,7 @@ var settings = {
   APP_CLIENT_ID: clientId
   APP_CREDENTIAL: appCredential
   APP_KEY_VAULT_SECRET: 'contact-sync-app'
-  MANAGED_IDENTITY_CLIENT_ID: identityClientId
+  MANAGED_IDENTITY_CLIENT_ID: identity.properties.clientId
   KEY_VAULT_URI: vaultUri
   HOME_TENANT_ID: tenant().tenantId
   // Only the endpoint of the requests: Microsoft Graph's data boundary follows the customer's tenant.
@@ -98,7 +98,7 @@ var settings = {
   CALLS_PER_MINUTE: string(callsPerMinute)
   // Telemetry with Entra ID. The worker sets up OpenTelemetry, so its logs do not also go through the host.
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString
-  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
   // Only our own log records: the SDKs log a line with the address for each request.
   PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'shared'
@@ -112,15 +112,26 @@ var settings = {
   // Otherwise the exporter sends statistics to a resource of Microsoft's in another region.
   APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
 }
-var loginEndpoint = environment().authentication.loginEndpoint
 // The app builds issuers from it, which do not end with a slash.
-var authority = endsWith(loginEndpoint, '/') ? substring(loginEndpoint, 0, length(loginEndpoint) - 1) : loginEndpoint
+var authority = 'https://${split(environment().authentication.loginEndpoint, '/')[2]}'
+// How many mailboxes an instance syncs at once. host.json's 24 (16 and 8) make at most 1,200 requests a second: 4 at once per
+// mailbox, 80 ms each. Graph accepts 13,000 a second from one app, so more than ten instances take fewer mailboxes each.
+var atOnce = min(24, max(1, 13000 * 80 / 1000 / 4 / maximumInstanceCount))
+var batchSize = max(1, atOnce * 2 / 3)
+var concurrency = {
+  AzureFunctionsJobHost__extensions__queues__batchSize: string(batchSize)
+  AzureFunctionsJobHost__extensions__queues__newBatchThreshold: string(atOnce - batchSize)
+}
 var alwaysReady = [
   {
     name: 'http'
     instanceCount: alwaysReadyHttp
   }
 ]
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageName
@@ -143,6 +154,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
+  // checkov:skip=CKV_AZURE_78: Flex Consumption has no FTP, and refuses the setting that turns it off.
   // checkov:skip=CKV_AZURE_17: the gateway sends an Entra token instead of a certificate, which somebody would have to rotate.
   // checkov:skip=CKV_AZURE_212: Flex Consumption scales by itself; waiting instances are a parameter.
   // checkov:skip=CKV_AZURE_213: Flex Consumption has no App Service health check; a test calls /api/health/ready instead.
@@ -154,27 +166,23 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   identity: {
     type: 'UserAssigned'
     userAssignedIdentities: {
-      '${identityId}': {}
+      '${identity.id}': {}
     }
   }
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
     clientAffinityEnabled: false
-    endToEndEncryptionEnabled: true
     publicNetworkAccess: private ? 'Disabled' : 'Enabled'
     virtualNetworkSubnetId: empty(integrationSubnetId) ? null : integrationSubnetId
-    keyVaultReferenceIdentity: identityId
+    keyVaultReferenceIdentity: identity.id
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       remoteDebuggingEnabled: false
-      appSettings: [for setting in items(settings): {
-        name: setting.key
-        value: setting.value
-      }]
+      // Not a for-expression: it would need the storage account's addresses before the deployment starts.
+      appSettings: map(items(union(settings, concurrency)), setting => { name: setting.key, value: setting.value })
     }
     functionAppConfig: {
       deployment: {
@@ -183,7 +191,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           value: '${storage.properties.primaryEndpoints.blob}${deploymentContainer}'
           authentication: {
             type: 'UserAssignedIdentity'
-            userAssignedIdentityResourceId: identityId
+            userAssignedIdentityResourceId: identity.id
           }
         }
       }
@@ -195,6 +203,12 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         maximumInstanceCount: maximumInstanceCount
         instanceMemoryMB: instanceMemoryMB
         alwaysReady: alwaysReadyHttp > 0 ? alwaysReady : []
+        // For Python the default is one call at a time, although all of them share one event loop.
+        triggers: {
+          http: {
+            perInstanceConcurrency: 16
+          }
+        }
       }
     }
   }

@@ -1,5 +1,7 @@
 // What the gateway publishes: the API, the portal, the products through which they are called, and the
 // policies of each. Part of gateway.bicep.
+//
+// What belongs to one API is written one after the other: the service answers 409 to a second writer of the same API.
 targetScope = 'resourceGroup'
 
 @description('Name of the service.')
@@ -68,33 +70,37 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
 }
 
 @batchSize(1)
-resource namedValues 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = [for item in items(values): {
-  parent: service
-  name: item.key
-  properties: {
-    displayName: item.key
-    value: item.value
-    secret: false
+resource namedValues 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = [
+  for item in items(values): {
+    parent: service
+    name: item.key
+    properties: {
+      displayName: item.key
+      value: item.value
+      secret: false
+    }
   }
-}]
+]
 
 @batchSize(1)
-resource backend 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for item in items(backends): {
-  parent: service
-  name: item.key
-  properties: {
-    title: item.key
-    description: 'The function app, which accepts calls from this gateway only.'
-    type: 'Single'
-    protocol: 'http'
-    url: item.value
-    tls: {
-      validateCertificateChain: true
-      validateCertificateName: true
+resource backend 'Microsoft.ApiManagement/service/backends@2024-05-01' = [
+  for item in items(backends): {
+    parent: service
+    name: item.key
+    properties: {
+      title: item.key
+      description: 'The function app, which accepts calls from this gateway only.'
+      type: 'Single'
+      protocol: 'http'
+      url: item.value
+      tls: {
+        validateCertificateChain: true
+        validateCertificateName: true
+      }
+      circuitBreaker: isStandard ? circuitBreaker : null
     }
-    circuitBreaker: isStandard ? circuitBreaker : null
   }
-}]
+]
 
 resource problem 'Microsoft.ApiManagement/service/policyFragments@2024-05-01' = {
   parent: service
@@ -166,15 +172,17 @@ resource portal 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
 }
 
 @batchSize(1)
-resource portalPages 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' = [for method in ['GET', 'POST']: {
-  parent: portal
-  name: 'any-${toLower(method)}'
-  properties: {
-    displayName: '${method} any page'
-    method: method
-    urlTemplate: '/*'
+resource portalPages 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' = [
+  for method in ['GET', 'POST']: {
+    parent: portal
+    name: 'any-${toLower(method)}'
+    properties: {
+      displayName: '${method} any page'
+      method: method
+      urlTemplate: '/*'
+    }
   }
-}]
+]
 
 resource portalStart 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' = {
   parent: portal
@@ -194,7 +202,7 @@ resource portalPolicy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01'
     format: 'xml'
     value: loadTextContent('../policies/portal.xml')
   }
-  dependsOn: [namedValues, backend, problem, everyCall]
+  dependsOn: [namedValues, backend, problem, everyCall, portalStart]
 }
 
 resource admins 'Microsoft.ApiManagement/service/products@2024-05-01' = {
@@ -241,5 +249,5 @@ resource adminsApi 'Microsoft.ApiManagement/service/products/apis@2024-05-01' = 
 resource partnersApi 'Microsoft.ApiManagement/service/products/apis@2024-05-01' = {
   parent: partners
   name: api.name
-  dependsOn: [apiPolicy, partnersPolicy]
+  dependsOn: [partnersPolicy, adminsApi]
 }

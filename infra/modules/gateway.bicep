@@ -33,11 +33,13 @@ param publisherEmail string
 @description('Name of the API\'s publisher.')
 param publisherName string
 
-@description('Resource id of the gateway\'s identity. identity.bicep creates it before the gateway, so that the app can know it.')
-param identityId string
+@description('Name of the gateway\'s identity. identity.bicep creates it before the gateway, so that the app can know it.')
+@minLength(3)
+@maxLength(128)
+param identityName string
 
-@description('Client id of the gateway\'s identity.')
-param identityClientId string
+@description('Whether to recover the gateway that an earlier deployment of this name left behind: Azure keeps it for 48 hours.')
+param recover bool
 
 @description('Host name of the function app, such as func-contactsync-prod.azurewebsites.net.')
 param functionAppHostName string
@@ -79,6 +81,10 @@ var protocols = {
   'Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols.Tls11': 'False'
 }
 
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
+
 resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   // checkov:skip=CKV_AZURE_174: the gateway is the public entrance; the app behind it may be private
   name: name
@@ -91,10 +97,11 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   identity: {
     type: 'UserAssigned'
     userAssignedIdentities: {
-      '${identityId}': {}
+      '${identity.id}': {}
     }
   }
   properties: {
+    restore: recover ? true : null
     publisherEmail: publisherEmail
     publisherName: publisherName
     customProperties: isStandard ? protocols : null
@@ -111,11 +118,10 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
 }
 
 module apis 'gateway-apis.bicep' = {
-  name: 'gateway-apis'
   params: {
     serviceName: service.name
     isStandard: isStandard
-    identityClientId: identityClientId
+    identityClientId: identity.properties.clientId
     functionAppHostName: functionAppHostName
     appClientId: appClientId
     callsPerMinute: callsPerMinute
@@ -124,11 +130,10 @@ module apis 'gateway-apis.bicep' = {
 }
 
 module telemetry 'gateway-telemetry.bicep' = {
-  name: 'gateway-telemetry'
   params: {
     serviceName: service.name
     isStandard: isStandard
-    identityClientId: identityClientId
+    identityClientId: identity.properties.clientId
     applicationInsightsName: applicationInsightsName
     workspaceId: workspaceId
     sampledPercent: sampledPercent

@@ -28,9 +28,7 @@ resource gateway 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' =
   tags: tags
 }
 
-output appId string = app.id
 output appClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
-output gatewayId string = gateway.id
 output gatewayClientId string = gateway.properties.clientId
 output gatewayPrincipalId string = gateway.properties.principalId

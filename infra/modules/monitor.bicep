@@ -58,15 +58,17 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
 
 @description('One at a time: the workspace rejects changes to two tables at once.')
 @batchSize(1)
-resource tables 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [for table in shortLived: {
-  parent: workspace
-  name: table
-  properties: {
-    plan: 'Analytics'
-    retentionInDays: 30
-    totalRetentionInDays: 30
+resource tables 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [
+  for table in shortLived: {
+    parent: workspace
+    name: table
+    properties: {
+      plan: 'Analytics'
+      retentionInDays: 30
+      totalRetentionInDays: 30
+    }
   }
-}]
+]
 
 resource component 'Microsoft.Insights/components@2020-02-02' = {
   name: componentName

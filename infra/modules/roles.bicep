@@ -1,13 +1,13 @@
 // Every role assignment and its reason. Each is scoped to one resource, none to the resource group or the subscription.
 
-@description('Object id of the app\'s identity.')
-param appPrincipalId string
-@description('Resource id of the app\'s identity. Bicep needs it before the deployment starts, to name the assignments.')
-param appIdentityId string
-@description('Object id of the gateway\'s identity.')
-param gatewayPrincipalId string
-@description('Resource id of the gateway\'s identity.')
-param gatewayIdentityId string
+@description('Name of the app\'s identity.')
+@minLength(3)
+@maxLength(128)
+param appIdentityName string
+@description('Name of the gateway\'s identity.')
+@minLength(3)
+@maxLength(128)
+param gatewayIdentityName string
 @description('The storage account.')
 @minLength(3)
 @maxLength(24)
@@ -38,6 +38,14 @@ var roles = {
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
 
+resource appIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: appIdentityName
+}
+
+resource gatewayIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: gatewayIdentityName
+}
+
 resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageName
 }
@@ -52,10 +60,10 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
 
 resource appBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: storage
-  name: guid(storage.id, appIdentityId, roles.storageBlobDataOwner)
+  name: guid(storage.id, appIdentity.id, roles.storageBlobDataOwner)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataOwner)
-    principalId: appPrincipalId
+    principalId: appIdentity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The Functions host creates its containers, leases its blobs for timers, and loads the package.'
   }
@@ -63,10 +71,13 @@ resource appBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource appQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: storage
-  name: guid(storage.id, appIdentityId, roles.storageQueueDataContributor)
+  name: guid(storage.id, appIdentity.id, roles.storageQueueDataContributor)
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageQueueDataContributor)
-    principalId: appPrincipalId
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageQueueDataContributor
+    )
+    principalId: appIdentity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The app sends messages. The host receives, renews and deletes them, and moves poison messages to a queue that it creates.'
   }
@@ -74,10 +85,13 @@ resource appQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource appTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: storage
-  name: guid(storage.id, appIdentityId, roles.storageTableDataContributor)
+  name: guid(storage.id, appIdentity.id, roles.storageTableDataContributor)
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageTableDataContributor)
-    principalId: appPrincipalId
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageTableDataContributor
+    )
+    principalId: appIdentity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The app reads and writes all its data, and the host writes its diagnostic events.'
   }
@@ -85,10 +99,10 @@ resource appTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource appSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault
-  name: guid(vault.id, appIdentityId, roles.keyVaultSecretsUser)
+  name: guid(vault.id, appIdentity.id, roles.keyVaultSecretsUser)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsUser)
-    principalId: appPrincipalId
+    principalId: appIdentity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The app reads session-key and its own credential, and lists their versions for rotation. It writes no secrets.'
   }
@@ -96,10 +110,13 @@ resource appSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource appTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: component
-  name: guid(component.id, appIdentityId, roles.monitoringMetricsPublisher)
+  name: guid(component.id, appIdentity.id, roles.monitoringMetricsPublisher)
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.monitoringMetricsPublisher)
-    principalId: appPrincipalId
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.monitoringMetricsPublisher
+    )
+    principalId: appIdentity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'App and host send events, traces and metrics, which Application Insights accepts only with Entra ID. They read none.'
   }
@@ -107,10 +124,13 @@ resource appTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource gatewayTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: component
-  name: guid(component.id, gatewayIdentityId, roles.monitoringMetricsPublisher)
+  name: guid(component.id, gatewayIdentity.id, roles.monitoringMetricsPublisher)
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.monitoringMetricsPublisher)
-    principalId: gatewayPrincipalId
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.monitoringMetricsPublisher
+    )
+    principalId: gatewayIdentity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The gateway sends one record per call. It needs no role on the app, which knows its object id.'
   }

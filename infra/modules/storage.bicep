@@ -13,7 +13,9 @@ param tags object
 @minLength(3)
 @maxLength(24)
 param name string
-@description('Subnet of the private endpoints. Empty: the account is reachable from the internet, for identities with a role only.')
+@description('Whether the account is reachable through the private network only. Otherwise also from the internet, for identities with a role.')
+param private bool
+@description('Subnet of the private endpoints. Empty without a private network.')
 param endpointSubnetId string
 @description('Private DNS zones of blob, queue and table, in this order. Empty without a private network.')
 param zoneIds array
@@ -24,8 +26,7 @@ param accessLogs bool
 @description('Whether a lock protects the account from deletion.')
 param locked bool
 
-var private = !empty(endpointSubnetId)
-var endpointServices = private ? [ 'blob', 'queue', 'table' ] : []
+var endpointServices = private ? ['blob', 'queue', 'table'] : []
 // The queues of shared/domain/importing/messages.py. The app would create them on first use; until then the app is not ready, while the host waits without an error.
 var queueNames = [
   'import-runs'
@@ -122,20 +123,24 @@ resource queues 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' = {
   name: 'default'
 }
 
-resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = [for item in queueNames: {
-  parent: queues
-  name: item
-}]
+resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = [
+  for item in queueNames: {
+    parent: queues
+    name: item
+  }
+]
 
 resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' = {
   parent: account
   name: 'default'
 }
 
-resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' = [for item in tableNames: {
-  parent: tables
-  name: item
-}]
+resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' = [
+  for item in tableNames: {
+    parent: tables
+    name: item
+  }
+]
 
 resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (locked) {
   scope: account
@@ -146,17 +151,19 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (locked) {
   }
 }
 
-module endpoint 'endpoint.bicep' = [for (service, i) in endpointServices: {
-  params: {
-    location: location
-    tags: tags
-    name: 'pep-${name}-${service}'
-    subnetId: endpointSubnetId
-    targetId: account.id
-    groupId: service
-    zoneId: zoneIds[i]
+module endpoint 'endpoint.bicep' = [
+  for (service, i) in endpointServices: {
+    params: {
+      location: location
+      tags: tags
+      name: 'pep-${name}-${service}'
+      subnetId: endpointSubnetId
+      targetId: account.id
+      groupId: service
+      zoneId: zoneIds[i]
+    }
   }
-}]
+]
 
 resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: blobs

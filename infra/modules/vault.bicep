@@ -9,16 +9,18 @@ param tags object
 @minLength(3)
 @maxLength(24)
 param name string
-@description('Subnet of the private endpoint. Empty: the vault is reachable from the internet, for identities with a role only.')
+@description('Whether the vault is reachable through the private network only. Otherwise also from the internet, for identities with a role.')
+param private bool
+@description('Subnet of the private endpoint. Empty without a private network.')
 param endpointSubnetId string
+@description('Whether to recover the vault that an earlier deployment of this name left behind: Azure keeps it for 90 days after it is deleted.')
+param recover bool
 @description('Private DNS zone of vaults. Empty without a private network.')
 param zoneId string
 @description('The Log Analytics workspace for diagnostics.')
 param workspaceId string
 @description('Whether a lock protects the vault from deletion.')
 param locked bool
-
-var private = !empty(endpointSubnetId)
 
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   // checkov:skip=CKV_AZURE_109: denied with the private network; without one, identities and roles protect it.
@@ -27,6 +29,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   location: location
   tags: tags
   properties: {
+    createMode: recover ? 'recover' : 'default'
     tenantId: tenant().tenantId
     sku: {
       family: 'A'

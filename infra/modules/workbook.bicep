@@ -62,7 +62,7 @@ var texts = {
 
 // Each text as a JSON string with its quotes: string() of a one-element list, without the brackets.
 var lists = mapValues(texts, text => string([text]))
-var quoted = mapValues(lists, list => substring(list, 1, length(list) - 2))
+var quoted = mapValues(lists, list => substring(list, 1, max(length(list) - 2, 0)))
 
 // string() writes JSON without spaces, so every piece except the first begins with a query's file name.
 var pieces = split(string(loadJsonContent('../workbook.json')), '"query":"')

@@ -8,9 +8,9 @@ Concurrency (host.json, queues): batchSize 16 and newBatchThreshold 8 mean up to
 queue in one instance. Each message handles one mailbox with one batch in flight, of which Outlook
 runs four requests at a time; at 80 ms each that is 24 · 4 / 0.08 = 1,200 requests per second, or
 12,000 in ten seconds. An app may send 130,000 in ten seconds over all tenants (docs:
-throttling-limits), so the cap of ten instances stays below it. `domain/pacing.py` and
-`adapters/graph/pacing.py` keep the limits of a mailbox and a directory, whatever the number of
-instances.
+throttling-limits), so ten instances stay below it; for more, the template sets smaller numbers.
+`domain/pacing.py` and `adapters/graph/pacing.py` keep the limits of a mailbox and a directory,
+whatever the number of instances.
 """
 
 import base64

@@ -17,7 +17,9 @@ IDS = {
     "MailboxSettings.ReadWrite": "6931bccd-447a-43d1-b442-00a195474933",
 }
 SIGNING_IN = {"37f7f235-527c-4136-accd-4a02d197296e", "14dad69e-099b-42c9-810b-d002981feec1"}
-TEXT = (INFRA / "modules/entra.bicep").read_text("utf-8")
+TEXT = "".join(
+    (INFRA / f"modules/{name}.bicep").read_text("utf-8") for name in ("entra", "entra-trust")
+)
 
 
 def application() -> Resource:
@@ -41,7 +43,6 @@ def test_redirect_uris_match_the_portal_routes() -> None:
 def test_token_settings_match_what_the_app_checks() -> None:
     config = application().config
 
-    assert config["signInAudience"] == "AzureADMultipleOrgs"
     assert config["api"]["requestedAccessTokenVersion"] == 2
     assert config["groupMembershipClaims"] == "DirectoryRole"
     assert [s["value"] for s in config["api"]["oauth2PermissionScopes"]] == [access_tokens._SCOPE]

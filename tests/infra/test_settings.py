@@ -32,6 +32,11 @@ PLATFORM = {
     "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "instrumentations that are off",
 }
 # Set in Azure and not used locally.
+# Computed from the number of instances: what they override is in host.json.
+CONCURRENCY = {
+    "AzureFunctionsJobHost__extensions__queues__batchSize",
+    "AzureFunctionsJobHost__extensions__queues__newBatchThreshold",
+}
 NOT_LOCAL = {
     "AzureWebJobsStorage__tableServiceUri": "part of AzureWebJobsStorage",
     "AzureWebJobsStorage__queueServiceUri": "part of AzureWebJobsStorage",
@@ -50,6 +55,10 @@ REFUSED = {
 
 def in_azure() -> dict[str, Any]:
     return dict(read("modules/functions.bicep").variables["settings"]["value"])
+
+
+def test_concurrency_follows_the_number_of_instances() -> None:
+    assert set(read("modules/functions.bicep").variables["concurrency"]["value"]) == CONCURRENCY
 
 
 def known() -> set[str]:
