@@ -119,6 +119,16 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
       ]
       isEnabled: true
     }
+    {
+      id: '5f0c2c55-7a0e-4c1c-9d0b-6b6f3e0f2a14'
+      value: 'Auditor'
+      displayName: 'Auditor'
+      description: 'Reads the audit log and nothing else. For a program that copies it into your own log system.'
+      allowedMemberTypes: [
+        'Application'
+      ]
+      isEnabled: true
+    }
   ]
   requiredResourceAccess: [
     {

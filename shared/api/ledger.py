@@ -1,14 +1,16 @@
 """HTTP: the ledger, the audit log of a tenant."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import azure.functions as func
 from pydantic import Field
 
+from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.model import Model, Moment, ObjectId, RunId
+from shared.domain.tenancy.tenants import LedgerEntry
 from shared.services.tenancy.ledger import LedgerFilter
-from shared.web.admission import READERS
+from shared.web.admission import AUDITORS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage
@@ -22,6 +24,17 @@ class LedgerQuery(Paging):
     `actor` is an object id; `since` and `until` are times with a time zone.
     """
 
+    order: Annotated[
+        Literal["newest", "oldest"], Field(description="Oldest first is for programs that poll.")
+    ] = "newest"
+    after: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=400,
+            description="`next` of the last answer; only with `order=oldest`.",
+        ),
+    ] = None
     action: Annotated[str | None, Field(pattern=r"^[a-z]+(\.[a-z-]+)?$")] = None
     actor: ObjectId | None = None
     subject: RunId | None = None
@@ -32,11 +45,12 @@ class LedgerQuery(Paging):
 class LedgerEntryView(Model):
     """One change: who made it, what it was, when and from where.
 
-    `done` is false if it may have failed.
+    The `id` never changes. `done` is false if the change may have failed.
 
     `network` is the caller's address without its last part (IPv4 /24, IPv6 /48).
     """
 
+    id: str
     when: datetime
     actor: str
     actor_name: str
@@ -49,12 +63,32 @@ class LedgerEntryView(Model):
 
 
 @api(
-    bp, "GET", "api/ledger", READERS, query=LedgerQuery, responses={200: ItemPage[LedgerEntryView]}
+    bp, "GET", "api/ledger", AUDITORS, query=LedgerQuery, responses={200: ItemPage[LedgerEntryView]}
 )
 async def list_ledger(call: Call) -> ApiResponse:
-    """List changes, newest first. `action` filters by action (share.created) or by kind (share)."""
+    """List changes, newest first. `action` filters by action (share.created) or by kind (share).
+
+    To copy the ledger into another system, ask for `order=oldest`, keep `next`, and send it as
+    `after` next time. `next` is then never null: it stays the same while there is nothing new, and
+    no entry is left out, whichever instance wrote it and whatever its clock said. An entry appears
+    once its change has ended; read again what you could not store, and compare by `id`. A filter
+    may leave a page empty although `next` has moved on. Answers 400 with the code `cursor_too_old`
+    if entries after the cursor are erased: read again without it.
+    """
     query = call.query(LedgerQuery)
+    ledger = call.app.tenancy.ledger
     wanted = LedgerFilter(query.action, query.actor, query.subject, query.since, query.until)
-    listing = await call.app.tenancy.ledger.page(call.caller, query.top, query.next, wanted)
-    items = [LedgerEntryView(**item.value.model_dump()) for item in listing.items]
+    if query.order == "oldest":
+        if query.next is not None:
+            raise InvalidInput.of(FieldError("next", "unexpected"))
+        listing = await ledger.after(call.caller, query.top, query.after, wanted)
+    else:
+        if query.after is not None:
+            raise InvalidInput.of(FieldError("after", "unexpected"))
+        listing = await ledger.page(call.caller, query.top, query.next, wanted)
+    items = [_view(item.value) for item in listing.items]
     return ApiResponse(ItemPage[LedgerEntryView](items=items, next=listing.token))
+
+
+def _view(entry: LedgerEntry) -> LedgerEntryView:
+    return LedgerEntryView(**entry.model_dump(include=set(LedgerEntryView.model_fields)))

@@ -119,6 +119,7 @@ Code = Literal[
     "not_a_day",
     "invalid",
     "token_foreign",
+    "cursor_too_old",
     "not_own_tenant",
     "not_in_future",
     "same_mailbox",

@@ -32,11 +32,14 @@ class Role(StrEnum):
     READER = "Reader"
     OPERATOR = "Operator"
     """For the service's own staff; valid only in the service's home tenant."""
+    AUDITOR = "Auditor"
+    """For a customer's own program that reads the ledger, and nothing else."""
 
 
 WRITERS: Final = (Role.ADMIN,)
 READERS: Final = (Role.ADMIN, Role.READER)
 OPERATORS: Final = (Role.OPERATOR,)
+AUDITORS: Final = (*READERS, Role.AUDITOR)
 
 
 @dataclass(frozen=True, slots=True)

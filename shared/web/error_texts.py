@@ -270,6 +270,9 @@ TEXTS: Final[Mapping[Code, str]] = {
     "not_a_day": N_("must be a date, such as 2026-11-23"),
     "invalid": N_("is not valid"),
     "token_foreign": N_("does not belong to this list; request the list again without it"),
+    "cursor_too_old": N_(
+        "is too old: entries after it are erased; read from the oldest entry, without it"
+    ),
     "not_own_tenant": N_("must be the ID of your own organization"),
     "not_in_future": N_("must be in the future"),
     "address_unknown": N_(

@@ -5,6 +5,7 @@ import re
 from shared.adapters.entra import access_tokens
 from shared.domain.tenancy.permissions import PERMISSIONS
 from shared.services.tenancy.joining import CONSENTED, SIGNED_IN
+from shared.web.admission import Role
 from tests.infra.readers.bicep import INFRA, Resource, read
 from tests.local.entra.tokens import EXCHANGE_AUDIENCE, GRAPH_PERMISSIONS
 
@@ -46,7 +47,9 @@ def test_token_settings_match_what_the_app_checks() -> None:
     assert config["api"]["requestedAccessTokenVersion"] == 2
     assert config["groupMembershipClaims"] == "DirectoryRole"
     assert [s["value"] for s in config["api"]["oauth2PermissionScopes"]] == [access_tokens._SCOPE]
-    assert {role["value"] for role in config["appRoles"]} == {"Admin", "Reader", "Operator"}
+    assert {role["value"] for role in config["appRoles"]} == set(Role)
+    auditor = next(role for role in config["appRoles"] if role["value"] == Role.AUDITOR)
+    assert auditor["allowedMemberTypes"] == ["Application"]
 
 
 def test_ids_are_unique() -> None:

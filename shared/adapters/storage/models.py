@@ -78,6 +78,17 @@ class IdempotencyClaim(Model):
     when: datetime
 
 
+class LedgerHead(Model):
+    """How many entries a tenant's ledger has had, and up to which number they are erased.
+
+    `series` tells the numbers of a tenant that left and joined again from its former ones.
+    """
+
+    series: str
+    last: int = 0
+    swept: int = 0
+
+
 class ChunkResult(Model):
     """The mailboxes of a chunk that had nothing to do, with the contacts that each of them has."""
 

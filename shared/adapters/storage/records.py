@@ -9,6 +9,7 @@ the share id, which is what a partner is given. A query of any other column is a
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import batched
 from typing import Any, Final
 
@@ -39,10 +40,11 @@ _AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Stored[T]:
-    """A model as read from its table, with its ETag."""
+    """A model as read from its table, with its ETag, and when storage wrote it if it was read."""
 
     value: T
     etag: str
+    written: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,7 @@ class Records[T: BaseModel]:
         text = "".join(row.columns[name] for name in names)
         # Lax, because an older version of the app may have written the row.
         value = self._model.model_validate_json(text, strict=False, extra="ignore")
-        return Stored(value, row.etag)
+        return Stored(value, row.etag, row.written)
 
 
 async def gather_limited[A, B](read: Callable[[A], Awaitable[B]], given: Iterable[A]) -> list[B]:

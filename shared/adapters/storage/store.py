@@ -6,6 +6,7 @@ from shared.adapters.storage.held_plans import HeldPlans
 from shared.adapters.storage.models import (
     ChunkResult,
     IdempotencyClaim,
+    LedgerHead,
     SeatClaims,
     SeatCount,
     ShareFacts,
@@ -31,6 +32,10 @@ RUNS_OF_IMPORT: Final = "~"
 SEAT_COUNT: Final = "~"
 CLAIMS_OF_IMPORT: Final = "~import|"
 """Row keys of what is noted beside the seats begin with these; ids of mailboxes sort below them."""
+
+LEDGER_FEED: Final = "~"
+"""Row keys of numbered ledger entries begin with this; those by time sort below it."""
+_LEDGER_HEAD: Final = "~~"
 
 PHOTOS_OF_SHARE: Final = "~"
 """Row keys of what is known of a share's photos begin with this; ids of shares sort below it."""
@@ -98,7 +103,17 @@ class Store:
                 "subject": lambda e: e.subject,
                 "actor": lambda e: e.actor,
             },
+            below=LEDGER_FEED,
         )
+        self.ledger_feed = Records[LedgerEntry](
+            tables,
+            Table.LEDGER,
+            LedgerEntry,
+            {"when": lambda e: e.when},
+            prefix=LEDGER_FEED,
+            below=_LEDGER_HEAD,
+        )
+        self.ledger_heads = Records(tables, Table.LEDGER, LedgerHead, prefix=_LEDGER_HEAD)
         self.share_facts = Records(tables, Table.SHARE_FACTS, ShareFacts, below=PHOTOS_OF_SHARE)
         self.share_photos = Records(tables, Table.SHARE_FACTS, SharePhotos, prefix=PHOTOS_OF_SHARE)
         self.subscribers = Records[SubscribedImport](

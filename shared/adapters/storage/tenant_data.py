@@ -65,10 +65,11 @@ class TenantData:
     async def erase(self, tenant: str, keep: str) -> int:
         """Erase all rows of a tenant except the ledger row `keep`; return how many were erased.
 
-        The tenant's own row is erased last, so that an interrupted erasure shows as unfinished.
+        The tenant's own row is erased last, so that an interrupted erasure shows as unfinished,
+        and the ledger before it: until then, entries may be added.
         """
         count = 0
-        for table in sorted(_ALL, key=lambda name: name is Table.TENANTS):
+        for table in sorted(_ALL, key=lambda name: (name is Table.TENANTS, name is Table.LEDGER)):
             query, parameters = _query(table, tenant)
             token: str | None = None
             while True:

@@ -110,8 +110,11 @@ class LedgerEntry(Model):
 
     It is written before the change and marked `done` after it, so that every change is recorded.
     `action` is a `LedgerAction`, stored as text so that an older version can read newer actions.
+    `number` counts the entries of the tenant in the order in which they were stored.
     """
 
+    id: str = ""
+    number: int = 0
     when: datetime
     actor: str
     actor_name: str = ""

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.ledger_rows import LedgerRows
 from shared.adapters.storage.records import Listing
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.conditions import ROW, Condition
+from shared.domain.errors import Defect
 from shared.domain.importing.schedule import before, newest_first
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 
@@ -40,6 +42,16 @@ class LedgerFilter:
     since: datetime | None = None
     until: datetime | None = None
 
+    def matches(self, entry: LedgerEntry) -> bool:
+        """Return whether the filter leaves an entry in."""
+        return (
+            (self.action is None or self.action in {entry.action, entry.action.split(".")[0]})
+            and (self.actor is None or self.actor == entry.actor)
+            and (self.subject is None or self.subject == entry.subject)
+            and (self.since is None or self.since <= entry.when)
+            and (self.until is None or entry.when <= self.until)
+        )
+
 
 class Ledger:
     """Writes and reads the ledger, newest first. It contains no names except those of admins."""
@@ -50,6 +62,7 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._new_id = new_id
+        self._rows = LedgerRows(store, new_id)
 
     @asynccontextmanager
     async def change(
@@ -68,10 +81,11 @@ class Ledger:
     ) -> AsyncIterator[Pending]:
         """Record a change in any tenant, for operators."""
         now, pending = self._clock(), Pending(subject, detail)
-        row = f"{newest_first(now)}-{self._new_id()[:8]}"
+        id_ = self._id(now)
 
         def entry(*, done: bool) -> LedgerEntry:
             return LedgerEntry(
+                id=id_,
                 when=now,
                 actor=caller.oid,
                 actor_name=caller.name,
@@ -83,25 +97,39 @@ class Ledger:
                 detail=pending.detail,
             )
 
-        await self._store.ledger.upsert(tenant, row, entry(done=False))
+        begun = await self._appended(tenant, entry(done=False))
         try:
             yield pending
         except Exception:
-            await self._store.ledger.delete(tenant, row)
+            await self._rows.drop(tenant, begun)
             raise
         if pending.changed:
-            await self._store.ledger.upsert(tenant, row, entry(done=True))
+            await self._rows.settle(tenant, entry(done=True).copy_with(number=begun.number))
         else:
-            await self._store.ledger.delete(tenant, row)
+            await self._rows.drop(tenant, begun)
 
     async def note(self, tenant: str, action: LedgerAction, subject: str, /, **detail: Any) -> None:
         """Record a change that the service makes by itself."""
         now = self._clock()
         entry = LedgerEntry(
-            when=now, actor=SERVICE, origin=SERVICE, action=action, subject=subject, detail=detail
+            id=self._id(now),
+            when=now,
+            actor=SERVICE,
+            origin=SERVICE,
+            action=action,
+            subject=subject,
+            detail=detail,
         )
-        row = f"{newest_first(now)}-{self._new_id()[:8]}"
-        await self._store.ledger.upsert(tenant, row, entry)
+        await self._appended(tenant, entry)
+
+    def _id(self, now: datetime) -> str:
+        return f"{newest_first(now)}-{self._new_id()[:8]}"
+
+    async def _appended(self, tenant: str, entry: LedgerEntry) -> LedgerEntry:
+        stored = await self._rows.append(tenant, entry)
+        if stored is None:
+            raise Defect("Two entries of the ledger have the same id.")
+        return stored
 
     async def page(
         self, caller: Caller, size: int, token: str | None, wanted: LedgerFilter
@@ -110,6 +138,15 @@ class Ledger:
         return await self._store.ledger.page(
             caller.tenant, size=size, token=token, where=_conditions(wanted)
         )
+
+    async def after(
+        self, caller: Caller, size: int, cursor: str | None, wanted: LedgerFilter
+    ) -> Listing[LedgerEntry]:
+        """Return the entries of the caller's tenant after a cursor, oldest first.
+
+        The token is the next cursor, always. Raises `InvalidInput` for a foreign or too old one.
+        """
+        return await self._rows.after(caller.tenant, cursor, size, self._clock(), wanted.matches)
 
     async def closing_line(self, tenant: str) -> LedgerEntry | None:
         """Return the entry that records the tenant's departure, if it is the tenant's last one."""
@@ -122,6 +159,7 @@ class Ledger:
 
         The closing line of a tenant that left proves that its data is deleted, so it stays.
         """
+        await self._rows.sweep(self._clock() - kept)
         return await self._store.ledger.erase_where(
             Condition(ROW, "ge", newest_first(self._clock() - kept)),
             Condition("action", "ne", LedgerAction.TENANT_LEFT.value),

@@ -33,7 +33,7 @@ BEYOND_SCHEMAS = {
     "create_import": {"targets"},
     "estimate_import": {"targets"},
     "leave_service": {"tenant"},
-    "list_ledger": {"next"},
+    "list_ledger": {"next", "after"},
     "list_seats": {"next"},
     "export_tenant": {"next"},
     "list_tenants": {"next"},

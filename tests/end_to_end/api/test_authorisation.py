@@ -15,6 +15,7 @@ from tests.local.client import Api, Client
 from tests.world import World
 
 ADMIN, READER, OPERATOR, ANYBODY = "Admin", "Reader", "Operator", ""
+AUDITOR = "Auditor"
 
 MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
@@ -44,12 +45,12 @@ MAY: dict[str, frozenset[str]] = {
             "GET api/licenses/seats",
             "POST api/licenses/effect",
             "GET api/people/{id}",
-            "GET api/ledger",
             "GET api/tenant",
             "GET api/tenant/check",
         ],
         frozenset({ADMIN, READER}),
     ),
+    "GET api/ledger": frozenset({ADMIN, READER, AUDITOR}),
     **dict.fromkeys(
         [
             "POST api/shares",
@@ -193,6 +194,7 @@ CALLERS = [
     ("a made-up role", "own", ("admin", "Owner", "Administrator")),
     ("Reader", "own", (READER,)),
     ("Admin", "own", (ADMIN,)),
+    ("Auditor", "own", (AUDITOR,)),
     ("Operator of the home tenant", "home", (OPERATOR,)),
     ("Operator of another tenant", "own", (OPERATOR,)),
     ("Admin of the home tenant", "home", (ADMIN,)),

@@ -90,7 +90,18 @@ async def test_ledger_is_paged(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["since=yesterday", "until=2026-01-01", "action=DROP TABLE", "actor=a/b", "who=me"]
+    "query",
+    [
+        "since=yesterday",
+        "until=2026-01-01",
+        "action=DROP TABLE",
+        "actor=a/b",
+        "who=me",
+        "order=random",
+        "after=WyJhIiwxXQ==",
+        "after=garbage&order=oldest",
+        "next=WyJhIiwxXQ==&order=oldest",
+    ],
 )
 async def test_invalid_filter_is_named(world: World, query: str) -> None:
     reply = await world.api.send("GET", f"/ledger?{query.replace(' ', '%20')}")
@@ -98,17 +109,53 @@ async def test_invalid_filter_is_named(world: World, query: str) -> None:
     assert fields(problem(reply, 400, "invalid-input")) == {query.split("=", maxsplit=1)[0]}
 
 
+async def test_auditors_program_copies_every_entry_once_even_one_of_an_instance_with_a_slow_clock(
+    world: World,
+) -> None:
+    auditor = await world.client.api(world.tenant, oid="siem", roles=("Auditor",))
+    seen: list[Json] = []
+
+    async def copy(cursor: str | None) -> str:
+        while True:
+            after = f"&after={cursor}" if cursor else ""
+            page = await auditor.get(f"/ledger?order=oldest&top=2{after}")
+            seen.extend(page["items"])
+            if page["next"] == cursor:
+                return str(cursor)
+            cursor = page["next"]
+
+    for _ in range(3):
+        share = await world.share()
+    cursor = await copy(None)
+    assert await copy(cursor) == cursor
+    await world.client.clock((datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    await world.api.patch(f"/shares/{share['id']}", {"name": "Other"}, 200)
+    await world.client.clock(datetime.now(UTC).isoformat())
+    await copy(cursor)
+
+    assert [entry["action"] for entry in seen] == [
+        "tenant.joined", "share.created", "share.created", "share.created", "share.changed",
+    ]  # fmt: skip
+    assert seen[-1]["when"] < seen[-2]["when"]
+    assert {entry["id"] for entry in seen} == {entry["id"] for entry in await entries(world)}
+
+
 async def test_ledger_entries_are_erased_after_a_year(world: World) -> None:
     await world.share()
     await world.client.clock((datetime.now(UTC) + timedelta(days=364)).isoformat())
     await world.client.fire("sweep_leftovers")
     kept = await entries(world, "?action=share.created")
+    page = await world.api.get("/ledger?order=oldest&top=1")
     await world.client.clock((datetime.now(UTC) + timedelta(days=366)).isoformat())
 
     await world.client.fire("sweep_leftovers")
 
     assert len(kept) == 1
     assert await entries(world) == []
+    reply = await world.api.send("GET", f"/ledger?order=oldest&after={page['next']}")
+    error = problem(reply, 400, "invalid-input")["errors"][0]
+    assert (error["field"], error["code"]) == ("after", "cursor_too_old")
+    assert (await world.api.get("/ledger?order=oldest"))["items"] == []
 
 
 async def test_runs_and_results_are_erased_after_90_days(world: World) -> None:

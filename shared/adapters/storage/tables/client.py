@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 from itertools import batched
 from typing import Any, Final, cast
@@ -57,12 +58,13 @@ _CHANGED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entity: its keys, its ETag and its columns."""
+    """One entity: its keys, ETag and columns, and when storage wrote it, by storage's clock."""
 
     partition: str
     row: str
     etag: str
     columns: Mapping[str, Any]
+    written: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +304,7 @@ def _row(entity: Mapping[str, Any]) -> Row:
         row=str(entity.get("RowKey", "")),
         etag=str(metadata.get("etag", "")),
         columns=columns,
+        written=metadata.get("timestamp"),
     )
 
 
