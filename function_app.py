@@ -30,8 +30,8 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
                   retry_failed
     find          show_find, show_found, show_locations, show_person_removal, remove_or_readmit
     licenses      show_licenses, show_booking, book_seats
-    settings      show_settings, change_settings, show_audit, show_export, download_export,
-                  show_leaving, leave
+    settings      show_settings, change_settings, show_audit, download_audit, show_export,
+                  download_export, show_leaving, leave
     sign_in       sign_in, signed_in, signed_in_again, sign_out, change_language, get_static
     checks        show_check, start_check
 Background, in `shared/background`

@@ -154,7 +154,7 @@ async def leave_service(call: Call) -> ApiResponse:
 async def export_tenant(call: Call) -> ApiResponse:
     """Export everything that is stored about the tenant, row by row."""
     query = call.query(Paging)
-    found = await call.app.tenancy.tenant_data.page(call.caller.tenant, query.top, query.next)
+    found = await call.app.privacy.exports.page(call.caller, query.top, query.next)
     items = [_holding(holding) for holding in found.items]
     return ApiResponse(ItemPage[TenantDataView](items=items, next=found.token))
 

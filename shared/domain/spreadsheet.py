@@ -1,5 +1,9 @@
-"""Tables for spreadsheet programs, as comma-separated values (RFC 4180)."""
+"""Tables for spreadsheet programs, as comma-separated values (RFC 4180).
 
+All files of the app are made here, so that no cell of any of them can run as a formula.
+"""
+
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Sequence
@@ -14,6 +18,15 @@ _BEGINS_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", *"\uff1d\u
 
 The last four are the full-width forms of the first four.
 """
+
+
+MAX_ROWS: Final = 50_000
+"""The most rows in one file: five times the largest tenants we expect, about 10 MB."""
+
+
+def csv_start(headings: Sequence[Cell], delimiter: Delimiter = ",") -> bytes:
+    """Return the beginning of a file: the mark that Excel needs to read UTF-8, and the headings."""
+    return codecs.BOM_UTF8 + csv_lines([headings], delimiter).encode()
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]], delimiter: Delimiter = ",") -> str:

@@ -1,6 +1,7 @@
 """Views for admins: the start page, search, previews, history and result files."""
 
 from shared.adapters.sealing import VaultKeys
+from shared.services.insight.audit_log import AuditLog
 from shared.services.insight.finding import Finding
 from shared.services.insight.import_list import ImportList
 from shared.services.insight.license_details import LicenseDetailsReader
@@ -40,6 +41,7 @@ class Insight:
             importing.imports,
             sharing.publications,
             sync.mailboxes,
+            tenancy.reads,
             base.clock,
         )
         self.finding = Finding(
@@ -50,6 +52,7 @@ class Insight:
             self.previews,
             importing.runs,
             licensing.seats,
+            tenancy.reads,
         )
         self.import_list = ImportList(
             importing.imports,
@@ -58,10 +61,11 @@ class Insight:
             licensing.licenses,
             base.clock,
         )
+        self.audit_log = AuditLog(base.store, tenancy.ledger, sharing.directory, tenancy.reads)
         self.licenses = LicenseDetailsReader(licensing.licenses, self.finding, tenancy.ledger)
         self.overviews = Overviews(base.store, tenancy.tenants, licensing.licenses, base.clock)
         self.run_histories = RunHistories(base.store, base.clock)
-        self.result_files = ResultFiles(importing.runs, self.finding)
+        self.result_files = ResultFiles(importing.runs, self.finding, tenancy.reads)
         self.readiness = Readiness(_dependencies(base, entra))
 
 

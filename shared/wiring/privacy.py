@@ -1,5 +1,6 @@
 """Data protection: removing a person everywhere, and leaving the service."""
 
+from shared.services.privacy.exports import Exports
 from shared.services.privacy.leaving import Leaving
 from shared.services.privacy.people import People
 from shared.wiring.checks import Checks
@@ -14,6 +15,7 @@ class Privacy:
     def __init__(
         self, base: Foundation, tenancy: Tenancy, sharing: Sharing, checks: Checks
     ) -> None:
+        self.exports = Exports(tenancy.tenant_data, tenancy.reads)
         self.people = People(
             base.store,
             base.states,
@@ -22,6 +24,7 @@ class Privacy:
             sharing.suppressions,
             sharing.revocations,
             tenancy.ledger,
+            tenancy.reads,
             base.clock,
         )
         self.leaving = Leaving(

@@ -16,7 +16,7 @@ class Sharing:
     def __init__(self, base: Foundation, tenancy: Tenancy) -> None:
         self.suppressions = Suppressions(base.store, base.clock)
         self.subscribers = Subscribers(base.store, base.clock)
-        self.directory = DirectorySearch(base.graph)
+        self.directory = DirectorySearch(base.graph, tenancy.reads)
         self.revocations = Revocations(base.store, base.states, base.book, base.clock)
         self.shares = Shares(
             base.store,

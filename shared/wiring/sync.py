@@ -37,5 +37,9 @@ class Sync:
             sharing.publications,
         )
         self.adoptions = Adoptions(
-            importing.imports, sharing.publications, self.mailboxes, tenancy.ledger
+            importing.imports,
+            sharing.publications,
+            self.mailboxes,
+            tenancy.ledger,
+            tenancy.reads,
         )

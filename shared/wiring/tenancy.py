@@ -4,6 +4,7 @@ from shared.adapters.entra.sign_in import SignIn
 from shared.adapters.storage.tenant_data import TenantData
 from shared.services.tenancy.joining import Joining
 from shared.services.tenancy.ledger import Ledger
+from shared.services.tenancy.reads import Reads
 from shared.services.tenancy.tenants import Tenants
 from shared.wiring.entra import Entra
 from shared.wiring.foundation import Foundation
@@ -15,6 +16,7 @@ class Tenancy:
     def __init__(self, base: Foundation, entra: Entra) -> None:
         settings = base.settings
         self.ledger = Ledger(base.store, base.clock, base.new_id)
+        self.reads = Reads(base.store, self.ledger, base.clock)
         self.limiter = base.ports.limiter
         self.tenant_data = TenantData(base.tables)
         self.tenants = Tenants(

@@ -60,6 +60,14 @@ def run_id(import_id: str, trigger: RunTrigger, when: datetime) -> str:
     return f"{newest_first(when)}-{import_id}-{_LETTERS[trigger]}"
 
 
+def import_of(run: str) -> str:
+    """Return the id of the import in a run's id; '' if the text is no run's id."""
+    match run.split("-"):
+        case [_, import_id, _]:
+            return import_id
+    return ""
+
+
 def is_daily(run: str) -> bool:
     """Return whether a scheduled run is the daily one, not one in between."""
     moment = moment_of(run)

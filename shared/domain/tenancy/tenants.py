@@ -103,11 +103,17 @@ class LedgerAction(StrEnum):
     PERSON_SUPPRESSED = "person.kept-out"
     SUPPRESSION_LIFTED = "person.readmitted"
     MESSAGE_FOREIGN = "message.foreign"
+    SIGNED_IN = "access.signed-in"
+    EXPORTED = "access.exported"
+    PREVIEWED = "access.previewed"
+    SEARCHED = "access.searched"
+    PERSON_READ = "access.person"
 
 
 class LedgerEntry(Model):
     """One change: who made it (object id and name of the admin), what it was, when, and from where.
 
+    A read of personal data and a sign-in are entries too (`access.…`).
     It is written before the change and marked `done` after it, so that every change is recorded.
     `action` is a `LedgerAction`, stored as text so that an older version can read newer actions.
     `number` counts the entries of the tenant in the order in which they were stored.

@@ -3,12 +3,13 @@
 import re
 from contextlib import suppress
 from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.domain.importing.runs import RunStatus
-from shared.domain.model import Model, wrong
+from shared.domain.model import Model, ObjectId, wrong
+from shared.domain.tenancy.tenants import LedgerAction
 from shared.domain.texts import N_
 from shared.portal import rendering
 from shared.portal.forms.fields import Choice, Day, FormField, Line, Option
@@ -33,10 +34,37 @@ def _day(text: str) -> date:
 type _Day = Annotated[date, BeforeValidator(_day)]
 
 
-class AuditFilter(Model):
-    """Which entries of the audit log a page lists: a kind of action, a period."""
+_AREAS: Final = (
+    ("share", N_("shares")),
+    ("import", N_("imports")),
+    ("run", N_("syncs")),
+    ("license", N_("licenses")),
+    ("person", N_("people")),
+    ("tenant", N_("organization")),
+    ("access", N_("access and sign-ins")),
+)
+"""The kinds of actions, and their names."""
 
-    kind: Literal["share", "import", "run", "license", "person", "tenant"] | None = None
+
+def _action(text: str) -> str:
+    """Parse an action, or a kind of actions."""
+    known = {*dict(_AREAS), *LedgerAction}
+    if text not in known:
+        raise wrong("not_a_choice", choices=", ".join(sorted(known)))
+    return text
+
+
+type _Action = Annotated[str, AfterValidator(_action)]
+
+
+class AuditFilter(Model):
+    """Which entries of the audit log a page lists: an action or a kind of it, an actor, a period.
+
+    `actor` is the object id of a person or program, or `service`.
+    """
+
+    kind: _Action | None = None
+    actor: ObjectId | None = None
     since: _Day | None = None
     until: _Day | None = None
     next: str | None = None
@@ -56,25 +84,21 @@ def _statuses(visit: Visit) -> list[Option]:
     return [("", visit.gettext("all")), *((each, named[each][1]) for each in RunStatus)]
 
 
+def _actions(visit: Visit) -> list[Option]:
+    """Return the kinds of actions, each followed by its actions."""
+    named = rendering.words("actions", visit.language)
+    options: list[Option] = [("", visit.gettext("all"))]
+    for kind, called in _AREAS:
+        options.append((kind, visit.gettext("All: %(kind)s") % {"kind": visit.gettext(called)}))
+        options += [(a, named[a]) for a in LedgerAction if a.startswith(f"{kind}.")]
+    return options
+
+
 AUDIT: Final = Form(
     AuditFilter,
     (
-        FormField(
-            "kind",
-            "kind",
-            Choice(),
-            N_("Area"),
-            group=FILTER,
-            choices=(
-                _ALL,
-                ("share", N_("shares")),
-                ("import", N_("imports")),
-                ("run", N_("syncs")),
-                ("license", N_("licenses")),
-                ("person", N_("people")),
-                ("tenant", N_("organization")),
-            ),
-        ),
+        FormField("kind", "kind", Choice(), N_("Action"), group=FILTER, choices=_actions),
+        FormField("actor", "actor", Line(empty=None), N_("Who (object ID)"), group=FILTER),
         FormField("since", "since", Day(), N_("From"), group=FILTER),
         FormField("until", "until", Day(), N_("Before"), group=FILTER),
         FormField("next", "next", Line(empty=None)),

@@ -10,14 +10,17 @@ import orjson
 from shared.adapters.storage.records import Stored
 from shared.domain.tenancy.permissions import PERMISSIONS, covers, mailbox_access
 from shared.domain.tenancy.tenants import Tenant, TenantInput
+from shared.portal import rendering
 from shared.portal.forms.filters import AUDIT, AuditFilter
 from shared.portal.forms.short_forms import COMPANY, LEAVING, LeavingInput
 from shared.portal.forms.showing import Refusal, show
 from shared.portal.forms.submitting import listed, submit
 from shared.portal.forms.tables import Draft
+from shared.portal.languages import LANGUAGES
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import File, Page, Visit, done
+from shared.services.insight.audit_log import AuditWords
 from shared.services.tenancy.ledger import LedgerFilter
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
@@ -65,13 +68,48 @@ async def show_audit(visit: Visit) -> Page:
     """Show the audit log, newest first."""
 
     async def find(asked: AuditFilter) -> dict[str, Any]:
-        wanted = LedgerFilter(
-            action=asked.kind, since=_start_of(asked.since), until=_start_of(asked.until)
+        found = await visit.app.insight.audit_log.page(
+            visit.caller, DEFAULT_PAGE, asked.next, _wanted(asked)
         )
-        found = await visit.app.tenancy.ledger.page(visit.caller, DEFAULT_PAGE, asked.next, wanted)
-        return {"items": [entry.value for entry in found.items], "next": found.token}
+        return {"items": found.entries, "names": found.names, "next": found.token}
 
     return await listed(visit, "settings/audit", AUDIT.read(visit.query), find)
+
+
+@page(bp, "GET", "settings/audit.csv", READERS)
+async def download_audit(visit: Visit) -> Page:
+    """Download the entries of the audit log that the filter of the page shows, as CSV."""
+    words = rendering.words
+    headings = {
+        "when": visit.gettext("When"),
+        "who": visit.gettext("Who"),
+        "action": visit.gettext("What"),
+        "origin": visit.gettext("Origin"),
+        "network": visit.gettext("Network"),
+        "done": visit.gettext("Finished"),
+    }
+    content = await visit.app.insight.audit_log.file(
+        visit.caller,
+        _wanted(AUDIT.read(visit.query).input()),
+        LANGUAGES[visit.language].delimiter,
+        AuditWords(
+            headings,
+            words("actions", visit.language),
+            words("origins", visit.language),
+            visit.gettext("yes"),
+            visit.gettext("no"),
+        ),
+    )
+    return Page(file=File("contact-sync-audit-log.csv", "text/csv", content))
+
+
+def _wanted(asked: AuditFilter) -> LedgerFilter:
+    return LedgerFilter(
+        action=asked.kind,
+        actor=asked.actor,
+        since=_start_of(asked.since),
+        until=_start_of(asked.until),
+    )
 
 
 def _start_of(day: date | None) -> datetime | None:
@@ -114,7 +152,7 @@ async def _part(visit: Visit, part: str) -> tuple[list[dict[str, Any]], str | No
     rows: list[dict[str, Any]] = []
     while len(rows) < _PART:
         size = min(_AT_ONCE, _PART - len(rows))
-        found = await visit.app.tenancy.tenant_data.page(visit.caller.tenant, size, token)
+        found = await visit.app.privacy.exports.page(visit.caller, size, token)
         rows += [
             {"table": h.table, "partition": h.partition, "row": h.row, "value": h.value}
             for h in found.items

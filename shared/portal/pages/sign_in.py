@@ -28,6 +28,7 @@ async def signed_in(visit: Visit) -> Page:
     """Complete the sign-in; the redirect removes the code from the address bar at once."""
     kept = await visit.kept(sessions.SIGN_IN) or {}
     caller = await visit.app.tenancy.joining.signed_in(kept.get("flow"), visit.query)
+    await visit.app.tenancy.reads.signed_in(caller)
     session = sessions.begun(caller, visit.app.clock())
     return Page(
         location=sessions.own_path(kept["to"]),

@@ -20,6 +20,7 @@ from shared.services.sync.mailbox_work import MailboxWork
 from shared.services.sync.mailboxes import Mailboxes
 from shared.services.sync.threads import run_in_thread_if_large
 from shared.services.tenancy.ledger import Ledger
+from shared.services.tenancy.reads import Reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,18 @@ class Adoptions:
     """Adoptions of the caller's tenant."""
 
     def __init__(
-        self, imports: Imports, publications: Publications, mailboxes: Mailboxes, ledger: Ledger
+        self,
+        imports: Imports,
+        publications: Publications,
+        mailboxes: Mailboxes,
+        ledger: Ledger,
+        reads: Reads,
     ) -> None:
         self._imports = imports
         self._publications = publications
         self._mailboxes = mailboxes
         self._ledger = ledger
+        self._reads = reads
 
     async def adopt(self, caller: Caller, import_id: str, wanted: AdoptionInput) -> Adoption:
         """Match the contacts of one folder with the share's; mark them if `confirm` is given.
@@ -55,6 +62,7 @@ class Adoptions:
         """
         import_ = (await self._imports.read(caller, import_id)).value
         _require_same_place(import_, wanted.folder)
+        await self._reads.note(caller, LedgerAction.PREVIEWED, import_.id)
         desired = await self._desired(caller, import_)
         work = await self._mailboxes.leased(caller.tenant, import_id, wanted.mailbox)
         try:

@@ -18,12 +18,13 @@ from shared.domain.contacts.keys import object_id_of
 from shared.domain.errors import ContactSyncError, NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Result
-from shared.domain.tenancy.tenants import Seat
+from shared.domain.tenancy.tenants import LedgerAction, Seat
 from shared.services.importing.runs import ResultPage, Runs
 from shared.services.insight.previews import Explanation, Previews
 from shared.services.licensing.seats import SeatBook
 from shared.services.privacy.people import ContactLocations, People
 from shared.services.sharing.directory_search import DirectorySearch, EntryKind, Found
+from shared.services.tenancy.reads import Reads
 
 _PAGES: Final = 2
 NAMED_AT_MOST: Final = 1_000
@@ -112,6 +113,7 @@ class Finding:
         previews: Previews,
         runs: Runs,
         seats: SeatBook,
+        reads: Reads,
     ) -> None:
         self._store = store
         self._states = states
@@ -120,6 +122,7 @@ class Finding:
         self._previews = previews
         self._runs = runs
         self._seats = seats
+        self._reads = reads
 
     async def candidates(self, caller: Caller, text: str) -> list[Found]:
         """Return the users and organizational contacts that match a text, at most 10 of each."""
@@ -147,6 +150,7 @@ class Finding:
         named, trouble = await self._named(caller, [mailbox], EntryKind.USER)
         found = named.get(mailbox)
         id_ = found.id if found is not None else mailbox
+        await self._reads.note(caller, LedgerAction.PERSON_READ, id_)
         return await self._mailbox(caller, id_, found, trouble)
 
     async def look(self, caller: Caller, mailbox: str, text: str, person: str) -> MailboxSearch:
@@ -180,6 +184,7 @@ class Finding:
         `mailbox`, it reads that mailbox once for each import that fills it. `person` is an object
         id or the key of a result.
         """
+        await self._reads.note(caller, LedgerAction.PERSON_READ, person)
         id_ = object_id_of(person)
         called, trouble = await self._named(caller, [id_])
         found = called.get(id_)

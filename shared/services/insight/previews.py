@@ -26,6 +26,7 @@ from shared.domain.importing.imports import Import, ImportInput
 from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result, rarest_first
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import ShareInput
+from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.importing.imports import Imports
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.resolution import OwnContents, ShareContents
@@ -34,12 +35,13 @@ from shared.services.sync.mailbox_planning import Planned, plan_mailbox, since_l
 from shared.services.sync.mailbox_results import counts_of
 from shared.services.sync.mailbox_work import MailboxWork
 from shared.services.sync.mailboxes import Mailboxes
+from shared.services.tenancy.reads import Reads
 
 type Change = Create | Update | Delete
 
 SAMPLE: Final = 50
-_DRAFT: Final = "draft"
-"""The id of an import that is not saved yet; no mailbox has contacts of it."""
+DRAFT: Final = "draft"
+"""The id of a share or import that is not saved yet; no mailbox has contacts of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Previews:
         imports: Imports,
         publications: Publications,
         mailboxes: Mailboxes,
+        reads: Reads,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -105,6 +108,7 @@ class Previews:
         self._imports = imports
         self._publications = publications
         self._mailboxes = mailboxes
+        self._reads = reads
         self._clock = clock
 
     async def share(self, caller: Caller, id_: str) -> SharePreview:
@@ -113,10 +117,12 @@ class Previews:
         Raises `NeedsAdmin` or `TransientError` if a run could not read it either.
         """
         share = (await self._shares.read(caller, id_)).value
+        await self._reads.note(caller, LedgerAction.PREVIEWED, share.id)
         return _preview(await self._publications.own(caller, share))
 
     async def share_draft(self, caller: Caller, wanted: ShareInput) -> SharePreview:
         """Resolve a share that is not saved yet."""
+        await self._reads.note(caller, LedgerAction.PREVIEWED, DRAFT)
         return _preview(await self._publications.draft(caller, wanted))
 
     async def plan(self, caller: Caller, import_id: str, mailbox: str) -> ImportPreview:
@@ -126,6 +132,7 @@ class Previews:
         syncs it.
         """
         import_ = (await self._imports.read(caller, import_id)).value
+        await self._reads.note(caller, LedgerAction.PREVIEWED, import_.id)
         return await self._plan(caller, import_, mailbox, await self._resolved(caller, import_))
 
     async def plan_draft(self, caller: Caller, wanted: ImportInput, mailbox: str) -> ImportPreview:
@@ -134,10 +141,11 @@ class Previews:
         Raises `InvalidInput` if the tenant may not import the share, and the errors of `plan`.
         """
         share, publisher = await self._imports.require_open(caller, wanted.share_id)
+        await self._reads.note(caller, LedgerAction.PREVIEWED, DRAFT)
         found = await self._publications.resolve(caller.tenant, share, publisher, Meter())
         given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
         now = self._clock()
-        draft = Import(**given, id=_DRAFT, created=now, changed=now)
+        draft = Import(**given, id=DRAFT, created=now, changed=now)
         return await self._plan(caller, draft, mailbox, found)
 
     async def explain(
@@ -149,6 +157,7 @@ class Previews:
         Raises `Busy` while a run syncs the mailbox.
         """
         import_ = (await self._imports.read(caller, import_id)).value
+        await self._reads.note(caller, LedgerAction.PERSON_READ, person)
         contents, omission = await self._resolved(caller, import_), None
         if contents is not None:
             omission = await self._publications.why_omitted(caller.tenant, contents, person)

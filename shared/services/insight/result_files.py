@@ -1,6 +1,5 @@
 """A run's results as a file for spreadsheet programs."""
 
-import codecs
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -8,12 +7,12 @@ from typing import Final
 from shared.adapters.entra.access_tokens import Caller
 from shared.domain.importing.runs import Outcome, Result
 from shared.domain.reasons import Reason
-from shared.domain.spreadsheet import Cell, Delimiter, csv_lines
+from shared.domain.spreadsheet import MAX_ROWS, Cell, Delimiter, csv_lines, csv_start
+from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.importing.runs import Runs
 from shared.services.insight.finding import Finding
+from shared.services.tenancy.reads import Reads
 
-MAX_ROWS: Final = 50_000
-"""The most results in one file: five times the largest tenants we expect, about 10 MB."""
 _PAGE: Final = 1_000
 _PEOPLE: Final = (
     "address",
@@ -45,8 +44,9 @@ class Words:
 class ResultFiles:
     """Files with the results of the caller's tenant's runs; none is stored."""
 
-    def __init__(self, runs: Runs, finding: Finding) -> None:
+    def __init__(self, runs: Runs, finding: Finding, reads: Reads) -> None:
         self._runs = runs
+        self._reads = reads
         self._finding = finding
 
     async def parts(
@@ -65,8 +65,10 @@ class ResultFiles:
         them. The columns for people come first and those for programs follow. It ends after 50,000
         results. Raises `NotFound` if the tenant has no such run.
         """
+        await self._runs.read(caller, run)
+        await self._reads.note(caller, LedgerAction.EXPORTED, run)
         headings = [*(words.headings[name] for name in _PEOPLE), *_CODES]
-        yield codecs.BOM_UTF8 + csv_lines([headings], delimiter).encode()
+        yield csv_start(headings, delimiter)
         token, count = None, 0
         while count < MAX_ROWS:
             page = (

@@ -19,6 +19,7 @@ from shared.services.sharing.publications import Publications
 from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
+from shared.services.tenancy.reads import Reads
 
 _AT_ONCE: Final = 16
 
@@ -82,6 +83,7 @@ class People:
         suppressions: Suppressions,
         revocations: Revocations,
         ledger: Ledger,
+        reads: Reads,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -91,6 +93,7 @@ class People:
         self._suppressions = suppressions
         self._revocations = revocations
         self._ledger = ledger
+        self._reads = reads
         self._clock = clock
 
     async def find(self, caller: Caller, person: str) -> ContactLocations:
@@ -99,6 +102,7 @@ class People:
         This reads the state of every mailbox, which takes long in a large tenant.
         """
         tenant = caller.tenant
+        await self._reads.note(caller, LedgerAction.PERSON_READ, person)
         found = ContactLocations(person, await self._suppressions.since(tenant, person))
         keys = frozenset(keys_of(person))
         async for stored in self._store.imports.all(tenant):
@@ -121,6 +125,7 @@ class People:
 
     async def suppressed_since(self, caller: Caller, person: str) -> datetime | None:
         """Return since when a person is suppressed; None if the person is not."""
+        await self._reads.note(caller, LedgerAction.PERSON_READ, person)
         return await self._suppressions.since(caller.tenant, person)
 
     async def suppress(self, caller: Caller, person: str) -> SuppressedPerson:

@@ -13,6 +13,8 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph import directory
 from shared.adapters.graph.directory_search import search
 from shared.adapters.graph.transport import Graph, GraphSession
+from shared.domain.tenancy.tenants import LedgerAction
+from shared.services.tenancy.reads import Reads
 
 FOUND_AT_MOST: Final = 10
 """The maximum number of matches of each kind for a text."""
@@ -63,8 +65,9 @@ _ALL: Final = tuple(EntryKind)
 class DirectorySearch:
     """The directory of the caller's tenant."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, reads: Reads) -> None:
         self._graph = graph
+        self._reads = reads
 
     async def find(
         self, caller: Caller, text: str, kinds: Collection[EntryKind] = _ALL
@@ -74,6 +77,7 @@ class DirectorySearch:
         The text is the beginning of words in a name or of an address, or a complete object id.
         Sends one HTTP request to Graph. Raises `TransientError` and `NeedsAdmin`.
         """
+        await self._reads.note(caller, LedgerAction.SEARCHED, caller.tenant)
         given = text.strip()
         if _OBJECT_ID.fullmatch(given):
             return list((await self.name(caller, [given], kinds)).values())

@@ -108,6 +108,21 @@ class Ledger:
         else:
             await self._rows.drop(tenant, begun)
 
+    async def read(self, caller: Caller, action: LedgerAction, subject: str) -> None:
+        """Record that a caller reads personal data, or has signed in."""
+        now = self._clock()
+        entry = LedgerEntry(
+            id=self._id(now),
+            when=now,
+            actor=caller.oid,
+            actor_name=caller.name,
+            origin=caller.origin,
+            network=caller.network,
+            action=action,
+            subject=subject,
+        )
+        await self._appended(caller.tenant, entry)
+
     async def note(self, tenant: str, action: LedgerAction, subject: str, /, **detail: Any) -> None:
         """Record a change that the service makes by itself."""
         now = self._clock()

@@ -121,6 +121,7 @@ def test_portal_has_exactly_these_pages() -> None:
         "GET runs/{id}/results.csv",
         "GET settings",
         "GET settings/audit",
+        "GET settings/audit.csv",
         "GET settings/check",
         "GET settings/export",
         "GET settings/export.json",

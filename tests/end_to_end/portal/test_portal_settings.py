@@ -1,5 +1,7 @@
 """The settings pages in a browser without scripts: consent, audit log, export, leaving."""
 
+import csv
+import io
 import json
 import re
 from html import unescape
@@ -11,6 +13,7 @@ from tests.end_to_end.browser import Browser, Shown
 from tests.end_to_end.signed_in import browser_of, press, text_of
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
+from tests.portal.browser.signing_in import account
 from tests.world import World
 
 
@@ -66,6 +69,32 @@ async def test_audit_log_is_filtered_and_paged(world: World, ada: Browser) -> No
     assert 'rel="next"' in all_of_it.text
     assert "No entries" in none.text
     assert wrong.status == 400
+
+
+async def test_audit_log_names_actors_and_subjects_filters_by_actor_and_downloads_as_csv(
+    client: Client, world: World
+) -> None:
+    mallory = Browser(client)
+    formula = '=HYPERLINK("https://evil")'
+    await mallory.sign_in(await account(client, world.tenant, formula, oid="mallory-1"))
+    person = world.people[0]
+    share = await world.share()
+    await mallory.open(f"/find/{person}/everywhere")
+    await mallory.open(f"/shares/{share['id']}?preview")
+
+    text = text_of(await mallory.open("/settings/audit?actor=mallory-1"))
+    await mallory.open("/settings/audit.csv?kind=share")
+    table = await mallory.open("/settings/audit.csv?actor=mallory-1")
+    rows = list(csv.reader(io.StringIO(table.text.removeprefix("\ufeff"))))
+
+    assert f"person viewed access.person {world.users[person]['displayName']} {person}" in text
+    assert f"preview viewed access.previewed {share['name']} {share['id']}" in text
+    assert "access.signed-in" in text
+    assert "share.created" not in text
+    assert "attachment" in table.headers["content-disposition"]
+    assert {row[1] for row in rows[1:]} == {f"'{formula}"}
+    assert {row[7] for row in rows[1:]} == {"mallory-1"}
+    assert ("access.exported", "ledger") in {(row[8], row[9]) for row in rows}
 
 
 async def test_audit_log_describes_actions_in_words_and_links_to_their_subjects(

@@ -42,6 +42,29 @@ async def test_every_change_is_recorded_with_actor_action_time_and_network(
     assert not any(user["mail"] in str(found) for user in world.users.values())
 
 
+async def test_reads_of_personal_data_are_recorded_once_with_who_and_what(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"])
+    mailbox, person = world.targets[0], world.people[0]
+    for _ in range(2):
+        await world.api.get(f"/shares/{share['id']}/preview")
+        await world.api.post(f"/imports/{made['id']}/preview", {"mailbox": mailbox}, 200)
+        await world.api.get(f"/imports/{made['id']}/explain?mailbox={mailbox}&person={person}")
+        await world.api.get(f"/people/{person}")
+        await world.api.get("/tenant/export")
+    await world.api.send("GET", f"/shares/{'0' * 32}/preview")
+
+    found = await entries(world, "?action=access")
+
+    assert [(entry["action"], entry["subject"]) for entry in found] == [
+        ("access.exported", world.tenant),
+        ("access.person", person),
+        ("access.previewed", made["id"]),
+        ("access.previewed", share["id"]),
+    ]
+    assert {(entry["actorName"], entry["origin"]) for entry in found} == {("Ada Admin", "api")}
+
+
 async def test_refused_change_leaves_no_entry(world: World) -> None:
     share = await world.share()
     before = await entries(world)

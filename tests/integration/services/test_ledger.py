@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,6 +19,7 @@ from shared.adapters.storage.tenant_data import TenantData
 from shared.domain.errors import InvalidInput
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 from shared.services.tenancy.ledger import Ledger, LedgerFilter
+from shared.services.tenancy.reads import MOST_SUBJECTS, Reads
 from tests.simulation.storage.clients import DirectLine, TableService
 from tests.simulation.storage.tables import TableStore
 
@@ -48,7 +50,8 @@ class Instances:
         service = TableService(TableStore(lambda: self.now), line or DirectLine())
         tables = Tables(cast("TableServiceClient", service))
         self.data = TenantData(tables)
-        self.ledgers = [self._ledger(Store(tables), skew) for skew in skews]
+        self.stores = [Store(tables) for _ in skews]
+        self.ledgers = list(map(self._ledger, self.stores, skews))
 
     def _ledger(self, store: Store, skew: float) -> Ledger:
         return Ledger(
@@ -153,6 +156,34 @@ async def test_filter_moves_the_cursor_past_what_it_leaves_out() -> None:
 
     assert [e.subject for e in found] == ["s20"]
     assert (await instances.poll(cursor, 100))[0] == []
+
+
+async def test_reading_is_noted_once_an_hour_for_each_subject_and_never_floods_the_ledger() -> None:
+    instances = Instances()
+    reads = Reads(instances.stores[0], instances.ledgers[0], lambda: instances.now)
+    grace = Caller("contoso", "grace", "Grace", frozenset({"Reader"}))
+
+    for _ in range(3):
+        await reads.note(ADA, LedgerAction.PREVIEWED, "share")
+        await reads.note(grace, LedgerAction.PREVIEWED, "share")
+    for number in range(500):
+        await reads.note(grace, LedgerAction.PERSON_READ, f"p{number}")
+    await reads.note(ADA, LedgerAction.PERSON_READ, "=HYPERLINK(1)")
+    await reads.signed_in(ADA)
+    first, cursor = await instances.poll(None, 1_000)
+    instances.now += timedelta(hours=1)
+    await reads.note(ADA, LedgerAction.PREVIEWED, "share")
+    later, _ = await instances.poll(cursor)
+
+    counts = Counter((e.actor, e.action) for e in first)
+    assert counts == {
+        ("ada", "access.previewed"): 1,
+        ("grace", "access.previewed"): 1,
+        ("grace", "access.person"): MOST_SUBJECTS + 1,
+        ("ada", "access.person"): 1,
+    }
+    assert [e.subject for e in first[-2:]] == ["more", "more"]
+    assert [e.action for e in later] == ["access.previewed"]
 
 
 async def test_cursor_is_too_old_after_retention_or_leaving_and_an_invented_one_is_foreign() -> (

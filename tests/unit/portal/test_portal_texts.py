@@ -98,7 +98,14 @@ def test_every_ledger_action_has_a_text(language: str) -> None:
     request = func.HttpRequest("GET", "https://portal.example/", body=b"")
     visit = Visit(None, request, language)  # type: ignore[arg-type] # no service is asked
     filter_ = show(visit, AUDIT.blank())
-    values = {"items": entries, "filter": filter_, "asked": {}, "query": "", "next": None}
+    values = {
+        "items": entries,
+        "filter": filter_,
+        "asked": {},
+        "query": "",
+        "next": None,
+        "names": {},
+    }
 
     text = rendering.render("settings/audit", language, page=PAGE, **values)
     rows = re.findall(r"<td[^>]*>\s*([^<]*?)\s*<small><code>([^<]*)</code>", text)
