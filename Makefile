@@ -83,8 +83,8 @@ quirks: $(READY) $(NODE) ## let the demo's companies live under each quirk of Gr
 probe: $(READY) ## ask a real tenant how Graph behaves (PROBE_… in the environment); ARGS=--json for the record
 	$(BIN)/python -m tests.probe $(ARGS)
 
-package: $(READY) ## build the app as Azure runs it, into build/package.zip
-	$(BIN)/python infra/package.py
+package: $(READY) ## build the app as Azure runs it, into build/package.zip, and its SBOM, build/sbom.json
+	$(BIN)/python -m infra.package
 
 lock: $(READY) ## pin the dependencies of pyproject.toml; ARGS=--upgrade takes the newest versions
 	$(BIN)/uv pip compile -q $(ARGS) --universal --python-version 3.13 --generate-hashes --no-annotate --no-header -o requirements.txt pyproject.toml

@@ -34,6 +34,7 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
                   download_export, show_leaving, leave
     sign_in       sign_in, signed_in, signed_in_again, sign_out, change_language, get_static
     checks        show_check, start_check
+    well_known    get_security_txt
 Background, in `shared/background`
     timers        start_due_runs, sweep_leftovers
     queues        start_run, check_mailboxes, sync_mailbox, close_run, leave_tenant, check_tenant,

@@ -186,6 +186,15 @@ param runDays int = 90
 @maxValue(3650)
 param ledgerDays int = 365
 
+@description('Addresses for reports of vulnerabilities, such as mailto:security@example.com, with spaces between them. Empty: no /.well-known/security.txt.')
+param securityContact string = ''
+
+@description('Page with the rules for reports of vulnerabilities, an https URL; may be empty.')
+param securityPolicy string = ''
+
+@description('When /.well-known/security.txt expires, less than a year ahead, such as 2027-06-01T00:00:00Z. Required with securityContact.')
+param securityExpires string = ''
+
 @description('How many calls per minute a tenant may make.')
 @minValue(10)
 param callsPerMinute int = 600
@@ -389,6 +398,9 @@ module functions 'modules/functions.bicep' = {
     graceDays: graceDays
     runDays: runDays
     ledgerDays: ledgerDays
+    securityContact: securityContact
+    securityPolicy: securityPolicy
+    securityExpires: securityExpires
     callsPerMinute: callsPerMinute
   }
   // The app reads storage and vault when it starts and retries only after a while, so its roles come first.

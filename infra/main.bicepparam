@@ -23,6 +23,10 @@ param appClientId = readEnvironmentVariable('ENTRA_CLIENT_ID', '')
 param singleTenant = bool(readEnvironmentVariable('SINGLE_TENANT', 'false'))
 param appCredential = readEnvironmentVariable('APP_CREDENTIAL', 'managed-identity')
 
+param securityContact = readEnvironmentVariable('SECURITY_CONTACT', '')
+param securityExpires = readEnvironmentVariable('SECURITY_EXPIRES', '')
+param securityPolicy = readEnvironmentVariable('SECURITY_POLICY', '')
+
 param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '0'))
 param budgetStart = readEnvironmentVariable('BUDGET_START', '')
 param lockData = bool(readEnvironmentVariable('LOCK_DATA', 'true'))

@@ -4,7 +4,7 @@ Azure's remote build times out after a minute, so the package is built here: the
 requirements.txt, checked by hash, for Linux on x86-64. Everything is compiled, which saves a worker
 seconds at its start; a zip does not keep exact times, so Python does not compare them (docs:
 py_compile). Microsoft's typed models of Graph (200 MB, never imported) are left out (see `KEPT`),
-and a last step imports the app from the package alone.
+and a last step imports the app from the package alone. build/sbom.json lists what it contains.
 """
 
 import shutil
@@ -15,9 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from infra.sbom import sbom
+from shared.web.version import VERSION
+
 ROOT: Final = Path(__file__).parents[1]
 STAGE: Final = ROOT / "build" / "package"
 ZIP: Final = ROOT / "build" / "package.zip"
+SBOM: Final = ROOT / "build" / "sbom.json"
 PACKAGES: Final = STAGE / ".python_packages" / "lib" / "site-packages"
 APP: Final = ("function_app.py", "host.json", "shared")
 PYTHON: Final = (3, 13)
@@ -61,6 +65,7 @@ def main() -> None:
     compile_all()
     print(trial().strip())
     pack()
+    SBOM.write_text(sbom(PACKAGES, VERSION), "utf-8")
     unpacked = sum(path.stat().st_size for path in files())
     sizes = f"{ZIP.stat().st_size / 1e6:.1f} MB, {unpacked / 1e6:.1f} MB unpacked"
     print(f"{ZIP.relative_to(ROOT)}: {sizes}, {sum(1 for _ in files())} files")

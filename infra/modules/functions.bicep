@@ -62,6 +62,12 @@ param graceDays int
 param runDays int
 @description('Days to keep the audit log.')
 param ledgerDays int
+@description('Addresses for reports of vulnerabilities, with spaces between them.')
+param securityContact string
+@description('Page with the rules for such reports.')
+param securityPolicy string
+@description('When /.well-known/security.txt expires.')
+param securityExpires string
 @description('How many calls per minute a tenant may make.')
 param callsPerMinute int
 
@@ -95,6 +101,9 @@ var settings = {
   GRACE_DAYS: string(graceDays)
   RUN_DAYS: string(runDays)
   LEDGER_DAYS: string(ledgerDays)
+  SECURITY_CONTACT: securityContact
+  SECURITY_POLICY: securityPolicy
+  SECURITY_EXPIRES: securityExpires
   CALLS_PER_MINUTE: string(callsPerMinute)
   // Telemetry with Entra ID. The worker sets up OpenTelemetry, so its logs do not also go through the host.
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString

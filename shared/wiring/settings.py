@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.adapters.entra.credentials import AppCredential, CredentialKind
 from shared.adapters.loopback import LOOPBACK, is_loopback, split
@@ -23,6 +23,7 @@ from shared.domain.tenancy.licensing import Terms
 _VAULT: Final = re.compile(
     r"[a-z][a-z0-9-]{1,22}[a-z0-9]\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net)"
 )
+_CONTACT: Final = r"(mailto:|tel:|https://)[!-~]+"
 _AUTHORITY: Final = "https://login.microsoftonline.com"
 _GRAPH: Final = "https://graph.microsoft.com/v1.0"
 _log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Settings(BaseModel):
     in front of the app. If it is set, the app accepts only calls with that identity's token
     (`shared/web/admission.py`), and `portal_origin` is the gateway's; otherwise it accepts calls
     from anyone.
+
+    `security_contact` lists, between spaces, the addresses for reports of vulnerabilities.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -82,6 +85,9 @@ class Settings(BaseModel):
     grace_days: Annotated[int, Field(alias="GRACE_DAYS", ge=0, le=365)] = 14
     ledger_days: Annotated[int, Field(alias="LEDGER_DAYS", ge=30, le=3650)] = 365
     run_days: Annotated[int, Field(alias="RUN_DAYS", ge=31, le=3650)] = 90
+    security_contact: Annotated[str, Field(alias="SECURITY_CONTACT")] = ""
+    security_policy: Annotated[str, Field(alias="SECURITY_POLICY")] = ""
+    security_expires: Annotated[AwareDatetime | None, Field(alias="SECURITY_EXPIRES")] = None
     calls_per_minute: Annotated[int, Field(alias="CALLS_PER_MINUTE", ge=10)] = 600
 
     @classmethod
@@ -166,8 +172,23 @@ def _wrong(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "DATA_REGION", f"must be a region in the European Union: {', '.join(COUNTRIES)}"
     if "GATEWAY_PRINCIPAL_ID" in given and "HOME_TENANT_ID" not in given:
         yield "HOME_TENANT_ID", "GATEWAY_PRINCIPAL_ID needs it: the tenant of that identity"
+    yield from _wrong_security_txt(given)
     yield from _wrong_for_browsers(given, authority_is_local=authority_is_local)
     yield from _wrong_choice(given, authority_is_local=authority_is_local)
+
+
+def _wrong_security_txt(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Check the settings of /.well-known/security.txt."""
+    contacts = given.get("SECURITY_CONTACT", "").split()
+    if not all(re.fullmatch(_CONTACT, contact) for contact in contacts):
+        yield (
+            "SECURITY_CONTACT",
+            "must be mailto:, tel: or https: addresses, separated by spaces",
+        )
+    if contacts and "SECURITY_EXPIRES" not in given:
+        yield "SECURITY_EXPIRES", "SECURITY_CONTACT needs it: a time less than a year ahead"
+    if not re.fullmatch(r"(https://[!-~]+)?", given.get("SECURITY_POLICY", "")):
+        yield "SECURITY_POLICY", "must be an https URL"
 
 
 def _wrong_for_browsers(

@@ -1,6 +1,7 @@
 """Tenants: joining, the ledger of their changes, and how often they may call."""
 
 from shared.adapters.entra.sign_in import SignIn
+from shared.adapters.storage.ledger_rows import LedgerRows
 from shared.adapters.storage.tenant_data import TenantData
 from shared.services.tenancy.joining import Joining
 from shared.services.tenancy.ledger import Ledger
@@ -15,7 +16,9 @@ class Tenancy:
 
     def __init__(self, base: Foundation, entra: Entra) -> None:
         settings = base.settings
-        self.ledger = Ledger(base.store, base.clock, base.new_id)
+        self.ledger = Ledger(
+            base.store, LedgerRows(base.store, base.new_id), base.clock, base.new_id
+        )
         self.reads = Reads(base.store, self.ledger, base.clock)
         self.limiter = base.ports.limiter
         self.tenant_data = TenantData(base.tables)

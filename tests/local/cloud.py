@@ -105,6 +105,9 @@ class LocalCloud:
             "IDENTITY_HEADER": self._known["identityHeader"],
             "MANAGED_IDENTITY_CLIENT_ID": self._known["identity"],
             "KEY_VAULT_URI": self._known["vault"],
+            "SECURITY_CONTACT": "mailto:security@service.invalid https://service.invalid/report",
+            "SECURITY_POLICY": "https://service.invalid/policy",
+            "SECURITY_EXPIRES": "2099-12-31T00:00:00Z",
             **_QUICK,
             **(settings or {}),
         }

@@ -8,7 +8,7 @@ the share id, which is what a partner is given. A query of any other column is a
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import batched
 from typing import Any, Final
@@ -44,7 +44,7 @@ class Stored[T]:
 
     value: T
     etag: str
-    written: datetime | None = None
+    written: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,12 +57,16 @@ class Ledger:
     """Writes and reads the ledger, newest first. It contains no names except those of admins."""
 
     def __init__(
-        self, store: Store, clock: Callable[[], datetime], new_id: Callable[[], str]
+        self,
+        store: Store,
+        rows: LedgerRows,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
     ) -> None:
         self._store = store
+        self._rows = rows
         self._clock = clock
         self._new_id = new_id
-        self._rows = LedgerRows(store, new_id)
 
     @asynccontextmanager
     async def change(

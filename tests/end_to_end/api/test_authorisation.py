@@ -100,6 +100,7 @@ def test_table_lists_exactly_the_api_routes() -> None:
 
 def test_portal_has_exactly_these_pages() -> None:
     assert [route for route in SERVED if route not in ROUTES] == [
+        "GET .well-known/security.txt",
         "GET consent",
         "GET consented",
         "GET find",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.local.client import Api, Client
@@ -38,3 +39,13 @@ async def test_everyone_else_sees_only_the_status(client: Client) -> None:
 
     for stranger in strangers:
         assert await readiness(client, stranger) == {"status": "ok"}
+
+
+async def test_security_txt_says_how_to_report_a_vulnerability(client: Client) -> None:
+    portal = client.addresses["portal"]
+    async with httpx.AsyncClient() as http:
+        reply = await http.get(f"{portal}/.well-known/security.txt")
+
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert "Contact: mailto:security@service.invalid" in reply.text.splitlines()
+    assert f"Canonical: {portal}/.well-known/security.txt" in reply.text.splitlines()

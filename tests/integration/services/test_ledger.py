@@ -12,7 +12,7 @@ import pytest
 from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.ledger_rows import SETTLED
+from shared.adapters.storage.ledger_rows import SETTLED, LedgerRows
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.client import Tables, opaque
 from shared.adapters.storage.tenant_data import TenantData
@@ -54,11 +54,11 @@ class Instances:
         self.ledgers = list(map(self._ledger, self.stores, skews))
 
     def _ledger(self, store: Store, skew: float) -> Ledger:
-        return Ledger(
-            store,
-            lambda: self.now + timedelta(seconds=skew),
-            lambda: f"{next(self._numbers):08d}{'0' * 24}",
-        )
+        def new_id() -> str:
+            return f"{next(self._numbers):08d}{'0' * 24}"
+
+        rows = LedgerRows(store, new_id)
+        return Ledger(store, rows, lambda: self.now + timedelta(seconds=skew), new_id)
 
     async def write(self, number: int, by: int = 0) -> None:
         async with self.ledgers[by].change(ADA, LedgerAction.SHARE_CHANGED, f"s{number}"):

@@ -10,6 +10,7 @@ from azure.data.tables.aio import TableServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.ledger_rows import LedgerRows
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
@@ -53,7 +54,7 @@ async def shares(cloud: LocalCloud, store: Store) -> AsyncIterator[Shares]:
         store,
         now,
         Idempotency(store, now, new_id),
-        Ledger(store, now, new_id),
+        Ledger(store, LedgerRows(store, new_id), now, new_id),
         Subscribers(store, now),
         Revocations(
             store,

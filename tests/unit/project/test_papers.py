@@ -31,6 +31,7 @@ def test_every_reader_has_a_document() -> None:
         ".github/CONTRIBUTING.md",
         ".github/SECURITY.md",
         "infra/README.md",
+        "infra/data-protection.md",
         "shared/README.md",
         "shared/api/README.md",
         "tests/README.md",

@@ -1,7 +1,7 @@
-"""Every table of the app, and how its rows belong to tenants.
+"""Every table of the app: how its rows belong to tenants, what they hold, and for how long.
 
 Storage is reached by these names only, so a new table has to say here whose its rows are: exporting
-and erasing a tenant's data then include it.
+and erasing a tenant's data then include it. infra/data-protection.md shows the same to customers.
 """
 
 from enum import Enum, StrEnum, auto
@@ -22,33 +22,170 @@ class Keyed(Enum):
 
 
 class Table(StrEnum):
-    """A table: its name in storage, and how its rows are keyed."""
+    """A table: its name in storage, how its rows are keyed, and what customers are told of them.
+
+    `holds` is what the rows contain, `personal` what of that is personal data, `kept` how long a
+    row is kept unless the tenant leaves.
+    """
 
     keyed: Keyed
+    holds: str
+    personal: str
+    kept: str
 
-    def __new__(cls, name: str, keyed: Keyed) -> Self:
+    def __new__(cls, name: str, keyed: Keyed, holds: str, personal: str, kept: str) -> Self:
         """Make the member of this name."""
         table = str.__new__(cls, name)
         table._value_ = name
         table.keyed = keyed
+        table.holds, table.personal, table.kept = holds, personal, kept
         return table
 
-    TENANTS = "Tenants", Keyed.BY_TENANT
-    TENANT_CHECKS = "TenantChecks", Keyed.BY_TENANT
-    SHARES = "Shares", Keyed.BY_TENANT
-    SHARE_FACTS = "ShareFacts", Keyed.BY_TENANT
-    IMPORTS = "Imports", Keyed.BY_TENANT
-    SEATS = "Seats", Keyed.BY_TENANT
-    MISSING_MAILBOXES = "MissingMailboxes", Keyed.BY_TENANT
-    RUNS = "Runs", Keyed.BY_TENANT
-    SUPPRESSIONS = "KeptOut", Keyed.BY_TENANT
-    LEDGER = "Ledger", Keyed.BY_TENANT
-    IDEMPOTENCY = "Idempotency", Keyed.BY_TENANT
-    SUBSCRIBERS = "Consumers", Keyed.BELOW_TENANT
-    MAILBOX_HEADS = "MailboxHeads", Keyed.BELOW_TENANT
-    MAILBOX_CONTACTS = "MailboxContacts", Keyed.BELOW_TENANT
-    HELD_PLANS = "HeldPlans", Keyed.BELOW_TENANT
-    RESULTS = "Results", Keyed.BELOW_TENANT
-    LEASES = "Leases", Keyed.BELOW_TENANT
-    SNAPSHOTS = "Snapshots", Keyed.BELOW_TENANT
-    SHARE_INDEX = "ShareIndex", Keyed.WITHOUT_TENANT
+    @property
+    def on_leaving(self) -> str:
+        """What happens to the tenant's rows when it leaves."""
+        match self:
+            case Table.LEDGER:
+                return (
+                    "erased, except the closing line: what was removed, and from how many mailboxes"
+                )
+            case Table.SHARE_INDEX:
+                return (
+                    "erased; while partners still have to remove contacts, a row without the "
+                    "publisher stays for 180 days"
+                )
+        return "erased"
+
+    TENANTS = (
+        "Tenants",
+        Keyed.BY_TENANT,
+        "name, domain, region, consent, plan and number of licenses of the organization",
+        "ids of users whose sessions were ended",
+        "until the organization leaves",
+    )
+    TENANT_CHECKS = (
+        "TenantChecks",
+        Keyed.BY_TENANT,
+        "the last check of what Microsoft lets the app do, line by line",
+        "ids of the mailboxes that were checked, and of who asked",
+        "30 days, longer while something of a check may be left in a mailbox",
+    )
+    SHARES = (
+        "Shares",
+        Keyed.BY_TENANT,
+        "settings of shares, and their manual contacts",
+        "manual contacts; ids of people in and outside the share",
+        "until the share is withdrawn",
+    )
+    SHARE_FACTS = (
+        "ShareFacts",
+        Keyed.BY_TENANT,
+        "size of each share, and hashes of its photos",
+        "hashes of ids",
+        "until the share is withdrawn",
+    )
+    IMPORTS = (
+        "Imports",
+        Keyed.BY_TENANT,
+        "settings of imports, and which run each has reached",
+        "ids of target users",
+        "until the contacts of a deleted import are removed",
+    )
+    SEATS = (
+        "Seats",
+        Keyed.BY_TENANT,
+        "which mailbox has a license or waits for one",
+        "ids of users",
+        "until no import needs the license",
+    )
+    MISSING_MAILBOXES = (
+        "MissingMailboxes",
+        Keyed.BY_TENANT,
+        "target users who have no mailbox",
+        "ids of users, hashes of their directory entries",
+        "until the user has a mailbox, or 60 days after the user was last a target",
+    )
+    RUNS = (
+        "Runs",
+        Keyed.BY_TENANT,
+        "runs: times, counts, and who of the own directory was left out and why",
+        "ids of people",
+        "`RUN_DAYS`",
+    )
+    SUPPRESSIONS = (
+        "KeptOut",
+        Keyed.BY_TENANT,
+        "people who must not be published again",
+        "ids of people",
+        "until the person is allowed again",
+    )
+    LEDGER = (
+        "Ledger",
+        Keyed.BY_TENANT,
+        "the audit log: who changed or read what, when and from where",
+        "names and ids of those who acted, shortened addresses, ids of people looked at",
+        "`LEDGER_DAYS`",
+    )
+    IDEMPOTENCY = (
+        "Idempotency",
+        Keyed.BY_TENANT,
+        "hashes of Idempotency-Keys and of the requests sent with them",
+        "none",
+        "30 days",
+    )
+    SUBSCRIBERS = (
+        "Consumers",
+        Keyed.BELOW_TENANT,
+        "which organizations import a share, and into how many mailboxes",
+        "none",
+        "until the import ends",
+    )
+    MAILBOX_HEADS = (
+        "MailboxHeads",
+        Keyed.BELOW_TENANT,
+        "state of each mailbox that may hold contacts of an import, and its last result",
+        "ids of users and of contacts that Exchange rejected",
+        "until the contacts are removed; 35 days more if the mailbox cannot be reached",
+    )
+    MAILBOX_CONTACTS = (
+        "MailboxContacts",
+        Keyed.BELOW_TENANT,
+        "which contacts a mailbox holds",
+        "ids of people, hashes of their contact data",
+        "until the contacts are removed",
+    )
+    HELD_PLANS = (
+        "HeldPlans",
+        Keyed.BELOW_TENANT,
+        "changes that wait for an admin's decision",
+        "ids of people, hashes of their contact data",
+        "`RUN_DAYS`",
+    )
+    RESULTS = (
+        "Results",
+        Keyed.BELOW_TENANT,
+        "what a run did in each mailbox",
+        "ids of users and of contacts that Exchange rejected",
+        "`RUN_DAYS`",
+    )
+    LEASES = (
+        "Leases",
+        Keyed.BELOW_TENANT,
+        "which mailbox is being worked on, and until when",
+        "ids of users",
+        "until the organization leaves",
+    )
+    SNAPSHOTS = (
+        "Snapshots",
+        Keyed.BELOW_TENANT,
+        "the contacts of a share for the duration of a run",
+        "contact data and photos",
+        "until the run is closed; that of a held run 7 days, a lost one at most two days",
+    )
+    SHARE_INDEX = (
+        "ShareIndex",
+        Keyed.WITHOUT_TENANT,
+        "which organization publishes a share",
+        "none",
+        "until the share is withdrawn, and 180 days more so that partners remove its contacts",
+    )
