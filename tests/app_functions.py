@@ -69,5 +69,5 @@ SERVED = sorted(
 )
 """All routes."""
 API = [route for route in SERVED if route.path.startswith("api/")]
-FILES = [route for route in SERVED if route.path.startswith("static/")]
+FILES = [route for route in SERVED if route.path.startswith(("static/", ".well-known/"))]
 PAGES = [route for route in SERVED if route not in API and route not in FILES]

@@ -220,7 +220,7 @@ async def _response(
     for name, value in _headers(visit.app, correlation).items():
         response.headers[name] = value
     for purpose in drop:
-        sessions.set_cookie(response, purpose.name, "", purpose.lives)
+        sessions.drop_cookie(response, purpose)
     for purpose, kept in keep.items():
         if purpose not in drop:
             sealed = await seal.close(purpose, kept)

@@ -100,6 +100,13 @@ def cookie(req: func.HttpRequest, name: str) -> str:
     return parse_cookie(str(req.headers.get("Cookie", ""))).get(f"__Host-{name}", "")
 
 
+def drop_cookie(response: func.HttpResponse, purpose: Purpose) -> None:
+    """Remove a cookie; with the session, the browser forgets what else it keeps of this site."""
+    set_cookie(response, purpose.name, "", purpose.lives)
+    if purpose is SESSION:
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+
 def set_cookie(response: func.HttpResponse, name: str, value: str, lives: timedelta) -> None:
     """Store a value in the browser for some time; an empty value removes it."""
     kept = dump_cookie(

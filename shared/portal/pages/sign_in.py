@@ -8,6 +8,7 @@ from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit
 from shared.services.tenancy.joining import SIGNED_IN
 from shared.web.admission import enter
+from shared.web.calls import SAFE_HEADERS
 from shared.web.problems import problem
 from shared.wiring.app import new_id
 
@@ -69,14 +70,15 @@ async def get_static(req: func.HttpRequest) -> func.HttpResponse:
     except ContactSyncError as error:
         # Nobody reads the answer to a style sheet: its status says enough.
         answer = problem(error, "get_static", new_id())
-        return func.HttpResponse(status_code=answer.status, headers=answer.headers)
+        headers = {**SAFE_HEADERS, **answer.headers}
+        return func.HttpResponse(status_code=answer.status, headers=headers)
     found = rendering.static_file(str(req.route_params["name"]))
     if found is None:
-        return func.HttpResponse(status_code=NotFound.status)
+        return func.HttpResponse(status_code=NotFound.status, headers=SAFE_HEADERS)
     content, kind = found
     headers = {
+        **SAFE_HEADERS,
         "Cache-Control": "public, max-age=31536000, immutable",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
     }
     return func.HttpResponse(content, headers=headers, mimetype=kind)
