@@ -138,6 +138,8 @@ class Tenants:
             entry.changed = tenant.status is TenantStatus.DISCONNECTED
             if entry.changed:
                 tenant = tenant.copy_with(status=TenantStatus.CONNECTED, since=self._clock())
+            elif tenant.permissions == permissions:
+                return tenant  # first calls at once must not compete for writing the same
             return tenant.copy_with(permissions=permissions)
 
         async with self._ledger.change(

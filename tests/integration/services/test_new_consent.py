@@ -1,5 +1,6 @@
 """A consent that takes a while to become active, and one that is withdrawn."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -93,3 +94,16 @@ async def test_subscriber_learns_only_that_the_publisher_is_unavailable(
         reasons.append(refused.value.reason)
 
     assert reasons == [Reason.ACCESS_POLICY_BLOCKS, Reason.PUBLISHER_UNAVAILABLE]
+
+
+async def test_first_calls_at_once_all_find_the_tenant_joined_once(
+    app: wiring.App, world: World, caller: Caller
+) -> None:
+    tenants = app.tenancy.tenants
+
+    known = await asyncio.gather(*(tenants.known(caller) for _ in range(24)))
+    again = await asyncio.gather(*(tenants.verify_consent(caller) for _ in range(24)))
+
+    assert {stored.value.id for stored in (*known, *again)} == {world.tenant}
+    joined = await world.api.all("/ledger?action=tenant.joined")
+    assert len(joined) == 1
