@@ -111,6 +111,7 @@ Code = Literal[
     "text_empty",
     "text_too_short",
     "text_too_long",
+    "text_has_controls",
     "pattern_mismatch",
     "too_few_items",
     "too_many_items",

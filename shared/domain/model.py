@@ -30,18 +30,47 @@ from shared.domain.errors import Value
 MAX_IDS: Final = 5_000
 MAX_GROUPS: Final = 200
 
-# \x85 is white space in Python, but not in JavaScript.
-_NOT_BLANK: Final = Field(json_schema_extra={"pattern": r"[^\s\x85]"})
+_DIRECTIONS: Final = r"\u202a-\u202e\u2066-\u2069"
+"""Characters that turn the direction of the text after them, also of a page's own words."""
+_IN_A_LINE: Final = rf"\x00-\x1f\x7f-\x9f{_DIRECTIONS}"
+_IN_LINES: Final = rf"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_DIRECTIONS}"
+_AROUND: Final = " \t\r\n"
+_BLANK: Final = r"[ \t\r\n]*"
+
+
+def _without(refused: str) -> BeforeValidator:
+    """Return the check that a typed text has none of these characters, besides around it."""
+    found = re.compile(f"[{refused}]")
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and found.search(value.strip(_AROUND)):
+            raise wrong("text_has_controls")
+        return value
+
+    return BeforeValidator(check)
+
+
+_LINE: Final = _without(_IN_A_LINE)
+_LINE_PATTERN: Final = rf"^{_BLANK}[^{_IN_A_LINE}]*[^\s{_IN_A_LINE}][^{_IN_A_LINE}]*{_BLANK}$"
+_LINE_SCHEMA: Final = Field(json_schema_extra={"pattern": _LINE_PATTERN})
+_LINES: Final = _without(_IN_LINES)
+_LINES_SCHEMA: Final = Field(json_schema_extra={"pattern": rf"^[^{_IN_LINES}]*$"})
 
 GUID: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
 type ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
 type RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 type Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _NOT_BLANK
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    _LINE,
+    _LINE_SCHEMA,
 ]
 type ShortName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), _NOT_BLANK
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
+    _LINE,
+    _LINE_SCHEMA,
 ]
 type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")]
 
@@ -84,7 +113,10 @@ type TenantId = Annotated[
 """The id of a tenant in Entra ID, in any case. A domain is refused: it would match nobody."""
 
 type Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso)]
-type Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+type Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=500), _LINES, _LINES_SCHEMA
+]
+"""A typed text, which may have several lines, as an address has."""
 
 
 UNCHANGED_BY_NULL: Final = "unchanged by null"

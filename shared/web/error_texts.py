@@ -262,6 +262,9 @@ TEXTS: Final[Mapping[Code, str]] = {
     "text_empty": N_("must not be empty"),
     "text_too_short": N_("must have at least %(limit)s characters"),
     "text_too_long": N_("must have at most %(limit)s characters"),
+    "text_has_controls": N_(
+        "must not contain control characters, or characters that turn the direction of text"
+    ),
     "pattern_mismatch": N_("has the wrong format"),
     "too_few_items": N_("must have at least %(limit)s entries"),
     "too_many_items": N_("must have at most %(limit)s entries"),

@@ -9,6 +9,9 @@ from tests.local.client import Client, Json
 from tests.world import World
 
 HOSTILE = "<script>alert(1)</script>\u202eevil\u2066 & " + "x" * 150
+"""A name in a directory. Nobody can type the characters that turn its direction."""
+TYPED = "<script>alert(1)</script>evil & " + "x" * 150
+"""A name that people can type."""
 
 
 async def browser_of(

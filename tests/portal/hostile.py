@@ -15,6 +15,8 @@ NAMES = (
     "Ünïcödé 王小明 \N{FAMILY} e" + "\u0301" * 20,
     "W" * 120,
 )
+TYPED = tuple(name for name in NAMES if "\u202e" not in name)
+"""Those that people can type: the other one turns the direction of text."""
 LONG = "Nobody-is-called-like-this-" * 18 + "but could"
 """Nearly 500 characters without a space."""
 
@@ -30,7 +32,7 @@ async def hostile_company(client: Client) -> tuple[World, dict[str, str]]:
     group = {"id": world.group, "displayName": NAMES[0], "members": world.people}
     await client.change_tenant(world.tenant, users=users, groups=[group])
     await world.api.patch("/tenant", {"name": NAMES[1]})
-    for name in NAMES[2:]:
+    for name in TYPED[2:]:
         await world.share(name=name)
     share = await world.share(name=NAMES[0])
     made = await world.import_(share["id"], name=NAMES[1], destination={"folder": "<b>Folder</b>"})

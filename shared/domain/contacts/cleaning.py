@@ -1,8 +1,9 @@
 """Text as Exchange takes it: without control characters, and cut to the length that it stores.
 
 Everything that carries meaning stays: joiners and directional marks, private characters, line
-breaks where a text may have several lines. Nothing is cut within what a reader sees as one
-character (Unicode Standard Annex #29).
+breaks where a text may have several lines. Characters that turn the direction of text stay in pairs
+only, or they would turn what stands behind the text (Unicode Standard Annex #9). Nothing is cut
+within what a reader sees as one character (Unicode Standard Annex #29).
 """
 
 import re
@@ -23,6 +24,12 @@ _CONTROLS: Final[dict[int, str | None]] = dict.fromkeys((*range(0x20), *range(0x
 _LINES: Final = str.maketrans(_CONTROLS | dict.fromkeys(_SPACES, " ") | _BREAKS)
 _LINE: Final = str.maketrans(_CONTROLS | dict.fromkeys((*_SPACES, *_BREAKS), " "))
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+_OPEN_EMBEDDING: Final = frozenset("\u202a\u202b\u202d\u202e")
+_CLOSE_EMBEDDING: Final = "\u202c"
+_OPEN_ISOLATE: Final = frozenset("\u2066\u2067\u2068")
+_CLOSE_ISOLATE: Final = "\u2069"
+_DIRECTION: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 _MARKS: Final = ("Mn", "Mc", "Me")
 _VIRAMA: Final = 9
@@ -53,7 +60,37 @@ def _cleaned(value: object, table: dict[int, str | None]) -> str | None:
     if _SURROGATE.search(value):
         # Halves that belong together become one character; the others have no meaning.
         value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
-    return value.replace("\r\n", "\n").translate(table).strip() or None
+    cleaned = value.replace("\r\n", "\n").translate(table).strip()
+    return _paired(cleaned).strip() or None
+
+
+def _paired(text: str) -> str:
+    """Return a text without the characters that turn its direction and have no counterpart.
+
+    A pair ends in its line; an embedding also ends with the isolate around it.
+    """
+    if not _DIRECTION.search(text):
+        return text
+    alone: set[int] = set()
+    opened: list[int] = []
+    for at, char in enumerate(f"{text}\n"):
+        if char == "\n":
+            alone.update(opened)
+            opened.clear()
+        elif char in _OPEN_EMBEDDING or char in _OPEN_ISOLATE:
+            opened.append(at)
+        elif char == _CLOSE_EMBEDDING:
+            if opened and text[opened[-1]] in _OPEN_EMBEDDING:
+                opened.pop()
+            else:
+                alone.add(at)
+        elif char == _CLOSE_ISOLATE:
+            if not any(text[known] in _OPEN_ISOLATE for known in opened):
+                alone.add(at)
+                continue
+            while text[last := opened.pop()] not in _OPEN_ISOLATE:
+                alone.add(last)
+    return "".join(char for at, char in enumerate(text) if at not in alone)
 
 
 def fitting(text: str) -> str:
@@ -67,7 +104,7 @@ def fitting(text: str) -> str:
     whole = end
     while whole and _continues(text, whole):
         whole -= 1
-    return text[: whole or end].rstrip()
+    return _paired(text[: whole or end]).rstrip()
 
 
 def _continues(text: str, position: int) -> bool:

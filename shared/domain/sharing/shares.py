@@ -47,7 +47,7 @@ _NEVER: Final = "never"
 _DEFAULT: Final = "default"
 
 # Written out, because \s differs between dialects of regular expressions.
-_PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\ufeff]+"
+_PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\u202a-\u202e\u2066-\u2069\ufeff]+"
 
 
 class GroupSource(Model):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.signed_in import HOSTILE, browser_of, text_of
+from tests.end_to_end.signed_in import HOSTILE, TYPED, browser_of, text_of
 from tests.local.client import Client, Json
 from tests.world import World
 
@@ -102,7 +102,7 @@ async def test_search_says_that_the_directory_is_unavailable(
 
 async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> None:
     await world.change(world.people[0], displayName=HOSTILE)
-    await world.import_((await world.share())["id"], name=HOSTILE)
+    await world.import_((await world.share())["id"], name=TYPED)
 
     for path in (
         "/find?q=script",

@@ -11,7 +11,7 @@ from tests.end_to_end.signed_in import browser_of, only_import, press, text_of
 from tests.local.client import Client, Json
 from tests.world import World
 
-BIDI = "\u202enoitcerid eht snrut\u2066"
+BIDI = "\u200fשרה\u200f"
 
 
 async def test_empty_import_list_links_to_a_new_import(ada: Browser) -> None:

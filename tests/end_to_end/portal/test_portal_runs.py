@@ -10,7 +10,7 @@ import pytest
 from shared.domain.reasons import Reason
 from shared.portal import rendering
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.signed_in import HOSTILE, browser_of, text_of
+from tests.end_to_end.signed_in import HOSTILE, TYPED, browser_of, text_of
 from tests.local.client import Client
 from tests.world import World
 
@@ -255,7 +255,7 @@ async def test_reader_can_view_runs_but_not_decide(client: Client, world: World)
 
 async def test_hostile_names_are_shown_as_text(world: World, ada: Browser) -> None:
     await world.change(world.people[0], mail=None, proxyAddresses=[], displayName=HOSTILE)
-    made = await world.import_((await world.share())["id"], name=HOSTILE)
+    made = await world.import_((await world.share())["id"], name=TYPED)
 
     for path in ("/runs", f"/runs/{made['firstRun']}"):
         page = await ada.open(path)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.end_to_end.browser import Browser
-from tests.end_to_end.signed_in import HOSTILE, browser_of, press, text_of
+from tests.end_to_end.signed_in import HOSTILE, TYPED, browser_of, press, text_of
 from tests.local.client import Client
 from tests.world import World, person
 
@@ -271,7 +271,7 @@ async def test_long_list_is_paged_and_searched_on_the_server(world: World, ada: 
 async def test_hostile_names_are_shown_as_text(client: Client, world: World, ada: Browser) -> None:
     evil = person(99, displayName=HOSTILE)
     await client.change_tenant(world.tenant, users=[evil])
-    share = await world.share(name=HOSTILE, sources={"users": [evil["id"]]})
+    share = await world.share(name=TYPED, sources={"users": [evil["id"]]})
     pages = [
         await ada.open("/shares"),
         await ada.open(f"/shares/{share['id']}?preview=now"),

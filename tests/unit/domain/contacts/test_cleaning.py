@@ -109,3 +109,27 @@ def test_no_text_is_cut_within_a_character(character: str) -> None:
 
 def test_one_endless_character_is_cut_at_the_limit() -> None:
     assert fitting("a" + "\u0301" * 400) == "a" + "\u0301" * 254
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("\u202enoitcerid", "noitcerid"),
+        ("left open\u2066", "left open"),
+        ("\u202bpaired\u202c", "\u202bpaired\u202c"),
+        ("\u2067paired\u2069", "\u2067paired\u2069"),
+        ("\u2067a\u202eb\u2069c", "\u2067ab\u2069c"),
+        ("\u202ea\u2067b\u202cc\u2069", "a\u2067bc\u2069"),
+        ("closed\u202c\u2069", "closed"),
+        ("\u202e\u202e\u202cA", "\u202e\u202cA"),
+    ],
+    ids=ascii,
+)
+def test_what_turns_the_direction_of_text_stays_in_pairs_only(text: str, cleaned: str) -> None:
+    # Of two openers, the outer one is alone.
+    assert line(text) == cleaned
+
+
+def test_direction_ends_with_its_line_and_where_a_text_is_cut() -> None:
+    assert lines("\u2067A\nB\u2069") == "A\nB"
+    assert fitting(f"\u2067{'x' * 300}\u2069") == "x" * 254
