@@ -1,3 +1,7 @@
+#Requires -Version 7.2
+#Requires -Modules @{ ModuleName = 'ExchangeOnlineManagement'; ModuleVersion = '3.7.2' }
+#Requires -Modules Microsoft.Graph.Authentication, Microsoft.Graph.Applications
+
 <#
 .SYNOPSIS
 Limits Contact Sync to selected mailboxes with Exchange RBAC for Applications.
@@ -19,8 +23,9 @@ what already exists.
 Grants add up: while Entra ID grants Contacts.ReadWrite, no scope limits it. A new admin consent grants
 it again, so run the script again afterwards.
 
-A change in Exchange takes 30 minutes to apply, and up to 2 hours while the app keeps sending requests.
-The check does not wait for that. Until then, mailboxes may fail with access_denied; the next run syncs
+Exchange and Entra ID show a change only after a while, so the script looks several times before it says
+that something is wrong. A change then takes 30 minutes to apply everywhere, and up to 2 hours while the app
+keeps sending requests. The check does not wait for that. Until then, mailboxes may fail with access_denied; the next run syncs
 them.
 
 You need: in Exchange, membership of Organization Management; in Entra ID, Exchange Administrator and
@@ -31,7 +36,7 @@ The application (client) ID of Contact Sync, as shown under Enterprise applicati
 
 .PARAMETER Group
 The scope as a group: a Microsoft 365 group, mail-enabled security group or distribution list, by
-name, address or ID. Its direct members are in scope; members of nested groups are not.
+its full name, address or ID. Its direct members are in scope; members of nested groups are not.
 
 .PARAMETER RecipientFilter
 The scope as a mailbox filter, in the syntax of RecipientRestrictionFilter of New-ManagementScope.
@@ -50,8 +55,11 @@ For a tenant without admin consent: creates the enterprise application and, once
 verified, grants the three permissions to read the directory.
 
 .PARAMETER Remove
-Removes everything that this script created in Exchange. The app then has no access to any mailbox. This
+Removes everything that this script created in Exchange, and says what access the app still has. This
 grants nothing in Entra ID; for that, grant admin consent.
+
+.PARAMETER PauseSeconds
+How long to wait between two looks at something that is not visible yet.
 
 .EXAMPLE
 ./exchange-rbac.ps1 -AppId $id -Group contact-sync@contoso.com -Inside ada@contoso.com -Outside bob@contoso.com -WhatIf
@@ -82,9 +90,6 @@ and roles), serviceprincipal-post-serviceprincipals, permissions-reference. Entr
 The script connects to Graph before Exchange, and to Exchange without the sign-in broker, because the two
 modules cannot load each other's sign-in library (GitHub: microsoftgraph/msgraph-sdk-powershell#3394).
 #>
-#Requires -Version 7.2
-#Requires -Modules @{ ModuleName = 'ExchangeOnlineManagement'; ModuleVersion = '3.7.2' }
-#Requires -Modules Microsoft.Graph.Authentication, Microsoft.Graph.Applications
 
 [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High', DefaultParameterSetName = 'Group')]
 param(
@@ -120,12 +125,19 @@ param(
     [switch] $GrantDirectory,
 
     [Parameter(Mandatory, ParameterSetName = 'Remove')]
-    [switch] $Remove
+    [switch] $Remove,
+
+    [ValidateRange(0, 300)]
+    [double] $PauseSeconds = 15
 )
 
 Set-StrictMode -Version 3.0
 $ErrorActionPreference = 'Stop'
+# The preference does not reach functions of modules, and all commands of Exchange and Graph are such functions: without
+# this they write an error, and the script goes on (microsoftgraph/msgraph-sdk-powershell#896).
+$PSDefaultParameterValues = @{ '*:ErrorAction' = 'Stop' }
 
+$Looks = 12
 $Permissions = 'Contacts.ReadWrite', 'MailboxSettings.ReadWrite'
 $DirectoryPermissions = 'User.Read.All', 'GroupMember.Read.All', 'OrgContact.Read.All'
 $GraphAppId = '00000003-0000-0000-c000-000000000000'
@@ -136,6 +148,17 @@ function Get-OurAssignment([string] $Permission) {
     # List and compare: for an unknown Identity, Exchange returns everything.
     Get-ManagementRoleAssignment -Role "Application $Permission" |
         Where-Object { $_.Name -eq "$OurName $Permission" }
+}
+
+function Wait-Until([scriptblock] $IsSo) {
+    # Whether something is so within the time that Exchange and Entra ID take to show a change.
+    for ($look = 1; $look -lt $Looks; $look++) {
+        if (& $IsSo) {
+            return $true
+        }
+        Start-Sleep -Seconds $PauseSeconds
+    }
+    [bool] (& $IsSo)
 }
 
 function Get-OurScope {
@@ -150,35 +173,80 @@ function Get-WantedFilter {
     if ($PSCmdlet.ParameterSetName -eq 'Filter') {
         return $RecipientFilter
     }
-    $found = @(Get-Group -Identity $Group)
+    # For an unknown Identity, Exchange may return other groups.
+    $found = @(Get-Group -Identity $Group | Where-Object {
+            $Group -in "$($_.Name)", "$($_.DisplayName)", "$($_.WindowsEmailAddress)",
+            "$($_.ExternalDirectoryObjectId)", "$($_.Guid)", "$($_.DistinguishedName)"
+        })
     if ($found.Count -ne 1) {
-        throw "$($found.Count) groups match $Group. Give the address of one group."
+        throw "$($found.Count) groups are called $Group. Give the address of one group."
     }
     "MemberOfGroup -eq '$($found[0].DistinguishedName -replace "'", "''")'"
 }
 
 function Set-Scope {
     $filter = Get-WantedFilter
-    if (-not (Get-OurScope)) {
-        if ($PSCmdlet.ShouldProcess($OurName, "Create the management scope: $filter")) {
-            New-ManagementScope -Name $OurName -RecipientRestrictionFilter $filter | Out-Null
+    $scope = Get-OurScope
+    if (-not $scope) {
+        if (-not $PSCmdlet.ShouldProcess($OurName, "Create the management scope: $filter")) {
+            return
         }
+        New-ManagementScope -Name $OurName -RecipientRestrictionFilter $filter | Out-Null
     }
-    elseif ((Get-OurScope).RecipientFilter -ne $filter -and
-        $PSCmdlet.ShouldProcess($OurName, "Change the management scope: $filter")) {
+    elseif ($scope.RecipientFilter -ne $filter) {
+        if (-not $PSCmdlet.ShouldProcess($OurName, "Change the management scope: $filter")) {
+            return
+        }
         Set-ManagementScope -Identity $OurName -RecipientRestrictionFilter $filter
+    }
+    else {
+        return
+    }
+    if (-not (Wait-Until { $now = Get-OurScope; $now -and $now.RecipientFilter -eq $filter })) {
+        throw "Exchange does not show the management scope $OurName yet. Run the script again in some minutes."
     }
 }
 
 function Set-Assignment([string] $Permission, [hashtable] $Where, [string] $ObjectId) {
     $name, $role = "$OurName $Permission", "Application $Permission"
-    if (-not (Get-OurAssignment $Permission)) {
+    $there = Get-OurAssignment $Permission
+    if (-not $there) {
         if ($PSCmdlet.ShouldProcess($name, "Assign the role $role to the app")) {
             New-ManagementRoleAssignment -Name $name -App $ObjectId -Role $role @Where | Out-Null
         }
     }
     elseif ($PSCmdlet.ShouldProcess($name, "Set the scope $($Where.Values)")) {
         Set-ManagementRoleAssignment -Identity $name @Where
+    }
+}
+
+function Remove-Assignment {
+    foreach ($permission in $Permissions) {
+        foreach ($assignment in @(Get-OurAssignment $permission)) {
+            if ($PSCmdlet.ShouldProcess($assignment.Name, 'Remove the role assignment')) {
+                Remove-ManagementRoleAssignment -Identity $assignment.Name -Confirm:$false
+            }
+        }
+    }
+}
+
+function Set-Pointer([string] $ObjectId, [string] $DisplayName) {
+    # A new consent after the enterprise application was deleted has a new object ID. What Exchange knows is then of an
+    # app that no longer exists, and so are the assignments to it.
+    foreach ($stale in @(Get-Pointer | Where-Object { "$($_.ObjectId)" -ne $ObjectId })) {
+        Remove-Assignment
+        if ($PSCmdlet.ShouldProcess("$($stale.ObjectId)", 'Remove the earlier registration of the app')) {
+            Remove-ServicePrincipal -Identity $stale.ObjectId -Confirm:$false
+        }
+    }
+    $ours = { Get-Pointer | Where-Object { "$($_.ObjectId)" -eq $ObjectId } }
+    if ((& $ours) -or -not $PSCmdlet.ShouldProcess($DisplayName, 'Register the app in Exchange')) {
+        return
+    }
+    # The object ID of the enterprise application, which differs from that of the app registration.
+    New-ServicePrincipal -AppId "$AppId" -ObjectId $ObjectId -DisplayName $DisplayName | Out-Null
+    if (-not (Wait-Until $ours)) {
+        throw 'Exchange does not show the app yet. Run the script again in some minutes.'
     }
 }
 
@@ -192,12 +260,15 @@ function Get-Verdict([string] $Mailbox, [string] $Permission, [string] $ObjectId
 
 function Assert-Scope([string] $ObjectId) {
     foreach ($permission in $Permissions) {
-        if ((Get-Verdict $Inside $permission $ObjectId) -notcontains 'True') {
+        if (-not (Wait-Until { (Get-Verdict $Inside $permission $ObjectId) -contains 'True' })) {
             throw "$permission does not give access to $Inside, so nothing was removed in Entra ID. " +
             'Add the mailbox to the scope, or correct the scope, and run the script again.'
         }
-        $verdict = Get-Verdict $Outside $permission $ObjectId
-        if ($verdict -contains 'True' -or $verdict -notcontains 'False') {
+        $closed = {
+            $verdict = Get-Verdict $Outside $permission $ObjectId
+            $verdict -contains 'False' -and $verdict -notcontains 'True'
+        }
+        if (-not (Wait-Until $closed)) {
             throw "$permission also gives access to $Outside, or Exchange reported no result, so " +
             'nothing was removed in Entra ID. Narrow the scope, remove other role assignments of ' +
             'the app, and run the script again.'
@@ -253,19 +324,14 @@ function Remove-TenantWide([string] $ObjectId) {
 }
 
 function Remove-All {
-    foreach ($permission in $Permissions) {
-        foreach ($assignment in @(Get-OurAssignment $permission)) {
-            if ($PSCmdlet.ShouldProcess($assignment.Name, 'Remove the role assignment')) {
-                Remove-ManagementRoleAssignment -Identity $assignment.Name -Confirm:$false
-            }
-        }
-    }
+    Remove-Assignment
     if ((Get-OurScope) -and $PSCmdlet.ShouldProcess($OurName, 'Remove the management scope')) {
         Remove-ManagementScope -Identity $OurName -Confirm:$false
     }
+    $ours = @($Permissions | ForEach-Object { "$OurName $_" })
     foreach ($pointer in @(Get-Pointer)) {
         $others = @(Get-ManagementRoleAssignment |
-                Where-Object { "$($_.RoleAssigneeName)" -eq "$($pointer.ObjectId)" })
+                Where-Object { "$($_.RoleAssigneeName)" -eq "$($pointer.ObjectId)" -and $_.Name -notin $ours })
         if ($others) {
             Write-Warning "The app keeps $($others.Count) role assignments that this script did not create."
         }
@@ -273,8 +339,22 @@ function Remove-All {
             Remove-ServicePrincipal -Identity $pointer.ObjectId -Confirm:$false
         }
     }
-    Write-Warning ('Contact Sync no longer has access to any mailbox through Exchange. To give it ' +
-        'access to all mailboxes, grant admin consent again.')
+    if ($WhatIfPreference) {
+        return
+    }
+    if (-not (Wait-Until { -not ($Permissions | Where-Object { Get-OurAssignment $_ }) -and -not (Get-OurScope) })) {
+        throw 'Role assignments of this script are still there, so the app can still open mailboxes. Run the ' +
+        'script again.'
+    }
+    Write-Output 'Removed: nothing of this script is left in Exchange.'
+    $app = Get-EnterpriseApp
+    if ($app -and @(Get-TenantWide $app.Id)) {
+        Write-Warning 'Entra ID still grants access to every mailbox. To end it, remove the admin consent.'
+    }
+    else {
+        Write-Warning ('This script and Entra ID give Contact Sync no access to mailboxes now. To give it access ' +
+            'to all mailboxes, grant admin consent.')
+    }
 }
 
 function Set-All {
@@ -286,11 +366,7 @@ function Set-All {
         }
         throw "This tenant has no enterprise application $AppId. Grant admin consent, or use -GrantDirectory."
     }
-    $name = $app.DisplayName
-    if (-not (Get-Pointer) -and $PSCmdlet.ShouldProcess($name, 'Register the app in Exchange')) {
-        # The object ID of the enterprise application, which differs from that of the app registration.
-        New-ServicePrincipal -AppId "$AppId" -ObjectId $app.Id -DisplayName $name | Out-Null
-    }
+    Set-Pointer $app.Id $app.DisplayName
     if ($PSCmdlet.ParameterSetName -eq 'Unit') {
         $scope = @{ RecipientAdministrativeUnitScope = "$AdministrativeUnit" }
     }
@@ -311,10 +387,11 @@ function Set-All {
     if ($WhatIfPreference) {
         return
     }
-    if ($left = @(Get-TenantWide $app.Id)) {
-        throw "$($left.Count) tenant-wide permissions remain, so the app can still open every " +
-        'mailbox. Run the script again.'
+    if (-not (Wait-Until { -not @(Get-TenantWide $app.Id) })) {
+        throw 'Tenant-wide permissions remain, so the app can still open every mailbox. Run the script again.'
     }
+    # Once more, because somebody may have changed the scope, or granted consent again, in the meantime.
+    Assert-Scope $app.Id
     Write-Output ("Verified: Contact Sync can open $Inside and cannot open $Outside, and it has no " +
         'tenant-wide access. Exchange applies this everywhere within 30 minutes to 2 hours.')
 }
@@ -326,21 +403,23 @@ if ($GrantDirectory) {
 if (-not $Remove) {
     $scopes += 'AppRoleAssignment.ReadWrite.All'
 }
-Connect-MgGraph -Scopes $scopes -ContextScope Process -NoWelcome
 try {
+    Connect-MgGraph -Scopes $scopes -ContextScope Process -NoWelcome
     Connect-ExchangeOnline -ShowBanner:$false -DisableWAM
-    try {
-        if ($Remove) {
-            Remove-All
-        }
-        else {
-            Set-All
-        }
+    if ($Remove) {
+        Remove-All
     }
-    finally {
-        Disconnect-ExchangeOnline -Confirm:$false
+    else {
+        Set-All
     }
 }
 finally {
-    Disconnect-MgGraph | Out-Null
+    # Also with -WhatIf, and whatever failed: nobody stays signed in.
+    try {
+        Disconnect-ExchangeOnline -Confirm:$false -WhatIf:$false
+    }
+    catch {
+        Write-Warning "This session may still be signed in to Exchange: close it. ($_)"
+    }
+    Disconnect-MgGraph -ErrorAction SilentlyContinue | Out-Null
 }
