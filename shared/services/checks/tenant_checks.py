@@ -124,4 +124,4 @@ class TenantChecks:
         await self._queues.send(TENANT_CHECKS, CheckTenant(tenant=tenant, check=check.id))
 
     def _expired(self, check: TenantCheck) -> bool:
-        return self._clock() - check.changed >= KEPT_FOR
+        return self._clock() - check.asked >= KEPT_FOR

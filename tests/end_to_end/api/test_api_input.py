@@ -1,5 +1,6 @@
 """Invalid input: what the API refuses, field by field, before it changes anything."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -140,3 +141,31 @@ async def test_whole_number_may_have_a_zero_fraction(world: World) -> None:
 
     assert reply.expect(200).body["booked"] == 8
     assert fields(problem(refused, 400, "invalid-input")) == {"booked"}
+
+
+@pytest.mark.parametrize("char", ["\x00", "\x1b", "\u202e", "\u2066"], ids=ascii)
+async def test_controls_and_turned_text_are_refused_by_field(world: World, char: str) -> None:
+    name = f"Con{char}toso"
+    share = {"sources": {"allUsers": True}}
+    hotline = {"displayName": "Hotline", "jobTitle": name}
+    for method, path, body, field in (
+        ("PATCH", "/tenant", {"name": name}, "name"),
+        ("POST", "/shares", {"name": name, **share}, "name"),
+        (
+            "POST",
+            "/shares",
+            {"name": "A", "sources": {"contacts": [hotline]}},
+            "sources.contacts.0.jobTitle",
+        ),
+    ):
+        refused = problem(await world.api.send(method, path, body), 400, "invalid-input")
+
+        assert [(e["field"], e["code"]) for e in refused["errors"]] == [
+            (field, "text_has_controls")
+        ]
+
+
+async def test_first_calls_of_a_new_tenant_at_once_all_succeed(world: World) -> None:
+    replies = await asyncio.gather(*(world.api.send("GET", "/shares") for _ in range(24)))
+
+    assert {reply.status for reply in replies} == {200}
