@@ -61,10 +61,11 @@ async def block(sim: Simulation) -> None:
     foreign = [i for i in sim.world.living() if i.tenant != i.share.tenant]
     for import_ in _some(sim, [i for i in foreign if not i.share.withdrawn]):
         share, path = import_.share, f"shares/{import_.share.id}/consumers/{import_.tenant}"
+        before = import_.tenant in share.blocked
         share.blocked.add(import_.tenant)
         sim.world.touch(sim.now())
         reply = await sim.api(share.tenant, "DELETE", path)
-        if reply.status >= 400:
+        if reply.status >= 400 and not before:
             # Nobody is blocked who is not known as a subscriber yet.
             share.blocked.discard(import_.tenant)
         sim.world.touch(sim.now())

@@ -16,6 +16,9 @@ _DELAYS: Final = ((0.05, 2.0), (2.0, 30.0), (30.0, 900.0), (900.0, 6 * 3600.0))
 _CALM_DAYS: Final = 3
 _LONGEST_CALM: Final = timedelta(hours=40)
 _MOST_STEPS: Final = 30_000
+_RESTORING: Final = 600.0
+"""How long the app is stopped while tables are restored: no request is under way any more."""
+_GUESTS: Final = 0.3
 BY_SDK_EVERY: Final = 50
 LONG_EVERY: Final = 100
 
@@ -68,6 +71,8 @@ async def found(sim: Simulation) -> None:
         for user in users:
             sim.outside.add_mailbox(tenant, user)
             world.mailboxes[user] = tenant
+        if sim.guests.random() < _GUESTS:
+            world.mailboxes[sim.add_people(tenant, 1)[0]] = tenant
     for _ in range(rng.choice((1, 1, 2))):
         group = sim.new_id()
         sim.set_group(publisher, group, sorted(rng.sample(people, rng.randint(1, len(people)))))
@@ -111,7 +116,7 @@ async def one_run(sim: Simulation) -> None:
     """Go to the next day's run, or stay in this one; act around it, and let it end or not."""
     rng = sim.rng
     outages(sim)
-    restore(sim)
+    await restore(sim)
     if rng.random() < 0.7:
         await until_run(sim)
     acts = [asyncio.create_task(_act(sim)) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
@@ -125,14 +130,18 @@ async def one_run(sim: Simulation) -> None:
         act.result()
 
 
-def restore(sim: Simulation) -> None:
-    """Bring all tables back to an older day now and then, or save them for that."""
+async def restore(sim: Simulation) -> None:
+    """Bring all tables back to an older day now and then, or save them for that.
+
+    The app does not run meanwhile; its messages stay.
+    """
     if sim.saved is None or sim.rng.random() > 0.1:
         if sim.rng.random() < 0.3:
             sim.saved = sim.tables.snapshot(), sim.world.saved()
         return
     tables, service = sim.saved
     sim.saved = None
+    await sim.host.stand_still(_RESTORING)
     sim.note("tables restored")
     sim.adversary.strikes["tables restored"] += 1
     sim.tables.restore(tables)

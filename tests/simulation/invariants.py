@@ -133,7 +133,10 @@ async def runs_say_the_truth(sim: Simulation, when: str) -> None:
             if run["trigger"] == "revocation":
                 continue  # of a paused import, or one with held changes, it only takes people away
             for result in await _items(sim, import_.tenant, f"runs/{run['id']}/results"):
-                told.setdefault(result["mailbox"], (result["outcome"], run["id"]))
+                if run["trigger"] != "revocation":
+                    told.setdefault(result["mailbox"], (result["outcome"], run["id"]))
+                elif result["outcome"] == "succeeded":
+                    _require_revoked(sim, f"I16 {when}", import_, result["mailbox"], run["id"])
         for mailbox, (outcome, run_id) in told.items():
             if outcome == "succeeded":
                 _compare(sim, f"I16 {when}", import_, mailbox, run_id)
@@ -150,7 +153,11 @@ async def everything_arrives(sim: Simulation, when: str) -> None:
 
 
 async def removal_is_complete(sim: Simulation, when: str) -> None:
-    """I17: after a removal nothing of it is left, whoever holds the contacts."""
+    """I17: after a removal nothing of it is left, whoever holds the contacts.
+
+    A tenant may leave although a mailbox is gone that Exchange could give back: the closing line
+    lists it.
+    """
     if when != "after":
         return
     known = {i.id: i for i in sim.world.service.imports}
@@ -160,9 +167,14 @@ async def removal_is_complete(sim: Simulation, when: str) -> None:
                 import_ = known.get(import_id)
                 paused = import_ is not None and not import_.active
                 if import_ is None or key not in sim.world.desired(import_, user):
-                    why = _why(sim, import_, key, user)
+                    why = _why(sim, import_, key)
+                    tenant = sim.world.mailboxes[user]
                     if why == "not wanted" and paused:
                         continue
+                    if why == "left" and user in _listed(sim, tenant):
+                        continue
+                    if sim.forgotten(tenant, import_id, user):
+                        why = "forgotten"
                     sim.violated(f"I17 {why}", when, f"{key} of {import_id} in {user}")
     for import_id, tenant in sim.world.ended.items():
         for name, table in sim.tables.tables.items():
@@ -252,16 +264,31 @@ def _compare(sim: Simulation, invariant: str, import_: Import, user: str, run: s
         missing, surplus = sorted(wanted.keys() - has.keys()), sorted(has.keys() - wanted.keys())
         other = sorted(k for k in wanted.keys() & has.keys() if wanted[k] != has[k])
         kind = "missing" if missing else "surplus" if surplus else "differs"
+        if not wanted and sim.forgotten(import_.tenant, import_.id, user):
+            kind = "forgotten"
         found = f"missing {missing}, surplus {surplus}, other {other}"
         sim.violated(f"{invariant} {kind}", run, f"{import_.id} in {user}: {found}")
 
 
-def _why(sim: Simulation, import_: Import | None, key: str, user: str) -> str:
+def _require_revoked(sim: Simulation, invariant: str, import_: Import, user: str, run: str) -> None:
+    """A revocation takes back what was revoked, and says nothing of any other contact."""
+    mailbox = sim.mailbox(user)
+    if mailbox is None:
+        return
+    wanted = sim.world.desired(import_, user)
+    for id_, key, _ in sim.ours(mailbox):
+        if id_ == import_.id and key and key not in wanted:
+            why = _why(sim, import_, key)
+            if why != "not wanted":
+                sim.violated(f"{invariant} {why}", run, f"{key} of {id_} in {user}")
+
+
+def _why(sim: Simulation, import_: Import | None, key: str) -> str:
     service = sim.world.service
+    if import_ is not None and import_.tenant in service.left:
+        return "left"
     if import_ is None or import_.removed:
         return "deleted"
-    if import_.tenant in service.left:
-        return "left"
     if import_.share.withdrawn or import_.share.tenant in service.left:
         return "withdrawn"
     if import_.tenant in import_.share.blocked:
@@ -269,8 +296,18 @@ def _why(sim: Simulation, import_: Import | None, key: str, user: str) -> str:
     person = key.removeprefix("u-")
     if any(person in people for people in service.suppressed.values()):
         return "suppressed"
-    del user
     return "not wanted"
+
+
+def _listed(sim: Simulation, tenant: str) -> set[str]:
+    """Return the mailboxes that the closing lines of a tenant name as not reached."""
+    found: set[str] = set()
+    rows = sim.tables.tables["Ledger"].rows
+    for (partition, _), entity in rows.items():
+        if partition == tenant:
+            line = json.loads(str(entity.properties["body00"]))
+            found.update((line.get("detail") or {}).get("remainingMailboxes", ()))
+    return found
 
 
 def _text(value: Any) -> str:

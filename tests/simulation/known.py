@@ -10,7 +10,8 @@ KNOWN: Final[Mapping[str, str]] = {
     "I10 snapshot": "a killed closing leaves a snapshot until the nightly sweep erases it",
     "I15": "an approved or waiting run is looked for before the tick has driven it on",
     "I15 busy": "a run whose result is lost looks for it until the tick sends it again",
-    "I17 left": "a mailbox that was gone when its tenant left is listed, and may come back",
+    "I17 forgotten": "restored tables do not name a mailbox that an import had not reached then",
+    "I18 forgotten": "restored tables do not name a mailbox that an import had not reached then",
     "I17 left rows": "a message that comes after its tenant left takes a lease, whose row stays",
     "I17 rows": "a start that was superseded may register its import with the share once more",
 }

@@ -21,12 +21,13 @@ from tests.simulation.runtime.host import CallLost, Host, Reply
 from tests.simulation.runtime.loop import UNLIMITED, SimulatedLoop
 from tests.simulation.runtime.workers import START, Workers
 from tests.simulation.storage.queues import WEEK, Message, QueueStore
-from tests.simulation.storage.tables import Table, TableStore
+from tests.simulation.storage.tables import Key, Table, TableStore, key_of
 from tests.simulation.world import Fields, Service, World
 
 ADMIN: Final = "00000000-0000-4000-8000-0000000000aa"
 _MARK: Final = extended_id(MARK)
 _PERSISTENCE: Final = 400
+_HEADS: Final = "MailboxHeads"
 MARKER: Final = "§"
 """Begins every name of a person, so that personal data is found wherever it is."""
 
@@ -63,6 +64,26 @@ class UnreliableQueues(QueueStore):
         return self.sends(queue, text, delay, lives)
 
 
+class WatchedTables(TableStore):
+    """Tables that note which mailboxes nobody knows of since the tables were restored."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__(now)
+        self.forgotten: set[Key] = set()
+
+    def insert(self, table: str, properties: Mapping[str, Any]) -> str:
+        etag = super().insert(table, properties)
+        if table == _HEADS:
+            self.forgotten.discard(key_of(properties))
+        return etag
+
+    def restore(self, saved: Mapping[str, Table]) -> None:
+        """Go back to a copy; mailboxes whose heads it does not have are forgotten."""
+        before = self.tables.get(_HEADS, Table()).rows.keys()
+        super().restore(saved)
+        self.forgotten |= before - self.tables.get(_HEADS, Table()).rows.keys()
+
+
 @dataclass(eq=False, slots=True)
 class Simulation:
     """Everything of one history. Use it within `running`."""
@@ -74,13 +95,14 @@ class Simulation:
     lines: list[str] | None = None
     loop: SimulatedLoop = field(init=False)
     adversary: Adversary = field(init=False)
-    tables: TableStore = field(init=False)
+    tables: WatchedTables = field(init=False)
     queues: "UnreliableQueues" = field(init=False)
     outside: Outside = field(init=False)
     workers: Workers = field(init=False)
     host: Host = field(init=False)
     world: World = field(init=False, default_factory=World)
     rng: random.Random = field(init=False)
+    guests: random.Random = field(init=False)
     calm_since: float | None = None
     saved: tuple[Mapping[str, Table], Service] | None = None
     scripts: list[asyncio.Future[Any]] = field(init=False, default_factory=list)
@@ -93,9 +115,10 @@ class Simulation:
         self.loop = SimulatedLoop()
         self.adversary = Adversary(self.seed, self.knobs)
         self.rng = random.Random(f"{self.seed}:history")
+        self.guests = random.Random(f"{self.seed}:guests")
         ids, delays = random.Random(f"{self.seed}:ids"), random.Random(f"{self.seed}:delays")
         self.outside = Outside(self.loop, self.adversary, delays, START, self._seen)
-        self.tables = TableStore(self.now)
+        self.tables = WatchedTables(self.now)
         self.queues = UnreliableQueues(self.now)
         self.queues.adversary = self.adversary
         self.workers = Workers(
@@ -226,6 +249,10 @@ class Simulation:
                 yield
             finally:
                 mailbox.by_user = False
+
+    def forgotten(self, tenant: str, import_: str, user: str) -> bool:
+        """Whether restored tables do not say that an import may have contacts in a mailbox."""
+        return (f"{tenant}|{import_}", user) in self.tables.forgotten
 
     async def until(self, moment: datetime) -> None:
         """Let time pass until a moment."""

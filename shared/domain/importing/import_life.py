@@ -10,7 +10,8 @@ carry it: work whose run and number are not those of the open run changes nothin
                            └───── a full run joins the open one if that is full and has not
                                   begun to read its share; any other waits, full runs as one
 
-A removal is the last run of an import: whatever is asked for while it is open joins it.
+A removal is the last run of an import: whatever is asked for while it is open joins it. A
+revocation that did not reach every mailbox is owed: it is tried again where it failed.
 All functions are pure. Callers store the state they return by ETag, and repeat on a lost race.
 """
 
@@ -78,7 +79,8 @@ class ImportRuns(Model):
     `sequence` is the last number given. `ended` names runs whose rows and snapshots are still to
     be ended. `slot` is the latest scheduled time for which a run began, joined or waits. `applied`
     is the digest of the work that all mailboxes hold (None: unknown), `contacts` how many contacts
-    the share had when it was last applied or approved.
+    the share had when it was last applied or approved. `owed` is the latest revocation, while not
+    all mailboxes are known to have been reached.
     """
 
     import_id: str
@@ -91,6 +93,7 @@ class ImportRuns(Model):
     held_run: str | None = None
     applied: str | None = None
     contacts: int | None = None
+    owed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def ask(state: ImportRuns, run: PlannedRun, now: datetime) -> Asked:
         return _begun(state, run, now)
     if _joins(current, run):
         return Asked(state, current, began=False)
-    if run.trigger in TAKES_OVER:
+    if run.trigger in TAKES_OVER and run.retries is None:
         return _begun(_superseded(state, current, run.trigger), run, now)
     for waiting in state.waiting:
         if waiting.id == run.id or (run.full and waiting.full):
@@ -126,10 +129,13 @@ def _joins(current: OpenRun, run: PlannedRun) -> bool:
         return True
     if current.id == run.id:
         return current.reopened or not run.reopened
+    revoking = run.trigger is current.trigger is RunTrigger.REVOCATION
+    if revoking and run.retries is not None:
+        return True
     if current.resolving:
         return False
     if run.trigger is RunTrigger.REVOCATION:
-        return current.trigger is RunTrigger.REVOCATION
+        return revoking and current.retries is None
     return run.full and current.full
 
 
@@ -227,7 +233,11 @@ def _begun(state: ImportRuns, run: PlannedRun, now: datetime) -> Asked:
     )
     # A run that is open is not one to be ended, though it may have been superseded before.
     left = tuple(id_ for id_ in state.ended if id_ != run.id)
-    return Asked(state.copy_with(sequence=number, open=opened, ended=left), opened, began=True)
+    revokes = run.trigger is RunTrigger.REVOCATION and run.retries is None
+    begun = state.copy_with(
+        sequence=number, open=opened, ended=left, owed=run.id if revokes else state.owed
+    )
+    return Asked(begun, opened, began=True)
 
 
 def _ending(state: ImportRuns, runs: tuple[str, ...]) -> ImportRuns:

@@ -196,9 +196,23 @@ def _noted(runs: ImportRuns, run: Run, results: Sequence[Result]) -> ImportRuns:
     full = run.trigger in FULL and not run.approved
     return runs.copy_with(
         held_run=held,
+        owed=_owed(runs, run, results),
         applied=run.work if full and run.status is RunStatus.SUCCEEDED else None,
         contacts=run.share_contacts if run.trigger in FULL and done else runs.contacts,
     )
+
+
+def _owed(runs: ImportRuns, run: Run, results: Sequence[Result]) -> str | None:
+    """Return the revocation that still has mailboxes to reach after this run.
+
+    Every run of an import whose share was withdrawn removes its contacts, so none of them is owed.
+    """
+    if run.reason is Reason.SHARE_WITHDRAWN:
+        return None
+    if run.trigger is not RunTrigger.REVOCATION or len(results) < run.mailboxes.total:
+        return runs.owed
+    reached = all(result.outcome is Outcome.SUCCEEDED for result in results)
+    return None if reached else run.id
 
 
 def _needs_snapshot(run: Run, now: datetime) -> bool:

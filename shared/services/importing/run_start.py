@@ -101,6 +101,8 @@ class RunStart:
             found = await self._store.imports.get(message.tenant, message.import_id)
             if found is None:
                 return
+            begun = stored.value.copy_with(started=self._clock())
+            stored = Stored(begun, stored.etag)
             resolved = await self._resolved(message, stored, found.value, runs)
             if resolved is None:
                 return
@@ -157,6 +159,8 @@ class RunStart:
 
         Also returns the mailboxes of an approved run that have their result already.
         """
+        if run.trigger is RunTrigger.REVOCATION and run.retries is not None:
+            return await self._owed(message.tenant, run.retries, job), frozenset()
         if run.retries is not None:
             earlier = await self._earlier(message.tenant, run.retries)
             wanted, done = _with(Outcome.FAILED, earlier), frozenset[str]()
@@ -171,6 +175,23 @@ class RunStart:
         tasks = tuple((mailbox, task) for mailbox, task in job.tasks if mailbox in wanted)
         skip = {mailbox: reason for mailbox, reason in job.skip.items() if mailbox in wanted}
         return replace(job, tasks=tasks, skip=skip), done
+
+    async def _owed(self, tenant: str, revocation: str, job: Job) -> Job:
+        """Return the job for the mailboxes that a revocation did not reach.
+
+        One that was itself limited names them by their results; any other may lack some.
+        """
+        stored = await self._store.runs.get(tenant, revocation)
+        limited = stored is not None and stored.value.retries is not None
+        earlier = await self._earlier(tenant, revocation)
+        reached = _with(Outcome.SUCCEEDED, earlier)
+        asked = {result.mailbox for result in earlier}
+        tasks = tuple(
+            (mailbox, task)
+            for mailbox, task in job.tasks
+            if mailbox not in reached and (mailbox in asked or not limited)
+        )
+        return replace(job, tasks=tasks)
 
     async def _earlier(self, tenant: str, run: str) -> list[Result]:
         return [result async for result in all_results(self._store, tenant, run)]
@@ -189,7 +210,6 @@ class RunStart:
             status=RunStatus.RUNNING,
             snapshot=snapshot,
             work=job.digest,
-            started=self._clock(),
             reason=job.reason,
             mailboxes=MailboxCounts(total=len(job.tasks) + len(job.skip) + len(done)),
             share_contacts=len(resolved.contacts),
@@ -252,7 +272,6 @@ class RunStart:
         run = stored.value.copy_with(
             status=status,
             reason=reason,
-            started=stored.value.started or now,
             ended=now,
             share_contacts=error.contacts if isinstance(error, GrewTooMuch) else 0,
             graph_requests=stored.value.graph_requests + meter.requests,
@@ -276,7 +295,6 @@ class RunStart:
         now = self._clock()
         run = stored.value.copy_with(
             status=RunStatus.SUCCEEDED,
-            started=now,
             ended=now,
             mailboxes=MailboxCounts(
                 total=len(job.tasks) + len(job.skip),

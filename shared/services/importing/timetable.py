@@ -98,16 +98,21 @@ class Timetable:
         """Ask for the scheduled run of an import if one is due; return how many were asked for.
 
         A paused import is only checked for contacts that it must no longer hold, in case the worker
-        that revoked them was killed before it asked for the run.
+        that revoked them was killed before it asked for the run. A revocation that did not reach
+        all mailboxes is tried again once a day.
         """
         hours = await self._hours(tenant, import_, now) if import_.active else DAY
         slot = latest_due(now, hours)
         # A clock that was set back leaves the import's creation ahead of it.
         if slot <= import_.created <= now or (runs.slot is not None and slot <= runs.slot):
             return 0
+        revokes = not import_.active and await self._must_revoke(tenant, import_, runs)
+        if runs.owed is not None and not revokes:
+            day = latest_due(now, DAY)
+            await self._book.ask(tenant, import_.id, RunTrigger.REVOCATION, day, retries=runs.owed)
         if import_.active:
             trigger = RunTrigger.SCHEDULE
-        elif await self._must_revoke(tenant, import_, runs):
+        elif revokes:
             trigger = RunTrigger.REVOCATION
         else:
             await self._book.pass_over(tenant, import_.id, slot)

@@ -1,11 +1,13 @@
 """Where an import's contacts are in a mailbox: its folder and category, and removing both."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
+from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailboxes.answers import FolderGoneError
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
-from shared.domain.contacts.known import DEFAULT_POLICY
+from shared.domain.contacts.known import DEFAULT_POLICY, KnownContacts
 from shared.domain.contacts.plan import make_plan
 from shared.domain.errors import NeedsAdmin, Unavailable
 from shared.domain.importing.imports import Destination, Import
@@ -55,10 +57,12 @@ async def _require_in_place(work: MailboxWork) -> None:
 async def leave_old_place(work: MailboxWork, destination: Destination) -> bool:
     """Remove our contacts if the import now uses another kind of folder."""
     head, to_own = work.head, destination.folder is not None
-    if head.folder is None or head.own_folder == to_own:
+    if work.before is None or head.own_folder == to_own:
         return False
     await remove_contacts(work, ApplyProgress(patient=work.patient))
-    work.head = Head(number=head.number, begun=head.begun, partial=head.partial)
+    work.head = Head(number=head.number, begun=head.begun, partial=head.partial, own_folder=to_own)
+    # If this worker dies from here on, a removal looks where we write now.
+    await work.save()
     return True
 
 
@@ -76,22 +80,66 @@ async def remove_contacts(work: MailboxWork, progress: ApplyProgress) -> None:
 
 
 async def _remove_from_folder(work: MailboxWork, progress: ApplyProgress) -> None:
+    """Delete our contacts from where the head says, and what is not there from the other place."""
     own = work.head.own_folder
-    folder = work.head.folder or (
-        await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
-    )
-    if folder is None:
-        return
-    work.head = work.head.copy_with(folder=folder)
+    folder = work.head.folder or await _folder(work, own=own)
+    before = {key for key, entry in (await work.known()).items() if entry.id}
+    if folder is not None:
+        work.head = work.head.copy_with(folder=folder)
+        before -= await _empty(work, folder, progress, own=own)
+    if before:
+        await clear_other_place(work, sorted(before), progress)
+
+
+async def clear_other_place(
+    work: MailboxWork, keys: Sequence[str], progress: ApplyProgress
+) -> bool:
+    """Remove our contacts from the kind of folder that the head does not name.
+
+    They are there if tables were restored to a day before the import changed its kind of folder.
+    `keys` are contacts that would be among them: all of the default folder is only read if it holds
+    one of the first of these. Return whether there was anything of ours.
+    """
+    own = not work.head.own_folder
+    await work.hold_lease()
+    work.mailbox.in_folder(None)
+    try:
+        if not own and not await work.mailbox.find(keys[:BATCH_SIZE]):
+            return False
+        folder = await _folder(work, own=own)
+        if folder is not None:
+            await _empty(work, folder, progress, own=own, known={})
+        return folder is not None
+    finally:
+        work.mailbox.in_folder(work.head.folder if work.head.own_folder else None)
+
+
+async def _folder(work: MailboxWork, *, own: bool) -> str | None:
+    """Return our folder, or the default one; None if there is none, or nothing in it."""
+    return await work.mailbox.find_folder() if own else await work.mailbox.default_folder()
+
+
+async def _empty(
+    work: MailboxWork,
+    folder: str,
+    progress: ApplyProgress,
+    *,
+    own: bool,
+    known: KnownContacts | None = None,
+) -> set[str]:
+    """Delete our contacts in a folder, and the folder if it is our `own`; return their keys.
+
+    `known` are those that may be in it, without those that only their marks show.
+    """
     work.mailbox.in_folder(folder if own else None)
     try:
         delta = await work.mailbox.delta(folder)
     except FolderGoneError:
-        return
-    known, surplus = await work.observe(
-        await work.known(), delta.changes, {}, DEFAULT_POLICY, complete=True
-    )
-    plan = make_plan({}, known, surplus)
+        return set()
+    if known is None:
+        known = await work.known()
+    found, surplus = await work.observe(known, delta.changes, {}, DEFAULT_POLICY, complete=True)
+    plan = make_plan({}, found, surplus)
     await apply_plan(work.mailbox, plan.operations, progress, None, work.may_send)
     if progress.rejected:
         codes = ", ".join(sorted({rejected.code for rejected in progress.rejected}))
@@ -99,6 +147,7 @@ async def _remove_from_folder(work: MailboxWork, progress: ApplyProgress) -> Non
     if own:
         await work.hold_lease()
         await work.mailbox.remove_folder(folder)
+    return set(found)
 
 
 async def color_category(work: MailboxWork, import_: Import) -> None:

@@ -55,7 +55,7 @@ async def remove(work: MailboxWork) -> None:
 
 
 async def keep_unreachable(work: MailboxWork, error: NeedsAdmin) -> None:
-    """Keep the head of a mailbox that does not exist: Exchange may give it back with our contacts.
+    """Keep the head of a mailbox that is gone: Exchange may give it back with our contacts.
 
     After `UNREACHABLE_FOR`, it counts as gone.
     """
@@ -99,6 +99,7 @@ async def purge(work: MailboxWork, suppressed: Collection[str]) -> None:
     ]
     await writing.apply(operations)
     await work.keep(writing.known, fingerprint=None, link=work.head.link)
+    work.head = work.head.copy_with(unreachable=None)
     await work.finish(success(work, progress.counts))
 
 

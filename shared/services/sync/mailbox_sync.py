@@ -10,6 +10,7 @@ import logging
 import operator
 from dataclasses import replace
 from itertools import batched
+from typing import Final
 
 from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
@@ -29,7 +30,12 @@ from shared.services.sharing.publications import Publications
 from shared.services.sync import mailbox_removal, mailbox_results
 from shared.services.sync.applying import ApplyProgress
 from shared.services.sync.mailbox_holding import Division, divided
-from shared.services.sync.mailbox_place import color_category, leave_old_place, open_folder
+from shared.services.sync.mailbox_place import (
+    clear_other_place,
+    color_category,
+    leave_old_place,
+    open_folder,
+)
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
 from shared.services.sync.mailbox_work import MailboxWork, SupersededError
 from shared.services.sync.mailbox_writing import Writing
@@ -37,6 +43,8 @@ from shared.services.sync.mailboxes import Mailboxes
 from shared.services.tenancy.tenants import Tenants
 
 _log = logging.getLogger(__name__)
+_SAMPLE: Final = 4
+"""Contacts that are looked for before a mailbox is filled: Outlook runs four requests at once."""
 
 
 class MailboxSync:
@@ -148,7 +156,7 @@ class MailboxSync:
             if not work.mailbox.wrote:
                 await work.put_back()
             return
-        if nobody and message.task is Task.REMOVE:
+        if nobody and message.task is not Task.SYNC:
             await mailbox_removal.keep_unreachable(work, error)
             return
         if nobody and message.task is Task.SYNC:
@@ -171,6 +179,10 @@ class MailboxSync:
             counts = ContactCounts(unchanged=work.head.contacts)
             await work.finish(mailbox_results.success(work, counts))
             return
+        if work.before is None:
+            # The intent also says where: a removal looks there if this worker dies.
+            own = import_.destination.folder is not None
+            work.head = work.head.copy_with(own_folder=own)
         await work.intend(functools.reduce(operator.or_, (c.mask for c in desired.values()), 0))
         if await leave_old_place(work, import_.destination):
             delta = None
@@ -185,6 +197,12 @@ class MailboxSync:
             # All contacts in it will have the category, and show which fields a user edits.
             work.head = work.head.copy_with(category=category, keep_edits=policy.keep_edits)
         planned = await plan_mailbox(work, import_, desired, delta, empty=folder_is_new)
+        elsewhere = await _keys_elsewhere(work, planned, desired)
+        progress = ApplyProgress(patient=work.patient)
+        if elsewhere and await clear_other_place(work, elsewhere, progress):
+            # What is missing here was not deleted by the user.
+            work.forget_contacts()
+            planned = await plan_mailbox(work, import_, desired, None, empty=folder_is_new)
         division = await divided(work, self._store, planned)
         await color_category(work, import_)
         await self._carry_out(work, import_, planned, division, desired)
@@ -256,3 +274,16 @@ class MailboxSync:
             await writing.apply(loaded)
             all_read = all_read and len(loaded) == len(chunk)
         return all_read
+
+
+async def _keys_elsewhere(work: MailboxWork, planned: Planned, desired: Desired) -> list[str]:
+    """Return contacts that may be in the kind of folder that the import does not use.
+
+    Only restored tables can be so wrong. It shows in contacts or a folder that are gone; before a
+    mailbox is filled for the first time nothing can show it, so a few contacts are looked for.
+    """
+    known = await work.known()
+    if not known:
+        return list(desired)[: BATCH_SIZE if work.head.contacts else _SAMPLE]
+    here = {key for key, entry in planned.known.items() if entry.id}
+    return [key for key in desired if key not in here and key in known and known[key].id]

@@ -211,6 +211,11 @@ class MailboxWork:
             self._known = loaded.known
         return self._known
 
+    def forget_contacts(self) -> None:
+        """Forget the list of contacts: they are read again from the folder, by their marks."""
+        self._known = None
+        self.head = self.head.copy_with(link=None, rows=ContactRows())
+
     async def observe(
         self,
         known: KnownContacts,

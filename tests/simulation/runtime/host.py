@@ -94,6 +94,7 @@ class Host:
         self.invocations = 0
         self.told: Callable[[str], None] | None = None
         self.calls: dict[asyncio.Future[Any], Worker] = {}
+        self.shut_down = False
         self._workers = workers
         self._living: dict[str, Worker] = {}
         self._by_name = {function.name: function for function in functions()}
@@ -168,6 +169,8 @@ class Host:
                 break
         else:
             raise LookupError(f"no function answers {method} {path}")
+        if self.shut_down:
+            raise CallLost
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
             named["Content-Type"] = "application/json"
@@ -239,6 +242,17 @@ class Host:
         for worker in list(self._living.values()):
             self.stop(worker)
 
+    async def stand_still(self, seconds: float) -> None:
+        """Stop the app for a while, as an operator does before restoring tables."""
+        self.shut_down = True
+        for worker in list(self._living.values()):
+            if not worker.life.dead:
+                self.vanish(worker)
+        await asyncio.sleep(seconds)
+        self.shut_down = False
+        for listener in self._listeners:
+            listener.wake(self.now())
+
     def fail(self, function: Function, error: str) -> None:
         """Note that a run of a function failed."""
         self.failures.append(Failure(function.name, self.loop.time(), error))
@@ -294,7 +308,7 @@ class Listener:
         if planned != self._planned:
             return
         self._planned = None
-        if self.running > NEW_BATCH_THRESHOLD:
+        if self.running > NEW_BATCH_THRESHOLD or self.host.shut_down:
             return
         host, queue = self.host, self.function.queue
         messages = host.queues.receive(queue, BATCH, HOLD)

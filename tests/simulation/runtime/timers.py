@@ -59,6 +59,8 @@ class Timer:
 
     def _fire(self, past_due: bool) -> None:  # noqa: FBT001 - a callback
         host, function = self._host, self.function
+        if host.shut_down:
+            return
         worker = host.worker(function.name)
         request = TimerRequest(past_due=past_due)
         call = function.call(**{str(function.trigger["name"]): request})

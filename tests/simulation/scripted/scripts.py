@@ -51,6 +51,20 @@ async def imported(sim: Simulation, share: Share, **more: Any) -> Import:
     return import_
 
 
+async def delete_import(sim: Simulation, import_: Import) -> None:
+    """Delete an import."""
+    import_.removed = True
+    sim.world.touch(sim.now())
+    await sim.api(import_.tenant, "DELETE", f"imports/{import_.id}")
+
+
+async def suppress(sim: Simulation, tenant: str, person: str) -> None:
+    """Remove a person everywhere, for good."""
+    sim.world.service.suppressed.setdefault(tenant, set()).add(person)
+    sim.world.touch(sim.now())
+    await sim.api(tenant, "DELETE", f"people/{person}")
+
+
 async def quiet(sim: Simulation, hours: float = 20) -> None:
     """Wait until nothing is left to do."""
     await sim.host.until_idle(timedelta(hours=hours), timedelta(hours=hours))

@@ -7,6 +7,7 @@ from tests.simulation.scripted.scripts import (
     company,
     contents,
     cost,
+    delete_import,
     imported,
     killed_every,
     late,
@@ -14,23 +15,11 @@ from tests.simulation.scripted.scripts import (
     quiet,
     run_script,
     settled,
+    suppress,
     twice,
     when,
 )
 from tests.simulation.simulation import Simulation
-from tests.simulation.world import Import
-
-
-async def remove(sim: Simulation, import_: Import) -> None:
-    import_.removed = True
-    sim.world.touch(sim.now())
-    await sim.api(import_.tenant, "DELETE", f"imports/{import_.id}")
-
-
-async def suppress(sim: Simulation, tenant: str, person: str) -> None:
-    sim.world.service.suppressed.setdefault(tenant, set()).add(person)
-    sim.world.touch(sim.now())
-    await sim.api(tenant, "DELETE", f"people/{person}")
 
 
 async def leave(sim: Simulation, tenant: str) -> None:
@@ -55,7 +44,7 @@ def test_import_deleted_during_its_first_fill_leaves_no_contacts() -> None:
         share = await company(sim)
         sim.outside.latency = (20, 30)
         import_ = await imported(sim, share)
-        when(sim, "graph POST .*contactFolders: 201", lambda: remove(sim, import_))
+        when(sim, "graph POST .*contactFolders: 201", lambda: delete_import(sim, import_))
         await quiet(sim)
         sim.outside.latency = (0.01, 0.1)
         await settled(sim)
@@ -72,7 +61,7 @@ def test_close_of_a_daily_run_does_not_end_a_removal() -> None:
         await next_day(sim, settle=False)
         await sim.wait(30)
         sim.outside.graph.denied[max(sim.world.mailboxes)] = "ErrorAccessDenied"
-        await remove(sim, import_)
+        await delete_import(sim, import_)
         await sim.wait(7_200)
         sim.outside.graph.denied.clear()
         await settled(sim)
@@ -100,7 +89,7 @@ def test_first_fill_ends_however_often_its_worker_is_killed() -> None:
         assert len(contents(sim, min(sim.world.mailboxes))) == 600
 
     async def killed(sim: Simulation) -> None:
-        killed_every(sim, 15)
+        killed_every(sim, 16)
         await fill(sim)
 
     undisturbed = cost(run_script(fill))
