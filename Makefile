@@ -12,7 +12,7 @@ CHECKOV := .venv-checkov/.ready
 # Every process of the tests would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate quirks probe openapi messages snapshots package lock clean
+.PHONY: help demo serve test test-slow test-host screenshots lint format bench simulate put-back quirks probe openapi messages snapshots package lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -79,6 +79,9 @@ simulate: $(READY) ## run SEEDS=500 histories in virtual time; ARGS="--seed 7 --
 
 quirks: $(READY) $(NODE) ## let the demo's companies live under each quirk of Graph, and each pair of them; ARGS="--only word"
 	$(BIN)/python -m tests.local.matrix $(ARGS)
+
+put-back: $(READY) ## put each mended fault back, and count the histories until one shows it
+	$(BIN)/python -m tests.simulation --put-back all --seeds $(or $(SEEDS),1000) $(ARGS)
 
 probe: $(READY) ## ask a real tenant how Graph behaves (PROBE_… in the environment); ARGS=--json for the record
 	$(BIN)/python -m tests.probe $(ARGS)

@@ -13,12 +13,13 @@ from tests.simulation.simulation import Simulation, silence
 from tests.simulation.world import Import, Share
 
 _DELAYS: Final = ((0.05, 2.0), (2.0, 30.0), (30.0, 900.0), (900.0, 6 * 3600.0))
-_CALM_DAYS: Final = 3
+_CALM_DAYS: Final = 2
 _LONGEST_CALM: Final = timedelta(hours=40)
 _MOST_STEPS: Final = 30_000
 _RESTORING: Final = 600.0
 """How long the app is stopped while tables are restored: no request is under way any more."""
 _GUESTS: Final = 0.3
+_STRICT: Final = 0.2
 BY_SDK_EVERY: Final = 50
 LONG_EVERY: Final = 100
 
@@ -43,7 +44,7 @@ async def history(sim: Simulation, days: int = 0) -> None:
     await found(sim)
     if days:
         await book(sim)
-    for _ in range(sim.rng.randint(2, 4)):
+    for _ in range(sim.rng.randint(1, 3)):
         await one_run(sim)
     if days:
         await sim.wait(days * 86_400)
@@ -98,7 +99,9 @@ async def add_import(sim: Simulation, tenant: str, share: Share, number: int) ->
     boxes = [user for user, owner in sim.world.mailboxes.items() if owner == tenant]
     targets = sorted(rng.sample(boxes, rng.randint(1, len(boxes))))
     folder = rng.choice((None, f"Folder {number}", f"Folder {number}"))
-    guard = rng.choice(({}, {}, {"deletes": 1, "deleteShare": 0.1}))
+    guard: dict[str, float] = rng.choice(({}, {}, {"deletes": 1, "deleteShare": 0.1}))
+    if sim.guards.random() < _STRICT:
+        guard |= {"changes": 0, "changeShare": 0.0}
     body = {
         "name": f"I{number}",
         "shareId": share.id,

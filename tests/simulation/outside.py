@@ -118,8 +118,10 @@ class Outside:
     latency: tuple[float, float] = (0.01, 0.1)
     trace: Callable[[str], None] | None = None
     sent: Callable[[], None] = lambda: None
+    _now: tuple[float, datetime] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._now = 0.0, self.start
         numbers, tokens = itertools.count(1), itertools.count(1)
         given = sources.Sources(
             now=self.now,
@@ -132,7 +134,12 @@ class Outside:
 
     def now(self) -> datetime:
         """Return the true time; workers may have another."""
-        return self.start + timedelta(seconds=self.loop.time())
+        seconds, known = self._now
+        if seconds != self.loop.time():
+            seconds = self.loop.time()
+            known = self.start + timedelta(seconds=seconds)
+            self._now = seconds, known
+        return known
 
     def add_mailbox(self, tenant: str, user: str) -> WatchedMailbox:
         """Give a user a mailbox."""

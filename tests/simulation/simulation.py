@@ -103,8 +103,10 @@ class Simulation:
     world: World = field(init=False, default_factory=World)
     rng: random.Random = field(init=False)
     guests: random.Random = field(init=False)
+    guards: random.Random = field(init=False)
     calm_since: float | None = None
     saved: tuple[Mapping[str, Table], Service] | None = None
+    answers: dict[tuple[str, str], list[dict[str, Any]]] = field(init=False, default_factory=dict)
     scripts: list[asyncio.Future[Any]] = field(init=False, default_factory=list)
     acts: Counter[str] = field(init=False, default_factory=Counter)
     tenants_of_people: dict[str, str] = field(init=False, default_factory=dict)
@@ -116,6 +118,7 @@ class Simulation:
         self.adversary = Adversary(self.seed, self.knobs)
         self.rng = random.Random(f"{self.seed}:history")
         self.guests = random.Random(f"{self.seed}:guests")
+        self.guards = random.Random(f"{self.seed}:guards")
         ids, delays = random.Random(f"{self.seed}:ids"), random.Random(f"{self.seed}:delays")
         self.outside = Outside(self.loop, self.adversary, delays, START, self._seen)
         self.tables = WatchedTables(self.now)

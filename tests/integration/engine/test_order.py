@@ -156,7 +156,8 @@ async def test_unanswered_request_lets_the_lease_run_out(engine: Engine, world: 
     one = await new_import(engine, world)
     fill = await one.publish(share_of(5))
     tenant = one.world.tenant
-    await world.client.fault(r"^/\$batch", {"drop": "after"}, times=1, tenant=tenant)
+    # The first batch reads.
+    await world.client.fault(r"^/\$batch", {"drop": "after"}, after=1, times=1, tenant=tenant)
     await one.end(fill)
     again = await one.publish(share_of(6))
     with pytest.raises(Busy):

@@ -119,6 +119,10 @@ class Host:
         """How many messages each queue holds that is not empty."""
         return {name: len(held) for name, held in self.queues.queues.items() if held}
 
+    def nothing_open(self) -> bool:
+        """Whether no import has a run that is open, waits, or is still to be ended."""
+        return self._workers.no_run_open()
+
     async def run_until(self, moment: datetime) -> None:
         """Let time pass until a moment, firing the timers that are due."""
         while self.now() < moment:

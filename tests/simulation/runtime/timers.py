@@ -26,9 +26,15 @@ class Timer:
         self._seconds = seconds_of_day(str(function.trigger["schedule"]))
         self._idle_ticks = 0
         self._last = host.now()
+        self._next: datetime | None = None
 
     def next_after(self, moment: datetime) -> datetime:
         """Return when the timer fires next."""
+        if self._next is None or self._next <= moment:
+            self._next = self._after(moment)
+        return self._next
+
+    def _after(self, moment: datetime) -> datetime:
         moment = max(moment, self._last)
         day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         passed = (moment - day).total_seconds()
@@ -38,9 +44,14 @@ class Timer:
         return day + timedelta(days=1, seconds=self._seconds[0])
 
     def tick(self, due: datetime) -> None:
-        """Fire for a moment; a frequent timer with nothing to do is skipped more and more."""
-        self._last = due
+        """Fire for a moment.
+
+        A frequent timer is skipped while no run is open, and more and more while one stands still.
+        """
+        self._last, self._next = due, None
         host, often = self._host, len(self._seconds) > 2
+        if often and not _is_daily(due) and host.nothing_open() and not host.busy(AN_HOUR):
+            return
         if often and not host.busy(AN_HOUR):
             self._idle_ticks += 1
             if self._idle_ticks & (self._idle_ticks - 1) and not _is_daily(due):

@@ -27,6 +27,7 @@ from tests.simulation.storage.tables import TableStore
 START: Final = datetime(2026, 11, 30, tzinfo=UTC)
 _MOST_STEPS: Final = 4_000
 _SKEW: Final = 45.0
+_NOTHING_OPEN: Final = '"open":null,"waiting":[],"ended":[]'
 HOME: Final = "00000000-0000-4000-8000-00000000000f"
 SETTINGS: Final = Settings.from_environment(
     {
@@ -94,6 +95,15 @@ class Workers:
         worker = Worker(life, made, context)
         self.all.append(worker)
         return worker
+
+    def no_run_open(self) -> bool:
+        """Whether no import has a run that is open, waits, or is still to be ended."""
+        imports = self._tables.store.tables.get("Imports")
+        return imports is None or all(
+            _NOTHING_OPEN in str(entity.properties["body00"])
+            for (_, row), entity in imports.rows.items()
+            if row.startswith("~")
+        )
 
     def bury_all(self) -> None:
         """Close what dead and living workers left standing, at the end of a history."""

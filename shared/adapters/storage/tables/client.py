@@ -332,13 +332,16 @@ async def _page(
         select=list(select) if select is not None else None,
     )
     # The SDK's tokens are pairs of keys, although it declares them as text.
-    mark = _mark(query, parameters)
-    pages = found.by_page(continuation_token=cast("str | None", _decode(token, mark)))
+    start = _decode(token, _mark(query, parameters)) if token is not None else None
+    pages = found.by_page(continuation_token=cast("str | None", start))
     rows: list[Row] = []
     async for page in pages:
         rows = [_row(entity) async for entity in page]
         break
-    return RowPage(tuple(rows), _encode(getattr(pages, "continuation_token", None), mark))
+    following = getattr(pages, "continuation_token", None)
+    if following is None:
+        return RowPage(tuple(rows), None)
+    return RowPage(tuple(rows), _encode(following, _mark(query, parameters)))
 
 
 def _mark(query: str, parameters: Mapping[str, Any]) -> str:
@@ -356,9 +359,7 @@ def _encode(token: object, mark: str) -> str | None:
             return None
 
 
-def _decode(token: str | None, mark: str) -> dict[str, str | None] | None:
-    if token is None:
-        return None
+def _decode(token: str, mark: str) -> dict[str, str | None]:
     match read_opaque(token):
         case [str(given), str() | None as partition, str() | None as row] if given == mark:
             return {"PartitionKey": partition, "RowKey": row}
