@@ -68,7 +68,7 @@ class Table(StrEnum):
         Keyed.BY_TENANT,
         "the last check of what Microsoft lets the app do, line by line",
         "ids of the mailboxes that were checked, and of who asked",
-        "30 days, longer while something of a check may be left in a mailbox",
+        "30 days",
     )
     SHARES = (
         "Shares",
