@@ -29,13 +29,13 @@ param callsPerMinute int
 @minValue(1000)
 param partnerCallsPerWeek int
 
-// The values that policies read as {{name}}; none is a secret. Consumption ends a request after 30
-// seconds, App Service after 230. Our timeout is shorter, so that clients get our own error.
+// The values that policies read as {{name}}; none is a secret. Both tiers end a request after 30 seconds. Our timeout is
+// shorter, so that clients get our own error.
 var values = {
   'app-client-id': appClientId
   'gateway-client-id': identityClientId
   'entra-authority': 'https://${split(environment().authentication.loginEndpoint, '/')[2]}'
-  'backend-timeout': isStandard ? '220' : '25'
+  'backend-timeout': '25'
   'calls-per-minute': string(callsPerMinute)
   'partner-calls-per-week': string(partnerCallsPerWeek)
 }

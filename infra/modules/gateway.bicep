@@ -2,7 +2,7 @@
 // gateway proves who it is with a token of its own identity, which the app requires
 // (GATEWAY_PRINCIPAL_ID); no key or secret is stored. Each policy is a file in ../policies.
 //
-// Tiers: Consumption costs next to nothing and ends a request after 30 seconds. It has no limits by
+// Tiers: Both end a request after 30 seconds. Consumption costs next to nothing and has no limits by
 // tenant, no circuit breaker, no resource logs and no network. Standard v2 has all of them.
 // Docs: api-management-gateways-overview, api-management-features, api-management-policies.
 targetScope = 'resourceGroup'

@@ -37,6 +37,7 @@ KNOWN: Final = {
     "include-fragment": Policy(_ALL, _names("fragment-id")),
     "set-variable": Policy(_ALL, _names("name value")),
     "set-header": Policy(_ALL, _names("name"), _names("exists-action"), _names("value")),
+    "set-query-parameter": Policy(_IN, _names("name"), _names("exists-action"), _names("value")),
     "set-status": Policy(_ALL, _names("code reason")),
     "set-body": Policy(_ALL),
     "return-response": Policy(_ALL, holds=_names("set-status set-header set-body")),
