@@ -252,7 +252,8 @@ class MailboxFolders:
 
 def _id_of(categories: GraphResponse, name: str) -> str | None:
     """Return the id of the category with a name, whatever its case."""
-    named = (c for c in categories.body["value"] if _same(str(c.get("displayName")), name))
+    found = categories.body.get("value", ())
+    named = (c for c in found if _same(str(c.get("displayName")), name))
     return next((str(category["id"]) for category in named), None)
 
 
