@@ -40,10 +40,6 @@ class OwnContents(ShareContents):
 
     omissions: dict[tuple[str, Reason], Omission]
 
-    def omits(self, id_: str, reason: Reason) -> bool:
-        """Return whether something is omitted for this reason."""
-        return (id_.lower(), reason) in self.omissions
-
     def why_omitted(self, person: str) -> Reason | None:
         """Return why a person (an object id or a contact key) is omitted.
 

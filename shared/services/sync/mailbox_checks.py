@@ -62,7 +62,7 @@ class MailboxChecks:
             for mailbox, head in heads.items()
             if tasks[mailbox] is Task.SYNC and _may_be_idle(head.value, mailbox, message, job, now)
         }
-        idle = await self._unchanged(message.tenant, calm, meter, now)
+        idle = await self._unchanged(message.tenant, message.import_id, calm, meter, now)
         await self._record(message, tasks, idle, meter)
         await self._send(message, job, {m: task for m, task in tasks.items() if m not in idle})
 
@@ -83,7 +83,12 @@ class MailboxChecks:
         return await self._snapshots.job(message.snapshot)
 
     async def _unchanged(
-        self, tenant: str, heads: Mapping[str, Stored[Head]], meter: Meter, now: datetime
+        self,
+        tenant: str,
+        import_id: str,
+        heads: Mapping[str, Stored[Head]],
+        meter: Meter,
+        now: datetime,
     ) -> dict[str, Stored[Head]]:
         """Return the heads whose folder has not changed, each with its new link.
 
@@ -100,7 +105,7 @@ class MailboxChecks:
                 for mailbox in answers
                 if look_due(heads[mailbox].value, mailbox, now)
             }
-            seen = await folders_in_place(session, due)
+            seen = await folders_in_place(session, import_id, due)
         except NeedsAdmin:
             return {}
         looked = dict.fromkeys(seen, now)

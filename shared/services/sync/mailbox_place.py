@@ -38,7 +38,22 @@ async def open_folder(work: MailboxWork, destination: Destination) -> bool:
     )
     if folder is not None and (home := work.mailbox.parents.get(folder)):
         work.head = work.head.copy_with(home=home, looked=work.clock())
+    await _empty_surplus(work, folder)
+    work.mailbox.in_folder(folder if wanted is not None else None)
     return new
+
+
+async def _empty_surplus(work: MailboxWork, folder: str | None) -> None:
+    """Remove our contacts from folders that their user restored after we had made another one."""
+    for other in work.mailbox.surplus:
+        if other != folder:
+            progress = ApplyProgress(patient=work.patient)
+            try:
+                await _empty(work, other, progress, own=True, known={})
+            except NeedsAdmin as error:
+                if error.reason is not Reason.CONTACTS_REJECTED:
+                    raise
+    work.mailbox.surplus = ()
 
 
 async def _require_in_place(work: MailboxWork) -> None:
@@ -82,11 +97,17 @@ async def remove_contacts(work: MailboxWork, progress: ApplyProgress) -> None:
 async def _remove_from_folder(work: MailboxWork, progress: ApplyProgress) -> None:
     """Delete our contacts from where the head says, and what is not there from the other place."""
     own = work.head.own_folder
-    folder = work.head.folder or await _folder(work, own=own)
+    ours = await work.mailbox.own_folders() if own else []
+    folder = work.head.folder or next(iter(ours), None)
+    if folder is None and not own:
+        folder = await work.mailbox.default_folder()
     before = {key for key, entry in (await work.known()).items() if entry.id}
     if folder is not None:
         work.head = work.head.copy_with(folder=folder)
         before -= await _empty(work, folder, progress, own=own)
+    for other in ours:
+        if other != folder:
+            before -= await _empty(work, other, progress, own=True, known={})
     if before:
         await clear_other_place(work, sorted(before), progress)
 

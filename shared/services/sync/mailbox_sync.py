@@ -172,7 +172,8 @@ class MailboxSync:
 
     async def _sync(self, work: MailboxWork, import_: Import, desired: Desired) -> None:
         delta = await since_last_time(work)
-        if delta and not delta.changes and work.head.fingerprint == work.message.fingerprint:
+        same = work.head.fingerprint == work.message.fingerprint and not work.mailbox.surplus
+        if delta and not delta.changes and same:
             if not await work.is_open():
                 return
             work.head = work.head.copy_with(link=delta.link, unreachable=None)

@@ -261,6 +261,30 @@ async def test_folder_that_the_user_moved_stays_ours(place: Place) -> None:
         assert (await place.look()).folders_of(place.id) == 1
 
 
+async def test_folder_that_the_user_restored_leaves_no_second_contacts(place: Place) -> None:
+    await place.sync(share_of(3))
+    client, tenant, mailbox = place.world.client, place.world.tenant, place.mailbox
+    await client.delete_folder(tenant, mailbox, FOLDER)
+    assert ended(await place.sync(share_of(4))) == OK
+    box = await client.mailbox(tenant, mailbox)
+    [deleted] = [f for f in box["deletedItems"]["folders"] if f["contacts"]]
+    await client.move_folder(tenant, mailbox, deleted["id"], "Contacts")
+    assert (await place.look()).folders_of(place.id) == 2
+    assert ended(await place.sync(share_of(5))) == OK
+    assert_holds_exactly(await place.look(), place.id, share_of(5))
+    assert (await place.look()).folders_of(place.id) == 1
+    # Of two, the one that we know goes: the other is ours again, with what is in it.
+    await client.delete_folder(tenant, mailbox, FOLDER)
+    assert ended(await place.sync(share_of(6))) == OK
+    box = await client.mailbox(tenant, mailbox)
+    [deleted] = [f for f in box["deletedItems"]["folders"] if f["contacts"]]
+    await client.move_folder(tenant, mailbox, deleted["id"], "Contacts")
+    await client.delete_folder(tenant, mailbox, FOLDER)
+    assert ended(await place.sync(share_of(7))) == OK
+    assert_holds_exactly(await place.look(), place.id, share_of(7))
+    assert (await place.look()).folders_of(place.id) == 1
+
+
 async def test_folder_check_costs_no_extra_request(place: Place) -> None:
     await place.sync(share_of(3))
     await place.world.client.reset_requests()

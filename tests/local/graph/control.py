@@ -195,11 +195,17 @@ class Control:
         return _answer({})
 
     async def move_folder(self, http: web.Request) -> web.Response:
-        """Move a folder below another one, `{"folder": name or id}`; null: beside the default."""
+        """Move a folder below another one, `{"folder": name or id}`; null: beside the default.
+
+        A folder in Deleted Items, given by its id, is restored.
+        """
         mailbox, body = self._mailbox(http), await _json(http)
         above = body["folder"]
+        moved = self._folder(mailbox, http.match_info["folder"])
+        if moved.core in mailbox.bin:
+            mailbox.restore_folder(moved)
         core = self._folder(mailbox, above).core if above is not None else mailbox.root
-        self._folder(mailbox, http.match_info["folder"]).parent = core
+        moved.parent = core
         return _answer({})
 
     def _quirk(self, http: web.Request, name: str) -> Value:

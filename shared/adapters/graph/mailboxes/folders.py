@@ -26,7 +26,8 @@ class MailboxFolders:
     Every call may raise what `GraphSession.request` raises, and `NeedsAdmin` with its reason if the
     mailbox does not exist, is full or is closed to us. `wrote` says whether a write was sent,
     `unanswered` whether one may still take effect. `parents` are the folders above those that were
-    found or created.
+    found or created. `surplus` are further folders with this import's mark that a check of its
+    place found: their user restored them from Deleted Items after we had made another one.
     """
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
@@ -34,19 +35,19 @@ class MailboxFolders:
         self._root = root_of(user)
         self._import = import_id
         self.parents: dict[str, str] = {}
+        self.surplus: tuple[str, ...] = ()
         self.wrote = False
         self.unanswered = False
 
     async def find_folder(self) -> str | None:
         """Return the id of this import's own folder, which is found by its mark, not its name."""
-        answer = self._checked(
-            await self._session.read(
-                f"{self._root}/contactFolders",
-                query={"$filter": marked(mark_of(self._import)), **PLACE},
-            )
-        )
-        folders = answer.body["value"]
-        return self._noted(folders[0]) if folders else None
+        return next(iter(await self.own_folders()), None)
+
+    async def own_folders(self) -> list[str]:
+        """Return the ids of all folders with this import's mark; usually there is one."""
+        item = own_folders(self._root, self._import)
+        answer = self._checked(await self._session.read(item.path, query=item.query))
+        return [self._noted(folder) for folder in answer.body["value"]]
 
     async def folder_named(self, name: str) -> str | None:
         """Return the id of the folder with this name next to the default one, whoever made it."""
@@ -106,8 +107,21 @@ class MailboxFolders:
 
         A folder that the user deletes keeps its id, and moves to Deleted Items with its contacts.
         """
-        answer = await self._session.read(self._folder(folder), query=PLACE)
-        await self._require_place(answer, home)
+        item = own_folders(self._root, self._import)
+        answer = await self._session.read(item.path, query=item.query)
+        await self._require_listed(answer, folder, home)
+
+    async def _require_listed(self, answer: GraphResponse, folder: str, home: str) -> None:
+        """Require the folder's place, given the list of folders with our mark; note the others."""
+        if (error := missing_mailbox(answer)) is not None:
+            raise error
+        listed = answer.body["value"] if answer.ok else ()
+        places = {str(found["id"]): str(found.get("parentFolderId")) for found in listed}
+        self.surplus = tuple(sorted(places.keys() - {folder}))
+        if places.get(folder) != home:
+            await self._require_place(
+                await self._session.read(self._folder(folder), query=PLACE), home
+            )
 
     async def _require_place(self, answer: GraphResponse, home: str) -> None:
         parent = str(self._checked(answer, folder=True).body.get("parentFolderId") or "")
@@ -264,6 +278,12 @@ def _same(one: str, other: str) -> bool:
 def root_of(user: str) -> str:
     """Return the path of a user's mailbox."""
     return f"/users/{quote(user, safe='')}"
+
+
+def own_folders(root: str, import_id: str) -> BatchItem:
+    """Return the request for the folders of a mailbox that have an import's mark."""
+    query = {"$filter": marked(mark_of(import_id)), **PLACE}
+    return BatchItem("GET", f"{root}/contactFolders", query)
 
 
 def marked(value: str) -> str:

@@ -19,7 +19,7 @@ from shared.adapters.graph.mailboxes.answers import (
     missing_mailbox,
     not_for_good,
 )
-from shared.adapters.graph.mailboxes.folders import PLACE, MailboxFolders, marked, root_of
+from shared.adapters.graph.mailboxes.folders import MailboxFolders, marked, own_folders, root_of
 from shared.adapters.graph.transport import LONGEST_WAIT, Chain, GraphResponse, GraphSession
 from shared.domain.contacts.fields import (
     GRAPH_FIELDS,
@@ -93,13 +93,13 @@ class Mailbox(MailboxFolders):
             raise LinkExpiredError
         items = [
             BatchItem("GET", self._session.below(link), headers=_DELTA_PAGE),
-            BatchItem("GET", self._folder(folder), PLACE),
+            own_folders(self._root, self._import),
         ]
         first, place = await send_batch(self._session, items, self._checked)
         if first.is_transient or place.is_transient:
             await self.require_in_place(folder, home)
             return await self.delta(folder, link)
-        await self._require_place(place, home)
+        await self._require_listed(place, folder, home)
         return await self._round(folder, first, since=True)
 
     async def reread(
@@ -312,21 +312,20 @@ async def folder_links(session: GraphSession, links: Mapping[str, str]) -> dict[
 
 
 async def folders_in_place(
-    session: GraphSession, folders: Mapping[str, tuple[str, str]]
+    session: GraphSession, import_id: str, folders: Mapping[str, tuple[str, str]]
 ) -> frozenset[str]:
     """Return the mailboxes whose folder, given with the one above it, is where it was.
 
-    At most 20 are asked, in one batch. A mailbox that does not answer is left out.
+    At most 20 are asked, in one batch. A mailbox that does not answer, or has another folder of
+    this import, is left out.
     """
-    items = [
-        BatchItem("GET", f"{root_of(user)}/contactFolders/{quote(id_, safe='')}", PLACE)
-        for user, (id_, _) in folders.items()
-    ]
+    items = [own_folders(root_of(user), import_id) for user in folders]
     answers = await send_batch(session, items) if items else []
     return frozenset(
         user
-        for (user, (_, home)), answer in zip(folders.items(), answers, strict=True)
-        if answer.ok and answer.body.get("parentFolderId") == home
+        for (user, place), answer in zip(folders.items(), answers, strict=True)
+        if answer.ok
+        and [(f["id"], f.get("parentFolderId")) for f in answer.body["value"]] == [place]
     )
 
 

@@ -167,6 +167,14 @@ class Mailbox:
         self.folders.pop(folder.core, None)
         self.bin.pop(folder.core, None)
 
+    def restore_folder(self, folder: Folder) -> None:
+        """Take a folder out of Deleted Items, beside the others; a name that is taken changes."""
+        self.folders[folder.core] = self.bin.pop(folder.core)
+        folder.parent = self.default.core
+        taken = {other.name for other in self.children(folder.parent) if other is not folder}
+        while folder.name in taken:
+            folder.name += "1"
+
     def bin_folder(self, folder: Folder) -> None:
         """Move a folder to Deleted Items, where it keeps its id and its contacts."""
         if folder.default or folder.core in self.bin:
