@@ -6,7 +6,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, cast
+from unittest.mock import patch
 
+import pytest
 from azure.data.tables.aio import TableServiceClient
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -14,12 +16,14 @@ from hypothesis import strategies as st
 from shared.adapters.storage.store import SEATS_ROW, TENANT_ROW, Store
 from shared.adapters.storage.tables.client import Tables
 from shared.adapters.storage.tables.names import Table
+from shared.domain.errors import PreconditionFailed, Unavailable
 from shared.domain.importing.import_life import ImportRuns, OpenRun
 from shared.domain.importing.messages import RunMessage
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.tenancy.licensing import Terms
 from shared.domain.tenancy.tenants import Tenant
 from shared.services.licensing.seats import SeatBook
+from shared.services.sync.mailbox_work import LEASE
 from tests.simulation.runtime.loop import SimulatedLoop
 from tests.simulation.runtime.workers import START
 from tests.simulation.storage.clients import TableService
@@ -122,6 +126,32 @@ def run_simulated(script: Coroutine[Any, Any, None]) -> None:
         loop.finish(script)
     finally:
         loop.close()
+
+
+class Fast(random.Random):
+    """Lets each call of storage take twenty milliseconds."""
+
+    def random(self) -> float:
+        return 0.01
+
+
+def test_seat_of_one_mailbox_is_given_up_long_before_its_lease_ends() -> None:
+    async def changing(*_: object) -> None:
+        raise PreconditionFailed("changed_meanwhile")
+
+    async def script() -> None:
+        seats = Seats(1, 10)
+        line = Slow(Fast(), seats.check)
+        store = Store(Tables(cast("TableServiceClient", TableService(seats.memory, line))))
+        seats.book = SeatBook(store, lambda: NOW, TERMS)
+        await seats.prepare({"a": 1})
+        begun = asyncio.get_running_loop().time()
+        run = RunMessage(tenant=TENANT, import_id="a", run="r1", number=1)
+        with patch.object(SeatBook, "_transact", changing), pytest.raises(Unavailable):
+            await seats.book.add(run, "m1")
+        assert asyncio.get_running_loop().time() - begun < LEASE.total_seconds() / 10
+
+    run_simulated(script())
 
 
 @settings(max_examples=60, deadline=None)
