@@ -1,11 +1,14 @@
-"""Three simpler ways to sync a mailbox, on the same simulator: what ours saves.
+"""Four simpler ways to sync a mailbox, on the same simulator: what ours saves.
 
-Published scripts, such as EvotecIT/O365Synchronizer and tardispilot/GraphContactSync, work in these
-ways. Each brings a mailbox to a share, one request at a time.
+Published scripts, such as EvotecIT/O365Synchronizer and tardispilot/GraphContactSync, work in the
+first three ways, one request at a time. The fourth batches, as an open-source tool does: a first
+fill is as cheap as ours, but it lists the folder in Graph's pages of 10 and writes all contacts
+every day, since it takes how Graph shows them for a change.
 """
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import batched
 from typing import Any
 
 import httpx
@@ -17,7 +20,8 @@ from tests.performance.engine import Box, Cost, Engine, people
 CONTACTS, CHANGED, LATENCY = 500, 5, 0.020
 _FIELDS = "id,displayName,jobTitle,mobilePhone,emailAddresses"
 
-type Way = Callable[["_Graph", Mapping[str, Contact]], Awaitable[None]]
+type Share = Mapping[str, Contact]
+type Way = Callable[["_Graph", Share], Awaitable[None]]
 
 
 class _Graph:
@@ -25,7 +29,8 @@ class _Graph:
 
     def __init__(self, client: httpx.AsyncClient, user: str) -> None:
         self._client = client
-        self._root = f"/users/{user}/contacts"
+        self._user = f"/users/{user}"
+        self._root = f"{self._user}/contacts"
 
     async def everything(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
@@ -47,6 +52,42 @@ class _Graph:
     async def update(self, id_: str, contact: Contact) -> None:
         await self._ask("PATCH", f"{self._root}/{id_}", contact.fields)
 
+    async def folder(self, name: str) -> str:
+        """Return the id of the folder with this name, which is created if it is not there."""
+        url = f"{self._user}/contactFolders"
+        found = await self._ask("GET", f"{url}?$filter=displayName eq '{name}'")
+        for folder in found["value"]:
+            return str(folder["id"])
+        return str((await self._ask("POST", url, {"displayName": name}))["id"])
+
+    async def listed(self, folder: str) -> dict[str, str]:
+        """Return the ids of a folder's contacts by mail address, read in Graph's own pages."""
+        found: dict[str, str] = {}
+        url: str | None = f"{self._user}/contactFolders/{folder}/contacts"
+        while url:
+            body = await self._ask("GET", url)
+            found |= {_mail(contact): contact["id"] for contact in body["value"]}
+            url = body.get("@odata.nextLink")
+        return found
+
+    async def write_all(self, folder: str, ids: Mapping[str, str], share: Share) -> None:
+        """Write every contact, 20 in a batch."""
+        root = f"{self._user}/contactFolders/{folder}/contacts"
+        items = [
+            {
+                "method": "PATCH" if mail in ids else "POST",
+                "url": f"{root}/{ids[mail]}" if mail in ids else root,
+                "headers": {"Content-Type": "application/json"},
+                "body": contact.fields,
+            }
+            for mail, contact in share.items()
+        ]
+        for some in batched(items, 20, strict=False):
+            steps = [{"id": str(number), **item} for number, item in enumerate(some)]
+            body = await self._ask("POST", "/$batch", {"requests": steps})
+            if any(part["status"] >= 400 for part in body["responses"]):
+                raise AssertionError(body)
+
     async def delete(self, id_: str) -> None:
         await self._ask("DELETE", f"{self._root}/{id_}")
 
@@ -56,7 +97,7 @@ class _Graph:
         return response.json() if response.content else None
 
 
-async def list_compare_write(graph: _Graph, share: Mapping[str, Contact]) -> None:
+async def list_compare_write(graph: _Graph, share: Share) -> None:
     there = await graph.everything()
     for mail, contact in share.items():
         if mail not in there:
@@ -67,14 +108,14 @@ async def list_compare_write(graph: _Graph, share: Mapping[str, Contact]) -> Non
         await graph.delete(there[mail]["id"])
 
 
-async def delete_and_rebuild(graph: _Graph, share: Mapping[str, Contact]) -> None:
+async def delete_and_rebuild(graph: _Graph, share: Share) -> None:
     for contact in (await graph.everything()).values():
         await graph.delete(contact["id"])
     for wanted in share.values():
         await graph.create(wanted)
 
 
-async def look_up_each(graph: _Graph, share: Mapping[str, Contact]) -> None:
+async def look_up_each(graph: _Graph, share: Share) -> None:
     for mail, contact in share.items():
         found = await graph.one(mail)
         if found is None:
@@ -83,10 +124,16 @@ async def look_up_each(graph: _Graph, share: Mapping[str, Contact]) -> None:
             await graph.update(found["id"], contact)
 
 
+async def batch_everything(graph: _Graph, share: Share) -> None:
+    folder = await graph.folder("Contacts of the company")
+    await graph.write_all(folder, await graph.listed(folder), share)
+
+
 WAYS: dict[str, Way] = {
     "list-compare-write-singly": list_compare_write,
     "delete-and-rebuild": delete_and_rebuild,
     "look-up-each": look_up_each,
+    "batch-everything": batch_everything,
 }
 
 
