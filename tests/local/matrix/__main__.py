@@ -29,7 +29,8 @@ async def run(rows: list[Row]) -> list[Life]:
         with tempfile.TemporaryDirectory() as build:
             async with LocalCloud(build=Path(build)) as cloud:
                 lives += await live(cloud.client, some)
-        print(f"{len(lives)} of {len(rows)} rows", file=sys.stderr, flush=True)
+        wrong = [f"{life.row.shown}: {life.wrong}" for life in lives[-len(some) :] if life.wrong]
+        print(f"{len(lives)} of {len(rows)} rows", *wrong, sep="\n", file=sys.stderr, flush=True)
     return lives
 
 
