@@ -92,7 +92,11 @@ async def _found(client: Client, row: Row) -> Life:
         "id": str(uuid4()), "displayName": "Project", "groupTypes": ["Unified"],
         "mailEnabled": True, "members": publisher.sellers[:2],
     }  # fmt: skip
-    publisher.groups.append(project)
+    secret = {
+        "id": str(uuid4()), "displayName": "Secret", "visibility": "HiddenMembership",
+        "members": [publisher.users[-1]["id"]],
+    }  # fmt: skip
+    publisher.groups += [project, secret]
     pictured = publisher.sellers[:3]
     life.photos = len(pictured)
     for company in life.companies:
@@ -106,7 +110,8 @@ async def _found(client: Client, row: Row) -> Life:
         "publisher": await client.api(publisher.tenant),
         "partner": await client.api(partner.tenant),
     }
-    groups = [{"id": publisher.sales, "as": "members"}, {"id": project["id"], "as": "members"}]
+    sources = (publisher.sales, project["id"], secret["id"])
+    groups = [{"id": id_, "as": "members"} for id_ in sources]
     share = await life.apis["publisher"].post(
         "/shares",
         {
