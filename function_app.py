@@ -1,7 +1,8 @@
 """Contact Sync's table of contents: every function that Azure runs, by what starts it.
 
 API, in `shared/api` (API Management publishes it; every call but the last three needs a token)
-    tenant        get_tenant, change_tenant, prove_consent, leave_service, export_tenant
+    tenant        get_tenant, change_tenant, prove_consent, leave_service, get_security,
+                  change_security, sign_out_people, stay_in_service, export_tenant
     shares        create_share, list_shares, get_share, change_share, delete_share,
                   list_consumers, block_consumer, rotate_share
     publications  get_publication
@@ -14,7 +15,7 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     licenses      get_licenses, book_licenses, preview_booking, list_seats
     people        find_person, remove_person, readmit_person
     ledger        list_ledger
-    operator      list_tenants, get_customer, change_customer
+    operator      list_tenants, get_customer, change_customer, sign_out_customer, get_closing
     service       health, ready, get_openapi
     checks        start_tenant_check, get_tenant_check
 Pages, in `shared/portal/pages` (for browsers; each form carries a token of who is signed in)
@@ -31,8 +32,9 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
     find          show_find, show_found, show_locations, show_person_removal, remove_or_readmit
     licenses      show_licenses, show_booking, book_seats
     settings      show_settings, change_settings, show_audit, download_audit, show_export,
-                  download_export, show_leaving, leave
+                  download_export, show_leaving, leave, stay
     sign_in       sign_in, signed_in, signed_in_again, sign_out, change_language, get_static
+    security      show_security, change_security_settings, show_sign_out, sign_people_out
     checks        show_check, start_check
     well_known    get_security_txt
 Background, in `shared/background`

@@ -195,8 +195,13 @@ param securityPolicy string = ''
 @description('When /.well-known/security.txt expires, less than a year ahead, such as 2027-06-01T00:00:00Z. Required with securityContact.')
 param securityExpires string = ''
 
+@description('Hours in which a tenant that asked to leave can take that back.')
+@minValue(0)
+@maxValue(720)
+param leavingHours int = 24
+
 @description('How many calls per minute a tenant may make.')
-@minValue(10)
+@minValue(20)
 param callsPerMinute int = 600
 
 @description('''
@@ -401,6 +406,7 @@ module functions 'modules/functions.bicep' = {
     securityContact: securityContact
     securityPolicy: securityPolicy
     securityExpires: securityExpires
+    leavingHours: leavingHours
     callsPerMinute: callsPerMinute
   }
   // The app reads storage and vault when it starts and retries only after a while, so its roles come first.

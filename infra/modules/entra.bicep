@@ -65,22 +65,34 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   signInAudience: singleTenant ? 'AzureADMyOrg' : 'AzureADMultipleOrgs'
   // Added to those that the application has; people who deploy become its owners without this.
   owners: { relationships: empty(owner) ? [] : [owner] }
-  // Adds directory roles as `wids`, which admit the first admin of a tenant (identity.py). The app needs no other claims
-  // than these and the ones that tokens of version 2.0 always contain.
+  // Adds directory roles as `wids`, which admit the first admin of a tenant (identity.py). Beside these, the app
+  // needs `auth_time` (below) and the claims that tokens of version 2.0 always contain.
   groupMembershipClaims: 'DirectoryRole'
+  // When the person signed in: what cannot be undone needs a new sign-in (shared/domain/tenancy/sessions.py).
+  optionalClaims: {
+    idToken: [
+      {
+        name: 'auth_time'
+      }
+    ]
+    accessToken: [
+      {
+        name: 'auth_time'
+      }
+    ]
+  }
   api: {
     requestedAccessTokenVersion: 2
     oauth2PermissionScopes: [
       {
-        // For a program that acts with the rights of the signed-in person.
+        // For a program that acts with the rights of the signed-in person. Only admins can consent to it, and the tenant's
+        // admins have to allow the program in Contact Sync as well.
         id: '5f0c2c55-7a0e-4c1c-9d0b-6b6f3e0f2a01'
         value: 'access_as_user'
-        type: 'User'
+        type: 'Admin'
         isEnabled: true
         adminConsentDisplayName: 'Use Contact Sync as you'
         adminConsentDescription: 'Allows a program to call Contact Sync with the rights of the signed-in user.'
-        userConsentDisplayName: 'Use Contact Sync as you'
-        userConsentDescription: 'Allows a program to call Contact Sync with your rights.'
       }
     ]
   }

@@ -68,6 +68,8 @@ param securityContact string
 param securityPolicy string
 @description('When /.well-known/security.txt expires.')
 param securityExpires string
+@description('Hours before a tenant that asked to leave is removed.')
+param leavingHours int
 @description('How many calls per minute a tenant may make.')
 param callsPerMinute int
 
@@ -104,7 +106,11 @@ var settings = {
   SECURITY_CONTACT: securityContact
   SECURITY_POLICY: securityPolicy
   SECURITY_EXPIRES: securityExpires
+  LEAVING_HOURS: string(leavingHours)
   CALLS_PER_MINUTE: string(callsPerMinute)
+  // Half for one user, so that nobody uses up what colleagues need.
+  USER_CALLS_PER_MINUTE: string(callsPerMinute / 2)
+  ANONYMOUS_CALLS_PER_MINUTE: '600'
   // Telemetry with Entra ID. The worker sets up OpenTelemetry, so its logs do not also go through the host.
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'

@@ -46,6 +46,7 @@ var queueNames = [
 var tableNames = [
   'Consumers'
   'HeldPlans'
+  'Departures'
   'Idempotency'
   'Imports'
   'KeptOut'

@@ -16,6 +16,7 @@ from shared.domain.reasons import Reason
 from shared.domain.tenancy.licensing import Trial
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
+from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
 from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, Tagged
 
@@ -153,10 +154,26 @@ async def change_import(call: Call) -> ApiResponse:
 
 
 @api(
-    bp, "DELETE", "api/imports/{id}", WRITERS, conditional=True, responses={202: ImportRemovalView}
+    bp,
+    "DELETE",
+    "api/imports/{id}",
+    WRITERS,
+    query=ConfirmQuery,
+    conditional=True,
+    fresh=True,
+    responses={202: ImportRemovalView, 200: ConfirmationView},
 )
 async def delete_import(call: Call) -> ApiResponse:
-    """Delete an import. A run removes its contacts from the mailboxes."""
+    """Delete an import. A run removes its contacts from the mailboxes.
+
+    A program has to confirm it: without `confirm`, its call returns a code and changes nothing.
+    """
+    confirm = call.query(ConfirmQuery).confirm
+    if confirm is not None or call.caller.program:
+        stored = await call.app.importing.imports.read(call.caller, call.id)
+        mailboxes, _ = await call.app.insight.finding.filled(call.caller, call.id)
+        if asked := confirmation(call, confirm, call.id, stored.etag, mailboxes):
+            return ApiResponse(asked)
     run = await call.app.importing.imports.remove(call.caller, call.id, call.if_match)
     return ApiResponse(ImportRemovalView(removal_run=run), 202)
 

@@ -47,7 +47,9 @@ class LedgerEntryView(Model):
 
     The `id` never changes. `done` is false if the change may have failed.
 
-    `network` is the caller's address without its last part (IPv4 /24, IPv6 /48).
+    `network` is the caller's address without its last part (IPv4 /24, IPv6 /48), `client` the id of
+    the application that called the API. An operator's change has the `origin` operator and the
+    operator's `actorTenant`.
     """
 
     id: str
@@ -56,6 +58,8 @@ class LedgerEntryView(Model):
     actor_name: str
     origin: str
     network: str
+    client: str
+    actor_tenant: str
     action: str
     subject: str
     done: bool

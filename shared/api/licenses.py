@@ -6,11 +6,13 @@ from datetime import datetime
 import azure.functions as func
 
 from shared.adapters.storage.records import Stored
+from shared.domain.errors import Conflict
 from shared.domain.model import Model
 from shared.domain.tenancy.tenants import BookingInput, LicensePlan
 from shared.services.licensing.licenses import License
-from shared.web.admission import READERS, WRITERS
+from shared.web.admission import READERS, WRITERS, require_fresh
 from shared.web.calls import Call, api
+from shared.web.confirmations import ConfirmQuery, code_of, require_code
 from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, Tagged
 
@@ -42,9 +44,11 @@ class EffectView(Model):
     """What booking this number of licenses would change. Nothing is booked.
 
     `removal` is when contacts are removed from mailboxes that lose their license. `missing` is the
-    number of current target mailboxes without a license once the trial is over.
+    number of current target mailboxes without a license once the trial is over. `confirm` is the
+    code with which a program cancels licenses.
     """
 
+    confirm: str
     booked: int
     used: int
     free: int
@@ -66,13 +70,26 @@ async def get_licenses(call: Call) -> ApiResponse:
     "PUT",
     "api/licenses",
     WRITERS,
+    query=ConfirmQuery,
     body=BookingInput,
     conditional=True,
+    conflicts=True,
     responses={200: LicenseView},
 )
 async def book_licenses(call: Call) -> ApiResponse:
-    """Book or cancel licenses. They are assigned to mailboxes, or taken from them, at once."""
+    """Book or cancel licenses. They are assigned to mailboxes, or taken from them, at once.
+
+    To cancel some, a person needs a new sign-in, and a program the `confirm` code of the preview.
+    """
     booked = call.input(BookingInput).booked
+    before = await call.app.licensing.licenses.read(call.caller)
+    if booked < before.value.booked:
+        require_fresh(call.app, call.caller)
+        confirm = call.query(ConfirmQuery).confirm
+        if confirm is not None:
+            require_code(confirm, _code(call, booked, before))
+        elif call.caller.program:
+            raise Conflict("confirmation_needed")
     return _answer(call, await call.app.licensing.licenses.book(call.caller, booked, call.if_match))
 
 
@@ -83,6 +100,7 @@ async def preview_booking(call: Call) -> ApiResponse:
     found = await call.app.licensing.licenses.effect(call.caller, booked)
     return ApiResponse(
         EffectView(
+            confirm=_code(call, booked, await call.app.licensing.licenses.read(call.caller)),
             booked=booked,
             used=found.license.used,
             free=found.license.free,
@@ -102,6 +120,11 @@ async def list_seats(call: Call) -> ApiResponse:
     found = await call.app.licensing.licenses.seats(call.caller, query.top, query.next)
     items = [SeatView(**item.value.model_dump()) for item in found.items]
     return ApiResponse(ItemPage[SeatView](items=items, next=found.token))
+
+
+def _code(call: Call, booked: int, before: Stored[License]) -> str:
+    """Return the code that confirms a booking in place of the present one."""
+    return code_of(call, "licenses", booked, before.value.booked)
 
 
 def _answer(call: Call, stored: Stored[License]) -> ApiResponse:

@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 import azure.functions as func
 from pydantic import Field
 
+from shared.api.tenant import ClosingReport, SignOutView
+from shared.domain.errors import NotFound
 from shared.domain.model import Model, Moment
+from shared.domain.tenancy.sessions import SignOutInput
 from shared.domain.tenancy.tenants import LicensePlan, Tenant
 from shared.services.licensing.licenses import License
 from shared.web.admission import OPERATORS
@@ -41,6 +44,14 @@ class CustomerView(Tagged):
     free: int
     plan: LicensePlan
     trial_ends: datetime | None
+
+
+class ClosingView(Model):
+    """A tenant that left: since when, and the report about what was removed and who asked."""
+
+    tenant: str
+    left: datetime
+    report: ClosingReport
 
 
 @api(
@@ -86,6 +97,39 @@ async def change_customer(call: Call) -> ApiResponse:
     if wanted.booked is not None:
         await licenses.book_for(call.id, call.caller, wanted.booked, if_match)
     return await _answer(call)
+
+
+@api(
+    bp,
+    "POST",
+    "api/operator/tenants/{id}/sign-out",
+    OPERATORS,
+    joined=False,
+    body=SignOutInput,
+    responses={200: SignOutView},
+)
+async def sign_out_customer(call: Call) -> ApiResponse:
+    """Sign out a person of a tenant, or everyone: sessions and access tokens end at once."""
+    person = call.input(SignOutInput).person
+    since = await call.app.tenancy.sessions.end(call.id, call.caller, person)
+    return ApiResponse(SignOutView(since=since, person=person))
+
+
+@api(
+    bp,
+    "GET",
+    "api/operator/tenants/{id}/closing",
+    OPERATORS,
+    joined=False,
+    responses={200: ClosingView},
+)
+async def get_closing(call: Call) -> ApiResponse:
+    """Get the closing report of a tenant that left: what was removed, and who asked for it."""
+    line = await call.app.tenancy.ledger.closing_line(call.id)
+    if line is None:
+        raise NotFound("unknown_tenant", id=call.id[:64])
+    view = ClosingView(tenant=line.subject, left=line.when, report=ClosingReport.of(line))
+    return ApiResponse(view)
 
 
 async def _answer(call: Call) -> ApiResponse:

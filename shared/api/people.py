@@ -10,6 +10,7 @@ from shared.domain.model import Model
 from shared.domain.reasons import Reason
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
+from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
 from shared.web.operations import ApiResponse
 from shared.web.reason_texts import remedy_of
 
@@ -89,9 +90,22 @@ async def find_person(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "DELETE", "api/people/{id}", WRITERS, responses={202: PersonRemovalView})
+@api(
+    bp,
+    "DELETE",
+    "api/people/{id}",
+    WRITERS,
+    query=ConfirmQuery,
+    fresh=True,
+    responses={202: PersonRemovalView, 200: ConfirmationView},
+)
 async def remove_person(call: Call) -> ApiResponse:
-    """Remove a person everywhere. The contact is not published again."""
+    """Remove a person everywhere. The contact is not published again.
+
+    A program has to confirm it: without `confirm`, its call returns a code and changes nothing.
+    """
+    if asked := confirmation(call, call.query(ConfirmQuery).confirm, call.id, ""):
+        return ApiResponse(asked)
     kept = await call.app.privacy.people.suppress(call.caller, call.id)
     view = PersonRemovalView(id=call.id, suppressed=kept.since, runs=list(kept.runs), paused=[])
     return ApiResponse(view, 202)

@@ -9,6 +9,7 @@ from shared.adapters.storage.records import Stored
 from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result, Run, RunStatus
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
+from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
 from shared.web.operations import ApiResponse, Paging
 from shared.web.reason_texts import remedy_of
 from shared.web.views import ItemPage, OmissionView, Tagged
@@ -108,9 +109,27 @@ async def list_run_results(call: Call) -> ApiResponse:
     return ApiResponse(ItemPage[ResultView](items=items, next=found.listing.token))
 
 
-@api(bp, "POST", "api/runs/{id}/approve", WRITERS, conflicts=True, responses={202: RunSummary})
+@api(
+    bp,
+    "POST",
+    "api/runs/{id}/approve",
+    WRITERS,
+    query=ConfirmQuery,
+    conflicts=True,
+    fresh=True,
+    responses={202: RunSummary, 200: ConfirmationView},
+)
 async def approve_run(call: Call) -> ApiResponse:
-    """Approve a held run. It then applies exactly the changes that were shown."""
+    """Approve a held run. It then applies exactly the changes that were shown.
+
+    A program has to confirm it: without `confirm`, its call returns a code and changes nothing.
+    """
+    confirm = call.query(ConfirmQuery).confirm
+    if confirm is not None or call.caller.program:
+        run = (await call.app.importing.runs.read(call.caller, call.id)).value
+        shown = f"{run.number} {run.status} {run.contacts}"
+        if asked := confirmation(call, confirm, call.id, shown, run.mailboxes.held):
+            return ApiResponse(asked)
     return ApiResponse(
         RunSummary.of(await call.app.importing.decisions.approve(call.caller, call.id)), 202
     )

@@ -9,6 +9,7 @@ from shared.domain.model import Model
 from shared.domain.sharing.shares import RotationInput, Share, ShareInput
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
+from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
 from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, Tagged
 
@@ -75,9 +76,28 @@ async def change_share(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "DELETE", "api/shares/{id}", WRITERS, conditional=True, responses={204: None})
+@api(
+    bp,
+    "DELETE",
+    "api/shares/{id}",
+    WRITERS,
+    query=ConfirmQuery,
+    conditional=True,
+    fresh=True,
+    responses={204: None, 200: ConfirmationView},
+)
 async def delete_share(call: Call) -> ApiResponse:
-    """Withdraw a share. The next run of each of its imports removes the contacts."""
+    """Withdraw a share. The next run of each of its imports removes the contacts.
+
+    A program has to confirm it: without `confirm`, its call returns a code and changes nothing.
+    """
+    confirm = call.query(ConfirmQuery).confirm
+    if confirm is not None or call.caller.program:
+        stored = await call.app.sharing.shares.read(call.caller, call.id)
+        partners = await call.app.sharing.shares.subscribers(call.caller, call.id)
+        mailboxes = sum(partner.mailboxes for partner in partners)
+        if asked := confirmation(call, confirm, call.id, stored.etag, mailboxes):
+            return ApiResponse(asked)
     await call.app.sharing.shares.withdraw(call.caller, call.id, call.if_match)
     return ApiResponse(status=204)
 

@@ -1,18 +1,21 @@
 """HTTP: the caller's own tenant: its settings, its consent, its stored data, and leaving."""
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 import azure.functions as func
 
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.tenant_data import TenantDataRow
 from shared.domain.model import Model
+from shared.domain.tenancy.departures import Departure
+from shared.domain.tenancy.security import SecurityInput
+from shared.domain.tenancy.sessions import SignOutInput
 from shared.domain.tenancy.tenants import LedgerEntry, Tenant, TenantInput, TenantStatus
-from shared.web.admission import READERS, WRITERS
+from shared.web.admission import READERS, WRITERS, require_fresh
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Paging, Query
-from shared.web.views import ItemPage
+from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
 REMAINS: Final = (
@@ -24,22 +27,56 @@ REMAINS: Final = (
 
 
 class ClosingReport(Model):
-    """What was removed when a tenant left, and what remains in which mailboxes."""
+    """What was removed when a tenant left, what remains in which mailboxes, and who asked for it.
+
+    Who asked is kept as long as the audit log.
+    """
 
     joined: datetime
     imports: int
     mailboxes: int
     contacts: int
     shares: int
+    trial_started: datetime | None = None
+    trial_until: datetime | None = None
     remaining: int
     remaining_mailboxes: list[str]
+    asked: datetime | None = None
+    actor: str
+    actor_name: str
+    network: str
+    client: str
+    confirmed_by: str | None = None
     in_entra: str = REMAINS
+
+    @classmethod
+    def of(cls, line: LedgerEntry) -> Self:
+        """Read the report from a closing line."""
+        who = {name: getattr(line, name) for name in ("actor", "actor_name", "network", "client")}
+        return cls.model_validate({**line.detail, **who}, strict=False)
+
+
+class DepartureView(Model):
+    """The wish to leave: when it was asked, by whom and from where, and when leaving `begins`.
+
+    `awaits_second_admin` is true until another admin has confirmed it, if the settings say so.
+    """
+
+    asked: datetime
+    begins: datetime
+    actor: str
+    actor_name: str
+    network: str
+    client: str
+    awaits_second_admin: bool
+    confirmed_by: str | None
 
 
 class TenantView(Model):
     """A tenant: its name, its consent, and where its data is stored.
 
-    `since` is when the `status` last changed. A tenant that left has only a `report`.
+    `since` is when the `status` last changed. The status is `leaving` from the wish to leave on. A
+    tenant that left has only a `report`.
     """
 
     id: str
@@ -52,6 +89,7 @@ class TenantView(Model):
     joined: datetime | None = None
     permissions: tuple[str, ...] = ()
     remedy: str | None = None
+    leaving: DepartureView | None = None
     report: ClosingReport | None = None
 
 
@@ -71,6 +109,17 @@ class LeavingQuery(Query):
 
     confirm: str | None = None
     tenant: str | None = None
+
+
+class SignOutView(Model):
+    """Sessions and access tokens issued before `since` are refused."""
+
+    since: datetime
+    person: str | None
+
+
+class SecurityView(Tagged, SecurityInput):
+    """The security settings of the tenant."""
 
 
 class TenantDataView(Model):
@@ -126,14 +175,16 @@ async def leave_service(call: Call) -> ApiResponse:
     """Leave the service. Without `confirm`, returns what would be removed and changes nothing.
 
     To leave, send the returned `confirm` code and the `tenant` id: the code confirms what is
-    removed, the id confirms for which tenant.
+    removed, the id confirms for which tenant. Nothing is removed before the date in `leaving`, and
+    until then `POST /tenant/stay` takes it back. If the security settings ask for a second admin,
+    the same call of another admin confirms it.
     """
     query = call.query(LeavingQuery)
     if query.confirm is None or query.tenant is None:
         found = await call.app.privacy.leaving.preview(call.caller)
         detail = (
             "Nothing is removed yet. To leave, repeat the call with confirm and with tenant, the "
-            "id of your tenant. This cannot be undone."
+            "id of your tenant. You can take that back until leaving begins, but not afterwards."
         )
         view = LeavingPreviewView(
             confirm=found.code,
@@ -144,8 +195,53 @@ async def leave_service(call: Call) -> ApiResponse:
             detail=detail,
         )
         return ApiResponse(view)
-    await call.app.privacy.leaving.leave(call.caller, query.confirm, query.tenant)
+    require_fresh(call.app, call.caller)
+    await call.app.privacy.departures.ask(call.caller, query.confirm, query.tenant)
     return _shown(await call.app.tenancy.tenants.read(call.caller.tenant), 202)
+
+
+@api(bp, "GET", "api/tenant/security", READERS, responses={200: SecurityView})
+async def get_security(call: Call) -> ApiResponse:
+    """Get the security settings: applications that may act for people, and who confirms leaving."""
+    return _secured(await call.app.tenancy.tenants.read(call.caller.tenant))
+
+
+@api(
+    bp,
+    "PATCH",
+    "api/tenant/security",
+    WRITERS,
+    patch=SecurityInput,
+    conditional=True,
+    fresh=True,
+    responses={200: SecurityView},
+)
+async def change_security(call: Call) -> ApiResponse:
+    """Change the security settings. A person needs a new sign-in."""
+    patch = call.patch(SecurityInput)
+    return _secured(await call.app.tenancy.tenants.secure(call.caller, patch, call.if_match))
+
+
+@api(
+    bp,
+    "POST",
+    "api/tenant/sign-out",
+    WRITERS,
+    body=SignOutInput,
+    leaving=True,
+    responses={200: SignOutView},
+)
+async def sign_out_people(call: Call) -> ApiResponse:
+    """Sign out a person, or everyone: their portal sessions and access tokens end at once."""
+    person = call.input(SignOutInput).person
+    since = await call.app.tenancy.sessions.end(call.caller.tenant, call.caller, person)
+    return ApiResponse(SignOutView(since=since, person=person))
+
+
+@api(bp, "POST", "api/tenant/stay", WRITERS, leaving=True, responses={200: TenantView})
+async def stay_in_service(call: Call) -> ApiResponse:
+    """Take back the wish to leave. Returns 409 once leaving has begun."""
+    return _shown(await call.app.privacy.departures.stay(call.caller))
 
 
 @api(
@@ -165,9 +261,15 @@ def _holding(holding: TenantDataRow) -> TenantDataView:
     )
 
 
+def _secured(stored: Stored[Tenant]) -> ApiResponse:
+    security = stored.value.security
+    given = {name: getattr(security, name) for name in SecurityInput.model_fields}
+    return ApiResponse(SecurityView(etag=stored.etag, **given))
+
+
 def _shown(stored: Stored[Tenant], status: int = 200) -> ApiResponse:
     tenant = stored.value
-    remedy = None
+    remedy, leaving = None, tenant.departure
     if tenant.status is TenantStatus.DISCONNECTED:
         remedy = (
             "Consent was withdrawn. Your imports are suspended, and no contacts are removed. Grant "
@@ -179,8 +281,9 @@ def _shown(stored: Stored[Tenant], status: int = 200) -> ApiResponse:
         name=tenant.name,
         domain=tenant.domain,
         region=tenant.region,
-        status=tenant.status.value,
+        status="leaving" if leaving is not None else tenant.status.value,
         since=tenant.since,
+        leaving=_departure(leaving) if leaving is not None else None,
         joined=tenant.joined,
         permissions=tuple(tenant.permissions),
         remedy=remedy,
@@ -188,10 +291,23 @@ def _shown(stored: Stored[Tenant], status: int = 200) -> ApiResponse:
     return ApiResponse(view, status)
 
 
+def _departure(leaving: Departure) -> DepartureView:
+    return DepartureView(
+        asked=leaving.asked,
+        begins=leaving.due,
+        actor=leaving.oid,
+        actor_name=leaving.name,
+        network=leaving.network,
+        client=leaving.client,
+        awaits_second_admin=leaving.waits_for_second,
+        confirmed_by=leaving.confirmed_by or None,
+    )
+
+
 def _left(entry: LedgerEntry) -> TenantView:
     return TenantView(
         id=entry.subject,
         status="left",
         since=entry.when,
-        report=ClosingReport.model_validate(entry.detail, strict=False),
+        report=ClosingReport.of(entry),
     )

@@ -11,7 +11,8 @@ bp = func.Blueprint()
 
 @bp.timer_trigger("timer", "0 */15 * * * *")
 async def start_due_runs(timer: func.TimerRequest) -> None:
-    """Start every run that is due, and drive on every run that stands still."""
+    """Start every run and every leaving that is due, and drive on every run that stands still."""
+    await app().privacy.departures.begin_due()
     tick = await app().importing.timetable.start_due()
     emit(
         RunsScheduled(

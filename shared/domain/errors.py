@@ -4,6 +4,7 @@
     ├── CallerError              the caller did something wrong: HTTP 4xx, nothing changed
     │   ├── InvalidInput         400, names each field
     │   ├── Unauthenticated      401
+    │   │   └── SignInTooOld     the act needs a new sign-in
     │   ├── Forbidden            403
     │   │   └── GatewayOnly      the call did not come through the gateway
     │   ├── NotFound             404, also for an object of another tenant
@@ -86,6 +87,10 @@ class Unauthenticated(CallerError):
 
     status = 401
     kind = "unauthenticated"
+
+
+class SignInTooOld(Unauthenticated):
+    """The person signed in too long ago for an act that cannot be undone; sign in again."""
 
 
 class Forbidden(CallerError):

@@ -19,23 +19,24 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.sealing import Purpose
 from shared.domain.errors import (
     Forbidden,
-    InvalidInput,
-    PayloadTooLarge,
+    SignInTooOld,
     TooManyRequests,
     TransientError,
     Unauthenticated,
 )
+from shared.domain.tenancy.departures import Departure
 from shared.portal import rendering, sessions
+from shared.portal.sent_forms import parsed, require_acceptable, token_of
 from shared.portal.visits import SWITCH, Page, Visit
 from shared.services.tenancy.tenants import ConsentMissing, TenantGone
-from shared.web.admission import Requirement, Role, enter
+from shared.web.admission import Requirement, Role, count_stranger, enter
 from shared.web.calls import SAFE_HEADERS
 from shared.web.problems import problem
 from shared.wiring.app import App, app, new_id
 
-_MAX_FORM: Final = 1024 * 1024
-_FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _LANGUAGE: Final = "language"
+_OPENED: Final = frozenset({None, "navigate"})
+"""What browsers send as Sec-Fetch-Mode when a person opens a page; old ones send nothing."""
 _YEAR: Final = timedelta(days=365)
 _ROOT: Final = "{nothing:maxlength(0)?}"
 """The route of the root path; the host accepts no empty route (Azure-Functions#2473)."""
@@ -54,16 +55,18 @@ def page(
     leaving: bool = False,
     open_form: bool = False,
     again: bool = False,
+    fresh: bool = False,
 ) -> Callable[[PageHandler], Any]:
     """Make a handler a function that answers a browser.
 
     With `roles`, only signed-in callers that have one of them, and whose tenant has `joined`
     (unless that is False), are admitted; without, everyone is. A form (POST) needs its token unless
     it is an `open_form`, which changes only what this browser stores. While a tenant is leaving,
-    only forms for `leaving` are accepted. A handler with `again` shows its form as it was typed if
-    no button was pressed (`Visit.do`), and thus also in another language.
+    only forms for `leaving` are accepted. A `fresh` form, which cannot be undone, needs a new
+    sign-in. A handler with `again` shows its form as it was typed if no button was pressed
+    (`Visit.do`), and thus also in another language.
     """
-    access = Requirement(roles, joined, changes=method == "POST", leaving=leaving)
+    access = Requirement(roles, joined, changes=method == "POST", leaving=leaving, fresh=fresh)
 
     def decorate(handler: PageHandler) -> Any:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
@@ -75,14 +78,17 @@ def page(
             failed = partial(_problem, handler, correlation, again=settled and method == "GET")
             keep: dict[Purpose, Mapping[str, Any]] = {}
             try:
-                visit, keep = await _known(replace(visit, network=await enter(req)))
-                if method == "POST":
-                    visit = visit if open_form else _switched(visit)
-                    await _require_own_form(visit, token=not open_form)
+                visit, keep, due = await _known(replace(visit, network=await enter(req)))
+                if due is not None and (roles or not path) and _navigates(req):
+                    return await _response(visit, await _confirm(visit, due), {}, correlation)
+                visit, shown_to = await _accepted(visit, open_form=open_form)
+                if method == "POST" and not open_form:
+                    _require_shown_to(visit, shown_to)
                 if roles:
                     visit = await visit.admitted(access)
                 here = Page(location=visit.path)
                 shown = await handler(visit) if again or not visit.switched else here
+                _require_live(visit, closed=bool(roles))
             except Unauthenticated as error:
                 shown = _sign_in_first(visit, error)
             except (ConsentMissing, TenantGone) as error:
@@ -104,44 +110,87 @@ def page(
     return decorate
 
 
-async def _known(visit: Visit) -> tuple[Visit, dict[Purpose, Mapping[str, Any]]]:
-    """Return the visit with its caller and notice, and the session if it was renewed."""
+async def _known(
+    visit: Visit,
+) -> tuple[Visit, dict[Purpose, Mapping[str, Any]], Mapping[str, Any] | None]:
+    """Return the visit with its caller and notice, and the session if it was renewed.
+
+    The last value is the session if Entra ID has to confirm it before the next page.
+    """
     notice = await visit.kept(sessions.NOTICE)
     session = await visit.kept(sessions.SESSION)
     if session is None:
-        return replace(visit, notice=notice), {}
+        return replace(visit, notice=notice), {}, None
     now = visit.app.clock()
     someone = sessions.holder(session, now, visit.network)
     again = sessions.renewed(session, now)
     keep = {sessions.SESSION: again} if again is not None and someone is not None else {}
-    return replace(visit, notice=notice, someone=someone), dict(keep)
+    due = session if sessions.due(session, now) else None
+    return replace(visit, notice=notice, someone=someone), dict(keep), due
 
 
-async def _require_own_form(visit: Visit, *, token: bool) -> None:
-    """Reject a form that is not from the portal's own pages or was shown to another caller.
+def _navigates(req: func.HttpRequest) -> bool:
+    """Return whether a browser opens a page, so that a redirect may lead through Entra ID.
 
-    Browsers send the origin with every POST (Fetch, Origin header).
+    Scripts that fetch parts of a page cannot follow one (Fetch Metadata, Sec-Fetch-Mode).
+    """
+    fetched = "X-Parts" in req.headers
+    return req.method == "GET" and not fetched and req.headers.get("Sec-Fetch-Mode") in _OPENED
+
+
+async def _confirm(visit: Visit, session: Mapping[str, Any]) -> Page:
+    """Redirect to Entra ID, which confirms the session without asking, and back to the page."""
+    visit.app.tenancy.limiter.count_visit(visit.network)
+    begun = await visit.app.tenancy.joining.begin("none", str(session.get("hint", "")))
+    kept = {"flow": begun.flow, "to": sessions.own_path(visit.path), "confirms": True}
+    return Page(location=begun.url, keep={sessions.SIGN_IN: kept})
+
+
+class _UnknownFormError(Unauthenticated):
+    """A stranger sent a form that no page of ours contained; it is not shown again."""
+
+
+async def _accepted(visit: Visit, *, open_form: bool) -> tuple[Visit, Mapping[str, Any] | None]:
+    """Return the visit with its form, and to whom the form was shown, as its token says.
+
+    The visit is in the language that the form switches to, if it does. Rejects a form that is not
+    from the portal's own pages, and strangers whose network sends too much.
     """
     req = visit.request
-    if len(req.get_body()) > _MAX_FORM:
-        raise PayloadTooLarge("form_too_large", limit=_MAX_FORM // 1024)
-    if req.headers.get("Origin") != visit.app.settings.portal_origin:
-        raise Forbidden("form_not_ours")
-    if req.get_body() and not str(req.headers.get("Content-Type")).startswith(_FORM_TYPE):
-        raise InvalidInput("form_type_wrong", type=_FORM_TYPE)
-    if not token:
-        return
-    caller = visit.caller
-    shown_to = await visit.app.entra.seal.open(sessions.FORM, str(req.form.get("token", "")))
-    if shown_to != {"tenant": caller.tenant, "oid": caller.oid}:
+    if visit.someone is None:
+        count_stranger(visit.app, visit.network)
+    if req.method == "GET":
+        return visit, None
+    require_acceptable(req, visit.app.settings.portal_origin, open_form=open_form)
+    if open_form:
+        return replace(visit, form=await parsed(req)), None
+    shown_to = await visit.app.entra.seal.open(sessions.FORM, token_of(req))
+    if visit.someone is None and shown_to is None:
+        raise _UnknownFormError("not_signed_in")
+    return _switched(replace(visit, form=await parsed(req))), shown_to
+
+
+def _require_live(visit: Visit, *, closed: bool) -> None:
+    """Show nothing of a `closed` page to a caller who was signed out while it was read."""
+    if closed and visit.request.method == "GET":
+        visit.app.tenancy.sessions.require_live(visit.caller)
+
+
+def _require_shown_to(visit: Visit, shown_to: Mapping[str, Any] | None) -> None:
+    """Reject a form that was shown to another caller than the one who sent it."""
+    if shown_to != {"tenant": visit.caller.tenant, "oid": visit.caller.oid}:
         raise Forbidden("form_expired")
 
 
 def _sign_in_first(visit: Visit, error: Unauthenticated) -> Page:
     """Ask the visitor to sign in; the page follows, and a form can be sent again."""
-    if visit.request.method == "GET":
-        return Page("sign_in/needed", {"to": visit.path}, status=error.status)
-    return Page("sign_in/again", {"form": _Sent.of(visit)}, status=error.status)
+    drop = (sessions.SESSION,) if error.code == "session_ended" else ()
+    if visit.request.method == "GET" or isinstance(error, _UnknownFormError):
+        to = sessions.own_path(visit.path)
+        return Page("sign_in/needed", {"to": to}, status=error.status, drop=drop)
+    again = isinstance(error, SignInTooOld)
+    values = {"form": _Sent.of(visit), "again": visit.trouble(error) if again else ""}
+    return Page("sign_in/again", values, status=error.status, drop=drop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +221,7 @@ def _problem(
     values: dict[str, Any] = {"problem": answer.body, "again": "", "form": None}
     if isinstance(error, TransientError):
         values["again"] = visit.path if again else ""
-    if isinstance(error, TransientError | TooManyRequests) and visit.request.method == "POST":
+    if isinstance(error, TransientError | TooManyRequests) and visit.form:
         values["form"] = _Sent.of(visit)
     return Page("problem", values, status=answer.status)
 
@@ -180,8 +229,7 @@ def _problem(
 def _switched(visit: Visit) -> Visit:
     """Return the visit in the language that the form switches to, if it does."""
     wanted = str(visit.form.get(SWITCH, ""))
-    own = visit.request.headers.get("Origin") == visit.app.settings.portal_origin
-    if not own or wanted not in rendering.LANGUAGES:
+    if wanted not in rendering.LANGUAGES:
         return visit
     return replace(visit, language=wanted, switched=True)
 
@@ -199,24 +247,13 @@ async def _response(
     seal = visit.app.entra.seal
     keep = {**renewed, **shown.keep}
     drop = list(shown.drop)
-    headers: dict[str, str] = {}
-    if shown.location:
-        headers["Location"] = shown.location
-        response = func.HttpResponse(status_code=303, headers=headers)
-        if shown.notice is not None:
-            keep[sessions.NOTICE] = asdict(shown.notice)
-    elif shown.file is not None:
-        headers["Content-Disposition"] = f'attachment; filename="{shown.file.name}"'
-        response = func.HttpResponse(
-            shown.file.content, headers=headers, mimetype=shown.file.mimetype
-        )
-    else:
-        if visit.notice is not None:
-            drop.append(sessions.NOTICE)
-        text = rendering.render(
-            shown.template, visit.language, page=await _view(visit, shown), **shown.values
-        )
-        response = func.HttpResponse(text, status_code=shown.status, mimetype="text/html")
+    if sessions.SESSION in drop:
+        visit = replace(visit, someone=None, tenant=None)
+    if shown.location and shown.notice is not None:
+        keep[sessions.NOTICE] = asdict(shown.notice)
+    elif shown.template and visit.notice is not None:
+        drop.append(sessions.NOTICE)
+    response = await _content(visit, shown)
     for name, value in _headers(visit.app, correlation).items():
         response.headers[name] = value
     for purpose in drop:
@@ -230,11 +267,23 @@ async def _response(
     return response
 
 
+async def _content(visit: Visit, shown: Page) -> func.HttpResponse:
+    if shown.location:
+        return func.HttpResponse(status_code=303, headers={"Location": shown.location})
+    if shown.file is not None:
+        headers = {"Content-Disposition": f'attachment; filename="{shown.file.name}"'}
+        return func.HttpResponse(shown.file.content, headers=headers, mimetype=shown.file.mimetype)
+    view = await _view(visit, shown)
+    text = rendering.render(shown.template, visit.language, page=view, **shown.values)
+    return func.HttpResponse(text, status_code=shown.status, mimetype="text/html")
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """The values that every template has as `page`: the caller, the path, the language.
 
     `token` is for the page's forms, `area` is the part of the navigation that it belongs to.
+    `leaving` is the organization's wish to leave, and `begun` whether leaving has begun.
     """
 
     language: str
@@ -244,6 +293,8 @@ class View:
     may_write: bool
     company: str
     token: str
+    leaving: Departure | None
+    begun: bool
     notice: Mapping[str, Any] | None
 
 
@@ -255,12 +306,14 @@ async def _view(visit: Visit, shown: Page) -> View:
     return View(
         language=visit.language,
         # What a redirect brought is not to be shown again, nor sent on.
-        path="/" if shown.template == "problem" else visit.path,
+        path="/" if shown.template == "problem" else sessions.own_path(visit.path),
         area=urlsplit(visit.path).path.split("/")[1] or "start",
         caller=visit.someone,
         may_write=visit.may_write,
         company=tenant.display_name if tenant is not None else "",
         token=token,
+        leaving=tenant.departure if tenant is not None else None,
+        begun=tenant is not None and tenant.removing,
         notice=visit.notice,
     )
 

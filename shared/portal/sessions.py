@@ -1,20 +1,21 @@
 """Values that the portal keeps in a browser, encrypted: the session, sign-ins in progress, notices.
 
-A session ends an hour after the last page, and at most eight hours after the sign-in, so that a
-role that was removed in Entra ID is lost by then. Docs: OWASP Session Management and Cross-Site
-Request Forgery Prevention Cheat Sheets; RFC 6265bis (cookie prefixes).
+A session ends an hour after the last page, and eight hours after the sign-in. Entra ID confirms it
+at least once an hour, by a redirect that asks nothing of the person, so that a role or an account
+that was removed there is lost by then. Docs: OWASP Session Management and Cross-Site Request
+Forgery Prevention Cheat Sheets; RFC 6265bis (cookie prefixes).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import azure.functions as func
 from werkzeug.http import dump_cookie, parse_cookie
 
-from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.entra.access_tokens import PORTAL, Caller, SignedIn
 from shared.adapters.sealing import Purpose
 
 SIGN_IN: Final = Purpose("sign-in", timedelta(minutes=15))
@@ -33,8 +34,13 @@ FORM: Final = Purpose("form", timedelta(hours=24))
 """A form's token: the caller that its page was shown to. It outlives a session, so that the form
 can be sent after signing in again. Only the portal can make one, and only for that caller."""
 
+_HINT: Final = 320
+_COOKIES: Final = 60
 _AT_MOST: Final = timedelta(hours=8)
 _RENEWED_AFTER: Final = timedelta(minutes=5)
+_CONFIRMED_FOR: Final = timedelta(hours=1)
+_CONFIRMED_AGAIN: Final = timedelta(minutes=45)
+"""The next page is opened through Entra ID, so that a form on it has time left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +59,63 @@ class Notice:
     undo: Undo | None = None
 
 
-def begun(caller: Caller, now: datetime) -> dict[str, Any]:
-    """Start the session of a caller who has just signed in."""
+def begun(who: SignedIn, now: datetime, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Start the session of a person who has just signed in.
+
+    A session that Entra ID has only confirmed goes on as it was `before`, with today's roles.
+    """
+    caller = who.caller
+    signed_in = caller.signed_in or now
     return {
         "tenant": caller.tenant,
         "oid": caller.oid,
         "name": caller.name,
+        "hint": who.hint[:_HINT],
         "roles": sorted(caller.roles),
-        "began": now.timestamp(),
+        "began": before["began"] if before else now.timestamp(),
+        "signedIn": before["signedIn"] if before else signed_in.timestamp(),
+        "confirmed": now.timestamp(),
         "seen": now.timestamp(),
     }
 
 
-def holder(session: Mapping[str, Any], now: datetime, network: str) -> Caller | None:
-    """Return the signed-in caller; None if the sign-in is too long ago."""
+def belongs(session: Mapping[str, Any] | None, who: SignedIn) -> bool:
+    """Return whether a session is that of this person."""
+    if session is None:
+        return False
+    return bool(session["tenant"] == who.caller.tenant and session["oid"] == who.caller.oid)
+
+
+def due(session: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether Entra ID has to confirm the session before the next page."""
     if now.timestamp() - session["began"] >= _AT_MOST.total_seconds():
+        return False
+    confirmed: float = session.get("confirmed", 0.0)
+    return now.timestamp() - confirmed >= _CONFIRMED_AGAIN.total_seconds()
+
+
+def holder(session: Mapping[str, Any], now: datetime, network: str) -> Caller | None:
+    """Return the signed-in caller; None if sign-in or confirmation is too long ago."""
+    if "confirmed" not in session:  # from an older version of the app
+        return None
+    if now.timestamp() - session["began"] >= _AT_MOST.total_seconds():
+        return None
+    if now.timestamp() - session["confirmed"] >= _CONFIRMED_FOR.total_seconds():
         return None
     return Caller(
         tenant=session["tenant"],
         oid=session["oid"],
         name=session["name"],
         roles=frozenset(session["roles"]),
-        origin="portal",
+        origin=PORTAL,
         network=network,
+        issued=_moment(session["began"]),
+        signed_in=_moment(session["signedIn"]),
     )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def renewed(session: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
@@ -96,8 +135,14 @@ def own_path(text: str) -> str:
 
 
 def cookie(req: func.HttpRequest, name: str) -> str:
-    """Return a cookie of the portal; '' if there is none. Other sites cannot replace it."""
-    return parse_cookie(str(req.headers.get("Cookie", ""))).get(f"__Host-{name}", "")
+    """Return a cookie of the portal; '' if there is none. Other sites cannot replace it.
+
+    More cookies than a browser has of us are not read.
+    """
+    sent = str(req.headers.get("Cookie", ""))
+    if sent.count(";") > _COOKIES:
+        return ""
+    return parse_cookie(sent).get(f"__Host-{name}", "")
 
 
 def drop_cookie(response: func.HttpResponse, purpose: Purpose) -> None:

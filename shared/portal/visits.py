@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import azure.functions as func
+from werkzeug.datastructures import ImmutableMultiDict
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.sealing import Purpose
@@ -23,13 +24,14 @@ from shared.domain.tenancy.tenants import Tenant
 from shared.portal import rendering, sessions
 from shared.portal.sessions import Notice, Undo
 from shared.services.sharing.directory_search import EntryKind
-from shared.web.admission import WRITERS, Requirement, admit, holds
+from shared.web.admission import WRITERS, Requirement, admit, holds, require_fresh
 from shared.web.error_texts import ErrorTexts
 from shared.web.validation import is_id
 from shared.wiring.app import App
 
 _log = logging.getLogger(__name__)
 _NAMED: Final = 300
+_NO_FORM: Final = ImmutableMultiDict[str, str]()
 SWITCH: Final = "language"
 """The field with which a form requests itself in another language."""
 
@@ -69,7 +71,8 @@ class Visit:
     """One request of a browser: the signed-in caller (`someone`) and the joined `tenant`.
 
     `switched` means that the form was sent only to be shown in another language. `network` is the
-    caller's network, shortened so that it identifies nobody.
+    caller's network, shortened so that it identifies nobody. `form` has the fields of an accepted
+    form, with `get` and `getlist`; it is empty if none was sent or accepted (`sent_forms.py`).
     """
 
     app: App
@@ -80,6 +83,7 @@ class Visit:
     tenant: Tenant | None = None
     notice: Mapping[str, Any] | None = None
     switched: bool = False
+    form: Any = _NO_FORM
 
     @property
     def caller(self) -> Caller:
@@ -100,6 +104,10 @@ class Visit:
         """Return whether the caller may change things."""
         return self.someone is not None and holds(self.someone, WRITERS)
 
+    def require_fresh(self) -> None:
+        """Raise `SignInTooOld` if the caller signed in too long ago for what cannot be undone."""
+        require_fresh(self.app, self.caller)
+
     async def admitted(self, access: Requirement) -> Self:
         """Return the visit of an admitted caller.
 
@@ -118,11 +126,6 @@ class Visit:
     def query(self) -> dict[str, str]:
         """The parameters of the query."""
         return {str(name): str(value) for name, value in self.request.params.items()}
-
-    @property
-    def form(self) -> Any:
-        """The fields of the form, with `get` and `getlist`; empty if no form was sent."""
-        return self.request.form
 
     @property
     def do(self) -> str:

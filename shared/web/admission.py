@@ -14,7 +14,8 @@ from typing import Final
 import azure.functions as func
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.domain.errors import Conflict, Forbidden
+from shared.domain.errors import Conflict, Forbidden, GatewayOnly, SignInTooOld
+from shared.domain.tenancy.sessions import FRESH
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.wiring.app import App, app
 
@@ -47,13 +48,15 @@ class Requirement:
     """Who may use a function: callers with one of the `roles`.
 
     Unless it is `joined`, the caller's tenant may be unknown to us. While a tenant is leaving,
-    functions with `changes` are refused, except those for `leaving`.
+    functions with `changes` are refused, except those for `leaving`. A `fresh` function cannot be
+    undone, so a person must have signed in just before it.
     """
 
     roles: tuple[Role, ...]
     joined: bool = True
     changes: bool = False
     leaving: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,26 @@ class Admitted:
 async def enter(req: func.HttpRequest) -> str:
     """Return the network that a call came from ('' if unknown).
 
-    Raises `GatewayOnly` for a call that bypassed the gateway, `Unavailable` if the gateway's token
-    cannot be checked now.
+    Raises `GatewayOnly` for a call that bypassed the gateway, `TooManyRequests` after too many of
+    them, and `Unavailable` if the gateway's token cannot be checked now.
     """
     gateway = app().entra.gateway
-    await gateway.require(str(req.headers.get(TOKEN, "")))
+    try:
+        await gateway.require(str(req.headers.get(TOKEN, "")))
+    except GatewayOnly:
+        count_stranger(app(), network_of(req, gateway=False))
+        raise
     return network_of(req, gateway=gateway.guards)
+
+
+def count_stranger(services: App, network: str) -> None:
+    """Count a call without a valid token or session.
+
+    Raises `TooManyRequests` if its network sends too many. The platform's own probes come from no
+    network.
+    """
+    if network:
+        services.tenancy.limiter.count_stranger(network)
 
 
 async def admit(services: App, caller: Caller, access: Requirement) -> Admitted:
@@ -81,17 +98,36 @@ async def admit(services: App, caller: Caller, access: Requirement) -> Admitted:
     Raises `TooManyRequests`, `Forbidden`, `Conflict` while the tenant is leaving, and what
     `Tenants.known` raises.
     """
-    services.tenancy.limiter.count_call(caller.tenant)
     if caller.tenant != services.settings.home_tenant:
         caller = replace(caller, roles=caller.roles - {Role.OPERATOR})
+    services.tenancy.limiter.count_call(caller, _group(caller))
     if not holds(caller, access.roles):
         raise _refusal(access)
     if not access.joined:
+        await services.tenancy.tenants.require_client(caller)
         return Admitted(caller, None)
     tenant = (await services.tenancy.tenants.known(caller)).value
+    if access.fresh:
+        require_fresh(services, caller)
     if access.changes and not access.leaving and tenant.status is TenantStatus.LEAVING:
         raise Conflict("tenant_leaving")
     return Admitted(caller, tenant)
+
+
+def require_fresh(services: App, caller: Caller) -> None:
+    """Raise `SignInTooOld` if a person signed in too long ago for an act that cannot be undone.
+
+    Programs cannot sign in again; `confirmations.py` asks them what they mean.
+    """
+    if caller.program:
+        return
+    if caller.signed_in is None or services.clock() - caller.signed_in >= FRESH:
+        raise SignInTooOld("sign_in_again", minutes=round(FRESH.total_seconds() / 60))
+
+
+def _group(caller: Caller) -> str | None:
+    """Return whose budget of its tenant a call uses; a caller without a role uses none."""
+    return next((str(role) for role in Role if role in caller.roles), None)
 
 
 def holds(caller: Caller, roles: tuple[Role, ...]) -> bool:

@@ -18,13 +18,14 @@ from shared.domain.errors import (
     Defect,
     InvalidInput,
     NotFound,
+    Unauthenticated,
 )
 from shared.domain.tenancy.tenants import Tenant
-from shared.web.admission import Role, admit, enter
+from shared.web.admission import Role, admit, count_stranger, enter, network_of
 from shared.web.merge_patches import merge_patch
 from shared.web.operations import ApiResponse, Method, Operation, Query, register
 from shared.web.problems import Problem, problem
-from shared.web.validation import is_id, json_object, validated
+from shared.web.validation import is_id, json_object, parameters, validated
 from shared.web.views import Tagged
 from shared.wiring.app import App, app, new_id
 
@@ -130,6 +131,7 @@ class Takes(TypedDict, total=False):
     conflicts: bool
     joined: bool
     leaving: bool
+    fresh: bool
     direct: bool
     may_be_empty: bool
     may_be_missing: bool
@@ -168,7 +170,12 @@ def public(
 
     def decorate(handler: PublicHandler) -> Any:
         operation = _operation(handler, "GET", path, (), responses, direct=direct)
-        return bp.route(path, methods=["GET"])(_function(operation, lambda req, _: handler(req)))
+
+        async def work(req: func.HttpRequest, network: str) -> ApiResponse:
+            count_stranger(app(), network or network_of(req, gateway=False))
+            return await handler(req)
+
+        return bp.route(path, methods=["GET"])(_function(operation, work))
 
     return decorate
 
@@ -178,11 +185,19 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
 
     async def work(req: func.HttpRequest, network: str) -> ApiResponse:
         services = app()
-        caller = await services.entra.tokens.caller(req.headers.get("Authorization"))
+        try:
+            caller = await services.entra.tokens.caller(req.headers.get("Authorization"))
+        except Unauthenticated:
+            count_stranger(services, network)
+            raise
         admitted = await admit(services, replace(caller, network=network), operation.access)
-        parameters = validated(operation.query, dict(req.params), "query_invalid")
-        call = Call(services, admitted.caller, req, operation, parameters, admitted.tenant)
-        return await handler(call)
+        query = parameters(operation.query, req)
+        call = Call(services, admitted.caller, req, operation, query, admitted.tenant)
+        answer = await handler(call)
+        if operation.method == "GET":
+            # Whoever was signed out while it was read gets nothing.
+            services.tenancy.sessions.require_live(admitted.caller)
+        return answer
 
     return _function(operation, work)
 

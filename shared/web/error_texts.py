@@ -74,6 +74,11 @@ TEXTS: Final[Mapping[Code, str]] = {
     ),
     "personal_account": N_("This is a personal account. Sign in with a work account."),
     "not_signed_in": N_("You are not signed in. Sign in and try again."),
+    "session_ended": N_("You were signed out. Sign in again."),
+    "sign_in_again": N_(
+        "This cannot be undone, so it needs a sign-in from the last %(minutes)s minutes. Sign in "
+        "again, and repeat it."
+    ),
     "gateway_only": N_(
         "You cannot call this address directly. Call the API at %(api)s, or open the portal at "
         "%(portal)s."
@@ -85,7 +90,7 @@ TEXTS: Final[Mapping[Code, str]] = {
     "sign_in_needs_consent": N_(
         "Your organization requires admin consent for this sign-in. Ask an admin to sign in first."
     ),
-    "sign_in_again": N_("Entra ID requires a new sign-in. Sign in again."),
+    "sign_in_interrupted": N_("Entra ID requires a new sign-in. Sign in again."),
     "sign_in_nobody": N_("You are not signed in to Microsoft. Sign in again."),
     "sign_in_refused": N_(
         "Entra ID rejected the sign-in. Sign in again, or contact your administrator."
@@ -129,6 +134,10 @@ TEXTS: Final[Mapping[Code, str]] = {
         "You need the app role %(roles)s. Ask an administrator of your organization to assign it "
         "in the Entra admin center under Enterprise applications > Contact Sync."
     ),
+    "client_not_allowed": N_(
+        "The application %(client)s may not act for people of your organization. Ask an admin to "
+        "allow it in the portal under Settings > Security."
+    ),
     "only_global_admin": N_(
         "This account cannot connect your organization. Ask a Global Administrator or a "
         "Privileged Role Administrator."
@@ -157,7 +166,17 @@ TEXTS: Final[Mapping[Code, str]] = {
         "Your organization exceeded the limit of %(limit)s API calls per minute. Wait for the "
         "number of seconds in Retry-After."
     ),
+    "too_many_own_calls": N_(
+        "You exceeded the limit of %(limit)s calls per minute. Wait for the number of seconds in "
+        "Retry-After."
+    ),
+    "too_many_strangers": N_(
+        "Too many calls from your network without a sign-in. Try again in a minute."
+    ),
     "too_many_sign_ins": N_("Too many sign-ins from your network. Try again in a minute."),
+    "too_many_reads": N_(
+        "Too many previews of this partner's share (maximum %(limit)s per hour). Try again later."
+    ),
     "too_many_guesses": N_("Too many wrong share IDs. Check the ID, and try again later."),
     "too_many_checks": N_(
         "The last check of your organization began less than a minute ago. Wait for the number of "
@@ -217,8 +236,19 @@ TEXTS: Final[Mapping[Code, str]] = {
         "The share created with this Idempotency-Key was withdrawn. Use a new key."
     ),
     "removal_changed": N_("The data to remove has changed. Review it, and confirm again."),
+    "confirmation_needed": N_(
+        "Cancelling licenses needs a confirmation. Call POST /licenses/effect, and send its "
+        "confirm code."
+    ),
     # input that is too large or malformed
     "body_too_large": N_("The body is too large (maximum %(limit)s KiB). Send a smaller one."),
+    "body_too_complex": N_(
+        "The body has too many values (maximum %(limit)s). Send it in several calls."
+    ),
+    "query_too_long": N_("The query has too many parameters (maximum %(limit)s). Send fewer."),
+    "form_too_many_fields": N_(
+        "The form has too many fields (maximum %(limit)s). Select fewer entries."
+    ),
     "form_too_large": N_("The form is too large (maximum %(limit)s KiB). Enter less data."),
     "object_too_large": N_(
         "Too large to save: %(size)s KiB (maximum %(limit)s KiB). Split it into several shares or "

@@ -3,6 +3,7 @@
 Its schemas are those of the models that validate requests and serialize responses.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -150,6 +151,7 @@ def document() -> dict[str, Any]:
         path = paths.setdefault(operation.path.removeprefix("api"), {})
         path[operation.method.lower()] = _described(operation, schemas)
     responses = {_name(status): _problem(status, schemas) for status in _PROBLEMS}
+    schemas.drop_unused([paths, responses])
     return {
         "openapi": "3.1.0",
         "info": {"title": "Contact Sync", "version": VERSION, "description": _DESCRIPTION},
@@ -222,6 +224,13 @@ class _Schemas:
     def output(self, model: type[BaseModel]) -> Schema:
         """Return the schema of a response body."""
         return self._references[model, "serialization"]
+
+    def drop_unused(self, document: object) -> None:
+        """Drop the models that nothing names, because only a patch is derived from them."""
+        text = json.dumps([document, self.components])
+        self.components = {
+            name: made for name, made in self.components.items() if f'"{_SCHEMAS}{name}"' in text
+        }
 
     def patch(self, model: type[BaseModel]) -> Schema:
         """Return the schema of a merge patch for a model."""

@@ -62,9 +62,10 @@ class Operation:
     an `idempotent` one takes an Idempotency-Key, and one that `conflicts` may be refused because of
     the current state, or because an admin has to act first (409). Unless it is `joined`, the
     caller's tenant may be unknown to us. A tenant may call a `leaving` operation, and change
-    something, while it leaves. A `direct` operation may also bypass the gateway, as the platform's
-    own probes do. A call without a body counts as one with an empty object if `may_be_empty`. What
-    a `may_be_missing` operation returns need not exist (404). `location` is where the result of one
+    something, while it leaves. A `fresh` operation cannot be undone: a person needs a new sign-in
+    for it. A `direct` operation may also bypass the gateway, as the platform's own probes do. A
+    call without a body counts as one with an empty object if `may_be_empty`. What a
+    `may_be_missing` operation returns need not exist (404). `location` is where the result of one
     that only begins is found.
     """
 
@@ -83,6 +84,7 @@ class Operation:
     conflicts: bool = False
     joined: bool = True
     leaving: bool = False
+    fresh: bool = False
     direct: bool = False
     may_be_empty: bool = False
     may_be_missing: bool = False
@@ -99,7 +101,7 @@ class Operation:
     @property
     def access(self) -> Requirement:
         """Who may call the operation."""
-        return Requirement(self.roles, self.joined, self.changes, self.leaving)
+        return Requirement(self.roles, self.joined, self.changes, self.leaving, self.fresh)
 
     @property
     def changes(self) -> bool:
@@ -118,7 +120,7 @@ class Operation:
             409: self.conflicts or self.idempotent or self.changes,
             412: self.conditional,
             413: bool(self.body or self.patch),
-            429: signed_in,
+            429: True,
             500: True,
             503: signed_in or not self.direct,
         }

@@ -9,15 +9,18 @@ from pydantic import BaseModel, Field
 from shared.domain.errors import (
     CallerError,
     NeedsAdmin,
+    SignInTooOld,
     TooManyRequests,
     TransientError,
     Unauthenticated,
 )
 from shared.domain.reasons import Reason
+from shared.domain.tenancy.sessions import FRESH
 from shared.web.error_texts import ENGLISH, ErrorTexts
 from shared.web.operations import ApiResponse
 
 _log = logging.getLogger(__name__)
+_NEWER = f' error="insufficient_user_authentication", max_age={round(FRESH.total_seconds())}'
 _KIND = "urn:contact-sync:problem:"
 _CODE = "^[a-z][a-z0-9_]*$"
 
@@ -86,7 +89,9 @@ def _case(error: Exception) -> tuple[str, int, str, dict[str, str]]:
     """Return the class, status, code and headers of an error."""
     match error:
         case Unauthenticated():
-            headers = {"WWW-Authenticate": "Bearer"}
+            # RFC 9470, section 3: the client can ask Entra ID for a newer sign-in.
+            more = _NEWER if isinstance(error, SignInTooOld) else ""
+            headers = {"WWW-Authenticate": f"Bearer{more}"}
             return error.kind, error.status, error.code, headers
         case TooManyRequests():
             headers = {"Retry-After": str(math.ceil(error.retry_after))}

@@ -20,6 +20,10 @@ from shared.domain.errors import FieldError, InvalidInput, PayloadTooLarge
 MAX_BODY: Final = 256 * 1024
 ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 _MAX_DEPTH: Final = 32
+_MAX_VALUES: Final = 20_000
+_MAX_NAMES: Final = 500
+"""No object of the API has as many fields, nor any body as many values."""
+_MAX_PARAMETERS: Final = 100
 _EXACT: Final = 2**53
 _CHOICE: Final = re.compile(r"'([^']*)'")
 _PYDANTIC: Final[Mapping[str, tuple[Code, str]]] = {
@@ -78,16 +82,26 @@ def validated[T: BaseModel](model: type[T], value: object, refusal: Code = "inpu
         raise InvalidInput.of(*map(_field_error, errors), code=refusal) from error
 
 
+def parameters[T: BaseModel](model: type[T], req: func.HttpRequest) -> T:
+    """Validate the query parameters against a model. Raises `InvalidInput`."""
+    if len(req.params) > _MAX_PARAMETERS:
+        raise InvalidInput("query_too_long", limit=_MAX_PARAMETERS)
+    return validated(model, dict(req.params), "query_invalid")
+
+
 def json_object(req: func.HttpRequest, *content_types: str) -> dict[str, Any]:
     """Return the body as a JSON object.
 
-    Raises `PayloadTooLarge` above `MAX_BODY`, and `InvalidInput` if it is not a JSON object.
+    Raises `PayloadTooLarge` above `MAX_BODY` or for too many values, which is checked before they
+    are read, and `InvalidInput` if it is not a JSON object.
     """
     raw = req.get_body()
     if len(raw) > MAX_BODY:
         raise PayloadTooLarge("body_too_large", limit=MAX_BODY // 1024)
     if req.headers.get("Content-Type", "").split(";")[0].strip().lower() not in content_types:
         raise InvalidInput("content_type_wrong", types=content_types)
+    if raw.count(b",") > _MAX_VALUES:
+        raise PayloadTooLarge("body_too_complex", limit=_MAX_VALUES)
     try:
         body = json.loads(
             raw,
@@ -124,6 +138,8 @@ def _field_error(found: ErrorDetails) -> FieldError:
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return a JSON object; reject one that contains a field twice, because it is ambiguous."""
+    if len(pairs) > _MAX_NAMES:
+        raise PayloadTooLarge("body_too_complex", limit=_MAX_NAMES)
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:

@@ -78,8 +78,10 @@ def open_ports(settings: Settings, clock: Clock, new_id: NewId) -> Ports:
         wire=SdkWire(settings.graph_endpoint, credentials),
         credentials=credentials,
         http=http,
-        tokens=AccessTokens(http, settings.entra_authority, settings.client_id),
-        limiter=Limiter(settings.calls_per_minute),
+        tokens=AccessTokens(http, settings.entra_authority, settings.client_id, clock),
+        limiter=Limiter(
+            settings.calls_per_minute, settings.calls_per_user, settings.stranger_calls
+        ),
         identity=identity,
         vault=vault,
     )

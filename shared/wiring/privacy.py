@@ -1,5 +1,6 @@
 """Data protection: removing a person everywhere, and leaving the service."""
 
+from shared.services.privacy.departures import Departures
 from shared.services.privacy.exports import Exports
 from shared.services.privacy.leaving import Leaving
 from shared.services.privacy.people import People
@@ -27,7 +28,7 @@ class Privacy:
             tenancy.reads,
             base.clock,
         )
-        self.leaving = Leaving(
+        leaving = Leaving(
             base.store,
             tenancy.tenant_data,
             base.states,
@@ -38,4 +39,8 @@ class Privacy:
             tenancy.ledger,
             checks.worker,
             base.clock,
+        )
+        self.leaving = leaving
+        self.departures = Departures(
+            base.store, leaving, tenancy.ledger, base.clock, base.settings.leaving_wait
         )

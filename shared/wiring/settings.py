@@ -24,6 +24,7 @@ _VAULT: Final = re.compile(
     r"[a-z][a-z0-9-]{1,22}[a-z0-9]\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net)"
 )
 _CONTACT: Final = r"(mailto:|tel:|https://)[!-~]+"
+_CALLS_OF_ONE: Final = 50
 _AUTHORITY: Final = "https://login.microsoftonline.com"
 _GRAPH: Final = "https://graph.microsoft.com/v1.0"
 _log = logging.getLogger(__name__)
@@ -88,7 +89,10 @@ class Settings(BaseModel):
     security_contact: Annotated[str, Field(alias="SECURITY_CONTACT")] = ""
     security_policy: Annotated[str, Field(alias="SECURITY_POLICY")] = ""
     security_expires: Annotated[AwareDatetime | None, Field(alias="SECURITY_EXPIRES")] = None
+    leaving_hours: Annotated[int, Field(alias="LEAVING_HOURS", ge=0, le=720)] = 24
     calls_per_minute: Annotated[int, Field(alias="CALLS_PER_MINUTE", ge=10)] = 600
+    user_calls: Annotated[int | None, Field(alias="USER_CALLS_PER_MINUTE", ge=10)] = None
+    stranger_calls: Annotated[int, Field(alias="ANONYMOUS_CALLS_PER_MINUTE", ge=10)] = 600
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -120,9 +124,19 @@ class Settings(BaseModel):
         )
 
     @property
+    def calls_per_user(self) -> int:
+        """How many calls of one user an instance accepts per minute."""
+        return self.user_calls or max(_CALLS_OF_ONE, self.calls_per_minute // 2)
+
+    @property
     def terms(self) -> Terms:
         """How long the trial lasts, and how long contacts stay in a mailbox without a license."""
         return Terms(timedelta(days=self.trial_days), timedelta(days=self.grace_days))
+
+    @property
+    def leaving_wait(self) -> timedelta:
+        """How long leaving can be taken back before it begins."""
+        return timedelta(hours=self.leaving_hours)
 
     @property
     def runs_kept(self) -> timedelta:

@@ -6,6 +6,7 @@ from shared.adapters.storage.tenant_data import TenantData
 from shared.services.tenancy.joining import Joining
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.reads import Reads
+from shared.services.tenancy.sessions import Sessions
 from shared.services.tenancy.tenants import Tenants
 from shared.wiring.entra import Entra
 from shared.wiring.foundation import Foundation
@@ -21,6 +22,7 @@ class Tenancy:
         )
         self.reads = Reads(base.store, self.ledger, base.clock)
         self.limiter = base.ports.limiter
+        self.sessions = Sessions(base.store, base.clock, self.ledger)
         self.tenant_data = TenantData(base.tables)
         self.tenants = Tenants(
             base.store,
@@ -29,6 +31,7 @@ class Tenancy:
             settings.data_region,
             base.clock,
             self.ledger,
+            settings.client_id,
         )
         self.joining = Joining(
             sign_in=SignIn(settings.entra_authority, settings.client_id, base.credentials),

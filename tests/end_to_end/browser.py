@@ -121,7 +121,7 @@ class Browser:
         self,
         url: str,
         method: str = "GET",
-        fields: list[tuple[str, str]] | None = None,
+        fields: list[tuple[str, str]] | str | None = None,
         *,
         follow: bool = True,
         headers: Mapping[str, str] | None = None,
@@ -135,7 +135,7 @@ class Browser:
                     method,
                     at,
                     headers=self._headers(at, method) | dict(headers or {}),
-                    data=urlencode(fields or []) if method == "POST" else None,
+                    data=_encoded(fields) if method == "POST" else None,
                     allow_redirects=False,
                     ssl=False,
                 ) as answer:
@@ -147,6 +147,10 @@ class Browser:
                     if not (follow and answer.status in {302, 303}):
                         return Shown(at, answer.status, text, given, cookies, passed)
                     at, method, fields = urljoin(at, given["location"]), "GET", None
+
+    async def send(self, path: str, body: str, headers: Mapping[str, str] | None = None) -> Shown:
+        """Send a body to a path as it is, and do not follow redirects."""
+        return await self.open(path, "POST", body, follow=False, headers=headers)
 
     async def submit(
         self, page: Shown, action: str = "", *, follow: bool = True, **values: str | list[str]
@@ -190,3 +194,7 @@ class Browser:
                 self.cookies[name] = value
             else:
                 self.cookies.pop(name, None)
+
+
+def _encoded(fields: list[tuple[str, str]] | str | None) -> str:
+    return fields if isinstance(fields, str) else urlencode(fields or [])

@@ -46,7 +46,10 @@ def test_token_settings_match_what_the_app_checks() -> None:
 
     assert config["api"]["requestedAccessTokenVersion"] == 2
     assert config["groupMembershipClaims"] == "DirectoryRole"
+    for token in ("idToken", "accessToken"):
+        assert [claim["name"] for claim in config["optionalClaims"][token]] == ["auth_time"]
     assert [s["value"] for s in config["api"]["oauth2PermissionScopes"]] == [access_tokens._SCOPE]
+    assert [s["type"] for s in config["api"]["oauth2PermissionScopes"]] == ["Admin"]
     assert {role["value"] for role in config["appRoles"]} == set(Role)
     auditor = next(role for role in config["appRoles"] if role["value"] == Role.AUDITOR)
     assert auditor["allowedMemberTypes"] == ["Application"]

@@ -93,6 +93,7 @@ def test_local_example_has_the_same_settings() -> None:
         ("graceDays", "GRACE_DAYS"),
         ("runDays", "RUN_DAYS"),
         ("ledgerDays", "LEDGER_DAYS"),
+        ("leavingHours", "LEAVING_HOURS"),
         ("callsPerMinute", "CALLS_PER_MINUTE"),
         ("appCredential", "APP_CREDENTIAL"),
     ],

@@ -131,6 +131,10 @@ class Client:
         body = {"tenant": tenant, "name": name, "users": users}
         (await self.send("POST", f"{self.entra}/_sim/tenants", body)).expect(200)
 
+    async def forget(self, tenant: str, oid: str) -> None:
+        """Delete a user's account at Entra ID: nobody can sign in with it."""
+        (await self.send("DELETE", f"{self.entra}/_sim/tenants/{tenant}/users/{oid}")).expect(204)
+
     async def create_tenant(self, tenant: str, **directory: Any) -> None:
         """Create a tenant's directory and grant the app's consent."""
         body = {"tenant": tenant, **directory}

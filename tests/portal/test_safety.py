@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ GETS = [route for route in PAGES if route.method == "GET"]
 POSTS = [route for route in PAGES if route.method == "POST"]
 OPEN = {"sign-in", "sign-out", "language"}
 """Forms that need no sign-in. They change only this browser's cookies."""
+OPEN_ROUTES = [route for route in POSTS if route.path in OPEN]
 CLOSED = [route for route in POSTS if route.path not in OPEN]
 """All other forms."""
 BUTTONS = ("save", "create", "book", "rename", "remove", "block", "pause", "approve", "enter")
@@ -236,6 +238,50 @@ async def test_form_without_sign_in_is_refused_from_another_site(
 
     assert shown.status == 403
     assert shown.cookies == []
+
+
+FLOOD = "a=&" * 340_000
+"""Nearly one mebibyte of a form with as many fields as possible."""
+
+
+async def test_flood_of_form_fields_is_refused_before_it_is_parsed(company: Company) -> None:
+    token = await company.token(company.admin.copy())
+    floods = {
+        "no token": FLOOD,
+        "made-up token": f"token={'x' * 2_000}&{FLOOD}",
+        "token at the end": f"{FLOOD}token={token}",
+        "signed in": f"token={token}&{FLOOD}",
+    }
+    for (name, body), route in itertools.product(floods.items(), CLOSED[:3] + OPEN_ROUTES):
+        browser = company.admin.copy() if name == "signed in" else Browser(company.world.client)
+        began = time.monotonic()
+        shown = await browser.send(company.path(route), body)
+        assert shown.status in {401, 413}, (name, route)
+        assert len(shown.text) < 20_000
+        assert time.monotonic() - began < 1.5  # parsing it alone takes longer
+
+
+async def test_other_content_types_and_foreign_origins_are_refused(company: Company) -> None:
+    part = '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'
+    for kind, origin, status in (
+        ("multipart/form-data; boundary=x", None, 400),
+        ("application/json", None, 400),
+        ("application/x-www-form-urlencoded", "https://evil.example", 403),
+    ):
+        browser = Browser(company.world.client)
+        headers = {"Content-Type": kind} | ({"Origin": origin} if origin else {})
+        shown = await browser.send("/settings", part * 15_000, headers)
+        assert shown.status == status
+        assert len(shown.text) < 20_000
+
+
+async def test_form_of_a_stranger_is_not_sent_back(company: Company) -> None:
+    shown = await Browser(company.world.client).send("/settings", "token=x&name=Reflected")
+    long_path = await Browser(company.world.client).open("/shares?q=" + "'" * 7_000)
+
+    assert (shown.status, long_path.status) == (401, 401)
+    assert "Reflected" not in shown.text
+    assert len(long_path.text) < 20_000
 
 
 ELSEWHERE = [

@@ -10,7 +10,9 @@ import asyncio
 import hmac
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -22,9 +24,15 @@ _KEYS_LIVE: Final = 24 * 3600.0
 _REFETCH_AFTER: Final = 60.0
 _FAILED_WAIT: Final = 5.0
 _LEEWAY: Final = 60
+_LONGEST_TOKEN: Final = 16 * 1024
+_LONGEST: Final = 1e9
+"""The age in seconds beyond which a token counts as just that old."""
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 _REQUIRED: Final = ["exp", "nbf", "iat", "iss", "aud", "tid", "oid"]
 _SCOPE: Final = "access_as_user"
+PORTAL: Final = "portal"
+"""The origin of a caller with a session of the portal."""
+
 _PERSONAL: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of personal Microsoft accounts (docs: id-token-claims-reference)."""
 
@@ -47,7 +55,9 @@ lets the first admin of a tenant sign in (docs: permissions-reference of Entra b
 class Caller:
     """A signed-in admin or app: its tenant, object id, display name and app roles.
 
-    `origin` is where the call came in (api or portal), `network` the caller's truncated IP address.
+    `origin` is where the call came in (api or portal), `network` the caller's truncated IP address,
+    `client` the application that called the API. A `program` calls with a token of its own.
+    `issued` is when the token or session was issued, `signed_in` when the person last signed in.
     """
 
     tenant: str
@@ -56,6 +66,18 @@ class Caller:
     roles: frozenset[str]
     origin: str = "api"
     network: str = ""
+    client: str = ""
+    program: bool = False
+    issued: datetime | None = None
+    signed_in: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person who signed in to the portal, and the `hint` that names the account to Entra ID."""
+
+    caller: Caller
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +100,15 @@ class Identity:
 class AccessTokens:
     """Validates access tokens with Entra's published keys, which are fetched when needed."""
 
-    def __init__(self, http: httpx.AsyncClient, authority: str, client_id: str) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        authority: str,
+        client_id: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Validate tokens by the machine's clock; `clock` says when they were issued."""
+        self._clock = clock
         self._http = http
         self._authority = authority.rstrip("/")
         self._audiences = [client_id, f"api://{client_id}"]
@@ -106,9 +136,15 @@ class AccessTokens:
         claims, issuer = await self._claims(token, self._audiences)
         if not _is_access_token(claims):
             raise Unauthenticated("token_is_id_token")
-        return self._trusted(claims, issuer, by_directory="scp" in claims)
+        program = "scp" not in claims
+        return replace(
+            self._trusted(claims, issuer, by_directory=not program),
+            client=str(claims.get("azp", ""))[:64],
+            program=program,
+            signed_in=None if program else self._signed_in(claims),
+        )
 
-    async def signed_in(self, id_token: str, nonce: str) -> Caller:
+    async def signed_in(self, id_token: str, nonce: str) -> "SignedIn":
         """Return the caller of an ID token from a sign-in that we started with this `nonce`.
 
         Raises `Unauthenticated`, `Unavailable`.
@@ -119,7 +155,8 @@ class AccessTokens:
         if claims["tid"] == _PERSONAL:
             raise Unauthenticated("personal_account")
         caller = self._trusted(claims, issuer, by_directory=True)
-        return replace(caller, origin="portal")
+        hint = str(claims.get("preferred_username") or "")
+        return SignedIn(replace(caller, origin=PORTAL, signed_in=self._signed_in(claims)), hint)
 
     async def identity(self, token: str) -> Identity:
         """Return the identity in an app-only token for our API, with or without roles.
@@ -134,6 +171,8 @@ class AccessTokens:
 
     async def _claims(self, token: str, audiences: list[str]) -> tuple[dict[str, Any], str]:
         """Return the claims of a token that Entra signed for us, and the issuer of its key."""
+        if len(token) > _LONGEST_TOKEN:
+            raise Unauthenticated("token_invalid", cause="too long")
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != "RS256":
@@ -151,7 +190,7 @@ class AccessTokens:
             raise Unauthenticated("token_expired") from error
         except jwt.InvalidAudienceError as error:
             raise Unauthenticated("token_audience_wrong") from error
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, RecursionError, ValueError) as error:
             raise Unauthenticated("token_invalid", cause=type(error).__name__) from error
         return claims, key.issuer
 
@@ -170,7 +209,26 @@ class AccessTokens:
         roles = _texts(claims.get("roles"))
         if by_directory and _texts(claims.get("wids")) & _ASSIGNERS:
             roles |= {"Admin"}
-        return Caller(tenant=tenant, oid=oid, name=str(claims.get("name") or "")[:200], roles=roles)
+        return Caller(
+            tenant=tenant,
+            oid=oid,
+            name=str(claims.get("name") or "")[:200],
+            roles=roles,
+            issued=self._moment(claims["iat"]),
+        )
+
+    def _signed_in(self, claims: dict[str, Any]) -> datetime:
+        """Return when the person signed in; without `auth_time`, when the token was issued.
+
+        Docs: optional-claims-reference (auth_time).
+        """
+        given = claims.get("auth_time")
+        return self._moment(given if isinstance(given, int | float) else claims["iat"])
+
+    def _moment(self, seconds: float) -> datetime:
+        """Return a time of the machine's clock as the app's clock would have shown it."""
+        age = min(max(datetime.now(UTC).timestamp() - seconds, -_LONGEST), _LONGEST)
+        return self._clock() - timedelta(seconds=age)
 
     async def _key(self, kid: str) -> _Key:
         if kid in self._keys and not self._due(kid):

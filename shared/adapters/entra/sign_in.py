@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -22,9 +22,12 @@ from shared.domain.errors import Forbidden, Unavailable
 _REFUSALS: Final[Mapping[str, Code]] = {
     "access_denied": "sign_in_declined",
     "consent_required": "sign_in_needs_consent",
-    "interaction_required": "sign_in_again",
+    "interaction_required": "sign_in_interrupted",
     "login_required": "sign_in_nobody",
 }
+
+
+type Prompt = Literal["login", "none"]
 
 
 class SignInFailed(Forbidden):
@@ -50,11 +53,19 @@ class SignIn:
         self._credentials = credentials
         self._loopback = is_loopback(authority)
 
-    async def begin(self, redirect_uri: str) -> Begun:
-        """Start a sign-in. Raises `Unavailable` if Entra ID does not respond."""
+    async def begin(self, redirect_uri: str, prompt: Prompt | None = None, hint: str = "") -> Begun:
+        """Start a sign-in. Raises `Unavailable` if Entra ID does not respond.
+
+        `prompt` is `login` to sign in again, or `none` to ask nothing of the person, `hint` the
+        account (docs: v2-protocols-oidc, send the sign-in request).
+        """
 
         def initiate(client: ConfidentialClientApplication) -> dict[str, Any]:
-            return dict(client.initiate_auth_code_flow([], redirect_uri=redirect_uri))
+            return dict(
+                client.initiate_auth_code_flow(
+                    [], redirect_uri=redirect_uri, prompt=prompt, login_hint=hint or None
+                )
+            )
 
         flow = await self._with(initiate)
         return Begun(str(flow["auth_uri"]), flow)

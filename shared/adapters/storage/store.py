@@ -23,6 +23,7 @@ from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import RunMessage
 from shared.domain.importing.runs import Outcome, Result, Run
 from shared.domain.sharing.shares import Share
+from shared.domain.tenancy.departures import DepartureMark
 from shared.domain.tenancy.missing_mailboxes import MissingMailbox
 from shared.domain.tenancy.tenant_checks import TenantCheck
 from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
@@ -114,6 +115,7 @@ class Store:
             below=_LEDGER_HEAD,
         )
         self.ledger_heads = Records(tables, Table.LEDGER, LedgerHead, prefix=_LEDGER_HEAD)
+        self.departures = Records(tables, Table.DEPARTURES, DepartureMark)
         self.share_facts = Records(tables, Table.SHARE_FACTS, ShareFacts, below=PHOTOS_OF_SHARE)
         self.share_photos = Records(tables, Table.SHARE_FACTS, SharePhotos, prefix=PHOTOS_OF_SHARE)
         self.subscribers = Records[SubscribedImport](

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from shared.domain.model import Model, ShortName
 from shared.domain.reasons import Reason
+from shared.domain.tenancy.departures import Departure
+from shared.domain.tenancy.security import Security
+from shared.domain.tenancy.sessions import EndedSessions
 
 
 class LicensePlan(StrEnum):
@@ -31,7 +34,8 @@ class Tenant(Model):
 
     `domain` is a verified domain (that of an admin's user name), `name` is chosen by its admins.
     `trialUntil` is the end of the trial if an operator has set one. `checked` is when the consent
-    of a disconnected tenant was last checked.
+    of a disconnected tenant was last checked. `departure` is the wish to leave, until it is done.
+    `sessions` says which sessions and tokens have ended.
     """
 
     id: str
@@ -47,11 +51,19 @@ class Tenant(Model):
     booked: int = 0
     trial_started: datetime | None = None
     trial_until: datetime | None = None
+    sessions: EndedSessions = EndedSessions()
+    security: Security = Security()
+    departure: Departure | None = None
 
     @property
     def display_name(self) -> str:
         """The name shown to others: the name or, if it is missing, the domain or the id."""
         return self.name or self.domain or self.id
+
+    @property
+    def removing(self) -> bool:
+        """Whether its removal has begun, so that leaving can no longer be taken back."""
+        return self.status is TenantStatus.LEAVING
 
     @property
     def suspended(self) -> Reason | None:
@@ -98,7 +110,11 @@ class LedgerAction(StrEnum):
     TENANT_DISCONNECTED = "tenant.disconnected"
     TENANT_RECONNECTED = "tenant.reconnected"
     TENANT_CHECKED = "tenant.checked"
+    SESSIONS_ENDED = "sessions.ended"
+    SECURITY_CHANGED = "security.changed"
     TENANT_LEAVING = "tenant.leaving"
+    LEAVING_CONFIRMED = "tenant.leaving-confirmed"
+    TENANT_STAYED = "tenant.stayed"
     TENANT_LEFT = "tenant.left"
     PERSON_SUPPRESSED = "person.kept-out"
     SUPPRESSION_LIFTED = "person.readmitted"
@@ -115,6 +131,8 @@ class LedgerEntry(Model):
 
     A read of personal data and a sign-in are entries too (`access.…`).
     It is written before the change and marked `done` after it, so that every change is recorded.
+    `client` is the application that called the API (its client id). An operator's act in another
+    tenant has the origin `operator` and the operator's own tenant as `actor_tenant`.
     `action` is a `LedgerAction`, stored as text so that an older version can read newer actions.
     `number` counts the entries of the tenant in the order in which they were stored.
     """
@@ -126,6 +144,8 @@ class LedgerEntry(Model):
     actor_name: str = ""
     origin: str = ""
     network: str = ""
+    client: str = ""
+    actor_tenant: str = ""
     action: str
     subject: str
     done: bool = True

@@ -1,13 +1,15 @@
-"""The short forms: licenses, organization, check, leaving, taking over contacts, share ids."""
+"""The short forms: licenses, name, security, check, leaving, taking over contacts, share ids."""
 
 from typing import Final
 
 from shared.domain.importing.imports import AdoptionInput
 from shared.domain.model import Model, Text
 from shared.domain.sharing.shares import RotationInput
+from shared.domain.tenancy.security import SecurityInput
+from shared.domain.tenancy.sessions import SignOutInput
 from shared.domain.tenancy.tenants import BookingInput, TenantInput
 from shared.domain.texts import N_
-from shared.portal.forms.fields import FormField, Line, Number, Ticks
+from shared.portal.forms.fields import Flag, FormField, Line, Lines, Number, Ticks
 from shared.portal.forms.tables import Form
 
 
@@ -65,6 +67,48 @@ LEAVING: Final = Form(
             required=True,
         ),
         FormField("code", "code", Line()),
+    ),
+)
+
+SECURITY: Final = Form(
+    SecurityInput,
+    (
+        FormField(
+            "clients",
+            "clients",
+            Lines(),
+            N_("Applications that may act for people"),
+            N_(
+                "One client ID per line. Other applications cannot use the API with a person's "
+                "rights. The portal and applications with a role of their own need no entry."
+            ),
+            group="security",
+        ),
+        FormField(
+            "second-admin",
+            "secondAdmin",
+            Flag(),
+            N_("Leaving needs a second admin"),
+            N_(
+                "Another admin has to confirm that your organization leaves. If you turn this off, "
+                "it still applies for the waiting time."
+            ),
+            group="security",
+        ),
+    ),
+)
+
+SIGN_OUT: Final = Form(
+    SignOutInput,
+    (
+        FormField(
+            "person",
+            "person",
+            Line(empty=None),
+            N_("Object ID of the person"),
+            N_("Leave this empty to sign out everyone, including you."),
+            group="sign-out",
+        ),
     ),
 )
 

@@ -72,6 +72,7 @@ async def remove_or_readmit(visit: Visit) -> Page:
             "The person can be included again. The next syncs restore the contact."
         )
         return done(back, words, undo=Undo(path, {"do": "remove"}))
+    visit.require_fresh()
     await visit.app.privacy.people.suppress(visit.caller, visit.id)
     words = visit.gettext("The contact is being removed everywhere, and no import adds it again.")
     return done(back, words, undo=Undo(path, {"do": "readmit"}))

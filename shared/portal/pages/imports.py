@@ -125,7 +125,7 @@ async def show_import_deletion(visit: Visit) -> Page:
     return await _deletion(visit)
 
 
-@page(bp, "POST", "imports/{id}/delete", WRITERS)
+@page(bp, "POST", "imports/{id}/delete", WRITERS, fresh=True)
 async def remove_import(visit: Visit) -> Page:
     """Delete an import. A run removes its contacts."""
     try:

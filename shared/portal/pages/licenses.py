@@ -58,6 +58,8 @@ async def book_seats(visit: Visit) -> Page:
         if visit.do != "book" or visit.form.get("seen") != str(booked):
             return await _booking(visit, draft)
         before = (await visit.app.licensing.licenses.read(visit.caller)).value.booked
+        if booked < before:
+            visit.require_fresh()
         await visit.app.licensing.licenses.book(visit.caller, booked, draft.etag or None)
         said = visit.ngettext("%(num)s license is booked.", "%(num)s licenses are booked.", booked)
         fields = {"do": "book", "booked": str(before), "seen": str(before)}

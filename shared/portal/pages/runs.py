@@ -122,6 +122,7 @@ async def decide_run(visit: Visit) -> Page:
     """Approve or discard the held changes of a run."""
     path = f"/runs/{visit.id}"
     if visit.form.get("do") == "approve":
+        visit.require_fresh()
         await visit.app.importing.decisions.approve(visit.caller, visit.id)
         return done(path, visit.gettext("Approved. The sync continues."))
     await visit.app.importing.decisions.discard(visit.caller, visit.id)

@@ -175,23 +175,28 @@ async def show_leaving(visit: Visit) -> Page:
     return await _leaving(visit)
 
 
-@page(bp, "POST", "settings/leave", WRITERS, leaving=True)
+@page(bp, "POST", "settings/leave", WRITERS, leaving=True, fresh=True)
 async def leave(visit: Visit) -> Page:
-    """Leave Contact Sync, confirmed with the tenant ID."""
+    """Ask to leave Contact Sync, or confirm that as a second admin, with the tenant ID."""
     draft = LEAVING.read(visit.form)
 
     async def save() -> Page:
         code, tenant = draft.text("code"), draft.text("tenant").strip()
-        await visit.app.privacy.leaving.leave(visit.caller, code, tenant)
-        words = visit.gettext(
-            "Your organization is leaving Contact Sync. Its contacts are being removed."
-        )
+        await visit.app.privacy.departures.ask(visit.caller, code, tenant)
+        words = visit.gettext("Your request to leave Contact Sync is recorded.")
         return done("/", words)
 
     async def again(filled: Draft[Any], refusal: Refusal) -> Page:
         return await _leaving(visit, filled, refusal)
 
     return await submit(visit, draft, save=save, show=again)
+
+
+@page(bp, "POST", "settings/stay", WRITERS, leaving=True)
+async def stay(visit: Visit) -> Page:
+    """Take back the wish to leave."""
+    await visit.app.privacy.departures.stay(visit.caller)
+    return done("/", visit.gettext("Your organization stays with Contact Sync."))
 
 
 async def _settings(
@@ -224,5 +229,6 @@ async def _leaving(
         "form": show(visit, now, refusal, helps=helps),
         "preview": preview,
         "tenant": visit.tenant,
+        "hours": visit.app.settings.leaving_hours,
     }
     return Page("settings/leave", values, refusal.status)

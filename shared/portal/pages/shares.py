@@ -112,7 +112,7 @@ async def show_withdrawal(visit: Visit) -> Page:
     return await _withdrawal(visit)
 
 
-@page(bp, "POST", "shares/{id}/withdraw", WRITERS)
+@page(bp, "POST", "shares/{id}/withdraw", WRITERS, fresh=True)
 async def withdraw_share(visit: Visit) -> Page:
     """Withdraw a share."""
     etag = visit.form.get("etag") or None

@@ -2,12 +2,13 @@
 
 import azure.functions as func
 
-from shared.domain.errors import ContactSyncError, NotFound
+from shared.adapters.entra.sign_in import SignInFailed
+from shared.domain.errors import ContactSyncError, NotFound, Unauthenticated
 from shared.portal import rendering, sessions
 from shared.portal.page_functions import page
 from shared.portal.visits import Page, Visit
 from shared.services.tenancy.joining import SIGNED_IN
-from shared.web.admission import enter
+from shared.web.admission import READERS, enter, holds
 from shared.web.calls import SAFE_HEADERS
 from shared.web.problems import problem
 from shared.wiring.app import new_id
@@ -17,25 +18,49 @@ bp = func.Blueprint()
 
 @page(bp, "POST", "sign-in", open_form=True)
 async def sign_in(visit: Visit) -> Page:
-    """Redirect the browser to Entra ID to sign in; `to` is the page that follows."""
+    """Redirect the browser to Entra ID to sign in; `to` is the page that follows.
+
+    With `again`, Entra ID asks for the sign-in even if the person is still signed in there.
+    """
     visit.app.tenancy.limiter.count_visit(visit.network)
-    begun = await visit.app.tenancy.joining.begin()
+    session = await visit.kept(sessions.SESSION) if visit.form.get("again") else None
+    begun = (
+        await visit.app.tenancy.joining.begin("login", str(session.get("hint", "")))
+        if session is not None
+        else await visit.app.tenancy.joining.begin()
+    )
     to = sessions.own_path(str(visit.form.get("to", "/")))
     return Page(location=begun.url, keep={sessions.SIGN_IN: {"flow": begun.flow, "to": to}})
 
 
 @page(bp, "GET", SIGNED_IN.removeprefix("/"))
 async def signed_in(visit: Visit) -> Page:
-    """Complete the sign-in; the redirect removes the code from the address bar at once."""
+    """Complete the sign-in; the redirect removes the code from the address bar at once.
+
+    If Entra ID does not confirm a session, the session ends and the person can sign in.
+    """
+    visit.app.tenancy.limiter.count_visit(visit.network)
     kept = await visit.kept(sessions.SIGN_IN) or {}
-    caller = await visit.app.tenancy.joining.signed_in(kept.get("flow"), visit.query)
-    await visit.app.tenancy.reads.signed_in(caller)
-    session = sessions.begun(caller, visit.app.clock())
-    return Page(
-        location=sessions.own_path(kept["to"]),
-        keep={sessions.SESSION: session},
-        drop=(sessions.SIGN_IN,),
+    before = await visit.kept(sessions.SESSION) if kept.get("confirms") else None
+    to = sessions.own_path(str(kept.get("to", "/")))
+    ended = Page(
+        "sign_in/needed",
+        {"to": to},
+        status=Unauthenticated.status,
+        drop=(sessions.SIGN_IN, sessions.SESSION),
     )
+    try:
+        who = await visit.app.tenancy.joining.signed_in(kept.get("flow"), visit.query)
+    except SignInFailed:
+        if kept.get("confirms"):
+            return ended
+        raise
+    if kept.get("confirms") and not sessions.belongs(before, who):
+        return ended
+    if before is None:
+        await visit.app.tenancy.reads.signed_in(who.caller)
+    session = sessions.begun(who, visit.app.clock(), before)
+    return Page(location=to, keep={sessions.SESSION: session}, drop=(sessions.SIGN_IN,))
 
 
 @page(bp, "GET", "signed-in-again")
@@ -47,7 +72,16 @@ async def signed_in_again(visit: Visit) -> Page:
 
 @page(bp, "POST", "sign-out", open_form=True)
 async def sign_out(visit: Visit) -> Page:
-    """End the session here and at Entra ID. A session that has already ended is no error."""
+    """End the person's sessions here and at Entra ID. One that has already ended is no error.
+
+    A form that was shown to somebody else ends only what this browser stores.
+    """
+    someone = visit.someone
+    if someone is not None and holds(someone, READERS):
+        shown_to = await visit.app.entra.seal.open(sessions.FORM, visit.form.get("token", ""))
+        own = shown_to == {"tenant": someone.tenant, "oid": someone.oid}
+        if own or "token" not in visit.form:
+            await visit.app.tenancy.sessions.sign_out(someone)
     return Page(
         location=visit.app.tenancy.joining.signed_out("/"),
         drop=(sessions.SESSION, sessions.SIGN_IN, sessions.CONSENT),

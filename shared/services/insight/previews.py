@@ -142,6 +142,7 @@ class Previews:
         """
         share, publisher = await self._imports.require_open(caller, wanted.share_id)
         await self._reads.note(caller, LedgerAction.PREVIEWED, DRAFT)
+        self._publications.count_read(caller, share, publisher)
         found = await self._publications.resolve(caller.tenant, share, publisher, Meter())
         given = {name: getattr(wanted, name) for name in ImportInput.model_fields}
         now = self._clock()
@@ -243,6 +244,7 @@ class Previews:
         share, publisher = await self._publications.find(caller.tenant, import_.share_id)
         if share is None:
             return None
+        self._publications.count_read(caller, share, publisher)
         return await self._publications.resolve(caller.tenant, share, publisher, Meter())
 
     async def _targets(self, caller: Caller, import_: Import) -> TargetMailboxes:

@@ -1,10 +1,10 @@
 """Leaving: removes imports, contacts and folders, withdraws shares, and deletes all rows.
 
-Only the ledger's closing line stays: what was removed, and where something remains.
+Only the ledger's closing line stays: what was removed, where something remains, and who asked for
+it. The tenant's admins and the service's operators can read it.
 """
 
 import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,14 +18,14 @@ from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store
 from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.storage.tenant_data import TenantData
 from shared.adapters.telemetry import emit
-from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput, TransientError
+from shared.domain.errors import Busy, TransientError
 from shared.domain.events import TenantLeft
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import TENANT_LEAVINGS, LeaveTenant
 from shared.domain.importing.runs import Run, RunTrigger
 from shared.domain.importing.schedule import newest_first
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, Tenant, TenantStatus
-from shared.services.changes import change, found_in
+from shared.services.changes import change
 from shared.services.checks.check_worker import CheckWorker
 from shared.services.importing.run_book import RunBook
 from shared.services.sharing.revocations import Revocations
@@ -89,22 +89,17 @@ class Leaving:
         code = hashlib.blake2b(shown.encode(), digest_size=6).hexdigest()
         return LeavingPreview(code, *counts)
 
-    async def leave(self, caller: Caller, code: str, tenant: str) -> None:
-        """Start leaving, confirmed by the code of what was shown and by the tenant's id.
+    async def begin(self, tenant: str) -> None:
+        """Begin to remove a tenant, unless its wish to leave was taken back. Safe to repeat."""
 
-        Raises `InvalidInput` for the id of another tenant, and `Conflict` if what would be removed
-        has changed since it was shown. Safe to repeat once started.
-        """
-        if tenant.lower() != caller.tenant.lower():
-            raise InvalidInput.of(FieldError("tenant", "not_own_tenant"))
-        stored = found_in(
-            await self._store.tenants.get(caller.tenant, TENANT_ROW), "tenant", caller.tenant
-        )
-        if stored.value.status is not TenantStatus.LEAVING:
-            if not hmac.compare_digest(code.encode(), (await self.preview(caller)).code.encode()):
-                raise Conflict("removal_changed")
-            await self._begin(caller)
-        await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=caller.tenant))
+        def leaving(found: Tenant) -> Tenant:
+            if found.status is TenantStatus.LEAVING or found.departure is None:
+                return found
+            return found.copy_with(status=TenantStatus.LEAVING, since=self._clock())
+
+        stored = await change(self._store.tenants, tenant, TENANT_ROW, leaving, kind="tenant")
+        if stored.value.status is TenantStatus.LEAVING:
+            await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=tenant))
 
     async def continue_leaving(self, message: LeaveTenant) -> None:
         """Take the next steps.
@@ -128,13 +123,6 @@ class Leaving:
         await self._withdraw(tenant)
         await self._tenant_data.erase(tenant, keep=_row(line))
         emit(TenantLeft(tenant=tenant, contacts_removed=line.detail["contacts"]))
-
-    async def _begin(self, caller: Caller) -> None:
-        def leaving(tenant: Tenant) -> Tenant:
-            return tenant.copy_with(status=TenantStatus.LEAVING, since=self._clock())
-
-        async with self._ledger.change(caller, LedgerAction.TENANT_LEAVING, caller.tenant):
-            await change(self._store.tenants, caller.tenant, TENANT_ROW, leaving, kind="tenant")
 
     async def _still_removing(self, tenant: str, import_: Import) -> bool:
         """Start or continue the removal of an import. Returns False once all tries are used up."""
@@ -204,17 +192,12 @@ class Leaving:
             "mailboxes": sum(run.mailboxes.succeeded for run in runs),
             "contacts": sum(run.contacts.deleted for run in runs),
             "shares": await self._store.shares.count(tenant.id),
+            "trialStarted": _iso(tenant.trial_started),
+            "trialUntil": _iso(tenant.trial_until),
             "remaining": len(remains),
             "remainingMailboxes": remains[:_REMAINS_NAMED],
         }
-        entry = LedgerEntry(
-            when=now,
-            actor=SERVICE,
-            origin=SERVICE,
-            action=LedgerAction.TENANT_LEFT,
-            subject=tenant.id,
-            detail=detail,
-        )
+        entry = closing_entry(tenant, now, detail)
         await self._store.ledger.upsert(tenant.id, _row(entry), entry)
         return entry
 
@@ -231,6 +214,29 @@ class Leaving:
                 await self._revocations.of_share(tenant, share, partners)
             else:
                 await self._store.share_index.delete(share, OWNER_ROW)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def closing_entry(tenant: Tenant, when: datetime, detail: dict[str, Any]) -> LedgerEntry:
+    """Return the closing line of a tenant: what was removed, and who asked for it from where."""
+    asked = tenant.departure
+    if asked is not None:
+        detail["asked"] = asked.asked.isoformat()
+        detail["confirmedBy"] = asked.confirmed_by or None
+    return LedgerEntry(
+        when=when,
+        actor=asked.oid if asked is not None else SERVICE,
+        actor_name=asked.name if asked is not None else "",
+        origin=asked.origin if asked is not None else SERVICE,
+        network=asked.network if asked is not None else "",
+        client=asked.client if asked is not None else "",
+        action=LedgerAction.TENANT_LEFT,
+        subject=tenant.id,
+        detail=detail,
+    )
 
 
 def _row(line: LedgerEntry) -> str:

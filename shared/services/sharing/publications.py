@@ -93,17 +93,27 @@ class Publications:
         """Return the share and its publisher for a caller who enters an id.
 
         Raises the same `NotFound` for every id that the caller may not use, and `TooManyRequests`
-        after too many of them, which makes guessing ids useless.
+        after too many of them, which makes guessing ids useless. An own share is no guess.
         """
-        self._limiter.require_guesses_left(caller.tenant)
         try:
             share, publisher = await self.find(caller.tenant, share_id)
         except NeedsAdmin:
             share, publisher = None, ""
+        if share is not None and publisher == caller.tenant:
+            return share, publisher
+        self._limiter.require_guesses_left(caller)
         if share is None:
-            self._limiter.guessed(caller.tenant)
+            self._limiter.guessed(caller)
             raise NotFound("share_not_open")
         return share, publisher
+
+    def count_read(self, caller: Caller, share: Share, publisher: str) -> None:
+        """Count a preview that reads a partner's directory; own shares are free.
+
+        Raises `TooManyRequests`.
+        """
+        if publisher != caller.tenant:
+            self._limiter.count_read(caller, share.id)
 
     async def describe(self, caller: Caller, share_id: str) -> Publication:
         """Return what a share offers the caller's tenant.

@@ -9,15 +9,15 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from shared.adapters.entra.access_tokens import AccessTokens, Caller
-from shared.adapters.entra.sign_in import Begun, SignIn, SignInFailed
+from shared.adapters.entra.access_tokens import AccessTokens, Caller, SignedIn
+from shared.adapters.entra.sign_in import Begun, Prompt, SignIn, SignInFailed
 from shared.adapters.storage.records import Stored
 from shared.domain.error_codes import Code
-from shared.domain.errors import Forbidden
+from shared.domain.errors import Forbidden, TransientError
 from shared.domain.tenancy.tenants import Tenant
 from shared.services.tenancy.tenants import ConsentMissing, ConsentPending, Tenants
 
@@ -25,12 +25,13 @@ SIGNED_IN: Final = "/signed-in"
 CONSENTED: Final = "/consented"
 """The redirect URIs in the app registration, as paths below the portal's origin."""
 
+_REMEMBERED: Final = 10_000
 _TRIES: Final = 3
 _BETWEEN_TRIES: Final = 1.0
 _REFUSALS: Final[Mapping[str, Code]] = {
     "access_denied": "consent_declined",
     "consent_required": "consent_needs_admin",
-    "interaction_required": "sign_in_again",
+    "interaction_required": "sign_in_interrupted",
 }
 
 
@@ -38,6 +39,30 @@ class ConsentRefused(SignInFailed):
     """The admin, or Entra ID, did not grant the consent."""
 
     kind = "consent-refused"
+
+
+class UsedStates:
+    """The states of sign-ins that were completed lately, in bounded memory.
+
+    An instance that has forgotten one, or another instance, is told by Entra ID, which takes each
+    code once.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[str, None] = {}
+
+    def take(self, state: str) -> bool:
+        """Return whether a state is used for the first time; from now on, it is used."""
+        if state in self._states:
+            return False
+        if len(self._states) >= _REMEMBERED:
+            self._states.pop(next(iter(self._states)))
+        self._states[state] = None
+        return True
+
+    def give_back(self, state: str) -> None:
+        """Let a state be used again."""
+        self._states.pop(state, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +79,31 @@ class Joining:
     authority: str
     client_id: str
     origin: str
+    used: UsedStates = field(default_factory=UsedStates)
 
-    async def begin(self) -> Begun:
-        """Start a sign-in."""
-        return await self.sign_in.begin(self._url(SIGNED_IN))
+    async def begin(self, prompt: Prompt | None = None, hint: str = "") -> Begun:
+        """Start a sign-in; see `SignIn.begin`."""
+        return await self.sign_in.begin(self._url(SIGNED_IN), prompt, hint)
 
-    async def signed_in(self, flow: dict[str, Any] | None, answer: Mapping[str, str]) -> Caller:
-        """Complete the sign-in that this browser started, and return the caller.
+    async def signed_in(self, flow: dict[str, Any] | None, answer: Mapping[str, str]) -> SignedIn:
+        """Complete the sign-in that this browser started, and return who signed in.
 
-        Raises `SignInFailed`, also if the answer belongs to the sign-in of another browser.
+        Raises `SignInFailed`, also if the answer belongs to the sign-in of another browser, or was
+        used before. Both are known before Entra ID is asked.
         """
         if flow is None:
             raise SignInFailed("sign_in_expired")
-        id_token, nonce = await self.sign_in.finish(flow, answer)
-        return await self.tokens.signed_in(id_token, nonce)
+        state = str(flow["state"])
+        if not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
+            raise SignInFailed("sign_in_not_ours")
+        if not self.used.take(state):
+            raise SignInFailed("sign_in_expired")
+        try:
+            id_token, nonce = await self.sign_in.finish(flow, answer)
+            return await self.tokens.signed_in(id_token, nonce)
+        except TransientError:
+            self.used.give_back(state)  # Entra ID has not taken the code yet
+            raise
 
     def signed_out(self, to: str) -> str:
         """Return the URL that also ends the session at Entra ID and then redirects to `to`.

@@ -21,6 +21,8 @@ from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
 
 SERVICE: Final = "service"
 """The actor of changes by the service itself, and the partition of entries without a tenant."""
+OPERATOR: Final = "operator"
+"""The origin of changes that an operator makes in another tenant."""
 
 
 @dataclass(slots=True)
@@ -93,8 +95,10 @@ class Ledger:
                 when=now,
                 actor=caller.oid,
                 actor_name=caller.name,
-                origin=caller.origin,
+                origin=caller.origin if caller.tenant == tenant else OPERATOR,
                 network=caller.network,
+                client=caller.client,
+                actor_tenant=caller.tenant if caller.tenant != tenant else "",
                 action=action,
                 subject=pending.subject,
                 done=done,
@@ -176,13 +180,29 @@ class Ledger:
     async def sweep(self, kept: timedelta) -> int:
         """Delete the entries of all tenants that are older than `kept`, and return how many.
 
-        The closing line of a tenant that left proves that its data is deleted, so it stays.
+        The closing line of a tenant that left proves that its data is deleted, so it stays, without
+        who asked for it.
         """
+        old = Condition(ROW, "ge", newest_first(self._clock() - kept))
+        left = Condition("action", "eq", LedgerAction.TENANT_LEFT.value)
+        named = Condition("actor", "ne", SERVICE)
+        for tenant, row in [key async for key in self._store.ledger.keys(old, left, named)]:
+            stored = await self._store.ledger.get(tenant, row)
+            if stored is not None:
+                await self._store.ledger.upsert(tenant, row, _anonymous(stored.value))
         await self._rows.sweep(self._clock() - kept)
         return await self._store.ledger.erase_where(
-            Condition(ROW, "ge", newest_first(self._clock() - kept)),
+            old,
             Condition("action", "ne", LedgerAction.TENANT_LEFT.value),
         )
+
+
+def _anonymous(line: LedgerEntry) -> LedgerEntry:
+    """Return a closing line without who asked for it."""
+    detail = {name: value for name, value in line.detail.items() if name != "confirmedBy"}
+    return line.copy_with(
+        actor=SERVICE, actor_name="", origin=SERVICE, network="", client="", detail=detail
+    )
 
 
 def _conditions(wanted: LedgerFilter) -> list[Condition]:

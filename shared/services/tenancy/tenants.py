@@ -7,9 +7,9 @@ is connected again once the consent is verified again.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.entra.access_tokens import PORTAL, Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import TENANT_ROW, Store
@@ -20,11 +20,13 @@ from shared.domain.errors import (
     Defect,
     Forbidden,
     NeedsAdmin,
+    Unauthenticated,
     Unavailable,
 )
 from shared.domain.events import ConsentLost, ConsentRegained, TenantJoined
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.permissions import missing
+from shared.domain.tenancy.security import Security, SecurityInput
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, Tenant, TenantStatus
 from shared.services.changes import change, found_in
 from shared.services.tenancy.ledger import Ledger
@@ -85,7 +87,9 @@ class Tenants:
         region: str,
         clock: Callable[[], datetime],
         ledger: Ledger,
+        own_client: str,
     ) -> None:
+        self._own_client = own_client
         self._store = store
         self._proof = proof
         self._directory = directory
@@ -102,14 +106,60 @@ class Tenants:
     async def known(self, caller: Caller) -> Stored[Tenant]:
         """Return the caller's tenant. The first call records it, if its consent is verified.
 
-        Raises `ConsentMissing`, or `TenantGone` if the tenant left and has to join again.
+        Raises `ConsentMissing`, `TenantGone` if the tenant left and has to join again,
+        `Unauthenticated` if the caller's session or token has ended, and `Forbidden` for an
+        application that may not act for people of the tenant.
         """
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
+        self._require_client(caller, found)
         if found is not None:
+            _require_live(found.value, caller)
             return found
         if await self._ledger.closing_line(caller.tenant) is not None:
             raise TenantGone("tenant_left")
         return await self.verify_consent(caller)
+
+    async def require_client(self, caller: Caller) -> None:
+        """Raise `Forbidden` if the caller's application may not act for people of the tenant."""
+        if self._is_foreign(caller):
+            found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
+            self._require_client(caller, found)
+
+    def _is_foreign(self, caller: Caller) -> bool:
+        if caller.program or caller.origin == PORTAL:
+            return False
+        return caller.client.lower() != self._own_client.lower()
+
+    def _require_client(self, caller: Caller, found: Stored[Tenant] | None) -> None:
+        if not self._is_foreign(caller):
+            return
+        if found is None or not found.value.security.admits(caller.client):
+            raise Forbidden("client_not_allowed", client=caller.client)
+
+    async def secure(
+        self, caller: Caller, apply: Callable[[SecurityInput], SecurityInput], if_match: str | None
+    ) -> Stored[Tenant]:
+        """Change the security settings of the caller's tenant."""
+
+        def secured(tenant: Tenant) -> Tenant:
+            before, wanted = tenant.security, apply(tenant.security)
+            given = {name: getattr(wanted, name) for name in SecurityInput.model_fields}
+            entry.detail.update(before=_shown(before), after=_shown(wanted))
+            off = before.second_admin and not wanted.second_admin
+            since = self._clock() if off else before.one_admin_since
+            return tenant.copy_with(security=Security(**given, one_admin_since=since))
+
+        async with self._ledger.change(
+            caller, LedgerAction.SECURITY_CHANGED, caller.tenant
+        ) as entry:
+            return await change(
+                self._store.tenants,
+                caller.tenant,
+                TENANT_ROW,
+                secured,
+                kind="tenant",
+                if_match=if_match,
+            )
 
     async def verify_consent(self, caller: Caller) -> Stored[Tenant]:
         """Verify the consent of the caller's tenant, and record or reconnect it. Safe to repeat.
@@ -131,6 +181,7 @@ class Tenants:
         found = await self._store.tenants.get(caller.tenant, TENANT_ROW)
         if found is None:
             return await self._joined(caller, permissions)
+        _require_live(found.value, caller)
         if found.value.status is TenantStatus.LEAVING:
             raise Conflict("tenant_leaving")
 
@@ -261,8 +312,13 @@ class Tenants:
         except ContactSyncError as error:
             _log.info("cannot read the domain of tenant %s: %s", caller.tenant, error)
             domain = ""
+        left = await self._ledger.closing_line(caller.tenant)
+        trial = left.detail if left is not None else {}
         tenant = Tenant(
             id=caller.tenant,
+            # Leaving and joining again gives no second trial.
+            trial_started=_moment(trial.get("trialStarted")),
+            trial_until=_moment(trial.get("trialUntil")),
             joined=now,
             since=now,
             domain=domain,
@@ -281,3 +337,18 @@ class Tenants:
         if again is None:
             raise Defect("A tenant's row disappeared right after it was found.")
         return again
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _shown(settings: SecurityInput) -> dict[str, Any]:
+    return {"clients": sorted(settings.clients), "secondAdmin": settings.second_admin}
+
+
+def _require_live(tenant: Tenant, caller: Caller) -> None:
+    """Raise `Unauthenticated` if the caller's session or token has ended."""
+    portal = caller.origin == PORTAL
+    if tenant.sessions.ended(caller.oid, caller.issued, portal=portal):
+        raise Unauthenticated("session_ended")

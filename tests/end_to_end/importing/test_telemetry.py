@@ -189,7 +189,7 @@ async def cause_every_event(world: World) -> list[str]:
     await world.next_day()
     code = (await api.delete("/tenant", 200))["confirm"]
     await api.delete(f"/tenant?confirm={code}&tenant={world.tenant}", 202)
-    await client.settle()
+    await world.hours_pass(25)
     people = [value for user in world.users.values() for value in _values(user)]
     return [*people, share["id"], share["name"], "Ada Admin", api.token, "Person"]
 

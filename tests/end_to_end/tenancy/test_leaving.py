@@ -1,10 +1,13 @@
 """Leaving: two confirmations, contacts and folders removed, every row erased, a final report."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from azure.data.tables.aio import TableServiceClient
 
 from tests.end_to_end.checks import problem
+from tests.end_to_end.signed_in import browser_of
 from tests.local.client import Client, Json
 from tests.local.cloud import LocalCloud
 from tests.world import World
@@ -29,8 +32,14 @@ async def leave(world: World) -> Json:
     shown: Json = await world.api.delete("/tenant", 200)
     path = f"/tenant?confirm={shown['confirm']}&tenant={world.tenant}"
     assert (await world.api.delete(path, 202))["status"] == "leaving"
-    await world.client.settle()
+    await waited(world)
     return shown
+
+
+async def waited(world: World) -> None:
+    """Let the time pass in which leaving can be taken back, and wait until the tenant has left."""
+    await world.hours_pass(25)
+    world.days += 1
 
 
 async def assert_mailboxes_empty(world: World, partner: World, theirs: Json) -> None:
@@ -120,7 +129,8 @@ async def test_tenant_that_left_is_refused_until_it_joins_again(
     client: Client,
 ) -> None:
     world = await World.create(client)
-    await world.share()
+    await world.import_((await world.share())["id"])
+    trial = await world.api.get("/licenses")
     await leave(world)
 
     refused = await world.api.send("GET", "/shares")
@@ -129,6 +139,7 @@ async def test_tenant_that_left_is_refused_until_it_joins_again(
     problem(refused, 403, "tenant-left")
     assert joined["status"] == "connected"
     assert await world.api.all("/shares") == []
+    assert (await world.api.get("/licenses"))["trialEnds"] == trial["trialEnds"]
     assert (await world.api.get("/tenant"))["status"] == "connected"
 
 
@@ -140,16 +151,102 @@ async def test_leaving_tenant_is_read_only(client: Client) -> None:
     shown = await world.api.delete("/tenant", 200)
     path = f"/tenant?confirm={shown['confirm']}&tenant={world.tenant}"
     await world.api.delete(path, 202)
+    asked = await world.api.send("PATCH", f"/shares/{share['id']}", {"name": "Before"})
+    await world.client.clock((datetime.now(UTC) + timedelta(hours=25)).isoformat())
+    await world.client.fire()
 
     changed = await world.api.send("PATCH", f"/shares/{share['id']}", {"name": "Other"})
     seen = await world.api.send("GET", "/tenant")
     again = await world.api.send("DELETE", path)
     await client.settle()
 
+    assert asked.status == 200
     problem(changed, 409, "conflict")
     assert seen.status == 200
     assert again.status in {202, 403}
     assert (await world.api.get("/tenant"))["status"] == "left"
+
+
+async def test_leaving_waits_a_day_and_can_be_taken_back(client: Client, world: World) -> None:
+    """What a stolen session does in two calls, another admin sees and undoes."""
+    made = await world.import_((await world.share())["id"])
+    thief = await client.api(world.tenant, oid="thief", name="Theo Thief")
+    ada = await browser_of(client, world)
+    shown = await thief.delete("/tenant", 200)
+    path = f"/tenant?confirm={shown['confirm']}&tenant={world.tenant}"
+
+    asked = await thief.delete(path, 202)
+    await world.hours_pass(23)
+    await ada.sign_in(f"Admin-{world.tenant}")
+    banner = await ada.open("/imports")
+    (await world.api.send("PATCH", f"/imports/{made['id']}", {"name": "Works"})).expect(200)
+    kept = await ada.submit(banner, "/settings/stay")
+    await world.hours_pass(49)
+    now = await world.api.get("/tenant")
+    entries = await world.api.all("/ledger?action=tenant")
+
+    begins = datetime.fromisoformat(asked["leaving"]["begins"])
+    assert timedelta(hours=23.9) < begins - datetime.now(UTC) < timedelta(hours=24)
+    assert asked["leaving"]["actorName"] == "Theo Thief"
+    assert "Theo Thief asked to leave" in banner.text
+    assert kept.status == 200
+    assert (now["status"], now["leaving"]) == ("connected", None)
+    assert await world.names(world.targets[0]) == world.expected()
+    assert [(e["action"], e["actor"]) for e in entries[:2]] == [
+        ("tenant.stayed", f"Admin-{world.tenant}"),
+        ("tenant.leaving", "thief"),
+    ]
+
+
+async def test_second_admin_confirms_leaving_if_the_tenant_asks_for_it(
+    client: Client,
+) -> None:
+    world = await World.create(client)
+    await world.share()
+    await world.api.patch("/tenant/security", {"secondAdmin": True}, 200)
+    thief = await client.api(world.tenant, oid="thief", name="Theo Thief")
+    program = await client.api(
+        world.tenant, oid="program", claims={"scp": None, "azp": str(uuid4())}
+    )
+    shown = await thief.delete("/tenant", 200)
+    path = f"/tenant?confirm={shown['confirm']}&tenant={world.tenant}"
+
+    # Turning the setting off helps nobody who is in a hurry.
+    await thief.patch("/tenant/security", {"secondAdmin": False}, 200)
+    asked = [await api.delete(path, 202) for api in (thief, thief, program)]
+    await world.hours_pass(48)
+    waiting = await world.api.get("/tenant")
+    confirmed = await world.api.delete(path, 202)
+    await client.settle()
+    left = await world.api.get("/tenant")
+    report = (await (await client.operator()).get(f"/operator/tenants/{world.tenant}/closing"))[
+        "report"
+    ]
+
+    assert [each["leaving"]["awaitsSecondAdmin"] for each in asked] == [True] * 3
+    assert (waiting["status"], waiting["leaving"]["awaitsSecondAdmin"]) == ("leaving", True)
+    assert confirmed["leaving"]["confirmedBy"] == "00000000-0000-0000-0000-00000000ad01"
+    assert left["status"] == "left"
+    assert (report["actor"], report["actorName"]) == ("thief", "Theo Thief")
+    assert (report["network"], report["confirmedBy"]) == (
+        "127.0.0.0/24",
+        "00000000-0000-0000-0000-00000000ad01",
+    )
+    assert left["report"] == report
+
+
+async def test_who_asked_to_leave_is_kept_as_long_as_the_ledger(client: Client) -> None:
+    world = await World.create(client)
+    await world.share()
+    await leave(world)
+    before = (await world.api.get("/tenant"))["report"]
+    await client.clock((datetime.now(UTC) + timedelta(days=368)).isoformat())
+    await client.fire("sweep_leftovers")
+
+    after = (await world.api.get("/tenant"))["report"]
+
+    assert (before["actorName"], after["actorName"], after["network"]) == ("Ada Admin", "", "")
+    assert (after["shares"], after["contacts"]) == (before["shares"], before["contacts"])
 
 
 async def test_export_holds_all_rows_of_tenant_and_none_of_others(

@@ -192,6 +192,41 @@ async def test_guessing_share_ids_is_throttled_for_the_guesser_only(
     assert (await world.api.get(f"/publications/{share['id']}"))["contacts"] == 5
 
 
+async def test_partners_reader_cannot_make_the_publishers_directory_be_read_without_end(
+    client: Client, world: World, partner: World
+) -> None:
+    made = await partner.import_((await world.share())["id"])
+    reader = await client.api(partner.tenant, oid="rita", roles=("Reader",))
+    query = f"mailbox={partner.targets[0]}&person={world.people[0]}"
+    await client.reset_requests()
+
+    replies = [
+        await reader.send("GET", f"/imports/{made['id']}/explain?{query}") for _ in range(40)
+    ]
+    read = (await client.requests())["tenants"][world.tenant]["http"]
+    admin = await partner.api.send(
+        "POST", f"/imports/{made['id']}/preview", {"mailbox": partner.targets[0]}
+    )
+
+    assert [reply.status for reply in replies] == [200] * 30 + [429] * 10
+    assert problem(replies[-1], 429, "too-many-requests")["code"] == "too_many_reads"
+    assert read <= 100
+    assert admin.status == 200
+
+
+async def test_readers_wrong_share_ids_do_not_stop_an_admins_import_of_an_own_share(
+    client: Client, world: World
+) -> None:
+    share = await world.share()
+    reader = await client.api(world.tenant, oid="rita", roles=("Reader",))
+    answers = [await reader.send("GET", f"/publications/{uuid4().hex}") for _ in range(101)]
+
+    own = await reader.send("GET", f"/publications/{share['id']}")
+    await world.import_(share["id"])
+
+    assert [answers[99].status, answers[100].status, own.status] == [404, 429, 200]
+
+
 async def test_rotation_with_invalid_keep_list_changes_nothing(world: World) -> None:
     share = await world.share()
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.end_to_end.browser import Browser
-from tests.local.client import Client
+from tests.local.client import Api, Client
 from tests.local.cloud import LocalCloud
 from tests.world import World
 
@@ -240,10 +240,12 @@ async def test_kept_form_survives_language_switch(
 
 
 async def test_rate_limited_form_is_kept_for_resubmission(tmp_path: Path) -> None:
-    few = {"CALLS_PER_MINUTE": "50"}
+    few = {"CALLS_PER_MINUTE": "50", "ANONYMOUS_CALLS_PER_MINUTE": "100"}
     async with LocalCloud(build=tmp_path, settings=few) as cloud:
         world = await World.create(cloud.client)
         await know(cloud.client, world)
+        share = await world.share(access={"rule": "tenant"})
+        await assert_insiders_lock_nobody_out(cloud.client, world, share["id"])
         ada = Browser(cloud.client)
         await ada.sign_in(f"ada-{world.tenant}")
         form = await ada.open("/settings")
@@ -252,6 +254,30 @@ async def test_rate_limited_form_is_kept_for_resubmission(tmp_path: Path) -> Non
 
         refused = await ada.submit(form, "/settings", do="rename", name="Typed")
 
+        floods = [await Browser(cloud.client).open("/shares") for _ in range(110)]
+        calls = [await Api(cloud.client, "x").send("GET", "/shares") for _ in range(10)]
+        health = await Browser(cloud.client).open("/api/health")
+        still = await ada.open("/signed-in-again")
+
     assert refused.status == 429
     assert {("name", "Typed"), ("do", "rename")} <= set(refused.form("/settings").fields)
     assert "Send again" in refused.text
+    assert [floods[-1].status, *(call.status for call in calls), health.status] == [429] * 12
+    assert floods[0].status == 401
+    assert still.status == 200
+
+
+async def assert_insiders_lock_nobody_out(client: Client, world: World, share: str) -> None:
+    """A colleague without a role and a Reader use up what they can; the admin notices nothing."""
+    nobody = await client.api(world.tenant, oid=f"nils-{world.tenant}", roles=())
+    reader = await client.api(world.tenant, oid=f"rita-{world.tenant}", roles=("Reader",))
+    wrong = [f"/publications/{n:032x}" for n in range(100)]
+    for api in (nobody, reader):
+        replies = await asyncio.gather(*(api.send("GET", path) for path in wrong))
+        assert {reply.status for reply in replies} >= {429}
+    made = await world.api.send(
+        "POST",
+        "/imports",
+        {"name": "Own", "shareId": share, "targets": {"users": world.targets}},
+    )
+    assert made.status == 201, made.body

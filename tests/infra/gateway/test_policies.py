@@ -9,7 +9,7 @@ import pytest
 import function_app  # noqa: F401 - registers every operation
 from shared.domain import errors
 from shared.domain.errors import CallerError, Unavailable
-from shared.portal import page_functions
+from shared.portal import sent_forms
 from shared.web import admission, calls, validation
 from shared.web.error_texts import TITLES
 from shared.web.openapi import document
@@ -197,7 +197,7 @@ def test_gateway_requires_a_token_except_on_public_routes() -> None:
 
 
 def test_gateway_and_app_have_the_same_body_limits() -> None:
-    for name, limit in (("api.xml", validation.MAX_BODY), ("portal.xml", page_functions._MAX_FORM)):
+    for name, limit in (("api.xml", validation.MAX_BODY), ("portal.xml", sent_forms.MAX_FORM)):
         inbound = by_section(text(name))["inbound"]
         assert variable("bodyLimit", inbound) == f"@({limit})"
         tags = [element.tag for element in inbound]

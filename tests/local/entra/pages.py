@@ -7,6 +7,7 @@ Docs: v2-oauth2-auth-code-flow, v2-admin-consent, v2-protocols-oidc (sign-out).
 
 import html
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -34,6 +35,7 @@ class Pages:
         self._state = state
         self._tokens = tokens
         self._sessions: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._picked: dict[tuple[str, str], int] = {}
 
     async def authorize(self, http: web.Request) -> web.Response:
         """Sign a known user in. `login_hint` (id or user name) picks one, else a page asks."""
@@ -49,7 +51,7 @@ class Pages:
             for user in entry.users.values()
         ]
         hint = query.get("login_hint")
-        hinted = (a for a in accounts if hint and hint in {a[1].get("username"), a[1]["oid"]})
+        hinted = (a for a in accounts if hint and hint in {self._state.username(*a), a[1]["oid"]})
         chosen = next(hinted, None)
         silent = query.get("prompt") == "none"
         if chosen is None:
@@ -70,12 +72,20 @@ class Pages:
             plain_challenge=query.get("code_challenge_method", "plain") != "S256",
             nonce=query.get("nonce"),
             scope=query.get("scope", ""),
+            authenticated=self._authenticated(chosen, silent=silent),
         )
         answer = _back(http, {"code": self._tokens.code(sign_in)})
         session = secrets.token_urlsafe(20)
         self._sessions[session] = chosen
         answer.set_cookie(_COOKIE, session, httponly=True, samesite="Lax")
         return answer
+
+    def _authenticated(self, who: tuple[str, dict[str, Any]], *, silent: bool) -> int:
+        """Return when a user last picked the account on this page, which counts as signing in."""
+        key, now = (who[0], str(who[1]["oid"])), int(time.time())
+        if not silent:
+            self._picked[key] = now
+        return self._picked.get(key, now)
 
     async def admin_consent(self, http: web.Request) -> web.Response:
         """Ask an admin for consent. The page's links return with `answer` and `chosen` tenant."""

@@ -122,6 +122,11 @@ class EntraServer:
             entry.users[str(user["oid"])] = user
         return json_answer({"tenant": body["tenant"], "users": len(entry.users)})
 
+    async def delete_user(self, http: web.Request) -> web.Response:
+        """Control: delete a user, who can then no longer sign in."""
+        self.state.know(http.match_info["tenant"]).users.pop(http.match_info["user"], None)
+        return web.Response(status=204)
+
     async def set_credentials(self, http: web.Request) -> web.Response:
         """Control: replace the app's `secrets` (texts), its `certificates` (PEM), or both."""
         body, state = await _body(http), self.state
@@ -175,6 +180,7 @@ def create_app(server: EntraServer) -> web.Application:
             web.post("/_sim/token", server.make_token),
             web.post("/_sim/consent", server.set_consent),
             web.post("/_sim/tenants", server.put_tenant),
+            web.delete("/_sim/tenants/{tenant}/users/{user}", server.delete_user),
             web.post("/_sim/credentials", server.set_credentials),
             web.post("/_sim/registration", server.set_registration),
             web.get("/_sim/requests", server.count_requests),

@@ -85,10 +85,14 @@ class State:
         if tenant not in self.tenants and tenant not in SHARED:
             raise Refused(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
 
+    def username(self, tenant: str, user: Mapping[str, Any]) -> str:
+        """Return a user's name to sign in with."""
+        domain = (self.tenants.get(tenant) or TenantEntry()).domain or "tenant.example"
+        return str(user.get("username") or f"{user['oid']}@{domain}")
+
     def user_claims(self, tenant: str, user: Mapping[str, Any], audience: str) -> dict[str, Any]:
         """Return the claims of every token for a signed-in user."""
         subject = f"{user['oid']} {self.settings.client_id}"
-        domain = (self.tenants.get(tenant) or TenantEntry()).domain or "tenant.example"
         wids = list(user.get("wids") or ())
         return {
             **times(),
@@ -100,7 +104,7 @@ class State:
             **({"wids": wids} if wids else {}),
             "sub": hashlib.sha256(subject.encode()).hexdigest()[:43],
             "name": user.get("name") or "",
-            "preferred_username": user.get("username") or f"{user['oid']}@{domain}",
+            "preferred_username": self.username(tenant, user),
             "uti": secrets.token_urlsafe(16),
             "ver": "2.0",
             **({"wids": list(user["wids"])} if user.get("wids") else {}),

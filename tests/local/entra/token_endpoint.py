@@ -44,6 +44,7 @@ class SignIn:
     plain_challenge: bool
     nonce: str | None
     scope: str
+    authenticated: int
 
 
 class TokenEndpoint:
@@ -181,6 +182,8 @@ class TokenEndpoint:
         }
         if "openid" in scopes:
             identity["roles"] = list(sign_in.user.get("roles") or ())
+            # The registration requests it as an optional claim.
+            identity["auth_time"] = sign_in.authenticated
             if sign_in.nonce is not None:
                 identity["nonce"] = sign_in.nonce
             body["id_token"] = state.keys.sign(identity)

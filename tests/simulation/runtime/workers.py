@@ -16,7 +16,15 @@ from shared.domain.errors import Unavailable
 from shared.wiring import app as wiring
 from shared.wiring.ports import Ports
 from shared.wiring.settings import Settings
-from tests.simulation.outside import ENDPOINT, Credentials, NoLimits, Outside, Tokens, no_http
+from tests.simulation.outside import (
+    CLIENT,
+    ENDPOINT,
+    Credentials,
+    NoLimits,
+    Outside,
+    Tokens,
+    no_http,
+)
 from tests.simulation.runtime.adversary import Adversary
 from tests.simulation.runtime.loop import WORKER, Mortal, SimulatedLoop
 from tests.simulation.runtime.network import Network
@@ -31,13 +39,14 @@ _NOTHING_OPEN: Final = '"open":null,"waiting":[],"ended":[]'
 HOME: Final = "00000000-0000-4000-8000-00000000000f"
 SETTINGS: Final = Settings.from_environment(
     {
+        "LEAVING_HOURS": "0",
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
         "ENTRA_AUTHORITY": "http://127.0.0.1",
         "GRAPH_ENDPOINT": ENDPOINT,
         "PORTAL_ORIGIN": "http://127.0.0.1",
         "SESSION_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         "HOME_TENANT_ID": HOME,
-        "APP_CLIENT_ID": "app",
+        "APP_CLIENT_ID": CLIENT,
         "APP_CREDENTIAL": "client-secret",
         "APP_CLIENT_SECRET": "secret",
     }

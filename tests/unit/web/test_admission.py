@@ -1,6 +1,7 @@
 """Who may do what is decided in one place, in the same way for API and portal."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.records import Stored
-from shared.domain.errors import CallerError, Conflict, Forbidden, TooManyRequests
+from shared.domain.errors import CallerError, Conflict, Forbidden, SignInTooOld, TooManyRequests
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.tenancy.limits import Limiter
 from shared.services.tenancy.tenants import TenantGone
@@ -16,6 +17,7 @@ from shared.web.admission import OPERATORS, READERS, WRITERS, Requirement, admit
 from tests.sources import SHARED, files
 
 HOME = "home"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def caller(tenant: str, *roles: str) -> Caller:
@@ -28,14 +30,20 @@ async def known(status: TenantStatus | None, caller: Caller) -> Stored[Tenant]:
     return Stored(Tenant(id=caller.tenant, joined=datetime.now(UTC), status=status), "1")
 
 
+async def own_client(_: Caller) -> None:
+    """Accept the application that calls."""
+
+
 def app_of(
     status: TenantStatus | None = TenantStatus.CONNECTED, calls: int = 1000
 ) -> SimpleNamespace:
     return SimpleNamespace(
         tenancy=SimpleNamespace(
-            limiter=Limiter(calls), tenants=SimpleNamespace(known=partial(known, status))
+            limiter=Limiter(calls),
+            tenants=SimpleNamespace(known=partial(known, status), require_client=own_client),
         ),
         settings=SimpleNamespace(home_tenant=HOME),
+        clock=lambda: NOW,
     )
 
 
@@ -91,9 +99,40 @@ async def test_calls_are_counted_before_the_role_is_checked() -> None:
     with pytest.raises(TooManyRequests):
         await admit(app, caller("a"), READ)  # type: ignore[arg-type]
 
+    await admit(app, replace(caller("a", "Admin"), oid="bob"), READ)  # type: ignore[arg-type]
+
+
+FRESH = replace(READ, fresh=True)
+
 
 @pytest.mark.parametrize(
-    "rule", ["count_call(", ".roles &", "TenantStatus.LEAVING", "gateway.require("]
+    ("program", "minutes", "refused"),
+    [(False, 9, False), (False, 10, True), (False, None, True), (True, None, False)],
+)
+async def test_what_cannot_be_undone_needs_a_new_sign_in_of_a_person(
+    program: bool,  # noqa: FBT001 - a parameter of the test
+    minutes: int | None,
+    refused: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    signed_in = None if minutes is None else NOW - timedelta(minutes=minutes)
+    who = replace(caller("a", "Admin"), program=program, signed_in=signed_in)
+
+    if refused:
+        with pytest.raises(SignInTooOld):
+            await admit(app_of(), who, FRESH)  # type: ignore[arg-type]
+    else:
+        assert (await admit(app_of(), who, FRESH)).tenant is not None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "count_call(",
+        "limiter.count_stranger(",
+        ".roles &",
+        "TenantStatus.LEAVING",
+        "gateway.require(",
+    ],
 )
 def test_no_rule_of_admission_stands_anywhere_else_at_the_edge(rule: str) -> None:
     edge = [p for part in ("web", "api", "portal") for p in files(SHARED / part, "*.py")]

@@ -54,7 +54,9 @@ def services(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             gateway=SimpleNamespace(require=accept, guards=False),
         ),
         tenancy=SimpleNamespace(
-            tenants=SimpleNamespace(known=partial(known, tenant)), limiter=Limiter(1000)
+            tenants=SimpleNamespace(known=partial(known, tenant)),
+            limiter=Limiter(1000),
+            sessions=SimpleNamespace(require_live=lambda _: None),
         ),
         settings=SimpleNamespace(home_tenant=None),
     )

@@ -47,7 +47,8 @@ class Table(StrEnum):
         match self:
             case Table.LEDGER:
                 return (
-                    "erased, except the closing line: what was removed, and from how many mailboxes"
+                    "erased, except the closing line: what was removed, from how many mailboxes, "
+                    "and, for `LEDGER_DAYS`, who asked for it from where"
                 )
             case Table.SHARE_INDEX:
                 return (
@@ -60,7 +61,7 @@ class Table(StrEnum):
         "Tenants",
         Keyed.BY_TENANT,
         "name, domain, region, consent, plan and number of licenses of the organization",
-        "ids of users whose sessions were ended",
+        "ids of users whose sessions were ended; who asked to leave, with shortened address",
         "until the organization leaves",
     )
     TENANT_CHECKS = (
@@ -125,6 +126,13 @@ class Table(StrEnum):
         "the audit log: who changed or read what, when and from where",
         "names and ids of those who acted, shortened addresses, ids of people looked at",
         "`LEDGER_DAYS`",
+    )
+    DEPARTURES = (
+        "Departures",
+        Keyed.BY_TENANT,
+        "which organizations asked to leave, and when that begins",
+        "none",
+        "until the organization leaves, or stays after all",
     )
     IDEMPOTENCY = (
         "Idempotency",
