@@ -2,17 +2,19 @@
 
 Requests are those that the Graph simulator counted; times are ratios within one run. Parts can be
 named (`make bench ARGS="counts naive"`), the rest of bench.json then stays; `--mailboxes` says how
-large the company of the parts `run` and `storage` (1,000 at most) is.
+large the company of the parts `run` and `storage` (1,000 at most) is. `--base COMMIT` lets the part
+`pages` also measure that commit's pages.
 """
 
 import argparse
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from tests.local.cloud import BUILD, LocalCloud
-from tests.performance import counts, fleet, naive, portal, report, speed, storage
+from tests.performance import counts, fleet, naive, pages, portal, report, speed, storage
 from tests.performance.engine import Engine, engine
 
 type Part = Callable[[LocalCloud, Engine, int], Awaitable[dict[str, Any]]]
@@ -69,6 +71,13 @@ async def _portal(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
     return await portal.pages(cloud, made)
 
 
+async def _pages(base: str | None, cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
+    del made
+    return await pages.cost(cloud, base)
+
+
+PAGES: Final = "pages"
+"""The part that a base may be named for."""
 PARTS: dict[str, Part] = {
     "decisions": _decisions,
     "libraries": _libraries,
@@ -84,13 +93,15 @@ PARTS: dict[str, Part] = {
 }
 
 
-async def main(parts: list[str], mailboxes: int) -> None:
+async def main(parts: list[str], mailboxes: int, base: str | None) -> None:
     """Measure these parts, each in a cloud of its own."""
+    measure: dict[str, Part] = {**PARTS, PAGES: partial(_pages, base)}
     path = BUILD / "bench.json"
     measured = json.loads(path.read_text("utf-8")) if path.exists() and parts else {}
-    for name in parts or PARTS:
-        async with LocalCloud(access_log=name == "storage") as cloud, engine(cloud) as made:
-            measured |= await PARTS[name](cloud, made, mailboxes)
+    for name in parts or measure:
+        logged = name in {"storage", PAGES}
+        async with LocalCloud(access_log=logged) as cloud, engine(cloud) as made:
+            measured |= await measure[name](cloud, made, mailboxes)
             if made.worst.at_once:
                 for total, value in (
                     ("throttled", made.worst.throttled),
@@ -104,7 +115,9 @@ async def main(parts: list[str], mailboxes: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all if none is named")
+    names = [*PARTS, PAGES, []]
+    parser.add_argument("parts", nargs="*", choices=names, help="all if none is named")
     parser.add_argument("--mailboxes", type=int, default=10_000)
+    parser.add_argument("--base", help="the commit whose pages the part `pages` compares")
     given = parser.parse_args()
-    asyncio.run(main(given.parts, given.mailboxes))
+    asyncio.run(main(given.parts, given.mailboxes, given.base))

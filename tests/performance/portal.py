@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 import aiohttp
 
+from shared.adapters.storage.import_rows import insert_import
 from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, results_of
 from shared.domain.importing.imports import Import, Targets
 from shared.domain.importing.runs import (
@@ -58,31 +59,31 @@ async def pages(cloud: LocalCloud, engine: Engine) -> dict[str, Any]:
     """For each page the 95th percentile as a multiple of the bare trigger's, and its bytes."""
     looks = [look for look in PAGES if look.prepare is None]
     companies = {
-        "small": await _company(cloud.client, engine.app, SMALL),
-        "large": await _company(cloud.client, engine.app, LARGE),
+        "small": await company(cloud.client, engine.app, SMALL),
+        "large": await company(cloud.client, engine.app, LARGE),
     }
     bare: list[float] = []
     portal = cloud.addresses["portal"]
     async with aiohttp.ClientSession() as session:
         for number in range(_WARM + _ROUNDS):
             counted = number >= _WARM
-            _, seconds = await _ask(session, f"{cloud.addresses['api']}/health", {}, 200)
+            _, seconds = await ask(session, f"{cloud.addresses['api']}/health", {}, 200)
             bare += [seconds] * counted
-            for company in companies.values():
+            for each in companies.values():
                 for look in looks:
-                    known = company.seconds.setdefault(look.name, [])
+                    known = each.seconds.setdefault(look.name, [])
                     if sum(known) > _ENOUGH:
                         continue
-                    path = urljoin(portal, look.at(company.ids))
-                    _, seconds = await _ask(session, path, _headers(look, company), look.status)
+                    path = urljoin(portal, look.at(each.ids))
+                    _, seconds = await ask(session, path, headers(look, each), look.status)
                     known += [seconds] * counted
         weights = {look.name: await _weight(session, portal, look, companies) for look in looks}
     usual = _p95(bare)
     found: dict[str, Any] = {
         look.name: {
             **{
-                size: round(_p95(company.seconds[look.name]) / usual, 2)
-                for size, company in companies.items()
+                size: round(_p95(each.seconds[look.name]) / usual, 2)
+                for size, each in companies.items()
             },
             "bytes": weights[look.name],
         }
@@ -91,7 +92,7 @@ async def pages(cloud: LocalCloud, engine: Engine) -> dict[str, Any]:
     return {"portal": found, "portal_bare_ms": round(usual * 1000, 2)}
 
 
-async def _ask(
+async def ask(
     session: aiohttp.ClientSession, url: str, headers: dict[str, str], status: int
 ) -> tuple[str, float]:
     """The answer's text, and how many seconds it took."""
@@ -103,7 +104,7 @@ async def _ask(
     return text, time.perf_counter() - started
 
 
-def _headers(look: Look, company: Company) -> dict[str, str]:
+def headers(look: Look, company: Company) -> dict[str, str]:
     if not look.signed_in:
         return {}
     return {"Cookie": "; ".join(f"{n}={v}" for n, v in company.browser.cookies.items())}
@@ -118,9 +119,9 @@ async def _weight(
 ) -> int:
     """The bytes of a page and of all it links to, uncompressed; the heavier company's."""
     most = 0
-    for company in companies.values():
-        url = urljoin(portal, look.at(company.ids))
-        text, _ = await _ask(session, url, _headers(look, company), look.status)
+    for each in companies.values():
+        url = urljoin(portal, look.at(each.ids))
+        text, _ = await ask(session, url, headers(look, each), look.status)
         size = len(text.encode())
         for link in set(_LINKS.findall(text)):
             async with session.get(urljoin(url, link)) as answer:
@@ -129,7 +130,7 @@ async def _weight(
     return most
 
 
-async def _company(client: Client, app: App, mailboxes: int) -> Company:
+async def company(client: Client, app: App, mailboxes: int) -> Company:
     """A company that shares all its people with all its mailboxes, every day of a month."""
     tenant, group = new_tenant(), new_tenant()
     users = [person(n) for n in range(mailboxes)]
@@ -166,7 +167,7 @@ async def _rows(app: App, world: World, share: str) -> tuple[str, str]:
         created=now - timedelta(days=_DAYS),
         changed=now,
     )
-    await store.imports.upsert(tenant, import_id, import_)
+    await insert_import(store, tenant, import_)
     seats = {m: Seat(mailbox=m, since=now, imports=[import_id]) for m in world.targets}
     await store.seats.write_many(tenant, seats)
     runs = [_run(import_id, day, app, len(world.targets)) for day in range(_DAYS)]

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.performance.counts import allowed
+from tests.performance.pages import MOST_RATIO
 from tests.performance.portal import MOST_BYTES
 
 mpl.use("Agg")
@@ -52,6 +53,13 @@ def table(measured: dict[str, Any]) -> Table:
         times = f"{cost['small']} x a bare trigger, large company {cost['large']} x"
         made.add_row("portal", page, times, "")
         made.add_row("portal, bytes", page, f"{cost['bytes']:,}", f"{MOST_BYTES:,}")
+    for page, steps in measured.get("page_operations", {}).items():
+        listed = ", ".join(f"{count} {step}" for step, count in steps.items())
+        made.add_row("page, table operations", page, f"{sum(steps.values())}: {listed}", "")
+    for page, ratio in measured.get("page_ratios", {}).items():
+        made.add_row(
+            f"page, time against {measured['page_base']}", page, str(ratio), str(MOST_RATIO)
+        )
     run = measured.get("run", {})
     for name, value in run.items():
         if isinstance(value, dict):

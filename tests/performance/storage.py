@@ -97,11 +97,11 @@ async def _cost(cloud: LocalCloud, world: World, mailboxes: int, start: Awaitabl
     lines = log.read_bytes()[place:].decode().splitlines()
     await finished_run(world, mailboxes)
     use = (await cloud.client.requests())["tenants"][world.tenant]
-    tables, messages = _counted(lines)
+    tables, messages = counted(lines)
     return Cost(tables, messages, int(use["http"]), spent * 1_000, seconds)
 
 
-def _counted(lines: list[str]) -> tuple[Counter[str], Counter[str]]:
+def counted(lines: list[str]) -> tuple[Counter[str], Counter[str]]:
     tables, messages = Counter[str](), Counter[str]()
     for line in lines:
         request = _REQUEST.search(line)
