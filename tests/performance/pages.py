@@ -57,7 +57,9 @@ async def cost(cloud: LocalCloud, base: str | None) -> dict[str, Any]:
         found: dict[str, Any] = {"page_operations": operations}
         if base is None:
             return found
-        other = LocalCloud(app=_checked_out(base), build=_BASE.with_suffix(".cloud"))
+        other = LocalCloud(
+            app=_checked_out(base), build=_BASE.with_suffix(".cloud"), access_log=True
+        )
         await stack.enter_async_context(other)
         theirs = await stack.enter_async_context(_side(other))
         shared = [look for look in looks if await _answers(session, theirs, look)]
