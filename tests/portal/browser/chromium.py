@@ -10,11 +10,35 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.sources import ROOT
 
+_DISABLED = (
+    # The address bar's popup is a page of its own. Each window would start a renderer for it, which
+    # takes two thirds of the window's CPU.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxFullPopup",
+    "WebUIOmniboxAimPopup",
+    # A renderer kept ready for the next site, and one for each site: half the CPU of signing in.
+    "IsolateOrigins",
+    "SpareRendererForSitePerProcess",
+    "site-per-process",
+    # Of two lists Chromium takes the last, so these are what matters of Playwright's own.
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
 _SMALL = (
     # /dev/shm is small in containers.
     "--disable-dev-shm-usage",
     "--disable-gpu",
-    "--renderer-process-limit=2",
+    f"--disable-features={','.join(_DISABLED)}",
+    "--disable-site-isolation-trials",
+    "--renderer-process-limit=1",
 )
 
 
