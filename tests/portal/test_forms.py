@@ -8,7 +8,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.local.client import Client
 from tests.portal.browser.person import Person
-from tests.portal.browser.signing_in import sign_in
+from tests.portal.browser.signing_in import start_signed_in
 from tests.portal.conftest import NewPerson
 from tests.world import World
 
@@ -19,8 +19,7 @@ NO_ANSWER = "We couldn't reach the server. Your entries are kept"
 @pytest.fixture
 async def page(person: Person, world: World) -> Page:
     """The page of a signed-in admin of the world's tenant."""
-    await sign_in(person.page, world)
-    return person.page
+    return await start_signed_in(person, world)
 
 
 async def focused(page: Page) -> str:
@@ -122,8 +121,7 @@ async def test_people_added_in_quick_succession_are_all_added(world: World, page
 async def test_enter_key_searches_in_search_fields_and_saves_in_others(
     new_person: NewPerson, world: World, script: str
 ) -> None:
-    page = (await new_person(java_script_enabled=script == "script")).page
-    await sign_in(page, world)
+    page = await start_signed_in(await new_person(java_script_enabled=script == "script"), world)
     share = await world.share()
     made = await world.import_(share["id"])
 
@@ -157,8 +155,7 @@ async def test_enter_key_searches_in_search_fields_and_saves_in_others(
 async def test_enter_key_searches_in_the_steps_of_a_new_import(
     new_person: NewPerson, world: World, script: str
 ) -> None:
-    page = (await new_person(java_script_enabled=script == "script")).page
-    await sign_in(page, world)
+    page = await start_signed_in(await new_person(java_script_enabled=script == "script"), world)
     share = await world.share()
     mailbox = str(world.users[world.targets[0]]["mail"])
     await page.goto(f"/imports/new?share={share['id']}")
@@ -214,8 +211,7 @@ async def test_share_preview_follows_the_selection(world: World, page: Page) -> 
 async def test_switching_the_language_keeps_the_input(
     new_person: NewPerson, world: World, script: str
 ) -> None:
-    page = (await new_person(java_script_enabled=script == "script")).page
-    await sign_in(page, world)
+    page = await start_signed_in(await new_person(java_script_enabled=script == "script"), world)
     share = await world.share()
     await page.goto(f"/imports/new?share={share['id']}")
     await page.locator("button[value=next]").click()

@@ -10,7 +10,7 @@ from tests.local.client import Client
 from tests.local.cloud import LocalCloud
 from tests.portal.browser.chromium import chromium
 from tests.portal.browser.person import Person
-from tests.portal.browser.signing_in import sign_in
+from tests.portal.browser.signing_in import start_signed_in
 from tests.world import World
 
 USED = {
@@ -58,8 +58,7 @@ async def test_share_published_after_going_back_becomes_another_share(
     kept = keeps == "kept page"
     person = await Person.open_window(keeping if kept else browser, cloud, locale=language)
     person.expects(422)
-    page = person.page
-    await sign_in(page, world)
+    page = await start_signed_in(person, world)
     if kept:
         await page.route("**/shares/new", storable)
     await page.goto("/shares/new")

@@ -8,7 +8,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.local.client import Client
 from tests.portal.browser.person import Person
-from tests.portal.browser.signing_in import sign_in
+from tests.portal.browser.signing_in import sign_in, start_signed_in
 from tests.portal.conftest import NewPerson
 from tests.world import World
 
@@ -171,9 +171,9 @@ async def test_share_is_published_by_keyboard_only(world: World, person: Person)
 async def test_import_approval_and_booking_work_by_keyboard_only(
     client: Client, world: World, person: Person
 ) -> None:
-    page = person.page
     await world.share()
-    await sign_in(page, world)
+    page = await start_signed_in(person, world)
+    await page.goto("/")
 
     await press_to(page, "main a[href='/imports/new']")
     await page.wait_for_url("**/imports/new")
@@ -227,8 +227,7 @@ async def test_import_approval_and_booking_work_by_keyboard_only(
 
 async def test_share_is_published_without_scripts(new_person: NewPerson, world: World) -> None:
     ada = await new_person(java_script_enabled=False)
-    page = ada.page
-    await sign_in(page, world)
+    page = await start_signed_in(ada, world)
 
     await page.goto("/shares/new")
     await page.locator("#name").fill("Plain")
@@ -244,8 +243,7 @@ async def test_share_is_published_without_scripts(new_person: NewPerson, world: 
 async def test_enter_key_shows_the_effect_of_a_booking_and_books_nothing(
     new_person: NewPerson, world: World
 ) -> None:
-    page = (await new_person(java_script_enabled=False)).page
-    await sign_in(page, world)
+    page = await start_signed_in(await new_person(java_script_enabled=False), world)
 
     await page.goto("/licenses/book")
     await page.locator("#booked").fill("3")
@@ -259,7 +257,7 @@ async def test_run_page_updates_by_itself(client: Client, world: World, person: 
     path = f"/users/{world.targets[0]}"
     await client.fault(path, {"status": 503}, times=1000)
     run = (await world.import_((await world.share())["id"], settle=False))["firstRun"]
-    await sign_in(person.page, world, at="/")
+    await start_signed_in(person, world)
     await person.page.goto(f"/runs/{run}")
     await expect(person.page.locator("progress")).to_be_visible(timeout=20_000)
 
@@ -270,8 +268,7 @@ async def test_run_page_updates_by_itself(client: Client, world: World, person: 
 
 
 async def test_input_survives_the_end_of_a_session(world: World, person: Person) -> None:
-    page = person.page
-    await sign_in(page, world)
+    page = await start_signed_in(person, world)
     await page.goto("/settings")
     await page.locator("#name").fill(f"Typed {uuid4().hex}")
     typed = await page.locator("#name").input_value()

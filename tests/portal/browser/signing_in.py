@@ -1,11 +1,13 @@
-"""Signing in with the portal's button and the Entra simulator's pages."""
+"""Signing in: with the portal's button and Entra ID's pages, or before the window opens."""
 
 import re
 from urllib.parse import urlsplit
 
 from playwright.async_api import Page, expect
 
+from tests.end_to_end.browser import Browser
 from tests.local.client import Client
+from tests.portal.browser.person import Person
 from tests.world import World
 
 BUTTON = re.compile(r"Sign in with Microsoft|Mit Microsoft anmelden")
@@ -24,6 +26,22 @@ async def account(
     user = {"oid": oid, "name": name, "username": f"{oid}@tenant.invalid", "roles": list(roles)}
     await client.know(tenant, company, user)
     return oid
+
+
+async def start_signed_in(person: Person, world: World) -> Page:
+    """Give a person the session of an admin of the world's tenant, and return the empty page.
+
+    Most tests are about what comes after signing in, which takes a second of CPU in Chromium.
+    """
+    browser = Browser(world.client)
+    await browser.sign_in(await account(world.client, world.tenant))
+    await person.context.add_cookies(
+        [
+            {"name": name, "value": value, "domain": "127.0.0.1", "path": "/", "secure": True}
+            for name, value in browser.cookies.items()
+        ]
+    )
+    return person.page
 
 
 async def sign_in(
