@@ -94,7 +94,7 @@ class Host:
                     function, self._clock, self._workers, self._storage
                 )
 
-        self._workers.woken = self._wake_all
+        self._workers.sent = self._expect
 
     async def _serve(self) -> None:
         self._http = HttpTriggers(self._functions, self._workers, self._settings)
@@ -181,6 +181,10 @@ class Host:
     def _wake(self, queue: str) -> None:
         if queue in self._queues:
             self._queues[queue].poll_soon()
+
+    def _expect(self, queue: str, seconds: float) -> None:
+        if queue in self._queues:
+            self._queues[queue].expect(seconds)
 
     def _fail(self, reason: str) -> None:
         """Stop, as Microsoft's host does after an unhandled error."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tests.local.host.queues import POISON, QueueTrigger
@@ -10,6 +10,9 @@ from tests.local.host.storage import Storage
 
 _MOST_PEEKED: Final = 32
 _BETWEEN_LOOKS: Final = 0.05
+_BETWEEN_GLANCES: Final = 0.01
+_LONGEST_TRUST: Final = 0.5
+"""Seconds after which a queue is looked at even if the host expects its messages later."""
 
 type Counts = dict[str, dict[str, int]]
 
@@ -37,6 +40,8 @@ async def until_idle(
     """
     until = time.monotonic() + seconds
     while True:
+        # Counting all is expensive, so first wait for what the host knows by itself.
+        await _unless(until, lambda: not any(trigger.active for trigger in triggers))
         found = await count(storage, triggers)
         busy = [
             trigger
@@ -46,7 +51,6 @@ async def until_idle(
         ]
         if not busy or time.monotonic() > until:
             return not busy, found
-        # Counting all is expensive, so first wait until one of them is empty.
         await _until_empty(storage, busy[0], until)
 
 
@@ -58,10 +62,21 @@ async def _until_empty(storage: Storage, trigger: QueueTrigger, until: float) ->
             continue
         if not await storage.length(trigger.queue):
             return
-        trigger.poll_soon()
+        if not trigger.expects:
+            trigger.poll_soon()
+        trusted = time.monotonic() + _LONGEST_TRUST
         await asyncio.sleep(_BETWEEN_LOOKS)
+        await _unless(trusted, lambda: trigger.active or not trigger.expects)
         if trigger.poison is None:
             return
+
+
+async def _unless(until: float, reached: Callable[[], bool]) -> None:
+    """Wait until then, unless something is reached before."""
+    while True:
+        if reached() or time.monotonic() > until:
+            return
+        await asyncio.sleep(_BETWEEN_GLANCES)
 
 
 async def _count(storage: Storage, triggers: Sequence[QueueTrigger]) -> Counts:

@@ -22,7 +22,8 @@ _log = logging.getLogger("host.queues")
 POISON: Final = "-poison"
 _FIRST_PAUSE: Final = 0.1
 _SPREAD: Final = 0.2
-_RESTING_PAUSE: Final = 5.0
+_SELDOM: Final = 5.0
+"""Seconds between the polls of a host that is told of sends; they find what nobody tells it of."""
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")
 
 
@@ -79,7 +80,29 @@ class QueueTrigger:
         self._settings = settings
         self._failed = failed
         self._poll_now = asyncio.Event()
+        self._expected = 0
+        self._polling = False
         self._exists = False
+
+    @property
+    def active(self) -> bool:
+        """Whether messages run, or a poll is about to find some."""
+        return bool(self.running) or self._polling or self._poll_now.is_set()
+
+    @property
+    def expects(self) -> bool:
+        """Whether a message will become visible, as far as the host was told."""
+        return self._expected > 0
+
+    def expect(self, seconds: float) -> None:
+        """Poll the queue once a message becomes visible, in so many seconds."""
+        if self._settings.told_of_sends:
+            self._expected += 1
+            asyncio.get_running_loop().call_later(seconds, self._arrive)
+
+    def _arrive(self) -> None:
+        self._expected -= 1
+        self.poll_soon()
 
     def poll_soon(self) -> None:
         """Poll the queue at once, however long it was empty."""
@@ -92,21 +115,20 @@ class QueueTrigger:
             if len(self.running) > self._settings.new_batch_threshold:
                 await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
                 continue
+            self._polling = True
+            self._poll_now.clear()
             messages = await self._fetch()
             for message in messages:
                 task = asyncio.create_task(self._handle(message))
                 self.running.add(task)
                 task.add_done_callback(self._done)
+            self._polling = False
             if messages:
                 backoff.found()
                 continue
-            pause = backoff.next()
-            if self._settings.speed > 1 and self._workers.resting:
-                # Idle polls would take a tenth of the tests' time. A function's start wakes all.
-                pause = _RESTING_PAUSE
+            pause = _SELDOM if self._settings.told_of_sends else backoff.next()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._poll_now.wait(), pause)
-            self._poll_now.clear()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.running.discard(task)
@@ -161,6 +183,7 @@ class QueueTrigger:
             wait = self._settings.visibility_timeout.total_seconds()
             seconds = max(1, round(wait)) if wait else 0
             await self._storage.patiently(lambda: self._storage.hide(self.queue, message, seconds))
+            self.expect(seconds)
 
     async def _run(self, message: Message, body: bytes) -> bool:
         if not self.function.binary and not _is_text(body):

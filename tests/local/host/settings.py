@@ -52,6 +52,11 @@ class HostSettings:
     held_for: int
     groups: bool
 
+    @property
+    def told_of_sends(self) -> bool:
+        """Whether the worker says what the app sends, instead of the host polling for it."""
+        return self.speed > 1
+
     def scaled(self, seconds: float) -> float:
         """Return a duration of Azure's as long as it lasts here."""
         return seconds / self.speed

@@ -35,6 +35,7 @@ from azure_functions_runtime.loader import index_function_app
 
 from tests.local.host.frames import Frames
 from tests.local.host.logs import log_to_stderr
+from tests.local.host.sends import tell_sends
 from tests.local.host.settings import host_settings
 from tests.local.host.telemetry import Telemetry
 
@@ -227,8 +228,11 @@ def _die_with(host: int) -> None:
 
 
 async def _main(end: socket.socket, folder: Path) -> None:
-    telemetry = Telemetry(on=host_settings(folder, os.environ).open_telemetry)
+    settings = host_settings(folder, os.environ)
+    telemetry = Telemetry(on=settings.open_telemetry)
     frames = await Frames.over(end)
+    if settings.told_of_sends:
+        tell_sends(lambda queue, delay: frames.send({"sent": queue, "delay": delay}))
     worker = Worker(folder, load(folder), telemetry)
     # The app's own module knows nothing of tests; an app without it takes the clock by itself.
     module = sys.modules.get("shared.wiring.app") or sys.modules["function_app"]

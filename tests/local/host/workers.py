@@ -30,10 +30,10 @@ _FORGOTTEN_AFTER: Final = 1800
 _POLITE: Final = 5.0
 _SAVING: Final = 2.0
 _BETWEEN_LOOKS: Final = 0.02
-_RESTING_AFTER: Final = 1.0
 _COVERED: Final = "COVERAGE_PROCESS_CONFIG"
 
 type Answer = tuple[dict[str, Any], bytes]
+type Sent = Callable[[str, float], None]
 
 
 class WorkerLost(Exception):
@@ -43,18 +43,22 @@ class WorkerLost(Exception):
 class Worker:
     """One worker process."""
 
-    def __init__(self, process: Process, frames: Frames, told: Told) -> None:
+    def __init__(self, process: Process, frames: Frames, told: Told, sent: Sent) -> None:
         self.process = process
         self.ending = False
         self.functions: list[Function] = []
         self._frames = frames
         self._told = told
+        self._sent = sent
         self._numbers = itertools.count()
         self._pending: dict[int, asyncio.Future[Answer]] = {}
 
     @classmethod
-    async def start(cls, folder: Path, told: Told) -> "Worker":
-        """Start a process and wait until it has loaded the app. Raises `WorkerLost`."""
+    async def start(cls, folder: Path, told: Told, sent: Sent) -> "Worker":
+        """Start a process and wait until it has loaded the app. Raises `WorkerLost`.
+
+        `sent` is called with the queue of each message that the app sends, and its delay.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
@@ -63,7 +67,7 @@ class Worker:
                 str(number), str(folder), str(os.getpid()),
                 pass_fds=[number], stdin=DEVNULL, process_group=0,
             )  # fmt: skip
-        worker = cls(process, await Frames.over(ours), told)
+        worker = cls(process, await Frames.over(ours), told, sent)
         try:
             worker.functions = await worker._loaded()
         except BaseException:
@@ -80,7 +84,9 @@ class Worker:
         """Read answers until the process ends; then everything that it ran has failed."""
         while (frame := await self._frames.read()) is not None:
             header, body = frame
-            if "id" not in header:
+            if "sent" in header:
+                self._sent(header["sent"], header["delay"])
+            elif "spans" in header:
                 self._told.add(header["spans"], body)
             elif (waiting := self._pending.pop(header["id"], None)) and not waiting.done():
                 waiting.set_result(frame)
@@ -154,18 +160,7 @@ class Workers:
         self._watching: dict[asyncio.Task[None], Worker] = {}
         self._errors: list[float] = []
         self._ending = False
-        self._last_invocation = time.monotonic()
-        self.woken: Callable[[], None] = lambda: None
-
-    @property
-    def resting(self) -> bool:
-        """Whether no function has started or ended for a while."""
-        return time.monotonic() - self._last_invocation > _RESTING_AFTER
-
-    def _active(self) -> None:
-        was_resting, self._last_invocation = self.resting, time.monotonic()
-        if was_resting:
-            self.woken()
+        self.sent: Sent = lambda _queue, _delay: None
 
     async def start(self) -> list[Function]:
         """Start the first worker and return the app's functions. Raises `WorkerLost`."""
@@ -178,7 +173,6 @@ class Workers:
         """Run a function. Raises `InvocationFailed`; at the time limit its worker dies."""
         group = function.group if self._settings.groups else ONE_GROUP
         invocation = str(uuid4())
-        self._active()
         wanted = {"do": "invoke", "function": function.name, "invocation": invocation, **header}
         limit = self._settings.function_timeout
         try:
@@ -195,8 +189,6 @@ class Workers:
         except WorkerLost as error:
             _log.error("%s failed (invocation %s): its worker ended", function.name, invocation)
             raise InvocationFailed(function.name) from error
-        finally:
-            self._active()
         if not answer[0]["ok"]:
             raise InvocationFailed(function.name)
         return answer
@@ -250,7 +242,7 @@ class Workers:
         return await asyncio.shield(self._starting[group])
 
     async def _start(self, group: str) -> Worker:
-        worker = await Worker.start(self._folder, self._told)
+        worker = await Worker.start(self._folder, self._told, self._note_sent)
         if self._offset:
             worker.send({"do": "clock", "offset": self._offset})
         watch = asyncio.create_task(self._watch(group, worker))
@@ -281,6 +273,9 @@ class Workers:
                 return await self._start(group)
             except WorkerLost:
                 self._note_error()
+
+    def _note_sent(self, queue: str, delay: float) -> None:
+        self.sent(queue, delay)
 
     def _note_error(self) -> None:
         """Count a worker that ended by itself; the third in a row ends the host."""
