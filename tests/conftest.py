@@ -57,7 +57,7 @@ async def world(client: Client) -> AsyncIterator[World]:
     """A new tenant with a few people and its admin."""
     made = await World.create(client)
     yield made
-    await made.pause_imports()
+    await made.drop_imports()
 
 
 @pytest.fixture
@@ -65,4 +65,4 @@ async def partner(client: Client) -> AsyncIterator[World]:
     """A second tenant."""
     made = await World.create(client)
     yield made
-    await made.pause_imports()
+    await made.drop_imports()

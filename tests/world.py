@@ -1,11 +1,16 @@
 """A small company for a test: its people, its admin, and how to share and import them."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables.aio import TableClient
+
+from shared.adapters.storage.tables.names import Table
 from tests.local.client import Api, Client, Json
 
 
@@ -83,10 +88,16 @@ class World:
         await self.client.fire("start_due_runs")
         await self.client.settle()
 
-    async def pause_imports(self) -> None:
-        """Pause the imports, so that the timer of another test does not run them."""
-        for made in await self.api.all("/imports"):
-            await self.api.patch(f"/imports/{made['id']}", {"active": False})
+    async def drop_imports(self) -> None:
+        """Delete the imports' rows, so that the timers of other tests do not read and run them."""
+        storage = self.client.addresses["storage"]
+        with suppress(ResourceNotFoundError):
+            async with TableClient.from_connection_string(storage, Table.IMPORTS) as table:
+                rows = table.query_entities(
+                    "PartitionKey eq @tenant", parameters={"tenant": self.tenant}
+                )
+                for row in [row async for row in rows]:
+                    await table.delete_entity(row)
 
     async def last_run(self, import_id: str) -> Json:
         """The latest run of an import."""

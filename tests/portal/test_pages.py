@@ -31,7 +31,7 @@ async def company(cloud: LocalCloud) -> AsyncIterator[dict[str, str]]:
     """The ids of what the pages of a tenant with hostile names show."""
     world, ids = await hostile_company(cloud.client)
     yield ids
-    await world.pause_imports()
+    await world.drop_imports()
 
 
 @pytest.fixture(scope="module")

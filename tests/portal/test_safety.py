@@ -77,7 +77,7 @@ async def company(cloud: LocalCloud) -> AsyncIterator[Company]:
         people.append(browser)
     ids = {"shares": share["id"], "imports": made["id"], "runs": made["firstRun"]}
     yield Company(world, ids, admin=people[0], colleague=people[1])
-    await world.pause_imports()
+    await world.drop_imports()
 
 
 @pytest.mark.parametrize("route", GETS, ids=str)

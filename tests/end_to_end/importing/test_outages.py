@@ -95,4 +95,4 @@ async def test_run_ends_without_duplicates_when_the_clock_jumps(
     await client.settle(_LONGEST)
     assert (await world.last_run(import_id))["status"] == "succeeded"
     await assert_mailboxes_complete(world)
-    await world.pause_imports()
+    await world.drop_imports()

@@ -60,8 +60,8 @@ async def test_run_of_a_small_tenant_does_not_wait_for_a_large_one(client: Clien
     ]
     assert [run["mailboxes"]["succeeded"] for run in runs] == [250, 2]
     assert runs[1]["ended"] < runs[0]["ended"]
-    await large.pause_imports()
-    await small.pause_imports()
+    await large.drop_imports()
+    await small.drop_imports()
 
 
 async def test_directory_reads_stay_within_their_units(

@@ -72,7 +72,7 @@ async def test_seats_lost_with_the_trial_wait_even_before_the_next_run(
     client: Client, world: World
 ) -> None:
     await world.import_((await world.share())["id"])
-    await world.pause_imports()
+    await world.drop_imports()
     await world.days_pass(31)
     ada = await browser_of(client, world)
 

@@ -18,7 +18,7 @@ async def scoped(client: Client) -> AsyncIterator[World]:
     await client.consent(world.tenant, roles=DIRECTORY_ONLY)
     await client.assign(world.tenant, contacts=world.targets[:1])
     yield world
-    await world.pause_imports()
+    await world.drop_imports()
 
 
 async def open_all(world: World) -> None:
