@@ -92,10 +92,16 @@ def decorator(found: Mapping[str, Any], kind: str) -> Any:
 
 
 @cache
+def _parser() -> BicepParser:
+    """One parser for all files: it takes longer to load than to parse a file."""
+    return BicepParser()
+
+
+@cache
 def read(name: str) -> File:
     """Parse one file below infra/; pycep's error names the place of a syntax error."""
     text = (INFRA / name).read_text("utf-8")
-    return File(name, BicepParser().parse(text=text))
+    return File(name, _parser().parse(text=text))
 
 
 def names() -> tuple[str, ...]:

@@ -42,7 +42,10 @@ _EMPTY_LISTS: Final = {name for name, value in _FULL.items() if isinstance(value
 
 @dataclass(slots=True)
 class AnyGraph:
-    """Answers with `pages` of `size` objects; `served` are their ids, `asked` their properties."""
+    """Answers with `pages` of `size` objects; `served` are their ids, `asked` their properties.
+
+    `batches` are the numbers of the requests that are batches, counted from 0.
+    """
 
     size: int = 6
     pages: int = 2
@@ -52,6 +55,7 @@ class AnyGraph:
     failure: int = 503
     within_batches: bool = False
     requests: int = 0
+    batches: list[int] = field(default_factory=list)
     served: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
 
@@ -69,6 +73,7 @@ class AnyGraph:
             if failing:
                 return self._failed()
             return httpx.Response(200, json=self._body(path, dict(request.url.params)))
+        self.batches.append(self.requests - 1)
         if failing and not self.within_batches:
             return self._failed()
         parts = []

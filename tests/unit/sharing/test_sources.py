@@ -111,7 +111,7 @@ async def test_a_failed_request_fails_the_whole_source(
     graph = AnyGraph()
     await read(source, graph)
 
-    for number in range(graph.requests):
+    for number in graph.batches if within_batches else range(graph.requests):
         failing = AnyGraph(fail_at=number, failure=status, within_batches=within_batches)
         with pytest.raises(ContactSyncError):
             await read(source, failing)
