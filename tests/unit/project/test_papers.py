@@ -63,8 +63,8 @@ def test_every_path_in_code_exists(paper: Path) -> None:
 
 @PAPERS
 def test_every_make_target_exists(paper: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
-    commands = re.findall(r"(?:`|^)make ([a-z]+)", paper.read_text("utf-8"), re.MULTILINE)
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    commands = re.findall(r"(?:`|^)make ([a-z-]+)", paper.read_text("utf-8"), re.MULTILINE)
 
     assert "demo" in targets
     assert set(commands) <= targets
