@@ -27,7 +27,7 @@ from shared.services.tenancy.reads import Reads
 _PAGE: Final = 1_000
 _PEOPLE: Final = ("when", "who", "action", "origin", "network", "done")
 """The columns for people; the columns for programs follow them."""
-_CODES: Final = ("id", "actor", "action", "subject", "detail")
+_CODES: Final = ("id", "actor", "action", "subject", "client", "actorTenant", "detail")
 _PERSONS: Final = (EntryKind.USER, EntryKind.ORG_CONTACT)
 LEDGER: Final = "ledger"
 """The subject of the entry that says who downloaded the ledger."""
@@ -141,5 +141,7 @@ def _row(entry: LedgerEntry, words: AuditWords) -> list[Cell]:
         entry.actor,
         entry.action,
         entry.subject,
+        entry.client,
+        entry.actor_tenant,
         orjson.dumps(entry.detail).decode() if entry.detail else "",
     ]

@@ -126,6 +126,7 @@ class Ledger:
             actor_name=caller.name,
             origin=caller.origin,
             network=caller.network,
+            client=caller.client,
             action=action,
             subject=subject,
         )
