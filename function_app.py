@@ -10,8 +10,8 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     imports       create_import, estimate_import, list_imports, get_import, change_import,
                   delete_import, list_import_runs, start_import_run
     adoptions     adopt_contacts
-    runs          list_runs, get_run, list_run_results, approve_run, stop_run, discard_run,
-                  retry_run
+    runs          list_runs, get_run, list_run_results, approve_run, stop_run, restart_run,
+                  discard_run, retry_run
     licenses      get_licenses, book_licenses, preview_booking, list_seats
     people        find_person, remove_person, readmit_person
     ledger        list_ledger
@@ -28,7 +28,7 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
                   show_import_deletion, remove_import
     mailboxes     show_mailbox_preview, show_adoption, adopt
     runs          show_runs, show_run, download_results, show_decision, decide_run, stop_sync,
-                  retry_failed
+                  restart_sync, retry_failed
     find          show_find, show_found, show_locations, show_person_removal, remove_or_readmit
     licenses      show_licenses, show_booking, book_seats
     settings      show_settings, change_settings, show_audit, download_audit, show_export,
@@ -39,9 +39,10 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
     well_known    get_security_txt
 Background, in `shared/background`
     timers        start_due_runs, sweep_leftovers
-    queues        start_run, check_mailboxes, sync_mailbox, close_run, leave_tenant, check_tenant,
-                  record_poison_run, record_poison_check, record_poison_mailbox,
-                  record_poison_closing, record_poison_leaving, record_poison_tenant_check
+    queues        start_run, check_mailboxes, sync_mailbox, close_run, leave_tenant,
+                  maintain_range, check_tenant, record_poison_run, record_poison_check,
+                  record_poison_mailbox, record_poison_closing, record_poison_leaving,
+                  record_poison_tenant_check, record_poison_maintenance
 
 Each function calls one service of `shared/services`; `shared/wiring` puts the services together.
 """

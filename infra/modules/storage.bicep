@@ -35,12 +35,14 @@ var queueNames = [
   'run-closings'
   'tenant-checks'
   'tenant-leavings'
+  'maintenance'
   'import-runs-poison'
   'mailbox-checks-poison'
   'mailbox-syncs-poison'
   'run-closings-poison'
   'tenant-checks-poison'
   'tenant-leavings-poison'
+  'maintenance-poison'
 ]
 // The tables of shared/adapters and shared/services, listed so that one place shows everything that is stored.
 var tableNames = [

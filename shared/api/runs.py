@@ -1,5 +1,6 @@
 """HTTP: runs, their results per mailbox, and the approval of held runs."""
 
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 import azure.functions as func
@@ -36,8 +37,13 @@ class RunSummary(Tagged, Run):
 
 
 class RunView(RunSummary):
-    """One execution of an import, with the people that the tenant's own share does not hold."""
+    """One execution of an import, with the people that the tenant's own share does not hold.
 
+    `stalledSince` is when a run that is queued or running last made progress, if that is more than
+    an hour ago: restart or stop it.
+    """
+
+    stalled_since: datetime | None = None
     omissions: list[OmissionView]  # type: ignore[assignment]  # shown with their remedies
 
     @classmethod
@@ -88,7 +94,9 @@ async def list_runs(call: Call) -> ApiResponse:
 @api(bp, "GET", "api/runs/{id}", READERS, responses={200: RunView})
 async def get_run(call: Call) -> ApiResponse:
     """Get a run; of an own share also with its omissions and their reasons."""
-    return ApiResponse(RunView.of(await call.app.importing.runs.read(call.caller, call.id)))
+    stored = await call.app.importing.runs.read(call.caller, call.id)
+    stalled = await call.app.importing.runs.stalled_since(call.caller, stored.value)
+    return ApiResponse(RunView.of(stored, stalled_since=stalled))
 
 
 @api(
@@ -139,6 +147,14 @@ async def approve_run(call: Call) -> ApiResponse:
 async def stop_run(call: Call) -> ApiResponse:
     """Stop a run that is queued or running. Mailboxes that it is syncing finish their batch."""
     return ApiResponse(RunSummary.of(await call.app.importing.runs.stop(call.caller, call.id)), 202)
+
+
+@api(bp, "POST", "api/runs/{id}/restart", WRITERS, responses={202: RunSummary})
+async def restart_run(call: Call) -> ApiResponse:
+    """Restart a run that stands still: its messages are sent again. Completed mailboxes stay so."""
+    return ApiResponse(
+        RunSummary.of(await call.app.importing.runs.restart(call.caller, call.id)), 202
+    )
 
 
 @api(bp, "POST", "api/runs/{id}/discard", WRITERS, conflicts=True, responses={200: RunSummary})

@@ -28,6 +28,7 @@ from shared.domain.importing.messages import (
     IMPORT_RUNS,
     MAILBOX_CHECKS,
     MAILBOX_SYNCS,
+    MAINTENANCE,
     RUN_CLOSINGS,
     TENANT_CHECKS,
     TENANT_LEAVINGS,
@@ -35,6 +36,7 @@ from shared.domain.importing.messages import (
     CheckTenant,
     CloseRun,
     LeaveTenant,
+    MaintainRange,
     Message,
     RunMessage,
     StartRun,
@@ -48,7 +50,6 @@ _CONNECTION: Final = "AzureWebJobsStorage"
 _BYTES: Final = func.DataType.BINARY
 _PATIENCE: Final = 60
 _LONGEST_BACKOFF: Final = 300.0
-_BETWEEN_LOOKS: Final = 15.0
 _LONGEST_BACKOFF_OF_CHECKS: Final = 60.0
 
 
@@ -104,7 +105,18 @@ async def leave_tenant(message: func.QueueMessage) -> None:
         LeaveTenant,
         lambda a, m: a.privacy.leaving.continue_leaving(m),
         patience=None,
-        longest=_BETWEEN_LOOKS,
+    )
+
+
+@bp.queue_trigger("message", MAINTENANCE, _CONNECTION)
+async def maintain_range(message: func.QueueMessage) -> None:
+    """Do what a timer began, for one range of tenants."""
+    await _handle(
+        "maintain_range",
+        message,
+        MAINTENANCE,
+        MaintainRange,
+        lambda a, m: a.maintenance.ranges.maintain(m),
     )
 
 
@@ -191,6 +203,16 @@ async def record_poison_tenant_check(message: func.QueueMessage) -> None:
         CheckTenant,
         lambda a, m: a.checks.worker.give_up(m),
     )
+
+
+@bp.queue_trigger("message", f"{MAINTENANCE}-poison", _CONNECTION, _BYTES)
+async def record_poison_maintenance(message: func.QueueMessage) -> None:
+    """Tell that a range was given up; the timer begins it again."""
+    await _handle_poison("record_poison_maintenance", message, MAINTENANCE, MaintainRange, _nothing)
+
+
+async def _nothing(app_: App, message: Message) -> None:
+    del app_, message
 
 
 async def _handle[T: Message](

@@ -288,7 +288,7 @@ class MessageGivenBack(Event):
 
 
 class RunsScheduled(Event):
-    """A timer has queued the due runs of all tenants (`tenant` is '')."""
+    """The tick has queued the due runs of a range of tenants (`tenant` is '')."""
 
     name = "runs_scheduled"
 
@@ -299,17 +299,28 @@ class RunsScheduled(Event):
     past_due: Annotated[bool, _is("flag", "whether the tick came late")]
 
 
+class TenantsVisited(Event):
+    """The tick has visited the tenants that leave or are disconnected (`tenant` is '')."""
+
+    name = "tenants_visited"
+
+    tenant: Annotated[_Id, _TENANT] = ""
+    leaving: Annotated[int, _count("tenants that are leaving")]
+    reconnected: Annotated[int, _count("tenants whose consent works again")]
+
+
 class Swept(Event):
-    """Expired data of all tenants was erased (`tenant` is '')."""
+    """Expired rows of a range of tenants were erased (`tenant` is '')."""
 
     name = "swept"
 
     tenant: Annotated[_Id, _TENANT] = ""
-    snapshots: Annotated[int, _count("snapshots that lost runs left behind")]
-    runs: Annotated[int, _count("old runs")]
-    ledger_entries: Annotated[int, _count("old entries of the ledger")]
-    keys: Annotated[int, _count("idempotency keys, and share ids that were rotated away")]
-    checks: Annotated[int, _count("results of tenants' own checks")]
+    snapshots: Annotated[int, _count("snapshots that lost runs left behind")] = 0
+    runs: Annotated[int, _count("old runs")] = 0
+    ledger_entries: Annotated[int, _count("old entries of the ledger")] = 0
+    keys: Annotated[int, _count("idempotency keys, and ids of withdrawn shares")] = 0
+    orphans: Annotated[int, _count("rows and licenses whose owner is gone")] = 0
+    checks: Annotated[int, _count("results of tenants' own checks")] = 0
 
 
 EVENTS: Final[tuple[type[Event], ...]] = (
@@ -328,6 +339,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     MessagePoisoned,
     MessageGivenBack,
     RunsScheduled,
+    TenantsVisited,
     Swept,
 )
 """All events."""

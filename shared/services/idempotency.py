@@ -13,10 +13,10 @@ from pydantic import BaseModel
 
 from shared.adapters.storage.models import IdempotencyClaim
 from shared.adapters.storage.store import Store
-from shared.adapters.storage.tables.conditions import Condition
 from shared.domain.errors import Conflict
 
-_KEPT: Final = timedelta(days=30)
+KEPT: Final = timedelta(days=30)
+"""How long a key is known."""
 
 
 class KeyUsed(Conflict):
@@ -32,10 +32,6 @@ class Idempotency:
         self._claims = store.claims
         self._clock = clock
         self._new_id = new_id
-
-    async def sweep(self) -> int:
-        """Delete the keys of all tenants that have expired, and return how many."""
-        return await self._claims.erase_where(Condition("when", "lt", self._clock() - _KEPT))
 
     async def id_for(self, tenant: str, kind: str, key: str | None, body: BaseModel) -> str:
         """Return the id for a new object of this `kind`, the same id whenever `key` is sent again.

@@ -63,7 +63,13 @@ class Importing:
             base.new_id,
         )
         self.run_closing = RunClosing(
-            base.store, base.snapshots, base.states, sharing.subscribers, base.book, base.clock
+            base.store,
+            base.queues,
+            base.snapshots,
+            base.states,
+            sharing.subscribers,
+            base.book,
+            base.clock,
         )
         self.timetable = Timetable(
             base.store,
@@ -73,7 +79,6 @@ class Importing:
             base.states,
             sharing.publications,
             sharing.suppressions,
-            tenancy.tenants,
             base.settings.terms,
             base.clock,
         )

@@ -63,8 +63,7 @@ async def _run(cloud: LocalCloud, made: Engine, mailboxes: int) -> dict[str, Any
 
 
 async def _storage(cloud: LocalCloud, made: Engine, mailboxes: int) -> dict[str, Any]:
-    del made
-    return await storage.costs(cloud, mailboxes)
+    return await storage.costs(cloud, made, mailboxes)
 
 
 async def _portal(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:

@@ -36,6 +36,8 @@ def table(measured: dict[str, Any]) -> Table:
         "idle_messages": "0.05",
         "idle_http_requests": "0.05",
         "idle_cpu_ms": "",
+        "bare_cpu_ms": "",
+        "idle_cpu_ratio": "2",
         "changed_table_operations": "10",
     }
     for name, most in limits.items():

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.local.cloud import LocalCloud
+from tests.performance.bare import cpu_ms
+from tests.performance.engine import Engine
 from tests.performance.fleet import CONTACTS, company, finished_run
 from tests.world import World
 
@@ -41,14 +43,19 @@ class Cost:
     seconds: float
 
 
-async def costs(cloud: LocalCloud, mailboxes: int) -> dict[str, Any]:
-    """Return the costs per mailbox of an idle day and of a changed person, each step by name."""
+async def costs(cloud: LocalCloud, engine: Engine, mailboxes: int) -> dict[str, Any]:
+    """Return the costs per mailbox of an idle day and of a changed person, each step by name.
+
+    `bare_cpu_ms` is what the calls of a check take by themselves, in the same run.
+    """
     mailboxes = min(mailboxes, MOST_MAILBOXES)
     world = await company(cloud, mailboxes)
     share = await world.share()
     body = {"name": "All", "shareId": share["id"], "targets": {"groups": [world.targets[0]]}}
     await _cost(cloud, world, mailboxes, world.api.post("/imports", body, 201))
     idle = await _cost(cloud, world, mailboxes, world.days_pass(1))
+    import_id = str((await world.api.get("/imports"))["items"][0]["id"])
+    bare = await cpu_ms(engine, world.tenant, import_id)
     person = dict(world.users[world.people[0]], jobTitle="Clown")
     await cloud.client.change_tenant(world.tenant, users=[person])
     changed = await _cost(cloud, world, mailboxes, world.days_pass(1))
@@ -57,6 +64,8 @@ async def costs(cloud: LocalCloud, mailboxes: int) -> dict[str, Any]:
         "idle_messages": idle.messages.total() / mailboxes,
         "idle_http_requests": idle.http / mailboxes,
         "idle_cpu_ms": idle.cpu_ms / mailboxes,
+        "bare_cpu_ms": bare,
+        "idle_cpu_ratio": idle.cpu_ms / mailboxes / bare,
         "changed_table_operations": changed.tables.total() / mailboxes,
     }
     return {

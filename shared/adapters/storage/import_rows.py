@@ -25,20 +25,14 @@ async def delete_import(store: Store, tenant: str, import_id: str) -> None:
     await store.imports.transact(tenant, rows)
 
 
-async def imports_with_runs(store: Store) -> AsyncIterator[tuple[str, Import, ImportRuns]]:
-    """Read the imports of all tenants, each with its tenant and its runs; for timers only."""
-    tenant, found, runs = "", dict[str, Import](), list[ImportRuns]()
-    rows = store.tables.rows(store.imports.table, "PartitionKey ge @p", {"p": ""})
-    async for row in rows:
-        if row.partition != tenant:
-            for known in runs:
-                if known.import_id in found:
-                    yield tenant, found[known.import_id], known
-            tenant, found, runs = row.partition, {}, []
+async def imports_with_runs(store: Store, tenant: str) -> AsyncIterator[tuple[Import, ImportRuns]]:
+    """Read the imports of a tenant, each with its runs."""
+    found, runs = dict[str, Import](), list[ImportRuns]()
+    async for row in store.tables.partition(store.imports.table, tenant):
         if row.row.startswith(RUNS_OF_IMPORT):
             runs.append(store.import_runs.parsed(row).value)
         else:
             found[row.row] = store.imports.parsed(row).value
     for known in runs:
         if known.import_id in found:
-            yield tenant, found[known.import_id], known
+            yield found[known.import_id], known

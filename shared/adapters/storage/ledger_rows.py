@@ -16,7 +16,7 @@ from shared.adapters.storage.models import LedgerHead
 from shared.adapters.storage.records import Listing, Stored
 from shared.adapters.storage.store import LEDGER_FEED, Store
 from shared.adapters.storage.tables.client import opaque, read_opaque
-from shared.adapters.storage.tables.conditions import ROW, Condition
+from shared.adapters.storage.tables.conditions import PARTITION, ROW, Condition
 from shared.adapters.storage.tables.names import Table
 from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput, PreconditionFailed
 from shared.domain.tenancy.tenants import LedgerEntry
@@ -148,14 +148,16 @@ class LedgerRows:
             most = _PAGE
         return Listing(tuple(ready), Cursor(head.series, read).text)
 
-    async def sweep(self, before: datetime) -> None:
-        """Delete the numbered rows of all tenants that are older; their heads remember how far."""
-        expired: dict[str, list[str]] = {}
-        async for tenant, row in self._store.ledger_feed.keys(Condition("when", "lt", before)):
-            expired.setdefault(tenant, []).append(row)
-        for tenant, rows in expired.items():
+    async def sweep(self, tenant: str, before: datetime) -> int:
+        """Delete the numbered rows of a tenant that are older; its head remembers how far."""
+        keys = self._store.ledger_feed.keys(
+            Condition(PARTITION, "eq", tenant), Condition("when", "lt", before)
+        )
+        rows = [row async for _, row in keys]
+        if rows:
             await self._note_swept(tenant, int(max(rows).removeprefix(LEDGER_FEED)))
             await self._store.tables.write_many(Table.LEDGER, tenant, dict.fromkeys(rows))
+        return len(rows)
 
     async def _note_swept(self, tenant: str, number: int) -> None:
         for _ in range(_TRIES):

@@ -1,19 +1,30 @@
 """The state of our contacts in one mailbox: ids and hashes, never the content of a contact.
 
 An idle mailbox needs only its small head row; the heads of an import share a partition, so that
-neighbours are read with one query. The list of contacts is in `mailbox_contacts`.
+neighbours are read with one query. The latest delta links of idle neighbours are in `chunk_links`,
+the list of contacts is in `mailbox_contacts`.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from shared.adapters.storage.chunk_links import (
+    FolderLink,
+    is_links_row,
+    links_row,
+    mark_of_link,
+    packed_links,
+    unpacked_links,
+)
 from shared.adapters.storage.mailbox_contacts import (
     VERSION,
     ContactRows,
     ListPlace,
     MailboxContacts,
 )
+from shared.adapters.storage.read_marks import ReadMarks
 from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.tables.client import Row, Tables
 from shared.adapters.storage.tables.names import Table
@@ -26,6 +37,8 @@ from shared.domain.reasons import Reason
 _TABLE: Final = Table.MAILBOX_HEADS
 _COUNT: Final = "contacts"
 """The column of a head, beside the JSON."""
+_HEADS: Final = f"PartitionKey eq @import and {_COUNT} ge 0"
+"""The query of an import's heads, without the rows of their links."""
 
 
 class HeldPlan(Model):
@@ -86,12 +99,36 @@ class Head(Model):
     looked: datetime | None = None
 
 
+@dataclass(slots=True)
+class Neighbors:
+    """Heads of one chunk, those of their links that are newer, and the rows that hold these."""
+
+    heads: dict[str, Head] = field(default_factory=dict)
+    links: dict[str, FolderLink] = field(default_factory=dict)
+    rows: list[str] = field(default_factory=list)
+
+    def link(self, mailbox: str) -> str | None:
+        """Return the latest link of a mailbox's folder."""
+        entry = self.links.get(mailbox)
+        return entry.link if entry is not None else self.heads[mailbox].link
+
+    def looked(self, mailbox: str) -> datetime | None:
+        """Return when a mailbox's folder was last seen in its place."""
+        entry = self.links.get(mailbox)
+        return entry.looked if entry is not None else self.heads[mailbox].looked
+
+    def followed(self, mailbox: str, link: str, looked: datetime | None) -> FolderLink:
+        """Return the entry for a new link, which follows from the latest one."""
+        return FolderLink(mark_of_link(str(self.heads[mailbox].link)), link, looked)
+
+
 class MailboxStates:
     """The states of all mailboxes."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self.lists = MailboxContacts(tables)
+        self.read_marks = ReadMarks(tables)
         self._heads = Records[Head](tables, _TABLE, Head, {_COUNT: lambda h: h.contacts})
 
     async def read(self, tenant: str, import_id: str, mailbox: str) -> Stored[Head] | None:
@@ -101,23 +138,56 @@ class MailboxStates:
             raise Busy("A newer version of the app wrote the state of this mailbox.", 60.0)
         return found
 
-    async def neighbors(
-        self, tenant: str, import_id: str, mailboxes: Sequence[str]
-    ) -> dict[str, Stored[Head]]:
-        """Read the heads of mailboxes that stand side by side, with one query."""
+    async def neighbors(self, tenant: str, import_id: str, mailboxes: Sequence[str]) -> Neighbors:
+        """Read the heads of mailboxes that stand side by side, and their links, with one query."""
+        found = Neighbors()
         if not mailboxes:
-            return {}
+            return found
+        wanted, links = frozenset(mailboxes), dict[str, FolderLink]()
         rows = self._tables.rows(
             _TABLE,
             "PartitionKey eq @import and RowKey ge @first and RowKey le @last",
             {
                 "import": _partition(tenant, import_id),
                 "first": min(mailboxes),
-                "last": max(mailboxes),
+                "last": links_row(mailboxes),
             },
         )
-        heads = {row.row: self._heads.parsed(row) async for row in rows if row.row in mailboxes}
-        return {name: head for name, head in heads.items() if head.value.version <= VERSION}
+        async for row in rows:
+            if is_links_row(row.row):
+                found.rows.append(row.row)
+                links.update(unpacked_links(row))
+            elif row.row in wanted:
+                head = self._heads.parsed(row).value
+                if head.version <= VERSION:
+                    found.heads[row.row] = head
+        for mailbox, entry in links.items():
+            head_of = found.heads.get(mailbox)
+            link = head_of.link if head_of is not None else None
+            if link is not None and mark_of_link(link) == entry.base:
+                found.links[mailbox] = entry
+        return found
+
+    async def write_links(
+        self,
+        tenant: str,
+        import_id: str,
+        mailboxes: Sequence[str],
+        links: Mapping[str, FolderLink],
+        known: Sequence[str],
+    ) -> None:
+        """Write the links of a chunk, and delete `known` rows of other divisions into chunks."""
+        partition, row = _partition(tenant, import_id), links_row(mailboxes)
+        await self._tables.upsert(_TABLE, partition, row, packed_links(links))
+        if stale := [name for name in known if name != row]:
+            await self._tables.write_many(_TABLE, partition, dict.fromkeys(stale))
+
+    async def erase_links(self, tenant: str, import_id: str) -> None:
+        """Erase the links of an import that ends; a head that has just appeared stays."""
+        partition = _partition(tenant, import_id)
+        rows = self._tables.partition(_TABLE, partition, ["PartitionKey", "RowKey"])
+        links = [row.row async for row in rows if is_links_row(row.row)]
+        await self._tables.write_many(_TABLE, partition, dict.fromkeys(links))
 
     async def write(
         self, tenant: str, import_id: str, mailbox: str, head: Head, etag: str | None
@@ -134,22 +204,6 @@ class MailboxStates:
         except (Conflict, PreconditionFailed) as error:
             message = "Another worker changed the state of this mailbox."
             raise Busy(message, 5.0) from error
-
-    async def replace_many(
-        self, tenant: str, import_id: str, heads: Mapping[str, Stored[Head]]
-    ) -> None:
-        """Replace the heads of some mailboxes, all or none, if no ETag has changed.
-
-        Raises `Busy` if another worker wrote one of them first.
-        """
-        operations = [
-            self._heads.replacing(mailbox, head.value, head.etag) for mailbox, head in heads.items()
-        ]
-        try:
-            await self._heads.transact(_partition(tenant, import_id), operations)
-        except (Conflict, PreconditionFailed) as error:
-            message = "Another worker changed the state of one of these mailboxes."
-            raise Busy(message, 1.0) from error
 
     async def delete(self, tenant: str, import_id: str, mailbox: str, etag: str) -> None:
         """Delete a head; raises `Busy` if another worker wrote it first."""
@@ -173,7 +227,7 @@ class MailboxStates:
 
     async def any(self, tenant: str, import_id: str) -> bool:
         """Return whether the import has, or may have, contacts in any mailbox."""
-        query, given = "PartitionKey eq @import", {"import": _partition(tenant, import_id)}
+        query, given = _HEADS, {"import": _partition(tenant, import_id)}
         token: str | None = None
         while True:
             page = await self._tables.page(
@@ -183,6 +237,14 @@ class MailboxStates:
             if page.rows or token is None:
                 return bool(page.rows)
 
+    async def any_reachable(self, tenant: str, import_id: str) -> bool:
+        """Return whether a mailbox that exists has, or may have, contacts of the import."""
+        given = {"import": _partition(tenant, import_id)}
+        async for row in self._tables.rows(_TABLE, _HEADS, given):
+            if self._heads.parsed(row).value.unreachable is None:
+                return True
+        return False
+
     async def held(self, tenant: str, import_id: str) -> tuple[int, int]:
         """Return how many mailboxes hold contacts of the import, and how many contacts in all."""
         rows = self._rows(tenant, import_id, "RowKey", _COUNT)
@@ -191,7 +253,8 @@ class MailboxStates:
 
     def _rows(self, tenant: str, import_id: str, *columns: str) -> AsyncIterator[Row]:
         """Read some columns of the heads of all mailboxes of an import."""
-        return self._tables.partition(_TABLE, _partition(tenant, import_id), columns)
+        given = {"import": _partition(tenant, import_id)}
+        return self._tables.rows(_TABLE, _HEADS, given, columns)
 
 
 def _partition(tenant: str, import_id: str) -> str:

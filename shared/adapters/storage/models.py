@@ -18,6 +18,12 @@ class ShareLocation(Model):
     keep: list[str] = []
 
 
+class ShareId(Model):
+    """An id that a share of the tenant has or had; `ShareLocation` says what became of it."""
+
+    share: str
+
+
 class ShareFacts(Model):
     """How many contacts a share held when it was last resolved, and which groups it read.
 

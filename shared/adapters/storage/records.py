@@ -213,7 +213,7 @@ class Records[T: BaseModel]:
             yield self.parsed(row)
 
     async def everywhere(self, *where: Condition) -> AsyncIterator[tuple[str, Stored[T]]]:
-        """Read the whole table, each model with its partition; for timers only."""
+        """Read the whole table, each model with its partition; for timers, of small tables only."""
         query, given = self._query((Condition(PARTITION, "ge", ""), *where))
         async for row in self._tables.rows(self.table, query, given):
             yield row.partition, self.parsed(row)
@@ -223,17 +223,6 @@ class Records[T: BaseModel]:
         query, given = self._query(where)
         async for row in self._tables.rows(self.table, query, given, [PARTITION, ROW]):
             yield row.partition, row.row
-
-    async def erase_where(self, *where: Condition) -> int:
-        """Erase the rows of all tenants that match all conditions and return how many.
-
-        For timers only: it reads the whole table.
-        """
-        count = 0
-        async for partition, row in self.keys(*where):
-            await self._tables.delete(self.table, partition, row)
-            count += 1
-        return count
 
     async def _listing(
         self, where: Sequence[Condition], size: int, token: str | None

@@ -12,7 +12,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -28,7 +28,8 @@ CHUNK: Final = 20
 """How many mailboxes one message of `mailbox-checks` covers: as many as one batch of Graph's."""
 
 _TABLE: Final = Table.SNAPSHOTS
-_BEGUN: Final = "begun"
+BEGUN: Final = "begun"
+"""The row of a snapshot that is written first and erased last; `written` says when."""
 _META: Final = "meta"
 _CONTACTS: Final = "contacts"
 _JOB: Final = "job"
@@ -88,7 +89,7 @@ class Snapshots:
 
     async def begin(self, snapshot: str, now: datetime) -> None:
         """Announce a snapshot, before the first of its rows is written."""
-        await self._tables.upsert(_TABLE, snapshot, _BEGUN, {"written": now})
+        await self._tables.upsert(_TABLE, snapshot, BEGUN, {"written": now})
 
     async def write(self, snapshot: str, contacts: Sequence[Contact], job: Job) -> None:
         """Write the contacts and the job. The snapshot counts once its last row is there."""
@@ -148,10 +149,10 @@ class Snapshots:
         rows = [
             row.row
             async for row in self._tables.partition(_TABLE, snapshot, ["PartitionKey", "RowKey"])
-            if row.row != _BEGUN
+            if row.row != BEGUN
         ]
         await self._tables.write_many(_TABLE, snapshot, dict.fromkeys(rows))
-        await self._tables.delete(_TABLE, snapshot, _BEGUN)
+        await self._tables.delete(_TABLE, snapshot, BEGUN)
 
     async def erase_of(self, tenant: str, run: str) -> None:
         """Erase all snapshots that a run ever began."""
@@ -164,16 +165,6 @@ class Snapshots:
         )
         for snapshot in dict.fromkeys([row.partition async for row in rows]):
             await self.erase(snapshot)
-
-    async def older(self, now: datetime, age: timedelta) -> list[str]:
-        """Return the ids of all snapshots older than `age`, also of incomplete ones."""
-        rows = self._tables.rows(
-            _TABLE,
-            "RowKey eq @begun and written lt @limit",
-            {"begun": _BEGUN, "limit": now - age},
-            ["PartitionKey", "RowKey"],
-        )
-        return [row.partition async for row in rows]
 
     async def _load[T](self, snapshot: str, name: str, unpacked: Callable[[bytes], T]) -> T | None:
         meta = await self._tables.get(_TABLE, snapshot, _META)

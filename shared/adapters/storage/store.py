@@ -10,6 +10,7 @@ from shared.adapters.storage.models import (
     SeatClaims,
     SeatCount,
     ShareFacts,
+    ShareId,
     ShareLocation,
     SharePhotos,
     SubscribedImport,
@@ -36,8 +37,10 @@ CLAIMS_OF_IMPORT: Final = "~import|"
 
 LEDGER_FEED: Final = "~"
 """Row keys of numbered ledger entries begin with this; those by time sort below it."""
-_LEDGER_HEAD: Final = "~~"
+LEDGER_HEAD: Final = "~~"
 
+ID_OF_SHARE: Final = "~"
+"""Row keys of the ids that a tenant's shares have, or had, begin with this."""
 PHOTOS_OF_SHARE: Final = "~"
 """Row keys of what is known of a share's photos begin with this; ids of shares sort below it."""
 
@@ -58,7 +61,10 @@ class Store:
             },
         )
         self.checks = Records(tables, Table.TENANT_CHECKS, TenantCheck)
-        self.shares = Records[Share](tables, Table.SHARES, Share, {"name": lambda s: s.name})
+        self.shares = Records[Share](
+            tables, Table.SHARES, Share, {"name": lambda s: s.name}, below=ID_OF_SHARE
+        )
+        self.share_ids = Records(tables, Table.SHARES, ShareId, prefix=ID_OF_SHARE)
         self.share_index = Records[ShareLocation](
             tables,
             Table.SHARE_INDEX,
@@ -86,6 +92,8 @@ class Store:
                 "importId": lambda r: r.import_id,
                 "lastRun": lambda r: r.last_run,
                 "heldRun": lambda r: r.held_run,
+                "openRun": lambda r: r.open.id if r.open is not None else None,
+                "progressed": lambda r: r.open.progressed if r.open is not None else None,
             },
             prefix=RUNS_OF_IMPORT,
         )
@@ -112,9 +120,9 @@ class Store:
             LedgerEntry,
             {"when": lambda e: e.when},
             prefix=LEDGER_FEED,
-            below=_LEDGER_HEAD,
+            below=LEDGER_HEAD,
         )
-        self.ledger_heads = Records(tables, Table.LEDGER, LedgerHead, prefix=_LEDGER_HEAD)
+        self.ledger_heads = Records(tables, Table.LEDGER, LedgerHead, prefix=LEDGER_HEAD)
         self.departures = Records(tables, Table.DEPARTURES, DepartureMark)
         self.share_facts = Records(tables, Table.SHARE_FACTS, ShareFacts, below=PHOTOS_OF_SHARE)
         self.share_photos = Records(tables, Table.SHARE_FACTS, SharePhotos, prefix=PHOTOS_OF_SHARE)

@@ -1,10 +1,12 @@
 """All stored data of one tenant, in every table of `Table`: to export it and to erase it."""
 
+import asyncio
 import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import batched
 from typing import Any, Final
 
 import orjson
@@ -19,7 +21,16 @@ from shared.adapters.storage.tables.client import (
 )
 from shared.adapters.storage.tables.names import Keyed, Table
 
+_PARTITIONS_AT_ONCE: Final = 32
 _ALL: Final = tuple(table for table in Table if table.keyed is not Keyed.WITHOUT_TENANT)
+
+_ERASED: Final = tuple(
+    sorted(
+        (table for table in _ALL if table is not Table.TENANTS),
+        key=lambda table: table is Table.LEDGER,
+    )
+)
+"""The ledger comes last: until then, entries may be added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +73,36 @@ class TenantData:
         more = opaque([table, inner]) if table < len(_ALL) else None
         return TenantDataPage(tuple(found), more)
 
-    async def erase(self, tenant: str, keep: str) -> int:
-        """Erase all rows of a tenant except the ledger row `keep`; return how many were erased.
+    async def erase(self, tenant: str, keep: str, check: Callable[[], Awaitable[None]]) -> None:
+        """Erase all rows of a tenant except the ledger row `keep` and its own row.
 
-        The tenant's own row is erased last, so that an interrupted erasure shows as unfinished,
-        and the ledger before it: until then, entries may be added.
+        What a late worker writes meanwhile is erased as well. `check` is called after rows are read
+        and before they are erased, and raises if the work must not go on: rows of a tenant that
+        joins again after that have other ETags, and stay.
         """
-        count = 0
-        for table in sorted(_ALL, key=lambda name: (name is Table.TENANTS, name is Table.LEDGER)):
-            query, parameters = _query(table, tenant)
-            token: str | None = None
-            while True:
-                page = await self._tables.page(
-                    table, query, parameters, token=token, select=["PartitionKey", "RowKey"]
-                )
-                to_erase: dict[str, list[str]] = {}
-                for row in page.rows:
-                    if (table, row.row) != (Table.LEDGER, keep):
-                        to_erase.setdefault(row.partition, []).append(row.row)
-                for partition, rows in to_erase.items():
-                    await self._tables.write_many(table, partition, dict.fromkeys(rows))
-                    count += len(rows)
-                token = page.token
-                if token is None:
-                    break
-        return count
+        while any([await self._erase_rows(table, tenant, keep, check) for table in _ERASED]):
+            pass
+
+    async def _erase_rows(
+        self, table: Table, tenant: str, keep: str, check: Callable[[], Awaitable[None]]
+    ) -> bool:
+        """Erase what a table has of a tenant; return whether it had anything."""
+        query, parameters = _query(table, tenant)
+        found, token = False, None
+        while True:
+            page = await self._tables.page(
+                table, query, parameters, token=token, select=["PartitionKey", "RowKey"]
+            )
+            by_partition: dict[str, list[Row]] = {}
+            for row in page.rows:
+                if (table, row.row) != (Table.LEDGER, keep):
+                    by_partition.setdefault(row.partition, []).append(row)
+            for chunk in batched(by_partition.values(), _PARTITIONS_AT_ONCE, strict=False):
+                await check()
+                await asyncio.gather(*(self._tables.erase_as_read(table, rows) for rows in chunk))
+            found, token = found or bool(by_partition), page.token
+            if token is None:
+                return found
 
 
 def _query(table: Table, tenant: str) -> tuple[str, Mapping[str, Any]]:

@@ -33,6 +33,9 @@ FIRST_WAIT: Final = timedelta(minutes=30)
 """How long a run may show no progress before its messages are sent again. A message whose worker
 was killed stays hidden for ten minutes."""
 GIVES_UP_AFTER: Final = timedelta(days=1)
+STANDS_STILL_AFTER: Final = timedelta(hours=1)
+"""How old the last known progress of a run is before admins are told. A healthy run's is known anew
+every 45 minutes."""
 
 
 class PlannedRun(Model):
@@ -164,6 +167,18 @@ def stopped(state: ImportRuns, run: str, now: datetime) -> ImportRuns:
         left = tuple(waiting for waiting in state.waiting if waiting.id != run)
         return state.copy_with(waiting=left, ended=(*state.ended, run))
     return state
+
+
+def restarted(state: ImportRuns, run: str, now: datetime) -> ImportRuns:
+    """Note that the messages of the open run, if it is this one, are sent again as if it began."""
+    if state.open is None or state.open.id != run:
+        return state
+    return state.copy_with(open=state.open.copy_with(sent=now, sendings=1, progressed=now))
+
+
+def stands_still(progressed: datetime, now: datetime) -> bool:
+    """Return whether an open run with this last known progress stands still."""
+    return now - progressed >= STANDS_STILL_AFTER
 
 
 def next_begun(state: ImportRuns, now: datetime) -> ImportRuns:

@@ -1,4 +1,4 @@
-"""Queue messages. They contain only ids, so that no personal data waits in a queue.
+"""Queue messages. They contain only ids and delta links, so that no personal data waits in a queue.
 
 `attempt` counts how often a message was put back with a delay, which is not a failure. `parse`
 rejects messages that our own code did not write. Unknown fields are ignored, so that messages of a
@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import ConfigDict, ValidationError
 
 from shared.domain.errors import NewerVersion, UnknownMessage
+from shared.domain.key_ranges import KeyRange
 from shared.domain.model import Model, ObjectId, RunId
 
 IMPORT_RUNS: Final = "import-runs"
@@ -20,6 +21,7 @@ MAILBOX_SYNCS: Final = "mailbox-syncs"
 RUN_CLOSINGS: Final = "run-closings"
 TENANT_LEAVINGS: Final = "tenant-leavings"
 TENANT_CHECKS: Final = "tenant-checks"
+MAINTENANCE: Final = "maintenance"
 QUEUES: Final = (
     IMPORT_RUNS,
     MAILBOX_CHECKS,
@@ -27,6 +29,7 @@ QUEUES: Final = (
     RUN_CLOSINGS,
     TENANT_LEAVINGS,
     TENANT_CHECKS,
+    MAINTENANCE,
 )
 
 
@@ -79,6 +82,44 @@ class CheckTenant(Message):
     check: ObjectId
 
 
+class MaintenanceTask(StrEnum):
+    """What a timer does for all tenants."""
+
+    TENANTS = "tenants"
+    """Go on with tenants that leave, and check the consent of those that are disconnected."""
+    IMPORTS = "imports"
+    """Start the runs that are due, and drive on those that stand still."""
+    SNAPSHOTS = "snapshots"
+    RUNS = "runs"
+    LEDGER = "ledger"
+    LEDGER_FEED = "ledger-feed"
+    KEYS = "keys"
+    SHARE_IDS = "share-ids"
+    CHECKS = "checks"
+    SEATS = "seats"
+    ORPHANS = "orphans"
+    """Erase the rows of one `table` whose owner is gone."""
+
+
+class MaintainRange(Message):
+    """On `maintenance`: do a task for the partitions after `low`, up to and including `high`.
+
+    `after` limits it to the rows of the partition `low` behind that one, `row` to just one row.
+    `at` is when the timer fired, `token` where an earlier message of the same range stopped.
+    """
+
+    tenant: str = ""
+    task: MaintenanceTask
+    table: str = ""
+    at: datetime
+    low: str = KeyRange.low
+    high: str = KeyRange.high
+    after: str = ""
+    row: str = ""
+    token: str | None = None
+    past_due: bool = False
+
+
 class RunMessage(Message):
     """A message of a run of an import; `number` is the one the run took when it began.
 
@@ -112,12 +153,17 @@ class CheckMailboxes(RunMessage):
 
 
 class SyncMailbox(RunMessage):
-    """On `mailbox-syncs`: sync one mailbox to the run's `snapshot`, or remove our contacts."""
+    """On `mailbox-syncs`: sync one mailbox to the run's `snapshot`, or remove our contacts.
+
+    `link` is a newer delta link than the one in the mailbox's head, of which `link_base` is a hash.
+    """
 
     snapshot: str = ""
     mailbox: ObjectId
     task: Task = Task.SYNC
     fingerprint: str = ""
+    link: str = ""
+    link_base: str = ""
 
 
 class CloseRun(RunMessage):

@@ -35,6 +35,7 @@ class OverviewImport:
     A run stays held until an admin decides, even if other runs follow. `next_run` is when the next
     scheduled run is due; None if the import is paused or suspended. `mailboxes` is the number of
     mailboxes in the last run that was not a retry; None if there was no such run recently.
+    `stalled` is the open run if it stands still.
     """
 
     id: str
@@ -46,12 +47,14 @@ class OverviewImport:
     held: tuple[OverviewRun, ...]
     next_run: datetime | None
     mailboxes: int | None = None
+    stalled: str | None = None
 
 
 class AttentionKind(StrEnum):
     """The kinds of problems, most important first."""
 
     CONSENT_MISSING = "consent-missing"
+    RUN_STALLED = "run-stalled"
     RUN_HELD = "run-held"
     RUN_FAILED = "run-failed"
     SEATS_MISSING = "seats-missing"
@@ -116,6 +119,9 @@ def _of_import(import_: OverviewImport) -> Iterator[Attention]:
     def of_run(kind: AttentionKind, run: OverviewRun, count: int = 0) -> Attention:
         return Attention(kind, run.id, run.reason, import_.name, import_.id, count)
 
+    if import_.stalled is not None:
+        kind = AttentionKind.RUN_STALLED
+        yield Attention(kind, import_.stalled, None, import_.name, import_.id)
     for held in import_.held:
         yield of_run(AttentionKind.RUN_HELD, held, held.held)
     if not import_.active:

@@ -16,6 +16,9 @@ from shared.domain.reasons import Reason
 MISSING: Final = frozenset({Reason.NO_MAILBOX, Reason.USER_NOT_FOUND})
 """What Graph answers for a target without a mailbox."""
 
+UNREACHABLE_FOR: Final = timedelta(days=35)
+"""Exchange gives a deleted mailbox back for 30 days; after these, its contacts count as gone."""
+
 _BY_PERSON: Final = frozenset({RunTrigger.CREATED, RunTrigger.REQUEST, RunTrigger.RETRY})
 _FIRST_WEEK: Final = timedelta(days=7)
 # A little less than a day and a week, so that a daily run that starts a minute early still asks.

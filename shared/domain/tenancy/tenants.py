@@ -101,6 +101,7 @@ class LedgerAction(StrEnum):
     RUN_APPROVED = "run.approved"
     RUN_DISCARDED = "run.discarded"
     RUN_STOPPED = "run.stopped"
+    RUN_RESTARTED = "run.restarted"
     RUN_RETRIED = "run.retried"
     LICENSE_BOOKED = "license.booked"
     LICENSE_TERMS = "license.terms"

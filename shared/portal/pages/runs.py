@@ -58,6 +58,7 @@ async def show_run(visit: Visit) -> Page:
         "run": run,
         "import": (await _names(visit, [run])).get(run.import_id),
         "progress": await visit.app.importing.runs.progress(visit.caller, run),
+        "stalled": await visit.app.importing.runs.stalled_since(visit.caller, run),
         "outcome": outcome,
         "q": search,
         "token": visit.query.get("next", ""),
@@ -142,6 +143,13 @@ async def stop_sync(visit: Visit) -> Page:
             "The sync is being stopped. Mailboxes in progress finish their current step."
         ),
     )
+
+
+@page(bp, "POST", "runs/{id}/restart", WRITERS)
+async def restart_sync(visit: Visit) -> Page:
+    """Restart a run that stands still."""
+    await visit.app.importing.runs.restart(visit.caller, visit.id)
+    return done(f"/runs/{visit.id}", visit.gettext("The sync is being restarted."))
 
 
 @page(bp, "POST", "runs/{id}/retry", WRITERS)

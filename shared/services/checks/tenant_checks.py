@@ -74,21 +74,24 @@ class TenantChecks:
             raise NotFound("never_checked")
         return stored.value
 
-    async def sweep(self) -> int:
-        """Erase the checks that are too old and return how many.
+    async def sweep(self, tenant: str) -> bool:
+        """Erase the check of a tenant if it is too old; return whether it was.
 
         A check that left something in a mailbox, or that nobody works on, gets another message.
         """
-        count, now = 0, self._clock()
-        async for tenant, stored in self._store.checks.everywhere():
-            check = stored.value
-            if self._expired(check):
-                with suppress(PreconditionFailed):
-                    await self._store.checks.delete(tenant, CHECK_ROW, stored.etag)
-                    count += 1
-            elif check.left or (check.state is not CheckState.DONE and now - check.changed > STALE):
-                await self._send(tenant, check)
-        return count
+        stored = await self._store.checks.get(tenant, CHECK_ROW)
+        if stored is None:
+            return False
+        check = stored.value
+        if self._expired(check):
+            with suppress(PreconditionFailed):
+                await self._store.checks.delete(tenant, CHECK_ROW, stored.etag)
+                return True
+        elif check.left or (
+            check.state is not CheckState.DONE and self._clock() - check.changed > STALE
+        ):
+            await self._send(tenant, check)
+        return False
 
     async def _joined(self, caller: Caller, check: TenantCheck) -> TenantCheck:
         if check.state is CheckState.QUEUED and self._clock() - check.asked > _MAY_BE_LOST:

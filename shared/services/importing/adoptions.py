@@ -138,6 +138,7 @@ async def _mark(
         await work.mailbox.mark_folder(folder)
         await work.mailbox.rename_folder(folder, own_name)
     work.mailbox.in_folder(folder if own_name is not None else None)
+    await work.forget_marks()
     progress = ApplyProgress()
     operations = [Adopt(m.key, m.id) for m in matches if m.duplicate_of is None]
     await apply_plan(work.mailbox, operations, progress, None, work.may_send)

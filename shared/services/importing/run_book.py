@@ -79,6 +79,14 @@ class RunBook:
         await self._change(tenant, import_id, lambda r: import_life.stopped(r, run, now))
         await self.repair(tenant, import_id)
 
+    async def restart(self, tenant: str, import_id: str, run: str) -> None:
+        """Send the messages of the open run again, if it is this one. Safe to repeat."""
+        now = self._clock()
+        stored = await self._change(tenant, import_id, lambda r: import_life.restarted(r, run, now))
+        await self.repair(tenant, import_id)
+        if stored is not None and stored.value.open is not None and stored.value.open.id == run:
+            await self.send(tenant, import_id, stored.value.open)
+
     async def begin_resolving(self, message: RunMessage) -> ImportRuns | None:
         """Note that the open run reads its share from now on; None if it is no longer open."""
         stored = await self._change(

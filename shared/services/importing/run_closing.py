@@ -13,15 +13,21 @@ from typing import Final
 
 from shared.adapters.storage.import_rows import delete_import
 from shared.adapters.storage.mailbox_state import MailboxStates
-from shared.adapters.storage.results import find_result
+from shared.adapters.storage.queues import Queues
+from shared.adapters.storage.results import count_results, find_result
 from shared.adapters.storage.snapshots import Snapshots
-from shared.adapters.storage.store import Store, results_of
-from shared.adapters.storage.tables.conditions import ROW, Condition
+from shared.adapters.storage.store import TENANT_ROW, Store, results_of
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy, PreconditionFailed
 from shared.domain.events import MailboxSyncFinished
 from shared.domain.importing.import_life import FULL, ImportRuns
-from shared.domain.importing.messages import CloseRun, RunMessage, SyncMailbox
+from shared.domain.importing.messages import (
+    TENANT_LEAVINGS,
+    CloseRun,
+    LeaveTenant,
+    RunMessage,
+    SyncMailbox,
+)
 from shared.domain.importing.runs import (
     Outcome,
     Result,
@@ -31,7 +37,7 @@ from shared.domain.importing.runs import (
 )
 from shared.domain.importing.schedule import newest_first
 from shared.domain.reasons import Reason
-from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
+from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, TenantStatus
 from shared.services.importing.run_book import RunBook
 from shared.services.importing.run_summary import closed_run, results_that_count
 from shared.services.importing.run_telemetry import emit_run_end
@@ -39,9 +45,10 @@ from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE
 
 _log = logging.getLogger(__name__)
-_LONGEST_PAUSE: Final = 15.0
+_LONGEST_PAUSE: Final = 60.0
 _STILL_HELD: Final = frozenset({Reason.APPROVAL_PENDING, Reason.PLAN_DISCARDED})
-_SNAPSHOT_AGE: Final = timedelta(hours=12)
+SNAPSHOT_AGE: Final = timedelta(hours=12)
+"""How old a snapshot is before it may be a leftover."""
 _HELD_FOR: Final = timedelta(days=7)
 
 
@@ -51,6 +58,7 @@ class RunClosing:
     def __init__(
         self,
         store: Store,
+        queues: Queues,
         snapshots: Snapshots,
         states: MailboxStates,
         subscribers: Subscribers,
@@ -58,6 +66,7 @@ class RunClosing:
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._queues = queues
         self._snapshots = snapshots
         self._states = states
         self._subscribers = subscribers
@@ -106,33 +115,25 @@ class RunClosing:
         )
         await self._store.ledger.upsert(SERVICE, f"{newest_first(now)}-{message_id}", entry)
 
-    async def sweep(self) -> int:
-        """Erase the snapshots that no run needs any more, and return how many.
+    async def sweep_snapshot(self, snapshot: str) -> bool:
+        """Erase an old snapshot unless its run needs it; return whether it was erased.
 
         A run needs the one that its row names, until it ends; a held run keeps it for seven days.
         """
-        count, now = 0, self._clock()
-        for snapshot in await self._snapshots.older(now, _SNAPSHOT_AGE):
-            tenant, run_id, *_ = snapshot.split("|")
-            stored = await self._store.runs.get(tenant, run_id)
-            run = stored.value if stored is not None else None
-            if run is not None and run.snapshot == snapshot and _needs_snapshot(run, now):
-                continue
-            await self._snapshots.erase(snapshot)
-            count += 1
-        return count
+        tenant, run_id, *_ = snapshot.split("|")
+        stored = await self._store.runs.get(tenant, run_id)
+        run = stored.value if stored is not None else None
+        if run is not None and run.snapshot == snapshot and _needs_snapshot(run, self._clock()):
+            return False
+        await self._snapshots.erase(snapshot)
+        return True
 
-    async def sweep_runs(self, kept: timedelta) -> int:
-        """Delete runs older than `kept`, with their results, and return how many."""
-        old = newest_first(self._clock() - kept)
-        count = 0
-        async for tenant, run in self._store.runs.keys(Condition(ROW, "ge", old)):
-            results = results_of(tenant, run)
-            await self._store.tables.delete_partition(self._store.results.table, results)
-            await self._store.held_plans.erase(tenant, run)
-            await self._store.runs.delete(tenant, run)
-            count += 1
-        return count
+    async def erase_run(self, tenant: str, run: str) -> None:
+        """Delete a run with its results."""
+        results = results_of(tenant, run)
+        await self._store.tables.delete_partition(self._store.results.table, results)
+        await self._store.held_plans.erase(tenant, run)
+        await self._store.runs.delete(tenant, run)
 
     async def _close(self, message: RunMessage, *, final: bool) -> None:
         if not await self._store.is_open(message):
@@ -142,13 +143,7 @@ class RunClosing:
             return
         run, results = stored.value, list[Result]()
         if not run.status.ended:
-            if run.snapshot is None and not final:
-                raise Busy("The run has not decided its work yet.", _LONGEST_PAUSE)
-            results = await results_that_count(self._store, message.tenant, run)
-            missing = run.mailboxes.total - len(results)
-            if missing > 0 and not final:
-                note = f"{missing} of {run.mailboxes.total} mailboxes are still to come."
-                raise Busy(note, self._pause(run))
+            results = await self._results(message.tenant, run, final=final)
             run = closed_run(run, results, self._clock(), given_up=final)
             try:
                 await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
@@ -158,9 +153,35 @@ class RunClosing:
             emit_run_end(message.tenant, run)
         if run.status is not RunStatus.HELD:
             await self._snapshots.erase_of(message.tenant, message.run)
-        if run.trigger is RunTrigger.REMOVAL and await self._removed(message, run):
-            return
-        await self._book.end(message, lambda runs: _noted(runs, run, results))
+        if run.trigger is not RunTrigger.REMOVAL or not await self._removed(message, run):
+            await self._book.end(message, lambda runs: _noted(runs, run, results))
+        if run.trigger is RunTrigger.REMOVAL:
+            await self._go_on_leaving(message.tenant)
+
+    async def _results(self, tenant: str, run: Run, *, final: bool) -> list[Result]:
+        """Return the results of a run; raise `Busy` if any is missing, unless it is `final`."""
+        if final:
+            return await results_that_count(self._store, tenant, run)
+        if run.snapshot is None:
+            raise Busy("The run has not decided its work yet.", self._pause(run))
+        # Counting reads keys only, and a large run is looked at many times.
+        self._require_all(run, await count_results(self._store, tenant, run.id))
+        results = await results_that_count(self._store, tenant, run)
+        self._require_all(run, len(results))
+        return results
+
+    def _require_all(self, run: Run, results: int) -> None:
+        """Raise `Busy` if mailboxes of the run have no result yet."""
+        missing = run.mailboxes.total - results
+        if missing > 0:
+            note = f"{missing} of {run.mailboxes.total} mailboxes are still to come."
+            raise Busy(note, self._pause(run))
+
+    async def _go_on_leaving(self, tenant: str) -> None:
+        """Let the leaving of a tenant go on, which waits for its removals. The tick does it too."""
+        stored = await self._store.tenants.get(tenant, TENANT_ROW)
+        if stored is not None and stored.value.status is TenantStatus.LEAVING:
+            await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=tenant))
 
     def _pause(self, run: Run) -> float:
         """Return after how many seconds to look again: a tenth of the run's duration so far."""
@@ -180,6 +201,7 @@ class RunClosing:
         if runs is not None and runs.value.held_run is not None:
             await self._snapshots.erase_of(message.tenant, runs.value.held_run)
         await self._subscribers.drop(message.tenant, message.import_id, found.value.share_id)
+        await self._states.erase_links(message.tenant, message.import_id)
         with suppress(PreconditionFailed):
             await delete_import(self._store, message.tenant, message.import_id)
         return True

@@ -13,6 +13,7 @@ from shared.adapters.storage.results import count_results, find_result, page_of_
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.errors import ContactSyncError
+from shared.domain.importing.import_life import stands_still
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import before_day, newest_first, run_id
 from shared.domain.tenancy.tenants import LedgerAction, LicensePlan
@@ -180,6 +181,32 @@ class Runs:
             if entry.changed:
                 await self._book.stop(caller.tenant, run.import_id, id_)
         return await self.read(caller, id_)
+
+    async def restart(self, caller: Caller, id_: str) -> Stored[Run]:
+        """Send the messages of a run again that may be lost. Safe to repeat, also for a removal.
+
+        Mailboxes that have their result are not synced again.
+        """
+        run = (await self.read(caller, id_)).value
+        async with self._ledger.change(caller, LedgerAction.RUN_RESTARTED, id_) as entry:
+            entry.changed = not run.status.ended
+            if entry.changed:
+                await self._book.restart(caller.tenant, run.import_id, id_)
+        return await self.read(caller, id_)
+
+    async def stalled_since(self, caller: Caller, run: Run) -> datetime | None:
+        """Return since when an open run has made no progress; None if it makes progress."""
+        if run.status.ended:
+            return None
+        runs = await self._store.import_runs.get(caller.tenant, run.import_id)
+        current = runs.value.open if runs is not None else None
+        if current is None or current.id != run.id:
+            return None
+        if not stands_still(current.progressed, self._clock()):
+            return None
+        # The tick, which notes progress, may stand still itself.
+        done = await count_results(self._store, caller.tenant, run.id)
+        return current.progressed if done == current.done else None
 
     async def under_way(self, caller: Caller, import_id: str | None = None) -> list[Stored[Run]]:
         """Return the queued and running runs, newest first, of one import or of all.

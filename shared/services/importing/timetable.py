@@ -1,22 +1,16 @@
-"""The quarter-hourly tick: starts what is due, and drives on what stands still.
-
-It looks at every import once. The imports of a disconnected tenant are suspended; once a day, its
-consent is checked again.
-"""
+"""The quarter-hourly tick for one import: starts what is due, and drives on what stands still."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.adapters.storage.import_rows import imports_with_runs
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.results import count_results
 from shared.adapters.storage.store import TENANT_ROW, Store
-from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.telemetry import record_oldest_due
-from shared.domain.errors import Busy, NeedsAdmin, NotFound
+from shared.domain.errors import NeedsAdmin, NotFound
 from shared.domain.importing.import_life import FIRST_WAIT, ImportRuns, Step, checked
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import (
@@ -30,20 +24,22 @@ from shared.domain.importing.messages import (
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.importing.schedule import DAY, hours_in_force, latest_due
 from shared.domain.tenancy.licensing import Terms, plan_at
-from shared.domain.tenancy.tenants import TenantStatus
 from shared.services.importing.run_book import RunBook
 from shared.services.importing.run_closing import RunClosing
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.publications import Publications
-from shared.services.tenancy.tenants import Tenants
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Tick:
-    """What one tick did: runs it asked for, messages it sent again, runs it gave up."""
+    """What a tick did: runs it asked for, messages it sent again, runs it gave up.
 
+    `ages` says for how long the oldest message of each queue has been due.
+    """
+
+    ages: Mapping[str, timedelta]
     started: int = 0
     sent_again: int = 0
     given_up: int = 0
@@ -61,7 +57,6 @@ class Timetable:
         states: MailboxStates,
         publications: Publications,
         suppressions: Suppressions,
-        tenants: Tenants,
         terms: Terms,
         clock: Callable[[], datetime],
     ) -> None:
@@ -72,27 +67,31 @@ class Timetable:
         self._states = states
         self._publications = publications
         self._suppressions = suppressions
-        self._tenants = tenants
         self._terms = terms
         self._clock = clock
 
-    async def start_due(self) -> Tick:
-        """Ask for every run that is due, and look after every run that is open."""
-        now, tick = self._clock(), Tick()
-        ages = await self._ages()
-        suspended = await self._suspended(now)
-        async for tenant, import_, runs in imports_with_runs(self._store):
-            try:
-                if import_.removing:
-                    await self._remove(tenant, import_, runs, now)
-                elif tenant not in suspended:
-                    tick.started += await self._schedule(tenant, import_, runs, now)
-                await self._drive(tenant, runs, ages, now, tick)
-            except NotFound:
-                continue  # it was deleted a moment ago
-            except Busy as error:
-                _log.info("import %s is left to the next tick: %s", import_.id, error)
-        return tick
+    async def look_after(
+        self,
+        tenant: str,
+        import_: Import,
+        runs: ImportRuns,
+        tick: Tick,
+        *,
+        suspended: bool,
+    ) -> None:
+        """Ask for the run of an import that is due, and look after the one that is open.
+
+        A suspended import starts no run, but is removed if it is to be.
+        """
+        now = self._clock()
+        try:
+            if import_.removing:
+                await self._remove(tenant, import_, runs, now)
+            elif not suspended:
+                tick.started += await self._schedule(tenant, import_, runs, now)
+            await self._drive(tenant, runs, now, tick)
+        except NotFound:
+            return  # it was deleted a moment ago
 
     async def _schedule(self, tenant: str, import_: Import, runs: ImportRuns, now: datetime) -> int:
         """Ask for the scheduled run of an import if one is due; return how many were asked for.
@@ -145,7 +144,6 @@ class Timetable:
         self,
         tenant: str,
         runs: ImportRuns,
-        ages: dict[str, timedelta],
         now: datetime,
         tick: Tick,
     ) -> None:
@@ -157,7 +155,7 @@ class Timetable:
             return
         done = await count_results(self._store, tenant, run.id)
         waiting = (MAILBOX_CHECKS, MAILBOX_SYNCS, RUN_CLOSINGS) if run.resolving else (IMPORT_RUNS,)
-        after, step = checked(run, done, max(ages[queue] for queue in waiting), now)
+        after, step = checked(run, done, max(tick.ages[queue] for queue in waiting), now)
         if not await self._book.update_open(tenant, runs.import_id, run, after):
             return
         if step is Step.SEND:
@@ -171,7 +169,7 @@ class Timetable:
             await self._closing.give_up(message)
             tick.given_up += 1
 
-    async def _ages(self) -> dict[str, timedelta]:
+    async def measure(self) -> dict[str, timedelta]:
         """Measure for how long the oldest message of each queue has been due."""
         now, ages = self._clock(), dict[str, timedelta]()
         for queue in QUEUES:
@@ -187,14 +185,3 @@ class Timetable:
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         plan = plan_at(stored.value, now, self._terms) if stored is not None else None
         return hours_in_force(wanted, plan)
-
-    async def _suspended(self, now: datetime) -> set[str]:
-        """Return the tenants whose imports are suspended; their consent is checked once a day."""
-        disconnected = Condition("status", "eq", TenantStatus.DISCONNECTED.value)
-        gone = set[str]()
-        async for tenant, stored in self._store.tenants.everywhere(disconnected):
-            last = stored.value.checked or stored.value.since or stored.value.joined
-            due = latest_due(now, DAY) > last
-            if not (due and await self._tenants.try_reconnect(tenant)):
-                gone.add(tenant)
-        return gone

@@ -5,7 +5,7 @@ requests to storage, and up to 100 more for runs that are not among the latest 1
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +15,7 @@ from shared.adapters.storage.records import gather_limited
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.client import Row
 from shared.adapters.storage.tables.conditions import ROW, Condition
+from shared.domain.importing.import_life import stands_still
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import before_day, hours_in_force, next_run
 from shared.domain.reasons import Reason
@@ -45,7 +46,7 @@ _RUN_COLUMNS: Final = (
     "ended",
 )
 _IMPORT_COLUMNS: Final = ("name", "active", "everyHours")
-_RUN_COLUMNS_OF_IMPORT: Final = ("importId", "lastRun", "heldRun")
+_RUN_COLUMNS_OF_IMPORT: Final = ("importId", "lastRun", "heldRun", "openRun", "progressed")
 _PAGES: Final = 2
 
 
@@ -114,7 +115,7 @@ class Overviews:
         for run in await self._older(tenant.id, shown, runs.values()):
             runs[run.id] = run
         imports = sorted(
-            _imports(rows, runs.values(), tenant, license_.plan, now),
+            _imports(rows, runs.values(), _stalled(books, now), tenant, license_.plan, now),
             key=lambda i: (i.name.casefold(), i.id),
         )
         missing = max(0, license_.used + license_.waiting - license_.booked)
@@ -153,6 +154,7 @@ class Overviews:
 def _imports(
     rows: Iterable[Row],
     runs: Iterable[OverviewRun],
+    stalled: Mapping[str, str],
     tenant: Tenant,
     plan: LicensePlan,
     now: datetime,
@@ -174,7 +176,17 @@ def _imports(
             held=tuple(run for run in of_import if run.status is RunStatus.HELD),
             next_run=next_run(now, wanted, plan) if due else None,
             mailboxes=next((run.total for run in of_import if _went_through_all(run)), None),
+            stalled=stalled.get(row.row),
         )
+
+
+def _stalled(books: Iterable[Row], now: datetime) -> dict[str, str]:
+    """Return the open runs that stand still, by import."""
+    return {
+        str(book.columns["importId"]): str(run)
+        for book in books
+        if (run := book.columns.get("openRun")) and stands_still(book.columns["progressed"], now)
+    }
 
 
 def _went_through_all(run: OverviewRun) -> bool:

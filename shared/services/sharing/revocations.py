@@ -35,7 +35,7 @@ class Revocations:
         """
         async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
             if tenants is None or stored.value.tenant in tenants:
-                await self._of_import(stored.value.tenant, stored.value.import_id)
+                await self.of_import(stored.value.tenant, stored.value.import_id)
 
     async def of_person(self, tenant: str) -> list[str]:
         """Start a revocation wherever the contact of a person of a tenant may be.
@@ -45,16 +45,16 @@ class Revocations:
         runs: list[str] = []
         async for stored in self._store.imports.all(tenant):
             if not stored.value.removing:
-                runs += await self._of_import(tenant, stored.value.id)
+                runs += await self.of_import(tenant, stored.value.id)
         async for share in self._store.shares.all(tenant):
             async for subscriber in self._store.subscribers.all(
                 subscribers_of(tenant, share.value.id)
             ):
                 if subscriber.value.tenant != tenant:
-                    await self._of_import(subscriber.value.tenant, subscriber.value.import_id)
+                    await self.of_import(subscriber.value.tenant, subscriber.value.import_id)
         return runs
 
-    async def _of_import(self, tenant: str, import_id: str) -> list[str]:
+    async def of_import(self, tenant: str, import_id: str) -> list[str]:
         """Ask for a revocation unless nothing can be held; return the run, if there is one."""
         try:
             if await self._may_hold_contacts(tenant, import_id):

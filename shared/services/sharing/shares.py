@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.models import ShareLocation
+from shared.adapters.storage.models import ShareId, ShareLocation
 from shared.adapters.storage.records import Listing, Stored, gather_limited
 from shared.adapters.storage.store import OWNER_ROW, Store
-from shared.adapters.storage.tables.conditions import Condition
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.sharing.shares import Share, ShareInput, require_future_expiry
 from shared.domain.tenancy.tenants import LedgerAction
@@ -20,7 +19,7 @@ from shared.services.sharing.subscribers import Subscriber, Subscribers
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.limits import MAX_SHARES, require_room
 
-_WITHDRAWN_KEPT: Final = timedelta(days=180)
+WITHDRAWN_KEPT: Final = timedelta(days=180)
 
 
 class Shares:
@@ -203,17 +202,10 @@ class Shares:
             await change(self._store.shares, caller.tenant, id_, blocked, kind="share")
         await self._revocations.of_share(caller.tenant, id_, {tenant})
 
-    async def sweep(self) -> int:
-        """Delete the ids of shares that were withdrawn long ago, and return how many.
-
-        An import of a partner that has not run since then fails with `share_not_found` and removes
-        nothing.
-        """
-        old = self._clock() - _WITHDRAWN_KEPT
-        return await self._store.share_index.erase_where(Condition("gone", "lt", old))
-
     async def _locate(self, caller: Caller, id_: str) -> None:
         location = ShareLocation(publisher=caller.tenant)
+        # First, so that leaving finds every id of the tenant.
+        await self._store.share_ids.upsert(caller.tenant, id_, ShareId(share=id_))
         try:
             await self._store.share_index.insert(id_, OWNER_ROW, location)
         except Conflict:

@@ -5,15 +5,15 @@ request and of a message. No lease is taken: one read may meet another import's 
 is in doubt is left to a message of the mailbox's own.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from shared.adapters.graph.mailboxes.mailbox import folder_links, folders_in_place
 from shared.adapters.graph.transport import Graph, Meter
-from shared.adapters.storage.mailbox_state import Head, MailboxStates
+from shared.adapters.storage.chunk_links import FolderLink
+from shared.adapters.storage.mailbox_state import Head, MailboxStates, Neighbors
 from shared.adapters.storage.models import ChunkResult
 from shared.adapters.storage.queues import Queues
-from shared.adapters.storage.records import Stored
 from shared.adapters.storage.results import neighbor_results, write_chunk
 from shared.adapters.storage.snapshots import Job, Snapshots
 from shared.adapters.storage.store import Store
@@ -54,17 +54,17 @@ class MailboxChecks:
         job = await self._job(message)
         if job is None:
             return
-        tasks, meter = job.chunk(message.chunk), Meter()
-        heads = await self._states.neighbors(message.tenant, message.import_id, list(tasks))
-        now = self._clock()
-        calm = {
-            mailbox: head
-            for mailbox, head in heads.items()
-            if tasks[mailbox] is Task.SYNC and _may_be_idle(head.value, mailbox, message, job, now)
-        }
-        idle = await self._unchanged(message.tenant, message.import_id, calm, meter, now)
-        await self._record(message, tasks, idle, meter)
-        await self._send(message, job, {m: task for m, task in tasks.items() if m not in idle})
+        tasks, meter, now = job.chunk(message.chunk), Meter(), self._clock()
+        found = await self._states.neighbors(message.tenant, message.import_id, list(tasks))
+        calm = [
+            mailbox
+            for mailbox, head in found.heads.items()
+            if tasks[mailbox] is Task.SYNC and _may_be_idle(head, mailbox, message, job, now)
+        ]
+        idle = await self._unchanged(message, found, calm, meter, now)
+        await self._record(message, tasks, found, idle, meter)
+        busy = {m: task for m, task in tasks.items() if m not in idle}
+        await self._send(message, job, busy, found.links)
 
     async def split(self, message: CheckMailboxes) -> None:
         """Queue each mailbox of a chunk that has no result by itself."""
@@ -74,7 +74,8 @@ class MailboxChecks:
         tasks = job.chunk(message.chunk)
         known = await neighbor_results(self._store, message.tenant, message.run, list(tasks))
         done = {m for m, result in known.items() if result.number == message.number}
-        await self._send(message, job, {m: task for m, task in tasks.items() if m not in done})
+        left = {m: task for m, task in tasks.items() if m not in done}
+        await self._send(message, job, left, {})
 
     async def _job(self, message: CheckMailboxes) -> Job | None:
         """Return the job of the run; None if the run is not open, or ended a moment ago."""
@@ -84,58 +85,58 @@ class MailboxChecks:
 
     async def _unchanged(
         self,
-        tenant: str,
-        import_id: str,
-        heads: Mapping[str, Stored[Head]],
+        message: CheckMailboxes,
+        found: Neighbors,
+        calm: Sequence[str],
         meter: Meter,
         now: datetime,
-    ) -> dict[str, Stored[Head]]:
-        """Return the heads whose folder has not changed, each with its new link.
+    ) -> dict[str, FolderLink]:
+        """Return the new links of the mailboxes whose folder has not changed.
 
         About once a week it also checks that the folder is still in its place.
         """
-        links = {mailbox: str(head.value.link) for mailbox, head in heads.items()}
-        if not links:
+        if not calm:
             return {}
+        links = {mailbox: str(found.link(mailbox)) for mailbox in calm}
         try:
-            session = self._graph.session(tenant, meter)
+            session = self._graph.session(message.tenant, meter)
             answers = await folder_links(session, links)
             due = {
-                mailbox: (str(heads[mailbox].value.folder), str(heads[mailbox].value.home))
+                mailbox: (str(found.heads[mailbox].folder), str(found.heads[mailbox].home))
                 for mailbox in answers
-                if look_due(heads[mailbox].value, mailbox, now)
+                if look_due(found.heads[mailbox], found.looked(mailbox), mailbox, now)
             }
-            seen = await folders_in_place(session, import_id, due)
+            seen = await folders_in_place(session, message.import_id, due)
         except NeedsAdmin:
             return {}
         looked = dict.fromkeys(seen, now)
         return {
-            mailbox: Stored(
-                head.value.copy_with(link=link, looked=looked.get(mailbox, head.value.looked)),
-                head.etag,
-            )
+            mailbox: found.followed(mailbox, link, looked.get(mailbox, found.looked(mailbox)))
             for mailbox, link in answers.items()
-            if (mailbox not in due or mailbox in seen) and (head := heads[mailbox])
+            if mailbox not in due or mailbox in seen
         }
 
     async def _record(
         self,
         message: CheckMailboxes,
         tasks: Iterable[str],
-        idle: Mapping[str, Stored[Head]],
+        found: Neighbors,
+        idle: Mapping[str, FolderLink],
         meter: Meter,
     ) -> None:
         """Write the new links, and then one result for all mailboxes that had nothing to do."""
         mailboxes = sorted(tasks)
         if not mailboxes:
             return
-        chunk = None
+        chunk, contacts = None, {mailbox: found.heads[mailbox].contacts for mailbox in sorted(idle)}
         if idle:
-            await self._states.replace_many(message.tenant, message.import_id, idle)
-            unchanged = sorted(idle)
+            links = {**found.links, **idle}
+            await self._states.write_links(
+                message.tenant, message.import_id, mailboxes, links, found.rows
+            )
             chunk = ChunkResult(
-                mailboxes=tuple(unchanged),
-                contacts=tuple(idle[mailbox].value.contacts for mailbox in unchanged),
+                mailboxes=tuple(contacts),
+                contacts=tuple(contacts.values()),
                 number=message.number,
                 graph_requests=meter.requests,
                 ended=self._clock(),
@@ -148,13 +149,19 @@ class MailboxChecks:
                 run=message.run,
                 mailboxes=len(mailboxes),
                 unchanged=len(idle),
-                contacts=sum(head.value.contacts for head in idle.values()),
+                contacts=sum(contacts.values()),
                 graph_requests=meter.requests,
                 throttled=meter.throttled,
             )
         )
 
-    async def _send(self, message: CheckMailboxes, job: Job, tasks: Mapping[str, Task]) -> None:
+    async def _send(
+        self,
+        message: CheckMailboxes,
+        job: Job,
+        tasks: Mapping[str, Task],
+        links: Mapping[str, FolderLink],
+    ) -> None:
         messages = [
             message.followed_by(
                 SyncMailbox,
@@ -162,6 +169,8 @@ class MailboxChecks:
                 mailbox=mailbox,
                 task=task,
                 fingerprint=job.fingerprint,
+                link=entry.link if (entry := links.get(mailbox)) else "",
+                link_base=entry.base if entry else "",
             )
             for mailbox, task in tasks.items()
         ]

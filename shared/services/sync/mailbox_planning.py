@@ -110,8 +110,8 @@ def whole_read_due(head: Head, mailbox: str, now: datetime) -> bool:
     return now - head.read_whole >= _WHOLE_READ_EVERY - earlier
 
 
-def look_due(head: Head, mailbox: str, now: datetime) -> bool:
-    """Return whether it is time to check that our folder is still in its place.
+def look_due(head: Head, looked: datetime | None, mailbox: str, now: datetime) -> bool:
+    """Return whether it is time to check that our folder, last `looked` at, is still in its place.
 
     Checks come after 5 to 7 days, spread over the mailboxes. They are needed because the delta of a
     folder that its user deleted shows nothing.
@@ -119,7 +119,7 @@ def look_due(head: Head, mailbox: str, now: datetime) -> bool:
     if not head.own_folder or not head.home:
         return False
     earlier = timedelta(seconds=crc32(mailbox.encode()) % int(_LOOKS_SPREAD.total_seconds()))
-    return head.looked is None or now - head.looked >= _LOOK_EVERY - earlier
+    return looked is None or now - looked >= _LOOK_EVERY - earlier
 
 
 def policy_of(import_: Import) -> Policy:

@@ -5,7 +5,6 @@ A removal forgets a mailbox only once nothing of ours can be in it, or still com
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Final
 
 from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
 from shared.adapters.graph.mailboxes.mailbox import Delta
@@ -14,14 +13,12 @@ from shared.domain.contacts.known import DEFAULT_POLICY, unknown_ids
 from shared.domain.contacts.plan import Delete
 from shared.domain.errors import Busy, NeedsAdmin, TransientError
 from shared.domain.importing.runs import ContactCounts
+from shared.domain.tenancy.missing_mailboxes import UNREACHABLE_FOR
 from shared.services.sync.applying import ApplyProgress
 from shared.services.sync.mailbox_place import remove_contacts
 from shared.services.sync.mailbox_results import refusal, success
 from shared.services.sync.mailbox_work import MailboxWork
 from shared.services.sync.mailbox_writing import Writing
-
-UNREACHABLE_FOR: Final = timedelta(days=35)
-"""Exchange gives a deleted mailbox back for 30 days; after these, its contacts count as gone."""
 
 
 async def remove(work: MailboxWork) -> None:
@@ -86,7 +83,7 @@ async def purge(work: MailboxWork, suppressed: Collection[str]) -> None:
     delta = await _delta(work)
     if delta is not None:
         changed = {change.id for change in delta.changes}
-        marks = await work.mailbox.marks(unknown_ids(known, delta.changes))
+        marks = await work.marks(unknown_ids(known, delta.changes))
         doomed.update({id_: mark.key for id_, mark in marks.items() if mark.key in suppressed})
     progress = ApplyProgress(patient=work.patient)
     writing = Writing(work, known, work.head.link, DEFAULT_POLICY, progress)

@@ -7,20 +7,23 @@ its ETag, a list of contacts counts once the head names its rows, and the result
 before it is anywhere else.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Final
 
 from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import LONGEST_REQUEST, LONGEST_WAIT, Meter
+from shared.adapters.storage.chunk_links import mark_of_link
 from shared.adapters.storage.leases import Lease, Leases
 from shared.adapters.storage.mailbox_contacts import ContactRows, ListPlace
 from shared.adapters.storage.mailbox_state import Head, MailboxStates, Partial
+from shared.adapters.storage.read_marks import hash_of_id
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import Store, results_of
 from shared.adapters.telemetry import emit
-from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.fields import Contact, Mark
 from shared.domain.contacts.known import (
     Change,
     KnownContacts,
@@ -30,7 +33,7 @@ from shared.domain.contacts.known import (
     observe,
     unknown_ids,
 )
-from shared.domain.errors import OutOfTime, Paced
+from shared.domain.errors import OutOfTime, Paced, TransientError
 from shared.domain.events import MailboxSyncFinished
 from shared.domain.importing.messages import SyncMailbox
 from shared.domain.importing.runs import ContactCounts, Outcome, Result
@@ -42,6 +45,8 @@ _RENEW_BEFORE: Final = timedelta(seconds=LONGEST_REQUEST + 60)
 
 TIME_BUDGET: Final = timedelta(minutes=4)
 """How long an invocation works; the platform ends it after ten minutes."""
+_MARKS_AT_ONCE: Final = 400
+"""After how many marks it is asked whether the read may go on."""
 CHECKPOINT_EVERY: Final = 5
 """After how many batches progress is saved, and whether the run is still open is asked again."""
 _CLEAN: Final = frozenset({Outcome.SUCCEEDED, Outcome.HELD})
@@ -100,6 +105,9 @@ class MailboxWork:
         self.stored = self.before = await self.states.read(*self._place)
         if self.stored is not None:
             self.head = self.stored.value
+            link = self.head.link
+            if link and self.message.link and mark_of_link(link) == self.message.link_base:
+                self.head = self.head.copy_with(link=self.message.link)
             partial = self.head.partial
             result = self.head.result if self.head.last_run == self.message.run else None
             if partial is not None and partial.run == self.message.run:
@@ -231,7 +239,7 @@ class MailboxWork:
             changes = await self.mailbox.reread(changes, missing, self.head.folder)
         # Those that were asked about and are still not shown could not be read.
         unread = frozenset(missing_ids(known, changes)) if complete else frozenset[str]()
-        marks = await self.mailbox.marks(unknown_ids(known, changes))
+        marks = await self.marks(unknown_ids(known, changes))
         return await run_in_thread_if_large(
             len(changes) + len(known),
             observe,
@@ -244,6 +252,46 @@ class MailboxWork:
             begun=self.before.value.begun if self.before is not None else 0,
             unread=unread,
         )
+
+    async def marks(self, ids: Sequence[str]) -> dict[str, Mark]:
+        """Return the marks of those contacts that are ours.
+
+        A long read is cut off by time or by the mailbox's pace, with what was read saved, and the
+        next try goes on from there. The first part is always read.
+        """
+        if len(ids) <= _MARKS_AT_ONCE:
+            return await self.mailbox.marks(ids)
+        place, run = self._list, self.message.run
+        seen = await self.states.read_marks.load(place, run)
+        left = [id_ for id_ in ids if hash_of_id(id_) not in seen]
+        for number, chunk in enumerate(batched(left, _MARKS_AT_ONCE, strict=False)):
+            try:
+                await self._may_read(len(left) - number * _MARKS_AT_ONCE, first=number == 0)
+                found = await self.mailbox.marks(chunk)
+            except TransientError:
+                await self.states.read_marks.save(place, run, seen)
+                raise
+            seen.update({hash_of_id(id_): found.get(id_) for id_ in chunk})
+        if left:
+            # Until the plan is carried out, a killed worker must not read all of it again.
+            await self.states.read_marks.save(place, run, seen)
+        return {id_: mark for id_ in ids if (mark := seen.get(hash_of_id(id_))) is not None}
+
+    async def _may_read(self, to_come: int, *, first: bool) -> None:
+        """Check that the next marks may be read; raises as `may_send` does."""
+        if self.lease is None:
+            return
+        now = self.clock()
+        if not first and now - self.started >= TIME_BUDGET and self.message.run != NO_RUN:
+            raise OutOfTime("The mailbox needs more time than one invocation has.", 0.0)
+        await self.hold_lease()
+        self._count(self.lease, now)
+        if wait := self.lease.pace.wait(now, min(to_come, _MARKS_AT_ONCE), to_come):
+            raise Paced("The mailbox's limit is near.", max(wait, LONGEST_WAIT))
+
+    async def forget_marks(self) -> None:
+        """Forget what an unfinished read has seen, before contacts are marked."""
+        await self.states.read_marks.erase(self._list)
 
     async def reread(self, known: KnownContacts, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Return the changes, with our contacts read again where the delta may be incomplete."""

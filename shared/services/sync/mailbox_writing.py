@@ -88,7 +88,7 @@ class Writing:
         work.head = work.head.copy_with(folder=folder)
         delta = await work.mailbox.delta(folder, self.link)
         changes = await work.reread(self.known, delta.changes)
-        strangers = await work.mailbox.marks(unknown_ids(self.known, changes))
+        strangers = await work.marks(unknown_ids(self.known, changes))
         self.known, calm = await run_in_thread_if_large(
             len(changes), settle, self.known, changes, self._policy, self.progress.answers
         )

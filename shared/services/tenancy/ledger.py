@@ -7,7 +7,7 @@ an entry that is not done, but never a change without an entry.
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
@@ -178,24 +178,25 @@ class Ledger:
         newest = found.items[0].value if found.items else None
         return newest if newest is not None and newest.action == LedgerAction.TENANT_LEFT else None
 
-    async def sweep(self, kept: timedelta) -> int:
-        """Delete the entries of all tenants that are older than `kept`, and return how many.
+    async def sweep(self, tenant: str, before: datetime) -> int:
+        """Delete the numbered entries of a tenant that are older, and return how many."""
+        return await self._rows.sweep(tenant, before)
+
+    async def expire(self, tenant: str, row: str) -> int:
+        """Delete an entry whose time is over; return how many were deleted.
 
         The closing line of a tenant that left proves that its data is deleted, so it stays, without
         who asked for it.
         """
-        old = Condition(ROW, "ge", newest_first(self._clock() - kept))
-        left = Condition("action", "eq", LedgerAction.TENANT_LEFT.value)
-        named = Condition("actor", "ne", SERVICE)
-        for tenant, row in [key async for key in self._store.ledger.keys(old, left, named)]:
-            stored = await self._store.ledger.get(tenant, row)
-            if stored is not None:
+        stored = await self._store.ledger.get(tenant, row)
+        if stored is None:
+            return 0
+        if stored.value.action == LedgerAction.TENANT_LEFT:
+            if stored.value.actor != SERVICE:
                 await self._store.ledger.upsert(tenant, row, _anonymous(stored.value))
-        await self._rows.sweep(self._clock() - kept)
-        return await self._store.ledger.erase_where(
-            old,
-            Condition("action", "ne", LedgerAction.TENANT_LEFT.value),
-        )
+            return 0
+        await self._store.ledger.delete(tenant, row)
+        return 1
 
 
 def _anonymous(line: LedgerEntry) -> LedgerEntry:

@@ -198,7 +198,7 @@ async def test_cursor_is_too_old_after_retention_or_leaving_and_an_invented_one_
     instances.now += timedelta(days=366)
     await instances.write(3)
 
-    await ledger.sweep(timedelta(days=365))
+    await ledger.sweep(ADA.tenant, instances.now - timedelta(days=365))
 
     assert await refusal(instances.poll(first)) == "cursor_too_old"
     assert await refusal(instances.poll(empty)) == "cursor_too_old"
@@ -206,7 +206,10 @@ async def test_cursor_is_too_old_after_retention_or_leaving_and_an_invented_one_
     assert [e.subject for e in left] == ["s3"]
     assert (await instances.poll(latest))[0] == []
 
-    await instances.data.erase(ADA.tenant, keep="")
+    async def go_on() -> None:
+        await asyncio.sleep(0)
+
+    await instances.data.erase(ADA.tenant, "", go_on)
     assert await refusal(instances.poll(latest)) == "cursor_too_old"
     await instances.write(4)
     assert await refusal(instances.poll(latest)) == "cursor_too_old"

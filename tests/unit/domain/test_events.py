@@ -32,7 +32,8 @@ CONTRACT = {
     "message_poisoned": "tenant queue run",
     "message_given_back": "tenant queue run attempt seconds error",
     "runs_scheduled": "tenant runs sentAgain givenUp pastDue",
-    "swept": "tenant snapshots runs ledgerEntries keys checks",
+    "tenants_visited": "tenant leaving reconnected",
+    "swept": "tenant snapshots runs ledgerEntries keys orphans checks",
 }
 """Written by hand: the queries of the workbook and the alerts depend on it."""
 

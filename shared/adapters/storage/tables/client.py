@@ -6,6 +6,7 @@ Tables are created on first use.
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -212,13 +213,26 @@ class Tables:
             if not isinstance(operation, DeleteRow)
         }
 
-    async def delete_partition(self, table: Table, partition: str) -> int:
-        """Delete all rows of a partition and return how many there were."""
-        keys = [
-            row.row async for row in self.partition(table, partition, ["PartitionKey", "RowKey"])
-        ]
-        await self.write_many(table, partition, dict.fromkeys(keys))
-        return len(keys)
+    async def delete_partition(self, table: Table, partition: str) -> None:
+        """Delete all rows of a partition."""
+        while True:
+            page = await self.page(
+                table, "PartitionKey eq @p", {"p": partition}, select=["PartitionKey", "RowKey"]
+            )
+            await self.write_many(table, partition, dict.fromkeys(row.row for row in page.rows))
+            if page.token is None:
+                return
+
+    async def erase_as_read(self, table: Table, rows: Sequence[Row]) -> None:
+        """Delete rows of one partition; those that were written since they were read stay."""
+        for chunk in batched(rows, MAX_TRANSACTION, strict=False):
+            operations = [DeleteRow(row.row, row.etag) for row in chunk]
+            try:
+                await self.transact(table, chunk[0].partition, operations)
+            except PreconditionFailed:
+                for row in chunk:
+                    with suppress(PreconditionFailed):
+                        await self.delete(table, row.partition, row.row, row.etag)
 
     async def _try[T](self, table: Table, call: Callable[[TableClient], Awaitable[T]]) -> T:
         client = self._clients.get(table)

@@ -197,3 +197,8 @@ class Table(StrEnum):
         "none",
         "until the share is withdrawn, and 180 days more so that partners remove its contacts",
     )
+
+
+def table_named(name: str) -> Table:
+    """Return the table of this name; raises `KeyError` if the app has none."""
+    return {str(table): table for table in Table}[name]

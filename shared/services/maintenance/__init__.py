@@ -1,0 +1,1 @@
+"""What timers do for all tenants, range by range of their ids: the tick, sweeps, orphaned rows."""
