@@ -144,6 +144,11 @@ def _application(t: _Types) -> _Reference:
             "relationships": (t.texts, _REQUIRED),
         },
     )
+    claim = t.thing("claim", {"name": (t.text, _REQUIRED)})
+    claims = t.thing(
+        "optionalClaims",
+        {"idToken": (t.many(claim), _OPTIONAL), "accessToken": (t.many(claim), _OPTIONAL)},
+    )
     return t.thing(
         "Microsoft.Graph/applications",
         {
@@ -151,6 +156,7 @@ def _application(t: _Types) -> _Reference:
             "displayName": needed,
             "signInAudience": (t.one_of("AzureADMyOrg", "AzureADMultipleOrgs"), _OPTIONAL),
             "groupMembershipClaims": text,
+            "optionalClaims": (claims, _OPTIONAL),
             "identifierUris": (t.texts, _OPTIONAL),
             "owners": (owners, _OPTIONAL),
             "api": (api, _OPTIONAL),
