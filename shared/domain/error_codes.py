@@ -141,6 +141,7 @@ Code = Literal[
     "target_missing",
     "source_missing",
     "share_not_chosen",
+    "share_id_invalid",
     "tenant_id_invalid",
     "object_id_invalid",
     "tenants_rule_mismatch",

@@ -59,6 +59,7 @@ _LINES_SCHEMA: Final = Field(json_schema_extra={"pattern": rf"^[^{_IN_LINES}]*$"
 GUID: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
 type ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
+type ShareId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{8,64}$")]
 type RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 type Name = Annotated[
     str,

@@ -321,9 +321,10 @@ TEXTS: Final[Mapping[Code, str]] = {
         "contacts."
     ),
     "share_not_chosen": N_("Choose one of your shares, or enter a partner's share ID."),
-    "tenant_id_invalid": N_(
-        "is not a tenant ID: %(id)s. Enter the ID (a GUID), not a domain or name."
+    "share_id_invalid": N_(
+        "is not a share ID. A share ID has 32 letters and digits; copy it from the partner."
     ),
+    "tenant_id_invalid": N_("is not a tenant ID: %(id)s. Enter a GUID, not a domain."),
     "object_id_invalid": N_(
         "is not an object ID: %(id)s. Copy the object ID (a GUID) from the Entra admin center."
     ),

@@ -12,6 +12,7 @@ from shared.domain.model import (
     DirectoryId,
     Model,
     Name,
+    ShareId,
     ShortName,
     wrong,
 )
@@ -87,7 +88,7 @@ class ImportInput(Model):
     """
 
     name: Name
-    share_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{8,64}$")]
+    share_id: ShareId
     targets: Targets
     destination: Destination = Destination()
     category_color: Color | None = "preset7"

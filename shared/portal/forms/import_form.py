@@ -4,6 +4,7 @@ An unfinished import is not stored; the pages carry its fields. `targets` search
 targets.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -32,6 +33,8 @@ from shared.portal.visits import Visit
 
 PARTNER: Final = "partner"
 """The choice of a partner's share."""
+
+_SHARE_ID: Final = re.compile(r"(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])")
 
 type ImportDraft = Draft[ImportInput]
 
@@ -63,9 +66,11 @@ class _PartnersShare(Line):
         return ""
 
     def json(self, text: Any, texts: Mapping[str, Text]) -> Any:
-        """Return the id in its stored form."""
+        """Return the id in its stored form, also out of a pasted address or sentence."""
         del texts
-        return text.strip().lower()
+        typed = text.strip().lower()
+        found = set(_SHARE_ID.findall(typed))
+        return found.pop() if len(found) == 1 else typed
 
 
 def _every(visit: Visit, hours: int) -> str:

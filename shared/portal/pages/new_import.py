@@ -99,6 +99,8 @@ async def _offer(visit: Visit, draft: ImportDraft) -> Publication:
     share = str(draft.json().get("shareId", ""))
     if not share:
         raise InvalidInput.of(FieldError("shareId", "share_not_chosen"))
+    if not is_id(share):
+        raise InvalidInput.of(FieldError("shareId", "share_id_invalid"))
     try:
         return await visit.app.sharing.publications.describe(visit.caller, share)
     except CallerError as error:

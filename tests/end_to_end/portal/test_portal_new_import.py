@@ -151,3 +151,21 @@ async def test_form_sent_twice_creates_one_import(world: World, ada: Browser) ->
 
     assert first.url == second.url
     await only_import(world)
+
+
+async def test_share_id_is_taken_out_of_a_pasted_address(partner: World, ada: Browser) -> None:
+    share = await partner.share(name="Sales of Fabrikam")
+    start = await ada.open("/imports/new")
+
+    for text in (
+        f"https://portal.example/publications/{share['id'].upper()}?x=1",
+        f"Share ID: {share['id']}.",
+    ):
+        shown = await ada.submit(start, "/imports/new", share="partner", do="next", partner=text)
+        assert shown.status == 200, shown.text
+        assert "Sales of Fabrikam" in shown.text
+    for text in ("a/b", "https://portal.example/imports/new", "../..", "a?b#c", "\U0001f600"):
+        page = await ada.submit(start, "/imports/new", share="partner", do="next", partner=text)
+        assert page.status == 422
+        assert 'id="partner-error"' in page.text
+        assert "is not a share ID" in page.text

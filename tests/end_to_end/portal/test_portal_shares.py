@@ -12,6 +12,8 @@ from tests.end_to_end.signed_in import HOSTILE, TYPED, browser_of, press, text_o
 from tests.local.client import Client
 from tests.world import World, person
 
+TENANT = "0123abcd-0123-0123-0123-0123456789ab"
+
 
 async def test_share_is_published_from_search_results(world: World, ada: Browser) -> None:
     page = await ada.open("/shares/new")
@@ -71,8 +73,16 @@ async def test_pages_say_that_only_certain_companies_may_import_a_share(
 @pytest.mark.parametrize(
     ("language", "wrong", "past"),
     [
-        ("en", "is not a tenant ID: contoso.com", "must be in the future"),
-        ("de", "ist keine Mandanten-ID: contoso.com", "muss in der Zukunft liegen"),
+        (
+            "en",
+            "is not a tenant ID: contoso.com. Enter a GUID, not a domain.",
+            "must be in the future",
+        ),
+        (
+            "de",
+            "ist keine Mandanten-ID: contoso.com. Geben Sie eine GUID ein, keine Domäne.",
+            "muss in der Zukunft liegen",
+        ),
     ],
 )
 async def test_unusable_access_is_reported_at_its_field(
@@ -182,7 +192,7 @@ async def test_saving_keeps_values_that_the_form_does_not_show(world: World, ada
         "homePhones": ["1"],
         "emailAddresses": [{"address": "a@example.com", "name": "A"}],
     }
-    more = {"sources": {"contacts": [contact]}, "blocked": ["t-1"], "fields": ["displayName"]}
+    more = {"sources": {"contacts": [contact]}, "blocked": [TENANT], "fields": ["displayName"]}
     share = await world.share(**more)
 
     await press(ada, await ada.open(f"/shares/{share['id']}/edit"), "save", name="New name")

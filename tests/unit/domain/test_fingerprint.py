@@ -104,7 +104,7 @@ VALUES: dict[str, list[Any]] = {
     "share.access.rule": ["anyone-with-id", "tenant"],
     "share.access.tenants": [[TENANTS[0]], TENANTS],
     "share.access.expires": [None, NOW],
-    "share.blocked": [[], ["t"]],
+    "share.blocked": [[], [TENANTS[0]]],
     "share.created": [NOW, NOW + timedelta(1)],
     "share.changed": [NOW, NOW + timedelta(1)],
 }

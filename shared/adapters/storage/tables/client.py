@@ -23,7 +23,7 @@ from azure.core.exceptions import (
 from azure.data.tables import TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
-from shared.adapters.storage.tables.entities import entity_of
+from shared.adapters.storage.tables.entities import entity_of, is_key
 from shared.adapters.storage.tables.names import Table
 from shared.adapters.storage.tables.transactions import (
     MAX_TRANSACTION,
@@ -91,7 +91,9 @@ class Tables:
         await self._service.close()
 
     async def get(self, table: Table, partition: str, row: str) -> Row | None:
-        """Read a row; None if it does not exist."""
+        """Read a row; None if it does not exist, as under a key that no row can have."""
+        if not (is_key(partition) and is_key(row)):
+            return None
         return await self._try(table, lambda t: _get(t, partition, row))
 
     async def insert(
@@ -142,8 +144,18 @@ class Tables:
         token: str | None = None,
         select: Iterable[str] | None = None,
     ) -> RowPage:
-        """Read up to `size` (at most 1,000) rows of a query, continuing from `token`."""
-        return await self._try(table, lambda t: _page(t, query, parameters, size, token, select))
+        """Read up to `size` (at most 1,000) rows of a query, continuing from `token`.
+
+        Raises `InvalidInput` for a token that storage does not accept.
+        """
+        try:
+            return await self._try(
+                table, lambda t: _page(t, query, parameters, size, token, select)
+            )
+        except Defect as error:
+            if token is None:
+                raise
+            raise foreign_token() from error
 
     async def rows(
         self,
@@ -375,7 +387,7 @@ def _encode(token: object, mark: str) -> str | None:
 
 def _decode(token: str, mark: str) -> dict[str, str | None]:
     match read_opaque(token):
-        case [str(given), str() | None as partition, str() | None as row] if given == mark:
+        case [str(given), str(partition), str() | None as row] if given == mark:
             return {"PartitionKey": partition, "RowKey": row}
     raise foreign_token()
 
@@ -386,11 +398,16 @@ def opaque(values: Sequence[object]) -> str:
 
 
 def read_opaque(token: str) -> object:
-    """Return the values in a continuation token; None if the token is malformed."""
+    """Return the values in a continuation token; None if the token is malformed.
+
+    Half a surrogate pair is valid in JSON, but no text that storage could be asked for.
+    """
     try:
-        return json.loads(base64.urlsafe_b64decode(token))
+        values = json.loads(base64.urlsafe_b64decode(token))
+        json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
+    return values
 
 
 def foreign_token() -> InvalidInput:

@@ -12,10 +12,15 @@ from shared.domain.errors import Defect
 _FORBIDDEN: Final = frozenset("/\\#?")
 
 
+def is_key(text: str) -> bool:
+    """Return whether a row may have this key."""
+    return 0 < len(text) <= 512 and not _FORBIDDEN & set(text) and text.isprintable()
+
+
 def entity_of(partition: str, row: str, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entity; raises `Defect` if a key is not allowed or the row is too large."""
     for key in (partition, row):
-        if not key or len(key) > 512 or _FORBIDDEN & set(key) or not key.isprintable():
+        if not is_key(key):
             message = "A table key is empty, too long, or contains / \\ # ? or a control character."
             raise Defect(message)
     size = sum(_size(value) for value in columns.values())
