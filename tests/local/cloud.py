@@ -98,6 +98,7 @@ class LocalCloud:
             "SESSION_KEY": Fernet.generate_key().decode(),
             "HOME_TENANT_ID": self._known["homeTenant"],
             "CALLS_PER_MINUTE": "1000000",
+            "ANONYMOUS_CALLS_PER_MINUTE": "1000000",
             "APP_CLIENT_ID": self._known["clientId"],
             "APP_CREDENTIAL": "client-secret",
             "APP_CLIENT_SECRET": self._known["clientSecret"],
