@@ -10,8 +10,8 @@ from typing import Final
 from pydantic import BaseModel
 
 from shared.adapters.storage.records import Records, Stored
-from shared.adapters.storage.tables.client import foreign_token, opaque, read_opaque
 from shared.adapters.storage.tables.conditions import Condition
+from shared.adapters.storage.tables.continuation import foreign_token, opaque, read_opaque
 
 _PAGES: Final = 2
 """A tenant has at most 500 of each (`limits`), which fit on one page; the second is a reserve."""

@@ -34,4 +34,4 @@ async def app(cloud: LocalCloud) -> AsyncIterator[wiring.App]:
 @pytest.fixture
 def caller(world: World) -> Caller:
     """An admin of the world's tenant, signed in to the portal."""
-    return Caller(world.tenant, "ada", "Ada Admin", frozenset({"Admin"}))
+    return Caller(world.tenant, "ada", "Ada Admin", frozenset({"Admin"}), origin="portal")

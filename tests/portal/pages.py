@@ -180,7 +180,13 @@ _CHOSEN: tuple[Look, ...] = (
 
 _IDS = {"shares": "share", "imports": "import", "runs": "run", "find": "mailbox"}
 """What `{id}` is below each area."""
-_NO_PAGES = {"consented", "signed-in", "runs/{id}/results.csv", "settings/export.json"}
+_NO_PAGES = {
+    "consented",
+    "signed-in",
+    "runs/{id}/results.csv",
+    "settings/audit.csv",
+    "settings/export.json",
+}
 """Redirects of Entra ID, and files."""
 
 

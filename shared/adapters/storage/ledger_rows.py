@@ -15,8 +15,8 @@ from weakref import WeakValueDictionary
 from shared.adapters.storage.models import LedgerHead
 from shared.adapters.storage.records import Listing, Stored
 from shared.adapters.storage.store import LEDGER_FEED, Store
-from shared.adapters.storage.tables.client import opaque, read_opaque
 from shared.adapters.storage.tables.conditions import PARTITION, ROW, Condition
+from shared.adapters.storage.tables.continuation import opaque, read_opaque
 from shared.adapters.storage.tables.names import Table
 from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput, PreconditionFailed
 from shared.domain.tenancy.tenants import LedgerEntry

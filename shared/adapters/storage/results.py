@@ -10,7 +10,8 @@ from typing import Final
 from shared.adapters.storage.models import ChunkResult
 from shared.adapters.storage.records import Listing, Stored
 from shared.adapters.storage.store import Store, results_of
-from shared.adapters.storage.tables.client import Row, foreign_token, opaque, read_opaque
+from shared.adapters.storage.tables.client import Row
+from shared.adapters.storage.tables.continuation import foreign_token, opaque, read_opaque
 from shared.domain.importing.runs import ContactCounts, Outcome, Result
 
 _END: Final = "~"

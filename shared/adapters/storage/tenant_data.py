@@ -11,14 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from shared.adapters.storage.tables.client import (
-    Row,
-    Tables,
-    foreign_token,
-    opaque,
-    read_opaque,
-    unpack_bytes,
-)
+from shared.adapters.storage.tables.client import Row, Tables, unpack_bytes
+from shared.adapters.storage.tables.continuation import foreign_token, opaque, read_opaque
 from shared.adapters.storage.tables.names import Keyed, Table
 
 _PARTITIONS_AT_ONCE: Final = 32

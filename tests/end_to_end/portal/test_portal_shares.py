@@ -242,7 +242,8 @@ async def test_partner_can_be_blocked_and_unblocked_by_undo(
     shut = await ada.submit(asked, path, do="block")
     assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == [partner.tenant]
     assert "Unblock Fabrikam" in text_of(shut)
-    assert "Unblock Fabrikam" in (await ada.open(path)).title
+    # Once its contacts are removed, only its id is left.
+    assert "Unblock" in (await ada.open(path)).title
     again = await ada.submit(shut, path)
 
     assert "can import the share again" in again.text

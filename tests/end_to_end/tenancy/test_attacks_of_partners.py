@@ -65,7 +65,9 @@ async def test_partner_learns_nothing_of_people_whom_the_share_does_not_hold(
     gone = world.people[-1]
     await world.api.delete(f"/people/{gone}", 202)
     await partner.client.settle()
-    export = json.dumps(await partner.api.all("/tenant/export"))
+    rows = await partner.api.all("/tenant/export")
+    # Its audit log names whom it asked for itself.
+    export = json.dumps([row for row in rows if row["table"] not in {"Ledger", "LedgerFeed"}])
     contacts = await partner.client.folder(partner.tenant, mailbox)
 
     assert {name: run[name] for name in _NOBODY} == _NOBODY

@@ -93,7 +93,7 @@ async def test_consent_page_warns_that_each_consent_opens_every_mailbox(
     browser = Browser(client)
 
     for shown in (await browser.open("/consent"), await sign_in(browser, company)):
-        assert "Each new consent, including when you connect again" in shown.text
+        assert "Each new consent grants that access again" in shown.text
         assert "exchange-rbac.ps1" in shown.text
 
 

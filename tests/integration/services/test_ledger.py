@@ -14,7 +14,8 @@ from azure.data.tables.aio import TableServiceClient
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.ledger_rows import SETTLED, LedgerRows
 from shared.adapters.storage.store import Store
-from shared.adapters.storage.tables.client import Tables, opaque
+from shared.adapters.storage.tables.client import Tables
+from shared.adapters.storage.tables.continuation import opaque
 from shared.adapters.storage.tenant_data import TenantData
 from shared.domain.errors import InvalidInput
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry

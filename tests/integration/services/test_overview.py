@@ -80,7 +80,7 @@ async def test_overview_reads_no_rows_per_mailbox(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant = str(uuid4())
-    caller = Caller(tenant, "ada", "Ada", frozenset({"Admin"}))
+    caller = Caller(tenant, "ada", "Ada", frozenset({"Admin"}), origin="portal")
     started = utc_now() - timedelta(days=31)
     owner = Tenant(id=tenant, joined=started, trial_started=started, booked=2_000)
     await app.base.store.tenants.insert(tenant, TENANT_ROW, owner)

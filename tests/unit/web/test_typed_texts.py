@@ -22,6 +22,9 @@ from tests.unit.portal.test_form_tables import FORMS
 
 REFUSED = ("\x00", "\x07", "\x1b", "\x7f", "\x85", "\x9f", "\u202a", "\u202e", "\u2066", "\u2069")
 COMPARED = {
+    "AuditFilter.kind",
+    "ConfirmQuery.confirm",
+    "LedgerQuery.after",
     "LeavingQuery.confirm",
     "LeavingQuery.tenant",
     "LeavingInput.tenant",

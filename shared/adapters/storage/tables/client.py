@@ -3,13 +3,10 @@
 Tables are created on first use.
 """
 
-import base64
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
 from itertools import batched
 from typing import Any, Final, cast
 
@@ -23,6 +20,7 @@ from azure.core.exceptions import (
 from azure.data.tables import TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
+from shared.adapters.storage.tables.continuation import decoded, encoded, foreign_token, mark_of
 from shared.adapters.storage.tables.entities import entity_of, is_key
 from shared.adapters.storage.tables.names import Table
 from shared.adapters.storage.tables.transactions import (
@@ -36,8 +34,6 @@ from shared.adapters.storage.tables.transactions import (
 from shared.domain.errors import (
     Conflict,
     Defect,
-    FieldError,
-    InvalidInput,
     PreconditionFailed,
     Unavailable,
 )
@@ -358,7 +354,7 @@ async def _page(
         select=list(select) if select is not None else None,
     )
     # The SDK's tokens are pairs of keys, although it declares them as text.
-    start = _decode(token, _mark(query, parameters)) if token is not None else None
+    start = decoded(token, mark_of(query, parameters)) if token is not None else None
     pages = found.by_page(continuation_token=cast("str | None", start))
     rows: list[Row] = []
     async for page in pages:
@@ -367,49 +363,4 @@ async def _page(
     following = getattr(pages, "continuation_token", None)
     if following is None:
         return RowPage(tuple(rows), None)
-    return RowPage(tuple(rows), _encode(following, _mark(query, parameters)))
-
-
-def _mark(query: str, parameters: Mapping[str, Any]) -> str:
-    """Return a digest of the query, so that a token works only for the list it came from."""
-    text = json.dumps([query, sorted(parameters.items())], default=str)
-    return blake2b(text.encode(), digest_size=9).hexdigest()
-
-
-def _encode(token: object, mark: str) -> str | None:
-    """Turn a continuation token, a pair of keys of which one may be absent, into opaque text."""
-    match token:
-        case {"PartitionKey": partition, "RowKey": row}:
-            return opaque([mark, partition, row])
-        case _:
-            return None
-
-
-def _decode(token: str, mark: str) -> dict[str, str | None]:
-    match read_opaque(token):
-        case [str(given), str(partition), str() | None as row] if given == mark:
-            return {"PartitionKey": partition, "RowKey": row}
-    raise foreign_token()
-
-
-def opaque(values: Sequence[object]) -> str:
-    """Return JSON values as a continuation token: one text that callers need not understand."""
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
-
-
-def read_opaque(token: str) -> object:
-    """Return the values in a continuation token; None if the token is malformed.
-
-    Half a surrogate pair is valid in JSON, but no text that storage could be asked for.
-    """
-    try:
-        values = json.loads(base64.urlsafe_b64decode(token))
-        json.dumps(values, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        return None
-    return values
-
-
-def foreign_token() -> InvalidInput:
-    """Return the error for a token that belongs to another list."""
-    return InvalidInput.of(FieldError("next", "token_foreign"))
+    return RowPage(tuple(rows), encoded(following, mark_of(query, parameters)))
