@@ -52,11 +52,11 @@ class GuardLimits(Model):
     """
 
     deletes: Annotated[int, Field(ge=0, le=100_000)] = 10
-    delete_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.2
+    delete_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     changes: Annotated[int, Field(ge=0, le=100_000)] = 100
-    change_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+    change_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     creates: Annotated[int, Field(ge=0, le=100_000)] = 100
-    create_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+    create_share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 class Conflicts(Model):
