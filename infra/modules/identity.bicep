@@ -30,5 +30,4 @@ resource gateway 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' =
 
 output appClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
-output gatewayClientId string = gateway.properties.clientId
 output gatewayPrincipalId string = gateway.properties.principalId

@@ -90,6 +90,5 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
 
 output workspaceId string = workspace.id
 output componentId string = component.id
-output componentName string = component.name
 @description('The connection string. It is only an address: local authentication is off.')
 output connectionString string = component.properties.ConnectionString

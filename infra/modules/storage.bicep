@@ -228,6 +228,4 @@ resource tableDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
   }
 }
 
-output id string = account.id
-output name string = account.name
 output deploymentContainer string = deployments.name
