@@ -88,13 +88,15 @@ class Queues:
         """Send the body of a message again, unread, visible after `delay` seconds."""
         await self._send(queue, body.decode(), min(math.ceil(delay), LONGEST_DELAY))
 
-    async def send_many(self, queue: str, messages: Sequence[Message], per_second: int) -> None:
+    async def send_many(
+        self, queue: str, messages: Sequence[Message], per_second: int, earlier: int = 0
+    ) -> None:
         """Send many messages, of which `per_second` become visible each second.
 
-        This leaves room for messages of other tenants in between. If sending fails, some messages
-        may have been sent.
+        This leaves room for messages of other tenants in between. `earlier` is how many of the same
+        run take their seconds before these. If sending fails, some messages may have been sent.
         """
-        for chunk in batched(enumerate(messages), _AT_ONCE, strict=False):
+        for chunk in batched(enumerate(messages, earlier), _AT_ONCE, strict=False):
             number, first = chunk[0]
             await self.send(queue, first, number // per_second)
             # Not a task group, whose group of errors would hide that they are transient.

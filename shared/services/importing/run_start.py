@@ -50,7 +50,7 @@ from shared.services.tenancy.tenants import Tenants
 _log = logging.getLogger(__name__)
 OMISSIONS_KEPT: Final = 1_000
 CHUNKS_PER_SECOND: Final = 25
-"""Per run, so that a small tenant's run does not wait for all mailboxes of a large one."""
+"""Of each run, so that a small tenant's run is checked between the chunks of a large one."""
 
 _HELD: Final = frozenset({Reason.SHARE_EMPTY, Reason.TARGETS_EMPTY, Reason.TOO_MANY_CREATES})
 _FIRST_LOOK_AFTER: Final = 1.0

@@ -23,7 +23,11 @@ from shared.domain.events import MailboxesChecked
 from shared.domain.importing.messages import MAILBOX_SYNCS, CheckMailboxes, SyncMailbox, Task
 from shared.services.sync.mailbox_planning import look_due, whole_read_due
 
-_PER_SECOND = 1_000
+_PER_SECOND = 50
+"""Mailboxes of a run that need work, so that a small tenant's run gets its turn in between.
+
+A queue has no order of tenants: whatever is visible first is processed first.
+"""
 
 
 class MailboxChecks:
@@ -174,7 +178,9 @@ class MailboxChecks:
             )
             for mailbox, task in tasks.items()
         ]
-        await self._queues.send_many(MAILBOX_SYNCS, messages, _PER_SECOND)
+        # As if each earlier chunk had as much work as this one.
+        earlier = message.chunk * len(messages)
+        await self._queues.send_many(MAILBOX_SYNCS, messages, _PER_SECOND, earlier)
 
 
 def _may_be_idle(

@@ -60,8 +60,8 @@ class Company:
         """Check; return the mailboxes that get a message of their own."""
         self.sent = []
 
-        async def send_many(queue: str, messages: list[SyncMailbox], per_second: int) -> None:
-            del queue, per_second
+        async def send_many(queue: str, messages: list[SyncMailbox], *pace: int) -> None:
+            del queue, pace
             self.sent += messages
 
         with mock.patch.object(self.app.base.queues, "send_many", send_many):
