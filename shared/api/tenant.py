@@ -57,7 +57,7 @@ class ClosingReport(Model):
 
 
 class DepartureView(Model):
-    """The wish to leave: when it was asked, by whom and from where, and when leaving `begins`.
+    """The wish to leave: when it was asked, who asked and from where, and when leaving `begins`.
 
     `awaits_second_admin` is true until another admin has confirmed it, if the settings say so.
     """

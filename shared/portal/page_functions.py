@@ -64,7 +64,7 @@ def page(
     it is an `open_form`, which changes only what this browser stores. While a tenant is leaving,
     only forms for `leaving` are accepted. A `fresh` form, which cannot be undone, needs a new
     sign-in. A handler with `again` shows its form as it was typed if no button was pressed
-    (`Visit.do`), and thus also in another language.
+    (`Visit.do`), and so in another language as well.
     """
     access = Requirement(roles, joined, changes=method == "POST", leaving=leaving, fresh=fresh)
 
@@ -151,7 +151,7 @@ class _UnknownFormError(Unauthenticated):
 
 
 async def _accepted(visit: Visit, *, open_form: bool) -> tuple[Visit, Mapping[str, Any] | None]:
-    """Return the visit with its form, and to whom the form was shown, as its token says.
+    """Return the visit with its form, and the user that the form was shown to, as its token says.
 
     The visit is in the language that the form switches to, if it does. Rejects a form that is not
     from the portal's own pages, and strangers whose network sends too much.

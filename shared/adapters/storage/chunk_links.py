@@ -3,7 +3,7 @@
 A check that finds a folder unchanged gets a new link for it. Writing it into each head would cost
 as many rows as mailboxes, so the links of a chunk are one packed row, in the partition of the
 heads. Each entry counts only for the head's link from which it follows: whoever writes another link
-into the head thereby drops the entry.
+into the head drops the entry this way.
 """
 
 import zlib

@@ -47,7 +47,8 @@ class Job:
     are the import's when the run resolved: workers use these, whatever an admin changes meanwhile.
     `reason` is the run's, if it has one before any mailbox is touched. `asked_again` are mailboxes
     of tasks that were missing so far, each with the hash of its directory entry; they have no
-    license yet. Whom a purge removes is not in it: a tenant may not learn whom others suppressed.
+    license yet. The people that a purge removes are not in it: no tenant learns who was suppressed
+    by others.
     """
 
     settings: Import

@@ -30,7 +30,7 @@ def map_source(kind: ContactKind, source: Directory, names: Iterable[str]) -> tu
 def people_named(
     kind: ContactKind, source: Directory, fields: Fields
 ) -> dict[str, ContactKey | str]:
-    """Return whom the fields of a contact name, other than itself, by field.
+    """Return the other people named by the fields of a contact, by field.
 
     A person of the directory is named by key, a person typed into a manual contact by name.
     """

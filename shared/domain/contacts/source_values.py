@@ -17,7 +17,7 @@ UNKNOWN: Final = ""
 """The hash of a contact whose source values at the time of its last write are not known."""
 
 _APART: Final = ("manager", "assistantName")
-"""Properties that are not read each time, or that name a person whom the share may not hold. A
+"""Properties that are not read each time, or that name a person who may not be in the share. A
 property that the mapping reads in future belongs here too: each has a part of its own in the hash,
 which is compared only where both sides have it."""
 

@@ -21,7 +21,7 @@ class Reader:
 
     A property that is expanded rather than selected, such as the manager, is not listed. `drops`
     says whether an object has values of this field that a contact cannot hold. `person` returns the
-    object id of the user whom the value names.
+    object id of the user that the value names.
     """
 
     properties: tuple[str, ...]

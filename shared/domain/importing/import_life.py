@@ -34,7 +34,7 @@ FIRST_WAIT: Final = timedelta(minutes=30)
 was killed stays hidden for ten minutes."""
 GIVES_UP_AFTER: Final = timedelta(days=1)
 STANDS_STILL_AFTER: Final = timedelta(hours=1)
-"""How old the last known progress of a run is before admins are told. A healthy run's is known anew
+"""How old a run's last known progress is before admins are told. A healthy run's is known again
 every 45 minutes."""
 
 

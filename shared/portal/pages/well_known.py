@@ -1,4 +1,4 @@
-"""Addresses that standards fix: whom to tell of a vulnerability (RFC 9116)."""
+"""Addresses that standards fix: where to report a vulnerability (RFC 9116)."""
 
 from datetime import UTC, datetime
 from typing import Final

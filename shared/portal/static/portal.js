@@ -167,7 +167,7 @@
     all("[data-load]").forEach(load);
   };
 
-  // A file is fetched by the script, which thus knows when it is there.
+  // A file is fetched by the script, so that it knows when it is there.
   const store = async (link) => {
     try {
       const answer = await fetch(link.href);

@@ -192,9 +192,9 @@ class Publications:
         return found
 
     async def suppressed(self, tenant: str, share_id: str) -> frozenset[str]:
-        """Return the keys of all people whom the tenant or the share's publisher suppressed.
+        """Return the keys of all people that the tenant or the share's publisher suppressed.
 
-        Read where they are used, never stored: the tenant may not learn whom its publisher
+        Read where they are used, never stored: the tenant may not learn who its publisher
         suppressed.
         """
         location = await self._store.share_index.get(share_id, OWNER_ROW)

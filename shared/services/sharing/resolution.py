@@ -54,7 +54,7 @@ class OwnContents(ShareContents):
 
 @dataclass(slots=True)
 class Resolution:
-    """What a publisher's sources hold: contacts by key, whom they name, and the omissions."""
+    """What a publisher's sources hold: contacts by key, the people they name, and the omissions."""
 
     contacts: dict[str, Contact] = field(default_factory=dict)
     omissions: dict[tuple[str, Reason], Omission] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Resolution:
     ) -> None:
         """Add a contact unless its key is already there; `source` is its `source_hash`.
 
-        `named` says whom its fields name (`people_named`). Raises `NeedsAdmin` beyond 50,000.
+        `named` says who its fields name (`people_named`). Raises `NeedsAdmin` beyond 50,000.
         """
         if key in self.contacts:
             return

@@ -66,7 +66,7 @@ async def test_partner_learns_nothing_of_people_whom_the_share_does_not_hold(
     await world.api.delete(f"/people/{gone}", 202)
     await partner.client.settle()
     rows = await partner.api.all("/tenant/export")
-    # Its audit log names whom it asked for itself.
+    # Its audit log names the people it asked for itself.
     export = json.dumps([row for row in rows if row["table"] not in {"Ledger", "LedgerFeed"}])
     contacts = await partner.client.folder(partner.tenant, mailbox)
 

@@ -36,7 +36,7 @@ WAYS: Final[dict[str, dict[str, Any]]] = {
     "set up": {"Consented": True, "Arguments": SCOPE},
     "without consent": {"Consented": False, "Arguments": SCOPE | {"GrantDirectory": True}},
     "change": {"Consented": True, "SetUp": True, "Arguments": SCOPE},
-    "consent anew": {"Consented": True, "SetUp": True, "Stale": True, "Arguments": SCOPE},
+    "consent again": {"Consented": True, "SetUp": True, "Stale": True, "Arguments": SCOPE},
     "remove": {"Consented": False, "SetUp": True, "Arguments": {"AppId": APP, "Remove": True}},
     "remove, with consent": {
         "Consented": True,

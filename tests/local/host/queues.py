@@ -23,7 +23,7 @@ POISON: Final = "-poison"
 _FIRST_PAUSE: Final = 0.1
 _SPREAD: Final = 0.2
 _SELDOM: Final = 5.0
-"""Seconds between the polls of a host that is told of sends; they find what nobody tells it of."""
+"""Seconds between the polls of a host that is told of sends, for messages of other senders."""
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")
 
 

@@ -48,7 +48,7 @@ def placed(sim: Simulation) -> list[int]:
 
 
 async def die(sim: Simulation, act: Callable[[], Awaitable[None]]) -> None:
-    """Kill all workers once the mailbox is filled anew, then act."""
+    """Kill all workers once the mailbox is filled again, then act."""
     while placed(sim)[0]:
         await sim.wait(0.001)
     while not placed(sim)[0]:

@@ -1,4 +1,4 @@
-"""Whom to tell of a vulnerability (RFC 9116)."""
+"""Where to report a vulnerability (RFC 9116)."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -22,7 +22,7 @@ class Keyed(Enum):
 
 
 class Table(StrEnum):
-    """A table: its name in storage, how its rows are keyed, and what customers are told of them.
+    """A table: its name in storage, how its rows are keyed, and what customers are told about them.
 
     `holds` is what the rows contain, `personal` what of that is personal data, `kept` how long a
     row is kept unless the tenant leaves.
