@@ -58,7 +58,8 @@ _queue_age: Final = _meter.create_histogram(
     unit="s",
     description="How long a message was due before a worker received it, by queue.",
 )
-_oldest_due: Final = _meter.create_gauge(
+# No gauge: an instance would export its last value again and again, long after the queue is empty.
+_oldest_due: Final = _meter.create_histogram(
     "contact_sync.queue.oldest_due",
     unit="s",
     description="For how long the oldest visible message of a queue has been due, by queue.",
@@ -110,7 +111,7 @@ def record_queue_age(queue: str, seconds: float) -> None:
 
 def record_oldest_due(queue: str, seconds: float) -> None:
     """Note for how long the oldest message of a queue has been due, also when nobody takes any."""
-    _oldest_due.set(seconds, {"queue": queue})
+    _oldest_due.record(seconds, {"queue": queue})
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Queries of the workbook and the alerts compile, and read only what the app sends.
 
-The test environment has no Kusto engine: what a query finds in real events is only seen in Azure.
+What they answer is tested in `answers`.
 """
 
 import json
@@ -17,6 +17,8 @@ from tests.sources import ROOT, text
 FILES = kql.files()
 CLOSED = "AppEvents | where Name == 'run_closed' "
 PLATFORM = {"_MS.links"}  # of spans, by the exporter of Azure Monitor
+EVERY_TRY = {"cost-over-time.kql", "cost-per-import.kql", "graph-limits.kql"}
+"""Queries that add up all tries of a mailbox, because each of them costs."""
 
 
 def misreadings(query: kql.Query) -> list[str]:
@@ -63,7 +65,7 @@ def test_query_starts_with_a_comment_on_its_purpose_and_sources(name: str) -> No
 def test_aggregates_count_repeated_events_once(name: str) -> None:
     repeated = {"run_closed", "mailbox_sync_finished"} & set(kql.queries()[name].names)
 
-    if repeated and re.search(r"\b(sum|count|avg)\(", FILES[name]):
+    if name not in EVERY_TRY and repeated and re.search(r"\b(sum|count|avg)\(", FILES[name]):
         assert "arg_max(TimeGenerated" in FILES[name]
 
 

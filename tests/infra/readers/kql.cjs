@@ -1,10 +1,12 @@
 // Reads KQL with Microsoft's own compiler (Kusto.Language), all queries in one process.
 //
 // stdin: {"tables": {name: "(Column: type, ...)"}, "queries": {file: text}}
-// stdout: {file: {"faults": [text], "columns": {name: type}, "names": [literal], "properties": [use]}}
+// stdout: {file: {"faults": [text], "columns": {name: type}, "names": [literal], "properties": [use],
+//   "features": [text]}}
 //   names       what a column called Name is compared with: the events and metrics a query asks for
 //   properties  each use of Properties.x: its key, the conversion around it, and the names asked for
 //               in the smallest pipe around it that asks for any
+//   features    the kinds of operators and expressions, and the functions ("count()") that it uses
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -72,6 +74,15 @@ function propertiesIn(root) {
   return uses;
 }
 
+function featuresIn(root) {
+  const found = new Set();
+  for (const node of walk(root)) {
+    if (kind(node) === 'FunctionCallExpression') found.add(`${text(node.GetChild(0))}()`);
+    else if (/(Operator|Expression|Clause|Statement)$/.test(kind(node))) found.add(kind(node));
+  }
+  return [...found].sort();
+}
+
 function items(list) {
   return list == null ? [] : Array.from({ length: list.Count }, (_, i) => list.getItem(i));
 }
@@ -93,6 +104,7 @@ for (const [file, query] of Object.entries(queries)) {
     columns: Object.fromEntries(columns),
     names: namesIn(code.Syntax),
     properties: propertiesIn(code.Syntax),
+    features: featuresIn(code.Syntax),
   };
 }
 process.stdout.write(JSON.stringify(answers));

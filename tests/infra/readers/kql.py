@@ -1,8 +1,7 @@
 """The queries of the workbook and the alerts, read by Microsoft's own KQL compiler.
 
 A workbook and a Bicep module put values into a query before it runs: `{TimeRange}`, `{Tenant}`.
-Sample values replace them here, so that the compiler sees a whole query. No Kusto engine runs the
-queries: what they find in real events is only seen in Azure.
+Sample values replace them here, so that the compiler sees a whole query. `kql_engine` runs them.
 """
 
 import json
@@ -50,6 +49,7 @@ class Query(NamedTuple):
     columns: Mapping[str, str]
     names: tuple[str, ...]
     uses: tuple[Use, ...]
+    features: frozenset[str]
 
 
 def files() -> dict[str, str]:
@@ -65,9 +65,10 @@ def placeholders(text: str) -> set[str]:
     return {match[1] for match in PLACEHOLDER.finditer(text)}
 
 
-def filled(text: str) -> str:
-    """The query with a sample for each placeholder; raises KeyError if there is none."""
-    return PLACEHOLDER.sub(lambda match: _SAMPLES[match[1] + (match[2] or "")], text)
+def filled(text: str, given: Mapping[str, str] | None = None) -> str:
+    """The query with a value for each placeholder: the given one, or a sample."""
+    values = {**_SAMPLES, **(given or {})}
+    return PLACEHOLDER.sub(lambda match: values[match[1] + (match[2] or "")], text)
 
 
 def read(texts: Mapping[str, str]) -> dict[str, Query]:
@@ -93,6 +94,7 @@ def read(texts: Mapping[str, str]) -> dict[str, Query]:
             uses=tuple(
                 Use(u["key"], u["conversion"], tuple(u["names"])) for u in said["properties"]
             ),
+            features=frozenset(said["features"]),
         )
         for name, said in answers.items()
     }
