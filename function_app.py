@@ -4,7 +4,7 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     tenant        get_tenant, change_tenant, prove_consent, leave_service, get_security,
                   change_security, sign_out_people, stay_in_service, export_tenant
     shares        create_share, list_shares, get_share, change_share, delete_share,
-                  list_consumers, block_consumer, rotate_share
+                  list_consumers, block_consumer, approve_consumer, rotate_share
     publications  get_publication
     previews      preview_share, preview_import, explain_import
     imports       create_import, estimate_import, list_imports, get_import, change_import,

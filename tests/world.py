@@ -48,7 +48,9 @@ class World:
 
     async def share(self, **more: Any) -> Json:
         """Publish the people."""
-        body = {"name": "People", "sources": {"groups": [{"id": self.group}]}, **more}
+        sources = {"groups": [{"id": self.group}]}
+        access = {"rule": "anyone-with-id"}
+        body = {"name": "People", "sources": sources, "access": access, **more}
         return dict(await self.api.post("/shares", body, 201))
 
     async def import_(self, share: str, *, settle: bool = True, **more: Any) -> Json:

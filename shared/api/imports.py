@@ -14,7 +14,7 @@ from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.licensing import Trial
-from shared.web.admission import READERS, WRITERS
+from shared.web.admission import READERS, WRITERS, holds
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
 from shared.web.operations import ApiResponse, Paging
@@ -26,12 +26,15 @@ bp = func.Blueprint()
 class ImportView(Tagged, Import):
     """An import: one share, its target mailboxes and the destination of its contacts.
 
-    `resting` is the reason why an active import does not run at the moment. `lastRun` is its last
-    run that ended, `heldRun` the run that waits for a decision.
+    `shareId` is the `id` of an own share; the secret id of a partner's share is shown to admins
+    only. `resting` is the reason why an active import does not run at the moment. `lastRun` is its
+    last run that ended, `heldRun` the run that waits for a decision.
     """
 
+    share_id: str | None  # type: ignore[assignment]  # hidden from readers
     last_run: str | None
     held_run: str | None
+    own_share: Annotated[bool, Field(exclude=True)] = False
     removing: Annotated[bool, Field(exclude=True)] = False
     suspended: Annotated[Reason | None, Field(alias="resting")]
 
@@ -95,9 +98,10 @@ async def create_import(call: Call) -> ApiResponse:
         first_run=made.first_run,
         seats_needed=seats.mailboxes if seats is not None else None,
         seats=seats,
-        suspended=_suspended(call),
+        suspended=await _suspended(call, made.stored.value, began=False),
         last_run=None,
         held_run=None,
+        share_id=made.stored.value.share_id,
     )
     return ApiResponse(view, 201)
 
@@ -202,13 +206,20 @@ async def start_import_run(call: Call) -> ApiResponse:
 
 async def _shown(call: Call, stored: Stored[Import]) -> ImportView:
     runs = await call.app.importing.imports.runs(call.caller, stored.value.id)
+    shown = stored.value.own_share or holds(call.caller, WRITERS)
     return ImportView.of(
         stored,
-        suspended=_suspended(call),
+        share_id=stored.value.share_id if shown else None,
+        suspended=await _suspended(call, stored.value, began=runs.contacts is not None),
         last_run=runs.last_run,
         held_run=runs.held_run,
     )
 
 
-def _suspended(call: Call) -> Reason | None:
-    return call.tenant.suspended if call.tenant is not None else None
+async def _suspended(call: Call, import_: Import, *, began: bool) -> Reason | None:
+    if call.tenant is not None and call.tenant.suspended is not None:
+        return call.tenant.suspended
+    if began or not import_.active:
+        return None
+    waits = await call.app.importing.imports.waits_for_approval(call.caller, import_)
+    return Reason.PUBLISHER_APPROVAL_PENDING if waits else None

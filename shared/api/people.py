@@ -97,6 +97,7 @@ async def find_person(call: Call) -> ApiResponse:
     WRITERS,
     query=ConfirmQuery,
     fresh=True,
+    leaving=True,
     responses={202: PersonRemovalView, 200: ConfirmationView},
 )
 async def remove_person(call: Call) -> ApiResponse:

@@ -23,7 +23,8 @@ class PublisherView(Model):
 class PublicationView(Model):
     """What a share offers: its publisher, its fields, its number of contacts and when it expires.
 
-    `contacts` is the number when the share was last read, or null if it cannot be read now.
+    `contacts` is the number when the share was last read, or null if it cannot be read now. If
+    `waiting`, an import receives nothing until the publisher approves your organization.
     """
 
     id: str
@@ -33,6 +34,7 @@ class PublicationView(Model):
     fields: list[str]
     contacts: int | None
     expires: datetime | None
+    waiting: bool
 
 
 @api(bp, "GET", "api/publications/{id}", READERS, responses={200: PublicationView})
@@ -51,5 +53,6 @@ async def get_publication(call: Call) -> ApiResponse:
             fields=list(found.fields),
             contacts=found.contacts,
             expires=found.share.access.expires,
+            waiting=found.waiting,
         )
     )

@@ -1,13 +1,17 @@
 """HTTP: publishing shares."""
 
-from dataclasses import asdict
 from datetime import datetime
+from typing import Annotated, Self
 
 import azure.functions as func
+from pydantic import Field
 
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Stored
 from shared.domain.model import Model
 from shared.domain.sharing.shares import RotationInput, Share, ShareInput
-from shared.web.admission import READERS, WRITERS
+from shared.services.sharing.subscribers import Subscriber, SubscriberState
+from shared.web.admission import READERS, WRITERS, holds
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
 from shared.web.operations import ApiResponse, Paging
@@ -17,11 +21,33 @@ bp = func.Blueprint()
 
 
 class ShareView(Tagged, Share):
-    """A published set of people and groups."""
+    """A published set of people and groups.
+
+    `id` never changes. `shareId` is the secret that a partner needs to import the share; only
+    admins see it, and a rotation replaces it.
+    """
+
+    share_id: str | None  # type: ignore[assignment]  # hidden from readers
+    retired: Annotated[list[str], Field(exclude=True)]
+    kept: Annotated[list[str], Field(exclude=True)]
+    rotated: Annotated[datetime | None, Field(exclude=True)]
+    approved: Annotated[list[str], Field(exclude=True)]
+
+    @classmethod
+    def seen_by(cls, caller: Caller, stored: Stored[Share]) -> Self:
+        """Build the view, without the secret id unless the caller is an admin."""
+        secret = stored.value.share_id if holds(caller, WRITERS) else None
+        return cls.of(stored, share_id=secret)
 
 
 class SubscriberView(Model):
-    """A tenant that imports a share: since when and into how many mailboxes, not which."""
+    """A tenant that imports a share: since when and into how many mailboxes, not which.
+
+    `state` is `own`, `admitted`, `waiting` (for your approval), `blocked`, or `ended` (the share is
+    withdrawn, or no longer admits it). Once it has no access, `remaining` counts the mailboxes that
+    may still have contacts, and `unreachable` those of them that cannot be found now. A tenant
+    whose contacts are all removed is no longer listed.
+    """
 
     tenant: str
     name: str
@@ -29,6 +55,14 @@ class SubscriberView(Model):
     since: datetime
     imports: int
     mailboxes: int
+    state: SubscriberState
+    remaining: int | None
+    unreachable: int | None
+
+    @classmethod
+    def of(cls, subscriber: Subscriber) -> Self:
+        """Build the view of a subscriber."""
+        return cls(**{name: getattr(subscriber, name) for name in cls.model_fields})
 
 
 @api(
@@ -38,7 +72,7 @@ async def create_share(call: Call) -> ApiResponse:
     """Publish a share."""
     wanted = call.input(ShareInput)
     stored = await call.app.sharing.shares.create(call.caller, wanted, call.idempotency_key)
-    return ApiResponse(ShareView.of(stored), 201)
+    return ApiResponse(ShareView.seen_by(call.caller, stored), 201)
 
 
 @api(bp, "GET", "api/shares", READERS, query=Paging, responses={200: ItemPage[ShareView]})
@@ -47,14 +81,19 @@ async def list_shares(call: Call) -> ApiResponse:
     query = call.query(Paging)
     found = await call.app.sharing.shares.page(call.caller, query.top, query.next)
     return ApiResponse(
-        ItemPage[ShareView](items=list(map(ShareView.of, found.items)), next=found.token)
+        ItemPage[ShareView](
+            items=[ShareView.seen_by(call.caller, stored) for stored in found.items],
+            next=found.token,
+        )
     )
 
 
 @api(bp, "GET", "api/shares/{id}", READERS, responses={200: ShareView})
 async def get_share(call: Call) -> ApiResponse:
     """Get a share."""
-    return ApiResponse(ShareView.of(await call.app.sharing.shares.read(call.caller, call.id)))
+    return ApiResponse(
+        ShareView.seen_by(call.caller, await call.app.sharing.shares.read(call.caller, call.id))
+    )
 
 
 @api(
@@ -70,8 +109,9 @@ async def change_share(call: Call) -> ApiResponse:
     """Change a share."""
     patch = call.patch(ShareInput)
     return ApiResponse(
-        ShareView.of(
-            await call.app.sharing.shares.change(call.caller, call.id, patch, call.if_match)
+        ShareView.seen_by(
+            call.caller,
+            await call.app.sharing.shares.change(call.caller, call.id, patch, call.if_match),
         )
     )
 
@@ -84,6 +124,7 @@ async def change_share(call: Call) -> ApiResponse:
     query=ConfirmQuery,
     conditional=True,
     fresh=True,
+    leaving=True,
     responses={204: None, 200: ConfirmationView},
 )
 async def delete_share(call: Call) -> ApiResponse:
@@ -104,11 +145,14 @@ async def delete_share(call: Call) -> ApiResponse:
 
 @api(bp, "GET", "api/shares/{id}/consumers", READERS, responses={200: ItemPage[SubscriberView]})
 async def list_consumers(call: Call) -> ApiResponse:
-    """List the tenants that import a share, since when and into how many mailboxes."""
+    """List the tenants that import a share, since when and into how many mailboxes.
+
+    The `id` of a withdrawn share lists those that may still have contacts of it.
+    """
     found = await call.app.sharing.shares.subscribers(call.caller, call.id)
     return ApiResponse(
         ItemPage[SubscriberView](
-            items=[SubscriberView(**asdict(subscriber)) for subscriber in found], next=None
+            items=[SubscriberView.of(subscriber) for subscriber in found], next=None
         )
     )
 
@@ -119,14 +163,29 @@ async def list_consumers(call: Call) -> ApiResponse:
     "api/shares/{id}/consumers/{tenant}",
     WRITERS,
     conflicts=True,
+    leaving=True,
     responses={204: None},
 )
 async def block_consumer(call: Call) -> ApiResponse:
-    """Block a tenant from a share. Its next run removes the contacts.
+    """Block a tenant from a share, or deny one that waits. Its next run removes the contacts.
 
     To unblock the tenant, remove it from the share's `blocked` list.
     """
     await call.app.sharing.shares.block(call.caller, call.id, call.segment("tenant"))
+    return ApiResponse(status=204)
+
+
+@api(
+    bp,
+    "POST",
+    "api/shares/{id}/consumers/{tenant}/approve",
+    WRITERS,
+    conflicts=True,
+    responses={204: None},
+)
+async def approve_consumer(call: Call) -> ApiResponse:
+    """Approve a tenant that waits to import a share. Its imports start at once."""
+    await call.app.sharing.shares.approve(call.caller, call.id, call.segment("tenant"))
     return ApiResponse(status=204)
 
 
@@ -140,8 +199,13 @@ async def block_consumer(call: Call) -> ApiResponse:
     responses={200: ShareView},
 )
 async def rotate_share(call: Call) -> ApiResponse:
-    """Replace a share id. The old id keeps working only for the tenants that keep access."""
+    """Replace the `shareId` of a share; nothing else changes.
+
+    The old one keeps working only for the tenants that keep access.
+    """
     keep = call.input(RotationInput).keep
     return ApiResponse(
-        ShareView.of(await call.app.sharing.shares.rotate(call.caller, call.id, keep))
+        ShareView.seen_by(
+            call.caller, await call.app.sharing.shares.rotate(call.caller, call.id, keep)
+        )
     )

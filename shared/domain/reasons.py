@@ -36,6 +36,7 @@ class Reason(StrEnum):
     PUBLISHER_UNAVAILABLE = "publisher_unavailable"
     SHARE_NOT_FOUND = "share_not_found"
     SHARE_WITHDRAWN = "share_withdrawn"
+    PUBLISHER_APPROVAL_PENDING = "publisher_approval_pending"
     SHARE_EMPTY = "share_empty"
     NO_CONTACTS = "no_contacts"
     NO_TARGETS = "no_targets"

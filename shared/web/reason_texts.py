@@ -104,6 +104,11 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.SHARE_NOT_FOUND: N_(
         "No share has this ID. Check the share ID with its publisher, or delete the import."
     ),
+    Reason.PUBLISHER_APPROVAL_PENDING: N_(
+        "The publisher has to approve your organization before the share can be imported. Nothing "
+        "is read of it until then. The first sync starts when the publisher approves; ask the "
+        "publisher if it takes long."
+    ),
     Reason.SHARE_WITHDRAWN: N_(
         "The publisher withdrew the share or your access to it, so its contacts are removed. "
         "Delete the import, or ask the publisher for a new share ID."

@@ -63,7 +63,9 @@ class Insight:
         )
         self.audit_log = AuditLog(base.store, tenancy.ledger, sharing.directory, tenancy.reads)
         self.licenses = LicenseDetailsReader(licensing.licenses, self.finding, tenancy.ledger)
-        self.overviews = Overviews(base.store, tenancy.tenants, licensing.licenses, base.clock)
+        self.overviews = Overviews(
+            base.store, tenancy.tenants, licensing.licenses, sharing.shares, base.clock
+        )
         self.run_histories = RunHistories(base.store, base.clock)
         self.result_files = ResultFiles(importing.runs, self.finding, tenancy.reads)
         self.readiness = Readiness(_dependencies(base, entra))

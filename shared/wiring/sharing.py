@@ -15,7 +15,7 @@ class Sharing:
 
     def __init__(self, base: Foundation, tenancy: Tenancy) -> None:
         self.suppressions = Suppressions(base.store, base.clock)
-        self.subscribers = Subscribers(base.store, base.clock)
+        self.subscribers = Subscribers(base.store, base.states, base.clock, tenancy.ledger)
         self.directory = DirectorySearch(base.graph, tenancy.reads)
         self.revocations = Revocations(base.store, base.states, base.book, base.clock)
         self.shares = Shares(
@@ -25,6 +25,7 @@ class Sharing:
             tenancy.ledger,
             self.subscribers,
             self.revocations,
+            base.new_id,
         )
         self.publications = Publications(
             base.store, base.graph, base.clock, tenancy.limiter, self.suppressions

@@ -103,7 +103,7 @@ async def seed(client: Client) -> Stage:
     ):
         stage.imports[name] = await api.post(
             "/imports",
-            {"name": name, "shareId": stage.share["id"], "targets": {"groups": [group]}},
+            {"name": name, "shareId": stage.share["shareId"], "targets": {"groups": [group]}},
             201,
         )
     await client.settle()
@@ -116,7 +116,7 @@ async def demo(client: Client) -> int:
     stage = await seed(client)
     console.print(
         f"Contoso: {len(stage.contoso.users)} people; Fabrikam: {len(stage.fabrikam.users)}. "
-        f"Share [bold]{stage.share['id']}[/] holds {len(stage.contoso.sellers)} of Contoso's "
+        f"Share [bold]{stage.share['shareId']}[/] holds {len(stage.contoso.sellers)} of Contoso's "
         "salespeople. The share id is all that Fabrikam received."
     )
     await _first_day(stage)

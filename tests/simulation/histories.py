@@ -78,13 +78,17 @@ async def found(sim: Simulation) -> None:
         group = sim.new_id()
         sim.set_group(publisher, group, sorted(rng.sample(people, rng.randint(1, len(people)))))
         made = await sim.api(
-            publisher, "POST", "shares", {"name": "S", "sources": {"groups": [{"id": group}]}},
+            publisher, "POST", "shares",
+            {"name": "S", "sources": {"groups": [{"id": group}]}, "access": ANYONE},
             Idempotency_Key=group,
         )  # fmt: skip
-        world.service.shares.append(Share(str(made.body["id"]), publisher, group))
+        world.service.shares.append(Share.made(made.body, publisher, group))
     for number in range(rng.choice((1, 1, 2, 3))):
         tenant = rng.choice((subscriber, subscriber, publisher))
         await add_import(sim, tenant, rng.choice(world.service.shares), number)
+
+
+ANYONE = {"rule": "anyone-with-id"}
 
 
 async def book(sim: Simulation) -> None:
@@ -104,7 +108,7 @@ async def add_import(sim: Simulation, tenant: str, share: Share, number: int) ->
         guard |= {"changes": 0, "changeShare": 0.0}
     body = {
         "name": f"I{number}",
-        "shareId": share.id,
+        "shareId": share.id if tenant == share.tenant else share.secret,
         "targets": {"users": targets},
         "destination": {"folder": folder},
         "guard": guard,

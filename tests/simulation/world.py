@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from tests.simulation.runtime.workers import START
 
@@ -19,10 +20,16 @@ class Share:
     """A published group: who publishes it, and who may not import it."""
 
     id: str
+    secret: str
     tenant: str
     group: str
     withdrawn: bool = False
     blocked: set[str] = field(default_factory=set)
+
+    @classmethod
+    def made(cls, body: Any, tenant: str, group: str) -> "Share":
+        """The share that the API returned."""
+        return cls(str(body["id"]), str(body["shareId"]), tenant, group)
 
 
 @dataclass(slots=True)

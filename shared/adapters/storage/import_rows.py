@@ -3,19 +3,28 @@
 from collections.abc import AsyncIterator
 
 from shared.adapters.storage.records import Stored
-from shared.adapters.storage.store import RUNS_OF_IMPORT, Store
-from shared.adapters.storage.tables.transactions import DeleteRow
+from shared.adapters.storage.store import COUNT_OF_OBJECTS, RUNS_OF_IMPORT, Store
+from shared.adapters.storage.tables.transactions import DeleteRow, Operation
+from shared.domain.errors import Conflict
 from shared.domain.importing.import_life import ImportRuns
 from shared.domain.importing.imports import Import
 
 
 async def insert_import(store: Store, tenant: str, import_: Import) -> Stored[Import]:
-    """Write a new import, with no runs yet; raises `Conflict` if it exists."""
-    rows = (
-        store.imports.inserting(import_.id, import_),
-        store.import_runs.inserting(import_.id, ImportRuns(import_id=import_.id)),
-    )
-    etags = await store.imports.transact(tenant, rows)
+    """Write a new import, with no runs yet.
+
+    Raises `Conflict` if it exists (`already_exists`), or if the tenant has too many.
+    """
+
+    async def rows() -> list[Operation]:
+        if await store.imports.get(tenant, import_.id) is not None:
+            raise Conflict("already_exists")
+        return [
+            store.imports.inserting(import_.id, import_),
+            store.import_runs.inserting(import_.id, ImportRuns(import_id=import_.id)),
+        ]
+
+    etags = await store.import_numbers.add(tenant, rows)
     return Stored(import_, etags[import_.id])
 
 
@@ -29,6 +38,8 @@ async def imports_with_runs(store: Store, tenant: str) -> AsyncIterator[tuple[Im
     """Read the imports of a tenant, each with its runs."""
     found, runs = dict[str, Import](), list[ImportRuns]()
     async for row in store.tables.partition(store.imports.table, tenant):
+        if row.row.startswith(COUNT_OF_OBJECTS):
+            continue
         if row.row.startswith(RUNS_OF_IMPORT):
             runs.append(store.import_runs.parsed(row).value)
         else:

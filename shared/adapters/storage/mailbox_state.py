@@ -36,7 +36,8 @@ from shared.domain.reasons import Reason
 
 _TABLE: Final = Table.MAILBOX_HEADS
 _COUNT: Final = "contacts"
-"""The column of a head, beside the JSON."""
+_UNREACHABLE: Final = "unreachable"
+"""The columns of a head, beside the JSON."""
 _HEADS: Final = f"PartitionKey eq @import and {_COUNT} ge 0"
 """The query of an import's heads, without the rows of their links."""
 
@@ -129,7 +130,12 @@ class MailboxStates:
         self._tables = tables
         self.lists = MailboxContacts(tables)
         self.read_marks = ReadMarks(tables)
-        self._heads = Records[Head](tables, _TABLE, Head, {_COUNT: lambda h: h.contacts})
+        self._heads = Records[Head](
+            tables,
+            _TABLE,
+            Head,
+            {_COUNT: lambda h: h.contacts, _UNREACHABLE: lambda h: h.unreachable},
+        )
 
     async def read(self, tenant: str, import_id: str, mailbox: str) -> Stored[Head] | None:
         """Read the head of one mailbox; None if it was never synced."""
@@ -250,6 +256,15 @@ class MailboxStates:
         rows = self._rows(tenant, import_id, "RowKey", _COUNT)
         counts = [int(row.columns.get(_COUNT, 0)) async for row in rows]
         return sum(count > 0 for count in counts), sum(counts)
+
+    async def left(self, tenant: str, import_id: str) -> tuple[int, int]:
+        """Return in how many mailboxes a removal is still to be proved; how many are unreachable.
+
+        An unreachable mailbox is gone, or its directory entry is, and may come back with contacts.
+        """
+        rows = self._rows(tenant, import_id, "RowKey", _UNREACHABLE)
+        lost = [row.columns.get(_UNREACHABLE) is not None async for row in rows]
+        return len(lost), sum(lost)
 
     def _rows(self, tenant: str, import_id: str, *columns: str) -> AsyncIterator[Row]:
         """Read some columns of the heads of all mailboxes of an import."""

@@ -6,16 +6,21 @@ from shared.domain.model import Model
 
 
 class ShareLocation(Model):
-    """The publisher of a share id.
+    """The publisher and the stable id of a share, under that id and under each of its secret ids.
 
-    The row of a withdrawn share stays, to show that the share existed. After a rotation `moved_to`
-    is the share's new id, which only the publisher and the tenants in `keep` may learn.
+    What a secret id opens is decided by the share itself. The rows of a withdrawn share stay for a
+    time, to show that it existed; both texts are '' if its publisher has left.
     """
 
     publisher: str
+    share: str = ""
     withdrawn: datetime | None = None
-    moved_to: str | None = None
-    keep: list[str] = []
+
+
+class ObjectCount(Model):
+    """How many objects of one kind a tenant has."""
+
+    count: int
 
 
 class ShareId(Model):
@@ -67,6 +72,14 @@ class SubscribedImport(Model):
     import_id: str
     since: datetime
     mailboxes: int = 0
+
+
+class Newcomer(Model):
+    """A tenant that began to import a share, until the publisher decides or knows."""
+
+    share: str
+    tenant: str
+    since: datetime
 
 
 class Suppression(Model):

@@ -7,6 +7,8 @@ from shared.adapters.storage.models import (
     ChunkResult,
     IdempotencyClaim,
     LedgerHead,
+    Newcomer,
+    ObjectCount,
     SeatClaims,
     SeatCount,
     ShareFacts,
@@ -16,8 +18,10 @@ from shared.adapters.storage.models import (
     SubscribedImport,
     Suppression,
 )
+from shared.adapters.storage.numbers import Numbers
 from shared.adapters.storage.records import Records
 from shared.adapters.storage.tables.client import Tables
+from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.storage.tables.names import Table
 from shared.domain.importing.import_life import ImportRuns, is_open
 from shared.domain.importing.imports import Import
@@ -29,6 +33,12 @@ from shared.domain.tenancy.missing_mailboxes import MissingMailbox
 from shared.domain.tenancy.tenant_checks import TenantCheck
 from shared.domain.tenancy.tenants import LedgerEntry, Seat, Tenant
 
+MAX_SHARES: Final = 500
+MAX_IMPORTS: Final = 500
+NOT_REMOVING: Final = (Condition("removing", "eq", value=False),)
+"""The imports that are not being removed."""
+COUNT_OF_OBJECTS: Final = "~~"
+"""The row keys of the numbers of shares and imports begin with this; all others sort below it."""
 RUNS_OF_IMPORT: Final = "~"
 """Row keys of the runs of an import begin with this; ids of imports sort below it."""
 SEAT_COUNT: Final = "~"
@@ -64,7 +74,15 @@ class Store:
         self.shares = Records[Share](
             tables, Table.SHARES, Share, {"name": lambda s: s.name}, below=ID_OF_SHARE
         )
-        self.share_ids = Records(tables, Table.SHARES, ShareId, prefix=ID_OF_SHARE)
+        self.share_ids = Records(
+            tables, Table.SHARES, ShareId, prefix=ID_OF_SHARE, below=COUNT_OF_OBJECTS
+        )
+        self.share_numbers = Numbers(
+            self.shares,
+            Records(tables, Table.SHARES, ObjectCount, prefix=COUNT_OF_OBJECTS),
+            MAX_SHARES,
+            "too_many_shares",
+        )
         self.share_index = Records[ShareLocation](
             tables,
             Table.SHARE_INDEX,
@@ -96,6 +114,14 @@ class Store:
                 "progressed": lambda r: r.open.progressed if r.open is not None else None,
             },
             prefix=RUNS_OF_IMPORT,
+            below=COUNT_OF_OBJECTS,
+        )
+        self.import_numbers = Numbers(
+            self.imports,
+            Records(tables, Table.IMPORTS, ObjectCount, prefix=COUNT_OF_OBJECTS),
+            MAX_IMPORTS,
+            "too_many_imports",
+            NOT_REMOVING,
         )
         self.seats = Records[Seat](
             tables, Table.SEATS, Seat, {"since": lambda s: s.since}, below=SEAT_COUNT
@@ -129,6 +155,7 @@ class Store:
         self.subscribers = Records[SubscribedImport](
             tables, Table.SUBSCRIBERS, SubscribedImport, {"tenant": lambda s: s.tenant}
         )
+        self.newcomers = Records(tables, Table.SUBSCRIBERS, Newcomer)
         self.suppressions = Records(tables, Table.SUPPRESSIONS, Suppression)
         self.claims = Records[IdempotencyClaim](
             tables, Table.IDEMPOTENCY, IdempotencyClaim, {"when": lambda c: c.when}
@@ -178,6 +205,11 @@ class Store:
 def subscribers_of(publisher: str, share: str) -> str:
     """Return the partition of a share's subscribers."""
     return f"{publisher}|{share}"
+
+
+def newcomers_of(publisher: str) -> str:
+    """Return the partition of the tenants that began to import a publisher's shares."""
+    return f"{publisher}|~new"
 
 
 def results_of(tenant: str, run: str) -> str:

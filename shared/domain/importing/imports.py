@@ -100,9 +100,13 @@ class ImportInput(Model):
 
 
 class Import(ImportInput):
-    """An import: one share, the target mailboxes, and where the contacts go."""
+    """An import: one share, the target mailboxes, and where the contacts go.
+
+    `share_id` is the stable id of an own share (`own_share`), the secret one of a partner's.
+    """
 
     id: str
+    own_share: bool = False
     created: datetime
     changed: datetime
     removing: bool = False

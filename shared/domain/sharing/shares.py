@@ -2,8 +2,9 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -203,12 +204,14 @@ class Access(Model):
 
     `tenants` lists tenant ids (GUIDs) for the rule `tenants`, and is empty for any other rule.
     Access of other tenants ends at `expires`, which must be in the future when it is set; `never`
-    removes the end.
+    removes the end. With `approval`, a tenant that begins to import the share receives nothing
+    until the publisher approves it; those that import it already are approved.
     """
 
-    rule: Literal["tenant", "anyone-with-id", "tenants"] = "anyone-with-id"
+    rule: Literal["tenant", "anyone-with-id", "tenants"] = "tenant"
     tenants: Annotated[list[TenantId], Field(max_length=500)] = []
     expires: Annotated[Moment | None, UNCHANGED_BY_NULL] = None
+    approval: bool = False
 
     @field_validator(
         "expires", mode="before", json_schema_input_type=Moment | Literal["never"] | None
@@ -288,14 +291,68 @@ class RotationInput(Model):
     keep: Annotated[list[TenantId], Field(max_length=500)] | None = None
 
 
+class Admission(StrEnum):
+    """What a tenant may do with a share that it names."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    """It may import the share once the publisher approves; until then it gets nothing."""
+
+    CLOSED = "closed"
+
+
+MAX_RETIRED: Final = 50
+"""The most former share ids of a share; older ones no longer work for anyone."""
+
+
 class Share(ShareInput):
-    """A published set of people and groups."""
+    """A published set of people and groups.
+
+    `id` never changes. `share_id` is what a partner needs to import it: a secret that only admins
+    see and that a rotation replaces. Its former ones, `retired`, work for the tenants in `kept`
+    only; `rotated` is when it was replaced last. `approved` are the tenants that need not wait for
+    the publisher's approval.
+    """
 
     id: str
+    share_id: str
+    retired: list[str] = []
+    kept: list[str] = []
+    rotated: datetime | None = None
+    approved: list[str] = []
     created: datetime
     changed: datetime
 
-    def admits(self, subscriber: str, publisher: str, now: datetime) -> bool:
-        """Return whether a tenant may import it at this time; its publisher always may."""
-        blocked = subscriber in self.blocked and subscriber != publisher
-        return not blocked and self.access.admits(subscriber, publisher, now)
+    def admits(
+        self, subscriber: str, publisher: str, now: datetime, share_id: str | None = None
+    ) -> bool:
+        """Return whether a tenant may import it at this time; its publisher always may.
+
+        `share_id` is the secret id that the tenant names, if it names one.
+        """
+        return self.admission(subscriber, publisher, now, share_id) is Admission.OPEN
+
+    def admission(
+        self, subscriber: str, publisher: str, now: datetime, share_id: str | None = None
+    ) -> Admission:
+        """Return whether a tenant may import it, must wait for an approval, or may not."""
+        if subscriber == publisher:
+            return Admission.OPEN
+        if share_id not in {None, self.share_id} and not (
+            share_id in self.retired and subscriber in self.kept
+        ):
+            return Admission.CLOSED
+        if subscriber in self.blocked or not self.access.admits(subscriber, publisher, now):
+            return Admission.CLOSED
+        waits = self.access.approval and subscriber not in self.approved
+        return Admission.WAITING if waits else Admission.OPEN
+
+    def with_secret(self, share_id: str, kept: Iterable[str], now: datetime) -> "Share":
+        """Return the share with a new secret id; everything else stays."""
+        return self.copy_with(
+            share_id=share_id,
+            retired=[*self.retired, self.share_id][-MAX_RETIRED:],
+            kept=sorted(kept),
+            rotated=now,
+            changed=now,
+        )

@@ -57,11 +57,13 @@ class AttentionKind(StrEnum):
     RUN_STALLED = "run-stalled"
     RUN_HELD = "run-held"
     RUN_FAILED = "run-failed"
+    SUBSCRIBER_WAITING = "subscriber-waiting"
     SEATS_MISSING = "seats-missing"
     MAILBOXES_FAILED = "mailboxes-failed"
     SHARE_WITHDRAWN = "share-withdrawn"
     CONTACTS_REJECTED = "contacts-rejected"
     TRIAL_ENDING = "trial-ending"
+    SUBSCRIBER_NEW = "subscriber-new"
     IMPORT_PAUSED = "import-paused"
 
 
@@ -70,7 +72,8 @@ class Attention:
     """One problem that needs attention.
 
     `subject` is the id of a run (run-…, mailboxes-…, contacts-…), an import (share-…, import-…) or
-    the tenant. `name` is the import's name, `count` a number of mailboxes, `when` the trial's end.
+    the tenant, or the path of a company below its share (subscriber-…). `name` is the name of the
+    import or company, `count` a number of mailboxes, `when` the trial's end.
     """
 
     kind: AttentionKind
@@ -91,8 +94,22 @@ class SeatsNow:
     trial_ends: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewSubscriber:
+    """A company that began to import a share, and whether it waits for an approval."""
+
+    share: str
+    tenant: str
+    name: str
+    waiting: bool
+
+
 def attention(
-    tenant: Tenant, imports: Iterable[OverviewImport], seats: SeatsNow, now: datetime
+    tenant: Tenant,
+    imports: Iterable[OverviewImport],
+    seats: SeatsNow,
+    now: datetime,
+    newcomers: Iterable[NewSubscriber] = (),
 ) -> tuple[Attention, ...]:
     """Return all problems, most important first.
 
@@ -101,6 +118,10 @@ def attention(
     found = [*_of_tenant(tenant, seats, now)]
     for import_ in imports:
         found += _of_import(import_)
+    for each in newcomers:
+        waiting = AttentionKind.SUBSCRIBER_WAITING
+        kind = waiting if each.waiting else AttentionKind.SUBSCRIBER_NEW
+        found.append(Attention(kind, f"{each.share}/consumers/{each.tenant}", name=each.name))
     order = {kind: place for place, kind in enumerate(AttentionKind)}
     return tuple(sorted(found, key=lambda a: (order[a.kind], a.name.casefold(), a.subject)))
 

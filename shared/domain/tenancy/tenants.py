@@ -66,6 +66,17 @@ class Tenant(Model):
         return self.status is TenantStatus.LEAVING
 
     @property
+    def verified_name(self) -> str:
+        """What identifies the tenant to partners: a domain that it proved to own, or its id."""
+        return self.domain or self.id
+
+    @property
+    def called(self) -> str:
+        """The tenant as others see it: its verified domain, and beside it what it calls itself."""
+        known = self.verified_name
+        return f"{known} (“{self.name}”)" if self.name and self.name != known else known
+
+    @property
     def suspended(self) -> Reason | None:
         """The reason why all imports are suspended; None if they are not."""
         return Reason.CONSENT_MISSING if self.status is TenantStatus.DISCONNECTED else None
@@ -94,6 +105,10 @@ class LedgerAction(StrEnum):
     SHARE_ROTATED = "share.rotated"
     SHARE_WITHDRAWN = "share.withdrawn"
     SHARE_BLOCKED = "share.blocked"
+    SHARE_IMPORTED = "share.imported"
+    """A tenant began to import the share."""
+
+    SHARE_APPROVED = "share.approved"
     IMPORT_CREATED = "import.created"
     IMPORT_CHANGED = "import.changed"
     IMPORT_REMOVED = "import.removed"

@@ -222,6 +222,14 @@ SHARE: Final = Form(
             called=N_("Organizations"),
             only_if=("rule", "tenants"),
         ),
+        FormField(
+            "approval",
+            "access.approval",
+            Flag(),
+            N_("New companies wait for your approval"),
+            N_("A company that imports the share receives no contact until you approve it."),
+            group="access",
+        ),
         FormField("ends", "access.expires", Moment(), group="access"),
         FormField(
             "expires",

@@ -6,9 +6,10 @@ from typing import Any, Final
 import azure.functions as func
 
 from shared.adapters.storage.records import Stored
-from shared.domain.errors import CallerError, ContactSyncError, PreconditionFailed
+from shared.domain.errors import CallerError, Conflict, ContactSyncError, PreconditionFailed
 from shared.domain.importing.runs import Omission
 from shared.domain.sharing.shares import Share, ShareInput
+from shared.domain.tenancy.tenants import TenantStatus
 from shared.portal.forms.share_form import EVERYBODY, SHARE, ShareDraft
 from shared.portal.forms.short_forms import ROTATION
 from shared.portal.forms.showing import Refusal, show
@@ -112,7 +113,7 @@ async def show_withdrawal(visit: Visit) -> Page:
     return await _withdrawal(visit)
 
 
-@page(bp, "POST", "shares/{id}/withdraw", WRITERS, fresh=True)
+@page(bp, "POST", "shares/{id}/withdraw", WRITERS, fresh=True, leaving=True)
 async def withdraw_share(visit: Visit) -> Page:
     """Withdraw a share."""
     etag = visit.form.get("etag") or None
@@ -158,7 +159,7 @@ async def _rotation(
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
     found = await visit.app.sharing.shares.subscribers(visit.caller, visit.id)
     partners = [
-        (each.tenant, each.name, each.domain if each.domain != each.name else "")
+        (each.tenant, each.domain or each.tenant, each.name if each.domain != each.name else "")
         for each in found
         if each.tenant != visit.caller.tenant
     ]
@@ -180,18 +181,29 @@ async def show_subscriber(visit: Visit) -> Page:
     return Page("shares/subscriber", values)
 
 
-@page(bp, "POST", "shares/{id}/consumers/{tenant}", WRITERS)
+@page(bp, "POST", "shares/{id}/consumers/{tenant}", WRITERS, leaving=True)
 async def admit_or_block_subscriber(visit: Visit) -> Page:
-    """Block a partner, or unblock it."""
+    """Approve a partner that waits, block it, or unblock it."""
     tenant, path = visit.segment("tenant").lower(), f"/shares/{visit.id}"
     here = f"{path}/consumers/{tenant}"
+    opening = visit.form.get("do") in {"approve", "admit"}
+    if opening and visit.own_tenant.status is TenantStatus.LEAVING:
+        raise Conflict("tenant_leaving")
+    if visit.form.get("do") == "approve":
+        await visit.app.sharing.shares.approve(visit.caller, visit.id, tenant)
+        words = visit.gettext("The company is approved. Its first sync starts now.")
+        return done(path, words, undo=Undo(here, {"do": "block"}))
     if visit.form.get("do") == "admit":
 
         def admitted(share: ShareInput) -> ShareInput:
             left = [each for each in share.blocked if each != tenant]
             return share.copy_with(blocked=left)
 
-        await visit.app.sharing.shares.change(visit.caller, visit.id, admitted, None)
+        share = (await visit.app.sharing.shares.read(visit.caller, visit.id)).value
+        if share.access.approval:
+            await visit.app.sharing.shares.approve(visit.caller, visit.id, tenant)
+        else:
+            await visit.app.sharing.shares.change(visit.caller, visit.id, admitted, None)
         words = visit.gettext("The partner can import the share again.")
         return done(path, words, undo=Undo(here, {"do": "block"}))
     await visit.app.sharing.shares.block(visit.caller, visit.id, tenant)

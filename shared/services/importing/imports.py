@@ -9,34 +9,32 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.import_rows import insert_import
 from shared.adapters.storage.records import Listing, Stored
-from shared.adapters.storage.store import TENANT_ROW, Store
-from shared.adapters.storage.tables.conditions import Condition
+from shared.adapters.storage.store import NOT_REMOVING, TENANT_ROW, Store
+from shared.adapters.storage.tables.transactions import Operation
 from shared.domain.errors import (
     Conflict,
     ContactSyncError,
     FieldError,
     InvalidInput,
+    NeedsAdmin,
     NotFound,
 )
 from shared.domain.importing.import_life import ImportRuns
 from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.importing.schedule import DAY, in_plan
-from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.tenants import LedgerAction, Tenant
-from shared.services.changes import change, found_in, require_storable
+from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.idempotency import Idempotency, KeyUsed
 from shared.services.importing.run_book import RunBook
 from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
 from shared.services.licensing.missing_mailboxes import MissingMailboxes
 from shared.services.named_lists import NamedPage, page_by_name
-from shared.services.sharing.publications import Publications
+from shared.services.sharing.publications import Opened, Publications
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import Ledger
-from shared.services.tenancy.limits import MAX_IMPORTS, require_room
 
 _log = logging.getLogger(__name__)
-_NOT_REMOVING = (Condition("removing", "eq", value=False),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,8 @@ class Imports:
         Raises `InvalidInput` if the share is not open to the tenant, `PremiumNeeded` for its
         schedule, and `Conflict` if there are too many imports.
         """
-        share, publisher = await self.require_open(caller, wanted.share_id)
+        opened = await self.require_open(caller, wanted.share_id)
+        share, publisher = opened.share, opened.publisher
         if not in_plan(wanted.schedule.every_hours, await self._licenses.plan(caller)):
             raise PremiumNeeded("premium_needed_schedule")
         try:
@@ -98,14 +97,17 @@ class Imports:
             _log.info("cannot count the target mailboxes: %s", error)
             seats = None
         now = self._clock()
+        own = publisher == caller.tenant
+        named = wanted.copy_with(share_id=share.id) if own else wanted
         import_ = Import(
-            **wanted.values_of(ImportInput),
+            **named.values_of(ImportInput),
+            own_share=own,
             id=await self._ids.id_for(caller.tenant, "import", key, wanted),
             created=now,
             changed=now,
         )
         require_storable(import_)
-        stored = await self._insert(caller, import_)
+        stored = await self._insert(caller, import_, share.id)
         expected = seats.mailboxes if seats is not None else 0
         await self._subscribers.note(publisher, share.id, caller.tenant, import_.id, expected)
         run = await self._queue_first(caller, stored.value) if stored.value.active else None
@@ -131,7 +133,17 @@ class Imports:
         if every != before and not in_plan(every, await self._licenses.plan(caller)):
             raise InvalidInput.of(FieldError("schedule.everyHours", "premium_needed_schedule"))
 
-    async def require_open(self, caller: Caller, share_id: str) -> tuple[Share, str]:
+    async def waits_for_approval(self, caller: Caller, import_: Import) -> bool:
+        """Return whether an import gets nothing until the publisher of its share approves."""
+        if import_.own_share:
+            return False
+        try:
+            found = await self._publications.waiting(caller.tenant, import_.share_id)
+        except NeedsAdmin:
+            return False
+        return found is not None
+
+    async def require_open(self, caller: Caller, share_id: str) -> Opened:
         """Return the share that an import names, and its publisher.
 
         Raises `InvalidInput` if the share is not open to the tenant, in the same words for every
@@ -145,7 +157,7 @@ class Imports:
     async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Import]:
         """Return one page of the tenant's imports, by id, without those that are being removed."""
         return await self._store.imports.page(
-            caller.tenant, size=size, token=token, where=_NOT_REMOVING
+            caller.tenant, size=size, token=token, where=NOT_REMOVING
         )
 
     async def search(
@@ -153,7 +165,7 @@ class Imports:
     ) -> NamedPage[Import]:
         """Return a page of the imports whose names contain `text` ('' for all), by name."""
         return await page_by_name(
-            self._store.imports, caller.tenant, text, size, token, _NOT_REMOVING
+            self._store.imports, caller.tenant, text, size, token, NOT_REMOVING
         )
 
     async def read(self, caller: Caller, id_: str) -> Stored[Import]:
@@ -176,11 +188,14 @@ class Imports:
         """
         plan = await self._licenses.plan(caller)
         paused = False
+        also_called = await self._secret_of(caller, (await self.read(caller, id_)).value)
 
         def changed_by(import_: Import) -> Import:
             nonlocal paused
             paused = not import_.active
             wanted = patch(import_)
+            if wanted.share_id == also_called:
+                wanted = wanted.copy_with(share_id=import_.share_id)
             if wanted.share_id != import_.share_id:
                 raise InvalidInput.of(FieldError("shareId", "share_fixed"))
             hours = wanted.schedule.every_hours
@@ -201,10 +216,15 @@ class Imports:
         removal.
         """
         now = self._clock()
+
+        async def row() -> list[Operation]:
+            stored = await self.read(caller, id_)
+            require_match(stored.etag, if_match)
+            removing = stored.value.copy_with(removing=True, changed=now)
+            return [self._store.imports.replacing(id_, removing, stored.etag)]
+
         async with self._ledger.change(caller, LedgerAction.IMPORT_REMOVED, id_):
-            await self._change(
-                caller, id_, lambda i: i.copy_with(removing=True, changed=now), if_match
-            )
+            await self._store.import_numbers.remove(caller.tenant, row)
         return await self._book.ask(caller.tenant, id_, RunTrigger.REMOVAL, now)
 
     async def runs(self, caller: Caller, id_: str) -> ImportRuns:
@@ -214,20 +234,27 @@ class Imports:
     async def _queue_first(self, caller: Caller, import_: Import) -> str:
         return await self._book.ask(caller.tenant, import_.id, RunTrigger.CREATED, import_.created)
 
-    async def _insert(self, caller: Caller, import_: Import) -> Stored[Import]:
+    async def _secret_of(self, caller: Caller, import_: Import) -> str | None:
+        """Return the secret id of an import's own share, by which an admin may name it as well."""
+        if not import_.own_share:
+            return None
+        share = await self._store.shares.get(caller.tenant, import_.share_id)
+        return share.value.share_id if share is not None else None
+
+    async def _insert(self, caller: Caller, import_: Import, share: str) -> Stored[Import]:
         imports = self._store.imports
         known = await imports.get(caller.tenant, import_.id)
         if known is None:
-            count = await imports.count(caller.tenant, _NOT_REMOVING)
-            require_room(count, MAX_IMPORTS, "too_many_imports")
+            await self._store.import_numbers.require_room(caller.tenant)
             await self._start_trial(caller, import_.created)
-            share = import_.share_id
             async with self._ledger.change(
                 caller, LedgerAction.IMPORT_CREATED, import_.id, share=share
             ) as entry:
                 try:
                     return await insert_import(self._store, caller.tenant, import_)
-                except Conflict:
+                except Conflict as error:
+                    if error.code != "already_exists":
+                        raise
                     entry.changed = False
             known = await imports.get(caller.tenant, import_.id)
         if known is None or known.value.removing:

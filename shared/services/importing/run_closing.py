@@ -154,6 +154,8 @@ class RunClosing:
         if run.status is not RunStatus.HELD:
             await self._snapshots.erase_of(message.tenant, message.run)
         if run.trigger is not RunTrigger.REMOVAL or not await self._removed(message, run):
+            if run.reason is Reason.SHARE_WITHDRAWN:
+                await self._forget_subscriber(message)
             await self._book.end(message, lambda runs: _noted(runs, run, results))
         if run.trigger is RunTrigger.REMOVAL:
             await self._go_on_leaving(message.tenant)
@@ -182,6 +184,12 @@ class RunClosing:
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         if stored is not None and stored.value.status is TenantStatus.LEAVING:
             await self._queues.send(TENANT_LEAVINGS, LeaveTenant(tenant=tenant))
+
+    async def _forget_subscriber(self, message: RunMessage) -> None:
+        """Let the publisher no longer see an import that lost its share, once nothing is left."""
+        found = await self._store.imports.get(message.tenant, message.import_id)
+        if found is not None and not await self._states.any(message.tenant, message.import_id):
+            await self._subscribers.drop(message.tenant, message.import_id, found.value.share_id)
 
     def _pause(self, run: Run) -> float:
         """Return after how many seconds to look again: a tenth of the run's duration so far."""

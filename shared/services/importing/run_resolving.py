@@ -110,10 +110,7 @@ class RunResolving:
             raise NeedsAdmin(Reason.IMPORT_PAUSED, f"Import {import_.id} is paused.")
         share, publisher = await self._publications.find(tenant, import_.share_id)
         if share is None:
-            await self._subscribers.drop(tenant, import_.id, import_.share_id)
-            await self._seats.serve(_message(tenant, run), ())
-            tasks = _tasks(Task.REMOVE, filled)
-            return Resolved(Job(import_, tasks=tasks, reason=Reason.SHARE_WITHDRAWN))
+            return Resolved(await self._closed(tenant, import_, run, filled))
         if revoking:
             return Resolved(await self._purge(tenant, import_, filled))
         contents = await self._share(tenant, import_, run, share, publisher, snapshot, meter)
@@ -121,6 +118,24 @@ class RunResolving:
         return await self._job(
             tenant, import_, run, share, publisher, filled, contents, meter, before
         )
+
+    async def _closed(self, tenant: str, import_: Import, run: Run, filled: frozenset[str]) -> Job:
+        """Return the job of an import whose share is not open to it: to remove what it has.
+
+        Raises `NeedsAdmin` if it has nothing and waits for the publisher's approval.
+        """
+        waiting = await self._publications.waiting(tenant, import_.share_id)
+        reason = Reason.SHARE_WITHDRAWN
+        if waiting is not None:
+            share, publisher = waiting
+            await self._subscribers.note(publisher, share.id, tenant, import_.id, 0)
+            reason = Reason.PUBLISHER_APPROVAL_PENDING
+            if not filled:
+                raise NeedsAdmin(reason, f"Share {share.id} waits for its publisher's approval.")
+        elif not filled:
+            await self._subscribers.drop(tenant, import_.id, import_.share_id)
+        await self._seats.serve(_message(tenant, run), ())
+        return Job(import_, tasks=_tasks(Task.REMOVE, filled), reason=reason)
 
     async def forget_removed(self, tenant: str, import_id: str) -> None:
         """Undo what a run of an import that is gone may have done before its worker died."""

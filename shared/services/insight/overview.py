@@ -28,6 +28,7 @@ from shared.domain.tenancy.attention import (
 )
 from shared.domain.tenancy.tenants import LicensePlan, Tenant, TenantStatus
 from shared.services.licensing.licenses import License, Licenses
+from shared.services.sharing.shares import Shares
 from shared.services.tenancy.tenants import Tenants
 
 OLDER_RUNS: Final = 100
@@ -77,11 +78,13 @@ class Overviews:
         store: Store,
         tenants: Tenants,
         licenses: Licenses,
+        shares: Shares,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._tenants = tenants
         self._licenses = licenses
+        self._shares = shares
         self._clock = clock
 
     async def read(self, caller: Caller) -> Overview:
@@ -108,6 +111,7 @@ class Overviews:
                 ),
             ),
         )
+        newcomers = await self._shares.newcomers(tenant.id)
         license_ = stored.value
         runs = {row.row: _overview_run(row) for row in (*latest, *held)}
         ids = {row.row for row in rows}
@@ -129,7 +133,7 @@ class Overviews:
             running=_newest(import_.running for import_ in imports),
             held=_newest(run for import_ in imports for run in import_.held),
             failing=sum(import_.last.failed for import_ in imports if import_.last),
-            attention=attention(tenant, imports, seats, now),
+            attention=attention(tenant, imports, seats, now, newcomers),
         )
 
     async def _older(

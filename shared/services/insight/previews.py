@@ -140,7 +140,10 @@ class Previews:
 
         Raises `InvalidInput` if the tenant may not import the share, and the errors of `plan`.
         """
-        share, publisher = await self._imports.require_open(caller, wanted.share_id)
+        opened = await self._imports.require_open(caller, wanted.share_id)
+        if opened.waiting:
+            raise _waiting()
+        share, publisher = opened.share, opened.publisher
         await self._reads.note(caller, LedgerAction.PREVIEWED, DRAFT)
         self._publications.count_read(caller, share, publisher)
         found = await self._publications.resolve(caller.tenant, share, publisher, Meter())
@@ -243,12 +246,18 @@ class Previews:
     async def _resolved(self, caller: Caller, import_: Import) -> ShareContents | None:
         share, publisher = await self._publications.find(caller.tenant, import_.share_id)
         if share is None:
+            if await self._publications.waiting(caller.tenant, import_.share_id):
+                raise _waiting()
             return None
         self._publications.count_read(caller, share, publisher)
         return await self._publications.resolve(caller.tenant, share, publisher, Meter())
 
     async def _targets(self, caller: Caller, import_: Import) -> TargetMailboxes:
         return await self._directory.mailboxes_of(caller.tenant, import_.targets)
+
+
+def _waiting() -> NeedsAdmin:
+    return NeedsAdmin(Reason.PUBLISHER_APPROVAL_PENDING, "The publisher has not approved yet.")
 
 
 def _preview(found: OwnContents) -> SharePreview:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from shared.adapters.storage.records import Stored, gather_limited
-from shared.adapters.storage.store import CLAIMS_OF_IMPORT, SEAT_COUNT, Store
+from shared.adapters.storage.store import CLAIMS_OF_IMPORT, SEAT_COUNT, Store, newcomers_of
 from shared.adapters.storage.tables.client import Row
 from shared.adapters.storage.tables.conditions import PARTITION, ROW, Condition, query_of
 from shared.adapters.storage.tables.names import Keyed, Table
@@ -17,6 +17,7 @@ from shared.domain.errors import PreconditionFailed
 from shared.domain.events import Swept
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import MaintainRange
+from shared.domain.sharing.shares import Share
 from shared.services.licensing.seats import SeatBook
 from shared.services.maintenance.range_tasks import RangeTask, RowStep
 
@@ -66,13 +67,17 @@ class OrphansTask(RangeTask):
             shares = await self._existing(Table.SHARES, rows)
             return [r for r in rows if f"{r.partition}|{r.row.removeprefix('~')}" not in shares]
         if self.table is Table.SUBSCRIBERS:
-            found = await gather_limited(self._subscribed, rows)
+            found = await gather_limited(self._owner, rows)
             return [row for row, known in zip(rows, found, strict=True) if known is None]
         return []
 
-    async def _subscribed(self, row: Row) -> Stored[Import] | None:
-        tenant, import_id = row.row.split("|")
-        return await self._store.imports.get(tenant, import_id)
+    async def _owner(self, row: Row) -> Stored[Import] | Stored[Share] | None:
+        """Return the import of a subscriber, or the share to which a tenant is new."""
+        publisher = _tenant(row)
+        first, second = row.row.split("|")
+        if row.partition == newcomers_of(publisher):
+            return await self._store.shares.get(publisher, first)
+        return await self._store.imports.get(first, second)
 
     async def _existing(self, table: Table, rows: Sequence[Row]) -> frozenset[str]:
         """Return the tenants, or the imports or shares as `tenant|id`, that may own the rows."""

@@ -125,9 +125,14 @@ def share_ids(store: Store) -> Sweep:
     """
 
     async def erase(row: Row) -> bool:
-        location = await store.share_index.get(row.partition, row.row)
-        if location is not None and location.value.publisher:
-            await store.share_ids.delete(location.value.publisher, row.partition)
+        stored = await store.share_index.get(row.partition, row.row)
+        if stored is not None and (publisher := stored.value.publisher):
+            if await store.shares.get(publisher, stored.value.share) is not None:
+                # The withdrawal was refused in the end.
+                known = stored.value.copy_with(withdrawn=None)
+                await store.share_index.upsert(row.partition, row.row, known)
+                return False
+            await store.share_ids.delete(publisher, row.partition)
         await store.share_index.delete(row.partition, row.row)
         return True
 

@@ -240,21 +240,30 @@ class Leaving:
 
     async def _withdraw(self, work: "_LeavingWork") -> None:
         """Mark the shares as withdrawn for partners, without storing who published them."""
-        tenant, now = work.tenant, self._clock()
-        for share in [stored.value.share async for stored in self._store.share_ids.all(tenant)]:
-            await work.check()
-            location = await self._store.share_index.get(share, OWNER_ROW)
+        tenant, index = work.tenant, self._store.share_index
+        gone = ShareLocation(publisher="", withdrawn=self._clock())
+        shares: dict[str, list[str]] = {}
+        for id_ in [stored.value.share async for stored in self._store.share_ids.all(tenant)]:
+            location = await index.get(id_, OWNER_ROW)
+            if location is None or location.value.publisher != tenant:
+                await self._store.share_ids.delete(tenant, id_)
+            else:
+                shares.setdefault(location.value.share, []).append(id_)
+        for share, ids in shares.items():
             partition = subscribers_of(tenant, share)
             first = await self._store.subscribers.page(
                 partition, size=1, where=[Condition("tenant", "ne", tenant)]
             )
-            if first.items or (location is not None and location.value.keep):
-                gone = ShareLocation(publisher="", withdrawn=now)
-                await self._store.share_index.upsert(share, OWNER_ROW, gone)
-                await self._revoke(work, partition)
-            else:
-                await self._store.share_index.delete(share, OWNER_ROW)
-            await self._store.share_ids.delete(tenant, share)
+            # The stable id comes last: as long as it exists, the revocation is not complete.
+            for id_ in sorted(ids, key=lambda each: each == share):
+                await work.check()
+                if id_ == share:
+                    await self._revoke(work, partition)
+                if id_ != share and first.items:
+                    await index.upsert(id_, OWNER_ROW, gone)
+                else:
+                    await index.delete(id_, OWNER_ROW)
+                await self._store.share_ids.delete(tenant, id_)
 
     async def _revoke(self, work: "_LeavingWork", partition: str) -> None:
         """Start a revocation in every import of a share; what is done is not done again."""

@@ -6,6 +6,7 @@ applies the publisher's field policy, and serves only tenants that the access ru
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,12 +18,11 @@ from shared.domain.contacts.fields import DEFAULT_FIELDS
 from shared.domain.contacts.keys import keys_of
 from shared.domain.errors import Defect, NeedsAdmin, NotFound
 from shared.domain.reasons import ENTRA_REFUSALS, Reason
-from shared.domain.sharing.shares import Share, ShareInput
+from shared.domain.sharing.shares import Admission, Share, ShareInput
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.photos import KeepPhoto, add_photos, load_photos
 from shared.services.sharing.resolution import OwnContents, Resolution, ShareContents, resolve
-from shared.services.sharing.subscribers import MAX_MOVES
 from shared.services.tenancy.limits import Limiter
 
 
@@ -30,13 +30,24 @@ from shared.services.tenancy.limits import Limiter
 class Publication:
     """A share as a subscriber sees it: publisher, fields, and number of contacts.
 
-    `contacts` is None if they cannot be counted now.
+    `contacts` is None if they cannot be counted now. `waiting` says that an import of it waits for
+    the publisher's approval; nothing is read of it before.
     """
 
     share: Share
     publisher: Tenant
     fields: tuple[str, ...]
     contacts: int | None
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A share that a tenant may import, once the publisher approves if it is `waiting`."""
+
+    share: Share
+    publisher: str
+    waiting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +80,65 @@ class Publications:
         self._suppressions = suppressions
 
     async def find(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
-        """Return the share and its publisher.
+        """Return the share that an id names, and its publisher.
 
-        The share is None if it was withdrawn from the tenant.
-
-        An id that was replaced by a rotation still works for the tenants that were kept.
+        The share is None if it was withdrawn from the tenant, or is not open to it yet. The stable
+        id of a share names it for its publisher only, for anyone else it is unknown.
         """
-        for _ in range(MAX_MOVES):
-            location = await self._store.share_index.get(share_id, OWNER_ROW)
-            if location is None:
-                raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share is not known.")
-            publisher, moved_to = location.value.publisher, location.value.moved_to
-            if location.value.withdrawn is not None:
-                return None, publisher
-            if moved_to is None:
-                return await self._open(tenant, publisher, share_id), publisher
-            if tenant != publisher and tenant not in location.value.keep:
-                return None, publisher
-            share_id = moved_to
-        raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share's id has been rotated too often.")
+        share, publisher, admission = await self._find(tenant, share_id)
+        return (share if admission is Admission.OPEN else None), publisher
 
-    async def open_to(self, caller: Caller, share_id: str) -> tuple[Share, str]:
+    async def waiting(self, tenant: str, share_id: str) -> tuple[Share, str] | None:
+        """Return a share that is not open to a tenant until its publisher approves, or None."""
+        share, publisher, admission = await self._find(tenant, share_id)
+        return (share, publisher) if share and admission is Admission.WAITING else None
+
+    async def _find(self, tenant: str, share_id: str) -> tuple[Share | None, str, Admission]:
+        location = await self._store.share_index.get(share_id, OWNER_ROW)
+        unknown = NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share is not known.")
+        if location is None:
+            raise unknown
+        publisher, id_ = location.value.publisher, location.value.share
+        if share_id == id_ and tenant != publisher:
+            raise unknown
+        found = await self._store.shares.get(publisher, id_) if publisher else None
+        if found is None:
+            if location.value.withdrawn is None:
+                known = await self._store.share_index.get(id_, OWNER_ROW)
+                if known is None or known.value.withdrawn is None:
+                    raise unknown
+            return None, publisher, Admission.CLOSED
+        share = found.value
+        return share, publisher, share.admission(tenant, publisher, self._clock(), share_id)
+
+    async def open_to(self, caller: Caller, share_id: str) -> Opened:
         """Return the share and its publisher for a caller who enters an id.
 
         Raises the same `NotFound` for every id that the caller may not use, and `TooManyRequests`
         after too many of them, which makes guessing ids useless. An own share is no guess.
         """
-        try:
-            share, publisher = await self.find(caller.tenant, share_id)
-        except NeedsAdmin:
-            share, publisher = None, ""
+        share, publisher, admission = None, "", Admission.CLOSED
+        with suppress(NeedsAdmin):
+            share, publisher, admission = await self._find(caller.tenant, share_id)
         if share is not None and publisher == caller.tenant:
-            return share, publisher
+            return Opened(share, publisher, waiting=False)
         self._limiter.require_guesses_left(caller)
-        if share is None:
+        if (
+            share is None
+            or admission is Admission.CLOSED
+            or not await self._takes_imports(publisher)
+        ):
             self._limiter.guessed(caller)
             raise NotFound("share_not_open")
-        return share, publisher
+        return Opened(share, publisher, admission is Admission.WAITING)
+
+    async def _takes_imports(self, publisher: str) -> bool:
+        """Return whether others may begin to import a publisher's shares.
+
+        They may not while it leaves, or waits to leave.
+        """
+        stored = await self._store.tenants.get(publisher, TENANT_ROW)
+        return stored is not None and not stored.value.removing and stored.value.departure is None
 
     def count_read(self, caller: Caller, share: Share, publisher: str) -> None:
         """Count a preview that reads a partner's directory; own shares are free.
@@ -120,7 +153,8 @@ class Publications:
 
         Raises `NotFound` if it may not import it.
         """
-        share, publisher = await self.open_to(caller, share_id)
+        opened = await self.open_to(caller, share_id)
+        share, publisher = opened.share, opened.publisher
         stored = await self._store.tenants.get(publisher, TENANT_ROW)
         if stored is None:
             raise NotFound("share_not_open")
@@ -128,7 +162,8 @@ class Publications:
             share,
             stored.value,
             tuple(share.fields if share.fields is not None else DEFAULT_FIELDS),
-            await self._counted(caller.tenant, share, publisher),
+            None if opened.waiting else await self._counted(caller.tenant, share, publisher),
+            opened.waiting,
         )
 
     async def origin(self, caller: Caller, share_id: str) -> Origin:
@@ -137,13 +172,14 @@ class Publications:
         This never counts as a guess, because the import already has the share id.
         """
         try:
-            share, publisher = await self.find(caller.tenant, share_id)
+            share, publisher, admission = await self._find(caller.tenant, share_id)
         except NeedsAdmin:
             return Origin("", "", own=False)
+        share = share if admission is not Admission.CLOSED else None
         stored = await self._store.tenants.get(publisher, TENANT_ROW)
         return Origin(
             share.name if share is not None else "",
-            stored.value.display_name if stored is not None else "",
+            stored.value.called if stored is not None else "",
             own=publisher == caller.tenant,
         )
 
@@ -270,13 +306,6 @@ class Publications:
         seen = await add_photos(resolution, session, edge, keep, known)
         if seen != known:
             await self._store.share_photos.upsert(publisher, share.id, SharePhotos(seen=dict(seen)))
-
-    async def _open(self, tenant: str, publisher: str, share_id: str) -> Share | None:
-        found = await self._store.shares.get(publisher, share_id)
-        if found is None:
-            raise NeedsAdmin(Reason.SHARE_NOT_FOUND, "The share does not exist.")
-        admitted = found.value.admits(tenant, publisher, self._clock())
-        return found.value if admitted else None
 
     async def _counted(self, tenant: str, share: Share, publisher: str) -> int | None:
         """Return the count of the share's last resolution; resolve it now if there was none."""

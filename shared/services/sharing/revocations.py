@@ -1,4 +1,4 @@
-"""Removing contacts that a publisher took back: from whoever holds them, paused or not."""
+"""Runs that a publisher starts at its partners: to remove what it took back, or to begin."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -11,7 +11,7 @@ from shared.services.importing.run_book import RunBook
 
 
 class Revocations:
-    """Starts the runs that remove what a publisher took back."""
+    """Starts runs in the imports of shares that are closed or opened to them."""
 
     def __init__(
         self,
@@ -36,6 +36,16 @@ class Revocations:
         async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
             if tenants is None or stored.value.tenant in tenants:
                 await self.of_import(stored.value.tenant, stored.value.import_id)
+
+    async def resume(self, publisher: str, share: str, tenant: str) -> None:
+        """Start a run in each active import of a tenant, to which a share was opened."""
+        async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
+            if stored.value.tenant != tenant:
+                continue
+            import_ = await self._store.imports.get(tenant, stored.value.import_id)
+            if import_ is not None and import_.value.active and not import_.value.removing:
+                now = self._clock()
+                await self._book.ask(tenant, import_.value.id, RunTrigger.CREATED, now)
 
     async def of_person(self, tenant: str) -> list[str]:
         """Start a revocation wherever the contact of a person of a tenant may be.

@@ -1,24 +1,30 @@
 """Shares: publishing a set of people, changing and withdrawing it, and who may import it."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.models import ShareId, ShareLocation
 from shared.adapters.storage.records import Listing, Stored, gather_limited
-from shared.adapters.storage.store import OWNER_ROW, Store
+from shared.adapters.storage.store import OWNER_ROW, TENANT_ROW, Store
+from shared.adapters.storage.tables.transactions import DeleteRow, Operation
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.sharing.shares import Share, ShareInput, require_future_expiry
+from shared.domain.tenancy.attention import NewSubscriber
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in, require_match, require_storable
 from shared.services.idempotency import Idempotency, KeyUsed
 from shared.services.named_lists import NamedPage, page_by_name
 from shared.services.sharing.revocations import Revocations
-from shared.services.sharing.subscribers import Subscriber, Subscribers
+from shared.services.sharing.subscribers import Subscriber, Subscribers, SubscriberState, state_of
 from shared.services.tenancy.ledger import Ledger
-from shared.services.tenancy.limits import MAX_SHARES, require_room
 
+_NEWCOMERS: Final = 20
+"""The most new subscribers that are read for an overview."""
+_NEW_FOR: Final = timedelta(days=14)
+"""How long a tenant that began to import a share is shown as new."""
 WITHDRAWN_KEPT: Final = timedelta(days=180)
 
 
@@ -33,7 +39,9 @@ class Shares:
         ledger: Ledger,
         subscribers: Subscribers,
         revocations: Revocations,
+        new_id: Callable[[], str],
     ) -> None:
+        self._new_id = new_id
         self._revocations = revocations
         self._store = store
         self._clock = clock
@@ -55,6 +63,7 @@ class Shares:
         share = Share(
             **wanted.values_of(ShareInput),
             id=await self._ids.id_for(caller.tenant, "share", key, wanted),
+            share_id=self._new_id(),
             created=now,
             changed=now,
         )
@@ -62,12 +71,21 @@ class Shares:
         known = await self._store.shares.get(caller.tenant, share.id)
         if known is not None:
             return known
-        require_room(await self._store.shares.count(caller.tenant), MAX_SHARES, "too_many_shares")
-        await self._locate(caller, share.id)
+        await self._store.share_numbers.require_room(caller.tenant)
+        await self._locate(caller, share)
+
+        async def row() -> list[Operation]:
+            if await self._store.shares.get(caller.tenant, share.id) is not None:
+                raise Conflict("already_exists")
+            return [self._store.shares.inserting(share.id, share)]
+
         async with self._ledger.change(caller, LedgerAction.SHARE_CREATED, share.id) as entry:
             try:
-                return await self._store.shares.insert(caller.tenant, share.id, share)
-            except Conflict:
+                etags = await self._store.share_numbers.add(caller.tenant, row)
+                return Stored(share, etags[share.id])
+            except Conflict as error:
+                if error.code != "already_exists":
+                    raise
                 entry.changed = False
         return await self.read(caller, share.id)
 
@@ -106,9 +124,12 @@ class Shares:
 
         A new end date must be in the future; one that has already passed may stay.
         """
+        known = [c.tenant for c in await self._subscribers.of(caller.tenant, id_)]
 
         def changed_by(share: Share) -> Share:
             wanted = patch(share)
+            if wanted.access.approval and not share.access.approval:
+                share = share.copy_with(approved=sorted({*share.approved, *known}))
             if wanted.access.expires != share.access.expires:
                 require_future_expiry(wanted.access, self._clock())
             return share.copy_with(**wanted.values_of(ShareInput), changed=self._clock())
@@ -131,55 +152,95 @@ class Shares:
     async def withdraw(self, caller: Caller, id_: str, if_match: str | None) -> None:
         """Withdraw a share: all of its imports remove the contacts, paused ones too.
 
-        The withdrawal stays recorded with the id, so that a withdrawn share is never confused with
-        one that cannot be read. It is recorded first, so that repeating the call completes it.
+        The withdrawal stays recorded with its ids, so that a withdrawn share is never confused with
+        one that cannot be read. It is recorded first, and counts once the share is gone: repeating
+        the call completes it.
         """
-        stored = await self.read(caller, id_)
-        require_match(stored.etag, if_match)
+        withdrawn = ShareLocation(publisher=caller.tenant, share=id_, withdrawn=self._clock())
+        secrets: list[str] = []
+
+        async def row() -> list[Operation]:
+            stored = await self.read(caller, id_)
+            require_match(stored.etag, if_match)
+            secrets[:] = [stored.value.share_id, *stored.value.retired]
+            await self._store.share_index.upsert(id_, OWNER_ROW, withdrawn)
+            return [DeleteRow(id_, stored.etag)]
+
         async with self._ledger.change(caller, LedgerAction.SHARE_WITHDRAWN, id_):
-            location = ShareLocation(publisher=caller.tenant, withdrawn=self._clock())
-            await self._store.share_index.upsert(id_, OWNER_ROW, location)
-            await self._store.shares.delete(caller.tenant, id_)
+            await self._store.share_numbers.remove(caller.tenant, row)
+            for secret in secrets:
+                await self._store.share_index.upsert(secret, OWNER_ROW, withdrawn)
             await self._store.share_facts.delete(caller.tenant, id_)
             await self._store.share_photos.delete(caller.tenant, id_)
         await self._revocations.of_share(caller.tenant, id_)
 
     async def rotate(self, caller: Caller, id_: str, keep: Collection[str] | None) -> Stored[Share]:
-        """Give a share a new id; the old id keeps working only for the tenants in `keep`.
+        """Replace the secret id of a share; the old ones keep working only for tenants in `keep`.
 
         None keeps all tenants that import the share now. The imports of the others remove its
-        contacts. The new id is recorded first, so that a repeat after a crash uses the same id.
-        Raises `NotFound`, also for a share that was rotated before.
+        contacts. Nothing else of the share changes, whoever changes it at the same time.
         """
-        stored = await self.read(caller, id_)
+        await self.read(caller, id_)
         subscribers = {c.tenant for c in await self._subscribers.of(caller.tenant, id_)}
-        kept = (subscribers if keep is None else subscribers & set(keep)) | {caller.tenant}
-        location = ShareLocation(publisher=caller.tenant)
-        new = await self._ids.id_for(caller.tenant, "rotation", id_, location)
-        begun = await self._store.share_index.get(id_, OWNER_ROW)
-        if begun is not None and begun.value.moved_to == new:
-            kept |= set(begun.value.keep)
-        share = stored.value.copy_with(id=new, changed=self._clock())
-        async with self._ledger.change(
-            caller, LedgerAction.SHARE_ROTATED, id_, new=new, kept=len(kept) - 1
-        ):
-            await self._locate(caller, new)
-            made = await self._store.shares.upsert(caller.tenant, new, share)
-            location = ShareLocation(
-                publisher=caller.tenant, moved_to=new, keep=sorted(kept - {caller.tenant})
-            )
-            await self._store.share_index.upsert(id_, OWNER_ROW, location)
-            await self._revocations.of_share(caller.tenant, id_, subscribers - kept)
-            await self._subscribers.move(caller.tenant, id_, new, kept)
-            await self._store.share_facts.delete(caller.tenant, id_)
-            await self._store.share_photos.delete(caller.tenant, id_)
-            await self._store.shares.delete(caller.tenant, id_)
+        subscribers.discard(caller.tenant)
+        kept = subscribers if keep is None else subscribers & set(keep)
+        new = self._new_id()
+        location = ShareLocation(publisher=caller.tenant, share=id_)
+        await self._store.share_ids.upsert(caller.tenant, new, ShareId(share=new))
+        await self._store.share_index.insert(new, OWNER_ROW, location)
+        forgotten: set[str] = set()
+
+        def rotated(share: Share) -> Share:
+            now = share.with_secret(new, kept, self._clock())
+            forgotten.clear()
+            forgotten.update({*share.retired, share.share_id}.difference(now.retired))
+            return now
+
+        async with self._ledger.change(caller, LedgerAction.SHARE_ROTATED, id_, kept=len(kept)):
+            made = await change(self._store.shares, caller.tenant, id_, rotated, kind="share")
+        for secret in forgotten:
+            await self._store.share_index.delete(secret, OWNER_ROW)
+            await self._store.share_ids.delete(caller.tenant, secret)
+        await self._revocations.of_share(caller.tenant, id_, subscribers - kept)
         return made
 
     async def subscribers(self, caller: Caller, id_: str) -> list[Subscriber]:
-        """Return who imports a share: tenants and numbers of mailboxes, never which mailboxes."""
-        await self.read(caller, id_)
-        return await self._subscribers.of(caller.tenant, id_)
+        """Return who imports a share: tenants and numbers of mailboxes, never which mailboxes.
+
+        Of a withdrawn share, these are the tenants that may still have contacts of it.
+        """
+        tenant, now = caller.tenant, self._clock()
+        stored = await self._store.shares.get(tenant, id_)
+        if stored is None:
+            located = await self._store.share_index.get(id_, OWNER_ROW)
+            if located is None or located.value.publisher != tenant or located.value.share != id_:
+                found_in(stored, "share", id_)
+        found: list[Subscriber] = []
+        for each in await self._subscribers.of(tenant, id_):
+            state = SubscriberState.ENDED
+            if stored is not None:
+                state = state_of(each.tenant, stored.value, tenant, now, each.latest)
+            left, lost = None, None
+            if state not in {SubscriberState.OWN, SubscriberState.ADMITTED}:
+                left, lost = await self._subscribers.left(tenant, id_, each.tenant)
+            found.append(replace(each, state=state, remaining=left, unreachable=lost))
+        return found
+
+    async def newcomers(self, publisher: str) -> list[NewSubscriber]:
+        """Return the tenants that began to import shares lately, or wait for an approval."""
+        found: list[NewSubscriber] = []
+        lately = self._clock() - _NEW_FOR
+        for new in (await self._subscribers.newcomers(publisher))[:_NEWCOMERS]:
+            share = await self._store.shares.get(publisher, new.share)
+            state = share and state_of(new.tenant, share.value, publisher, self._clock(), new.since)
+            waiting = state is SubscriberState.WAITING
+            if waiting or (state is SubscriberState.ADMITTED and new.since >= lately):
+                tenant = await self._store.tenants.get(new.tenant, TENANT_ROW)
+                name = tenant.value.called if tenant is not None else new.tenant
+                found.append(NewSubscriber(new.share, new.tenant, name, waiting))
+            else:
+                await self._subscribers.decided(publisher, new.share, new.tenant)
+        return found
 
     async def block(self, caller: Caller, id_: str, tenant: str) -> None:
         """Block a tenant from a share: its imports remove the contacts. Safe to repeat.
@@ -200,18 +261,47 @@ class Shares:
 
         async with self._ledger.change(caller, LedgerAction.SHARE_BLOCKED, id_, tenant=tenant):
             await change(self._store.shares, caller.tenant, id_, blocked, kind="share")
+        await self._subscribers.decided(caller.tenant, id_, tenant)
         await self._revocations.of_share(caller.tenant, id_, {tenant})
 
-    async def _locate(self, caller: Caller, id_: str) -> None:
-        location = ShareLocation(publisher=caller.tenant)
+    async def approve(self, caller: Caller, id_: str, tenant: str) -> None:
+        """Let a tenant that waits, or that is blocked, import a share. Safe to repeat.
+
+        Its imports start at once. Raises `NotFound` if the tenant does not import the share.
+        """
+        tenant = tenant.lower()
+        if tenant not in {c.tenant for c in await self.subscribers(caller, id_)}:
+            raise NotFound("not_a_subscriber", id=tenant[:64])
+
+        def approved(share: Share) -> Share:
+            entry.changed = tenant not in share.approved or tenant in share.blocked
+            if not entry.changed:
+                return share
+            return share.copy_with(
+                approved=sorted({*share.approved, tenant}),
+                blocked=[each for each in share.blocked if each != tenant],
+                changed=self._clock(),
+            )
+
+        async with self._ledger.change(
+            caller, LedgerAction.SHARE_APPROVED, id_, tenant=tenant
+        ) as entry:
+            await change(self._store.shares, caller.tenant, id_, approved, kind="share")
+        await self._subscribers.decided(caller.tenant, id_, tenant)
+        await self._revocations.resume(caller.tenant, id_, tenant)
+
+    async def _locate(self, caller: Caller, share: Share) -> None:
+        location = ShareLocation(publisher=caller.tenant, share=share.id)
         # First, so that leaving finds every id of the tenant.
-        await self._store.share_ids.upsert(caller.tenant, id_, ShareId(share=id_))
+        for id_ in (share.id, share.share_id):
+            await self._store.share_ids.upsert(caller.tenant, id_, ShareId(share=id_))
         try:
-            await self._store.share_index.insert(id_, OWNER_ROW, location)
+            await self._store.share_index.insert(share.id, OWNER_ROW, location)
         except Conflict:
-            known = await self._store.share_index.get(id_, OWNER_ROW)
+            known = await self._store.share_index.get(share.id, OWNER_ROW)
             if known is None or known.value != location:
                 raise KeyUsed("idempotency_key_of_withdrawn_share") from None
+        await self._store.share_index.insert(share.share_id, OWNER_ROW, location)
 
 
 def _admits(share: Share, tenant: str, caller: Caller, now: datetime) -> bool:

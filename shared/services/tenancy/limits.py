@@ -1,4 +1,4 @@
-"""How often people, tenants and networks may call the service, and how many objects they may have.
+"""How often people, tenants and networks may call the service.
 
 A caller's own budget counts first. Admins and Readers of a tenant have separate budgets, so that
 Readers cannot use up what admins need. Calls without a valid token or session count for the network
@@ -16,10 +16,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.domain.error_codes import Code
-from shared.domain.errors import Conflict, TooManyRequests
+from shared.domain.errors import TooManyRequests
 
-MAX_SHARES: Final = 500
-MAX_IMPORTS: Final = 500
 _VISITS: Final = 240
 _GUESSES: Final = RateLimitItemPerHour(100)
 _READS: Final = RateLimitItemPerHour(30)
@@ -96,9 +94,3 @@ class Limiter:
 
     def _wait(self, limit: RateLimitItem, *key: str) -> float:
         return max(1.0, self._windows.get_window_stats(limit, *key).reset_time - time.time())
-
-
-def require_room(count: int, most: int, code: Code) -> None:
-    """Raise `Conflict` with `code` if a tenant already has the maximum number of objects."""
-    if count >= most:
-        raise Conflict(code, limit=most)

@@ -19,7 +19,6 @@ IDS = {
 OTHER_IDS = {
     "change_import": os.environ["OTHER_IMPORT"],  # IMPORT keeps its targets
     "adopt_contacts": os.environ["PAUSED_IMPORT"],  # it has no folder yet
-    "rotate_share": os.environ["OTHER_SHARE"],  # it no longer exists after the first call
 }
 BODIES: dict[str, Any] = {
     "create_import": {"shareId": os.environ["SHARE"]},

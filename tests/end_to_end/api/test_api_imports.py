@@ -58,7 +58,7 @@ async def test_every_inaccessible_share_is_refused_with_the_same_error(
 async def test_share_can_be_imported_by_named_tenants(world: World, partner: World) -> None:
     share = await world.share(access={"rule": "tenants", "tenants": [partner.tenant]})
 
-    made = await partner.import_(share["id"])
+    made = await partner.import_(share["shareId"])
 
     assert (await partner.last_run(made["id"]))["status"] == "succeeded"
 

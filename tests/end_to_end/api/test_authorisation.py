@@ -59,6 +59,7 @@ MAY: dict[str, frozenset[str]] = {
             "DELETE api/shares/{id}",
             "POST api/shares/{id}/rotate",
             "DELETE api/shares/{id}/consumers/{tenant}",
+            "POST api/shares/{id}/consumers/{tenant}/approve",
             "POST api/imports",
             "PATCH api/imports/{id}",
             "DELETE api/imports/{id}",

@@ -24,7 +24,6 @@ async def test_api_does_what_its_openapi_document_says(world: World, role: str) 
     operators = role == "Operator"
     api = await world.client.operator() if operators else world.api
     share = await world.share()
-    more = await world.share(name="Other")
     import_ = await world.import_(share["id"])
     other = await world.import_(share["id"], name="Other")
     paused = await world.import_(share["id"], name="Paused", active=False)
@@ -35,7 +34,6 @@ async def test_api_does_what_its_openapi_document_says(world: World, role: str) 
         "TENANT": world.tenant,
         "PERSON": world.people[0],
         "SHARE": share["id"],
-        "OTHER_SHARE": more["id"],
         "IMPORT": import_["id"],
         "OTHER_IMPORT": other["id"],
         "PAUSED_IMPORT": paused["id"],

@@ -162,7 +162,7 @@ async def test_withdrawn_consent_of_publisher_fails_the_run_and_removes_nobody(
     world: World, partner: World, cloud: LocalCloud
 ) -> None:
     share = await world.share()
-    await partner.import_(share["id"])
+    await partner.import_(share["shareId"])
     await cloud.client.consent(world.tenant, granted=False)
     await cloud.stop_host()
     await cloud.start_host()  # drops its tokens, which would expire after an hour

@@ -129,7 +129,7 @@ async def test_partner_imports_by_share_id_and_loses_contacts_on_withdrawal(
     world: World, partner: World
 ) -> None:
     share = await world.share()
-    made = await partner.import_(share["id"])
+    made = await partner.import_(share["shareId"])
     assert await partner.names(partner.targets[0]) == world.expected()
     await world.api.delete(f"/shares/{share['id']}", 204)
     await partner.client.settle()

@@ -53,15 +53,16 @@ async def test_import_of_partners_share_is_created_by_share_id(
     start = await ada.open("/imports/new")
 
     offer = await ada.submit(
-        start, do="check", share="partner", partner=share["id"], action="/imports/new"
+        start, do="check", share="partner", partner=share["shareId"], action="/imports/new"
     )
-    assert "Published by: Fabrikam, 5 contacts" in text_of(offer)
-    last = await go_through(ada, world, share="partner", partner=f" {share['id']} ")
+    told = f"Published by: {partner.tenant} (calls itself Fabrikam), 5 contacts"
+    assert told in text_of(offer)
+    last = await go_through(ada, world, share="partner", partner=f" {share['shareId']} ")
     assert "Sales of Fabrikam" in last.text
     shown = await ada.submit(last, "/imports/new", do="create")
 
     assert CREATED in shown.text
-    assert (await only_import(world))["shareId"] == share["id"]
+    assert (await only_import(world))["shareId"] == share["shareId"]
     await client.settle()
     assert "Fabrikam" in (await ada.open("/imports")).text
 
@@ -158,8 +159,8 @@ async def test_share_id_is_taken_out_of_a_pasted_address(partner: World, ada: Br
     start = await ada.open("/imports/new")
 
     for text in (
-        f"https://portal.example/publications/{share['id'].upper()}?x=1",
-        f"Share ID: {share['id']}.",
+        f"https://portal.example/publications/{share['shareId'].upper()}?x=1",
+        f"Share ID: {share['shareId']}.",
     ):
         shown = await ada.submit(start, "/imports/new", share="partner", do="next", partner=text)
         assert shown.status == 200, shown.text

@@ -1,13 +1,27 @@
 """What a hostile partner, or a hostile publisher, tries over HTTP, and does not get."""
 
+import asyncio
+import base64
 import json
+from datetime import UTC, datetime, timedelta
+from itertools import batched
 from typing import Any
 from uuid import uuid4
 
-from tests.end_to_end.checks import fields, problem
-from tests.local.client import Json
+from azure.data.tables.aio import TableServiceClient
+
+from shared.adapters.storage.store import COUNT_OF_OBJECTS, Store
+from shared.adapters.storage.tables.client import Tables
+from shared.adapters.storage.tables.names import Table
+from shared.domain.importing.import_life import ImportRuns
+from tests.end_to_end.browser import Browser
+from tests.end_to_end.checks import UNKNOWN, an_import, fields, problem
+from tests.end_to_end.signed_in import browser_of, text_of
+from tests.local.client import Client, Json
+from tests.local.cloud import LocalCloud
 from tests.world import World, person
 
+TARGET = str(uuid4())
 _NOBODY: Json = {"omissions": [], "omitted": {}}
 
 
@@ -53,14 +67,10 @@ async def test_partner_learns_nothing_of_people_whom_the_share_does_not_hold(
             ],
         }
     )
-    made = await partner.import_(share["id"])
+    made = await partner.import_(share["shareId"])
     mailbox = partner.targets[0]
 
     run = await partner.last_run(made["id"])
-    answers = [
-        await partner.api.get(f"/imports/{made['id']}/explain?mailbox={mailbox}&person={id_}")
-        for id_ in [str(uuid4()), *(each["id"] for each in hush.values())]
-    ]
     # A second person is suppressed while the partner has the contact, which starts a revocation.
     gone = world.people[-1]
     await world.api.delete(f"/people/{gone}", 202)
@@ -69,6 +79,11 @@ async def test_partner_learns_nothing_of_people_whom_the_share_does_not_hold(
     # Its audit log names the people it asked for itself.
     export = json.dumps([row for row in rows if row["table"] not in {"Ledger", "LedgerFeed"}])
     contacts = await partner.client.folder(partner.tenant, mailbox)
+    # Afterwards, because the partner's own ledger names whom it asks about.
+    answers = [
+        await partner.api.get(f"/imports/{made['id']}/explain?mailbox={mailbox}&person={id_}")
+        for id_ in [str(uuid4()), *(each["id"] for each in hush.values())]
+    ]
 
     assert {name: run[name] for name in _NOBODY} == _NOBODY
     assert run["shareContacts"] == len(contacts) + 1
@@ -132,7 +147,7 @@ async def test_client_that_sends_null_for_unset_fields_opens_nothing(
     for body in (unset, deep, {"sources": {"filter": {"department": None}}}):
         changed = await world.api.patch(path, {"name": "Renamed", **body}, 200)
         assert {n: changed[n] for n in unset} == {n: share[n] for n in unset}, body
-    (await partner.api.send("GET", f"/publications/{share['id']}")).expect(404)
+    (await partner.api.send("GET", f"/publications/{share['shareId']}")).expect(404)
 
     made = await world.import_(
         share["id"],
@@ -152,7 +167,7 @@ async def test_block_holds_however_the_tenant_is_written(world: World, partner: 
     share = await world.share(blocked=[partner.tenant.upper()])
     path = f"/shares/{share['id']}"
 
-    (await partner.api.send("GET", f"/publications/{share['id']}")).expect(404)
+    (await partner.api.send("GET", f"/publications/{share['shareId']}")).expect(404)
     assert share["blocked"] == [partner.tenant]
     for field, body in (
         ("blocked.0", {"blocked": ["contoso.com"]}),
@@ -167,7 +182,312 @@ async def test_block_holds_however_the_tenant_is_written(world: World, partner: 
     assert fields(problem(kept, 400, "invalid-input")) == {"keep.0"}
 
     await world.api.patch(path, {"blocked": []}, 200)
-    await partner.import_(share["id"])
+    await partner.import_(share["shareId"])
     await world.api.delete(f"{path}/consumers/{partner.tenant.upper()}", 204)
     assert (await world.api.get(path))["blocked"] == [partner.tenant]
-    (await partner.api.send("GET", f"/publications/{share['id']}")).expect(404)
+    (await partner.api.send("GET", f"/publications/{share['shareId']}")).expect(404)
+
+
+async def test_rotation_never_undoes_a_concurrent_revocation(world: World, partner: World) -> None:
+    async def tried(number: int) -> None:
+        share = await world.share(name=f"Race {number}")
+        path, block = f"/shares/{share['id']}", {"blocked": [partner.tenant]}
+        revoking: tuple[tuple[str, Json | None], ...] = (
+            ("PATCH", block),
+            ("PATCH", {"access": {"rule": "tenant"}}),
+            ("DELETE", None),
+        )
+        method, change = revoking[number % 3]
+        revoke = world.api.send(method, path, change)
+        rotations = [world.api.send("POST", f"{path}/rotate", {}) for _ in range(2)]
+        revoked, *rotated = await asyncio.gather(revoke, *rotations)
+
+        assert revoked.status in {200, 204, 503}, revoked.body
+        if revoked.status == 503:
+            return
+        known = {share["shareId"], *(r.body["shareId"] for r in rotated if r.status == 200)}
+        left = [s for s in await world.api.all("/shares") if s["name"] == share["name"]]
+        assert len(left) == (number % 3 < 2)
+        for stored in left:
+            assert stored["shareId"] in known
+            assert stored["id"] == share["id"]
+            assert {"blocked": stored["blocked"]} == block or stored["access"]["rule"] == "tenant"
+        for secret in known:
+            body = {"name": "I", "shareId": secret, "targets": {"users": partner.targets}}
+            refused = await partner.api.send("POST", "/imports", body)
+            assert fields(problem(refused, 400, "invalid-input")) == {"shareId"}
+
+    for some in batched(range(25), 5, strict=True):
+        await asyncio.gather(*map(tried, some))
+
+
+async def test_stable_id_opens_a_share_for_nobody_else(
+    client: Client, world: World, partner: World
+) -> None:
+    share = await world.share()
+    reader = await client.api(world.tenant, roles=["Reader"])
+    own = await world.import_(share["shareId"], settle=False, active=False)
+
+    for method, path, body in (
+        ("GET", f"/publications/{share['id']}", None),
+        ("POST", "/imports", {"name": "I", "shareId": share["id"], "targets": {"users": [TARGET]}}),
+    ):
+        stable = await partner.api.send(method, path, body)
+        unknown = await partner.api.send(
+            method, path.replace(share["id"], UNKNOWN), body and {**body, "shareId": UNKNOWN}
+        )
+        assert stable.status == unknown.status in {400, 404}
+        assert stable.body["detail"] == unknown.body["detail"]
+    assert own["shareId"] == share["id"]
+    same = {"name": "Renamed", "shareId": share["shareId"]}
+    assert (await world.api.patch(f"/imports/{own['id']}", same, 200))["shareId"] == share["id"]
+    theirs = await partner.import_(share["shareId"], settle=False, active=False)
+    seen = [
+        await reader.get(f"/shares/{share['id']}"),
+        *(await reader.all("/shares")),
+        *(await reader.all("/imports")),
+        *(await reader.all("/ledger")),
+    ]
+    assert share["shareId"] not in json.dumps(seen)
+    assert (seen[0]["id"], seen[0]["shareId"]) == (share["id"], None)
+    readers = await client.api(partner.tenant, roles=["Reader"])
+    assert (await readers.get(f"/imports/{theirs['id']}"))["shareId"] is None
+    assert share["shareId"] not in json.dumps(await readers.all("/ledger"))
+
+
+async def test_limit_of_shares_and_imports_holds_for_concurrent_requests(
+    cloud: LocalCloud,
+) -> None:
+    world = await World.create(cloud.client)
+    share = await world.share()
+    made = await world.import_(share["id"], settle=False, active=False)
+    async with TableServiceClient.from_connection_string(
+        cloud.environment["AzureWebJobsStorage"]
+    ) as service:
+        store = Store(Tables(service))
+        known = await store.shares.get(world.tenant, share["id"])
+        paused = await store.imports.get(world.tenant, made["id"])
+        assert known is not None
+        assert paused is not None
+        ids = [f"{n:032x}" for n in range(496)]
+        await store.shares.write_many(world.tenant, {i: known.value.copy_with(id=i) for i in ids})
+        await store.imports.write_many(world.tenant, {i: paused.value.copy_with(id=i) for i in ids})
+        await store.import_runs.write_many(world.tenant, {i: ImportRuns(import_id=i) for i in ids})
+        for table in (Table.SHARES, Table.IMPORTS):
+            await store.tables.delete(table, world.tenant, f"{COUNT_OF_OBJECTS}count")
+
+    for path, body, one in (
+        ("/shares", {"name": "M", "sources": {"groups": [{"id": world.group}]}}, ids[0]),
+        ("/imports", an_import(world, share["id"], active=False), made["id"]),
+    ):
+        await asyncio.gather(*(world.api.send("POST", path, body) for _ in range(12)))
+        for _ in range(3):
+            last = await world.api.send("POST", path, body)
+        assert problem(last, 409, "conflict")["code"] == f"too_many_{path[1:]}"
+        assert len(await world.api.all(path)) == 500
+        await world.api.delete(f"{path}/{one}")
+        await world.api.post(path, body, 201)
+
+
+async def test_garbage_in_a_continuation_token_is_400_on_every_list(world: World) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"])
+    lists = [
+        "/shares", "/imports", "/runs", "/ledger", "/tenant/export", "/licenses/seats",
+        f"/imports/{made['id']}/runs", f"/runs/{made['firstRun']}/results",
+    ]  # fmt: skip
+    for _ in range(2):
+        await world.share()
+    page = await world.api.get("/shares?top=1")
+    mark = json.loads(base64.urlsafe_b64decode(page["next"]))[0]
+    garbage = [
+        "x", "....", "%00", "%ED%A0%80", "AAAA",
+        *(token(values) for values in ([mark, "\ud800", "\ud800"], [mark, "a/b", None],
+          [mark, None, None], [mark, world.tenant, "\u0000"], [0, "\ud800"], ["\ud800", 1])),
+    ]  # fmt: skip
+    wrong = []
+
+    for path in lists:
+        for each in garbage:
+            reply = await world.api.send("GET", f"{path}?top=1&next={each}")
+            # A well-formed token of the same list may point anywhere in it.
+            if reply.status != 400 and not (reply.status == 200 and path == "/shares"):
+                wrong.append((path, each, reply.status))
+    assert wrong == []
+
+
+def token(values: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+
+
+async def test_nothing_is_read_for_a_company_before_the_publisher_approves_it(
+    client: Client, world: World, partner: World
+) -> None:
+    early = await World.create(client)
+    share = await world.share()
+    path = f"/shares/{share['id']}"
+    await early.import_(share["shareId"])
+    anyone = {"rule": "anyone-with-id", "approval": True}
+    await world.api.patch(path, {"access": anyone}, 200)
+    await client.reset_requests()
+
+    seen = await partner.api.get(f"/publications/{share['shareId']}")
+    made = await partner.import_(share["shareId"])
+    run = await partner.last_run(made["id"])
+    mailbox = {"mailbox": partner.targets[0]}
+    looked = await partner.api.send("POST", f"/imports/{made['id']}/preview", mailbox)
+
+    assert (seen["waiting"], seen["contacts"]) == (True, None)
+    assert made["resting"] == "publisher_approval_pending"
+    assert (run["status"], run["reason"]) == ("failed", "publisher_approval_pending")
+    assert problem(looked, 409, "needs-admin")["reason"] == "publisher_approval_pending"
+    assert world.tenant not in (await client.requests())["tenants"]
+    states = {c["tenant"]: c["state"] for c in await world.api.all(f"{path}/consumers")}
+    assert states == {early.tenant: "admitted", partner.tenant: "waiting"}
+    told = await world.api.all("/ledger?action=share.imported")
+    assert [(e["actor"], e["detail"]["tenant"]) for e in told] == [
+        ("service", partner.tenant), ("service", early.tenant),
+    ]  # fmt: skip
+    start = text_of(await (await browser_of(client, world)).open("/"))
+    assert "A company waits for your approval" in start
+    assert "A company began to import a share" in start
+
+    answer = f"{path}/consumers/{partner.tenant}"
+    await world.api.delete(answer, 204)
+    assert (await partner.api.send("GET", f"/publications/{share['shareId']}")).status == 404
+    await world.api.post(f"{answer}/approve", None, 204)
+    await client.settle()
+    assert await partner.names(partner.targets[0]) == world.expected()
+    assert (await partner.api.get(f"/imports/{made['id']}"))["resting"] is None
+    await world.api.delete(answer, 204)
+    await client.settle()
+    assert await partner.names(partner.targets[0]) == []
+    start = text_of(await (await browser_of(client, world)).open("/"))
+    assert "A company waits for your approval" not in start
+    (await partner.api.send("POST", f"{answer}/approve")).expect(404)
+    await early.drop_imports()
+
+
+async def test_company_is_approved_on_its_page(world: World, partner: World, ada: Browser) -> None:
+    share = await world.share(access={"rule": "anyone-with-id", "approval": True})
+    await partner.import_(share["shareId"])
+    path = f"/shares/{share['id']}/consumers/{partner.tenant}"
+
+    listed = await ada.open(f"/shares/{share['id']}")
+    done = await ada.submit(await ada.open(path), path, do="approve")
+    await world.client.settle()
+
+    assert "waits for your approval" in text_of(listed)
+    assert "The company is approved" in text_of(done)
+    assert await partner.names(partner.targets[0]) == world.expected()
+
+
+async def test_what_is_taken_back_leaves_paused_imports_and_the_publisher_sees_what_is_left(
+    world: World, partner: World
+) -> None:
+    share = await world.share()
+    path = f"/shares/{share['id']}"
+    made = await partner.import_(share["shareId"])
+    await partner.api.patch(f"/imports/{made['id']}", {"active": False}, 200)
+    person, name = world.people[0], world.users[world.people[0]]["displayName"]
+
+    await world.api.delete(f"/people/{person}", 202)
+    await world.client.settle()
+    assert name not in await partner.names(partner.targets[0])
+
+    # One of the partner's mailboxes vanishes; Exchange may give it back with all its contacts.
+    gone = partner.targets[1]
+    await world.client.change_tenant(partner.tenant, users=[{"id": gone, "mailbox": False}])
+    await world.api.delete(f"{path}/consumers/{partner.tenant}", 204)
+    await world.client.settle()
+    (listed,) = await world.api.all(f"{path}/consumers")
+    assert await partner.names(partner.targets[0]) == []
+    assert (listed["state"], listed["remaining"], listed["unreachable"]) == ("blocked", 1, 1)
+    shown = text_of(await (await browser_of(world.client, world)).open(path))
+    assert "contacts still in 1 mailbox" in shown
+
+    await world.client.change_tenant(partner.tenant, users=[{"id": gone, "mailbox": True}])
+    await world.api.delete(path, 204)
+    await partner.next_day()
+    assert await partner.names(gone) == []
+    assert await world.api.all(f"{path}/consumers") == []
+    (await partner.api.send("GET", f"{path}/consumers")).expect(404)
+
+
+async def test_withdrawal_and_expiry_reach_paused_imports(world: World, partner: World) -> None:
+    ends = (datetime.now(UTC) + timedelta(hours=12)).isoformat()
+    expiring = await world.share(access={"rule": "anyone-with-id", "expires": ends})
+    withdrawn = await world.share()
+    for number, share in enumerate((expiring, withdrawn)):
+        made = await partner.import_(
+            share["shareId"], name=f"I{number}", destination={"folder": f"F{number}"}
+        )
+        await partner.api.patch(f"/imports/{made['id']}", {"active": False}, 200)
+        assert len(await partner.names(partner.targets[0], f"F{number}")) == 5
+
+    await world.api.delete(f"/shares/{withdrawn['id']}", 204)
+    await partner.next_day()
+
+    box = await world.client.mailbox(partner.tenant, partner.targets[0])
+    assert [len(folder["contacts"]) for folder in box["folders"]] == [0] * len(box["folders"])
+
+
+async def test_leaving_publisher_can_still_revoke_but_gains_no_partner(
+    client: Client, partner: World
+) -> None:
+    world = await World.create(client)
+    late = await World.create(client)
+    shares = [await world.share(name=f"S{n}") for n in range(2)]
+    await partner.import_(shares[0]["shareId"])
+    await world.import_(shares[0]["id"])
+    # The removal from the own mailboxes takes a while.
+    await client.fault(f"/users/{world.targets[0]}", {"status": 503}, times=200)
+    code = (await world.api.delete("/tenant", 200))["confirm"]
+    await world.api.delete(f"/tenant?confirm={code}&tenant={world.tenant}", 202)
+
+    for share in shares:
+        body = {"name": "I", "shareId": share["shareId"], "targets": {"users": late.targets}}
+        refused = await late.api.send("POST", "/imports", body)
+        assert fields(problem(refused, 400, "invalid-input")) == {"shareId"}
+        (await late.api.send("GET", f"/publications/{share['shareId']}")).expect(404)
+    blocked = f"/shares/{shares[0]['id']}/consumers/{partner.tenant}"
+    await world.api.delete(blocked, 204)
+    await world.api.delete(f"/shares/{shares[0]['id']}", 204)
+    refused = await world.api.send("POST", "/shares", {"name": "x", "sources": {"allUsers": True}})
+    assert problem(refused, 409, "conflict")["code"] == "tenant_leaving"
+    await client.clear_faults()
+    await client.settle()
+    assert await partner.names(partner.targets[0]) == []
+
+
+async def test_growth_of_a_partners_share_is_held_by_default(world: World, partner: World) -> None:
+    share = await world.share()
+    made = await partner.import_(share["shareId"])
+    many = [person(1000 + n) for n in range(150)]
+    await world.client.change_tenant(world.tenant, users=many)
+    await world.members([*world.people, *(each["id"] for each in many)])
+
+    await partner.next_day()
+
+    run = await partner.last_run(made["id"])
+    assert (run["status"], run["reason"], run["shareContacts"]) == ("held", "too_many_creates", 155)
+    assert run["contacts"]["created"] == 0
+    assert len(await partner.names(partner.targets[0])) == 5
+    start = text_of(await (await browser_of(world.client, partner)).open("/"))
+    assert "A sync needs your review" in start
+
+
+async def test_partner_is_shown_by_a_domain_that_it_owns(
+    world: World, partner: World, ada: Browser
+) -> None:
+    await partner.api.patch("/tenant", {"name": "Contoso (Microsoft)"}, 200)
+    share = await world.share()
+    await partner.import_(share["shareId"], settle=False)
+    (listed,) = await world.api.all(f"/shares/{share['id']}/consumers")
+
+    shown = text_of(await ada.open(f"/shares/{share['id']}"))
+    start = text_of(await ada.open("/"))
+
+    verified = listed["domain"] or partner.tenant
+    assert f"{verified} calls itself Contoso (Microsoft)" in shown
+    assert f"{verified} (“Contoso (Microsoft)”)" in start

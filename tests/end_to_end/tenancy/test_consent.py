@@ -102,7 +102,7 @@ async def test_partner_run_fails_with_publisher_consent_missing_and_deletes_noth
     world: World, partner: World
 ) -> None:
     share = await world.share()
-    made = await partner.import_(share["id"])
+    made = await partner.import_(share["shareId"])
     await withdraw(world, "removed")
     await world.client.fault(".*", {"status": 403}, times=1000, tenant=world.tenant)
     await partner.next_day()

@@ -89,8 +89,8 @@ async def test_leaving_erases_everything_except_final_ledger_entry(
     partner = await World.create(client)
     share = await world.share()
     await world.import_(share["id"])
-    await world.import_((await partner.share())["id"], name="Theirs")
-    theirs = await partner.import_(share["id"])
+    await world.import_((await partner.share())["shareId"], name="Theirs")
+    theirs = await partner.import_(share["shareId"])
     await world.api.put("/licenses", {"booked": 3})
     await world.next_day()
 

@@ -12,7 +12,7 @@ async def test_person_is_found_in_own_mailboxes_and_at_named_partners(
     share = await world.share()
     made = await world.import_(share["id"])
     await partner.api.patch("/tenant", {"name": "Fabrikam"}, 200)
-    await partner.import_(share["id"])
+    await partner.import_(share["shareId"])
     person = world.people[0]
 
     found = await world.api.get(f"/people/{person}")
@@ -36,7 +36,7 @@ async def test_removed_person_disappears_here_at_once_and_at_partners_with_next_
 ) -> None:
     share = await world.share()
     await world.import_(share["id"])
-    theirs = await partner.import_(share["id"])
+    theirs = await partner.import_(share["shareId"])
     person, name = world.people[0], world.users[world.people[0]]["displayName"]
 
     removal = await world.api.delete(f"/people/{person}", 202)
@@ -93,7 +93,7 @@ async def test_subscriber_suppresses_publishers_person_in_own_mailboxes_only(
 ) -> None:
     share = await world.share()
     await world.import_(share["id"])
-    await partner.import_(share["id"])
+    await partner.import_(share["shareId"])
     person, name = world.people[0], world.users[world.people[0]]["displayName"]
 
     await partner.api.delete(f"/people/{person}", 202)

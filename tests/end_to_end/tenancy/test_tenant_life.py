@@ -31,7 +31,7 @@ async def test_whole_tenant_life_leaves_only_the_final_ledger_entry(  # noqa: PL
         assert await world.names(mailbox) == world.expected()
 
     # A partner imports the share.
-    theirs = await partner.import_(share["id"])
+    theirs = await partner.import_(share["shareId"])
     (subscriber,) = [
         c
         for c in (await world.api.get(f"/shares/{share['id']}/consumers"))["items"]

@@ -68,7 +68,7 @@ async def test_preview_of_a_draft_import_requires_an_open_share_and_a_target_mai
     app: App, world: World, partner: World, caller: Caller
 ) -> None:
     theirs = await partner.share(access={"rule": "tenant"})
-    for share in (theirs["id"], "0" * 32):
+    for share in (theirs["shareId"], theirs["id"], "0" * 32):
         with pytest.raises(InvalidInput) as refused:
             await app.insight.previews.plan_draft(caller, import_of(world, share), world.targets[0])
         assert [e.field for e in refused.value.errors] == ["shareId"]

@@ -82,7 +82,7 @@ async def test_subscriber_learns_only_that_the_publisher_is_unavailable(
 ) -> None:
     made = await world.share()
     publications = app.sharing.publications
-    share, publisher = await publications.find(partner.tenant, made["id"])
+    share, publisher = await publications.find(partner.tenant, made["shareId"])
     assert share is not None
     refusal = {"tenant": world.tenant, "refusal": 53003}
     (await world.client.send("POST", f"{world.client.entra}/_sim/consent", refusal)).expect(200)

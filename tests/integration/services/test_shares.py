@@ -1,7 +1,8 @@
 """Share operations that are interrupted between two writes are completed by a repeat."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,13 +17,14 @@ from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Records
 from shared.adapters.storage.snapshots import Snapshots
-from shared.adapters.storage.store import OWNER_ROW, Store
+from shared.adapters.storage.store import COUNT_OF_OBJECTS, OWNER_ROW, Store
 from shared.adapters.storage.tables.client import Tables
+from shared.adapters.storage.tables.names import Table
 from shared.domain.errors import Conflict, NotFound, Unavailable
-from shared.domain.sharing.shares import ShareInput, Sources
+from shared.domain.sharing.shares import MAX_RETIRED, ShareInput, Sources
 from shared.services.idempotency import Idempotency
 from shared.services.importing.run_book import RunBook
-from shared.services.sharing import shares as shares_module
+from shared.services.maintenance.sweeps import share_ids
 from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.shares import Shares
 from shared.services.sharing.subscribers import Subscribers
@@ -55,13 +57,19 @@ async def shares(cloud: LocalCloud, store: Store) -> AsyncIterator[Shares]:
         now,
         Idempotency(store, now, new_id),
         Ledger(store, LedgerRows(store, new_id), now, new_id),
-        Subscribers(store, now),
+        Subscribers(
+            store,
+            MailboxStates(store.tables),
+            now,
+            Ledger(store, LedgerRows(store, new_id), now, new_id),
+        ),
         Revocations(
             store,
             MailboxStates(store.tables),
             RunBook(store, queues, Snapshots(store.tables), now),
             now,
         ),
+        new_id,
     )
     await queues.close()
 
@@ -84,7 +92,7 @@ async def test_interrupted_creation_is_completed_by_a_repeat(
     store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as interrupted:
-        make_unavailable(store.shares, "insert", interrupted)
+        make_unavailable(store.shares, "transact", interrupted)
         with pytest.raises(Unavailable):
             await shares.create(caller, WANTED, "key")
     assert (await shares.page(caller, 10, None)).items == ()
@@ -94,9 +102,10 @@ async def test_interrupted_creation_is_completed_by_a_repeat(
 
     assert first == second
     assert len((await shares.page(caller, 10, None)).items) == 1
-    located = await store.share_index.get(first.value.id, OWNER_ROW)
-    assert located is not None
-    assert located.value == ShareLocation(publisher=caller.tenant)
+    for id_ in (first.value.id, first.value.share_id):
+        located = await store.share_index.get(id_, OWNER_ROW)
+        assert located is not None
+        assert located.value == ShareLocation(publisher=caller.tenant, share=first.value.id)
 
 
 async def test_interrupted_withdrawal_is_completed_by_a_repeat(
@@ -104,7 +113,7 @@ async def test_interrupted_withdrawal_is_completed_by_a_repeat(
 ) -> None:
     share = await shares.create(caller, WANTED, "key")
     with monkeypatch.context() as interrupted:
-        make_unavailable(store.shares, "delete", interrupted)
+        make_unavailable(store.shares, "transact", interrupted)
         with pytest.raises(Unavailable):
             await shares.withdraw(caller, share.value.id, None)
 
@@ -112,9 +121,10 @@ async def test_interrupted_withdrawal_is_completed_by_a_repeat(
 
     with pytest.raises(NotFound):
         await shares.read(caller, share.value.id)
-    located = await store.share_index.get(share.value.id, OWNER_ROW)
-    assert located is not None
-    assert located.value.withdrawn == WHEN
+    for id_ in (share.value.id, share.value.share_id):
+        located = await store.share_index.get(id_, OWNER_ROW)
+        assert located is not None
+        assert located.value.withdrawn == WHEN
     with pytest.raises(Conflict):
         await shares.create(caller, WANTED, "key")
 
@@ -129,43 +139,76 @@ async def test_ledger_records_who_did_what(store: Store, shares: Shares, caller:
     assert {(entry.subject, entry.actor_name) for entry in entries} == {(share.value.id, "Ada")}
 
 
-async def test_number_of_shares_per_tenant_is_limited(
-    shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
+async def test_number_of_shares_is_limited_however_many_come_at_once(
+    store: Store, shares: Shares, caller: Caller
 ) -> None:
-    monkeypatch.setattr(shares_module, "MAX_SHARES", 2)
+    store.share_numbers.most = 3
     first = await shares.create(caller, WANTED, "key")
-    await shares.create(caller, WANTED)
 
-    with pytest.raises(Conflict, match="too_many_shares"):
-        await shares.create(caller, WANTED)
+    answers = await asyncio.gather(
+        *(shares.create(caller, WANTED) for _ in range(8)), return_exceptions=True
+    )
     again = await shares.create(caller, WANTED, "key")
+    refused = [answer for answer in answers if isinstance(answer, Conflict)]
+    assert (len(refused), {e.code for e in refused}) == (6, {"too_many_shares"})
+    assert len((await shares.page(caller, 10, None)).items) == 3
+
     await shares.withdraw(caller, first.value.id, None)
     await shares.create(caller, WANTED)
 
     assert again.value.id == first.value.id
+    assert await store.shares.count(caller.tenant) == 3
 
 
-@pytest.mark.parametrize("at", ["subscribers.upsert", "shares.delete"])
-async def test_interrupted_rotation_is_completed_by_a_repeat_with_one_new_id(
-    store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch, at: str
+async def test_limit_counts_what_is_there_if_the_number_is_lost(
+    store: Store, shares: Shares, caller: Caller
 ) -> None:
-    table, method = at.split(".")
-    old = await shares.create(caller, WANTED)
-    subscribers = Subscribers(store, now)
-    await subscribers.note(caller.tenant, old.value.id, "stays", "i1", 3)
-    await subscribers.note(caller.tenant, old.value.id, "goes", "i2", 4)
-    with monkeypatch.context() as interrupted:
-        make_unavailable(getattr(store, table), method, interrupted)
-        with pytest.raises(Unavailable):
-            await shares.rotate(caller, old.value.id, ["stays"])
+    await shares.create(caller, WANTED)
+    await shares.create(caller, WANTED)
+    await store.tables.delete(Table.SHARES, caller.tenant, f"{COUNT_OF_OBJECTS}count")
+    store.share_numbers.most = 2
 
-    new = await shares.rotate(caller, old.value.id, ["stays"])
+    with pytest.raises(Conflict, match="too_many_shares"):
+        await shares.create(caller, WANTED)
 
-    listed = await shares.page(caller, 10, None)
-    assert [stored.value.id for stored in listed.items] == [new.value.id]
-    found = await subscribers.of(caller.tenant, new.value.id)
-    assert [(c.tenant, c.mailboxes) for c in found] == [("stays", 3)]
-    assert await subscribers.of(caller.tenant, old.value.id) == []
-    location = await store.share_index.get(old.value.id, "owner")
-    assert location is not None
-    assert (location.value.moved_to, location.value.keep) == (new.value.id, ["stays"])
+
+async def test_sweep_keeps_the_ids_of_a_share_whose_withdrawal_was_refused(
+    store: Store, shares: Shares, caller: Caller
+) -> None:
+    kept, gone = await shares.create(caller, WANTED), await shares.create(caller, WANTED)
+    await shares.withdraw(caller, gone.value.id, None)
+    for share in (kept.value.id, gone.value.id, gone.value.share_id):
+        old = ShareLocation(
+            publisher=caller.tenant,
+            share=kept.value.id if share == kept.value.id else gone.value.id,
+            withdrawn=WHEN - timedelta(days=200),
+        )
+        await store.share_index.upsert(share, OWNER_ROW, old)
+
+    ids = {kept.value.id, gone.value.id, gone.value.share_id}
+    rows = store.tables.rows(Table.SHARE_INDEX, "PartitionKey ge @p", {"p": ""})
+    for step in await share_ids(store).steps([row async for row in rows if row.partition in ids]):
+        await step.do()
+
+    located = await store.share_index.get(kept.value.id, OWNER_ROW)
+    assert located is not None
+    assert located.value.withdrawn is None
+    assert await store.share_index.get(gone.value.id, OWNER_ROW) is None
+    assert await store.share_index.get(gone.value.share_id, OWNER_ROW) is None
+    noted = {s.value.share async for s in store.share_ids.all(caller.tenant)}
+    assert noted == {kept.value.id, kept.value.share_id}
+
+
+async def test_oldest_share_id_ends_after_fifty_rotations(
+    store: Store, shares: Shares, caller: Caller
+) -> None:
+    share = await shares.create(caller, WANTED)
+    many = share.value.copy_with(retired=[f"{n:032x}" for n in range(MAX_RETIRED)])
+    await store.shares.upsert(caller.tenant, share.value.id, many)
+    await store.share_index.upsert(f"{0:032x}", OWNER_ROW, ShareLocation(publisher="p"))
+
+    made = (await shares.rotate(caller, share.value.id, None)).value
+
+    assert len(made.retired) == MAX_RETIRED
+    assert made.retired[-1] == share.value.share_id
+    assert await store.share_index.get(f"{0:032x}", OWNER_ROW) is None

@@ -129,7 +129,7 @@ async def _found(client: Client, row: Row) -> Life:
             "/imports",
             {
                 "name": name,
-                "shareId": share["id"],
+                "shareId": share["shareId"],
                 "targets": targets,
                 "destination": {"folder": "Contact Sync", "category": _CATEGORY},
                 "photos": {"edge": 96},

@@ -35,7 +35,7 @@ async def company(sim: Simulation, people: int = 3, mailboxes: int = 2) -> Share
     sim.set_group(tenant, group, members)
     body = {"name": "S", "sources": {"groups": [{"id": group}]}}
     made = await sim.api(tenant, "POST", "shares", body)
-    share = Share(str(made.body["id"]), tenant, group)
+    share = Share.made(made.body, tenant, group)
     sim.world.service.shares.append(share)
     return share
 

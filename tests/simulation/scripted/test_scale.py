@@ -227,7 +227,10 @@ def test_rows_whose_owner_is_gone_are_swept_and_all_others_stay() -> None:
             ("ShareFacts", tenant, gone),
             ("ShareFacts", tenant, f"~{gone}"),
             ("Consumers", f"{tenant}|{share.id}", f"{tenant}|{gone}"),
+            ("Consumers", f"{tenant}|~new", f"{gone}|{nobody}"),
         ]
+        put(sim.tables, "Consumers", f"{tenant}|~new", f"{share.id}|{nobody}", body00="{}")
+        before["Consumers"] = set(rows(sim, "Consumers"))
         for table, partition, row in orphans:
             put(sim.tables, table, partition, row, body00="{}")
         put(sim.tables, "Seats", tenant, f"~import|{gone}", body00='{"number":1}')

@@ -66,6 +66,7 @@ IMPORTS = of(
 SHARES = of(
     Share,
     id=st.just("a" * 8),
+    share_id=st.just("b" * 8),
     created=st.just(NOW),
     changed=st.just(NOW),
     name=st.sampled_from(["a", "b"]),
@@ -78,6 +79,7 @@ VALUES: dict[str, list[Any]] = {
     "import.id": ["i", "j"],
     "import.name": ["a", "b"],
     "import.share_id": ["a" * 8, "b" * 8],
+    "import.own_share": [True, False],
     "import.targets.users": [[USERS[0]], USERS],
     "import.targets.groups": [[], USERS],
     "import.destination.folder": ["Contact Sync", "B", None],
@@ -98,6 +100,12 @@ VALUES: dict[str, list[Any]] = {
     "import.changed": [NOW, NOW + timedelta(1)],
     "import.removing": [False, True],
     "share.id": ["a" * 8, "b" * 8],
+    "share.share_id": ["a" * 8, "b" * 8],
+    "share.retired": [[], ["b" * 8]],
+    "share.kept": [[], [TENANTS[0]]],
+    "share.rotated": [None, NOW],
+    "share.approved": [[], [TENANTS[0]]],
+    "share.access.approval": [True, False],
     "share.name": ["a", "b"],
     "share.sources": [Sources(users=[USERS[0]]), Sources(org_contacts=True, exclude=[USERS[1]])],
     "share.fields": [None, ["displayName"]],
@@ -176,7 +184,14 @@ def test_photos_switched_off_change_the_fingerprint() -> None:
         created=NOW,
         changed=NOW,
     )
-    share = Share(id="a" * 8, name="s", sources=Sources(users=[USERS[0]]), created=NOW, changed=NOW)
+    share = Share(
+        id="a" * 8,
+        share_id="b" * 8,
+        name="s",
+        sources=Sources(users=[USERS[0]]),
+        created=NOW,
+        changed=NOW,
+    )
     on = import_.copy_with(photos=Photos())
 
     assert run_fingerprint(CONTACTS, on, share) != run_fingerprint(CONTACTS, import_, share)

@@ -3,9 +3,9 @@
 import pytest
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.domain.errors import Conflict, TooManyRequests
+from shared.domain.errors import TooManyRequests
 from shared.services.tenancy import limits
-from shared.services.tenancy.limits import Limiter, require_room
+from shared.services.tenancy.limits import Limiter
 
 
 def caller(oid: str, tenant: str = "one") -> Caller:
@@ -81,10 +81,3 @@ def test_networks_are_counted_in_bounded_memory(monkeypatch: pytest.MonkeyPatch)
             limiter.count_stranger(f"network {n}")
     limiter.count_stranger("network 5")
     assert len(limiter._networks) == 101
-
-
-def test_require_room_raises_conflict_at_the_limit() -> None:
-    require_room(4, 5, "too_many_shares")
-    with pytest.raises(Conflict, match="too_many_shares") as refused:
-        require_room(5, 5, "too_many_shares")
-    assert refused.value.values == {"limit": 5}
