@@ -9,7 +9,6 @@ from shared.adapters.storage.records import Stored
 from shared.domain.errors import CallerError, Conflict, ContactSyncError, PreconditionFailed
 from shared.domain.importing.runs import Omission
 from shared.domain.sharing.shares import Share, ShareInput
-from shared.domain.tenancy.tenants import TenantStatus
 from shared.portal.forms.share_form import EVERYBODY, SHARE, ShareDraft
 from shared.portal.forms.short_forms import ROTATION
 from shared.portal.forms.showing import Refusal, show
@@ -187,7 +186,7 @@ async def admit_or_block_subscriber(visit: Visit) -> Page:
     tenant, path = visit.segment("tenant").lower(), f"/shares/{visit.id}"
     here = f"{path}/consumers/{tenant}"
     opening = visit.form.get("do") in {"approve", "admit"}
-    if opening and visit.own_tenant.status is TenantStatus.LEAVING:
+    if opening and visit.own_tenant.removing:
         raise Conflict("tenant_leaving")
     if visit.form.get("do") == "approve":
         await visit.app.sharing.shares.approve(visit.caller, visit.id, tenant)

@@ -22,7 +22,12 @@ SHARE = {
         "filter": {"city": ["Köln"], "department": ["Sales"]},
     },
     "fields": ["displayName"],
-    "access": {"rule": "tenants", "tenants": [TENANT], "expires": "2030-01-01T00:00:00Z"},
+    "access": {
+        "rule": "tenants",
+        "tenants": [TENANT],
+        "expires": "2030-01-01T00:00:00Z",
+        "approval": True,
+    },
     "blocked": [TENANT],
 }
 IMPORT = {
