@@ -354,7 +354,8 @@ async def _page(
         select=list(select) if select is not None else None,
     )
     # The SDK's tokens are pairs of keys, although it declares them as text.
-    start = decoded(token, mark_of(query, parameters)) if token is not None else None
+    mark = mark_of(table.table_name, query, parameters)
+    start = decoded(token, mark) if token is not None else None
     pages = found.by_page(continuation_token=cast("str | None", start))
     rows: list[Row] = []
     async for page in pages:
@@ -363,4 +364,4 @@ async def _page(
     following = getattr(pages, "continuation_token", None)
     if following is None:
         return RowPage(tuple(rows), None)
-    return RowPage(tuple(rows), encoded(following, mark_of(query, parameters)))
+    return RowPage(tuple(rows), encoded(following, mark))

@@ -9,9 +9,9 @@ from typing import Any
 from shared.domain.errors import FieldError, InvalidInput
 
 
-def mark_of(query: str, parameters: Mapping[str, Any]) -> str:
-    """Return a digest of the query, so that a token works only for the list it came from."""
-    text = json.dumps([query, sorted(parameters.items())], default=str)
+def mark_of(table: str, query: str, parameters: Mapping[str, Any]) -> str:
+    """Return a digest of a table's query, so that a token works only for its own list."""
+    text = json.dumps([table, query, sorted(parameters.items())], default=str)
     return blake2b(text.encode(), digest_size=9).hexdigest()
 
 
