@@ -90,11 +90,13 @@ class RunStart:
         runs = await self._book.begin_resolving(message)
         if runs is None:
             await self._resolving.forget_removed(message.tenant, message.import_id)
+            await self._erase_attempts(message)
             return
         stored = await self._store.runs.get(message.tenant, message.run)
         if stored is None or stored.value.number != message.number:
             return
         if stored.value.status.ended:
+            await self._erase_attempts(message)
             await self._book.end(message)
             return
         if stored.value.snapshot is None:
@@ -321,8 +323,16 @@ class RunStart:
             await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         except PreconditionFailed:
             return
+        await self._snapshots.erase_of(message.tenant, message.run)
         emit_run_end(message.tenant, run)
         await self._book.end(message, note)
+
+    async def _erase_attempts(self, message: StartRun) -> None:
+        """Erase what earlier attempts to start a run left, once it has ended for good."""
+        stored = await self._store.runs.get(message.tenant, message.run)
+        status = stored.value.status if stored is not None else RunStatus.STOPPED
+        if status.ended and status is not RunStatus.HELD:
+            await self._snapshots.erase_of(message.tenant, message.run)
 
     async def _asked_before(self, message: StartRun, reason: Reason) -> Reason | None:
         """Return the reason to report if an earlier run was already held for this reason."""

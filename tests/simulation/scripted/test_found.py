@@ -20,6 +20,7 @@ from tests.simulation.scripted.scripts import (
     when,
 )
 from tests.simulation.simulation import Simulation
+from tests.simulation.world import Import
 
 
 async def leave(sim: Simulation, tenant: str) -> None:
@@ -79,6 +80,20 @@ def test_run_whose_start_is_given_up_while_it_spreads_ends() -> None:
         await settled(sim)
 
     assert not broken(run_script(script), "I5")
+
+
+def test_run_that_ends_at_its_second_start_erases_what_the_first_one_wrote() -> None:
+    async def script(sim: Simulation) -> None:
+        import_ = await imported(sim, await company(sim))
+        when(sim, "storage upsert Snapshots .* contacts", lambda: pause(sim, import_))
+        await quiet(sim, 1)
+        assert not sim.tables.tables["Snapshots"].rows
+
+    async def pause(sim: Simulation, import_: Import) -> None:
+        sim.host.worker("start_run/0").life.fuse = 1
+        await sim.api(import_.tenant, "PATCH", f"imports/{import_.id}", {"active": False})
+
+    run_script(script)
 
 
 def test_first_fill_ends_however_often_its_worker_is_killed() -> None:
