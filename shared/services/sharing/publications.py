@@ -23,6 +23,7 @@ from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.photos import KeepPhoto, add_photos, load_photos
 from shared.services.sharing.resolution import OwnContents, Resolution, ShareContents, resolve
+from shared.services.sharing.subscribers import imports_of
 from shared.services.tenancy.limits import Limiter
 
 
@@ -126,19 +127,24 @@ class Publications:
         if (
             share is None
             or admission is Admission.CLOSED
-            or not await self._takes_imports(publisher)
+            or not await self._takes_imports(share, publisher, caller.tenant)
         ):
             self._limiter.guessed(caller)
             raise NotFound("share_not_open")
         return Opened(share, publisher, admission is Admission.WAITING)
 
-    async def _takes_imports(self, publisher: str) -> bool:
-        """Return whether others may begin to import a publisher's shares.
+    async def _takes_imports(self, share: Share, publisher: str, tenant: str) -> bool:
+        """Return whether a tenant may add an import of a share.
 
-        They may not while it leaves, or waits to leave.
+        While the publisher waits to leave, only those that import the share already may, since it
+        may stay after all; once its removal has begun, nobody may.
         """
         stored = await self._store.tenants.get(publisher, TENANT_ROW)
-        return stored is not None and not stored.value.removing and stored.value.departure is None
+        if stored is None or stored.value.removing:
+            return False
+        return stored.value.departure is None or bool(
+            await imports_of(self._store, publisher, share.id, tenant)
+        )
 
     def count_read(self, caller: Caller, share: Share, publisher: str) -> None:
         """Count a preview that reads a partner's directory; own shares are free.

@@ -73,6 +73,12 @@ def state_of(
             return SubscriberState.ENDED
 
 
+async def imports_of(store: Store, publisher: str, share: str, tenant: str) -> int:
+    """Return how many imports of a share a tenant has."""
+    own = (Condition(ROW, "ge", f"{tenant}|"), Condition(ROW, "lt", f"{tenant}}}"))
+    return await store.subscribers.count(subscribers_of(publisher, share), own)
+
+
 class Subscribers:
     """The subscribers of all shares. Each import is recorded with its share."""
 
@@ -130,7 +136,7 @@ class Subscribers:
         await self._store.newcomers.delete(newcomers_of(publisher), f"{share}|{tenant}")
 
     async def _announce(self, publisher: str, share: str, tenant: str, now: datetime) -> None:
-        if await self._imports_of(publisher, share, tenant):
+        if await imports_of(self._store, publisher, share, tenant):
             return
         newcomer = Newcomer(share=share, tenant=tenant, since=now)
         row = f"{share}|{tenant}"
@@ -144,13 +150,8 @@ class Subscribers:
             publisher, share = location.value.publisher, location.value.share
             partition = subscribers_of(publisher, share)
             await self._store.subscribers.delete(partition, _row(tenant, import_id))
-            if not await self._imports_of(publisher, share, tenant):
+            if not await imports_of(self._store, publisher, share, tenant):
                 await self.decided(publisher, share, tenant)
-
-    async def _imports_of(self, publisher: str, share: str, tenant: str) -> int:
-        """Return how many imports of a share a tenant has."""
-        own = (Condition(ROW, "ge", f"{tenant}|"), Condition(ROW, "lt", f"{tenant}}}"))
-        return await self._store.subscribers.count(subscribers_of(publisher, share), own)
 
     async def of(self, publisher: str, share: str) -> list[Subscriber]:
         """Return the subscribers of a share, one per tenant, earliest first."""

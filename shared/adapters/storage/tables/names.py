@@ -74,7 +74,7 @@ class Table(StrEnum):
     SHARES = (
         "Shares",
         Keyed.BY_TENANT,
-        "settings of shares, and their manual contacts",
+        "settings of shares, their manual contacts, and how many shares there are",
         "manual contacts; ids of people in and outside the share",
         "until the share is withdrawn",
     )
@@ -88,7 +88,7 @@ class Table(StrEnum):
     IMPORTS = (
         "Imports",
         Keyed.BY_TENANT,
-        "settings of imports, and which run each has reached",
+        "settings of imports, which run each has reached, and how many there are",
         "ids of target users",
         "until the contacts of a deleted import are removed",
     )
@@ -144,7 +144,7 @@ class Table(StrEnum):
     SUBSCRIBERS = (
         "Consumers",
         Keyed.BELOW_TENANT,
-        "which organizations import a share, and into how many mailboxes",
+        "which organizations import a share, into how many mailboxes, and which of them are new",
         "none",
         "until the import ends",
     )
