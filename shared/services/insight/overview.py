@@ -90,28 +90,14 @@ class Overviews:
     async def read(self, caller: Caller) -> Overview:
         """Return the tenant's current state. A first call is handled as in `Tenants.known`."""
         tenant, now = (await self._tenants.known(caller)).value, self._clock()
-        stored, shares, (rows, _), (books, _), (latest, _), (held, _) = await asyncio.gather(
-            self._licenses.read(caller),
-            self._store.shares.count(tenant.id),
-            self._store.imports.read_columns(
-                tenant.id,
-                _IMPORT_COLUMNS,
-                pages=_PAGES,
-                where=(Condition("removing", "eq", value=False),),
+        (stored, shares, newcomers), (rows, books, latest, held) = await asyncio.gather(
+            asyncio.gather(
+                self._licenses.read(caller),
+                self._store.shares.count(tenant.id),
+                self._shares.newcomers(tenant.id),
             ),
-            self._store.import_runs.read_columns(tenant.id, _RUN_COLUMNS_OF_IMPORT, pages=_PAGES),
-            self._store.runs.read_columns(tenant.id, _RUN_COLUMNS, pages=1),
-            self._store.runs.read_columns(
-                tenant.id,
-                _RUN_COLUMNS,
-                pages=HELD_PAGES,
-                where=(
-                    Condition(ROW, "lt", before_day(now.date() - HELD_SHOWN)),
-                    Condition("status", "eq", RunStatus.HELD.value),
-                ),
-            ),
+            self._rows(tenant.id, now),
         )
-        newcomers = await self._shares.newcomers(tenant.id)
         license_ = stored.value
         runs = {row.row: _overview_run(row) for row in (*latest, *held)}
         ids = {row.row for row in rows}
@@ -135,6 +121,31 @@ class Overviews:
             failing=sum(import_.last.failed for import_ in imports if import_.last),
             attention=attention(tenant, imports, seats, now, newcomers),
         )
+
+    async def _rows(
+        self, tenant: str, now: datetime
+    ) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
+        """Return the imports, what runs each has, the latest runs, and older ones that are held."""
+        (imports, _), (books, _), (latest, _), (held, _) = await asyncio.gather(
+            self._store.imports.read_columns(
+                tenant,
+                _IMPORT_COLUMNS,
+                pages=_PAGES,
+                where=(Condition("removing", "eq", value=False),),
+            ),
+            self._store.import_runs.read_columns(tenant, _RUN_COLUMNS_OF_IMPORT, pages=_PAGES),
+            self._store.runs.read_columns(tenant, _RUN_COLUMNS, pages=1),
+            self._store.runs.read_columns(
+                tenant,
+                _RUN_COLUMNS,
+                pages=HELD_PAGES,
+                where=(
+                    Condition(ROW, "lt", before_day(now.date() - HELD_SHOWN)),
+                    Condition("status", "eq", RunStatus.HELD.value),
+                ),
+            ),
+        )
+        return imports, books, latest, held
 
     async def _older(
         self, tenant: str, imports: list[Row], latest: Collection[OverviewRun]
