@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import Final
 
 from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.store import Store, subscribers_of
 from shared.domain.errors import NotFound
 from shared.domain.importing.runs import RunTrigger
+from shared.domain.reasons import Reason
 from shared.services.importing.run_book import RunBook
+
+_CLOSED: Final = frozenset({Reason.PUBLISHER_APPROVAL_PENDING, Reason.SHARE_WITHDRAWN})
+"""The reasons of runs that found their share closed."""
 
 
 class Revocations:
@@ -38,14 +43,24 @@ class Revocations:
                 await self.of_import(stored.value.tenant, stored.value.import_id)
 
     async def resume(self, publisher: str, share: str, tenant: str) -> None:
-        """Start a run in each active import of a tenant, to which a share was opened."""
+        """Start a run in each active import of a tenant that waits for the share to be opened."""
         async for stored in self._store.subscribers.all(subscribers_of(publisher, share)):
             if stored.value.tenant != tenant:
                 continue
             import_ = await self._store.imports.get(tenant, stored.value.import_id)
-            if import_ is not None and import_.value.active and not import_.value.removing:
+            if import_ is None or not import_.value.active or import_.value.removing:
+                continue
+            if await self._waits_for_share(tenant, import_.value.id):
                 now = self._clock()
                 await self._book.ask(tenant, import_.value.id, RunTrigger.CREATED, now)
+
+    async def _waits_for_share(self, tenant: str, import_id: str) -> bool:
+        """Return whether an import's last run found its share closed, or one may still find it."""
+        runs = await self._store.import_runs.get(tenant, import_id)
+        if runs is None or runs.value.open is not None:
+            return True
+        last = await self._store.runs.get(tenant, runs.value.last_run or "")
+        return last is None or last.value.reason in _CLOSED
 
     async def of_person(self, tenant: str) -> list[str]:
         """Start a revocation wherever the contact of a person of a tenant may be.

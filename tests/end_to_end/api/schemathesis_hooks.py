@@ -57,6 +57,8 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         for beginning, id_ in IDS.items():
             if case.path.startswith(beginning):
                 case.path_parameters["id"] = OTHER_IDS.get(name, id_)
+        if "tenant" in case.path_parameters:
+            case.path_parameters["tenant"] = os.environ["TENANT"]
     if isinstance(case.body, dict) and _valid(case, ParameterLocation.BODY):
         case.body |= BODIES.get(name, {})
 

@@ -144,7 +144,12 @@ async def test_share_is_stored_as_sent(world: World) -> None:
             "filter": {"department": ["Sales"]},
         },
         "fields": ["displayName", "emailAddresses"],
-        "access": {"rule": "tenants", "tenants": [str(uuid4())], "expires": "2030-01-01T00:00:00Z"},
+        "access": {
+            "rule": "tenants",
+            "tenants": [str(uuid4())],
+            "expires": "2030-01-01T00:00:00Z",
+            "approval": True,
+        },
     }
 
     reply = await world.api.send("POST", "/shares", body)
