@@ -78,7 +78,7 @@ async def test_partner_learns_nothing_of_people_whom_the_share_does_not_hold(
     # Its audit log names the people it asked for itself.
     export = json.dumps([row for row in rows if row["table"] not in {"Ledger", "LedgerFeed"}])
     contacts = await partner.client.folder(partner.tenant, mailbox)
-    # Afterwards, because the partner's own ledger names whom it asks about.
+    # Afterwards, because the partner's own ledger names the people it asks about.
     answers = [
         await partner.api.get(f"/imports/{made['id']}/explain?mailbox={mailbox}&person={id_}")
         for id_ in [str(uuid4()), *(each["id"] for each in hush.values())]
