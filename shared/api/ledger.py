@@ -7,7 +7,7 @@ import azure.functions as func
 from pydantic import Field
 
 from shared.domain.errors import FieldError, InvalidInput
-from shared.domain.model import Model, Moment, ObjectId, RunId
+from shared.domain.model import NEVER_GROWS, Model, Moment, ObjectId, RunId
 from shared.domain.tenancy.tenants import LedgerEntry
 from shared.services.tenancy.ledger import LedgerFilter
 from shared.web.admission import AUDITORS
@@ -25,7 +25,8 @@ class LedgerQuery(Paging):
     """
 
     order: Annotated[
-        Literal["newest", "oldest"], Field(description="Oldest first is for programs that poll.")
+        Literal["newest", "oldest"],
+        Field(description="Oldest first is for programs that poll.", json_schema_extra=NEVER_GROWS),
     ] = "newest"
     after: Annotated[
         str | None,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from shared.api.tenant import ClosingReport, SignOutView
 from shared.domain.errors import NotFound
-from shared.domain.model import Model, Moment
+from shared.domain.model import NEVER_GROWS, Model, Moment
 from shared.domain.tenancy.sessions import SignOutInput
 from shared.domain.tenancy.tenants import LicensePlan, Tenant
 from shared.services.licensing.licenses import License
@@ -25,7 +25,10 @@ class TermsInput(Model):
     """The license settings that an operator can change. Omitted fields stay unchanged."""
 
     booked: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    plan: Literal[LicensePlan.STANDARD, LicensePlan.PREMIUM] | None = None
+    plan: Annotated[
+        Literal[LicensePlan.STANDARD, LicensePlan.PREMIUM] | None,
+        Field(json_schema_extra=NEVER_GROWS),
+    ] = None
     trial_ends: Moment | None = None
 
 

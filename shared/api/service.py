@@ -10,7 +10,7 @@ from shared.domain.model import Model
 from shared.services.insight.readiness import Check
 from shared.web.admission import runs_the_service
 from shared.web.calls import public
-from shared.web.openapi import Document, document
+from shared.web.openapi.document import Document, document
 from shared.web.operations import ApiResponse
 from shared.web.version import VERSION
 from shared.wiring.app import App, app

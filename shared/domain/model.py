@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from shared.domain.error_codes import Code
@@ -96,7 +97,7 @@ def _object_id(value: str) -> str:
 
 
 type DirectoryId = Annotated[
-    str, AfterValidator(_object_id), Field(json_schema_extra={"pattern": GUID})
+    str, AfterValidator(_object_id), Field(json_schema_extra={"pattern": GUID, "format": "uuid"})
 ]
 """The object id of a user, group or organizational contact in Entra ID."""
 
@@ -109,7 +110,7 @@ def _tenant_id(value: str) -> str:
 
 
 type TenantId = Annotated[
-    str, AfterValidator(_tenant_id), Field(json_schema_extra={"pattern": GUID})
+    str, AfterValidator(_tenant_id), Field(json_schema_extra={"pattern": GUID, "format": "uuid"})
 ]
 """The id of a tenant in Entra ID, in any case. A domain is refused: it would match nobody."""
 
@@ -123,6 +124,9 @@ type Text = Annotated[
 UNCHANGED_BY_NULL: Final = "unchanged by null"
 """Marks a field whose default is null, and that a patch with null leaves as it is: it protects
 people, and many clients send null for what they did not set. An explicit value resets it."""
+
+NEVER_GROWS: Final[JsonDict] = {"x-closed": True}
+"""Marks a field whose choices are all that there will ever be, so that clients may rely on it."""
 
 
 class Model(BaseModel):

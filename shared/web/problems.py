@@ -48,7 +48,7 @@ class Problem(BaseModel):
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     code: Annotated[str, Field(pattern=_CODE)]
-    detail: str
+    detail: Annotated[str, Field(json_schema_extra={"x-ms-primary-error-message": True})]
     instance: str
     errors: Annotated[tuple[FieldProblem, ...], Field(exclude_if=lambda errors: not errors)] = ()
     reason: Annotated[Reason | None, Field(exclude_if=lambda reason: reason is None)] = None

@@ -7,13 +7,13 @@ left out, if any: the last thing that `make test` says.
 import sys
 
 from tests.infra.compiler import bicep
-from tests.infra.compiler.tools import BICEP, PWSH, Missing, left_out
+from tests.infra.compiler.tools import BICEP, KIOTA, PWSH, Missing, left_out
 from tests.infra.compiler.variants import VARIANTS
 
 
 def main(task: str = "check") -> int:
     """Print what is wrong, if anything, and return the exit code."""
-    words = [words for tool in (BICEP, PWSH) if (words := left_out(tool))]
+    words = [words for tool in (BICEP, PWSH, KIOTA) if (words := left_out(tool))]
     if words:
         print(*words, sep="\n")
     if task == "left-out" or left_out(BICEP):

@@ -1,8 +1,8 @@
-"""Finds Microsoft's Bicep compiler and PowerShell, which no package registry serves.
+"""Finds Microsoft's Bicep compiler, PowerShell and Kiota, which no package registry serves.
 
-Each is looked for where its variable says (BICEP, PWSH), on PATH, where `az bicep install` puts it,
-and as an archive in the folder that AZURE_TOOLS names, by default `shared/tools` beside the
-project. Archives are for Linux on x86-64 and are unpacked once, into `build/tools`.
+Each is looked for where its variable says (BICEP, PWSH, KIOTA), on PATH, where `az bicep install`
+puts it, and as an archive in the folder that AZURE_TOOLS names, by default `shared/tools` beside
+the project. Archives are for Linux on x86-64 and are unpacked once, into `build/tools`.
 """
 
 import contextlib
@@ -33,6 +33,8 @@ class Tool:
     name: str
     variable: str
     installing: str
+    packed: str = ""
+    """The name of the program in the archive, if it is not the tool's."""
 
     def path(self) -> Path:
         """Where it is; raises `Missing` if it is nowhere."""
@@ -65,11 +67,12 @@ class Tool:
                 # Several processes may do this at once; the first to rename wins.
                 with contextlib.suppress(OSError):
                     (Path(folder) / self.name).rename(target)
-        yield target / self.name
+        yield target / (self.packed or self.name)
 
 
 BICEP: Final = Tool("bicep", "BICEP", "Install it with `az bicep install`")
 PWSH: Final = Tool("pwsh", "PWSH", "Install PowerShell 7 from your system's packages")
+KIOTA: Final = Tool("kiota", "KIOTA", "Install Microsoft's Kiota", packed="run")
 
 
 def runs_archives() -> bool:

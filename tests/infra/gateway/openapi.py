@@ -13,7 +13,7 @@ from copy import deepcopy
 from typing import Any, Final
 
 import function_app  # noqa: F401 - registers every operation
-from shared.web.openapi import document
+from shared.web.openapi.document import document
 from tests.sources import ROOT
 
 FILE: Final = ROOT / "infra" / "openapi.json"
@@ -90,9 +90,15 @@ def _schema(given: Json) -> Json:
             del plain["default"]
     if "const" in plain:
         plain["enum"] = [plain.pop("const")]
-    kinds = [_schema(kind) for kind in plain.pop("anyOf", ()) if kind != _NULL]
-    if given.get("anyOf"):
-        plain |= _either(kinds, null=_NULL in given["anyOf"])
+    if "examples" in plain:
+        (plain["example"], *_) = plain.pop("examples")
+    if isinstance(kinds := plain.get("type"), list):
+        (plain["type"],) = (kind for kind in kinds if kind != "null")
+        plain["nullable"] = True
+    if "oneOf" in plain:
+        # An object or null: what is nullable has to have a type (OpenAPI 3.0.3, Schema Object).
+        (kind,) = (_schema(kind) for kind in plain.pop("oneOf") if kind != _NULL)
+        plain |= {"type": "object", "nullable": True, "allOf": [kind]}
     if "$ref" in plain and len(plain) > 1:
         plain["allOf"] = [{"$ref": plain.pop("$ref")}]
     for name in ("items", "additionalProperties"):
@@ -108,12 +114,6 @@ def _given(default: Any) -> Any:
     if not isinstance(default, dict):
         return default
     return {name: _given(value) for name, value in default.items() if value is not None}
-
-
-def _either(kinds: list[Json], *, null: bool) -> Json:
-    """One of several kinds, or null."""
-    one = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-    return {**one, "nullable": True} if null else one
 
 
 def _used(paths: Mapping[str, Any], schemas: Mapping[str, Json]) -> Json:

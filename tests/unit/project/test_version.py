@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.portal.rendering import render
-from shared.web.openapi import document
+from shared.web.openapi.document import document
 from shared.web.version import VERSION
 from tests.sources import ROOT, SHARED, text
 

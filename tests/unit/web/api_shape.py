@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import function_app  # noqa: F401 - registers every operation
-from shared.web.openapi import document
+from shared.web.openapi.document import document
 
 FILE: Final = Path(__file__).with_name("api_shape.txt")
 _WORDS: Final = {"description", "title", "summary", "example", "examples"}
-_STRUCTURE: Final = {"properties", "items", "anyOf", "additionalProperties", "required", "$ref"}
+_STRUCTURE: Final = {"properties", "items", "oneOf", "additionalProperties", "required", "$ref"}
 
 type Json = dict[str, Any]
 
@@ -59,7 +59,7 @@ def _lines(at: str, given: Json, api: Json, *, needed: bool = False) -> Iterator
         yield from _lines(f"{at}.{name}", part, api, needed=name in required)
     if "items" in schema:
         yield from _lines(f"{at}[]", schema["items"], api)
-    for choice in schema.get("anyOf", ()):
+    for choice in schema.get("oneOf", ()):
         yield from _lines(f"{at}|", choice, api)
     if isinstance(values := schema.get("additionalProperties"), dict):
         yield from _lines(f"{at}.*", values, api)

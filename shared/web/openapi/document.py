@@ -3,21 +3,16 @@
 Its schemas are those of the models that validate requests and serialize responses.
 """
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from http import HTTPStatus
 from inspect import cleandoc
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, RootModel
-from pydantic.alias_generators import to_camel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
-from pydantic_core import core_schema
+from pydantic import RootModel
 
 from shared.web.calls import JSON, MAX_KEY, MERGE_PATCH
-from shared.web.merge_patches import patch_of
+from shared.web.openapi.schemas import Schemas, query_fields
 from shared.web.operations import Operation, operations
 from shared.web.problems import Problem
 from shared.web.validation import ID_PATTERN
@@ -25,7 +20,6 @@ from shared.web.version import VERSION
 from shared.web.views import Tagged
 
 type Schema = dict[str, Any]
-type Mode = Literal["validation", "serialization"]
 
 _DESCRIPTION: Final = """\
 Copies people and groups from Microsoft Entra ID into users' Exchange Online mailboxes. A share is a
@@ -52,14 +46,27 @@ _TAGS: Final = {
     "service": "Check whether the app is running, and get this document.",
 }
 _SCHEME: Final = "entra"
+APPLICATION: Final = "contact-sync"
+"""Stands for the client id of the app, which each deployment puts in its place."""
+_SCOPE: Final = f"api://{APPLICATION}/.default"
+_ENTRA: Final = "https://login.microsoftonline.com/organizations/oauth2/v2.0"
+_SCOPES: Final = {_SCOPE: "Everything that the app roles of the caller allow."}
 _SECURITY: Final = {
-    "type": "http",
-    "scheme": "bearer",
-    "bearerFormat": "JWT",
-    "description": "An Entra ID access token with an app role that the operation requires.",
+    "type": "oauth2",
+    "description": (
+        "An access token of Entra ID, sent as `Authorization: Bearer`, with an app role that the "
+        "operation requires. Programs use client credentials: replace `organizations` in the "
+        "token address by the id of your tenant."
+    ),
+    "flows": {
+        "clientCredentials": {"tokenUrl": f"{_ENTRA}/token", "scopes": _SCOPES},
+        "authorizationCode": {
+            "authorizationUrl": f"{_ENTRA}/authorize",
+            "tokenUrl": f"{_ENTRA}/token",
+            "scopes": _SCOPES,
+        },
+    },
 }
-_SCHEMAS: Final = "#/components/schemas/"
-_UNSET: Final = ("default", None)
 _PROBLEMS: Final = {
     400: "The query or the body is invalid; `errors` lists each invalid field.",
     401: "The access token is missing or not valid for this API.",
@@ -145,7 +152,7 @@ def document() -> dict[str, Any]:
     """Return the document of all registered operations; built once, at first use."""
     areas = list(_TAGS)
     known = sorted(operations(), key=lambda operation: areas.index(operation.tag))
-    schemas = _Schemas(known)
+    schemas = Schemas(known)
     paths: dict[str, Schema] = {}
     for operation in known:
         path = paths.setdefault(operation.path.removeprefix("api"), {})
@@ -168,87 +175,7 @@ def document() -> dict[str, Any]:
     }
 
 
-class _Generator(GenerateJsonSchema):
-    """Generates pydantic's schemas as API clients need them.
-
-    A response always has all its fields, without defaults, and may have more in future. Fields
-    have no title beside their name; descriptions use the JSON names of fields.
-    """
-
-    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - pydantic's
-        if self.mode == "serialization":
-            return field.get("serialization_exclude_if") is None
-        return super().field_is_required(field, total)
-
-    def normalize_name(self, name: str) -> str:
-        # ItemPage[ShareView] is a ShareViewPage.
-        return super().normalize_name(re.sub(r"^(\w+)\[(\w+)\]$", r"\2\1", name))
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        del schema
-        return False
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        if self.mode == "serialization":
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
-
-    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        made = super().model_schema(schema)
-        if self.mode == "serialization" and made.get("additionalProperties") is False:
-            del made["additionalProperties"]
-        if "description" in made:
-            made["description"] = re.sub(r"`(\w+)`", _json_name, made["description"])
-        return made
-
-
-def _json_name(found: re.Match[str]) -> str:
-    return f"`{to_camel(found[1])}`"
-
-
-class _Schemas:
-    """The schemas of all models; `components` are those that the document references by name."""
-
-    def __init__(self, known: Iterable[Operation]) -> None:
-        self._references, made = models_json_schema(
-            list(dict.fromkeys(_models(known))),
-            ref_template=f"{_SCHEMAS}{{model}}",
-            schema_generator=_Generator,
-        )
-        self.components: dict[str, Schema] = made["$defs"]
-
-    def input(self, model: type[BaseModel]) -> Schema:
-        """Return the schema of a request body."""
-        return self._references[model, "validation"]
-
-    def output(self, model: type[BaseModel]) -> Schema:
-        """Return the schema of a response body."""
-        return self._references[model, "serialization"]
-
-    def drop_unused(self, document: object) -> None:
-        """Drop the models that nothing names, because only a patch is derived from them."""
-        text = json.dumps([document, self.components])
-        self.components = {
-            name: made for name, made in self.components.items() if f'"{_SCHEMAS}{name}"' in text
-        }
-
-    def patch(self, model: type[BaseModel]) -> Schema:
-        """Return the schema of a merge patch for a model."""
-        return patch_of(self.input(model), self.components)
-
-
-def _models(known: Iterable[Operation]) -> Iterator[tuple[type[BaseModel], Mode]]:
-    yield Problem, "serialization"
-    for operation in known:
-        for taken in (operation.body, operation.patch):
-            if taken is not None:
-                yield taken, "validation"
-        for answered in operation.responses.values():
-            if answered is not None:
-                yield answered, "serialization"
-
-
-def _described(operation: Operation, schemas: _Schemas) -> Schema:
+def _described(operation: Operation, schemas: Schemas) -> Schema:
     summary, _, more = operation.doc.partition("\n")
     roles = " or ".join(operation.roles)
     words = (cleandoc(more), f"Requires the app role {roles}." if roles else "Requires no token.")
@@ -257,7 +184,8 @@ def _described(operation: Operation, schemas: _Schemas) -> Schema:
         "tags": [operation.tag],
         "summary": summary.strip(),
         "description": "\n\n".join(word for word in words if word),
-        "security": [{_SCHEME: [role]} for role in operation.roles],
+        "security": [{_SCHEME: [_SCOPE]}] if operation.roles else [],
+        "x-app-roles": list(operation.roles),
         "parameters": list(_parameters(operation)),
         "responses": {
             str(status): answer for status, answer in sorted(_answers(operation, schemas).items())
@@ -282,26 +210,23 @@ def _parameters(operation: Operation) -> Iterator[Schema]:
         yield {"$ref": "#/components/parameters/IfMatch"}
     if operation.idempotent:
         yield {"$ref": "#/components/parameters/IdempotencyKey"}
-    made = operation.query.model_json_schema(schema_generator=_Generator)
-    for name, field in made.get("properties", {}).items():
-        schema = _given(field, made.get("$defs", {}))
-        parameter = {"name": name, "in": "query", "required": name in made.get("required", ())}
+    fields, required = query_fields(operation.query)
+    for name, field in fields.items():
+        schema = _given(field)
+        parameter = {"name": name, "in": "query", "required": name in required}
         if description := schema.pop("description", ""):
             parameter["description"] = description
         yield {**parameter, "schema": schema}
 
 
-def _given(field: Schema, defs: Mapping[str, Schema]) -> Schema:
+def _given(schema: Schema) -> Schema:
     """Return the schema of a query parameter without null, which stands for an absent one."""
-    kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
-    plain = {name: v for name, v in field.items() if name != "anyOf" and (name, v) != _UNSET}
-    for kind in kinds or [plain]:
-        if "$ref" in kind:
-            plain |= defs[kind["$ref"].rpartition("/")[2]]
-            plain.pop("$ref", None)
-        else:
-            plain |= kind
-    return plain
+    made = {name: v for name, v in schema.items() if (name, v) != ("default", None)}
+    if isinstance(kinds := made.get("type"), list):
+        (made["type"],) = (kind for kind in kinds if kind != "null")
+    if None in made.get("enum", ()):
+        made["enum"] = [value for value in made["enum"] if value is not None]
+    return made
 
 
 def _body(content: Mapping[str, Schema], *, required: bool = True) -> Schema:
@@ -309,7 +234,7 @@ def _body(content: Mapping[str, Schema], *, required: bool = True) -> Schema:
     return {"required": required, "content": kinds}
 
 
-def _answers(operation: Operation, schemas: _Schemas) -> dict[int, Schema]:
+def _answers(operation: Operation, schemas: Schemas) -> dict[int, Schema]:
     responses: dict[int, Schema] = {}
     for status, model in operation.responses.items():
         responses[status] = {
@@ -327,7 +252,7 @@ def _answers(operation: Operation, schemas: _Schemas) -> dict[int, Schema]:
     return responses
 
 
-def _problem(status: int, schemas: _Schemas) -> Schema:
+def _problem(status: int, schemas: Schemas) -> Schema:
     return {
         "description": _PROBLEMS[status],
         "headers": _headers("X-Correlation-Id", *_PROBLEM_HEADERS.get(status, ())),

@@ -1,0 +1,1 @@
+"""The OpenAPI document: assembled from the operations, their models and their docstrings."""

@@ -1,0 +1,98 @@
+"""Generates clients from the document that the app serves, into a folder of the test."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import function_app  # noqa: F401 - registers every operation
+from shared.web.openapi.document import document
+from tests.infra.compiler.tools import KIOTA
+from tests.sources import ROOT
+
+NODE: Final = ROOT / "tests" / "local" / "node_modules"
+_FUTURE: Final = "from __future__ import annotations\n"
+_ENVIRONMENT: Final = {
+    **os.environ,
+    "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1",
+    "KIOTA_OFFLINE_ENABLED": "true",
+}
+
+
+def written(folder: Path) -> Path:
+    """Write the document as the app serves it, and return its path."""
+    path = folder / "openapi.json"
+    path.write_text(json.dumps(document()), "utf-8")
+    return path
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    """Run a command and return what it prints; it must succeed."""
+    done = subprocess.run(  # noqa: S603 - our own commands
+        [str(part) for part in command],
+        cwd=cwd, env=_ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def kiota(language: str, source: Path, folder: Path) -> str:
+    """Generate Kiota's client and return what Kiota says about the document."""
+    said = run(
+        KIOTA.path(), "generate", "-l", language, "-d", source, "-o", folder,
+        "-n", "contact_sync", "-c", "ContactSync", "--log-level", "warning",
+    )  # fmt: skip
+    if language == "python":
+        for module in folder.rglob("*.py"):
+            _mend(module)
+    return said
+
+
+def typescript_types(source: Path, target: Path) -> None:
+    """Generate the types of openapi-typescript."""
+    run("node", NODE / "openapi-typescript" / "bin" / "cli.js", source, "-o", target)
+
+
+def python_client(source: Path, folder: Path) -> str:
+    """Generate the client of openapi-python-client, and return what it warns of."""
+    config = folder.with_suffix(".json")
+    config.write_text(json.dumps({"post_hooks": []}), "utf-8")  # it would call ruff
+    return run(
+        sys.executable, "-m", "openapi_python_client", "generate", "--path", source,
+        "--output-path", folder, "--meta", "none", "--config", config,
+    )  # fmt: skip
+
+
+def compiled_typescript(folder: Path, *sources: str) -> None:
+    """Compile TypeScript strictly; every type error fails."""
+    options: dict[str, Any] = {
+        "strict": True,
+        "target": "es2022",
+        "module": "nodenext",
+        "moduleResolution": "nodenext",
+        "skipLibCheck": True,
+        "noEmit": True,
+    }
+    (folder / "node_modules").symlink_to(NODE)
+    project = {"compilerOptions": options, "include": list(sources)}
+    (folder / "tsconfig.json").write_text(json.dumps(project), "utf-8")
+    run("node", NODE / "typescript" / "bin" / "tsc", "-p", folder)
+
+
+def imported_python(folder: Path) -> None:
+    """Import every module of a Python package."""
+    modules = [
+        ".".join(path.relative_to(folder.parent).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+    ]
+    code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    run(sys.executable, "-W", "ignore", "-c", code, *modules, cwd=folder.parent)
+
+
+def _mend(module: Path) -> None:
+    """Move the import from `__future__` to the top, which Kiota 1.38 writes below another."""
+    text = module.read_text("utf-8")
+    if _FUTURE in text:
+        module.write_text(_FUTURE + text.replace(_FUTURE, "", 1), "utf-8")

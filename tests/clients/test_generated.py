@@ -1,0 +1,68 @@
+"""Clients that common generators make from the served document compile without error."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.web.openapi.document import document
+from tests.clients import generators
+from tests.infra.compiler.tools import KIOTA, left_out
+
+DIVERGENT = {
+    "/tenant/delete",
+    "/imports/{id}/delete",
+    "/runs/{id}/approve/post",
+    "/people/{id}/delete",
+}
+"""The calls that answer a program with what it has to confirm, and do it when it has."""
+
+needs_kiota = pytest.mark.skipif(bool(left_out(KIOTA)), reason=str(left_out(KIOTA)))
+
+
+@needs_kiota
+@pytest.mark.parametrize("language", ["TypeScript", "python", "csharp"])
+def test_kiotas_client_compiles(tmp_path: Path, language: str) -> None:
+    folder = tmp_path / "contact_sync"
+    said = generators.kiota(language, generators.written(tmp_path), folder)
+
+    warned = re.findall(r"OpenAPI warning: #/paths/(\S+) - (.*)", said)
+    assert {path.replace("~1", "/") for path, _ in warned} == DIVERGENT
+    assert all("divergent" in words for _, words in warned)
+    assert not [path for path in folder.rglob("*") if re.search(r"Member\d", path.name)]
+    match language:
+        case "TypeScript":
+            generators.compiled_typescript(tmp_path, "contact_sync/**/*.ts")
+        case "python":
+            generators.imported_python(folder)
+        case _:
+            assert not _csharp_conflicts(folder)
+
+
+def test_openapi_typescripts_types_compile(tmp_path: Path) -> None:
+    generators.typescript_types(generators.written(tmp_path), tmp_path / "contact_sync.ts")
+
+    generators.compiled_typescript(tmp_path, "contact_sync.ts")
+
+
+def test_openapi_python_clients_package_can_be_imported(tmp_path: Path) -> None:
+    folder = tmp_path / "contact_sync_client"
+    said = generators.python_client(generators.written(tmp_path), folder)
+
+    assert "WARNING" not in said.upper()
+    generators.imported_python(folder)
+
+
+def test_components_have_names_that_a_reader_would_use() -> None:
+    for name in document()["components"]["schemas"]:
+        assert re.fullmatch(r"[A-Z][A-Za-z]+", name), name
+        assert not name.endswith(("View", "Member", "Model")), name
+
+
+def _csharp_conflicts(folder: Path) -> list[str]:
+    """What a compiler would refuse although it parses: a member with the name of its class."""
+    return [
+        path.name
+        for path in folder.rglob("*.cs")
+        if re.search(rf"public \S+ {path.stem}\b *\{{", path.read_text("utf-8"))
+    ]
