@@ -16,18 +16,26 @@ class AdoptableView(Model):
     """A contact in the folder that matches a person in the share, and how it was matched."""
 
     contact: str
+    """The id of the contact in the mailbox."""
     key: str
+    """The key of the person in the share."""
     display_name: str
+    """The name of the person."""
     by: MatchedBy
+    """How the contact was recognized."""
 
 
 class DuplicateView(Model):
     """A second contact for a person who already has the contact `of`."""
 
     contact: str
+    """The id of the contact in the mailbox."""
     of: str
+    """The id of the contact that the person already has."""
     key: str
+    """The key of the person in the share."""
     by: MatchedBy
+    """How the contact was recognized."""
 
 
 class AdoptionView(Model):
@@ -38,12 +46,19 @@ class AdoptionView(Model):
     """
 
     mailbox: str
+    """The object id of the mailbox's user."""
     folder: str | None
+    """The folder that was searched. Null is the default Contacts folder."""
     digest: str
+    """Identifies these contacts. Send it as `confirm` to adopt them."""
     adopt: list[AdoptableView]
+    """The contacts to adopt, one for each person."""
     duplicates: list[DuplicateView]
+    """Further contacts for people who already have one. They stay as they are."""
     left: int
+    """The number of contacts that match nobody. They stay as they are."""
     adopted: int | None
+    """The number of contacts adopted, or null in a preview."""
 
 
 @api(

@@ -33,12 +33,19 @@ class CheckLineView(Model):
     """
 
     line: LineCode
+    """What was checked."""
     question: str
+    """The question in words."""
     permission: str | None
+    """The permission that is needed, or null if the line is about something else."""
     state: LineState
+    """The answer."""
     reason: CheckReason | None
+    """Why the line is not ok, or null."""
     cause: str | None
+    """The reason in words, or null."""
     solution: str | None
+    """What to do about it, or null."""
 
 
 class TenantCheckView(Model):
@@ -50,16 +57,27 @@ class TenantCheckView(Model):
     """
 
     id: str
+    """The check's id."""
     state: CheckState
+    """How far the check is. `done` is final."""
     result: LineState | None
+    """The worst state of all lines, or null while the check goes on."""
     asked: datetime
+    """When the check was asked for (UTC)."""
     by: str
+    """The object id of who asked for it."""
     ended: datetime | None
+    """When it ended (UTC), or null."""
     mailbox: str | None
+    """The mailbox to check, as asked for; null: the first target of an import."""
     outside: str | None
+    """The mailbox outside of the scope, as asked for, or null."""
     tested: str | None
+    """The mailbox that was read and written, or null if none was."""
     cleaning_up: bool
+    """Whether a mailbox may still hold the test contact. Contact Sync keeps trying to remove it."""
     lines: list[CheckLineView]
+    """The answers so far, in the order of the check."""
 
     @classmethod
     def of(cls, check: TenantCheck) -> "TenantCheckView":

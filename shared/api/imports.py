@@ -32,17 +32,22 @@ class ImportView(Tagged, Import):
     """
 
     share_id: str | None  # type: ignore[assignment]  # hidden from readers
+    """The `id` of an own share, or the secret id of a partner's share, which only admins see."""
     last_run: str | None
+    """The id of the last run that ended, or null."""
     held_run: str | None
+    """The id of the run that waits for a decision, or null."""
     own_share: Annotated[bool, Field(exclude=True)] = False
     removing: Annotated[bool, Field(exclude=True)] = False
     suspended: Annotated[Reason | None, Field(alias="resting")]
+    """Why an active import does not run at the moment, or null."""
 
 
 class EstimateInput(Model):
     """The target mailboxes of an import that is not created yet."""
 
     targets: Targets
+    """The mailboxes that would get the contacts."""
 
 
 class EstimateView(Model):
@@ -55,11 +60,18 @@ class EstimateView(Model):
     """
 
     mailboxes: int
+    """The number of target mailboxes, except those known to have no mailbox."""
     needed: int
+    """The number of new licenses that they need."""
     free: int
+    """The number of booked licenses that no mailbox has."""
     missing: int
+    """The number of licenses that are not booked."""
     trial: Trial
+    """`ahead`: the first import starts the trial. `running`: every mailbox is synced until it
+    ends. `over`: a mailbox needs a license."""
     trial_ends: datetime | None
+    """When the trial ends (UTC). Null before it starts."""
 
 
 class CreatedImportView(ImportView):
@@ -69,14 +81,18 @@ class CreatedImportView(ImportView):
     """
 
     first_run: str | None
+    """The id of the first run. Null for an import that was created paused."""
     seats_needed: int | None
+    """The number of mailboxes that need a license. Null if it is not known yet."""
     seats: EstimateView | None
+    """The licenses that the import needs. Null if they are not known yet."""
 
 
 class ImportRemovalView(Model):
     """The run that removes a deleted import's contacts."""
 
     removal_run: str
+    """The id of the run that removes the contacts. The import is gone when it has ended."""
 
 
 @api(

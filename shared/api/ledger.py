@@ -37,10 +37,15 @@ class LedgerQuery(Paging):
         ),
     ] = None
     action: Annotated[str | None, Field(pattern=r"^[a-z]+(\.[a-z-]+)?$")] = None
+    """Only entries with this action (`share.created`) or this kind of action (`share`)."""
     actor: ObjectId | None = None
+    """Only entries of this person or program, by object id."""
     subject: RunId | None = None
+    """Only entries about the object with this id."""
     since: Moment | None = None
+    """Only entries from this time on, with a time zone."""
     until: Moment | None = None
+    """Only entries before this time, with a time zone."""
 
 
 class LedgerEntryView(Model):
@@ -54,17 +59,29 @@ class LedgerEntryView(Model):
     """
 
     id: str
+    """The entry's id. It never changes."""
     when: datetime
+    """When it happened (UTC)."""
     actor: str
+    """The object id of the person or program, or the name of a part of the service."""
     actor_name: str
+    """The person's name at that time, or empty."""
     origin: str
+    """Where the call came from: `api`, `portal`, `operator`, or empty for the service itself."""
     network: str
+    """The caller's network: the address without its last part (IPv4 /24, IPv6 /48), or empty."""
     client: str
+    """The client id of the application that called, or empty."""
     actor_tenant: str
+    """The operator's own tenant, or empty."""
     action: str
+    """What was done, as an object and a verb, such as `share.created`. New actions may be added."""
     subject: str
+    """The id of the object."""
     done: bool
+    """False if the change may have failed."""
     detail: dict[str, Any]
+    """What changed. The names depend on the action; values are ids, numbers and texts."""
 
 
 @api(

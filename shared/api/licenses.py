@@ -23,21 +23,32 @@ class LicenseView(Tagged):
     """A tenant's licenses, plan and trial; the trial's end is null until an import starts it."""
 
     id: str
+    """The tenant's id."""
     booked: int
+    """The number of licenses booked."""
     used: int
+    """The number of licenses that mailboxes have."""
     waiting: int
+    """The number of mailboxes that wait for a license."""
     free: int
+    """The number of booked licenses that no mailbox has."""
     plan: LicensePlan
+    """The plan that applies now."""
     trial_ends: datetime | None
+    """When the trial ends (UTC). Null until the first import starts it."""
 
 
 class SeatView(Model):
     """A mailbox that has a license, or waits for one since `waiting`, and its imports."""
 
     mailbox: str
+    """The object id of the mailbox's user."""
     since: datetime
+    """Since when an import has needed the license (UTC)."""
     waiting: datetime | None
+    """Since when the mailbox waits for a license (UTC). Null if it has one."""
     imports: list[str]
+    """The ids of the imports that sync the mailbox."""
 
 
 class EffectView(Model):
@@ -49,14 +60,23 @@ class EffectView(Model):
     """
 
     confirm: str
+    """The code with which a program confirms that it cancels licenses."""
     booked: int
+    """The number of licenses as it would be."""
     used: int
+    """The number of licenses that mailboxes would have."""
     free: int
+    """The number of licenses that would be free."""
     gaining: list[str]
+    """The object ids of mailboxes that would get a license."""
     losing: list[str]
+    """The object ids of mailboxes that would lose theirs."""
     removal: datetime | None
+    """When contacts are removed from mailboxes that lose their license (UTC). Null if none does."""
     missing: int
+    """The number of target mailboxes that would have no license once the trial is over."""
     trial_ends: datetime | None
+    """When the trial ends (UTC). Null before it starts."""
 
 
 @api(bp, "GET", "api/licenses", READERS, responses={200: LicenseView})

@@ -25,36 +25,54 @@ class TermsInput(Model):
     """The license settings that an operator can change. Omitted fields stay unchanged."""
 
     booked: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    """The number of licenses to book, 0 to 1,000,000. Null leaves it unchanged."""
     plan: Annotated[
         Literal[LicensePlan.STANDARD, LicensePlan.PREMIUM] | None,
         Field(json_schema_extra=NEVER_GROWS),
     ] = None
+    """The plan. Null leaves it unchanged."""
     trial_ends: Moment | None = None
+    """When the trial ends (UTC). Null leaves it unchanged."""
 
 
 class CustomerView(Tagged):
     """A tenant as operators see it: its name and licenses."""
 
     id: str
+    """The tenant's id."""
     name: str
+    """Its name, else its domain, else its id."""
     domain: str
+    """A verified domain of the tenant."""
     region: str
+    """Where its data is stored."""
     status: str
+    """Whether the tenant is connected."""
     joined: datetime
+    """When it joined (UTC)."""
     booked: int
+    """The number of licenses booked."""
     used: int
+    """The number of licenses that mailboxes have."""
     waiting: int
+    """The number of mailboxes that wait for a license."""
     free: int
+    """The number of booked licenses that no mailbox has."""
     plan: LicensePlan
+    """The plan that applies now."""
     trial_ends: datetime | None
+    """When the trial ends (UTC). Null until the first import starts it."""
 
 
 class ClosingView(Model):
     """A tenant that left: since when, and the report about what was removed and who asked."""
 
     tenant: str
+    """The tenant's id."""
     left: datetime
+    """When it had left (UTC)."""
     report: ClosingReport
+    """What was removed, and who asked for it."""
 
 
 @api(

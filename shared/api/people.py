@@ -21,22 +21,29 @@ class PlaceView(Model):
     """An import that holds the person's contact, and the caller's mailboxes that have it."""
 
     import_id: str
+    """The import's id."""
     mailboxes: list[str]
+    """The object ids of the mailboxes that have the contact."""
 
 
 class PublishingView(Model):
     """A share that publishes the person, and the names of the partners that import it."""
 
     share_id: str
+    """The share's id."""
     partners: list[str]
+    """The names of the partners that import the share."""
 
 
 class OmittingShareView(Model):
     """A share that does not include a person of its sources, and the reason."""
 
     share_id: str
+    """The share's id."""
     reason: Reason
+    """Why the share does not include the person."""
     remedy: str
+    """What an admin can do about it."""
 
 
 class PersonView(Model):
@@ -47,11 +54,17 @@ class PersonView(Model):
     """
 
     id: str
+    """The person's object id or contact key."""
     suppressed: Annotated[datetime | None, Field(alias="keptOut")]
+    """Since when the person is removed everywhere (UTC), or null."""
     places: list[PlaceView]
+    """The imports that hold the person's contact."""
     shares: list[PublishingView]
+    """The shares that publish the person."""
     omitted: Annotated[list[OmittingShareView], Field(alias="leftOut")]
+    """The shares whose sources contain the person but that do not publish the person."""
     unknown: list[str]
+    """The ids of shares that cannot be read at the moment."""
 
 
 class PersonRemovalView(Model):
@@ -61,9 +74,13 @@ class PersonRemovalView(Model):
     """
 
     id: str
+    """The person's object id or contact key."""
     suppressed: Annotated[datetime, Field(alias="keptOut")]
+    """Since when the person is removed everywhere (UTC)."""
     runs: list[str]
+    """The ids of the runs that remove the contact from your mailboxes."""
     paused: list[str]
+    """Always empty: paused imports remove the contact too."""
 
 
 @api(bp, "GET", "api/people/{id}", READERS, responses={200: PersonView})

@@ -25,15 +25,20 @@ class ContactView(Model):
     model_config = ConfigDict(extra="allow")
 
     key: str
+    """The contact's key in the share."""
 
 
 class SharePreviewView(Model):
     """The current number of contacts in a share, the first by name, and the first omissions."""
 
     count: int
+    """The number of contacts in the share now."""
     sample: list[ContactView]
+    """The first contacts by name."""
     omitted: int
+    """The number of people who did not become contacts."""
     omissions: list[OmissionView]
+    """The first of these people, each with the reason."""
 
 
 class ChangeView(Model):
@@ -43,18 +48,26 @@ class ChangeView(Model):
     """
 
     action: Literal["create", "update", "delete"]
+    """What happens to the contact: `create`, `update` or `delete`."""
     key: str
+    """The contact's key in the share."""
     display_name: str | None
+    """The contact's name, or null if the contact is no longer in the mailbox."""
 
 
 class ImportPreviewView(Model):
     """What the next run does in a mailbox; `held` is the reason why it would wait for an admin."""
 
     mailbox: str
+    """The object id of the mailbox's user."""
     planned: ContactCounts
+    """The number of contacts by what the next run would do."""
     held: Reason | None
+    """Why the run would wait for an admin, or null."""
     remedy: str | None
+    """What the admin can do then, or null."""
     changes: list[ChangeView]
+    """The changes, contact by contact."""
 
 
 class ExplanationView(Model):
@@ -65,20 +78,30 @@ class ExplanationView(Model):
     """
 
     mailbox: str
+    """The object id of the mailbox's user."""
     person: str
+    """The person's object id or contact key."""
     published: bool
+    """Whether the share publishes the person."""
     present: bool
+    """Whether the contact is in the mailbox."""
     reason: Reason | None
+    """Why either is not the case, or null."""
     remedy: str | None
+    """What an admin can do about it, or null."""
     rejected: str | None
+    """The error code with which Exchange rejected the contact, or null."""
     last_run: str | None
+    """The id of the last run that reached the mailbox, or null."""
 
 
 class ExplainQuery(Query):
     """The mailbox, and the person by object id or by the key from a preview or a result."""
 
     mailbox: DirectoryId
+    """The object id of the mailbox's user."""
     person: ObjectId
+    """The person's object id, or the contact key from a preview or a result."""
 
 
 @api(

@@ -16,8 +16,11 @@ class PublisherView(Model):
     """The publisher of a share: its tenant id, its name and a verified domain."""
 
     tenant: str
+    """The publisher's tenant id."""
     name: str
+    """The name that it chose."""
     domain: str
+    """A verified domain of the publisher."""
 
 
 class PublicationView(Model):
@@ -28,13 +31,21 @@ class PublicationView(Model):
     """
 
     id: str
+    """The share id."""
     name: str
+    """The share's name."""
     publisher: PublisherView
+    """Who publishes the share."""
     own: bool
+    """Whether the publisher is your own tenant."""
     fields: list[str]
+    """The names of the published fields."""
     contacts: int | None
+    """The number of contacts when the share was last read. Null if it cannot be read now."""
     expires: datetime | None
+    """When your access ends (UTC). Null: it does not end."""
     waiting: bool
+    """Whether an import receives nothing until the publisher approves your organization."""
 
 
 @api(bp, "GET", "api/publications/{id}", READERS, responses={200: PublicationView})

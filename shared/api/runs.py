@@ -28,6 +28,7 @@ class RunSummary(Tagged, Run):
     work: Annotated[str | None, Field(exclude=True)] = None
     omissions: Annotated[list[Omission], Field(exclude=True)]
     remedy: str | None
+    """What an admin can do about the reason, or null."""
 
     @classmethod
     def of(cls, stored: Stored[Run], **more: Any) -> Self:
@@ -44,7 +45,11 @@ class RunView(RunSummary):
     """
 
     stalled_since: datetime | None = None
+    """Since when a run that has not ended made no progress (UTC), if that is more than an hour.
+    Restart or stop it. Otherwise null."""
     omissions: list[OmissionView]  # type: ignore[assignment]  # shown with their remedies
+    """The people who did not become contacts, each with the reason; rare reasons first, cut
+    after some hundred. Always empty for a partner's share."""
 
     @classmethod
     def of(cls, stored: Stored[Run], **more: Any) -> Self:
@@ -61,22 +66,28 @@ class ResultView(Tagged, Result, ContactCounts):
     """
 
     id: str
+    """The object id of the mailbox's user."""
     number: Annotated[int, Field(exclude=True)] = 0
     address: str | None
+    """The mailbox's current mail address, or null if it has none."""
     remedy: str | None
+    """What an admin can do about the reason, or null."""
 
 
 class RunsQuery(Paging):
     """Filter runs by import or status."""
 
     import_id: Annotated[str | None, Field(max_length=128)] = None
+    """Only runs of this import."""
     status: RunStatus | None = None
+    """Only runs with this status."""
 
 
 class ResultsQuery(Paging):
     """Filter results by outcome."""
 
     outcome: Outcome | None = None
+    """Only mailboxes with this outcome."""
 
 
 @api(bp, "GET", "api/runs", READERS, query=RunsQuery, responses={200: ItemPage[RunSummary]})

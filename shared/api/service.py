@@ -23,24 +23,31 @@ class HealthView(Model):
     """The app is running; `version` is the deployed version."""
 
     status: Literal["ok"] = "ok"
+    """Always `ok`: an app that does not run does not answer."""
     version: str = VERSION
+    """The deployed version."""
 
 
 class CheckView(Model):
     """The check of one dependency: storage tables, storage queues, the vault or Entra ID's keys."""
 
     name: Literal["tables", "queues", "key-vault", "token-keys"]
+    """What was checked: storage tables, storage queues, the vault, or Entra ID's keys."""
     status: Literal["ok", "unavailable"]
+    """`ok` or `unavailable`."""
     milliseconds: int
+    """How long the check took, in milliseconds."""
 
 
 class ReadyView(Model):
     """Whether the app can do its work. Only operators and admins of the service see `checks`."""
 
     status: Literal["ok", "unavailable"]
+    """`ok` if every check is, else `unavailable`."""
     checks: Annotated[
         tuple[CheckView, ...] | None, Field(exclude_if=lambda checks: checks is None)
     ] = None
+    """Each check. Present only for operators and admins of the service."""
 
 
 @public(bp, "api/health", responses={200: HealthView}, direct=True)

@@ -28,6 +28,7 @@ class ShareView(Tagged, Share):
     """
 
     share_id: str | None  # type: ignore[assignment]  # hidden from readers
+    """The secret that partners need to import the share. Null for callers who are no admins."""
     retired: Annotated[list[str], Field(exclude=True)]
     kept: Annotated[list[str], Field(exclude=True)]
     rotated: Annotated[datetime | None, Field(exclude=True)]
@@ -50,14 +51,23 @@ class SubscriberView(Model):
     """
 
     tenant: str
+    """The tenant's id."""
     name: str
+    """The tenant's name."""
     domain: str
+    """A verified domain of the tenant."""
     since: datetime
+    """Since when it imports the share (UTC)."""
     imports: int
+    """The number of its imports of this share."""
     mailboxes: int
+    """The number of its mailboxes that get the contacts."""
     state: SubscriberState
+    """Whether the tenant may import the share."""
     remaining: int | None
+    """Of a tenant without access: the number of mailboxes that may still have contacts."""
     unreachable: int | None
+    """Of these, the number of mailboxes that cannot be found now."""
 
     @classmethod
     def of(cls, subscriber: Subscriber) -> Self:

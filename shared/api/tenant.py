@@ -33,21 +33,37 @@ class ClosingReport(Model):
     """
 
     joined: datetime
+    """When the tenant had joined (UTC)."""
     imports: int
+    """The number of imports deleted."""
     mailboxes: int
+    """The number of mailboxes cleared."""
     contacts: int
+    """The number of contacts removed."""
     shares: int
+    """The number of shares withdrawn."""
     trial_started: datetime | None = None
+    """When the trial had started (UTC), or null."""
     trial_until: datetime | None = None
+    """The end of the trial that an operator had set (UTC), or null."""
     remaining: int
+    """The number of contacts that could not be removed."""
     remaining_mailboxes: list[str]
+    """The object ids of the mailboxes that still hold them."""
     asked: datetime | None = None
+    """When an admin asked to leave (UTC), or null if the consent was gone for too long."""
     actor: str
+    """The object id of who asked."""
     actor_name: str
+    """The name of who asked."""
     network: str
+    """The network of who asked, without the last part of the address."""
     client: str
+    """The client id of the application that asked."""
     confirmed_by: str | None = None
+    """The object id of the second admin, or null if none was needed."""
     in_entra: str = REMAINS
+    """What remains in Entra ID and Exchange, and how to delete it."""
 
     @classmethod
     def of(cls, line: LedgerEntry) -> Self:
@@ -63,13 +79,21 @@ class DepartureView(Model):
     """
 
     asked: datetime
+    """When an admin asked to leave (UTC)."""
     begins: datetime
+    """When leaving begins (UTC). Until then it can be taken back."""
     actor: str
+    """The object id of who asked."""
     actor_name: str
+    """The name of who asked."""
     network: str
+    """The network of who asked, without the last part of the address."""
     client: str
+    """The client id of the application that asked."""
     awaits_second_admin: bool
+    """Whether another admin still has to confirm it."""
     confirmed_by: str | None
+    """The object id of the second admin, or null."""
 
 
 class TenantView(Model):
@@ -80,42 +104,65 @@ class TenantView(Model):
     """
 
     id: str
+    """The tenant's id."""
     etag: str | None = None
+    """The version of the tenant. Null after it has left."""
     name: str = ""
+    """The name that partners see, or empty."""
     domain: str = ""
+    """A verified domain of the tenant, or empty."""
     region: str = ""
+    """Where its data is stored."""
     status: Literal["connected", "disconnected", "leaving", "left"]
+    """`connected`: the consent holds. `disconnected`: it was withdrawn, and imports are
+    suspended. `leaving`: an admin asked to leave. `left`: only the report remains."""
     since: datetime | None = None
+    """When the status last changed (UTC)."""
     joined: datetime | None = None
+    """When the tenant joined (UTC). Null after it has left."""
     permissions: tuple[str, ...] = ()
+    """The permissions of Microsoft Graph that were granted."""
     remedy: str | None = None
+    """What an admin can do about the status, or null."""
     leaving: DepartureView | None = None
+    """The wish to leave, or null."""
     report: ClosingReport | None = None
+    """What was removed, once the tenant has left; until then null."""
 
 
 class LeavingPreviewView(Model):
     """What leaving removes. `confirm` is the code that confirms it."""
 
     confirm: str
+    """The code that confirms exactly this."""
     imports: int
+    """The number of imports that would be deleted."""
     mailboxes: int
+    """The number of mailboxes that would be cleared."""
     shares: int
+    """The number of shares that would be withdrawn."""
     partners: int
+    """The number of partners that would lose a share."""
     detail: str
+    """What to do next."""
 
 
 class LeavingQuery(Query):
     """The confirmation: the code from the first call, and the id of the caller's tenant."""
 
     confirm: str | None = None
+    """The code from the first call."""
     tenant: str | None = None
+    """The id of the caller's tenant."""
 
 
 class SignOutView(Model):
     """Sessions and access tokens issued before `since` are refused."""
 
     since: datetime
+    """Sessions and access tokens issued before this time are refused (UTC)."""
     person: str | None
+    """The object id of the person, or null for everyone."""
 
 
 class SecurityView(Tagged, SecurityInput):
@@ -126,9 +173,14 @@ class TenantDataView(Model):
     """One stored row of the tenant."""
 
     table: str
+    """The name of the table."""
     partition: str
+    """The first part of the row's key."""
     row: str
+    """The second part of the row's key."""
     value: Any
+    """The stored value, in the form in which it is stored. Its form is not part of the API and
+    may change."""
 
 
 @api(bp, "GET", "api/tenant", READERS, joined=False, responses={200: TenantView})

@@ -22,6 +22,7 @@ class ConfirmQuery(Query):
     """The code from the first call. Programs need it; for people it is optional."""
 
     confirm: Annotated[str | None, Field(max_length=64)] = None
+    """The code from the first call. Programs need it; for people it is optional."""
 
 
 class ConfirmationView(Model):
@@ -31,9 +32,13 @@ class ConfirmationView(Model):
     """
 
     confirm: str
+    """The code. Repeat the call with it as `confirm`."""
     subject: str
+    """The id of the object."""
     mailboxes: int | None
+    """The number of mailboxes that it affects, or null if it is not known."""
     detail: str = _DETAIL
+    """What to do next."""
 
 
 def confirmation(

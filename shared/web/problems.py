@@ -32,8 +32,11 @@ class FieldProblem(BaseModel):
     """
 
     field: str
+    """The path of the field, such as `sources.groups.0.id`, or the name of the parameter."""
     code: Annotated[str, Field(pattern=_CODE)]
+    """The exact error. It never changes; new ones may be added."""
     message: str
+    """The error in words."""
 
 
 class Problem(BaseModel):
@@ -45,13 +48,21 @@ class Problem(BaseModel):
     """
 
     type: Annotated[str, Field(pattern=f"^{_KIND}[a-z-]+$")]
+    """The class of the problem. See Errors for all classes."""
     title: str
+    """The class in words."""
     status: Annotated[int, Field(ge=400, le=599)]
+    """The HTTP status."""
     code: Annotated[str, Field(pattern=_CODE)]
+    """The exact case, such as `too_many_shares`. It never changes; new ones may be added."""
     detail: Annotated[str, Field(json_schema_extra={"x-ms-primary-error-message": True})]
+    """What happened, and what to do next."""
     instance: str
+    """The id of this call in our logs, to quote to support."""
     errors: Annotated[tuple[FieldProblem, ...], Field(exclude_if=lambda errors: not errors)] = ()
+    """Each invalid field. Present only if fields are invalid."""
     reason: Annotated[Reason | None, Field(exclude_if=lambda reason: reason is None)] = None
+    """Why an admin has to act first. Present only in that case."""
 
 
 def problem(

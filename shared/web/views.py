@@ -18,6 +18,7 @@ class Tagged(Model):
     """
 
     etag: str
+    """The version of the object. Send it as If-Match."""
 
     @classmethod
     def of(cls, stored: Stored[Any], **more: Any) -> Self:
@@ -29,13 +30,16 @@ class ItemPage[T](Model):
     """One page of a list; `next` is the token for the next page, or null on the last page."""
 
     items: list[T]
+    """The items of this page. A page may be empty although there are more."""
     next: str | None
+    """Send it as `next` to get the next page. Null on the last page."""
 
 
 class OmissionView(Omission):
     """A person of the share's sources who did not become a contact, the reason, and the remedy."""
 
     remedy: str
+    """What an admin can do about it."""
 
     @classmethod
     def of(cls, omission: Omission) -> Self:

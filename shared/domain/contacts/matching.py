@@ -23,7 +23,9 @@ class MatchedBy(StrEnum):
     """How a contact was recognized."""
 
     MAIL = "mail"
+    """By a mail address."""
     PHONE_AND_NAME = "phone-and-name"
+    """By a phone number and the name."""
 
 
 @dataclass(frozen=True, slots=True)

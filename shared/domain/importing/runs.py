@@ -14,9 +14,13 @@ class RunTrigger(StrEnum):
     """What started a run."""
 
     CREATED = "created"
+    """The import was created, or a paused one became active."""
     SCHEDULE = "schedule"
+    """It was due."""
     REQUEST = "request"
+    """An admin or a program started it."""
     RETRY = "retry"
+    """It tries the failed mailboxes of another run again."""
     REMOVAL = "removal"
     """The import was deleted, or its tenant leaves."""
     REVOCATION = "revocation"
@@ -27,12 +31,20 @@ class RunStatus(StrEnum):
     """The state of a run, or how it ended."""
 
     QUEUED = "queued"
+    """The run waits for its turn."""
     RUNNING = "running"
+    """The run syncs mailboxes."""
     HELD = "held"
+    """Final until an admin decides: changes wait for `approve` or `discard`. Everything else
+    is applied."""
     SUCCEEDED = "succeeded"
+    """Final. Every mailbox is up to date, or was skipped for a reason."""
     PARTIAL = "partial"
+    """Final. Some mailboxes failed, or contacts were rejected."""
     FAILED = "failed"
+    """Final. Nothing could be synced; `reason` says why."""
     DISCARDED = "discarded"
+    """Final. An admin discarded what the run held."""
     STOPPED = "stopped"
     """An admin ended it, or the deletion of its import did."""
 
@@ -46,19 +58,28 @@ class MailboxCounts(Model):
     """The number of a run's mailboxes, by outcome."""
 
     total: int = 0
+    """All mailboxes of the run."""
     succeeded: int = 0
+    """Mailboxes that are up to date."""
     skipped: int = 0
+    """Mailboxes that were not synced, for a reason that another run may find gone."""
     failed: int = 0
+    """Mailboxes in which something failed."""
     held: int = 0
+    """Mailboxes in which changes wait for approval."""
 
 
 class ContactCounts(Model):
     """The number of contacts, by what happened to them, in one mailbox or in a whole run."""
 
     created: int = 0
+    """Contacts that were created."""
     updated: int = 0
+    """Contacts that were changed."""
     deleted: int = 0
+    """Contacts that were removed."""
     unchanged: int = 0
+    """Contacts that were up to date."""
 
     def __add__(self, other: Self) -> "ContactCounts":
         """Add each count to its counterpart."""
@@ -74,7 +95,9 @@ class Omission(Model):
     """A person of the share's sources who is not among its contacts, and why; ids only."""
 
     id: str
+    """The object id of the person, or the key of the manual contact."""
     reason: Reason
+    """Why the person did not become a contact."""
 
 
 def rarest_first(omissions: Iterable[Omission]) -> list[Omission]:
@@ -95,28 +118,46 @@ class Run(Model):
     """
 
     id: str
+    """The run's id."""
     import_id: str
+    """The import that the run executes."""
     trigger: RunTrigger
+    """What started the run."""
     status: RunStatus = RunStatus.QUEUED
+    """The state of the run. Poll until it is neither `queued` nor `running`."""
     queued: datetime
+    """When the run was queued (UTC)."""
     started: datetime | None = None
+    """When it began (UTC), or null if it has not."""
     ended: datetime | None = None
+    """When it ended (UTC), or null while it goes on."""
     reason: Reason | None = None
+    """Why the run failed, is held or could not do everything; null if there is nothing to say."""
     mailboxes: MailboxCounts = MailboxCounts()
+    """The number of mailboxes by outcome."""
     contacts: ContactCounts = ContactCounts()
+    """The number of contacts in all mailboxes, by what happened to them."""
     photos: int = 0
+    """The number of photos sent to Exchange."""
     graph_requests: int = 0
+    """The number of requests made to Microsoft Graph."""
     throttled: int = 0
+    """How often Microsoft Graph answered that there were too many requests (429)."""
     share_contacts: int = 0
+    """The number of contacts that the share had when the run read it."""
     omissions: list[Omission] = []
     omitted: dict[Reason, int] = {}
+    """The number of people who did not become contacts, by reason. Always empty for a partner's
+    share."""
     number: int = 0
     snapshot: str | None = None
     work: str | None = None
     fingerprint: str | None = None
     approved: bool = False
+    """Whether an admin approved what the run held."""
     approved_number: int = 0
     retries: str | None = None
+    """The id of the run whose failed mailboxes this run tries again, or null."""
 
 
 REJECTED_LISTED: Final = 100
@@ -126,16 +167,22 @@ class Outcome(StrEnum):
     """How a run ended for one mailbox."""
 
     SUCCEEDED = "succeeded"
+    """The mailbox is up to date."""
     SKIPPED = "skipped"
+    """The mailbox was not synced, for a reason that lies outside of the run."""
     FAILED = "failed"
+    """Something failed. A retry tries the mailbox again."""
     HELD = "held"
+    """Changes wait for approval; everything else is applied."""
 
 
 class RejectedContact(Model):
     """A contact that Graph rejected, with Graph's error code."""
 
     key: str
+    """The contact's key in the share."""
     code: str
+    """The error code of Microsoft Graph."""
 
 
 class RefusedRequest(Model):
@@ -145,8 +192,11 @@ class RefusedRequest(Model):
     """
 
     status: int
+    """The HTTP status of Microsoft Graph, or 0 if there was no response."""
     client_request_id: str
+    """The id that we gave the request."""
     request_id: str
+    """The id that Microsoft gave the request, or empty without a response."""
 
 
 class Result(Model):
@@ -159,17 +209,31 @@ class Result(Model):
     """
 
     mailbox: str
+    """The object id of the mailbox's user."""
     outcome: Outcome
+    """How the run ended for this mailbox."""
     number: int = 0
     reason: Reason | None = None
+    """Why the mailbox was skipped, held or failed; null if it succeeded."""
     contacts: ContactCounts = ContactCounts()
+    """The number of contacts in this mailbox, by what happened to them."""
     photos: int = 0
+    """The number of photos sent."""
     planned: ContactCounts | None = None
+    """What approving the held changes would do; null if nothing is held."""
     held_run: str | None = None
+    """The run to approve or discard for what this mailbox holds; null if nothing is held."""
     graph_requests: int = 0
+    """The number of requests made to Microsoft Graph."""
     throttled: int = 0
+    """How often Microsoft Graph answered 429."""
     milliseconds: int = 0
+    """How long the mailbox took, in milliseconds."""
     rejected: tuple[RejectedContact, ...] = ()
+    """The contacts that Exchange rejected, at most 100."""
     rejected_count: int = 0
+    """The number of all rejected contacts."""
     refused: RefusedRequest | None = None
+    """The last request that Microsoft Graph refused; null if none was."""
     ended: datetime
+    """When the mailbox was finished (UTC)."""

@@ -5,18 +5,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     Field,
-    StringConstraints,
     field_validator,
     model_validator,
 )
 
 from shared.domain.contacts.fields import PHOTO, PUBLISHABLE
 from shared.domain.contacts.keys import ContactKey, ContactKind
-from shared.domain.contacts.mapping import clean
 from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.model import (
     MAX_GROUPS,
@@ -26,11 +24,11 @@ from shared.domain.model import (
     Model,
     Moment,
     Name,
-    ObjectId,
     TenantId,
     Text,
     wrong,
 )
+from shared.domain.sharing.manual_contacts import ManualContact
 
 MAX_MANUAL_CONTACTS: Final = 500
 FILTER_ATTRIBUTES: Final = (
@@ -47,15 +45,15 @@ FILTER_ATTRIBUTES: Final = (
 _NEVER: Final = "never"
 _DEFAULT: Final = "default"
 
-# Written out, because \s differs between dialects of regular expressions.
-_PART: Final = r"[^@\s\x00-\x20\x7f-\xa0\u202a-\u202e\u2066-\u2069\ufeff]+"
-
 
 class GroupSource(Model):
     """A group as a source: its members including nested ones, itself as a contact, or both."""
 
     id: DirectoryId
+    """The group's object id."""
     as_: Annotated[Literal["members", "contact", "both"], Field(alias="as")] = "members"
+    """`members` publishes the people in the group, nested groups included; `contact` the group
+    itself as one contact; `both` both."""
 
     @property
     def publishes_members(self) -> bool:
@@ -66,80 +64,6 @@ class GroupSource(Model):
     def publishes_itself(self) -> bool:
         """Whether the group itself becomes a contact."""
         return self.as_ in {"contact", "both"}
-
-
-class MailAddress(Model):
-    """A mail address and its display name."""
-
-    address: Annotated[
-        str,
-        StringConstraints(strip_whitespace=True, pattern=f"^{_PART}@{_PART}$", max_length=320),
-    ]
-    name: Text | None = None
-
-
-class PostalAddress(Model):
-    """A postal address; every part is optional."""
-
-    street: Text | None = None
-    city: Text | None = None
-    state: Text | None = None
-    postal_code: Text | None = None
-    country_or_region: Text | None = None
-
-
-type Phones = Annotated[list[Text], Field(max_length=2)]
-
-
-class ManualContact(Model):
-    """A contact that is not in the directory, such as a hotline; stored in the share itself.
-
-    A contact with an `id` stays the same when its name or address changes. Without an `id`, its
-    name and first mail address identify it.
-    """
-
-    id: ObjectId | None = None
-    display_name: Name
-    given_name: Text | None = None
-    middle_name: Text | None = None
-    surname: Text | None = None
-    title: Text | None = None
-    company_name: Text | None = None
-    department: Text | None = None
-    job_title: Text | None = None
-    office_location: Text | None = None
-    email_addresses: Annotated[list[MailAddress], Field(max_length=3)] = []
-    business_phones: Phones = []
-    mobile_phone: Text | None = None
-    home_phones: Phones = []
-    fax: Text | None = None
-    business_address: PostalAddress | None = None
-    home_address: PostalAddress | None = None
-    other_address: PostalAddress | None = None
-    manager: Text | None = None
-    assistant_name: Text | None = None
-    business_home_page: Text | None = None
-    yomi_given_name: Text | None = None
-    yomi_surname: Text | None = None
-    yomi_company_name: Text | None = None
-    im_addresses: Annotated[list[Text], Field(max_length=3)] = []
-
-    @property
-    def key(self) -> ContactKey:
-        """The contact's key, from its id or, without one, from its name and first mail address.
-
-        Without an id, a new phone number updates the contact, and a new name replaces it.
-        """
-        if self.id:
-            return ContactKey(ContactKind.MANUAL, self.id)
-        address = self.email_addresses[0].address if self.email_addresses else ""
-        identity = f"{self.display_name}\n{address}".casefold()
-        digest = hashlib.blake2b(identity.encode(), digest_size=12).hexdigest()
-        return ContactKey(ContactKind.MANUAL, digest)
-
-    def fields(self) -> dict[str, Any]:
-        """Return the contact's fields under Graph's names, without empty ones."""
-        return clean(self.model_dump(by_alias=True, exclude={"id"}))[0]
 
 
 type FilterValues = Annotated[list[Text], Field(min_length=1, max_length=100)]
@@ -153,15 +77,24 @@ class Sources(Model):
     """
 
     users: Annotated[list[DirectoryId], Field(max_length=MAX_IDS)] = []
+    """Object ids of users, at most 5,000. Users named here are published even if they are
+    guests or hidden."""
     groups: Annotated[list[GroupSource], Field(max_length=MAX_GROUPS)] = []
+    """Groups, at most 200."""
     all_users: bool = False
+    """Whether all users of the directory are published."""
     org_contacts: bool = False
+    """Whether the organizational contacts of the directory are published."""
     contacts: Annotated[list[ManualContact], Field(max_length=MAX_MANUAL_CONTACTS)] = []
+    """Manual contacts, which are not in the directory, at most 500."""
     exclude: Annotated[list[DirectoryId], Field(max_length=MAX_IDS)] = []
+    """Object ids of people who are left out, or of groups whose members are, at most 5,000."""
     filter: Annotated[
         dict[str, FilterValues],
         Field(json_schema_extra={"propertyNames": {"enum": list(FILTER_ATTRIBUTES)}}),
     ] = {}
+    """Publish only people whose attributes have one of these values, compared whatever their
+    case."""
 
     @field_validator("filter", mode="before", json_schema_input_type=dict[str, FilterValues | None])
     @classmethod
@@ -209,9 +142,14 @@ class Access(Model):
     """
 
     rule: Literal["tenant", "anyone-with-id", "tenants"] = "tenant"
+    """Who may import: `tenant` is your own tenant only, `tenants` those listed,
+    `anyone-with-id` every tenant that knows the share id."""
     tenants: Annotated[list[TenantId], Field(max_length=500)] = []
+    """The ids of the tenants that may import, at most 500; only for the rule `tenants`."""
     expires: Annotated[Moment | None, UNCHANGED_BY_NULL] = None
+    """When the access of other tenants ends (UTC), in the future. Null: it does not end."""
     approval: bool = False
+    """Whether a tenant that begins to import the share waits for your approval."""
 
     @field_validator(
         "expires", mode="before", json_schema_input_type=Moment | Literal["never"] | None
@@ -255,10 +193,16 @@ class ShareInput(Model):
     """
 
     name: Name
+    """The name that admins and partners see, 1 to 200 characters."""
     sources: Sources
+    """Who is in the share."""
     fields: Annotated[list[FieldName] | None, UNCHANGED_BY_NULL] = None
+    """The published fields. Null, or `default` alone, publishes all but home phones and home
+    address."""
     access: Access = Access()
+    """Who may import the share."""
     blocked: Annotated[list[TenantId], Field(max_length=500)] = []
+    """The ids of tenants that may not import, at most 500."""
 
     @property
     def publishes_photos(self) -> bool:
@@ -289,6 +233,8 @@ class RotationInput(Model):
     """
 
     keep: Annotated[list[TenantId], Field(max_length=500)] | None = None
+    """The ids of the tenants that keep access, at most 500. Null keeps all tenants that import
+    the share now."""
 
 
 class Admission(StrEnum):
@@ -315,13 +261,17 @@ class Share(ShareInput):
     """
 
     id: str
+    """The share's id."""
     share_id: str
+    """The secret that partners need to import the share."""
     retired: list[str] = []
     kept: list[str] = []
     rotated: datetime | None = None
     approved: list[str] = []
     created: datetime
+    """When the share was created (UTC)."""
     changed: datetime
+    """When it was last changed (UTC)."""
 
     def admits(
         self, subscriber: str, publisher: str, now: datetime, share_id: str | None = None

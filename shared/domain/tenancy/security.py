@@ -17,7 +17,9 @@ class SecurityInput(Model):
     """
 
     clients: Annotated[list[DirectoryId], Field(max_length=50)] = []
+    """Client ids of applications that may act for a person, at most 50."""
     second_admin: bool = False
+    """Whether another admin has to confirm that the tenant leaves."""
 
 
 class Security(SecurityInput):

@@ -23,6 +23,7 @@ class SignOutInput(Model):
     """Who is signed out: the object id of a person, or null for everyone in the tenant."""
 
     person: ObjectId | None = None
+    """The object id of the person. Null signs out everyone in the tenant."""
 
 
 class EndedSessions(Model):

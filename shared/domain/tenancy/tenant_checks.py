@@ -24,17 +24,24 @@ class CheckState(StrEnum):
     """How far a check is."""
 
     QUEUED = "queued"
+    """The check waits for its turn."""
     RUNNING = "running"
+    """Lines appear as they are answered."""
     DONE = "done"
+    """Final. All lines are answered."""
 
 
 class LineState(StrEnum):
     """What a line says: it works, it does not, it was not asked, or it works with a limit."""
 
     OK = "ok"
+    """It works."""
     FAILED = "failed"
+    """It does not work; see `solution`."""
     SKIPPED = "skipped"
+    """It was not checked."""
     WARNING = "warning"
+    """It works with a limit, or could not be proved."""
 
 
 class LineCode(StrEnum):
@@ -150,7 +157,10 @@ class CheckInput(Model):
     """
 
     mailbox: DirectoryId | None = None
+    """The object id of a user whose mailbox is read and written. Null: the first target of an
+    import."""
     outside: DirectoryId | None = None
+    """The object id of a user whose mailbox the app must not open. Null: it is not checked."""
 
 
 class CheckLine(Model):

@@ -17,8 +17,11 @@ class LicensePlan(StrEnum):
     """The plan that a tenant has booked. During the trial, the trial applies instead."""
 
     TRIAL = "trial"
+    """The trial: every mailbox is synced, with everything that premium has."""
     STANDARD = "standard"
+    """Imports run once a day."""
     PREMIUM = "premium"
+    """Imports run up to hourly, and whenever an admin starts one."""
 
 
 class TenantStatus(StrEnum):
@@ -172,9 +175,11 @@ class BookingInput(Model):
     """The number of licenses to book."""
 
     booked: Annotated[int, Field(ge=0, le=1_000_000)]
+    """The number of licenses to book, 0 to 1,000,000."""
 
 
 class TenantInput(Model):
     """The settings of the organization: the name that partners see."""
 
     name: ShortName
+    """The name that partners see, 1 to 120 characters."""

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final, Self
 
 from shared.domain.contacts.fields import ALWAYS_PUBLISHED, DEFAULT_FIELDS, PUBLISHABLE
 from shared.domain.errors import InvalidInput
-from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact, ShareInput
+from shared.domain.sharing.manual_contacts import ManualContact
+from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ShareInput
 from shared.domain.texts import N_
 from shared.portal import rendering
 from shared.portal.forms.fields import (

@@ -24,10 +24,15 @@ class SubscriberState(StrEnum):
     """Whether a tenant that imports a share may do so."""
 
     OWN = "own"
+    """Your own tenant."""
     ADMITTED = "admitted"
+    """It may import the share."""
     WAITING = "waiting"
+    """It waits for your approval."""
     BLOCKED = "blocked"
+    """You blocked it."""
     ENDED = "ended"
+    """The share is withdrawn, or no longer admits it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from typing import Any, Final
 from pydantic import RootModel
 
 from shared.web.calls import JSON, MAX_KEY, MERGE_PATCH
+from shared.web.openapi.examples import add_examples, example_of_parameter
 from shared.web.openapi.schemas import Schemas, query_fields
+from shared.web.openapi.texts import SUMMARY, description
 from shared.web.operations import Operation, operations
 from shared.web.problems import Problem
 from shared.web.validation import ID_PATTERN
@@ -21,15 +23,6 @@ from shared.web.views import Tagged
 
 type Schema = dict[str, Any]
 
-_DESCRIPTION: Final = """\
-Copies people and groups from Microsoft Entra ID into users' Exchange Online mailboxes. A share is a
-published set of people and groups. An import brings one share into target mailboxes and runs daily.
-Every call acts on the tenant of the access token; objects of other tenants return 404.
-
-Lists return `items` and `next`: send `next` back to get the next page. Every object has an
-`etag`: send it as If-Match to change only the version that you have read. PATCH takes a JSON merge
-patch (RFC 7396). Times are UTC. Errors are problem+json (RFC 9457).
-"""
 _TAGS: Final = {
     "tenant": "Your own tenant: its settings, its consent, its stored data, and leaving.",
     "checks": "Check what Microsoft lets the app do in your tenant.",
@@ -159,9 +152,15 @@ def document() -> dict[str, Any]:
         path[operation.method.lower()] = _described(operation, schemas)
     responses = {_name(status): _problem(status, schemas) for status in _PROBLEMS}
     schemas.drop_unused([paths, responses])
+    add_examples(schemas.components)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Contact Sync", "version": VERSION, "description": _DESCRIPTION},
+        "info": {
+            "title": "Contact Sync",
+            "version": VERSION,
+            "summary": " ".join(SUMMARY.split()),
+            "description": description(),
+        },
         "servers": [{"url": "/api"}],
         "tags": [{"name": name, "description": words} for name, words in _TAGS.items()],
         "paths": paths,
@@ -214,8 +213,9 @@ def _parameters(operation: Operation) -> Iterator[Schema]:
     for name, field in fields.items():
         schema = _given(field)
         parameter = {"name": name, "in": "query", "required": name in required}
-        if description := schema.pop("description", ""):
-            parameter["description"] = description
+        if words := schema.pop("description", ""):
+            parameter["description"] = words
+        schema["examples"] = [example_of_parameter(name, schema)]
         yield {**parameter, "schema": schema}
 
 

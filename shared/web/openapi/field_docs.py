@@ -1,14 +1,15 @@
-"""The docstrings of the models' fields, which the document shows as their descriptions.
+"""The docstrings of fields and of values, which the document shows as their descriptions.
 
-A field is described by the text below it. pydantic would read these texts whenever a model is
-imported (`use_attribute_docstrings`), which would slow down every cold start; we read them when the
-document is built.
+A field of a model, and a value of an enumeration, is described by the text below it. pydantic would
+read these texts whenever a model is imported (`use_attribute_docstrings`), which would slow down
+every cold start; we read them when the document is built.
 """
 
 import ast
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from functools import cache
 from itertools import pairwise
 from types import ModuleType
@@ -29,7 +30,15 @@ def field_docs(model: type[BaseModel]) -> dict[str, str]:
     }
 
 
-def _of_class(kind: type[BaseModel]) -> Mapping[str, str]:
+def value_docs(kind: type[Enum]) -> dict[str, str]:
+    """Return the description of each value of an enumeration that has one."""
+    found = _of_class(kind)
+    return {
+        str(each.value): found[name] for name, each in kind.__members__.items() if name in found
+    }
+
+
+def _of_class(kind: type) -> Mapping[str, str]:
     name = kind.__qualname__.partition("[")[0]  # ItemPage[ShareView] is documented as ItemPage
     return _of_module(sys.modules[kind.__module__]).get(name, {})
 
@@ -47,7 +56,7 @@ def _of_body(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
     for field, below in pairwise(body):
         match field, below:
             case (
-                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
                 yield name, inspect.cleandoc(text)

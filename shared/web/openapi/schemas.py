@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
+from inspect import cleandoc
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel
@@ -15,10 +16,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from shared.web.openapi.field_docs import field_docs
+from shared.domain.reasons import Reason
+from shared.domain.tenancy.tenant_checks import CheckReason
+from shared.web.openapi.field_docs import field_docs, value_docs
 from shared.web.openapi.names import public_name
 from shared.web.openapi.patches import patch_of
-from shared.web.openapi.shaping import is_object, plain
+from shared.web.openapi.shaping import VALUES, is_object, plain
 from shared.web.operations import Operation
 from shared.web.problems import Problem
 
@@ -28,6 +31,8 @@ type Mode = Literal["validation", "serialization"]
 STEM: Final = "#/components/schemas/"
 _INPUT: Final = "-Input"
 _OUTPUT: Final = "-Output"
+_LISTED: Final = {Reason: "Reasons", CheckReason: "Reasons of a check"}
+"""Enumerations that are too long for each field; the document's description lists them."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -51,13 +56,24 @@ class _Generator(GenerateJsonSchema):
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        made = super().enum_schema(schema)
+        made.setdefault("description", "")
+        if section := _LISTED.get(schema["cls"]):
+            made[VALUES] = f"All values are listed under *{section}*."
+        else:
+            values = value_docs(schema["cls"]).items()
+            made[VALUES] = "\n".join(f"- `{value}`: {_spoken(words)}" for value, words in values)
+        return made
+
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         made = super().model_schema(schema)
         if self.mode == "serialization" and made.get("additionalProperties") is False:
             del made["additionalProperties"]
-        if "description" in made:
-            made["description"] = _with_json_names(made["description"])
-        docs = field_docs(schema["cls"])
+        kind = schema["cls"]
+        words = kind.__doc__ or getattr(kind.__mro__[1], "__doc__", "") or ""
+        made["description"] = _with_json_names(cleandoc(words))
+        docs = field_docs(kind)
         for name, field in made.get("properties", {}).items():
             if name in docs and "description" not in field:
                 field["description"] = _with_json_names(docs[name])
@@ -101,6 +117,11 @@ class Schemas:
             used |= found
             found = {name for known in found for name in _names(self.components[known])} - used
         self.components = {name: self.components[name] for name in sorted(used)}
+
+
+def _spoken(words: str) -> str:
+    """Return a docstring as one line, without the document of Microsoft that it names."""
+    return re.sub(r" \(docs: [^)]*\)", "", " ".join(words.split()))
 
 
 def query_fields(query: type[BaseModel]) -> tuple[dict[str, Schema], list[str]]:

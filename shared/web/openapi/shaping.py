@@ -13,6 +13,8 @@ type Schema = dict[str, Any]
 
 _CLOSED: Final = "x-closed"
 """The mark of `NEVER_GROWS`."""
+VALUES: Final = "x-values"
+"""What the known values of an enumeration mean; it becomes a part of the description."""
 NULL: Final[Schema] = {"type": "null"}
 _STEM: Final = "#/components/schemas/"
 _KNOWN: Final = "x-extensible-enum"
@@ -35,8 +37,8 @@ def plain(given: Schema, known: Mapping[str, Schema]) -> Schema:
         return made
     kinds = made.pop("anyOf", None)
     if kinds is not None:
-        mark = {_CLOSED: True} if made.pop(_CLOSED, False) else {}
-        either = [plain(kind if kind == NULL else {**kind, **mark}, known) for kind in kinds]
+        more: Schema = {name: made.pop(name) for name in (_CLOSED, "description") if name in made}
+        either = [plain(kind if kind == NULL else {**kind, **more}, known) for kind in kinds]
         return {**_either(either), **made}
     if made.get("type") == "object":
         return _object(made, known)
@@ -68,7 +70,11 @@ def _object(made: Schema, known: Mapping[str, Schema]) -> Schema:
     names = made.pop("propertyNames", {})
     if "enum" in names:
         # Named fields: clients then have a type for them.
-        made["properties"] = dict.fromkeys(names["enum"], made["additionalProperties"])
+        values = made["additionalProperties"]
+        made["properties"] = {
+            name: {**values, "description": f"The accepted values of `{name}`, at most 100."}
+            for name in names["enum"]
+        }
         made["additionalProperties"] = False
     return made
 
@@ -80,6 +86,8 @@ def _open(made: Schema) -> Schema:
     closed = made.pop(_CLOSED, False)
     if "enum" in made and not closed:
         made[_KNOWN] = made.pop("enum")
+    if values := made.pop(VALUES, ""):
+        made["description"] = f"{made['description']}\n\n{values}".strip()
     return made
 
 

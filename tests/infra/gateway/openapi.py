@@ -32,6 +32,8 @@ def rendered() -> str:
 
 def _of_30(given: Json) -> Json:
     components = given["components"]
+    info = dict(given["info"])
+    summary = info.pop("summary")
     paths = {
         path: {method: _operation(operation, components) for method, operation in methods.items()}
         for path, methods in given["paths"].items()
@@ -39,7 +41,7 @@ def _of_30(given: Json) -> Json:
     schemas = {name: _schema(schema) for name, schema in components["schemas"].items()}
     return {
         "openapi": "3.0.3",
-        "info": given["info"],
+        "info": {**info, "description": summary},
         "tags": given["tags"],
         "paths": paths,
         "components": {"schemas": _used(paths, schemas)},

@@ -14,7 +14,8 @@ import function_app  # noqa: F401 - registers every operation
 from shared.domain.errors import InvalidInput
 from shared.domain.importing.imports import ImportInput
 from shared.domain.model import Name, ShortName, Text
-from shared.domain.sharing.shares import ManualContact, ShareInput
+from shared.domain.sharing.manual_contacts import ManualContact
+from shared.domain.sharing.shares import ShareInput
 from shared.domain.tenancy.tenants import TenantInput
 from shared.web.operations import operations
 from shared.web.validation import validated

@@ -21,7 +21,8 @@ from shared.domain.contacts.fields import (
 )
 from shared.domain.contacts.keys import ContactKind
 from shared.domain.contacts.mapping import clean, map_source
-from shared.domain.sharing.shares import FILTER_ATTRIBUTES, ManualContact
+from shared.domain.sharing.manual_contacts import ManualContact
+from shared.domain.sharing.shares import FILTER_ATTRIBUTES
 from tests.local.graph.mailboxes.contact_values import PROPERTIES, WRITABLE
 from tests.unit.domain.contacts.field_bits import pinned
 

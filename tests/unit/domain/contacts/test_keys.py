@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.contacts.keys import ContactKey, ContactKind, keys_of, object_id_of
-from shared.domain.sharing.shares import MailAddress, ManualContact, Sources
+from shared.domain.sharing.manual_contacts import MailAddress, ManualContact
+from shared.domain.sharing.shares import Sources
 
 IDS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9.-]{0,63}\Z")
 

@@ -1,0 +1,136 @@
+"""What the document says beside its operations and schemas: sign-in, limits, states, problems.
+
+Figures come from the code that holds them, and a deployment's own from its settings.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from shared.adapters.storage.store import MAX_IMPORTS, MAX_SHARES
+from shared.domain.reasons import Reason
+from shared.domain.tenancy.tenant_checks import CheckReason
+from shared.services.idempotency import KEPT
+from shared.services.sharing.resolution import MAX_CONTACTS
+from shared.web.check_texts import CAUSES
+from shared.web.error_texts import TITLES
+from shared.web.operations import MAX_PAGE
+from shared.web.reason_texts import REMEDIES
+from shared.web.validation import MAX_BODY
+from shared.wiring.settings import Settings
+
+SUMMARY: Final = """\
+Copies people and groups from Microsoft Entra ID into users' Exchange Online mailboxes. A share is a
+published set of people and groups. An import brings one share into target mailboxes and runs daily.
+Every call acts on the tenant of the access token; objects of other tenants return 404.
+"""
+PARTNER_CALLS: Final = 500_000
+"""Calls a week of one subscription key, which the gateway counts (infra/main.bicepparam)."""
+PROBLEM_TYPES: Final[Mapping[str, tuple[int, str]]] = {
+    "bad-request": (400, "The request cannot be read."),
+    "invalid-input": (400, "The query or the body is invalid; `errors` lists each invalid field."),
+    "unauthenticated": (401, "The access token is missing, invalid or ended."),
+    "forbidden": (403, "The caller's app role or application does not allow the call."),
+    "gateway-only": (403, "The call went to the app directly, not through the gateway."),
+    "consent-missing": (403, "The tenant has not granted admin consent, or withdrew it."),
+    "consent-pending": (403, "The consent was granted but is not active yet. Try again."),
+    "tenant-left": (403, "The tenant has left the service."),
+    "premium-needed": (403, "The call needs the premium plan, and the trial is over."),
+    "not-found": (404, "The caller's tenant has no object with this id."),
+    "conflict": (409, "The current state does not allow the call."),
+    "needs-admin": (409, "An admin has to act first; `reason` says what is missing."),
+    "precondition-failed": (412, "The object has changed since it was read. Read it again."),
+    "payload-too-large": (413, "The body, or the object that it would create, is too large."),
+    "too-many-requests": (429, "Too many calls. Wait as many seconds as `Retry-After` says."),
+    "internal-error": (500, "A fault of the service, which was recorded."),
+    "unavailable": (503, "Temporarily unavailable. Try again after `Retry-After` seconds."),
+}
+"""The classes of problems that a call may return, with their status and meaning."""
+OF_PORTAL: Final = frozenset({"sign-in-failed", "consent-refused"})
+"""Classes that only pages show."""
+
+_START: Final = """\
+# Sign in
+
+Get an access token from Entra ID and send it as `Authorization: Bearer`. A program registers an
+application in its own tenant, gets an app role of Contact Sync (`Admin`, `Reader` or `Auditor`),
+and requests a token with its client credentials:
+
+```
+POST https://login.microsoftonline.com/{your tenant id}/oauth2/v2.0/token
+grant_type=client_credentials&client_id=…&client_secret=…&scope=api://contact-sync/.default
+```
+
+A partner's program may also send its subscription key as `Ocp-Apim-Subscription-Key`; its calls
+then count for the key.
+
+# Conventions
+
+- **Lists** return `items` and `next`. Send `next` back to get the next page; null ends the list.
+- **Changes** are JSON merge patches (RFC 7396), except that null removes nothing: it leaves a
+  setting unchanged, unless the setting has null as a value of its own.
+- **Versions of an object.** Every object has an `etag`. Send it as `If-Match` to change only the
+  version that you have read; otherwise the answer is 412, and you read the object again.
+- **Repeating a call.** `POST /shares` and `POST /imports` take an `Idempotency-Key`: repeat a call
+  whose answer was lost with the same key, and it creates only one object.
+- **Programs confirm** what cannot be undone: without `confirm`, such a call returns 200 with what
+  it would do and a code, and changes nothing. Repeat it with the code.
+- **Times** are ISO 8601 in UTC. Ids are opaque unless their format is `uuid`.
+- **Growth.** Responses may have further properties, and texts with `x-extensible-enum` further
+  values. Treat a value that you do not know as one that needs a person's attention.
+
+# Runs
+
+An import has at most one open run. A run goes `queued` → `running` and ends as `succeeded`,
+`partial`, `failed`, `held`, `discarded` or `stopped`. Poll `GET /runs/{id}` every 10 seconds while
+it is `queued` or `running`. `held` waits for a person: stop polling and tell an admin, who approves
+or discards it. An approved run goes back to `queued`.
+
+A check of the tenant goes `queued` → `running` → `done`.
+"""
+
+
+def description() -> str:
+    """Return the description of the API, in Markdown."""
+    return f"{SUMMARY}\n{_START}\n{_limits()}\n{_problems()}\n{_reasons()}"
+
+
+def _limits() -> str:
+    fields = Settings.model_fields
+    calls = fields["calls_per_minute"].default
+    rows = {
+        "Calls a minute of one tenant, for each app role": f"{calls:,}",
+        "Calls a week of one subscription key": f"{PARTNER_CALLS:,}",
+        "Body": f"{MAX_BODY // 1024} KiB",
+        "Items of a page": f"{MAX_PAGE:,}",
+        "Shares of a tenant": f"{MAX_SHARES:,}",
+        "Imports of a tenant": f"{MAX_IMPORTS:,}",
+        "Contacts of a share": f"{MAX_CONTACTS:,}",
+        "Days that an idempotency key is known": f"{KEPT.days}",
+        "Days that runs and results are kept": f"{fields['run_days'].default}",
+        "Days that the audit log is kept": f"{fields['ledger_days'].default}",
+        "Days of the trial": f"{fields['trial_days'].default}",
+    }
+    lines = "\n".join(f"| {what} | {limit} |" for what, limit in rows.items())
+    return f"# Limits\n\n| What | Limit |\n|---|---|\n{lines}\n"
+
+
+def _problems() -> str:
+    lines = "\n".join(
+        f"| `urn:contact-sync:problem:{kind}` | {status} | {TITLES[kind]} | {meaning} |"
+        for kind, (status, meaning) in PROBLEM_TYPES.items()
+    )
+    return (
+        "# Errors\n\nErrors are `application/problem+json` (RFC 9457). `type` is the class, `code` "
+        "the exact case; neither changes, and new ones may be added.\n\n"
+        f"| Type | Status | Title | Meaning |\n|---|---|---|---|\n{lines}\n"
+    )
+
+
+def _reasons() -> str:
+    reasons = "\n".join(f"| `{reason}` | {REMEDIES[reason]} |" for reason in Reason)
+    checks = "\n".join(f"| `{reason}` | {CAUSES[reason]} |" for reason in CheckReason)
+    return (
+        "# Reasons\n\nWhy a run, a mailbox or a person was left out or failed.\n\n"
+        f"| Reason | What it means, and what to do |\n|---|---|\n{reasons}\n\n"
+        f"# Reasons of a check\n\n| Reason | Meaning |\n|---|---|\n{checks}\n"
+    )
