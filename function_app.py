@@ -33,7 +33,8 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
     licenses      show_licenses, show_booking, book_seats
     settings      show_settings, change_settings, show_audit, download_audit, show_export,
                   download_export, show_leaving, leave, stay
-    sign_in       sign_in, signed_in, signed_in_again, sign_out, change_language, get_static
+    sign_in       sign_in, signed_in, show_signed_in, signed_in_again, sign_out, change_language,
+                  get_static
     security      show_security, change_security_settings, show_sign_out, sign_people_out
     checks        show_check, start_check
     well_known    get_security_txt

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from shared.adapters.storage.records import Stored
 from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result, Run, RunStatus
+from shared.domain.model import RunId
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
@@ -77,7 +78,7 @@ class ResultView(Tagged, Result, ContactCounts):
 class RunsQuery(Paging):
     """Filter runs by import or status."""
 
-    import_id: Annotated[str | None, Field(max_length=128)] = None
+    import_id: RunId | None = None
     """Only runs of this import."""
     status: RunStatus | None = None
     """Only runs with this status."""

@@ -1,9 +1,10 @@
 """HTTP: the caller's own tenant: its settings, its consent, its stored data, and leaving."""
 
 from datetime import datetime
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import azure.functions as func
+from pydantic import Field
 
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.tenant_data import TenantDataRow
@@ -150,9 +151,9 @@ class LeavingPreviewView(Model):
 class LeavingQuery(Query):
     """The confirmation: the code from the first call, and the id of the caller's tenant."""
 
-    confirm: str | None = None
+    confirm: Annotated[str | None, Field(max_length=64)] = None
     """The code from the first call."""
-    tenant: str | None = None
+    tenant: Annotated[str | None, Field(max_length=36)] = None
     """The id of the caller's tenant."""
 
 

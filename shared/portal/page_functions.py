@@ -1,8 +1,9 @@
 """Turn handlers into functions for browsers, and keep pages, forms and downloads safe.
 
 `page` turns a handler into a native function. A form is taken only from our own pages and with the
-token of who is signed in; what was typed is never lost to a session that ended. Scripts, styles and
-images come from us alone, and no other site may show a page in a frame.
+token of who is signed in, except for Entra ID's response; what was typed is never lost to a session
+that ended. Scripts, styles and images come from us alone, and no other site may show a page in a
+frame.
 Docs: OWASP HTTP Headers Cheat Sheet; Fetch (Origin header); CSP3.
 """
 
@@ -26,7 +27,7 @@ from shared.domain.errors import (
 )
 from shared.domain.tenancy.departures import Departure
 from shared.portal import rendering, sessions
-from shared.portal.sent_forms import parsed, require_acceptable, token_of
+from shared.portal.sent_forms import FormKind, parsed, require_acceptable, token_of
 from shared.portal.visits import SWITCH, Page, Visit
 from shared.services.tenancy.tenants import ConsentMissing, TenantGone
 from shared.web.admission import Requirement, Role, count_stranger, enter
@@ -53,15 +54,16 @@ def page(
     *,
     joined: bool = True,
     leaving: bool = False,
-    open_form: bool = False,
+    form: FormKind = "own",
     again: bool = False,
     fresh: bool = False,
 ) -> Callable[[PageHandler], Any]:
     """Make a handler a function that answers a browser.
 
     With `roles`, only signed-in callers that have one of them, and whose tenant has `joined`
-    (unless that is False), are admitted; without, everyone is. A form (POST) needs its token unless
-    it is an `open_form`, which changes only what this browser stores. While a tenant is leaving,
+    (unless that is False), are admitted; without, everyone is. A `form` (POST) needs its token
+    unless it is open or foreign; then it changes only what this browser stores. The cookie of a
+    sign-in in progress is the only one that comes with a foreign form. While a tenant is leaving,
     only forms for `leaving` are accepted. A `fresh` form, which cannot be undone, needs a new
     sign-in. A handler with `again` shows its form as it was typed if no button was pressed
     (`Visit.do`), and so in another language as well.
@@ -81,8 +83,8 @@ def page(
                 visit, keep, due = await _known(replace(visit, network=await enter(req)))
                 if due is not None and (roles or not path) and _navigates(req):
                     return await _response(visit, await _confirm(visit, due), {}, correlation)
-                visit, shown_to = await _accepted(visit, open_form=open_form)
-                if method == "POST" and not open_form:
+                visit, shown_to = await _accepted(visit, form)
+                if method == "POST" and form == "own":
                     _require_shown_to(visit, shown_to)
                 if roles:
                     visit = await visit.admitted(access)
@@ -142,27 +144,35 @@ async def _confirm(visit: Visit, session: Mapping[str, Any]) -> Page:
     """Redirect to Entra ID, which confirms the session without asking, and back to the page."""
     visit.app.tenancy.limiter.count_visit(visit.network)
     begun = await visit.app.tenancy.joining.begin("none", str(session.get("hint", "")))
-    kept = {"flow": begun.flow, "to": sessions.own_path(visit.path), "confirms": True}
+    kept = sessions.started(begun.flow, visit.path, visit.language, session)
     return Page(location=begun.url, keep={sessions.SIGN_IN: kept})
+
+
+async def _language_before(visit: Visit) -> str:
+    """Return the language of the page on which the sign-in in progress began."""
+    kept = await visit.kept(sessions.SIGN_IN) or {}
+    return str(kept.get("language", visit.language))
 
 
 class _UnknownFormError(Unauthenticated):
     """A stranger sent a form that no page of ours contained; it is not shown again."""
 
 
-async def _accepted(visit: Visit, *, open_form: bool) -> tuple[Visit, Mapping[str, Any] | None]:
+async def _accepted(visit: Visit, form: FormKind) -> tuple[Visit, Mapping[str, Any] | None]:
     """Return the visit with its form, and the user that the form was shown to, as its token says.
 
-    The visit is in the language that the form switches to, if it does. Rejects a form that is not
-    from the portal's own pages, and strangers whose network sends too much.
+    The visit is in the language that the form switches to, if it does. Rejects a form that may not
+    come from where it does, and strangers whose network sends too much.
     """
     req = visit.request
+    if form == "foreign":
+        visit = replace(visit, language=await _language_before(visit))
     if visit.someone is None:
         count_stranger(visit.app, visit.network)
     if req.method == "GET":
         return visit, None
-    require_acceptable(req, visit.app.settings.portal_origin, open_form=open_form)
-    if open_form:
+    require_acceptable(req, visit.app.settings.portal_origin, form)
+    if form != "own":
         return replace(visit, form=await parsed(req)), None
     shown_to = await visit.app.entra.seal.open(sessions.FORM, token_of(req))
     if visit.someone is None and shown_to is None:

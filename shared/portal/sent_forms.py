@@ -7,7 +7,7 @@ Docs: Fetch (Origin header); URL Standard (application/x-www-form-urlencoded).
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import unquote_plus
 
 import azure.functions as func
@@ -24,19 +24,23 @@ _FEW: Final = 500
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _TOKEN: Final = b"token="
 
+type FormKind = Literal["own", "open", "foreign"]
+"""Who may send a form: `own`: the person to whom a page of ours showed it; `open`: anybody, from a
+page of ours; `foreign`: anybody, from any site, as Entra ID's page does."""
 
-def require_acceptable(req: func.HttpRequest, origin: str, *, open_form: bool) -> None:
-    """Raise an error unless a form comes from our own origin and is small enough to be parsed.
 
-    An `open_form`, which anybody may send, has few fields. Browsers send the origin with each POST.
+def require_acceptable(req: func.HttpRequest, origin: str, kind: FormKind) -> None:
+    """Raise an error unless a form comes from where its kind may, and is small enough to be parsed.
+
+    All but our `own` forms have few fields. Browsers send the origin with each POST.
     """
     body = req.get_body()
-    if req.headers.get("Origin") != origin:
+    if kind != "foreign" and req.headers.get("Origin") != origin:
         raise Forbidden("form_not_ours")
-    kind = str(req.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
-    if body and kind != FORM_TYPE:
+    sent_type = str(req.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+    if body and sent_type != FORM_TYPE:
         raise InvalidInput("form_type_wrong", type=FORM_TYPE)
-    size, fields = (_MAX_OPEN_FORM, _MAX_OPEN_FIELDS) if open_form else (MAX_FORM, MAX_FIELDS)
+    size, fields = (MAX_FORM, MAX_FIELDS) if kind == "own" else (_MAX_OPEN_FORM, _MAX_OPEN_FIELDS)
     if len(body) > size:
         raise PayloadTooLarge("form_too_large", limit=size // 1024)
     if body.count(b"&") >= fields:

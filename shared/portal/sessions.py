@@ -19,7 +19,9 @@ from shared.adapters.entra.access_tokens import PORTAL, Caller, SignedIn
 from shared.adapters.sealing import Purpose
 
 SIGN_IN: Final = Purpose("sign-in", timedelta(minutes=15))
-"""A sign-in in progress: state, nonce, PKCE verifier, and the page that follows."""
+"""A sign-in in progress (see `started`). Its cookie is the only one that forms of other sites
+carry, because Entra ID's page posts the response. It and the code in the response work only
+together."""
 
 CONSENT: Final = Purpose("consent", timedelta(minutes=30))
 """A consent in progress: its state, and the admin and tenant that requested it."""
@@ -36,6 +38,10 @@ can be sent after signing in again. Only the portal can make one, and only for t
 
 _HINT: Final = 320
 _COOKIES: Final = 60
+_LONGEST_PATH: Final = 2_000
+"""A query as long as the gateway accepts. With what else its cookie holds, below 4,096 bytes."""
+_CONFIRMED: Final = ("tenant", "oid", "began", "signedIn")
+"""What goes on of a session that Entra ID confirms."""
 _AT_MOST: Final = timedelta(hours=8)
 _RENEWED_AFTER: Final = timedelta(minutes=5)
 _CONFIRMED_FOR: Final = timedelta(hours=1)
@@ -57,6 +63,20 @@ class Notice:
 
     text: str
     undo: Undo | None = None
+
+
+def started(
+    flow: Mapping[str, Any], path: str, language: str, session: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what the browser keeps until Entra ID responds.
+
+    The `flow` holds state, nonce and PKCE verifier. The `path` is opened afterwards. A `session`
+    that only has to be confirmed comes with it, since its own cookie does not.
+    """
+    kept = {"flow": dict(flow), "to": own_path(path), "language": language}
+    if session is not None:
+        kept["confirms"] = {name: session[name] for name in _CONFIRMED}
+    return kept
 
 
 def begun(who: SignedIn, now: datetime, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -127,8 +147,8 @@ def renewed(session: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
 
 def own_path(text: str) -> str:
     """Return the path if it stays on this site, otherwise '/'."""
-    odd = "\\" in text or any(c <= " " or c == "\x7f" for c in text)
-    if odd or not text.startswith("/") or text.startswith("//") or len(text) > 1000:
+    odd = "\\" in text or any(not " " < c < "\x7f" for c in text)
+    if odd or not text.startswith("/") or text.startswith("//") or len(text) > _LONGEST_PATH:
         return "/"
     parts = urlsplit(text)
     return "/" if parts.scheme or parts.netloc else text
@@ -160,7 +180,7 @@ def set_cookie(response: func.HttpResponse, name: str, value: str, lives: timede
         max_age=lives if value else 0,
         secure=True,
         httponly=True,
-        samesite="Lax",
+        samesite="None" if name == SIGN_IN.name else "Lax",
         max_size=0,  # the seal takes no more than browsers keep
     )
     response.headers.add_header("Set-Cookie", kept)

@@ -32,6 +32,8 @@ from shared.wiring.app import App
 _log = logging.getLogger(__name__)
 _NAMED: Final = 300
 _NO_FORM: Final = ImmutableMultiDict[str, str]()
+MAX_SEARCH: Final = 100
+"""Characters of a text to search for, as in the pages' fields: in a query, up to 12 bytes each."""
 SWITCH: Final = "language"
 """The field with which a form requests itself in another language."""
 
@@ -126,6 +128,11 @@ class Visit:
     def query(self) -> dict[str, str]:
         """The parameters of the query."""
         return {str(name): str(value) for name, value in self.request.params.items()}
+
+    @property
+    def search(self) -> str:
+        """The text to search for in the query."""
+        return self.query.get("q", "").strip()[:MAX_SEARCH]
 
     @property
     def do(self) -> str:

@@ -11,7 +11,12 @@ from pydantic import BaseModel
 
 from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.tables.conditions import Condition
-from shared.adapters.storage.tables.continuation import foreign_token, opaque, read_opaque
+from shared.adapters.storage.tables.continuation import (
+    foreign_token,
+    mark_of,
+    opaque,
+    read_opaque,
+)
 
 _PAGES: Final = 2
 """A tenant has at most 500 of each (`limits`), which fit on one page; the second is a reserve."""
@@ -39,25 +44,20 @@ async def page_by_name[T: BaseModel](
     Raises `InvalidInput` if the token does not belong to this list.
     """
     wanted = text.strip().casefold()
-    start = page_start(token, text)
+    mark = mark_of(records.table, wanted, {})
+    start = _start(token, mark)
     rows, _ = await records.read_columns(tenant, ["name"], pages=_PAGES, where=where)
     names = sorted((str(row.columns.get("name", "")).casefold(), row.row) for row in rows)
     found = [row for name, row in names if wanted in name]
     items = await records.read_many(tenant, found[start : start + size])
-    more = page_token(text, start + size) if start + size < len(found) else None
+    more = opaque([mark, start + size]) if start + size < len(found) else None
     return NamedPage(tuple(items), len(found), more)
 
 
-def page_token(text: str, start: int) -> str:
-    """Return the token of the page that begins at a place among the matches of a text."""
-    return opaque([text.strip().casefold(), start])
-
-
-def page_start(token: str | None, text: str) -> int:
-    """Return where a page begins; raises `InvalidInput` if the token is of another search."""
+def _start(token: str | None, mark: str) -> int:
     if token is None:
         return 0
     match read_opaque(token):
-        case [str(wanted), int(start)] if wanted == text.strip().casefold() and start >= 0:
+        case [str(given), int(start)] if given == mark and start >= 0:
             return start
     raise foreign_token()

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from shared.adapters.storage.tables.continuation import LONGEST
 from shared.domain.model import Model
 from shared.web.admission import Requirement, Role
 
@@ -38,9 +39,10 @@ class Paging(Query):
         Field(ge=1, le=MAX_PAGE, description="The maximum number of items."),
         BeforeValidator(_number),
     ] = DEFAULT_PAGE
-    next: Annotated[str | None, Field(min_length=1, description="`next` of the previous page.")] = (
-        None
-    )
+    next: Annotated[
+        str | None,
+        Field(min_length=1, max_length=LONGEST, description="`next` of the previous page."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""A browser without scripts that keeps cookies, follows redirects and submits forms."""
+"""A browser without scripts that keeps cookies, follows redirects and submits forms.
+
+It also posts the form that Entra ID's page sends by itself, and gives a form of another site no
+cookies but those for other sites (`SameSite=None`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -86,6 +90,11 @@ class Shown:
         return urlsplit(self.url).path
 
     @property
+    def sends_itself(self) -> bool:
+        """Whether the page's script sends its form at once, as Entra ID's response does."""
+        return "document.forms[0].submit()" in self.text
+
+    @property
     def title(self) -> str:
         """The page's title, as a tab of the browser shows it."""
         return unescape(self.text.partition("<title>")[2].partition("</title>")[0])
@@ -103,11 +112,15 @@ class Shown:
 
 @dataclass(slots=True)
 class Browser:
-    """One person's browser. `cookies` holds the portal's cookies only."""
+    """One person's browser. `cookies` holds the portal's cookies only.
+
+    `crossing` names those of them that forms of other sites carry.
+    """
 
     client: Client
     cookies: dict[str, str] = field(default_factory=dict)
     language: str = "en"
+    crossing: set[str] = field(default_factory=set)
 
     @property
     def origin(self) -> str:
@@ -115,7 +128,7 @@ class Browser:
 
     def copy(self) -> Self:
         """Return another browser with the same cookies."""
-        return type(self)(self.client, dict(self.cookies), self.language)
+        return type(self)(self.client, dict(self.cookies), self.language, set(self.crossing))
 
     async def open(
         self,
@@ -125,8 +138,12 @@ class Browser:
         *,
         follow: bool = True,
         headers: Mapping[str, str] | None = None,
+        sender: str = "",
     ) -> Shown:
-        """Open an address, or send a form to it. Relative addresses are the portal's."""
+        """Open an address, or send a form to it. Relative addresses are the portal's.
+
+        `sender` is the address of the page that the form is on.
+        """
         at, passed = urljoin(self.origin, url), []
         async with aiohttp.ClientSession() as session:
             while True:
@@ -134,7 +151,7 @@ class Browser:
                 async with session.request(
                     method,
                     at,
-                    headers=self._headers(at, method) | dict(headers or {}),
+                    headers=self._headers(at, method, sender) | dict(headers or {}),
                     data=_encoded(fields) if method == "POST" else None,
                     allow_redirects=False,
                     ssl=False,
@@ -144,9 +161,14 @@ class Browser:
                     cookies = answer.headers.getall("Set-Cookie", [])
                     if at.startswith(self.origin):
                         self._keep(cookies)
-                    if not (follow and answer.status in {302, 303}):
-                        return Shown(at, answer.status, text, given, cookies, passed)
-                    at, method, fields = urljoin(at, given["location"]), "GET", None
+                    shown = Shown(at, answer.status, text, given, cookies, passed)
+                    if follow and shown.sends_itself and not at.startswith(self.origin):
+                        form = shown.form()
+                        sender, at, method, fields = at, form.action, "POST", form.fields
+                    elif follow and answer.status in {302, 303}:
+                        at, method, fields = urljoin(at, given["location"]), "GET", None
+                    else:
+                        return shown
 
     async def send(self, path: str, body: str, headers: Mapping[str, str] | None = None) -> Shown:
         """Send a body to a path as it is, and do not follow redirects."""
@@ -163,7 +185,9 @@ class Browser:
             fields += [(name, each) for each in many]
         if form.method.lower() == "get":
             return await self.open(f"{form.action}?{urlencode(fields)}", follow=follow)
-        return await self.open(form.action or page.url, "POST", fields, follow=follow)
+        return await self.open(
+            form.action or page.url, "POST", fields, follow=follow, sender=page.url
+        )
 
     async def pick(self, page: Shown, *, follow: bool = True, **choice: str) -> Shown:
         """Follow a link of an Entra page: the page's own address plus these parameters."""
@@ -175,14 +199,17 @@ class Browser:
         picker = await self.submit(await self.open("/"), "/sign-in", to=to)
         return await self.pick(picker, login_hint=oid)
 
-    def _headers(self, at: str, method: str) -> dict[str, str]:
+    def _headers(self, at: str, method: str, sender: str) -> dict[str, str]:
         if not at.startswith(self.origin):
             return {}
         headers = {"Accept-Language": self.language}
-        if self.cookies:
-            headers["Cookie"] = "; ".join(f"{n}={v}" for n, v in self.cookies.items())
+        by = urlsplit(urljoin(self.origin, sender))
+        foreign = method == "POST" and by.hostname != urlsplit(self.origin).hostname
+        carried = {n: v for n, v in self.cookies.items() if not foreign or n in self.crossing}
+        if carried:
+            headers["Cookie"] = "; ".join(f"{n}={v}" for n, v in carried.items())
         if method == "POST":
-            headers["Origin"] = self.origin
+            headers["Origin"] = f"{by.scheme}://{by.netloc}"
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         return headers
 
@@ -192,6 +219,9 @@ class Browser:
             value = rest.partition(";")[0]
             if value:
                 self.cookies[name] = value
+                self.crossing.discard(name)
+                if "SameSite=None" in rest:
+                    self.crossing.add(name)
             else:
                 self.cookies.pop(name, None)
 

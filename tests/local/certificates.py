@@ -27,10 +27,10 @@ def trust(authorities: str) -> None:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Create an authority and a certificate for 127.0.0.1 in a folder."""
+    """Create an authority and a certificate for this machine in a folder."""
     authority = trustme.CA()
     made = Certificates(folder / "trusted.pem", folder / "server.pem")
     made.trusted.write_bytes(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
-    issued = authority.issue_cert("127.0.0.1")
+    issued = authority.issue_cert("127.0.0.1", "localhost")
     issued.private_key_and_cert_chain_pem.write_to_path(str(made.server))
     return made

@@ -73,7 +73,8 @@ class LocalCloud:
             "graph": f"http://127.0.0.1:{free_port()}/v1.0",
             "graphHttps": f"https://127.0.0.1:{free_port()}/v1.0",
             "entra": f"http://127.0.0.1:{free_port()}",
-            "authority": f"https://127.0.0.1:{free_port()}",
+            # To browsers another site than the portal's, as in Azure: it gets no Lax cookies.
+            "authority": f"https://localhost:{free_port()}",
             "vault": f"https://127.0.0.1:{free_port()}",
             "clientId": str(uuid4()),
             "clientSecret": uuid4().hex,

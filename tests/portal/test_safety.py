@@ -22,8 +22,8 @@ POSTS = [route for route in PAGES if route.method == "POST"]
 OPEN = {"sign-in", "sign-out", "language"}
 """Forms that need no sign-in. They change only this browser's cookies."""
 OPEN_ROUTES = [route for route in POSTS if route.path in OPEN]
-CLOSED = [route for route in POSTS if route.path not in OPEN]
-"""All other forms."""
+CLOSED = [route for route in POSTS if route.path not in {*OPEN, "signed-in"}]
+"""All other forms, except for Entra ID's response, which comes from another site."""
 BUTTONS = ("save", "create", "book", "rename", "remove", "block", "pause", "approve", "enter")
 
 
@@ -132,7 +132,8 @@ async def test_every_cookie_is_secure_and_for_our_host_only(company: Company, ro
         given = {attribute.lower() for attribute in attributes}
         assert name.startswith("__Host-")
         assert {"path=/", "secure", "httponly"} <= given
-        assert given & {"samesite=lax", "samesite=strict"}
+        foreign = "samesite=none" if name.startswith("__Host-sign-in=") else "samesite=lax"
+        assert foreign in given
         assert not any(attribute.startswith("domain") for attribute in given)
 
 
@@ -144,7 +145,7 @@ async def test_sign_in_creates_a_new_session_with_a_secure_cookie(
     browser = Browser(company.world.client, {"__Host-session": "chosen by somebody else"})
     picker = await browser.submit(await browser.open("/"), "/sign-in", to="/")
     redirect = await browser.pick(picker, follow=False, login_hint=oid)
-    back = await browser.open(redirect.headers["location"], follow=False)
+    back = await browser.submit(redirect, follow=False)
 
     (session,) = (cookie for cookie in back.cookies if cookie.startswith("__Host-session="))
 
@@ -277,7 +278,7 @@ async def test_other_content_types_and_foreign_origins_are_refused(company: Comp
 
 async def test_form_of_a_stranger_is_not_sent_back(company: Company) -> None:
     shown = await Browser(company.world.client).send("/settings", "token=x&name=Reflected")
-    long_path = await Browser(company.world.client).open("/shares?q=" + "'" * 7_000)
+    long_path = await Browser(company.world.client).open("/shares?q=" + "'" * 2_000)
 
     assert (shown.status, long_path.status) == (401, 401)
     assert "Reflected" not in shown.text
@@ -325,7 +326,7 @@ async def test_forms_never_redirect_to_another_site(company: Company, form: str,
         page = await browser.open("/")
         picker = await browser.submit(page, "/sign-in", to=to)
         redirect = await browser.pick(picker, follow=False, login_hint=oid)
-        shown = await browser.open(redirect.headers["location"], follow=False)
+        shown = await browser.submit(redirect, follow=False)
 
     target = shown.headers["location"]
 

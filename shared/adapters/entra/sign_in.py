@@ -27,6 +27,9 @@ _REFUSALS: Final[Mapping[str, Code]] = {
 }
 
 
+_KEPT: Final = ("state", "redirect_uri", "scope", "code_verifier", "nonce")
+"""What msal needs of a flow to complete it."""
+
 type Prompt = Literal["login", "none"]
 
 
@@ -38,7 +41,10 @@ class SignInFailed(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A started sign-in: where to redirect the browser, and the flow to store until it returns."""
+    """A started sign-in: where to redirect the browser, and the flow to store until it returns.
+
+    The flow of a sign-in is what its response has to match: state, nonce and PKCE verifier.
+    """
 
     url: str
     flow: dict[str, Any]
@@ -57,21 +63,29 @@ class SignIn:
         """Start a sign-in. Raises `Unavailable` if Entra ID does not respond.
 
         `prompt` is `login` to sign in again, or `none` to ask nothing of the person, `hint` the
-        account (docs: v2-protocols-oidc, send the sign-in request).
+        account (docs: v2-protocols-oidc, send the sign-in request). Entra ID lets the browser post
+        its response, because a code may be longer than the 2,048 bytes of a query string that
+        API Management accepts (docs: api-management-service-limits).
         """
 
         def initiate(client: ConfidentialClientApplication) -> dict[str, Any]:
             return dict(
                 client.initiate_auth_code_flow(
-                    [], redirect_uri=redirect_uri, prompt=prompt, login_hint=hint or None
+                    [],
+                    redirect_uri=redirect_uri,
+                    prompt=prompt,
+                    login_hint=hint or None,
+                    response_mode="form_post",
                 )
             )
 
         flow = await self._with(initiate)
-        return Begun(str(flow["auth_uri"]), flow)
+        url = str(flow["auth_uri"])
+        kept = {name: flow[name] for name in _KEPT}
+        return Begun(url, {**kept, "sent": parse_qs(urlsplit(url).query)["nonce"][0]})
 
     async def finish(self, flow: dict[str, Any], answer: Mapping[str, str]) -> tuple[str, str]:
-        """Redeem the browser's response and return the ID token and the nonce it must contain.
+        """Redeem the browser's response and return the ID token and the nonce it has to contain.
 
         Raises `SignInFailed` (a refusal, or the state of another flow) or `Unavailable`.
         """
@@ -88,8 +102,7 @@ class SignIn:
             raise SignInFailed("sign_in_not_ours") from error
         if "id_token" not in found:
             raise SignInFailed("sign_in_not_accepted")
-        nonce = parse_qs(urlsplit(flow["auth_uri"]).query)["nonce"][0]
-        return str(found["id_token"]), nonce
+        return str(found["id_token"]), str(flow["sent"])
 
     @cached_property
     def _trusted(self) -> SSLContext:

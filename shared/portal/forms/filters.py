@@ -7,8 +7,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.adapters.storage.tables.continuation import LONGEST
 from shared.domain.importing.runs import RunStatus
-from shared.domain.model import Model, ObjectId, wrong
+from shared.domain.model import Model, ObjectId, RunId, wrong
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.domain.texts import N_
 from shared.portal import rendering
@@ -31,6 +32,7 @@ def _day(text: str) -> date:
     raise wrong("not_a_day")
 
 
+type _Next = Annotated[str | None, Field(max_length=LONGEST)]
 type _Day = Annotated[date, BeforeValidator(_day)]
 
 
@@ -67,16 +69,16 @@ class AuditFilter(Model):
     actor: ObjectId | None = None
     since: _Day | None = None
     until: _Day | None = None
-    next: str | None = None
+    next: _Next = None
 
 
 class RunsFilter(Model):
     """Which runs a page lists."""
 
-    import_id: Annotated[str | None, Field(alias="import", max_length=128)] = None
+    import_id: Annotated[RunId | None, Field(alias="import")] = None
     status: RunStatus | None = None
     since: _Day | None = None
-    next: str | None = None
+    next: _Next = None
 
 
 def _statuses(visit: Visit) -> list[Option]:

@@ -15,7 +15,7 @@ bp = func.Blueprint()
 @page(bp, "GET", "find", READERS)
 async def show_find(visit: Visit) -> Page:
     """Show the people and mailboxes that match a text."""
-    text = visit.query.get("q", "").strip()
+    text = visit.search
     values: dict[str, object] = {"q": text, "found": [], "trouble": None}
     if text:
         try:
@@ -28,7 +28,7 @@ async def show_find(visit: Visit) -> Page:
 @page(bp, "GET", "find/{id}", READERS)
 async def show_found(visit: Visit) -> Page:
     """Show a mailbox: its license, its imports, its last results, and the search for a contact."""
-    search, person = visit.query.get("q", "").strip(), visit.query.get("person", "")
+    search, person = visit.search, visit.query.get("person", "")
     seen = await visit.app.insight.finding.look(visit.caller, visit.id, search, person)
     unnamed = seen.mailbox.trouble
     values = {

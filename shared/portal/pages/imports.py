@@ -28,7 +28,7 @@ _NAMED: Final = 20
 @page(bp, "GET", "imports", READERS)
 async def show_imports(visit: Visit) -> Page:
     """List the imports, 50 per page, or search them by name."""
-    text = visit.query.get("q", "").strip()
+    text = visit.search
     token = visit.query.get("next") or None
     listing = await visit.app.importing.imports.search(visit.caller, text, DEFAULT_PAGE, token)
     imports = [stored.value for stored in listing.items]

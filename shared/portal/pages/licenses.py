@@ -26,7 +26,7 @@ _NAMED: Final = 50
 @page(bp, "GET", "licenses", READERS)
 async def show_licenses(visit: Visit) -> Page:
     """Show the licenses: booked, assigned and available, the trial, the mailboxes, the history."""
-    search, token = visit.query.get("q", "").strip(), visit.query.get("next") or None
+    search, token = visit.search, visit.query.get("next") or None
     found = await visit.app.insight.licenses.read(visit.caller, search, DEFAULT_PAGE, token)
     values = {
         "license": found.license,
@@ -35,8 +35,6 @@ async def show_licenses(visit: Visit) -> Page:
         "seats": found.seats,
         "names": await visit.addresses([seat.mailbox for seat in found.seats]),
         "next": found.next,
-        "matching": found.matching,
-        "whole": found.whole,
         "q": search,
         "trouble": visit.trouble(found.trouble) if found.trouble else "",
         "history": found.history,

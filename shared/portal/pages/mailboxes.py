@@ -82,7 +82,7 @@ async def _asked(visit: Visit) -> dict[str, Any]:
     """Return the import, the search text, and the selected mailbox if it is valid."""
     import_ = (await visit.app.importing.imports.read(visit.caller, visit.id)).value
     mailbox = str(visit.form.get("mailbox", visit.query.get("mailbox", "")))
-    text = visit.query.get("q", "")
+    text = visit.search
     hits, silent = await found(visit, "" if mailbox else text, None, ("users",))
     errors: dict[str, str] = {}
     if mailbox:

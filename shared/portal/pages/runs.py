@@ -9,7 +9,6 @@ from shared.adapters.storage.records import Listing
 from shared.domain.errors import NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Run
-from shared.domain.reasons import INCLUDED
 from shared.portal import rendering
 from shared.portal.forms.filters import RUNS, RunsFilter
 from shared.portal.forms.submitting import listed
@@ -65,23 +64,19 @@ async def show_run(visit: Visit) -> Page:
         "token": visit.query.get("next", ""),
     }
     found, trouble = ResultPage(Listing((), None), {}), ""
-    token = visit.query.get("next") or None
     if search:
         try:
-            found = await visit.app.insight.finding.results(
-                visit.caller, run.id, search, wanted, DEFAULT_PAGE, token
-            )
+            found = await visit.app.insight.finding.results(visit.caller, run.id, search, wanted)
         except (TransientError, NeedsAdmin) as error:
             trouble = visit.trouble(error)
     else:
+        token = visit.query.get("next") or None
         found = await visit.app.importing.runs.results(
             visit.caller, run.id, DEFAULT_PAGE, token, wanted
         )
     results = [stored.value for stored in found.listing.items]
-    limited = [o for o in run.omissions if o.reason in INCLUDED]
-    omitted = [o for o in run.omissions if o.reason not in INCLUDED][:DEFAULT_PAGE]
-    shown = [*omitted, *limited[:DEFAULT_PAGE]]
-    called = await visit.names([o.id for o in shown], EntryKind.USER) if shown else {}
+    omitted = run.omissions[:DEFAULT_PAGE]
+    called = await visit.names([o.id for o in omitted], EntryKind.USER) if omitted else {}
     nameless = [r.mailbox for r in results if r.mailbox not in found.addresses]
     called_so = await visit.names(nameless, EntryKind.USER) if nameless else {}
     addresses = {**called_so, **found.addresses}
@@ -89,15 +84,9 @@ async def show_run(visit: Visit) -> Page:
         "results": results,
         "addresses": addresses,
         "next": found.listing.token,
-        "matching": found.total,
-        "whole": found.whole,
         "trouble": trouble,
     }
-    unequal = [
-        ("omitted", omitted, _count(run, included=False)),
-        ("limited", limited[:DEFAULT_PAGE], _count(run, included=True)),
-    ]
-    return Page("runs/run", {**values, "unequal": unequal, "called": called})
+    return Page("runs/run", {**values, "omitted": omitted, "called": called})
 
 
 @page(bp, "GET", "runs/{id}/results.csv", READERS)
@@ -172,14 +161,10 @@ async def retry_failed(visit: Visit) -> Page:
     )
 
 
-def _count(run: Run, *, included: bool) -> int:
-    return sum(n for reason, n in run.omitted.items() if (reason in INCLUDED) is included)
-
-
 def _filter(visit: Visit) -> tuple[Outcome | None, str]:
     """Return the outcome and the text that filter the results."""
     outcome = visit.query.get("outcome", "")
-    return Outcome(outcome) if outcome in list(Outcome) else None, visit.query.get("q", "").strip()
+    return Outcome(outcome) if outcome in list(Outcome) else None, visit.search
 
 
 def _words(visit: Visit) -> Words:

@@ -8,7 +8,6 @@ import azure.functions as func
 import orjson
 
 from shared.adapters.storage.records import Stored
-from shared.domain.errors import NeedsAdmin, TransientError
 from shared.domain.tenancy.permissions import PERMISSIONS, covers, mailbox_access
 from shared.domain.tenancy.tenants import Tenant, TenantInput
 from shared.portal import rendering
@@ -23,7 +22,6 @@ from shared.portal.sessions import Undo
 from shared.portal.visits import File, Page, Visit, done
 from shared.services.insight.audit_log import AuditWords
 from shared.services.tenancy.ledger import LedgerFilter
-from shared.services.tenancy.tenants import ConsentMissing
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
 
@@ -42,10 +40,7 @@ async def show_settings(visit: Visit) -> Page:
 async def change_settings(visit: Visit) -> Page:
     """Rename the organization, or check its consent."""
     if visit.do == "check":
-        try:
-            await visit.app.tenancy.tenants.verify_consent(visit.caller)
-        except (ConsentMissing, NeedsAdmin, TransientError) as error:
-            return await _settings(visit, trouble=visit.trouble(error))
+        await visit.app.tenancy.tenants.verify_consent(visit.caller)
         return done("/settings", visit.gettext("The consent is valid."))
     draft = COMPANY.read(visit.form)
     if not visit.do:
@@ -205,10 +200,7 @@ async def stay(visit: Visit) -> Page:
 
 
 async def _settings(
-    visit: Visit,
-    draft: Draft[TenantInput] | None = None,
-    refusal: Refusal | None = None,
-    trouble: str = "",
+    visit: Visit, draft: Draft[TenantInput] | None = None, refusal: Refusal | None = None
 ) -> Page:
     stored = await visit.app.tenancy.tenants.read(visit.caller.tenant)
     tenant, refusal = stored.value, refusal or Refusal()
@@ -221,9 +213,8 @@ async def _settings(
         "access": mailbox_access(tenant.permissions),
         "client_id": visit.app.settings.client_id,
         "roles": sorted(visit.caller.roles),
-        "trouble": trouble,
     }
-    return Page("settings/settings", values, 422 if trouble else refusal.status)
+    return Page("settings/settings", values, refusal.status)
 
 
 async def _leaving(

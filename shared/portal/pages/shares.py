@@ -7,7 +7,7 @@ import azure.functions as func
 
 from shared.adapters.storage.records import Stored
 from shared.domain.errors import CallerError, Conflict, ContactSyncError, PreconditionFailed
-from shared.domain.reasons import INCLUDED
+from shared.domain.importing.runs import Omission
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.portal.forms.share_form import EVERYBODY, SHARE, ShareDraft
 from shared.portal.forms.short_forms import ROTATION
@@ -29,7 +29,7 @@ _OMISSIONS_SHOWN: Final = 50
 @page(bp, "GET", "shares", READERS)
 async def show_shares(visit: Visit) -> Page:
     """List the shares by name."""
-    wanted = visit.query.get("q", "").strip()
+    wanted = visit.search
     token = visit.query.get("next") or None
     found = await visit.app.sharing.shares.search(visit.caller, wanted, DEFAULT_PAGE, token)
     shares = [stored.value for stored in found.items]
@@ -314,14 +314,6 @@ async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
         raise
     except ContactSyncError as error:
         return {"trouble": visit.trouble(error)}
-    omitted = [o for o in found.omissions if o.reason not in INCLUDED]
-    limited = [o for o in found.omissions if o.reason in INCLUDED]
-    shown = [*omitted[:_OMISSIONS_SHOWN], *limited[:_OMISSIONS_SHOWN]]
-    called = await visit.names([o.id for o in shown], EntryKind.USER)
-    return {
-        "preview": found,
-        "omitted": omitted,
-        "limited": limited,
-        "most": _OMISSIONS_SHOWN,
-        "called": called,
-    }
+    omissions: list[Omission] = list(found.omissions[:_OMISSIONS_SHOWN])
+    called = await visit.names([o.id for o in omissions], EntryKind.USER)
+    return {"preview": found, "omissions": omissions, "called": called}

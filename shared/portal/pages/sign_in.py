@@ -16,7 +16,7 @@ from shared.wiring.app import new_id
 bp = func.Blueprint()
 
 
-@page(bp, "POST", "sign-in", open_form=True)
+@page(bp, "POST", "sign-in", form="open")
 async def sign_in(visit: Visit) -> Page:
     """Redirect the browser to Entra ID to sign in; `to` is the page that follows.
 
@@ -29,19 +29,19 @@ async def sign_in(visit: Visit) -> Page:
         if session is not None
         else await visit.app.tenancy.joining.begin()
     )
-    to = sessions.own_path(str(visit.form.get("to", "/")))
-    return Page(location=begun.url, keep={sessions.SIGN_IN: {"flow": begun.flow, "to": to}})
+    kept = sessions.started(begun.flow, str(visit.form.get("to", "/")), visit.language)
+    return Page(location=begun.url, keep={sessions.SIGN_IN: kept})
 
 
-@page(bp, "GET", SIGNED_IN.removeprefix("/"))
+@page(bp, "POST", SIGNED_IN.removeprefix("/"), form="foreign")
 async def signed_in(visit: Visit) -> Page:
-    """Complete the sign-in; the redirect removes the code from the address bar at once.
+    """Complete the sign-in with the response that Entra ID lets the browser post.
 
     If Entra ID does not confirm a session, the session ends and the person can sign in.
     """
     visit.app.tenancy.limiter.count_visit(visit.network)
     kept = await visit.kept(sessions.SIGN_IN) or {}
-    before = await visit.kept(sessions.SESSION) if kept.get("confirms") else None
+    before = kept.get("confirms")
     to = sessions.own_path(str(kept.get("to", "/")))
     ended = Page(
         "sign_in/needed",
@@ -50,17 +50,29 @@ async def signed_in(visit: Visit) -> Page:
         drop=(sessions.SIGN_IN, sessions.SESSION),
     )
     try:
-        who = await visit.app.tenancy.joining.signed_in(kept.get("flow"), visit.query)
+        answer = {str(name): str(value) for name, value in visit.form.items()}
+        who = await visit.app.tenancy.joining.signed_in(kept.get("flow"), answer)
     except SignInFailed:
-        if kept.get("confirms"):
+        if before is not None:
             return ended
         raise
-    if kept.get("confirms") and not sessions.belongs(before, who):
+    if before is not None and not sessions.belongs(before, who):
         return ended
     if before is None:
         await visit.app.tenancy.reads.signed_in(who.caller)
     session = sessions.begun(who, visit.app.clock(), before)
     return Page(location=to, keep={sessions.SESSION: session}, drop=(sessions.SIGN_IN,))
+
+
+@page(bp, "GET", SIGNED_IN.removeprefix("/"))
+async def show_signed_in(visit: Visit) -> Page:
+    """Redirect whoever opens the address of a sign-in that is over to the start page.
+
+    Entra ID posts its response, so one in the query completes nothing.
+    """
+    if visit.query:
+        raise SignInFailed("sign_in_expired")
+    return Page(location="/")
 
 
 @page(bp, "GET", "signed-in-again")
@@ -70,7 +82,7 @@ async def signed_in_again(visit: Visit) -> Page:
     return Page("sign_in/back")
 
 
-@page(bp, "POST", "sign-out", open_form=True)
+@page(bp, "POST", "sign-out", form="open")
 async def sign_out(visit: Visit) -> Page:
     """End the person's sessions here and at Entra ID. One that has already ended is no error.
 
@@ -88,7 +100,7 @@ async def sign_out(visit: Visit) -> Page:
     )
 
 
-@page(bp, "POST", "language", open_form=True)
+@page(bp, "POST", "language", form="open")
 async def change_language(visit: Visit) -> Page:
     """Change the language of all pages."""
     wanted = str(visit.form.get("language", ""))

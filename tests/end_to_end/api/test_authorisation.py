@@ -174,6 +174,7 @@ def test_portal_has_exactly_these_pages() -> None:
         "POST shares/{id}/withdraw",
         "POST sign-in",
         "POST sign-out",
+        "POST signed-in",
     ]
 
 

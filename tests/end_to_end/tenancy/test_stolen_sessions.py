@@ -187,13 +187,13 @@ async def test_redirect_of_a_sign_in_works_once_and_asks_entra_once(
     oid = f"ada-{world.tenant}"
     browser = Browser(client)
     picker = await browser.submit(await browser.open("/"), "/sign-in")
-    back = (await browser.pick(picker, follow=False, login_hint=oid)).headers["location"]
-    cookies = dict(browser.cookies)
-    first = await browser.open(back, follow=False)
+    back = await browser.pick(picker, follow=False, login_hint=oid)
+    started = browser.copy()
+    first = await browser.submit(back, follow=False)
     before = await client.send("GET", f"{client.entra}/_sim/requests")
 
-    replays = [await Browser(client, dict(cookies)).open(back) for _ in range(20)]
-    guesses = [await Browser(client, dict(cookies)).open(f"{back}x") for _ in range(20)]
+    replays = [await started.copy().submit(back) for _ in range(20)]
+    guesses = [await started.copy().submit(back, state=f"{n}") for n in range(20)]
     after = await client.send("GET", f"{client.entra}/_sim/requests")
 
     assert first.status == 303

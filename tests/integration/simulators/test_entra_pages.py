@@ -20,6 +20,7 @@ from tests.integration.adapters.entra import (
     user,
 )
 from tests.local.cloud import LocalCloud
+from tests.local.entra.tokens import GRAPH_PERMISSIONS
 
 
 @pytest.fixture
@@ -50,6 +51,19 @@ async def test_response_may_be_posted_as_a_form(entra: Entra) -> None:
     assert f'<form method="post" action="{REDIRECT}">' in page.text
     assert 'name="code"' in page.text
     assert 'name="state" value="s&amp;t"' in page.text
+
+
+async def test_code_and_errors_are_as_long_as_those_of_entra(entra: Entra) -> None:
+    ada = user()
+    await entra.create_tenant(ada)
+    page = await entra.authorize(login_hint=ada["oid"], response_mode="form_post")
+    nobody = await entra.authorize(prompt="none", response_mode="form_post")
+
+    (code,) = re.findall(r'name="code" value="([^"]+)"', page.text)
+    assert len(code) == 2_500
+    assert (await entra.redeem(code)).status_code == 200
+    assert 'name="error" value="login_required"' in nobody.text
+    assert 'name="error_description" value="AADSTS50058' in nobody.text
 
 
 async def test_silent_sign_in_requires_a_user_and_consent(entra: Entra) -> None:
@@ -101,7 +115,7 @@ async def test_admin_accepts_or_declines_on_the_consent_page(entra: Entra) -> No
     assert (declined["error"], declined["admin_consent"]) == ("access_denied", "True")
     assert accepted == {
         "admin_consent": "True", "tenant": entra.tenant, "state": "x",
-        "scope": f"{GRAPH}/.default",
+        "scope": " ".join(f"{GRAPH}/{permission}" for permission in GRAPH_PERMISSIONS),
     }  # fmt: skip
     assert (await entra.app_token()).status_code == 200
 

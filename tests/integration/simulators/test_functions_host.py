@@ -12,6 +12,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from tests.integration.simulators.small import get, peek, seen, send, small_cloud, until
 from tests.local.cloud import LocalCloud
+from tests.local.host.http import QUERY_LIMIT
 from tests.local.host.settings import host_settings
 from tests.local.host.timers import next_tick
 
@@ -51,6 +52,13 @@ async def test_request_reaches_its_function_unchanged(small: LocalCloud) -> None
 )
 async def test_path_leads_to_a_function_or_404(small: LocalCloud, path: str, status: int) -> None:
     assert (await get(small, path)).status == status
+
+
+async def test_longer_query_than_the_gateway_accepts_returns_404(small: LocalCloud) -> None:
+    longest = "x=" + "1" * (QUERY_LIMIT - 2)
+
+    assert (await get(small, f"/echo/{GUID}?{longest}")).status == 200
+    assert (await get(small, f"/echo/{GUID}?{longest}1")).status == 404
 
 
 async def test_unsupported_method_returns_404(small: LocalCloud) -> None:

@@ -114,7 +114,8 @@ class Pages:
         if query.get("answer") == "accept" and chosen in tenants:
             if not self._state.know(chosen).slow:
                 self._state.know(chosen).grant(self._state.asked)
-            return _back(http, {**values, "scope": query.get("scope") or f"{GRAPH}/.default"})
+            granted = " ".join(f"{GRAPH}/{role}" for role in self._state.asked)
+            return _back(http, {**values, "scope": granted})
         links = {f"Accept for {self._named(t)}": {"answer": "accept", "chosen": t} for t in tenants}
         return _page("Permissions requested", http, {**links, "Cancel": {"answer": "cancel"}})
 

@@ -25,6 +25,9 @@ _CONSTRAINTS = {
     "bool": "true|false",
     "alpha": "[A-Za-z]+",
 }
+QUERY_LIMIT = 2_048
+"""Bytes of a query string that API Management, which stands before the app, accepts in its tiers
+Consumption and v2 (docs: api-management-service-limits). Reports name 404 as its answer to more."""
 _LITERAL, _CONSTRAINED, _PARAMETER, _REST = range(4)
 
 
@@ -52,7 +55,12 @@ class HttpTriggers:
         self._places = asyncio.Semaphore(at_once) if at_once else None
 
     async def serve(self, http: web.Request) -> web.StreamResponse:
-        """Answer one request. Without a route for path and method it is 404, as in Azure."""
+        """Answer one request. Without a route for path and method it is 404, as in Azure.
+
+        A query string that is too long is 404 as well.
+        """
+        if len(http.rel_url.raw_query_string) > QUERY_LIMIT:
+            return web.Response(status=404)
         path = http.rel_url.raw_path.strip("/")
         for route in self._routes:
             match = route.pattern.fullmatch(path)

@@ -51,17 +51,24 @@ async def sign_in(
     at: str = "/",
     name: str = "Ada Admin",
     roles: tuple[str, ...] = ("Admin",),
+    scripts: bool = True,
 ) -> None:
     """Sign in as a user of the world's tenant, from a page that has the button."""
-    await sign_in_as(page, await account(world.client, world.tenant, name, roles), at=at)
+    who = await account(world.client, world.tenant, name, roles)
+    await sign_in_as(page, who, at=at, scripts=scripts)
 
 
-async def sign_in_as(page: Page, who: str, *, at: str = "/") -> None:
-    """Sign in to the account with this object id or user name."""
+async def sign_in_as(page: Page, who: str, *, at: str = "/", scripts: bool = True) -> None:
+    """Sign in to the account with this object id or user name.
+
+    Without scripts, a person sends Entra ID's response by its button.
+    """
     await page.goto(at)
     portal = urlsplit(page.url).netloc
     await page.get_by_role("button", name=BUTTON).first.click()
     named = page.locator("a").filter(has_text=f"({who})")
     await page.locator(f'a[href*="login_hint={who}"]').or_(named).first.click()
+    if not scripts:
+        await page.get_by_role("button", name="Continue").click()
     await page.wait_for_url(lambda url: urlsplit(url).netloc == portal)
     await expect(page.locator("h1").first).to_be_visible()

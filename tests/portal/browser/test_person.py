@@ -75,7 +75,7 @@ async def test_image_without_alternative_text_is_a_violation(person: Person) -> 
 async def test_picking_an_account_at_entra_signs_in(new_person: NewPerson, world: World) -> None:
     person = await new_person(java_script_enabled=False)
 
-    await sign_in(person.page, world, name="Grace Hopper")
+    await sign_in(person.page, world, name="Grace Hopper", scripts=False)
 
     (session,) = [c for c in await person.context.cookies() if c["name"] == "__Host-session"]
     assert session["secure"]

@@ -12,6 +12,7 @@ from shared.portal.sent_forms import (
     FORM_TYPE,
     MAX_FIELDS,
     MAX_FORM,
+    FormKind,
     parsed,
     require_acceptable,
     token_of,
@@ -26,31 +27,36 @@ def request(body: bytes, kind: str = FORM_TYPE, origin: str = ORIGIN) -> func.Ht
 
 
 @pytest.mark.parametrize(
-    ("sent", "open_form", "refusal"),
+    ("sent", "kind", "refusal"),
     [
-        (request(b"a=1&b=2"), False, None),
-        (request(b""), True, None),
-        (request(b"a=1", f"{FORM_TYPE}; charset=utf-8"), True, None),
-        (request(b"a=1", origin="https://evil.example"), False, Forbidden),
-        (request(b"a=1", "multipart/form-data; boundary=x"), False, InvalidInput),
-        (request(b"a=1", f"{FORM_TYPE}x"), False, InvalidInput),
-        (request(b"a=1", "text/plain"), True, InvalidInput),
-        (request(b"a" * (MAX_FORM + 1)), False, PayloadTooLarge),
-        (request(b"a=&" * MAX_FIELDS), False, PayloadTooLarge),
-        (request(b"a" * 20_000), True, PayloadTooLarge),
-        (request(b"a=&" * 20), True, PayloadTooLarge),
+        (request(b"a=1&b=2"), "own", None),
+        (request(b""), "open", None),
+        (request(b"a=1", f"{FORM_TYPE}; charset=utf-8"), "open", None),
+        (request(b"a=1", origin="https://evil.example"), "own", Forbidden),
+        (request(b"a=1", origin="https://evil.example"), "open", Forbidden),
+        (request(b"a=1", origin="null"), "foreign", None),
+        (request(b"a=1", "multipart/form-data; boundary=x"), "own", InvalidInput),
+        (request(b"a=1", f"{FORM_TYPE}x"), "own", InvalidInput),
+        (request(b"a=1", "text/plain"), "open", InvalidInput),
+        (request(b"a=1", "text/plain"), "foreign", InvalidInput),
+        (request(b"a" * (MAX_FORM + 1)), "own", PayloadTooLarge),
+        (request(b"a=&" * MAX_FIELDS), "own", PayloadTooLarge),
+        (request(b"a" * 20_000), "open", PayloadTooLarge),
+        (request(b"a" * 20_000), "foreign", PayloadTooLarge),
+        (request(b"a=&" * 20), "open", PayloadTooLarge),
+        (request(b"a=&" * 20), "foreign", PayloadTooLarge),
     ],
 )
 def test_form_is_refused_by_origin_type_size_and_fields(
     sent: func.HttpRequest,
-    open_form: bool,  # noqa: FBT001 - a parameter of the test
+    kind: FormKind,
     refusal: type[CallerError] | None,
 ) -> None:
     if refusal is None:
-        require_acceptable(sent, ORIGIN, open_form=open_form)
+        require_acceptable(sent, ORIGIN, kind)
         return
     with pytest.raises(refusal):
-        require_acceptable(sent, ORIGIN, open_form=open_form)
+        require_acceptable(sent, ORIGIN, kind)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "xtoken", "token", "b"]), st.text(max_size=5))))

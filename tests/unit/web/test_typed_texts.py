@@ -30,8 +30,6 @@ COMPARED = {
     "LeavingQuery.tenant",
     "LeavingInput.tenant",
     "LeavingInput.code",
-    "RunsQuery.importId",
-    "RunsFilter.import",
 }
 """Texts that are only compared with what is known, and never stored or shown."""
 

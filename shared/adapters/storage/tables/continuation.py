@@ -1,12 +1,18 @@
-"""Continuation tokens: opaque texts that work only for the list they came from."""
+"""Continuation tokens: opaque texts that work only for the list they came from.
+
+A token is part of a query, of which API Management accepts 2,048 bytes. The keys of our rows give
+at most `LONGEST` (`tests/unit/web/test_query_limits.py`); a longer one is a defect.
+"""
 
 import base64
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
-from shared.domain.errors import FieldError, InvalidInput
+from shared.domain.errors import Defect, FieldError, InvalidInput
+
+LONGEST: Final = 1_000
 
 
 def mark_of(table: str, query: str, parameters: Mapping[str, Any]) -> str:
@@ -34,7 +40,10 @@ def decoded(token: str, mark: str) -> dict[str, str | None]:
 
 def opaque(values: Sequence[object]) -> str:
     """Return JSON values as a continuation token: one text that callers need not understand."""
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+    token = base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+    if len(token) > LONGEST:
+        raise Defect(f"A continuation token has {len(token)} characters (maximum {LONGEST}).")
+    return token
 
 
 def read_opaque(token: str) -> object:
