@@ -163,7 +163,7 @@ class RunClosed(RunEvent):
     name = "run_closed"
 
     trigger: Annotated[RunTrigger, _is("code", "what started the run")]
-    status: Annotated[RunStatus, _is("code", "held, succeeded, partial or failed")]
+    status: Annotated[RunStatus, _is("code", "held, succeeded, skipped, partial or failed")]
     reason: Annotated[Reason | None, _REASON]
     mailboxes: Annotated[int, _count("mailboxes of the run: the sum of the next four")]
     succeeded: Annotated[int, _count("mailboxes that are up to date")]

@@ -67,6 +67,9 @@ class Reason(StrEnum):
     DELETED_BY_USER = "deleted_by_user"
 
 
+INCLUDED = frozenset({Reason.SHORTENED, Reason.PHOTO_REFUSED})
+"""A person with such a reason is among a share's contacts, with less than the directory has."""
+
 ENTRA_REFUSALS = frozenset(
     {
         Reason.TENANT_NOT_FOUND,

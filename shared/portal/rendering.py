@@ -139,6 +139,7 @@ def _environment(language: str) -> "Environment":
     }
     environment.filters |= filters(language)
     environment.filters |= {
+        "round_up": _round_up,
         "remedy": error_texts(language).remedy,
         "why": lambda permission: translate(PERMISSIONS[permission.name][0]),
         "without": lambda permission: translate(PERMISSIONS[permission.name][1]),
@@ -152,3 +153,9 @@ def _environment(language: str) -> "Environment":
         translate, ngettext(language), newstyle=True
     )
     return environment
+
+
+def _round_up(count: int) -> int:
+    """Return where an axis ends: the next 1, 2 or 5 times a power of ten."""
+    power: int = 10 ** (len(str(max(count, 1))) - 1)
+    return min(top for top in (power, 2 * power, 5 * power, 10 * power) if top >= count)

@@ -44,20 +44,30 @@ async def page_by_name[T: BaseModel](
     Raises `InvalidInput` if the token does not belong to this list.
     """
     wanted = text.strip().casefold()
-    mark = mark_of(records.table, wanted, {})
-    start = _start(token, mark)
+    start = page_start(token, text)
     rows, _ = await records.read_columns(tenant, ["name"], pages=_PAGES, where=where)
     names = sorted((str(row.columns.get("name", "")).casefold(), row.row) for row in rows)
     found = [row for name, row in names if wanted in name]
     items = await records.read_many(tenant, found[start : start + size])
-    more = opaque([mark, start + size]) if start + size < len(found) else None
+    more = page_token(text, start + size) if start + size < len(found) else None
     return NamedPage(tuple(items), len(found), more)
 
 
-def _start(token: str | None, mark: str) -> int:
+def page_token(text: str, start: int) -> str:
+    """Return the token of the page that begins at a place among the matches of a text."""
+    return opaque([_mark(text), start])
+
+
+def page_start(token: str | None, text: str) -> int:
+    """Return where a page begins; raises `InvalidInput` if the token is of another search."""
     if token is None:
         return 0
     match read_opaque(token):
-        case [str(given), int(start)] if given == mark and start >= 0:
+        case [str(given), int(start)] if given == _mark(text) and start >= 0:
             return start
     raise foreign_token()
+
+
+def _mark(text: str) -> str:
+    """Return a digest of the text searched for, which would make a token as long as it is."""
+    return mark_of("", text.strip().casefold(), {})

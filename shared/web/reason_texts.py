@@ -184,10 +184,12 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "user, to its targets."
     ),
     Reason.NOT_IN_SHARE: N_(
-        "None of the share's sources contains this person. Ask the publisher to add the person."
+        "None of the share's sources contains this person. Add the person to the share. If the "
+        "share is a partner's, ask the partner to do that."
     ),
     Reason.NOT_YET_SYNCED: N_(
-        "The contact has not been written yet. The import's next sync adds it."
+        "The contact has not been written yet, or was deleted since the last sync. The import's "
+        "next sync adds it."
     ),
     Reason.DELETED_BY_USER: N_(
         "The mailbox's user deleted the contact, and the import does not restore it. To bring it "

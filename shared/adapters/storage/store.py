@@ -171,6 +171,7 @@ class Store:
                 "reason": lambda r: str(r.reason or ""),
                 "total": lambda r: r.mailboxes.total,
                 "failed": lambda r: r.mailboxes.failed,
+                "skipped": lambda r: r.mailboxes.skipped,
                 "held": lambda r: r.mailboxes.held,
                 "created": lambda r: r.contacts.created,
                 "updated": lambda r: r.contacts.updated,

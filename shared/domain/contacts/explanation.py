@@ -11,7 +11,8 @@ class Facts:
 
     `omission` is why the share leaves the person out, `skipped` is why the mailbox is not synced,
     and `result` is the reason if the last run did not succeed in it. `rejected` says whether Graph
-    rejected the contact, `deleted_by_user` whether the mailbox's user deleted it.
+    rejected the contact, `deleted_by_user` whether the mailbox's user deleted it for good: it was
+    written, is gone, and the import does not restore it.
     """
 
     withdrawn: bool

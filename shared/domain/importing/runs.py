@@ -38,7 +38,9 @@ class RunStatus(StrEnum):
     """Final until an admin decides: changes wait for `approve` or `discard`. Everything else
     is applied."""
     SUCCEEDED = "succeeded"
-    """Final. Every mailbox is up to date, or was skipped for a reason."""
+    """Final. Every mailbox is up to date, or was skipped for a reason of its own."""
+    SKIPPED = "skipped"
+    """Final. No mailbox was synced, for example because none has a license."""
     PARTIAL = "partial"
     """Final. Some mailboxes failed, or contacts were rejected."""
     FAILED = "failed"

@@ -13,9 +13,13 @@ from shared.domain.tenancy.tenants import Tenant, TenantStatus
 TRIAL_ENDS_SOON: Final = timedelta(days=7)
 
 
+_TOLD_OTHERWISE: Final = frozenset({Reason.NO_SEAT, Reason.APPROVAL_PENDING})
+"""Reasons of a run without a synced mailbox that another item already tells."""
+
+
 @dataclass(frozen=True, slots=True)
 class OverviewRun:
-    """The facts of a run that an overview shows; `total`, `failed` and `held` count mailboxes."""
+    """The facts of a run that an overview shows; the four numbers count mailboxes."""
 
     id: str
     import_id: str
@@ -25,6 +29,7 @@ class OverviewRun:
     total: int
     failed: int
     held: int
+    skipped: int
     ended: datetime | None
 
 
@@ -60,6 +65,7 @@ class AttentionKind(StrEnum):
     SUBSCRIBER_WAITING = "subscriber-waiting"
     SEATS_MISSING = "seats-missing"
     MAILBOXES_FAILED = "mailboxes-failed"
+    RUN_SKIPPED = "run-skipped"
     SHARE_WITHDRAWN = "share-withdrawn"
     CONTACTS_REJECTED = "contacts-rejected"
     TRIAL_ENDING = "trial-ending"
@@ -137,27 +143,33 @@ def _of_tenant(tenant: Tenant, seats: SeatsNow, now: datetime) -> Iterator[Atten
 
 
 def _of_import(import_: OverviewImport) -> Iterator[Attention]:
-    def of_run(kind: AttentionKind, run: OverviewRun, count: int = 0) -> Attention:
-        return Attention(kind, run.id, run.reason, import_.name, import_.id, count)
-
     if import_.stalled is not None:
         kind = AttentionKind.RUN_STALLED
         yield Attention(kind, import_.stalled, None, import_.name, import_.id)
     for held in import_.held:
-        yield of_run(AttentionKind.RUN_HELD, held, held.held)
+        yield _of_run(AttentionKind.RUN_HELD, import_, held, held.held)
     if not import_.active:
         reason = Reason.IMPORT_PAUSED
         yield Attention(AttentionKind.IMPORT_PAUSED, import_.id, reason, import_.name, import_.id)
-        return
-    last = import_.last
-    if last is None:
-        return
+    elif import_.last is not None:
+        yield from _of_last(import_, import_.last)
+
+
+def _of_last(import_: OverviewImport, last: OverviewRun) -> Iterator[Attention]:
     if last.status is RunStatus.FAILED:
-        yield of_run(AttentionKind.RUN_FAILED, last, last.failed)
+        yield _of_run(AttentionKind.RUN_FAILED, import_, last, last.failed)
     elif last.failed:
-        yield of_run(AttentionKind.MAILBOXES_FAILED, last, last.failed)
+        yield _of_run(AttentionKind.MAILBOXES_FAILED, import_, last, last.failed)
     elif last.status is RunStatus.PARTIAL:
-        yield of_run(AttentionKind.CONTACTS_REJECTED, last)
+        yield _of_run(AttentionKind.CONTACTS_REJECTED, import_, last)
+    elif last.status is RunStatus.SKIPPED and last.reason not in _TOLD_OTHERWISE:
+        yield _of_run(AttentionKind.RUN_SKIPPED, import_, last, last.skipped)
     if last.reason is Reason.SHARE_WITHDRAWN and last.status is not RunStatus.FAILED:
         kind = AttentionKind.SHARE_WITHDRAWN
         yield Attention(kind, import_.id, last.reason, import_.name, import_.id)
+
+
+def _of_run(
+    kind: AttentionKind, import_: OverviewImport, run: OverviewRun, count: int = 0
+) -> Attention:
+    return Attention(kind, run.id, run.reason, import_.name, import_.id, count)

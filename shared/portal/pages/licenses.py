@@ -35,6 +35,8 @@ async def show_licenses(visit: Visit) -> Page:
         "seats": found.seats,
         "names": await visit.addresses([seat.mailbox for seat in found.seats]),
         "next": found.next,
+        "matching": found.matching,
+        "whole": found.whole,
         "q": search,
         "trouble": visit.trouble(found.trouble) if found.trouble else "",
         "history": found.history,

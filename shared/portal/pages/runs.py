@@ -9,6 +9,7 @@ from shared.adapters.storage.records import Listing
 from shared.domain.errors import NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Run
+from shared.domain.reasons import INCLUDED
 from shared.portal import rendering
 from shared.portal.forms.filters import RUNS, RunsFilter
 from shared.portal.forms.submitting import listed
@@ -64,19 +65,23 @@ async def show_run(visit: Visit) -> Page:
         "token": visit.query.get("next", ""),
     }
     found, trouble = ResultPage(Listing((), None), {}), ""
+    token = visit.query.get("next") or None
     if search:
         try:
-            found = await visit.app.insight.finding.results(visit.caller, run.id, search, wanted)
+            found = await visit.app.insight.finding.results(
+                visit.caller, run.id, search, wanted, DEFAULT_PAGE, token
+            )
         except (TransientError, NeedsAdmin) as error:
             trouble = visit.trouble(error)
     else:
-        token = visit.query.get("next") or None
         found = await visit.app.importing.runs.results(
             visit.caller, run.id, DEFAULT_PAGE, token, wanted
         )
     results = [stored.value for stored in found.listing.items]
-    omitted = run.omissions[:DEFAULT_PAGE]
-    called = await visit.names([o.id for o in omitted], EntryKind.USER) if omitted else {}
+    limited = [o for o in run.omissions if o.reason in INCLUDED]
+    omitted = [o for o in run.omissions if o.reason not in INCLUDED][:DEFAULT_PAGE]
+    shown = [*omitted, *limited[:DEFAULT_PAGE]]
+    called = await visit.names([o.id for o in shown], EntryKind.USER) if shown else {}
     nameless = [r.mailbox for r in results if r.mailbox not in found.addresses]
     called_so = await visit.names(nameless, EntryKind.USER) if nameless else {}
     addresses = {**called_so, **found.addresses}
@@ -84,9 +89,15 @@ async def show_run(visit: Visit) -> Page:
         "results": results,
         "addresses": addresses,
         "next": found.listing.token,
+        "matching": found.total,
+        "whole": found.whole,
         "trouble": trouble,
     }
-    return Page("runs/run", {**values, "omitted": omitted, "called": called})
+    unequal = [
+        ("omitted", omitted, _count(run, included=False)),
+        ("limited", limited[:DEFAULT_PAGE], _count(run, included=True)),
+    ]
+    return Page("runs/run", {**values, "unequal": unequal, "called": called})
 
 
 @page(bp, "GET", "runs/{id}/results.csv", READERS)
@@ -159,6 +170,10 @@ async def retry_failed(visit: Visit) -> Page:
     return done(
         f"/runs/{stored.value.id}", visit.gettext("The failed mailboxes are being synced again.")
     )
+
+
+def _count(run: Run, *, included: bool) -> int:
+    return sum(n for reason, n in run.omitted.items() if (reason in INCLUDED) is included)
 
 
 def _filter(visit: Visit) -> tuple[Outcome | None, str]:

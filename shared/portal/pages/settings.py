@@ -8,6 +8,7 @@ import azure.functions as func
 import orjson
 
 from shared.adapters.storage.records import Stored
+from shared.domain.errors import NeedsAdmin, TransientError
 from shared.domain.tenancy.permissions import PERMISSIONS, covers, mailbox_access
 from shared.domain.tenancy.tenants import Tenant, TenantInput
 from shared.portal import rendering
@@ -22,6 +23,7 @@ from shared.portal.sessions import Undo
 from shared.portal.visits import File, Page, Visit, done
 from shared.services.insight.audit_log import AuditWords
 from shared.services.tenancy.ledger import LedgerFilter
+from shared.services.tenancy.tenants import ConsentMissing
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
 
@@ -40,7 +42,10 @@ async def show_settings(visit: Visit) -> Page:
 async def change_settings(visit: Visit) -> Page:
     """Rename the organization, or check its consent."""
     if visit.do == "check":
-        await visit.app.tenancy.tenants.verify_consent(visit.caller)
+        try:
+            await visit.app.tenancy.tenants.verify_consent(visit.caller)
+        except (ConsentMissing, NeedsAdmin, TransientError) as error:
+            return await _settings(visit, trouble=visit.trouble(error))
         return done("/settings", visit.gettext("The consent is valid."))
     draft = COMPANY.read(visit.form)
     if not visit.do:
@@ -200,7 +205,10 @@ async def stay(visit: Visit) -> Page:
 
 
 async def _settings(
-    visit: Visit, draft: Draft[TenantInput] | None = None, refusal: Refusal | None = None
+    visit: Visit,
+    draft: Draft[TenantInput] | None = None,
+    refusal: Refusal | None = None,
+    trouble: str = "",
 ) -> Page:
     stored = await visit.app.tenancy.tenants.read(visit.caller.tenant)
     tenant, refusal = stored.value, refusal or Refusal()
@@ -213,8 +221,9 @@ async def _settings(
         "access": mailbox_access(tenant.permissions),
         "client_id": visit.app.settings.client_id,
         "roles": sorted(visit.caller.roles),
+        "trouble": trouble,
     }
-    return Page("settings/settings", values, refusal.status)
+    return Page("settings/settings", values, 422 if trouble else refusal.status)
 
 
 async def _leaving(

@@ -49,6 +49,7 @@ _LONGEST_PAUSE: Final = 60.0
 _STILL_HELD: Final = frozenset({Reason.APPROVAL_PENDING, Reason.PLAN_DISCARDED})
 SNAPSHOT_AGE: Final = timedelta(hours=12)
 """How old a snapshot is before it may be a leftover."""
+_LEFT_AS_WANTED: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.SKIPPED})
 _HELD_FOR: Final = timedelta(days=7)
 
 
@@ -227,7 +228,7 @@ def _noted(runs: ImportRuns, run: Run, results: Sequence[Result]) -> ImportRuns:
     return runs.copy_with(
         held_run=held,
         owed=_owed(runs, run, results),
-        applied=run.work if full and run.status is RunStatus.SUCCEEDED else None,
+        applied=run.work if full and run.status in _LEFT_AS_WANTED else None,
         contacts=run.share_contacts if run.trigger in FULL and done else runs.contacts,
     )
 

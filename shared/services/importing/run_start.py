@@ -30,6 +30,7 @@ from shared.domain.importing.messages import (
     CloseRun,
     StartRun,
 )
+from shared.domain.importing.run_status import status_of
 from shared.domain.importing.runs import (
     MailboxCounts,
     Outcome,
@@ -295,14 +296,17 @@ class RunStart:
     ) -> None:
         """End a run in between whose mailboxes hold everything already; none was asked."""
         now = self._clock()
+        mailboxes = MailboxCounts(
+            total=len(job.tasks) + len(job.skip),
+            succeeded=len(job.tasks),
+            skipped=len(job.skip),
+        )
+        status, reason = status_of(mailboxes, 0, set(job.skip.values()))
         run = stored.value.copy_with(
-            status=RunStatus.SUCCEEDED,
+            status=status,
+            reason=reason,
             ended=now,
-            mailboxes=MailboxCounts(
-                total=len(job.tasks) + len(job.skip),
-                succeeded=len(job.tasks),
-                skipped=len(job.skip),
-            ),
+            mailboxes=mailboxes,
             share_contacts=len(resolved.contacts),
             work=job.digest,
             fingerprint=job.fingerprint,

@@ -30,10 +30,15 @@ _MOST_UNDER_WAY: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """One page of a run's results, with each mailbox's current mail address in the directory."""
+    """One page of a run's results, with each mailbox's current mail address in the directory.
+
+    After a search, `total` is how many results match, and `whole` is false if more may.
+    """
 
     listing: Listing[Result]
     addresses: dict[str, str]
+    total: int | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Runs:
         """Return one page of a run's results, by mailbox."""
         await self.read(caller, id_)
         listing = await page_of_results(self._store, caller.tenant, id_, size, token, outcome)
-        return await self._addressed(caller, id_, listing)
+        return await self.addressed(caller, id_, listing)
 
     async def results_of(
         self,
@@ -114,18 +119,18 @@ class Runs:
         id_: str,
         mailboxes: Sequence[str],
         outcome: Outcome | None = None,
-    ) -> ResultPage:
-        """Return the results of a run in a few mailboxes, read by their keys."""
+    ) -> list[Stored[Result]]:
+        """Return the results of a run in some mailboxes, read by their keys."""
         await self.read(caller, id_)
 
         async def find(mailbox: str) -> Stored[Result] | None:
             return await find_result(self._store, caller.tenant, id_, mailbox)
 
         found = await gather_limited(find, mailboxes)
-        items = tuple(r for r in found if r is not None and outcome in {None, r.value.outcome})
-        return await self._addressed(caller, id_, Listing(items, None))
+        return [r for r in found if r is not None and outcome in {None, r.value.outcome}]
 
-    async def _addressed(self, caller: Caller, id_: str, listing: Listing[Result]) -> ResultPage:
+    async def addressed(self, caller: Caller, id_: str, listing: Listing[Result]) -> ResultPage:
+        """Return results with the addresses of their mailboxes, where the directory has them."""
         mailboxes = [stored.value.mailbox for stored in listing.items]
         try:
             addresses = await self._directory.addresses(caller.tenant, mailboxes)

@@ -4,8 +4,8 @@ The directory resolves a text to users, and rows are then read by their keys. A 
 takes as long for ten mailboxes as for ten thousand.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -22,8 +22,14 @@ from shared.domain.tenancy.tenants import LedgerAction, Seat
 from shared.services.importing.runs import ResultPage, Runs
 from shared.services.insight.previews import Explanation, Previews
 from shared.services.licensing.seats import SeatBook
+from shared.services.named_lists import page_start, page_token
 from shared.services.privacy.people import ContactLocations, People
-from shared.services.sharing.directory_search import DirectorySearch, EntryKind, Found
+from shared.services.sharing.directory_search import (
+    MATCHED_AT_MOST,
+    DirectorySearch,
+    EntryKind,
+    Found,
+)
 from shared.services.tenancy.reads import Reads
 
 _PAGES: Final = 2
@@ -101,6 +107,15 @@ class PersonDetails:
     trouble: ContactSyncError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SeatMatches:
+    """A page of the seats that match a text, and how many do; not `whole`: more may."""
+
+    listing: Listing[Seat]
+    total: int
+    whole: bool = True
+
+
 class Finding:
     """Finds people and mailboxes of the caller's tenant."""
 
@@ -129,17 +144,36 @@ class Finding:
         return await self._directory.find(caller, text, (EntryKind.USER, EntryKind.ORG_CONTACT))
 
     async def results(
-        self, caller: Caller, run: str, text: str, outcome: Outcome | None = None
+        self,
+        caller: Caller,
+        run: str,
+        text: str,
+        outcome: Outcome | None = None,
+        size: int = MATCHED_AT_MOST,
+        token: str | None = None,
     ) -> ResultPage:
-        """Return a run's results in the mailboxes that match a text; `NotFound` without a run."""
-        mailboxes = await self._directory.mailboxes(caller, text)
-        return await self._runs.results_of(caller, run, mailboxes, outcome)
+        """Return a page of a run's results in the mailboxes that match a text.
 
-    async def seats(self, caller: Caller, text: str) -> Listing[Seat]:
-        """Return the seats, assigned or waiting, of the mailboxes that match a text."""
-        mailboxes = await self._directory.mailboxes(caller, text)
+        Raises `NotFound` if the tenant has no such run, and `InvalidInput` if the token is not of
+        this search.
+        """
+        mailboxes, whole = await self._directory.mailboxes(caller, text)
+        found = await self._runs.results_of(caller, run, mailboxes, outcome)
+        listing = _page(found, text, size, token)
+        page = await self._runs.addressed(caller, run, listing)
+        return replace(page, total=len(found), whole=whole)
+
+    async def seats(
+        self, caller: Caller, text: str, size: int = MATCHED_AT_MOST, token: str | None = None
+    ) -> SeatMatches:
+        """Return a page of the seats, assigned or waiting, of the mailboxes that match a text.
+
+        Raises `InvalidInput` if the token is not of this search.
+        """
+        mailboxes, whole = await self._directory.mailboxes(caller, text)
         found = await self._store.seats.read_many(caller.tenant, mailboxes)
-        return Listing(await self._seats.now(caller.tenant, found), None)
+        seats = await self._seats.now(caller.tenant, found)
+        return SeatMatches(_page(seats, text, size, token), len(seats), whole)
 
     async def filled(self, caller: Caller, import_id: str) -> tuple[int, int]:
         """Return how many mailboxes hold contacts of an import, and how many contacts in all."""
@@ -277,3 +311,9 @@ class Finding:
         except ContactSyncError as error:
             return Explained(import_, None, error)
         return Explained(import_, explanation)
+
+
+def _page[T](found: Sequence[Stored[T]], text: str, size: int, token: str | None) -> Listing[T]:
+    start = page_start(token, text)
+    end = start + size
+    return Listing(tuple(found[start:end]), page_token(text, end) if end < len(found) else None)

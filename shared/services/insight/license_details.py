@@ -8,7 +8,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.records import Listing
 from shared.domain.errors import ContactSyncError, NeedsAdmin, TransientError
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, Seat
-from shared.services.insight.finding import Finding
+from shared.services.insight.finding import Finding, SeatMatches
 from shared.services.licensing.licenses import License, Licenses
 from shared.services.tenancy.ledger import Ledger, LedgerFilter
 
@@ -19,8 +19,9 @@ _HISTORY: Final = 10
 class LicenseDetails:
     """The license, one page of its seats, and the last changes, newest first.
 
-    `trial_left` is the number of days left in a running trial. `trouble` is why the directory could
-    not be searched.
+    `trial_left` is the number of days left in a running trial. After a search, `matching` is how
+    many seats it found, and `whole` is false if there may be more. `trouble` is why the directory
+    could not be searched.
     """
 
     license: License
@@ -28,6 +29,8 @@ class LicenseDetails:
     booked_since: datetime | None
     seats: tuple[Seat, ...]
     next: str | None
+    matching: int | None
+    whole: bool
     history: tuple[LedgerEntry, ...]
     trouble: ContactSyncError | None
 
@@ -53,18 +56,20 @@ class LicenseDetailsReader:
             license=license_,
             trial_left=self._licenses.trial_left(license_),
             booked_since=next(booked, None),
-            seats=tuple(stored.value for stored in seats.items),
-            next=seats.token,
+            seats=tuple(stored.value for stored in seats.listing.items),
+            next=seats.listing.token,
+            matching=seats.total if search else None,
+            whole=seats.whole,
             history=history,
             trouble=trouble,
         )
 
     async def _seats(
         self, caller: Caller, search: str, size: int, token: str | None
-    ) -> tuple[Listing[Seat], ContactSyncError | None]:
+    ) -> tuple[SeatMatches, ContactSyncError | None]:
         try:
             if search:
-                return await self._finding.seats(caller, search), None
-            return await self._licenses.seats(caller, size, token), None
+                return await self._finding.seats(caller, search, size, token), None
+            return SeatMatches(await self._licenses.seats(caller, size, token), 0), None
         except (TransientError, NeedsAdmin) as error:
-            return Listing((), None), error
+            return SeatMatches(Listing((), None), 0), error

@@ -44,6 +44,7 @@ _RUN_COLUMNS: Final = (
     "total",
     "failed",
     "held",
+    "skipped",
     "ended",
 )
 _IMPORT_COLUMNS: Final = ("name", "active", "everyHours")
@@ -105,7 +106,7 @@ class Overviews:
         for run in await self._older(tenant.id, shown, runs.values()):
             runs[run.id] = run
         imports = sorted(
-            _imports(rows, runs.values(), _stalled(books, now), tenant, license_.plan, now),
+            _imports(rows, books, runs, tenant, license_.plan, now),
             key=lambda i: (i.name.casefold(), i.id),
         )
         missing = max(0, license_.used + license_.waiting - license_.booked)
@@ -150,13 +151,10 @@ class Overviews:
     async def _older(
         self, tenant: str, imports: list[Row], latest: Collection[OverviewRun]
     ) -> list[OverviewRun]:
-        """Return the last and held runs of imports without a run among the tenant's latest."""
-        known, recent = {run.id for run in latest}, {run.import_id for run in latest}
-        wanted: set[str] = set()
-        for row in imports:
-            held, last = row.columns.get("heldRun"), row.columns.get("lastRun")
-            wanted |= {str(held)} if held else set()
-            wanted |= {str(last)} if last and row.columns["importId"] not in recent else set()
+        """Return the last and held runs of imports that are not among the tenant's latest."""
+        known = {run.id for run in latest}
+        named = (row.columns.get(name) for row in imports for name in ("heldRun", "lastRun"))
+        wanted = {str(run) for run in named if run}
 
         async def read(id_: str) -> Run | None:
             stored = await self._store.runs.get(tenant, id_)
@@ -168,14 +166,16 @@ class Overviews:
 
 def _imports(
     rows: Iterable[Row],
-    runs: Iterable[OverviewRun],
-    stalled: Mapping[str, str],
+    books: Collection[Row],
+    runs: Mapping[str, OverviewRun],
     tenant: Tenant,
     plan: LicensePlan,
     now: datetime,
 ) -> Iterable[OverviewImport]:
     by_import: dict[str, list[OverviewRun]] = {}
-    for run in sorted(runs, key=lambda run: run.id):
+    stalled = _stalled(books, now)
+    ended_last = {book.columns["importId"]: book.columns.get("lastRun") for book in books}
+    for run in sorted(runs.values(), key=lambda run: run.id):
         by_import.setdefault(run.import_id, []).append(run)
     for row in rows:
         of_import, columns = by_import.get(row.row, []), row.columns
@@ -186,7 +186,9 @@ def _imports(
             name=str(columns.get("name", "")),
             active=active,
             every_hours=hours_in_force(wanted, plan),
-            last=next((run for run in of_import if run.status.ended), None),
+            # An approved run may end after a newer one.
+            last=runs.get(str(ended_last.get(row.row)))
+            or next((run for run in of_import if run.status.ended), None),
             running=next((run for run in of_import if not run.status.ended), None),
             held=tuple(run for run in of_import if run.status is RunStatus.HELD),
             next_run=next_run(now, wanted, plan) if due else None,
@@ -224,6 +226,7 @@ def _overview_run(row: Row) -> OverviewRun:
         total=int(columns.get("total", 0)),
         failed=int(columns.get("failed", 0)),
         held=int(columns.get("held", 0)),
+        skipped=int(columns.get("skipped", 0)),
         ended=columns.get("ended"),
     )
 
@@ -238,5 +241,6 @@ def _overview_run_of(run: Run) -> OverviewRun:
         run.mailboxes.total,
         run.mailboxes.failed,
         run.mailboxes.held,
+        run.mailboxes.skipped,
         run.ended,
     )

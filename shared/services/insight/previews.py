@@ -31,7 +31,7 @@ from shared.services.importing.imports import Imports
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.resolution import OwnContents, ShareContents
 from shared.services.sharing.shares import Shares
-from shared.services.sync.mailbox_planning import Planned, plan_mailbox, since_last_time
+from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
 from shared.services.sync.mailbox_results import counts_of
 from shared.services.sync.mailbox_work import MailboxWork
 from shared.services.sync.mailboxes import Mailboxes
@@ -169,7 +169,7 @@ class Previews:
         keys = keys_of(person)
         key = next((k for k in keys if contents and k in contents.contacts), keys[0])
         work = await self._mailboxes.look_into(caller.tenant, import_id, mailbox)
-        present, refused = False, None
+        present, refused = None, None
         if mailbox in targets.mailboxes or work.stored is not None:
             work = await self._mailboxes.leased(caller.tenant, import_id, mailbox)
             try:
@@ -188,18 +188,20 @@ class Previews:
             withdrawn=contents is None,
             published=contents is not None and key in contents.contacts,
             omission=omission,
-            present=present,
+            present=bool(present),
             target=mailbox in targets.mailboxes,
             skipped=targets.skipped.get(mailbox),
             result=refused or _problem(result),
             rejected=rejected is not None,
-            deleted_by_user=known is not None and not known.id,
+            deleted_by_user=present is False
+            and known is not None
+            and not policy_of(import_).restore_deleted,
         )
         return Explanation(
             person,
             mailbox,
             facts.published,
-            present,
+            facts.present,
             why_absent(facts),
             last_run,
             rejected,
@@ -224,21 +226,22 @@ class Previews:
         changes = (PlannedChange(_action(o), o.key, _name_for(o, desired, names)) for o in shown)
         return ImportPreview(mailbox, counts_of(planned.plan), planned.objection, tuple(changes))
 
-    async def _present(self, work: MailboxWork, keys: tuple[str, ...]) -> bool:
+    async def _present(self, work: MailboxWork, keys: tuple[str, ...]) -> bool | None:
+        """Return whether the contact is in the import's folder; None without the folder."""
         head = work.head
         try:
             folder = head.folder or (await work.mailbox.find_folder() if head.own_folder else None)
             if folder is None and head.own_folder:
-                return False
+                return None
             if folder is not None and head.own_folder and head.home:
                 await work.mailbox.require_in_place(folder, head.home)
             work.mailbox.in_folder(folder if head.own_folder else None)
             return bool(await work.mailbox.find(keys))
         except FolderGoneError:
-            return False
+            return None
         except Refused as error:
             if error.status == 404:
-                return False
+                return None
             raise
         finally:
             await work.release()

@@ -72,7 +72,7 @@ class ResultFiles:
         token, count = None, 0
         while count < MAX_ROWS:
             page = (
-                await self._finding.results(caller, run, text, outcome)
+                await self._finding.results(caller, run, text, outcome, _PAGE, token)
                 if text
                 else await self._runs.results(caller, run, _PAGE, token, outcome)
             )

@@ -18,6 +18,8 @@ from shared.services.tenancy.reads import Reads
 
 FOUND_AT_MOST: Final = 10
 """The maximum number of matches of each kind for a text."""
+MATCHED_AT_MOST: Final = 999
+"""The most users that a text finds when a list is searched: one page of Graph (docs: paging)."""
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -77,26 +79,34 @@ class DirectorySearch:
         The text is the beginning of words in a name or of an address, or a complete object id.
         Sends one HTTP request to Graph. Raises `TransientError` and `NeedsAdmin`.
         """
+        return await self._find(caller, text, kinds, FOUND_AT_MOST)
+
+    async def _find(
+        self, caller: Caller, text: str, kinds: Collection[EntryKind], most: int
+    ) -> list[Found]:
         await self._reads.note(caller, LedgerAction.SEARCHED, caller.tenant)
         given = text.strip()
         if _OBJECT_ID.fullmatch(given):
             return list((await self.name(caller, [given], kinds)).values())
         wanted = [kind for kind in EntryKind if kind in kinds]
         fields = {_PATHS[kind]: _FIELDS[kind] for kind in wanted}
-        answers = await search(self._graph.session(caller.tenant), fields, given, FOUND_AT_MOST)
+        answers = await search(self._graph.session(caller.tenant), fields, given, most)
         found: list[Found] = []
         for kind, objects in zip(wanted, answers, strict=True):
             found += sorted((_found(kind, o) for o in objects), key=lambda f: _order(f, given))
         return found
 
-    async def mailboxes(self, caller: Caller, text: str) -> list[str]:
-        """Return the ids of the users that match a text; an object id always matches itself.
+    async def mailboxes(self, caller: Caller, text: str) -> tuple[list[str], bool]:
+        """Return the ids of the users that match a text, and whether these are all.
 
-        This also finds rows of users who are no longer in the directory.
+        At most 999 are returned. An object id always matches itself, so this also finds rows of
+        users who are no longer in the directory.
         """
         given = text.strip()
-        found = [found.id for found in await self.find(caller, given, (EntryKind.USER,))]
-        return found or ([given.lower()] if _OBJECT_ID.fullmatch(given) else [])
+        found = await self._find(caller, given, (EntryKind.USER,), MATCHED_AT_MOST)
+        ids = [user.id for user in found]
+        whole = len(ids) < MATCHED_AT_MOST
+        return ids or ([given.lower()] if _OBJECT_ID.fullmatch(given) else []), whole
 
     async def name(
         self, caller: Caller, ids: Iterable[str], kinds: Collection[EntryKind] = _ALL

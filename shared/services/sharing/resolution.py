@@ -18,7 +18,7 @@ from shared.domain.contacts.source_values import source_hash, without_values
 from shared.domain.contacts.values import Fields
 from shared.domain.errors import NeedsAdmin
 from shared.domain.importing.runs import Omission
-from shared.domain.reasons import Reason
+from shared.domain.reasons import INCLUDED, Reason
 from shared.domain.sharing.selection import Selection, as_seen
 from shared.domain.sharing.shares import ShareInput
 from shared.services.sharing.sources.registry import SOURCES
@@ -49,7 +49,7 @@ class OwnContents(ShareContents):
         key = ContactKey.parse(text)
         ids = {text, key.id if key is not None else text}
         found = (o.reason for o in self.omissions.values() if o.id.lower() in ids)
-        return next((reason for reason in found if reason is not Reason.SHORTENED), None)
+        return next((reason for reason in found if reason not in INCLUDED), None)
 
 
 @dataclass(slots=True)

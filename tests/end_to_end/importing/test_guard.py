@@ -57,7 +57,8 @@ async def test_next_run_skips_mailbox_with_pending_approval(large: World) -> Non
     await large.next_day()
     second = await large.last_run(made["id"])
     assert second["id"] != run["id"]
-    assert (second["status"], second["mailboxes"]["skipped"]) == ("succeeded", 1)
+    assert (second["status"], second["reason"]) == ("skipped", "approval_pending")
+    assert second["mailboxes"]["skipped"] == 1
     result = (await large.results(second["id"]))[large.targets[0]]
     assert (result["reason"], result["heldRun"]) == ("approval_pending", run["id"])
     held = await large.api.all("/runs?status=held")

@@ -119,6 +119,7 @@ async def test_explanation_names_the_first_cause(world: World) -> None:
     contacts = await world.client.folder(world.tenant, box)
     contact = next(c for c in contacts if c["displayName"] == world.users[two]["displayName"])
     await world.client.delete_contact(world.tenant, box, contact["id"])
+    assert await explain(world, made, box, two) == (True, False, "deleted_by_user")
     await world.next_day()
     assert await explain(world, made, box, two) == (True, False, "deleted_by_user")
     assert await explain(world, made, box, late["id"]) == (True, True, None)

@@ -32,7 +32,8 @@ async def test_consent_can_be_checked(client: Client, world: World, ada: Browser
 
     assert "The consent is valid" in works.text
     assert "granted" in page.text
-    assert gone.path == "/"
+    assert gone.path == "/settings"
+    assert "could not be confirmed" in gone.text
 
 
 async def test_renaming_can_be_undone_and_blank_name_is_refused(world: World, ada: Browser) -> None:

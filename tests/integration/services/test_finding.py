@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.domain.errors import NotFound
+from shared.domain.errors import InvalidInput, NotFound
 from shared.domain.importing.runs import Outcome, Result
 from shared.domain.reasons import Reason
 from shared.services.insight import result_files
@@ -84,9 +84,8 @@ async def test_results_and_seats_are_found_by_name_address_or_id(
         found = await app.insight.finding.results(caller, run, text)
         assert [r.value.mailbox for r in found.listing.items] == [first]
         assert found.addresses == {first: world.users[first]["mail"]}
-        assert [s.value.mailbox for s in (await app.insight.finding.seats(caller, text)).items] == [
-            first
-        ]
+        seats = await app.insight.finding.seats(caller, text)
+        assert [s.value.mailbox for s in seats.listing.items] == [first]
     assert len((await app.insight.finding.results(caller, run, "person")).listing.items) == 2
     failed = await app.insight.finding.results(caller, run, "person", Outcome.FAILED)
     assert failed.listing.items == ()
@@ -96,6 +95,29 @@ async def test_results_and_seats_are_found_by_name_address_or_id(
         await app.insight.finding.results(
             Caller(partner.tenant, "x", "X", frozenset({"Admin"})), run, "person"
         )
+
+
+async def test_search_looks_through_the_list_and_not_through_the_first_ten_of_the_directory(
+    app: App, world: World, caller: Caller
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    run = str((await world.last_run(made["id"]))["id"])
+    others = [person(number, displayName=f"Adam Person {number}") for number in range(100, 130)]
+    await world.client.change_tenant(world.tenant, users=others)
+    finding = app.insight.finding
+    first = await finding.results(caller, run, "Person", size=1)
+    second = await finding.results(caller, run, "person ", None, 1, first.listing.token)
+    shown = [r.value.mailbox for page in (first, second) for r in page.listing.items]
+    assert (sorted(shown), second.listing.token) == (sorted(world.targets), None)
+    assert (first.total, first.whole) == (2, True)
+    seats = await finding.seats(caller, "person", 1)
+    assert (len(seats.listing.items), seats.total) == (1, 2)
+    with pytest.raises(InvalidInput):
+        await finding.seats(caller, "adam", 1, seats.listing.token)
+    await world.client.change_tenant(
+        world.tenant, users=[person(n, displayName=f"Person {n}") for n in range(1_000, 2_000)]
+    )
+    assert not (await finding.seats(caller, "person")).whole
 
 
 async def test_result_file_contains_all_pages_up_to_the_row_limit(

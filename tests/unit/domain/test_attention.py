@@ -26,7 +26,7 @@ ENDED = [status for status in RunStatus if status.ended]
 
 
 def run(status: RunStatus, reason: Reason | None = None, failed: int = 0) -> OverviewRun:
-    return OverviewRun("r", "i", RunTrigger.SCHEDULE, status, reason, 9, failed, 2, NOW)
+    return OverviewRun("r", "i", RunTrigger.SCHEDULE, status, reason, 9, failed, 2, 0, NOW)
 
 
 def overview(last: OverviewRun | None = None, **more: Any) -> OverviewImport:
@@ -80,6 +80,8 @@ def test_items_are_sorted_by_importance_regardless_of_import_order(
         (overview(run(RunStatus.PARTIAL, Reason.MAILBOXES_FAILED, 3)), ["mailboxes-failed"]),
         (overview(run(RunStatus.PARTIAL, Reason.CONTACTS_REJECTED)), ["contacts-rejected"]),
         (overview(run(RunStatus.SUCCEEDED, Reason.SHARE_WITHDRAWN)), ["share-withdrawn"]),
+        (overview(run(RunStatus.SKIPPED, Reason.NO_MAILBOX)), ["run-skipped"]),
+        (overview(run(RunStatus.SKIPPED, Reason.NO_SEAT)), []),
         (overview(run(RunStatus.HELD), held=(run(RunStatus.HELD),)), ["run-held"]),
         (overview(run(RunStatus.FAILED, Reason.IMPORT_PAUSED), active=False), ["import-paused"]),
     ],
