@@ -27,6 +27,8 @@ _PAUSE: Final = 10
 
 type Json = dict[str, Any]
 type Token = Callable[[], Awaitable[str]]
+type ByHand = Callable[[str, str], Awaitable[None]]
+"""Asks a person to move the contact at a path out of the folder with a name, and back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Given:
     user: str
     security_group: str = ""
     m365_group: str = ""
+    other_mailbox: str = ""
+    no_mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Outside:
 
     given: Given
     token: Token
+    by_hand: ByHand | None = None
     asked: list[str] = field(default_factory=list)
     _created: list[str] = field(default_factory=list)
     _http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=60))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
+from httpx import codes
+
 from tests.probe.outside import MARK, NAME, OTHER_MARK, Outside, ProbeError
 
 _PARTS: Final = ("street", "city", "state", "postalCode", "countryOrRegion")
@@ -326,6 +328,59 @@ async def permanent_delete(outside: Outside) -> Verdict:
     answer = await outside.send("POST", f"{contact}/permanentDelete")
     gone = (await outside.send("GET", contact)).status == 404
     return Verdict(answer.ok and gone, f"{answer}, gone: {gone}")
+
+
+@_question(
+    "Delta shows a contact that was moved out of its folder and back",
+    "Contacts that left are looked for by their ids",
+)
+async def moved_contact(outside: Outside) -> Verdict:
+    if outside.by_hand is None:
+        return Verdict(None, "v1.0 cannot move a contact: --by-hand asks for it")
+    folder = await outside.folder(name := f"{NAME} {uuid4()}")
+    contact = await outside.contact(folder)
+    link = await outside.links(folder, _DELTA_FIELDS)
+    await outside.by_hand(contact, name)
+    items = (await outside.send("GET", link)).value
+    shown = [item for item in items if "@removed" not in item]
+    return Verdict(bool(shown), f"shown: {len(shown)}, as removed: {len(items) - len(shown)}")
+
+
+@_question(
+    "A contact is found by its id in any folder, also in Deleted Items",
+    "A contact that comes back shows in the next whole read",
+)
+async def contact_anywhere(outside: Outside) -> Verdict:
+    contact = await outside.contact(await outside.folder())
+    anywhere = f"{outside.box}/contacts/{contact.rpartition('/')[2]}?$select=id,parentFolderId"
+    outside.created(anywhere.partition("?")[0])
+    first = await outside.send("GET", anywhere)
+    await outside.send("DELETE", contact)
+    then = await outside.send("GET", anywhere)
+    return Verdict(first.ok and then.ok, f"{first}; deleted: {then}")
+
+
+@_question("A contact's id of another mailbox answers 404", "Such a 400 counts as 404")
+async def foreign_contact(outside: Outside) -> Verdict:
+    other = outside.given.other_mailbox
+    if not other:
+        return Verdict(None, "no other mailbox was given")
+    found = await outside.send("GET", f"/users/{other}/contacts?$select=id&$top=1")
+    if not found.value:
+        return Verdict(None, f"the other mailbox shows no contact: {found}")
+    answer = await outside.send("GET", f"{outside.box}/contacts/{found.value[0]['id']}")
+    return Verdict(answer.status == codes.NOT_FOUND, str(answer))
+
+
+@_question(
+    "A user without a mailbox answers 404 MailboxNotEnabledForRESTAPI",
+    "Other codes are known as well",
+)
+async def no_mailbox(outside: Outside) -> Verdict:
+    if not outside.given.no_mailbox:
+        return Verdict(None, "no user without a mailbox was given")
+    answer = await outside.send("GET", f"/users/{outside.given.no_mailbox}/contactFolders")
+    return Verdict(answer.code == "MailboxNotEnabledForRESTAPI", str(answer))
 
 
 async def _address(outside: Outside, contact: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ bodies (msgraph-sdk-python-core#1030, kiota-python#737).
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.adapters.graph.transport import (
@@ -60,19 +60,23 @@ async def send_batch(
 ) -> list[GraphResponse]:
     """Send at most 20 requests together and return their responses, in the order of `items`.
 
-    Each response may be an error. Raises `Throttled` or `Unavailable` if the whole batch failed;
-    whether its writes took effect is then unknown. `check` handles any other response to the batch.
+    Each response may be an error; that of a request which Graph left out, or answered with
+    something else than what was asked for, is a 504. Raises `Throttled` or `Unavailable` if the
+    whole batch failed; whether its writes took effect is then unknown. `check` handles any other
+    response to the batch.
     """
     body = {"requests": [item.as_json(number) for number, item in enumerate(items)]}
     # Graph counts the requests in a batch, not the batch itself.
     session.meter.items += len(items) - 1
     answer = check(await session.request("POST", "/$batch", body=body))
-    answers = {str(part.get("id")): _answer(part) for part in answer.body.get("responses", ())}
-    if missing := [n for n in range(len(items)) if str(n) not in answers]:
-        message = f"Microsoft Graph did not respond to {len(missing)} of {len(items)} batch items."
+    parts = answer.body.get("responses") if isinstance(answer.body, dict) else None
+    if not isinstance(parts, list):
         session.meter.unanswered += 1
-        raise Unavailable(message, 1.0)
-    found = [answers[str(number)] for number in range(len(items))]
+        message = "Microsoft Graph did not respond to the requests of a batch."
+        raise Unavailable(message, answer.wait)
+    date = answer.headers.get("date", "")
+    answers = {str(p.get("id")): _answer(p, date) for p in parts if isinstance(p, dict)}
+    found = [_fitting(item, answers.get(str(number))) for number, item in enumerate(items)]
     session.meter.unanswered += sum(1 for part in found if part.status == _GATEWAY_TIMEOUT)
     session.meter.throttle(sum(1 for part in found if part.status == 429))
     for part in found:
@@ -81,14 +85,16 @@ async def send_batch(
     return found
 
 
-async def read_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[Any]:
-    """Send at most 20 reads together and return their bodies; all of them must succeed.
+async def read_lists(
+    session: GraphSession, items: Sequence[BatchItem]
+) -> list[list[dict[str, Any]]]:
+    """Send at most 20 reads of lists together and return these; all of them must succeed.
 
     Raises `Unavailable` if any failed temporarily, `Refused` if one failed permanently (4xx).
     """
     answers = await send_batch(session, items)
     require_all(answers)
-    return [required(answer).body for answer in answers]
+    return [required(answer).value for answer in answers]
 
 
 def require_all(answers: Sequence[GraphResponse]) -> None:
@@ -103,6 +109,20 @@ def longest_wait(answers: Iterable[GraphResponse]) -> float:
     return max(answer.wait for answer in answers)
 
 
-def _answer(part: Mapping[str, Any]) -> GraphResponse:
+def _answer(part: Mapping[str, Any], date: str) -> GraphResponse | None:
+    """Return a response of a batch, at the `date` of all; None if it has no status."""
     headers = {str(k).lower(): str(v) for k, v in (part.get("headers") or {}).items()}
-    return GraphResponse(int(part.get("status", 0)), part.get("body"), headers)
+    status = str(part.get("status"))
+    if not status.isdecimal():
+        return None
+    return GraphResponse(int(status), part.get("body"), {"date": date, **headers})
+
+
+def _fitting(item: BatchItem, answer: GraphResponse | None) -> GraphResponse:
+    """Return a response, or a 504 if it does not answer the request."""
+    if answer is None:
+        return GraphResponse(_GATEWAY_TIMEOUT, None)
+    kind = str if item.path.endswith("$value") else dict
+    if item.method == "GET" and answer.ok and not isinstance(answer.body, kind):
+        return replace(answer, status=_GATEWAY_TIMEOUT, body=None)
+    return answer

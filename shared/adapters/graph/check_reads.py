@@ -27,7 +27,7 @@ async def read_one(session: GraphSession, path: Listed) -> None:
     answer = await session.read(path, query={"$select": fields, "$top": "1"})
     if not answer.ok:
         raise Refused(answer.status, answer.code)
-    if path == "/users" and any(user.get(PROOF) is None for user in answer.body["value"]):
+    if path == "/users" and any(user.get(PROOF) is None for user in answer.value):
         raise Refused(answer.status, "unreadable")
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from itertools import batched
 from typing import Any, Final
 
-from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, read_batch
+from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, read_lists
 from shared.adapters.graph.transport import GraphSession, required
 from shared.domain.errors import NeedsAdmin, Refused, Unavailable
 from shared.domain.model import GUID
@@ -196,7 +196,7 @@ async def users_looked_up(
             f"/directoryObjects/getByIds?$select={fields}",
             body={"ids": list(chunk), "types": ["user"]},
         )
-        users: list[Object] = answer.body["value"] if answer.ok else []
+        users: list[Object] = answer.value if answer.ok else []
         whole = {user["id"]: user for user in users if _is_whole(user, fields)}
         again = [user["id"] for user in users if user["id"] not in whole] if answer.ok else chunk
         found |= whole | await _by_id(session, "/users", again, {"$select": fields}, _USERS - 1)
@@ -226,8 +226,8 @@ async def _by_id(
             for part in chunk
         ]
         await session.directory.take(units * len(items))
-        for answer in await read_batch(session, items):
-            complete = _complete(answer["value"], query["$select"])
+        for users in await read_lists(session, items):
+            complete = _complete(users, query["$select"])
             found.update({item["id"]: item for item in complete})
     return found
 

@@ -47,7 +47,7 @@ async def search(
         again = await _answers(session, by_name)
         for number, answer in zip(refused, again, strict=True):
             answers[number] = answer
-    return [list(required(answer).body["value"]) for answer in answers]
+    return [list(required(answer).value) for answer in answers]
 
 
 async def _answers(session: GraphSession, items: Sequence[BatchItem]) -> list[GraphResponse]:

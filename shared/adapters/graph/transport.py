@@ -13,6 +13,7 @@ import orjson
 from opentelemetry.trace import SpanKind, StatusCode
 
 from shared.adapters.graph.pacing import Units
+from shared.adapters.graph.retry_after import seconds_to_wait
 from shared.adapters.graph.routes import template
 from shared.adapters.graph.wire import Wire, WireRequest, WireResponse
 from shared.adapters.telemetry import count_graph, span
@@ -124,11 +125,17 @@ class GraphResponse:
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds to wait that Graph asks for; it may send decimals."""
-        try:
-            return max(0.0, float(self.headers["retry-after"]))
-        except (KeyError, ValueError):
-            return None
+        """The seconds to wait that Graph asks for, if it does."""
+        return seconds_to_wait(self.headers)
+
+    @property
+    def value(self) -> list[dict[str, Any]]:
+        """The objects of a list. Raises `Unavailable` if the response is not a list."""
+        found = self.body.get("value") if isinstance(self.body, dict) else None
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            message = f"Microsoft Graph returned {self.status} without the list asked for."
+            raise Unavailable(message, _DEFAULT_WAIT)
+        return found
 
     @property
     def is_transient(self) -> bool:
@@ -154,9 +161,13 @@ class Chain:
     def __init__(self) -> None:
         self._followed: set[str] = set()
 
+    def may_follow(self, link: str) -> bool:
+        """Return whether a link is new, and not one too many."""
+        return link not in self._followed and len(self._followed) < _MOST_PAGES
+
     def follow(self, link: str) -> str:
         """Return the link; raises `NeedsAdmin` if it was followed before, or after too many."""
-        if link in self._followed or len(self._followed) >= _MOST_PAGES:
+        if not self.may_follow(link):
             message = f"Microsoft Graph's pages do not end after {len(self._followed)}."
             raise NeedsAdmin(Reason.GAVE_UP, message)
         self._followed.add(link)
@@ -240,7 +251,11 @@ class GraphSession:
                 self.meter.note(response.status, sent.headers, response.headers)
                 current.set_status(StatusCode.ERROR)
         headers = {CLIENT_REQUEST_ID: client_id, **response.headers}
-        return self._checked(replace(response, headers=headers))
+        answer = self._checked(replace(response, headers=headers))
+        if method == "GET" and answer.ok and not isinstance(answer.body, dict):
+            message = "Microsoft Graph returned no object."
+            raise Unavailable(message, _DEFAULT_WAIT)
+        return answer
 
     async def read(
         self,
@@ -279,7 +294,7 @@ class GraphSession:
         await self.directory.take(units)
         answer = check(await self.read(path, query=query, headers=headers))
         while True:
-            yield answer.body
+            yield {**answer.body, "value": answer.value}
             link = answer.body.get("@odata.nextLink")
             if not link:
                 return

@@ -132,6 +132,18 @@ def missing_ids(known: KnownContacts, changes: Iterable[Change]) -> list[str]:
     return [entry.id for entry in known.values() if entry.id and entry.id not in shown]
 
 
+def rival_ids(
+    known: KnownContacts, changes: Iterable[Change], marks: Mapping[str, Mark]
+) -> list[str]:
+    """Return our contacts that seem to be there twice, and are read again before one is deleted.
+
+    Graph may show one contact under two ids, such as an old and a new format.
+    """
+    shown = {change.id for change in changes if change.fields is not None}
+    ids = (known[mark.key].id for mark in marks.values() if mark.key in known)
+    return [id_ for id_ in ids if id_ and id_ not in shown]
+
+
 def observe(
     known: KnownContacts,
     changes: Iterable[Change],
@@ -149,8 +161,12 @@ def observe(
     `marks` maps unknown contact ids to their marks of this import. `complete` says that the delta
     lists the whole folder, so that a contact not in it is gone, unless it is `unread`: then nothing
     is known of it. `begun` is the mask of fields that a worker that died may have written. Return
-    the known contacts, and the ids of duplicates.
+    the known contacts, and the ids of duplicates: of two contacts of one key, the one that holds
+    something of the user's stays.
     """
+    # Contacts that are gone come first: another one may have their key.
+    changes = sorted(changes, key=lambda change: change.fields is not None)
+    fields = {change.id: change.fields for change in changes}
     current = dict(known)
     by_id = {entry.id: key for key, entry in current.items() if entry.id}
     surplus = dict.fromkeys(duplicates)
@@ -166,20 +182,34 @@ def observe(
         shown.add(change.id)
         if key is not None:
             current[key] = _compared(current[key], change.fields, desired.get(key), policy, begun)
-        elif (mark := marks.get(change.id)) is None:
-            continue
-        elif mark.key in current and current[mark.key].id:
-            surplus[change.id] = None
-        else:
-            current[mark.key] = _found(change, mark, desired.get(mark.key), policy, begun)
-            by_id[change.id] = mark.key
+        elif mark := marks.get(change.id):
+            if loser := _loser(current.get(mark.key), change, mark, fields):
+                surplus[loser] = None
+                by_id.pop(loser, None)
+            if loser != change.id:
+                current[mark.key] = _found(change, mark, desired.get(mark.key), policy, begun)
+                by_id[change.id] = mark.key
     if complete:
-        for key, entry in current.items():
-            if entry.id not in shown and entry.id not in unread:
-                current[key] = DELETED_BY_USER
+        there = shown | set(unread)
+        current = {key: e if e.id in there else DELETED_BY_USER for key, e in current.items()}
         surplus = {id_: None for id_ in surplus if id_ in shown}
     current, left = _without_gaps(current, surplus, marks)
     return {key: entry for key, entry in current.items() if entry.id or key in desired}, left
+
+
+def _loser(
+    rival: Known | None, change: Change, mark: Mark, fields: Mapping[str, Mapping[str, Any] | None]
+) -> str:
+    """Return which of two contacts with one mark goes: the `rival` that we know, or the new one.
+
+    The rival goes if only the other one holds something of the user's. '' if there is no rival.
+    """
+    if rival is None or not rival.id:
+        return ""
+    shown = fields.get(rival.id) or {}
+    keeps = rival.kept or rival.others & HOLDS_MORE or holds_more(shown, rival.mask)
+    gives = not keeps and change.fields is not None and holds_more(change.fields, mark.mask)
+    return rival.id if gives else change.id
 
 
 def _compared(

@@ -8,7 +8,7 @@ that fails in the same way several times, while others succeed, is rejected.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -188,12 +188,10 @@ def _record_outcome(
     `for_good` says that deletes were sent as permanentDelete, as far as they may.
     """
     if answer.ok:
-        id_ = str(answer.body["id"]) if isinstance(operation, Create) else operation.id
-        progress.done.append((operation, id_))
-        _note_answer(operation, id_, answer, progress)
-    elif _refused_for_good(operation, answer, for_good=for_good):
+        return _record_done(operation, answer, progress)
+    if _refused_for_good(operation, answer, for_good=for_good):
         return False
-    elif answer.is_full:
+    if answer.is_full:
         progress.full = missing_mailbox(answer)
     elif answer.code == _NOT_DELETED:
         _reject(operation, answer, progress)
@@ -209,6 +207,18 @@ def _record_outcome(
         return False
     else:
         _reject(operation, answer, progress)
+    return True
+
+
+def _record_done(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> bool:
+    """Record what took effect; return False for a new contact whose id Graph does not tell."""
+    id_ = operation.id if not isinstance(operation, Create) else ""
+    if not id_ and isinstance(answer.body, Mapping):
+        id_ = str(answer.body.get("id") or "")
+    if not id_:
+        return False
+    progress.done.append((operation, id_))
+    _note_answer(operation, id_, answer, progress)
     return True
 
 

@@ -8,6 +8,7 @@ is in doubt is left to a message of the mailbox's own.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from shared.adapters.graph.mailboxes.elsewhere import places
 from shared.adapters.graph.mailboxes.mailbox import folder_links, folders_in_place
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.storage.chunk_links import FolderLink
@@ -22,6 +23,7 @@ from shared.domain.errors import NeedsAdmin
 from shared.domain.events import MailboxesChecked
 from shared.domain.importing.messages import MAILBOX_SYNCS, CheckMailboxes, SyncMailbox, Task
 from shared.services.sync.mailbox_planning import look_due, whole_read_due
+from shared.services.sync.mailbox_returns import nothing_returned
 
 _PER_SECOND = 50
 """Mailboxes of a run that need work, so that a small tenant's run gets its turn in between.
@@ -97,7 +99,8 @@ class MailboxChecks:
     ) -> dict[str, FolderLink]:
         """Return the new links of the mailboxes whose folder has not changed.
 
-        About once a week it also checks that the folder is still in its place.
+        About once a week it also checks that the folder is still in its place. Contacts that left
+        it are looked for each time.
         """
         if not calm:
             return {}
@@ -111,13 +114,16 @@ class MailboxChecks:
                 if look_due(found.heads[mailbox], found.looked(mailbox), mailbox, now)
             }
             seen = await folders_in_place(session, message.import_id, due)
+            away = {m: found.heads[m].away for m in answers if found.heads[m].away}
+            where = await places(session, away)
         except NeedsAdmin:
             return {}
         looked = dict.fromkeys(seen, now)
         return {
             mailbox: found.followed(mailbox, link, looked.get(mailbox, found.looked(mailbox)))
             for mailbox, link in answers.items()
-            if mailbox not in due or mailbox in seen
+            if (mailbox not in due or mailbox in seen)
+            and (mailbox not in away or nothing_returned(found.heads[mailbox], where[mailbox]))
         }
 
     async def _record(

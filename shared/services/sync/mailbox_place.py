@@ -1,6 +1,6 @@
 """Where an import's contacts are in a mailbox: its folder and category, and removing both."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from shared.adapters.graph.batch import BATCH_SIZE
@@ -8,7 +8,7 @@ from shared.adapters.graph.mailboxes.answers import FolderGoneError
 from shared.adapters.storage.mailbox_contacts import ContactRows
 from shared.adapters.storage.mailbox_state import Head
 from shared.domain.contacts.known import DEFAULT_POLICY, KnownContacts
-from shared.domain.contacts.plan import make_plan
+from shared.domain.contacts.plan import Delete, make_plan
 from shared.domain.errors import NeedsAdmin, Unavailable
 from shared.domain.importing.imports import Destination, Import
 from shared.domain.reasons import Reason
@@ -110,23 +110,38 @@ async def _remove_from_folder(work: MailboxWork, progress: ApplyProgress) -> Non
             before -= await _empty(work, other, progress, own=True, known={})
     if before:
         await clear_other_place(work, sorted(before), progress)
+    await delete_away(work, work.head.away, progress)
+
+
+async def delete_away(work: MailboxWork, ids: Sequence[str], progress: ApplyProgress) -> None:
+    """Delete contacts of ours that their user moved elsewhere; they can be recovered."""
+    if ids:
+        work.mailbox.in_folder(None)
+        deletes = [Delete("", id_) for id_ in ids]
+        await apply_plan(work.mailbox, deletes, progress, None, work.may_send)
 
 
 async def clear_other_place(
-    work: MailboxWork, keys: Sequence[str], progress: ApplyProgress
+    work: MailboxWork,
+    keys: Sequence[str],
+    progress: ApplyProgress,
+    moved: Collection[str] = (),
 ) -> bool:
     """Remove our contacts from the kind of folder that the head does not name.
 
     They are there if tables were restored to a day before the import changed its kind of folder.
     `keys` are contacts that would be among them: all of the default folder is only read if it holds
-    one of the first of these. Return whether there was anything of ours.
+    one of the first of these, beside those that the user `moved` there. Return whether there was
+    anything of ours.
     """
     own = not work.head.own_folder
     await work.hold_lease()
     work.mailbox.in_folder(None)
     try:
-        if not own and not await work.mailbox.find(keys[:BATCH_SIZE]):
-            return False
+        if not own:
+            found = await work.mailbox.find(keys[:BATCH_SIZE])
+            if not set(found.values()).difference(moved):
+                return False
         folder = await _folder(work, own=own)
         if folder is not None:
             await _empty(work, folder, progress, own=own, known={})

@@ -16,6 +16,7 @@ from shared.domain.contacts.known import KnownContacts, Policy, with_sources
 from shared.domain.contacts.plan import Plan, make_plan, relabelled
 from shared.domain.importing.imports import Import
 from shared.domain.reasons import Reason
+from shared.services.sync.mailbox_returns import drop_link_after_returns
 from shared.services.sync.mailbox_work import MailboxWork, count_of
 from shared.services.sync.threads import run_in_thread_if_large
 
@@ -43,6 +44,7 @@ async def since_last_time(work: MailboxWork) -> Delta | None:
     """Return the folder's delta; None if the folder or link does not exist, or no longer does."""
     if whole_read_due(work.head, work.message.mailbox, work.clock()):
         work.head = work.head.copy_with(link=None)
+    await drop_link_after_returns(work)
     head = work.head
     if head.folder is None or head.link is None:
         return None

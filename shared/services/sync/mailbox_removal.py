@@ -15,7 +15,7 @@ from shared.domain.errors import Busy, NeedsAdmin, TransientError
 from shared.domain.importing.runs import ContactCounts
 from shared.domain.tenancy.missing_mailboxes import UNREACHABLE_FOR
 from shared.services.sync.applying import ApplyProgress
-from shared.services.sync.mailbox_place import remove_contacts
+from shared.services.sync.mailbox_place import delete_away, remove_contacts
 from shared.services.sync.mailbox_results import refusal, success
 from shared.services.sync.mailbox_work import MailboxWork
 from shared.services.sync.mailbox_writing import Writing
@@ -95,9 +95,21 @@ async def purge(work: MailboxWork, suppressed: Collection[str]) -> None:
         for id_, key in doomed.items()
     ]
     await writing.apply(operations)
+    await _purge_away(work, suppressed, progress)
     await work.keep(writing.known, fingerprint=None, link=work.head.link)
     work.head = work.head.copy_with(unreachable=None)
     await work.finish(success(work, progress.counts))
+
+
+async def _purge_away(
+    work: MailboxWork, suppressed: Collection[str], progress: ApplyProgress
+) -> None:
+    """Remove the contacts of `suppressed` people that the user moved out of our folder."""
+    if work.head.away:
+        work.mailbox.in_folder(None)
+        marks = await work.marks(work.head.away)
+        doomed = [id_ for id_, mark in marks.items() if mark.key in suppressed]
+        await delete_away(work, doomed, progress)
 
 
 async def _delta(work: MailboxWork) -> Delta | None:

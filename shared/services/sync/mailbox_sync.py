@@ -37,6 +37,7 @@ from shared.services.sync.mailbox_place import (
     open_folder,
 )
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
+from shared.services.sync.mailbox_returns import note_departed
 from shared.services.sync.mailbox_work import MailboxWork, SupersededError
 from shared.services.sync.mailbox_writing import Writing
 from shared.services.sync.mailboxes import Mailboxes
@@ -200,7 +201,8 @@ class MailboxSync:
         planned = await plan_mailbox(work, import_, desired, delta, empty=folder_is_new)
         elsewhere = await _keys_elsewhere(work, planned, desired)
         progress = ApplyProgress(patient=work.patient)
-        if elsewhere and await clear_other_place(work, elsewhere, progress):
+        ids = {entry.id for entry in (await work.known()).values()}
+        if elsewhere and await clear_other_place(work, elsewhere, progress, ids):
             # What is missing here was not deleted by the user.
             work.forget_contacts()
             planned = await plan_mailbox(work, import_, desired, None, empty=folder_is_new)
@@ -230,6 +232,7 @@ class MailboxSync:
             # A duplicate of ours must not be hidden by this link: the next run reads everything.
             writing.link = None
         calm = calm and writing.calm and not division.held
+        await note_departed(work)
         fingerprint = work.message.fingerprint if calm else None
         work.head = work.head.copy_with(
             begun=0,

@@ -31,6 +31,7 @@ from shared.domain.contacts.known import (
     doubtful_ids,
     missing_ids,
     observe,
+    rival_ids,
     unknown_ids,
 )
 from shared.domain.errors import OutOfTime, Paced, TransientError
@@ -67,7 +68,7 @@ class MailboxWork:
 
     `head` is what we know now; `save` and `finish` store it. `stored` is the head as it is in
     storage, `before` as this worker found it (None: there was none). `save_progress` is what a
-    checkpoint does.
+    checkpoint does. `departed` are our contacts that left the folder, and may come back.
     """
 
     message: SyncMailbox
@@ -87,6 +88,7 @@ class MailboxWork:
     counted: int = 0
     batches: int = 0
     save_progress: Callable[[], Awaitable[None]] | None = None
+    departed: list[str] = field(default_factory=list)
     _known: KnownContacts | None = None
     _rows_found: frozenset[str] | None = None
 
@@ -236,10 +238,11 @@ class MailboxWork:
         """Update what we know from the folder's delta, including marks."""
         changes = await self.reread(known, changes)
         if complete and (missing := missing_ids(known, changes)):
-            changes = await self.mailbox.reread(changes, missing, self.head.folder)
+            changes = await self._read_again(changes, missing)
         # Those that were asked about and are still not shown could not be read.
         unread = frozenset(missing_ids(known, changes)) if complete else frozenset[str]()
         marks = await self.marks(unknown_ids(known, changes))
+        changes = await self._read_again(changes, rival_ids(known, changes, marks))
         return await run_in_thread_if_large(
             len(changes) + len(known),
             observe,
@@ -296,7 +299,15 @@ class MailboxWork:
     async def reread(self, known: KnownContacts, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Return the changes, with our contacts read again where the delta may be incomplete."""
         doubtful = await run_in_thread_if_large(len(changes), doubtful_ids, known, changes)
-        return await self.mailbox.reread(changes, doubtful, self.head.folder)
+        return await self._read_again(changes, doubtful)
+
+    async def _read_again(
+        self, changes: tuple[Change, ...], ids: Sequence[str]
+    ) -> tuple[Change, ...]:
+        changes = await self.mailbox.reread(changes, ids, self.head.folder)
+        gone = {change.id for change in changes if change.fields is None}
+        self.departed += [id_ for id_ in ids if id_ in gone]
+        return changes
 
     async def keep(
         self, known: KnownContacts, *, fingerprint: str | None, link: str | None

@@ -117,6 +117,7 @@ class Writing:
         """
         shown = {change.id for change in changes if change.fields is not None}
         gone = [key for key, entry in self.known.items() if entry.id and entry.id not in shown]
+        self._work.departed += [self.known[key].id for key in gone]
         self.known = {**self.known, **dict.fromkeys(gone, DELETED_BY_USER)}
         return not gone
 
@@ -128,6 +129,7 @@ class Writing:
             self._done = len(done)
         if len(vanished) > self._vanished:
             gone = dict.fromkeys(vanished[self._vanished :], DELETED_BY_USER)
+            self._work.departed += [self.known[key].id for key in gone if key in self.known]
             self.known = {**self.known, **gone}
             self._vanished = len(vanished)
 

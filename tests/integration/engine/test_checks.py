@@ -169,6 +169,23 @@ async def test_folder_in_deleted_items_is_found_within_a_week(company: Company) 
         assert await company.check(await company.open_run()) == []
 
 
+async def test_idle_mailbox_is_synced_once_a_contact_is_back(company: Company) -> None:
+    client, tenant, mailbox = company.lab.client, company.world.tenant, company.mailboxes[0]
+    box = await client.mailbox(tenant, mailbox)
+    (folder,) = [f for f in box["folders"] if not f["default"]]
+    gone = folder["contacts"][0]["id"]
+    await client.move_contact(tenant, mailbox, gone)
+    for busy in ([mailbox], [], []):
+        assert await company.check(await company.open_run()) == busy
+        await company.sync()
+    assert len(await client.folder(tenant, mailbox, folder["displayName"])) == 5
+    await client.move_contact(tenant, mailbox, gone, folder["id"])
+    for busy in ([mailbox], []):
+        assert await company.check(await company.open_run()) == busy
+        await company.sync()
+    assert len(await client.folder(tenant, mailbox, folder["displayName"])) == 5
+
+
 async def test_throttled_item_sends_only_its_mailbox(company: Company) -> None:
     message = await company.open_run()
     tenant, slow = company.world.tenant, company.mailboxes[2]

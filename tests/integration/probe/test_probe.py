@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from tests.probe.questions import QUESTIONS
 from tests.probe.run import Answered, NotEmptyError, as_json, require_empty, run, table
 from tests.world import World
 
-UNASKED = {"users_with_managers"}
+UNASKED = {"users_with_managers", "moved_contact", "foreign_contact", "no_mailbox"}
 
 
 @pytest.fixture
@@ -49,8 +50,34 @@ async def test_every_question_has_an_answer_and_nothing_stays(
     assert categories.body["value"] == []
     shown = table(answers)
     assert all(question.assumption in shown for question in QUESTIONS)
-    assert all(a["requests"] for a in as_json(answers))
+    assert all(a["requests"] for a in as_json([a for a in answers if a.holds is not None]))
     assert all(a.meaning for a in answers if a.holds is False)
+
+
+async def test_probe_asks_for_the_move_that_graph_cannot_do(outside: Outside, world: World) -> None:
+    async def by_hand(contact: str, folder: str) -> None:
+        id_ = contact.rpartition("/")[2]
+        for place in (None, folder):
+            await world.client.move_contact(world.tenant, world.targets[0], id_, place)
+
+    outside.by_hand = by_hand
+    for value, holds in (("shown", True), ("removed", False)):
+        await world.client.quirks(world.tenant, movedBack=value)
+        answer = await asked(outside, "moved_contact")
+        assert answer.holds is holds, answer
+
+
+async def test_probe_asks_other_mailboxes_if_they_are_given(outside: Outside, world: World) -> None:
+    other, none = world.targets[1], world.people[0]
+    await world.client.add_contact(world.tenant, other, displayName="Theirs")
+    user = {"id": none, "mailbox": False}
+    await world.client.change_tenant(world.tenant, users=[user])
+    outside.given = replace(outside.given, other_mailbox=other, no_mailbox=none)
+    assert (await asked(outside, "foreign_contact")).holds is not None
+    for code in ("MailboxNotEnabledForRESTAPI", "ResourceNotFound"):
+        await world.client.quirks(world.tenant, missingMailbox=code)
+        answer = await asked(outside, "no_mailbox")
+        assert answer.holds is (code == "MailboxNotEnabledForRESTAPI"), answer
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ class Control:
                 "folders": [_shown_folder(f) for f in mailbox.bin.values()],
                 "contacts": [
                     shown_contact(mailbox.default, c, None, immutable=True)
-                    for c in mailbox.deleted.values()
+                    for c in mailbox.trash.contacts.values()
                 ],
             },
         }

@@ -70,7 +70,8 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "movedBack",
         ("removed", "shown"),
-        "Delta shows a contact moved out and back as removed until it changes; or as it is.",
+        "Delta shows a contact moved out and back as removed, or not at all, until it changes; or"
+        " as it is.",
     ),
     Quirk(
         "deltaItems",

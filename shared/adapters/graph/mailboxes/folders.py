@@ -32,6 +32,7 @@ class MailboxFolders:
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
         self._session = session
+        self._user = user
         self._root = root_of(user)
         self._import = import_id
         self.parents: dict[str, str] = {}
@@ -47,7 +48,7 @@ class MailboxFolders:
         """Return the ids of all folders with this import's mark; usually there is one."""
         item = own_folders(self._root, self._import)
         answer = self._checked(await self._session.read(item.path, query=item.query))
-        return [self._noted(folder) for folder in answer.body["value"]]
+        return [self._noted(folder) for folder in answer.value]
 
     async def folder_named(self, name: str) -> str | None:
         """Return the id of the folder with this name next to the default one, whoever made it."""
@@ -99,7 +100,7 @@ class MailboxFolders:
                 f"{self._root}/contacts", query={"$select": "parentFolderId", "$top": "1"}
             )
         )
-        contacts = answer.body["value"]
+        contacts = answer.value
         return str(contacts[0]["parentFolderId"]) if contacts else None
 
     async def require_in_place(self, folder: str, home: str) -> None:
@@ -115,7 +116,7 @@ class MailboxFolders:
         """Require the folder's place, given the list of folders with our mark; note the others."""
         if (error := missing_mailbox(answer)) is not None:
             raise error
-        listed = answer.body["value"] if answer.ok else ()
+        listed = answer.value if answer.ok else ()
         places = {str(found["id"]): str(found.get("parentFolderId")) for found in listed}
         self.surplus = tuple(sorted(places.keys() - {folder}))
         if places.get(folder) != home:
@@ -167,7 +168,7 @@ class MailboxFolders:
         answers = await self._read(inside)
         if any(is_gone(answer) for answer in answers):
             return True
-        if any(self._checked(answer).body["value"] for answer in answers):
+        if any(self._checked(answer).value for answer in answers):
             return False
         answer = await self._write("DELETE", path)
         if answer.code == "ErrorCannotDeleteObject":
@@ -266,8 +267,7 @@ class MailboxFolders:
 
 def _id_of(categories: GraphResponse, name: str) -> str | None:
     """Return the id of the category with a name, whatever its case."""
-    found = categories.body.get("value", ())
-    named = (c for c in found if _same(str(c.get("displayName")), name))
+    named = (c for c in categories.value if _same(str(c.get("displayName")), name))
     return next((str(category["id"]) for category in named), None)
 
 

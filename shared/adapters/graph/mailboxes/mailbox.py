@@ -4,7 +4,7 @@ Docs: contact, contact-delta, singlevaluelegacyextendedproperty-get, json-batchi
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
@@ -19,6 +19,7 @@ from shared.adapters.graph.mailboxes.answers import (
     missing_mailbox,
     not_for_good,
 )
+from shared.adapters.graph.mailboxes.elsewhere import Places, places
 from shared.adapters.graph.mailboxes.folders import MailboxFolders, marked, own_folders, root_of
 from shared.adapters.graph.transport import LONGEST_WAIT, Chain, GraphResponse, GraphSession
 from shared.domain.contacts.fields import (
@@ -107,7 +108,8 @@ class Mailbox(MailboxFolders):
     ) -> tuple[Change, ...]:
         """Return the changes, with those of `ids` as the contacts are now.
 
-        A contact that is not in the folder is gone; one that cannot be read did not change.
+        A contact that is not in the folder is gone, also one that Graph now shows under another
+        id; one that cannot be read did not change.
         """
         if not ids:
             return tuple(changes)
@@ -116,14 +118,17 @@ class Mailbox(MailboxFolders):
         now = {
             id_: contact
             for id_, contact in found.items()
-            if contact.get("parentFolderId") in {None, folder}
+            if contact.get("parentFolderId") in {None, folder} and contact.get("id", id_) == id_
         }
         known = {change.id: change for change in changes}
         known |= {id_: Change(id_, now.get(id_)) for id_ in ids}
         return tuple(change for id_, change in known.items() if id_ not in unreadable)
 
     async def _round(self, folder: str, answer: GraphResponse, *, since: bool) -> Delta:
-        """Follow the pages of a delta from its first response."""
+        """Follow the pages of a delta from its first response.
+
+        If they lead to no delta link, the folder is read in another way, as if Graph refused.
+        """
         changes: dict[str, Change] = {}
         chain = Chain()
         while True:
@@ -136,20 +141,22 @@ class Mailbox(MailboxFolders):
                 if is_gone(answer) and not changes:
                     raise FolderGoneError
                 return await self._listed(folder)
-            for item in answer.body["value"]:
-                gone = "@removed" in item
-                changes[item["id"]] = Change(item["id"], None if gone else item)
+            changes |= _changes(answer.value)
             if "@odata.deltaLink" in answer.body:
                 return Delta(tuple(changes.values()), str(answer.body["@odata.deltaLink"]))
-            path = chain.follow(str(answer.body["@odata.nextLink"]))
-            answer = await self._session.read(path, headers=_DELTA_PAGE)
+            link = str(answer.body.get("@odata.nextLink"))
+            if not (self._session.may_follow(link) and chain.may_follow(link)):
+                if since:
+                    raise LinkExpiredError
+                return await self._listed(folder)
+            answer = await self._session.read(chain.follow(link), headers=_DELTA_PAGE)
 
     async def _listed(self, folder: str) -> Delta:
         """Return all contacts of a folder without its delta."""
         path, query = f"{self._folder(folder)}/contacts", {"$select": _SELECT, "$top": _LIST_PAGE}
         changes: dict[str, Change] = {}
         async for page in self._session.pages(path, query=query, check=self._in_folder):
-            changes.update({item["id"]: Change(item["id"], item) for item in page["value"]})
+            changes |= _changes(page["value"])
         return Delta(tuple(changes.values()), None)
 
     def _in_folder(self, answer: GraphResponse) -> GraphResponse:
@@ -168,6 +175,10 @@ class Mailbox(MailboxFolders):
                 if key is not None:
                     found[id_] = Mark(key, _mask(contact))
         return found
+
+    async def places(self, ids: Sequence[str]) -> Places:
+        """Return the folders of those contacts that exist, whichever they are."""
+        return (await places(self._session, {self._user: ids}))[self._user]
 
     async def all_marks(self, ids: Sequence[str]) -> dict[str, str | None]:
         """Return the source keys of the marked contacts, or None for marks of other imports."""
@@ -225,7 +236,7 @@ class Mailbox(MailboxFolders):
                 for key in chunk
             ]
             for key, answer in zip(chunk, await self._read(items), strict=True):
-                for contact in self._checked(answer).body["value"][:1]:
+                for contact in self._checked(answer).value[:1]:
                     found[key] = str(contact["id"])
         return found
 
@@ -324,9 +335,17 @@ async def folders_in_place(
     return frozenset(
         user
         for (user, place), answer in zip(folders.items(), answers, strict=True)
-        if answer.ok
-        and [(f["id"], f.get("parentFolderId")) for f in answer.body["value"]] == [place]
+        if answer.ok and [(f["id"], f.get("parentFolderId")) for f in answer.value] == [place]
     )
+
+
+def _changes(items: Iterable[Mapping[str, Any]]) -> dict[str, Change]:
+    """Return the entries of a page by id; without one, an entry says nothing."""
+    return {
+        str(item["id"]): Change(str(item["id"]), None if "@removed" in item else item)
+        for item in items
+        if item.get("id")
+    }
 
 
 def _mask(contact: Mapping[str, Any]) -> int:

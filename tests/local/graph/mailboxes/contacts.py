@@ -231,7 +231,7 @@ class OutlookApi(FolderApi):
         round_ = known[1]
         if "$skiptoken" in request.query:
             return round_
-        changed = list(dict.fromkeys(place.log[round_.upto :]))
+        changed = place.since(round_.upto)
         return _Round(place, round_.select, changed, len(place.log), first=False)
 
     def _contact(

@@ -73,8 +73,9 @@ class Contact:
 class Folder:
     """A contact folder. `log` lists the changed contacts in order, for delta.
 
-    `ghosts` are contacts that were moved out and back: delta shows them as removed until they are
-    changed (microsoft-graph-docs#21752).
+    `ghosts` are contacts that were moved out and back, with their place in `log` when they left:
+    until they are changed, delta shows them as removed, and not at all to who knows that they left
+    (microsoft-graph-docs#21752).
     """
 
     core: str
@@ -85,7 +86,13 @@ class Folder:
     contacts: dict[str, Contact] = field(default_factory=dict)
     marks: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
-    ghosts: set[str] = field(default_factory=set)
+    left: dict[str, int] = field(default_factory=dict)
+    ghosts: dict[str, int] = field(default_factory=dict)
+
+    def since(self, upto: int) -> list[str]:
+        """Return the contacts that delta shows as changed or removed since a place in `log`."""
+        changed = dict.fromkeys(self.log[upto:])
+        return [core for core in changed if self.ghosts.get(core, upto) >= upto]
 
     def index(self, contact: Contact) -> None:
         for key, value in contact.extended.items():
@@ -99,7 +106,8 @@ class Folder:
 class Mailbox:
     """One user's mailbox.
 
-    `bin` has the deleted folders, and `deleted` the deleted contacts: those in Deleted Items.
+    `bin` has the deleted folders, and `trash` the deleted contacts: those in Deleted Items, which
+    are still found by their ids, and keep them when the user takes them out again.
     """
 
     def __init__(self) -> None:
@@ -109,7 +117,7 @@ class Mailbox:
         self.where: dict[str, Folder] = {}
         self.deleted_items = new_core()
         self.bin: dict[str, Folder] = {}
-        self.deleted: dict[str, Contact] = {}
+        self.trash = Folder(self.deleted_items, "Deleted Items", self.root)
         self.categories: list[Json] = []
         self.photo: bytes | None = None
         self.purpose = "user"
@@ -191,6 +199,8 @@ class Mailbox:
     def contact(self, id_: str, folder: Folder | None = None) -> tuple[Folder, Contact]:
         core = core_of(id_)
         place = self.where.get(core)
+        if place is None and folder is None and core in self.trash.contacts:
+            return self.trash, self.trash.contacts[core]
         if place is None or (folder is not None and place is not folder):
             raise GraphError(
                 404, "ErrorItemNotFound", "The specified object was not found in the store."
@@ -214,7 +224,7 @@ class Mailbox:
         recomputed = {"givenName", "surname", "middleName"} & values.keys()
         contact.values.update(values)
         contact.touched = frozenset(values)
-        folder.ghosts.discard(contact.core)
+        folder.ghosts.pop(contact.core, None)
         if recomputed and "displayName" not in values:
             contact.values["displayName"] = computed_name(contact.values)
         folder.unindex(contact)
@@ -226,22 +236,27 @@ class Mailbox:
     def remove_contact(self, folder: Folder, contact: Contact) -> None:
         folder.unindex(contact)
         del folder.contacts[contact.core]
-        del self.where[contact.core]
+        self.where.pop(contact.core, None)
+        folder.ghosts.pop(contact.core, None)
         folder.log.append(contact.core)
 
     def bin_contact(self, folder: Folder, contact: Contact) -> None:
         """Move a contact to Deleted Items."""
+        folder.left[contact.core] = len(folder.log)
         self.remove_contact(folder, contact)
-        self.deleted[contact.core] = contact
+        if folder is not self.trash:
+            self.trash.contacts[contact.core] = contact
 
     def move_contact(self, contact: Contact, to: Folder, *, ghosts: bool) -> None:
-        """Move a contact to another folder; its immutable id stays."""
-        came_from = self.where[contact.core]
+        """Move a contact to another folder, or out of Deleted Items; its immutable id stays."""
+        came_from = self.where.get(contact.core, self.trash)
+        came_from.left[contact.core] = len(came_from.log)
+        came_from.ghosts.pop(contact.core, None)
         came_from.unindex(contact)
         del came_from.contacts[contact.core]
         came_from.log.append(contact.core)
-        if ghosts and contact.core in to.log:
-            to.ghosts.add(contact.core)
+        if ghosts and contact.core in to.left:
+            to.ghosts[contact.core] = to.left[contact.core]
         to.contacts[contact.core] = contact
         to.index(contact)
         to.log.append(contact.core)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.contacts.fields import Contact
+from shared.domain.contacts.fields import Contact, Mark
 from shared.domain.contacts.holdings import holds_more, shows_all
 from shared.domain.contacts.known import (
     FOUND,
@@ -13,6 +13,7 @@ from shared.domain.contacts.known import (
     KnownContacts,
     doubtful_ids,
     missing_ids,
+    observe,
     settle,
 )
 from shared.domain.contacts.plan import Create, Delete, applied, make_plan
@@ -64,3 +65,25 @@ def test_removed_and_partial_entries_of_ours_are_read_again() -> None:
     assert doubtful_ids(known, [Change("id", None)]) == ["id"]
     assert doubtful_ids(known, [Change("id", SHOWN)]) == []
     assert missing_ids(known, [Change("foreign", SHOWN)]) == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "other", "stays"),
+    [
+        ({}, {}, "id"),
+        ({}, {"personalNotes": "mine"}, "other"),
+        ({"personalNotes": "mine"}, {"personalNotes": "mine too"}, "id"),
+    ],
+)
+@pytest.mark.parametrize("seen", ["before", "first", "last"])
+def test_of_two_contacts_with_one_mark_that_with_the_users_data_stays(
+    ours: dict[str, Any], other: dict[str, Any], stays: str, seen: str
+) -> None:
+    known = after_writing(**(ours if seen == "before" else {}))
+    changes = [Change("other", {**SHOWN, **other})]
+    if seen != "before":
+        changes.insert(0 if seen == "first" else 1, Change("id", {**SHOWN, **ours}))
+    marks = {"other": Mark("u-1", CONTACT.mask)}
+    found, surplus = observe(known, changes, marks, {"u-1": CONTACT}, complete=seen != "before")
+    assert found["u-1"].id == stays
+    assert surplus == tuple({"id", "other"} - {stays})
