@@ -372,10 +372,7 @@ async def foreign_contact(outside: Outside) -> Verdict:
     return Verdict(answer.status == codes.NOT_FOUND, str(answer))
 
 
-@_question(
-    "A user without a mailbox answers 404 MailboxNotEnabledForRESTAPI",
-    "Other codes are known as well",
-)
+@_question("A user without a mailbox answers MailboxNotEnabledForRESTAPI", "Other codes are known")
 async def no_mailbox(outside: Outside) -> Verdict:
     if not outside.given.no_mailbox:
         return Verdict(None, "no user without a mailbox was given")
