@@ -72,7 +72,8 @@ class Head(Model):
     if we created it. `keep_edits` says whether the state shows which field a user edited. `notice`
     is a problem that does not affect the contacts. `unreachable` is since when a removal finds no
     mailbox. `read_whole` is when all of the folder was last read. `home` is the folder above ours,
-    `looked` when it was last seen there. `away` are contacts that left the folder, and still exist.
+    `looked` when it was last seen there. `away` are contacts that left the folder, and still exist;
+    the last of them left at `departed`.
     """
 
     version: int = VERSION
@@ -99,6 +100,7 @@ class Head(Model):
     home: str | None = None
     looked: datetime | None = None
     away: tuple[str, ...] = ()
+    departed: datetime | None = None
 
 
 @dataclass(slots=True)

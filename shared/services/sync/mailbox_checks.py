@@ -22,8 +22,8 @@ from shared.adapters.telemetry import emit
 from shared.domain.errors import NeedsAdmin
 from shared.domain.events import MailboxesChecked
 from shared.domain.importing.messages import MAILBOX_SYNCS, CheckMailboxes, SyncMailbox, Task
+from shared.services.sync import mailbox_returns as returns
 from shared.services.sync.mailbox_planning import look_due, whole_read_due
-from shared.services.sync.mailbox_returns import nothing_returned
 
 _PER_SECOND = 50
 """Mailboxes of a run that need work, so that a small tenant's run gets its turn in between.
@@ -100,7 +100,7 @@ class MailboxChecks:
         """Return the new links of the mailboxes whose folder has not changed.
 
         About once a week it also checks that the folder is still in its place. Contacts that left
-        it are looked for each time.
+        it are looked for as well.
         """
         if not calm:
             return {}
@@ -114,7 +114,8 @@ class MailboxChecks:
                 if look_due(found.heads[mailbox], found.looked(mailbox), mailbox, now)
             }
             seen = await folders_in_place(session, message.import_id, due)
-            away = {m: found.heads[m].away for m in answers if found.heads[m].away}
+            heads = {m: found.heads[m] for m in answers}
+            away = {m: h.away for m, h in heads.items() if returns.look_due(h, m, now)}
             where = await places(session, away)
         except NeedsAdmin:
             return {}
@@ -123,7 +124,7 @@ class MailboxChecks:
             mailbox: found.followed(mailbox, link, looked.get(mailbox, found.looked(mailbox)))
             for mailbox, link in answers.items()
             if (mailbox not in due or mailbox in seen)
-            and (mailbox not in away or nothing_returned(found.heads[mailbox], where[mailbox]))
+            and (mailbox not in away or returns.nothing_returned(heads[mailbox], where[mailbox]))
         }
 
     async def _record(

@@ -1,12 +1,14 @@
 """Contacts of ours that left their folder, and may come back: then one person has two contacts.
 
-Its delta may not show their return. The head names a few of them, and each later look at the
-mailbox asks where they are. Once one is back, the folder is read whole, which finds all that came
-back by their marks.
+Its delta may not show their return. The head names a few of them, and each sync asks where they
+are; in an idle mailbox each check for two weeks, then those of one day in seven. Once one is back,
+the folder is read whole, which finds all that came back by their marks.
 """
 
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Final
+from zlib import crc32
 
 from shared.adapters.graph.mailboxes.elsewhere import Places
 from shared.adapters.storage.mailbox_state import Head
@@ -15,6 +17,9 @@ from shared.services.sync.mailbox_work import MailboxWork
 
 _MOST: Final = 18
 """How many are remembered: any further ones wait for the return of one of these, or 30 days."""
+_OFTEN: Final = timedelta(days=14)
+_THEN_EVERY: Final = 7
+"""Days between looks, later on."""
 
 
 async def note_departed(work: MailboxWork) -> None:
@@ -24,8 +29,9 @@ async def note_departed(work: MailboxWork) -> None:
     departed, work.departed = work.departed[-_MOST:], []
     with suppress(ContactSyncError):  # the next look asks again
         departed = list(await work.mailbox.places(departed))
-    away = dict.fromkeys((*departed, *work.head.away))
-    work.head = work.head.copy_with(away=tuple(away)[:_MOST])
+    if departed:
+        away = dict.fromkeys((*departed, *work.head.away))
+        work.head = work.head.copy_with(away=tuple(away)[:_MOST], departed=work.clock())
 
 
 async def drop_link_after_returns(work: MailboxWork) -> None:
@@ -37,6 +43,14 @@ async def drop_link_after_returns(work: MailboxWork) -> None:
     away = tuple(id_ for id_, place in found.items() if place != head.folder)
     link = None if head.folder in found.values() else head.link
     work.head = head.copy_with(away=away, link=link)
+
+
+def look_due(head: Head, mailbox: str, now: datetime) -> bool:
+    """Return whether it is time to look for contacts that left the folder of an idle mailbox."""
+    if not head.away or head.departed is None:
+        return False
+    days = now.toordinal() + crc32(mailbox.encode())
+    return now - head.departed < _OFTEN or days % _THEN_EVERY == 0
 
 
 def nothing_returned(head: Head, found: Places) -> bool:
