@@ -3,6 +3,7 @@
 from shared.adapters.sealing import VaultKeys
 from shared.services.insight.audit_log import AuditLog
 from shared.services.insight.finding import Finding
+from shared.services.insight.held_reviews import HeldReviews
 from shared.services.insight.import_list import ImportList
 from shared.services.insight.license_details import LicenseDetailsReader
 from shared.services.insight.overview import Overviews
@@ -54,6 +55,7 @@ class Insight:
             licensing.seats,
             tenancy.reads,
         )
+        self.held_reviews = HeldReviews(base.store, importing.runs, self.finding, sync.mailboxes)
         self.import_list = ImportList(
             importing.imports,
             importing.runs,

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from shared.adapters.storage.tables.client import BYTES_PER_ROW, Tables, pack_bytes, unpack_bytes
+from shared.adapters.storage.tables.conditions import ROW
 from shared.adapters.storage.tables.names import Table
 from shared.domain.contacts.held_plans import NOTHING, HeldChange, HeldChanges, digest_of
 
@@ -59,6 +60,14 @@ class HeldPlans:
         changes = await asyncio.to_thread(_unpacked, b"".join(raw))
         self._remember(partition, digest, changes)
         return changes
+
+    async def of_run(self, tenant: str, run: str) -> HeldChanges:
+        """Return all changes that wait in a run, whatever mailbox they wait in."""
+        partition = _partition(tenant, run)
+        rows = self._tables.partition(_TABLE, partition, [ROW])
+        digests = {row.row.split("|")[0] async for row in rows}
+        sets = [await self.read(tenant, run, digest) for digest in sorted(digests)]
+        return NOTHING.union(*sets)
 
     async def erase(self, tenant: str, run: str) -> None:
         """Erase the sets of a run."""

@@ -24,7 +24,6 @@ from shared.web.operations import DEFAULT_PAGE
 
 bp = func.Blueprint()
 _CHOICES: Final = 200
-_HELD: Final = 50
 
 
 @page(bp, "GET", "runs", READERS)
@@ -116,15 +115,17 @@ async def download_results(visit: Visit) -> Page:
 
 @page(bp, "GET", "runs/{id}/decide", WRITERS)
 async def show_decision(visit: Visit) -> Page:
-    """Show the held changes of a run, mailbox by mailbox, to approve or discard."""
-    run = (await visit.app.importing.runs.read(visit.caller, visit.id)).value
-    found = await visit.app.importing.runs.results(visit.caller, run.id, _HELD, None, Outcome.HELD)
+    """Show what a held run would change: the whole, the contacts, the mailboxes; and decide."""
+    review = await visit.app.insight.held_reviews.read(visit.caller, visit.id)
+    run, found = review.run, review.results
     values = {
         "run": run,
+        "review": review,
         "import": (await _names(visit, [run])).get(run.import_id),
         "results": [stored.value for stored in found.listing.items],
         "addresses": found.addresses,
         "more": found.listing.token is not None,
+        "trouble": visit.trouble(review.trouble) if review.trouble else "",
     }
     return Page("runs/decide", values)
 

@@ -133,6 +133,10 @@ async def test_held_run_shows_its_plan_and_applies_it_when_approved(
     assert "needs review" in shown.text
     assert "3 deleted" in shown.text
     assert f"/preview?mailbox={world.targets[0]}" in asked.text
+    assert "If you approve, this sync removes 6 contacts from 2 mailboxes." in text_of(asked)
+    assert "3 contacts to remove" in text_of(asked)
+    left = {world.users[person]["displayName"] for person in world.people[2:]}
+    assert all(name in asked.text for name in left)
     assert "The sync continues" in went.text
     assert len(await world.names(world.targets[0])) == 2
 
