@@ -25,8 +25,8 @@ FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _TOKEN: Final = b"token="
 
 type FormKind = Literal["own", "open", "foreign"]
-"""Who may send a form: `own`: the person to whom a page of ours showed it; `open`: anybody, from a
-page of ours; `foreign`: anybody, from any site, as Entra ID's page does."""
+"""Who may send a form: `own`: the person who was shown it by a page of ours; `open`: anybody, from
+a page of ours; `foreign`: anybody, from any site, as Entra ID's page does."""
 
 
 def require_acceptable(req: func.HttpRequest, origin: str, kind: FormKind) -> None:
