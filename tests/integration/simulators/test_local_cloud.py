@@ -183,7 +183,7 @@ def open_ports(addresses: Json) -> list[int]:
     """The ports of a local cloud that accept connections."""
     names = ("portal", "graph", "graphHttps", "entra", "authority", "storage")
     text = " ".join(str(addresses[name]) for name in names)
-    ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
+    ports = {int(port) for port in re.findall(r"(?:127\.0\.0\.1|localhost):(\d+)", text)}
     found = []
     for port in sorted(ports):
         with socket.socket() as probe:
