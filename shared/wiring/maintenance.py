@@ -29,6 +29,7 @@ class Maintenance:
             tenancy.tenants,
             licensing.seats,
             checks.tenant_checks,
+            tenancy.domains,
             tenancy.ledger,
             base.settings.ledger_kept,
             base.settings.runs_kept,

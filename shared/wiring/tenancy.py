@@ -3,6 +3,7 @@
 from shared.adapters.entra.sign_in import SignIn
 from shared.adapters.storage.ledger_rows import LedgerRows
 from shared.adapters.storage.tenant_data import TenantData
+from shared.services.tenancy.domains import Domains
 from shared.services.tenancy.joining import Joining
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.reads import Reads
@@ -33,6 +34,7 @@ class Tenancy:
             self.ledger,
             settings.client_id,
         )
+        self.domains = Domains(base.store, base.directory, self.ledger)
         self.joining = Joining(
             sign_in=SignIn(settings.entra_authority, settings.client_id, base.credentials),
             tokens=entra.tokens,

@@ -24,7 +24,9 @@ _PAGE: Final = "999"
 _USERS, _MEMBERS, _BY_IDS, _OTHERS = 2, 4, 2, 1
 """The resource units of each kind of request, with $select (docs: throttling-limits)."""
 
-_ADVANCED: Final = {"ConsistencyLevel": "eventual"}
+ADVANCED: Final = {"ConsistencyLevel": "eventual"}
+"""The header of advanced queries (docs: aad-advanced-queries)."""
+
 _IDS_PER_FILTER: Final = 15
 _IDS_PER_LOOKUP: Final = 1_000
 PROOF: Final = "userPrincipalName"
@@ -203,16 +205,6 @@ async def users_looked_up(
     return found
 
 
-async def domain_of(session: GraphSession, user: str) -> str:
-    """Return a verified domain of the tenant, from a user's principal name; '' without such a user.
-
-    A guest's name also ends in the tenant's own domain (docs: user resource, userPrincipalName).
-    """
-    users = await users_by_id(session, [user], "id,userPrincipalName")
-    name = next((str(u.get("userPrincipalName") or "") for u in users.values()), "")
-    return name.rpartition("@")[2]
-
-
 async def _by_id(
     session: GraphSession, path: str, ids: Iterable[str], query: Mapping[str, str], units: int
 ) -> dict[str, Object]:
@@ -259,7 +251,7 @@ async def _members(
     path = f"/groups/{group_id}/transitiveMembers{f'/{kind}' if kind else ''}"
     query = {"$select": fields, "$top": _PAGE, "$count": "true"}
     try:
-        async for page in session.pages(path, query=query, headers=_ADVANCED, units=_MEMBERS):
+        async for page in session.pages(path, query=query, headers=ADVANCED, units=_MEMBERS):
             for member in _complete(page["value"], fields):
                 yield member
     except Refused as error:

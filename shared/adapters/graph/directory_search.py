@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from shared.adapters.graph.batch import BatchItem, require_all, send_batch
+from shared.adapters.graph.directory import ADVANCED
 from shared.adapters.graph.transport import GraphResponse, GraphSession, required
 
 LONGEST_TEXT: Final = 100
-_ADVANCED: Final = {"ConsistencyLevel": "eventual"}
 _WORDS: Final = 5
 _PERSON: Final = ("displayName", "givenName", "surname")
 _BY: Final = {
@@ -66,7 +66,7 @@ def _item(
 ) -> BatchItem:
     wanted = search_of(text, *by) or ""
     query = {"$search": wanted, "$select": select, "$top": str(most), "$count": "true"}
-    return BatchItem("GET", path, query, headers=_ADVANCED)
+    return BatchItem("GET", path, query, headers=ADVANCED)
 
 
 def search_of(text: str, names: Sequence[str], addresses: Sequence[str]) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from shared.adapters.graph import directory
+from shared.adapters.graph.organization import verified_domain
 from shared.adapters.graph.transport import Graph, Meter
 from shared.domain.importing.imports import Targets
 from shared.domain.reasons import Reason
@@ -62,9 +63,9 @@ class MailboxDirectory:
         users = await directory.mailboxes_by_id(self._graph.session(tenant), mailboxes)
         return {id_: str(user["mail"]) for id_, user in users.items() if user.get("mail")}
 
-    async def domain_of(self, tenant: str, user: str) -> str:
-        """Return a verified domain of a tenant: that of a user's principal name."""
-        return await directory.domain_of(self._graph.session(tenant), user)
+    async def domain_of(self, tenant: str, known: str = "", user: str = "") -> str:
+        """Return a verified domain of a tenant: see `verified_domain`."""
+        return await verified_domain(self._graph.session(tenant), known, user)
 
 
 def _digest(user: directory.Object) -> str:

@@ -20,6 +20,7 @@ WORDS: Final = frozenset(
         "masterCategories",
         "microsoft.graph.orgContact",
         "microsoft.graph.user",
+        "organization",
         "outlook",
         "photo",
         "transitiveMembers",

@@ -97,6 +97,8 @@ class MaintenanceTask(StrEnum):
     SHARE_IDS = "share-ids"
     CHECKS = "checks"
     SEATS = "seats"
+    DOMAINS = "domains"
+    """Read the verified domains of tenants again."""
     ORPHANS = "orphans"
     """Erase the rows of one `table` whose owner is gone."""
 

@@ -35,7 +35,7 @@ class TenantStatus(StrEnum):
 class Tenant(Model):
     """A customer: its consent, its license, when it joined, and where its data is stored.
 
-    `domain` is a verified domain (that of an admin's user name), `name` is chosen by its admins.
+    `domain` is a verified domain, read again from time to time; `name` is chosen by its admins.
     `trialUntil` is the end of the trial if an operator has set one. `checked` is when the consent
     of a disconnected tenant was last checked. `departure` is the wish to leave, until it is done.
     `sessions` says which sessions and tokens have ended.
@@ -126,6 +126,7 @@ class LedgerAction(StrEnum):
     TRIAL_STARTED = "trial.started"
     TENANT_JOINED = "tenant.joined"
     TENANT_RENAMED = "tenant.renamed"
+    TENANT_DOMAIN_CHANGED = "tenant.domain-changed"
     TENANT_DISCONNECTED = "tenant.disconnected"
     TENANT_RECONNECTED = "tenant.reconnected"
     TENANT_CHECKED = "tenant.checked"

@@ -20,6 +20,7 @@ _SWEEPS: Final = (
     MaintenanceTask.SHARE_IDS,
     MaintenanceTask.CHECKS,
     MaintenanceTask.SEATS,
+    MaintenanceTask.DOMAINS,
 )
 
 

@@ -12,9 +12,11 @@ from shared.services.importing.run_closing import RunClosing
 from shared.services.importing.timetable import Tick, Timetable
 from shared.services.licensing.seats import SeatBook
 from shared.services.maintenance import sweeps
+from shared.services.maintenance.domains import DomainsTask
 from shared.services.maintenance.orphans import OrphansTask, SeatsTask
 from shared.services.maintenance.range_tasks import RangeTask
 from shared.services.maintenance.tick import ImportsTask, TenantsTask
+from shared.services.tenancy.domains import Domains
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.tenants import Tenants
 
@@ -31,6 +33,7 @@ class Tasks:
         tenants: Tenants,
         seats: SeatBook,
         checks: TenantChecks,
+        domains: Domains,
         ledger: Ledger,
         ledger_kept: timedelta,
         runs_kept: timedelta,
@@ -43,6 +46,7 @@ class Tasks:
         self._tenants = tenants
         self._seats = seats
         self._checks = checks
+        self._domains = domains
         self._ledger = ledger
         self._ledger_kept = ledger_kept
         self._runs_kept = runs_kept
@@ -69,6 +73,8 @@ class Tasks:
                 return sweeps.share_ids(self._store)
             case MaintenanceTask.CHECKS:
                 return sweeps.tenant_checks(self._checks)
+            case MaintenanceTask.DOMAINS:
+                return DomainsTask(self._store, self._domains, self._clock)
             case MaintenanceTask.SEATS:
                 return SeatsTask(self._store, self._seats)
             case MaintenanceTask.ORPHANS:

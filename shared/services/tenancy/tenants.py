@@ -308,7 +308,7 @@ class Tenants:
     async def _joined(self, caller: Caller, permissions: list[str]) -> Stored[Tenant]:
         now = self._clock()
         try:
-            domain = await self._directory.domain_of(caller.tenant, caller.oid)
+            domain = await self._directory.domain_of(caller.tenant, user=caller.oid)
         except ContactSyncError as error:
             _log.info("cannot read the domain of tenant %s: %s", caller.tenant, error)
             domain = ""

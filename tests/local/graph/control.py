@@ -64,6 +64,7 @@ class Control:
             known = getattr(directory, kind)
             for item in body.get(kind) or ():
                 known[item["id"]] = {**known.get(item["id"], {}), **copy.deepcopy(item)}
+        directory.domains = list(body.get("domains") or directory.domains)
         for user in directory.users.values():
             wanted = user.get(
                 "mailbox", bool(user.get("mail")) and user.get("accountEnabled", True)

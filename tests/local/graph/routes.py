@@ -48,6 +48,7 @@ def routes(d: DirectoryApi, delta: DirectoryDelta, o: OutlookApi) -> list[Route]
         ("GET", "/users/$count", counted(d.list_users), False, ()),
         ("GET", "/groups/$count", counted(d.list_groups), False, ()),
         ("GET", "/contacts/$count", counted(d.list_org_contacts), False, ()),
+        ("GET", "/organization", d.list_organizations, False, ()),
         ("GET", "/users", d.list_users, False, ()),
         ("GET", "/users/{user}", d.get_user, False, ()),
         ("GET", "/users/{user}/manager", d.get_manager, False, ()),

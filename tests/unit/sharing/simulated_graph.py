@@ -38,6 +38,7 @@ class SimulatedGraph:
     )
     meter: Meter = field(default_factory=Meter)
     sent: list[WireRequest] = field(default_factory=list)
+    roles: frozenset[str] = ROLES
 
     @property
     def tenant(self) -> SimulatedTenant:
@@ -95,7 +96,7 @@ class SimulatedGraph:
         headers = {name.lower(): value for name, value in request.headers.items()}
         headers.setdefault("content-type", "application/json")
         url = request.url.removeprefix(ROOT)
-        parsed = Request.parse(request.tenant, ROLES, request.method, url, headers, body)
+        parsed = Request.parse(request.tenant, self.roles, request.method, url, headers, body)
         try:
             answer = await self.server.answer(parsed)
         except GraphError as error:

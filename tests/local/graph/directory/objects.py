@@ -51,9 +51,11 @@ ORG_CONTACT_FIELDS = [
     "proxyAddresses",
     "surname",
 ]
+ORGANIZATION_FIELDS = ["id", "displayName", "verifiedDomains"]
 USER_ROLES = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
 GROUP_ROLES = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
 ORG_CONTACT_ROLES = ("OrgContact.Read.All", "Directory.Read.All")
+ORGANIZATION_ROLES = ("Directory.Read.All", "Organization.Read.All")
 TYPES = {
     "microsoft.graph.user": "users",
     "microsoft.graph.group": "groups",
@@ -66,11 +68,12 @@ _GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 @dataclass(slots=True)
 class Directory:
-    """The objects of one tenant by id."""
+    """The objects of one tenant by id, and its verified domains, the default one first."""
 
     users: dict[str, Object] = field(default_factory=dict)
     groups: dict[str, Object] = field(default_factory=dict)
     contacts: dict[str, Object] = field(default_factory=dict)
+    domains: list[str] = field(default_factory=list)
 
     def kind_of(self, id_: str) -> str | None:
         """Return the collection that holds an id."""
@@ -131,6 +134,24 @@ class DirectoryApi:
         if other and request.quirk("contactSearch") == "displayName":
             raise unsupported(f"Search is not supported on {', '.join(sorted(other))}.")
         return Answer(200, self._list(directory, request, "contacts", ORG_CONTACT_FIELDS))
+
+    def list_organizations(self, directory: Directory, request: Request) -> Answer:
+        request.require(DENIED, *ORGANIZATION_ROLES)
+        names = (str(u.get("userPrincipalName") or "") for u in directory.users.values())
+        known = directory.domains or dict.fromkeys(n.rpartition("@")[2] for n in names if n)
+        domains = [
+            {
+                "capabilities": "Email, OfficeCommunicationsOnline",
+                "isDefault": number == 0,
+                "isInitial": name.endswith(".onmicrosoft.com"),
+                "name": name,
+                "type": "Managed",
+            }
+            for number, name in enumerate(known)
+        ]
+        own = {"id": request.tenant, "displayName": None, "verifiedDomains": domains}
+        chosen = selected(request, ORGANIZATION_FIELDS)
+        return Answer(200, {"value": [{name: own.get(name) for name in chosen}]})
 
     def get_user(self, directory: Directory, request: Request, id_: str) -> Answer:
         request.require(DENIED, *USER_ROLES)

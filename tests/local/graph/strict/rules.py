@@ -59,6 +59,9 @@ _IN_USER: Final = "users('{user}')"
 _IN_FOLDER: Final = "users('{user}')/contactFolders('{folder}')"
 
 RULES: Final[dict[str, Rule]] = {
+    "GET /organization": Rule(
+        "organization", frozenset({"$select"}), "organization", directory=True, many=True
+    ),
     "GET /users": _list("user", "users"),
     "GET /users/{id}": _one("user", "users"),
     "GET /users/{id}/manager": Rule(
