@@ -13,6 +13,9 @@ from azure.data.tables.aio import TableClient
 from shared.adapters.storage.tables.names import Table
 from tests.local.client import Api, Client, Json
 
+DOMAIN = "example.com"
+"""The verified domain of each tenant: the names of all users end in it."""
+
 
 @dataclass(slots=True)
 class World:
@@ -139,8 +142,8 @@ def person(number: int, **more: Any) -> Json:
         "displayName": f"Person {number}",
         "givenName": "Person",
         "surname": f"Nº {number}",
-        "userPrincipalName": f"{name}@example.com",
-        "mail": f"{name}@example.com",
+        "userPrincipalName": f"{name}@{DOMAIN}",
+        "mail": f"{name}@{DOMAIN}",
         "accountEnabled": True,
         "department": "Sales" if number % 2 else "Service",
         "jobTitle": "Agent",

@@ -76,7 +76,9 @@ def traced(telemetry: Telemetry, world: World, run: str, origin: str) -> list[Js
     for span in spans:
         assert span["kind"] == "CONSUMER"
         before = telemetry.ancestors(span)
-        assert [s["name"] for s in before if s["scope"] == SCOPE and s["kind"] == "CONSUMER"] == [
+        consumers = [s["name"] for s in before if (s["scope"], s["kind"]) == (SCOPE, "CONSUMER")]
+        # A tick that takes long hands the rest of its tenants on in messages.
+        assert [name for name in consumers if name != "maintain_range"] == [
             "sync_mailbox",
             "check_mailboxes",
             "start_run",

@@ -5,7 +5,7 @@ from typing import Any
 from tests.end_to_end.browser import Browser, Shown
 from tests.end_to_end.signed_in import only_import, text_of
 from tests.local.client import Client
-from tests.world import World
+from tests.world import DOMAIN, World
 
 CREATED = "The import is created. Its first sync has started."
 
@@ -55,7 +55,7 @@ async def test_import_of_partners_share_is_created_by_share_id(
     offer = await ada.submit(
         start, do="check", share="partner", partner=share["shareId"], action="/imports/new"
     )
-    told = f"Published by: {partner.tenant} (calls itself Fabrikam), 5 contacts"
+    told = f"Published by: {DOMAIN} (calls itself Fabrikam), 5 contacts"
     assert told in text_of(offer)
     last = await go_through(ada, world, share="partner", partner=f" {share['shareId']} ")
     assert "Sales of Fabrikam" in last.text

@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.signed_in import HOSTILE, TYPED, browser_of, press, text_of
 from tests.local.client import Client
-from tests.world import World, person
+from tests.world import DOMAIN, World, person
 
 TENANT = "0123abcd-0123-0123-0123-0123456789ab"
 
@@ -241,12 +241,13 @@ async def test_partner_can_be_blocked_and_unblocked_by_undo(
 
     listed = await ada.open(f"/shares/{share['id']}")
     asked = await ada.open(path)
-    assert f"Block {partner.tenant}" in asked.title
-    assert f"Block {partner.tenant}" in text_of(listed)
+    assert f"Block {DOMAIN}" in asked.title
+    assert f"Block {DOMAIN}" in text_of(listed)
     shut = await ada.submit(asked, path, do="block")
     assert (await world.api.get(f"/shares/{share['id']}"))["blocked"] == [partner.tenant]
-    assert f"Unblock {partner.tenant}" in text_of(shut)
-    assert f"Unblock {partner.tenant}" in (await ada.open(path)).title
+    assert f"Unblock {DOMAIN}" in text_of(shut)
+    # Once its contacts are removed, only its id is left.
+    assert "Unblock" in (await ada.open(path)).title
     again = await ada.submit(shut, path)
 
     assert "can import the share again" in again.text

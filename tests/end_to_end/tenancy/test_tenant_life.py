@@ -4,7 +4,7 @@ from tests.end_to_end.checks import problem
 from tests.end_to_end.tenancy.test_leaving import assert_mailboxes_empty, leave, rows_containing
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
-from tests.world import World
+from tests.world import DOMAIN, World
 
 
 async def test_whole_tenant_life_leaves_only_the_final_ledger_entry(  # noqa: PLR0915 - one long story
@@ -18,7 +18,7 @@ async def test_whole_tenant_life_leaves_only_the_final_ledger_entry(  # noqa: PL
     problem(await world.api.send("GET", "/shares"), 403, "consent-missing")
     await client.consent(world.tenant)
     joined = await world.api.post("/tenant/consent", None, 200)
-    assert (joined["status"], joined["domain"]) == ("connected", "")
+    assert (joined["status"], joined["domain"]) == ("connected", DOMAIN)
     await world.api.patch("/tenant", {"name": "Contoso"}, 200)
 
     # Trial: it starts with the first import and covers every mailbox.
