@@ -390,6 +390,7 @@ module functions 'modules/functions.bicep' = {
     hostLogs: detailedLogs
     clientId: clientId
     appCredential: appCredential
+    singleTenant: singleTenant
     portalOrigin: origin
     zoneRedundant: zoneRedundant
     maximumInstanceCount: instances

@@ -7,6 +7,7 @@ py_compile). Microsoft's typed models of Graph (200 MB, never imported) are left
 and a last step imports the app from the package alone. build/sbom.json lists what it contains.
 """
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ SBOM: Final = ROOT / "build" / "sbom.json"
 PACKAGES: Final = STAGE / ".python_packages" / "lib" / "site-packages"
 APP: Final = ("function_app.py", "host.json", "shared")
 PYTHON: Final = (3, 13)
+MACHINE: Final = ("Linux", "x86_64")
 LEFT_OUT: Final = ("__pycache__", "*.md")
 """What is not copied from the app's folders: Azure needs no documents."""
 KEPT: Final = frozenset({"__init__.py", "base_graph_service_client.py"})
@@ -50,6 +52,8 @@ print(f"function_app imports in {took:.2f} s")
 
 def main() -> None:
     """Build the package, test that it imports, zip it, and print its size."""
+    if refused := elsewhere(platform.system(), platform.machine()):
+        sys.exit(refused)
     if sys.version_info[:2] != PYTHON:
         wanted = ".".join(map(str, PYTHON))
         sys.exit(
@@ -69,6 +73,19 @@ def main() -> None:
     unpacked = sum(path.stat().st_size for path in files())
     sizes = f"{ZIP.stat().st_size / 1e6:.1f} MB, {unpacked / 1e6:.1f} MB unpacked"
     print(f"{ZIP.relative_to(ROOT)}: {sizes}, {sum(1 for _ in files())} files")
+
+
+def elsewhere(system: str, machine: str) -> str:
+    """Return why the package cannot be built on a machine; '' if it can.
+
+    Its last step imports compiled files for Linux on x86-64.
+    """
+    if (system, machine.replace("AMD64", "x86_64")) == MACHINE:
+        return ""
+    return (
+        f"The package is built and tried on Linux x86-64 only; this is {system} {machine}. "
+        "infra/README.md (Deploy) has the commands for macOS, Windows and Linux on ARM."
+    )
 
 
 def install() -> None:

@@ -29,7 +29,8 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
         *) printf '%s\n' "$found" >&2; exit 1 ;;
     esac
     if [ "$try" = 10 ]; then
-        echo "Cannot read the vault $vault: whoever is signed in with az needs its role Key Vault Secrets Officer." >&2
+        echo "Cannot read the vault $vault: whoever is signed in with az needs its role Key Vault Secrets Officer. The" \
+            "deployment gives it to the account that deploys: is az signed in as another one than azd?" >&2
         exit 1
     fi
     sleep "${SESSION_KEY_WAIT:-30}"

@@ -58,6 +58,8 @@ param zoneId string
 param trialDays int
 @description('Days that contacts stay in a mailbox that lost its license.')
 param graceDays int
+@description('Whether only people of this tenant can sign in.')
+param singleTenant bool
 @description('Days to keep runs and their results.')
 param runDays int
 @description('Days to keep the audit log.')
@@ -91,6 +93,8 @@ var settings = {
   MANAGED_IDENTITY_CLIENT_ID: identity.properties.clientId
   KEY_VAULT_URI: vaultUri
   HOME_TENANT_ID: tenant().tenantId
+  // Entra ID refuses `organizations` for an application of one tenant (AADSTS50194).
+  SIGN_IN_TENANT: singleTenant ? tenant().tenantId : 'organizations'
   // Only the endpoint of the requests: Microsoft Graph's data boundary follows the customer's tenant.
   ENTRA_AUTHORITY: authority
   GRAPH_ENDPOINT: 'https://graph.microsoft.com/v1.0'

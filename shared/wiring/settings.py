@@ -48,6 +48,9 @@ class Settings(BaseModel):
     (`shared/web/admission.py`), and `portal_origin` is the gateway's; otherwise it accepts calls
     from anyone.
 
+    `sign_in_tenant` is the tenant whose people may sign in, if the application is of that tenant
+    alone; otherwise `organizations`.
+
     `security_contact` lists, between spaces, the addresses for reports of vulnerabilities.
     """
 
@@ -77,6 +80,13 @@ class Settings(BaseModel):
     portal_origin: Annotated[str, Field(alias="PORTAL_ORIGIN")] = "http://localhost:7071"
     session_key: Annotated[str | None, Field(alias="SESSION_KEY", repr=False)] = None
     home_tenant: Annotated[str | None, Field(alias="HOME_TENANT_ID")] = None
+    sign_in_tenant: Annotated[
+        str,
+        Field(
+            alias="SIGN_IN_TENANT",
+            pattern=r"^(organizations|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12})$",
+        ),
+    ] = "organizations"
     gateway_principal: Annotated[
         str | None,
         Field(alias="GATEWAY_PRINCIPAL_ID", pattern=r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"),

@@ -36,10 +36,16 @@ class Tenancy:
         )
         self.domains = Domains(base.store, base.directory, self.ledger)
         self.joining = Joining(
-            sign_in=SignIn(settings.entra_authority, settings.client_id, base.credentials),
+            sign_in=SignIn(
+                settings.entra_authority,
+                settings.client_id,
+                base.credentials,
+                settings.sign_in_tenant,
+            ),
             tokens=entra.tokens,
             tenants=self.tenants,
             authority=settings.entra_authority,
             client_id=settings.client_id,
             origin=settings.portal_origin,
+            who=settings.sign_in_tenant,
         )

@@ -51,10 +51,15 @@ class Begun:
 
 
 class SignIn:
-    """Signs in people of any organization."""
+    """Signs in people of any organization, or of one.
 
-    def __init__(self, authority: str, client_id: str, credentials: AppCredentials) -> None:
-        self._authority = f"{authority.rstrip('/')}/organizations"
+    Entra ID refuses `organizations` for an application of one `tenant` (AADSTS50194).
+    """
+
+    def __init__(
+        self, authority: str, client_id: str, credentials: AppCredentials, tenant: str
+    ) -> None:
+        self._authority = f"{authority.rstrip('/')}/{tenant}"
         self._client_id = client_id
         self._credentials = credentials
         self._loopback = is_loopback(authority)

@@ -70,7 +70,7 @@ class Joining:
     """Takes an admin from signing in to a connected tenant.
 
     `origin` is the portal's own origin, such as https://contacts.example. It is never read from a
-    header.
+    header. `who` is the tenant whose people may sign in, or `organizations`.
     """
 
     sign_in: SignIn
@@ -79,6 +79,7 @@ class Joining:
     authority: str
     client_id: str
     origin: str
+    who: str = "organizations"
     used: UsedStates = field(default_factory=UsedStates)
 
     async def begin(self, prompt: Prompt | None = None, hint: str = "") -> Begun:
@@ -111,7 +112,7 @@ class Joining:
         Docs: v2-protocols-oidc, send a sign-out request.
         """
         query = urlencode({"post_logout_redirect_uri": self._url(to)})
-        return f"{self._authority}/organizations/oauth2/v2.0/logout?{query}"
+        return f"{self._authority}/{self.who}/oauth2/v2.0/logout?{query}"
 
     def ask_consent(self, caller: Caller) -> Begun:
         """Return the URL where the signed-in admin grants consent for their tenant.

@@ -5,9 +5,11 @@ import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from shared.adapters.entra.credentials import AppCredentials
+from shared.adapters.entra.sign_in import SignIn
 from shared.domain.errors import NeedsAdmin
 from shared.wiring.settings import Settings
 from tests.integration.adapters.entra import (
@@ -27,6 +29,36 @@ from tests.local.entra.tokens import GRAPH_PERMISSIONS
 async def entra(cloud: LocalCloud) -> AsyncIterator[Entra]:
     async with connect(cloud) as made:
         yield made
+
+
+async def test_application_of_one_tenant_signs_in_at_that_tenant(
+    entra: Entra, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", cloud.environment["SSL_CERT_FILE"])
+    await entra.create_tenant(user())
+    settings = Settings.from_environment(
+        {
+            **cloud.environment,
+            "SIGN_IN_TENANT": entra.tenant,
+            "PORTAL_ORIGIN": "https://app.example",
+        }
+    )
+    credentials = AppCredentials(settings.app_credential)
+    only = {"singleTenant": True}
+    (await entra.http.post("/_sim/registration", json=only)).raise_for_status()
+    begun = [
+        await SignIn(settings.entra_authority, settings.client_id, credentials, tenant).begin(
+            REDIRECT
+        )
+        for tenant in ("organizations", settings.sign_in_tenant)
+    ]
+    async with httpx.AsyncClient(verify=False) as http:  # noqa: S501 - the simulator's own
+        refused, shown = [await http.get(each.url) for each in begun]
+    (await entra.http.post("/_sim/registration", json={})).raise_for_status()
+    await credentials.close()
+
+    assert_rejected(refused, 400, "invalid_request", 50194)
+    assert shown.status_code == 200
 
 
 async def test_user_picks_an_account_on_the_sign_in_page(entra: Entra) -> None:

@@ -137,6 +137,9 @@ class Pages:
         if client != self._state.settings.client_id:
             text = f"Application with identifier '{client}' was not found in '{tenant}'."
             raise Refused(400, "unauthorized_client", 700016, text)
+        if self._state.single and tenant in SHARED:
+            text = f"Application '{client}' is not configured as a multi-tenant application."
+            raise Refused(400, "invalid_request", 50194, text)
         if query.get("redirect_uri") not in self._state.redirects:
             text = "The redirect URI specified in the request does not match the registered one."
             raise Refused(400, "invalid_request", 50011, text)

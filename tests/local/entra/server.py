@@ -139,9 +139,13 @@ class EntraServer:
         return json_answer(counts)
 
     async def set_registration(self, http: web.Request) -> web.Response:
-        """Control: add `redirects` (exact URIs), or replace the requested `permissions`."""
+        """Control: add `redirects` (exact URIs), or replace the requested `permissions`.
+
+        With `singleTenant`, the application is of its own tenant alone.
+        """
         body, state = await _body(http), self.state
         state.redirects.update(map(str, body.get("redirects") or ()))
+        state.single = bool(body.get("singleTenant"))
         state.asked = tuple(map(str, body.get("permissions", GRAPH_PERMISSIONS)))
         return json_answer({"redirects": sorted(state.redirects), "permissions": state.asked})
 

@@ -74,6 +74,7 @@ class State:
         self.certificates: tuple[x509.Certificate, ...] = ()
         self.redirects: set[str] = set(settings.redirects)
         self.asked: tuple[str, ...] = GRAPH_PERMISSIONS
+        self.single = False
         self.tenants: dict[str, TenantEntry] = {}
 
     def know(self, tenant: str) -> TenantEntry:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.package import elsewhere
 from shared.portal.rendering import render
 from shared.web.openapi.document import document
 from shared.web.version import VERSION
@@ -36,6 +37,22 @@ def test_the_footer_of_a_page_shows_the_version(language: str) -> None:
             self.path, self.token = "/", ""
 
     assert f"<span>Version {VERSION}</span>" in render("base", language, page=Page())
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "fits"),
+    [
+        ("Linux", "x86_64", True),
+        ("Linux", "aarch64", False),
+        ("Darwin", "arm64", False),
+        ("Windows", "AMD64", False),
+    ],
+)
+def test_package_says_where_it_is_built(system: str, machine: str, fits: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    refused = elsewhere(system, machine)
+
+    assert (refused == "") is fits
+    assert fits or (machine in refused and "infra/README.md" in refused)
 
 
 def test_the_deployed_package_has_the_version_and_no_documents(

@@ -91,6 +91,7 @@ def test_each_credential_is_accepted_with_the_settings_it_needs(more: Mapping[st
         ({**DEPLOYED, "DATA_REGION": "eastus"}, ["DATA_REGION"]),
         ({**DEPLOYED, "DATA_REGION": "WestEurope"}, ["DATA_REGION"]),
         ({**DEPLOYED, "TRIAL_DAYS": "-1"}, ["TRIAL_DAYS"]),
+        ({**DEPLOYED, "SIGN_IN_TENANT": "contoso.com"}, ["SIGN_IN_TENANT"]),
         ({**DEPLOYED, "GATEWAY_PRINCIPAL_ID": OBJECT}, ["HOME_TENANT_ID"]),
         (
             {**DEPLOYED, "GATEWAY_PRINCIPAL_ID": "apim", "HOME_TENANT_ID": "home"},
