@@ -27,12 +27,12 @@ class PlaceView(Model):
 
 
 class PublishingView(Model):
-    """A share that publishes the person, and the names of the partners that import it."""
+    """A share that publishes the person, and the partners that import it."""
 
     share_id: str
     """The share's id."""
     partners: list[str]
-    """The names of the partners that import the share."""
+    """The partners that import the share, by verified domain and what they call themselves."""
 
 
 class OmittingShareView(Model):

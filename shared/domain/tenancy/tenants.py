@@ -76,13 +76,17 @@ class Tenant(Model):
     @property
     def called(self) -> str:
         """The tenant as others see it: its verified domain, and beside it what it calls itself."""
-        known = self.verified_name
-        return f"{known} (“{self.name}”)" if self.name and self.name != known else known
+        return called(self.verified_name, self.name)
 
     @property
     def suspended(self) -> Reason | None:
         """The reason why all imports are suspended; None if they are not."""
         return Reason.CONSENT_MISSING if self.status is TenantStatus.DISCONNECTED else None
+
+
+def called(verified: str, name: str) -> str:
+    """Return what identifies a tenant, and in quotes what it calls itself if that differs."""
+    return f"{verified} (“{name}”)" if name not in {"", verified} else verified
 
 
 class Seat(Model):

@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """A share that publishes a person, and the partners (by name) that import it."""
+    """A share that publishes a person, and the partners that import it, by domain and name."""
 
     share: str
     partners: tuple[str, ...]
@@ -111,7 +111,7 @@ class People:
                 found.places.append(Place(stored.value.id, tuple(mailboxes)))
         async for share in self._store.shares.all(tenant):
             subscribers = await self._subscribers.of(tenant, share.value.id)
-            partners = tuple(c.name for c in subscribers if c.tenant != tenant)
+            partners = tuple(c.called for c in subscribers if c.tenant != tenant)
             try:
                 contents = await self._publications.own(caller, share.value)
             except ContactSyncError:

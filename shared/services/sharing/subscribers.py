@@ -16,7 +16,7 @@ from shared.adapters.storage.store import (
 )
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.sharing.shares import Admission, Share
-from shared.domain.tenancy.tenants import LedgerAction
+from shared.domain.tenancy.tenants import LedgerAction, called
 from shared.services.tenancy.ledger import Ledger
 
 
@@ -54,6 +54,11 @@ class Subscriber:
     state: SubscriberState = SubscriberState.ADMITTED
     remaining: int | None = None
     unreachable: int | None = None
+
+    @property
+    def called(self) -> str:
+        """The tenant by its verified domain, or by its id, with what it calls itself."""
+        return called(self.domain or self.tenant, self.name)
 
 
 def state_of(

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.end_to_end.checks import problem
-from tests.world import World
+from tests.world import DOMAIN, World
 
 
 async def test_person_is_found_in_own_mailboxes_and_at_named_partners(
@@ -18,7 +18,7 @@ async def test_person_is_found_in_own_mailboxes_and_at_named_partners(
     found = await world.api.get(f"/people/{person}")
 
     assert found["places"] == [{"importId": made["id"], "mailboxes": sorted(world.targets)}]
-    assert found["shares"] == [{"shareId": share["id"], "partners": ["Fabrikam"]}]
+    assert found["shares"] == [{"shareId": share["id"], "partners": [f"{DOMAIN} (“Fabrikam”)"]}]
     assert (found["keptOut"], found["unknown"]) == (None, [])
     assert not any(mailbox in str(found) for mailbox in partner.targets)
 
