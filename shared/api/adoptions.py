@@ -64,7 +64,7 @@ class AdoptionView(Model):
 @api(
     bp,
     "POST",
-    "api/imports/{id}/adoptions",
+    "api/v1/imports/{id}/adoptions",
     WRITERS,
     body=AdoptionInput,
     conflicts=True,

@@ -22,7 +22,7 @@ from shared.web.check_texts import CAUSES, QUESTIONS, SOLUTIONS
 from shared.web.operations import ApiResponse
 
 bp = func.Blueprint()
-LOCATION: Final = "/api/tenant/check"
+LOCATION: Final = "/api/v1/tenant/check"
 
 
 class CheckLineView(Model):
@@ -100,7 +100,7 @@ class TenantCheckView(Model):
 @api(
     bp,
     "POST",
-    "api/tenant/check",
+    "api/v1/tenant/check",
     WRITERS,
     body=CheckInput,
     may_be_empty=True,
@@ -117,7 +117,9 @@ async def start_tenant_check(call: Call) -> ApiResponse:
     return ApiResponse(TenantCheckView.of(check), 202, {"Location": LOCATION})
 
 
-@api(bp, "GET", "api/tenant/check", READERS, may_be_missing=True, responses={200: TenantCheckView})
+@api(
+    bp, "GET", "api/v1/tenant/check", READERS, may_be_missing=True, responses={200: TenantCheckView}
+)
 async def get_tenant_check(call: Call) -> ApiResponse:
     """Get the tenant's last check, which is kept for 30 days."""
     return ApiResponse(TenantCheckView.of(await call.app.checks.tenant_checks.read(call.caller)))

@@ -98,7 +98,7 @@ class ImportRemovalView(Model):
 @api(
     bp,
     "POST",
-    "api/imports",
+    "api/v1/imports",
     WRITERS,
     body=ImportInput,
     idempotent=True,
@@ -125,7 +125,7 @@ async def create_import(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/imports/estimate",
+    "api/v1/imports/estimate",
     READERS,
     body=EstimateInput,
     responses={200: EstimateView},
@@ -138,7 +138,7 @@ async def estimate_import(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/imports", READERS, query=Paging, responses={200: ItemPage[ImportView]})
+@api(bp, "GET", "api/v1/imports", READERS, query=Paging, responses={200: ItemPage[ImportView]})
 async def list_imports(call: Call) -> ApiResponse:
     """List the tenant's imports."""
     query = call.query(Paging)
@@ -150,7 +150,7 @@ async def list_imports(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/imports/{id}", READERS, responses={200: ImportView})
+@api(bp, "GET", "api/v1/imports/{id}", READERS, responses={200: ImportView})
 async def get_import(call: Call) -> ApiResponse:
     """Get an import."""
     stored = await call.app.importing.imports.read(call.caller, call.id)
@@ -160,7 +160,7 @@ async def get_import(call: Call) -> ApiResponse:
 @api(
     bp,
     "PATCH",
-    "api/imports/{id}",
+    "api/v1/imports/{id}",
     WRITERS,
     patch=ImportInput,
     conditional=True,
@@ -176,7 +176,7 @@ async def change_import(call: Call) -> ApiResponse:
 @api(
     bp,
     "DELETE",
-    "api/imports/{id}",
+    "api/v1/imports/{id}",
     WRITERS,
     query=ConfirmQuery,
     conditional=True,
@@ -199,7 +199,12 @@ async def delete_import(call: Call) -> ApiResponse:
 
 
 @api(
-    bp, "GET", "api/imports/{id}/runs", READERS, query=Paging, responses={200: ItemPage[RunSummary]}
+    bp,
+    "GET",
+    "api/v1/imports/{id}/runs",
+    READERS,
+    query=Paging,
+    responses={200: ItemPage[RunSummary]},
 )
 async def list_import_runs(call: Call) -> ApiResponse:
     """List an import's runs, newest first."""
@@ -210,7 +215,7 @@ async def list_import_runs(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "POST", "api/imports/{id}/runs", WRITERS, responses={202: RunView, 200: RunView})
+@api(bp, "POST", "api/v1/imports/{id}/runs", WRITERS, responses={202: RunView, 200: RunView})
 async def start_import_run(call: Call) -> ApiResponse:
     """Start a run now (trial and premium).
 

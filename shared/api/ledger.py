@@ -85,7 +85,12 @@ class LedgerEntryView(Model):
 
 
 @api(
-    bp, "GET", "api/ledger", AUDITORS, query=LedgerQuery, responses={200: ItemPage[LedgerEntryView]}
+    bp,
+    "GET",
+    "api/v1/ledger",
+    AUDITORS,
+    query=LedgerQuery,
+    responses={200: ItemPage[LedgerEntryView]},
 )
 async def list_ledger(call: Call) -> ApiResponse:
     """List changes, newest first. `action` filters by action (share.created) or by kind (share).

@@ -79,7 +79,7 @@ class EffectView(Model):
     """When the trial ends (UTC). Null before it starts."""
 
 
-@api(bp, "GET", "api/licenses", READERS, responses={200: LicenseView})
+@api(bp, "GET", "api/v1/licenses", READERS, responses={200: LicenseView})
 async def get_licenses(call: Call) -> ApiResponse:
     """Get the tenant's licenses, plan and trial."""
     return _answer(call, await call.app.licensing.licenses.read(call.caller))
@@ -88,7 +88,7 @@ async def get_licenses(call: Call) -> ApiResponse:
 @api(
     bp,
     "PUT",
-    "api/licenses",
+    "api/v1/licenses",
     WRITERS,
     query=ConfirmQuery,
     body=BookingInput,
@@ -113,7 +113,7 @@ async def book_licenses(call: Call) -> ApiResponse:
     return _answer(call, await call.app.licensing.licenses.book(call.caller, booked, call.if_match))
 
 
-@api(bp, "POST", "api/licenses/effect", READERS, body=BookingInput, responses={200: EffectView})
+@api(bp, "POST", "api/v1/licenses/effect", READERS, body=BookingInput, responses={200: EffectView})
 async def preview_booking(call: Call) -> ApiResponse:
     """Preview what booking this number of licenses changes. Books nothing."""
     booked = call.input(BookingInput).booked
@@ -133,7 +133,7 @@ async def preview_booking(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/licenses/seats", READERS, query=Paging, responses={200: ItemPage[SeatView]})
+@api(bp, "GET", "api/v1/licenses/seats", READERS, query=Paging, responses={200: ItemPage[SeatView]})
 async def list_seats(call: Call) -> ApiResponse:
     """List the mailboxes that have a license or wait for one, ordered by mailbox."""
     query = call.query(Paging)

@@ -78,7 +78,7 @@ class ClosingView(Model):
 @api(
     bp,
     "GET",
-    "api/operator/tenants",
+    "api/v1/operator/tenants",
     OPERATORS,
     query=Paging,
     joined=False,
@@ -92,7 +92,14 @@ async def list_tenants(call: Call) -> ApiResponse:
     return ApiResponse(ItemPage[CustomerView](items=items, next=found.token))
 
 
-@api(bp, "GET", "api/operator/tenants/{id}", OPERATORS, joined=False, responses={200: CustomerView})
+@api(
+    bp,
+    "GET",
+    "api/v1/operator/tenants/{id}",
+    OPERATORS,
+    joined=False,
+    responses={200: CustomerView},
+)
 async def get_customer(call: Call) -> ApiResponse:
     """Get a tenant's licenses."""
     return await _answer(call)
@@ -101,7 +108,7 @@ async def get_customer(call: Call) -> ApiResponse:
 @api(
     bp,
     "PATCH",
-    "api/operator/tenants/{id}",
+    "api/v1/operator/tenants/{id}",
     OPERATORS,
     joined=False,
     body=TermsInput,
@@ -123,7 +130,7 @@ async def change_customer(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/operator/tenants/{id}/sign-out",
+    "api/v1/operator/tenants/{id}/sign-out",
     OPERATORS,
     joined=False,
     body=SignOutInput,
@@ -139,7 +146,7 @@ async def sign_out_customer(call: Call) -> ApiResponse:
 @api(
     bp,
     "GET",
-    "api/operator/tenants/{id}/closing",
+    "api/v1/operator/tenants/{id}/closing",
     OPERATORS,
     joined=False,
     responses={200: ClosingView},

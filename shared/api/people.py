@@ -83,7 +83,7 @@ class PersonRemovalView(Model):
     """Always empty: paused imports remove the contact too."""
 
 
-@api(bp, "GET", "api/people/{id}", READERS, responses={200: PersonView})
+@api(bp, "GET", "api/v1/people/{id}", READERS, responses={200: PersonView})
 async def find_person(call: Call) -> ApiResponse:
     """Find a person's contact by object id or contact key."""
     found = await call.app.privacy.people.find(call.caller, call.id)
@@ -110,7 +110,7 @@ async def find_person(call: Call) -> ApiResponse:
 @api(
     bp,
     "DELETE",
-    "api/people/{id}",
+    "api/v1/people/{id}",
     WRITERS,
     query=ConfirmQuery,
     fresh=True,
@@ -129,7 +129,7 @@ async def remove_person(call: Call) -> ApiResponse:
     return ApiResponse(view, 202)
 
 
-@api(bp, "POST", "api/people/{id}/readmit", WRITERS, responses={204: None})
+@api(bp, "POST", "api/v1/people/{id}/readmit", WRITERS, responses={204: None})
 async def readmit_person(call: Call) -> ApiResponse:
     """Allow a removed person again. The next runs add the contact back."""
     await call.app.privacy.people.lift_suppression(call.caller, call.id)

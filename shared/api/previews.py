@@ -105,7 +105,12 @@ class ExplainQuery(Query):
 
 
 @api(
-    bp, "GET", "api/shares/{id}/preview", READERS, conflicts=True, responses={200: SharePreviewView}
+    bp,
+    "GET",
+    "api/v1/shares/{id}/preview",
+    READERS,
+    conflicts=True,
+    responses={200: SharePreviewView},
 )
 async def preview_share(call: Call) -> ApiResponse:
     """Preview a share: its number of contacts, the first by name, and who is omitted and why."""
@@ -124,7 +129,7 @@ async def preview_share(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/imports/{id}/preview",
+    "api/v1/imports/{id}/preview",
     WRITERS,
     body=MailboxInput,
     conflicts=True,
@@ -151,7 +156,7 @@ async def preview_import(call: Call) -> ApiResponse:
 @api(
     bp,
     "GET",
-    "api/imports/{id}/explain",
+    "api/v1/imports/{id}/explain",
     READERS,
     query=ExplainQuery,
     conflicts=True,

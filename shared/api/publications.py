@@ -48,7 +48,7 @@ class PublicationView(Model):
     """Whether an import receives nothing until the publisher approves your organization."""
 
 
-@api(bp, "GET", "api/publications/{id}", READERS, responses={200: PublicationView})
+@api(bp, "GET", "api/v1/publications/{id}", READERS, responses={200: PublicationView})
 async def get_publication(call: Call) -> ApiResponse:
     """Get what a share offers. The share id comes from its publisher."""
     found = await call.app.sharing.publications.describe(call.caller, call.id)

@@ -91,7 +91,7 @@ class ResultsQuery(Paging):
     """Only mailboxes with this outcome."""
 
 
-@api(bp, "GET", "api/runs", READERS, query=RunsQuery, responses={200: ItemPage[RunSummary]})
+@api(bp, "GET", "api/v1/runs", READERS, query=RunsQuery, responses={200: ItemPage[RunSummary]})
 async def list_runs(call: Call) -> ApiResponse:
     """List the tenant's runs, newest first."""
     query = call.query(RunsQuery)
@@ -103,7 +103,7 @@ async def list_runs(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/runs/{id}", READERS, responses={200: RunView})
+@api(bp, "GET", "api/v1/runs/{id}", READERS, responses={200: RunView})
 async def get_run(call: Call) -> ApiResponse:
     """Get a run; of an own share also with its omissions and their reasons."""
     stored = await call.app.importing.runs.read(call.caller, call.id)
@@ -114,7 +114,7 @@ async def get_run(call: Call) -> ApiResponse:
 @api(
     bp,
     "GET",
-    "api/runs/{id}/results",
+    "api/v1/runs/{id}/results",
     READERS,
     query=ResultsQuery,
     responses={200: ItemPage[ResultView]},
@@ -132,7 +132,7 @@ async def list_run_results(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/runs/{id}/approve",
+    "api/v1/runs/{id}/approve",
     WRITERS,
     query=ConfirmQuery,
     conflicts=True,
@@ -155,13 +155,13 @@ async def approve_run(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "POST", "api/runs/{id}/stop", WRITERS, responses={202: RunSummary})
+@api(bp, "POST", "api/v1/runs/{id}/stop", WRITERS, responses={202: RunSummary})
 async def stop_run(call: Call) -> ApiResponse:
     """Stop a run that is queued or running. Mailboxes that it is syncing finish their batch."""
     return ApiResponse(RunSummary.of(await call.app.importing.runs.stop(call.caller, call.id)), 202)
 
 
-@api(bp, "POST", "api/runs/{id}/restart", WRITERS, responses={202: RunSummary})
+@api(bp, "POST", "api/v1/runs/{id}/restart", WRITERS, responses={202: RunSummary})
 async def restart_run(call: Call) -> ApiResponse:
     """Restart a run that stands still: its messages are sent again. Completed mailboxes stay so."""
     return ApiResponse(
@@ -169,7 +169,7 @@ async def restart_run(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "POST", "api/runs/{id}/discard", WRITERS, conflicts=True, responses={200: RunSummary})
+@api(bp, "POST", "api/v1/runs/{id}/discard", WRITERS, conflicts=True, responses={200: RunSummary})
 async def discard_run(call: Call) -> ApiResponse:
     """Discard a held run. Its mailboxes stay as they are."""
     return ApiResponse(
@@ -180,7 +180,7 @@ async def discard_run(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/runs/{id}/retry",
+    "api/v1/runs/{id}/retry",
     WRITERS,
     conflicts=True,
     responses={202: RunSummary, 200: RunSummary},

@@ -76,7 +76,13 @@ class SubscriberView(Model):
 
 
 @api(
-    bp, "POST", "api/shares", WRITERS, body=ShareInput, idempotent=True, responses={201: ShareView}
+    bp,
+    "POST",
+    "api/v1/shares",
+    WRITERS,
+    body=ShareInput,
+    idempotent=True,
+    responses={201: ShareView},
 )
 async def create_share(call: Call) -> ApiResponse:
     """Publish a share."""
@@ -85,7 +91,7 @@ async def create_share(call: Call) -> ApiResponse:
     return ApiResponse(ShareView.seen_by(call.caller, stored), 201)
 
 
-@api(bp, "GET", "api/shares", READERS, query=Paging, responses={200: ItemPage[ShareView]})
+@api(bp, "GET", "api/v1/shares", READERS, query=Paging, responses={200: ItemPage[ShareView]})
 async def list_shares(call: Call) -> ApiResponse:
     """List the tenant's shares."""
     query = call.query(Paging)
@@ -98,7 +104,7 @@ async def list_shares(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/shares/{id}", READERS, responses={200: ShareView})
+@api(bp, "GET", "api/v1/shares/{id}", READERS, responses={200: ShareView})
 async def get_share(call: Call) -> ApiResponse:
     """Get a share."""
     return ApiResponse(
@@ -109,7 +115,7 @@ async def get_share(call: Call) -> ApiResponse:
 @api(
     bp,
     "PATCH",
-    "api/shares/{id}",
+    "api/v1/shares/{id}",
     WRITERS,
     patch=ShareInput,
     conditional=True,
@@ -129,7 +135,7 @@ async def change_share(call: Call) -> ApiResponse:
 @api(
     bp,
     "DELETE",
-    "api/shares/{id}",
+    "api/v1/shares/{id}",
     WRITERS,
     query=ConfirmQuery,
     conditional=True,
@@ -153,7 +159,7 @@ async def delete_share(call: Call) -> ApiResponse:
     return ApiResponse(status=204)
 
 
-@api(bp, "GET", "api/shares/{id}/consumers", READERS, responses={200: ItemPage[SubscriberView]})
+@api(bp, "GET", "api/v1/shares/{id}/consumers", READERS, responses={200: ItemPage[SubscriberView]})
 async def list_consumers(call: Call) -> ApiResponse:
     """List the tenants that import a share, since when and into how many mailboxes.
 
@@ -170,7 +176,7 @@ async def list_consumers(call: Call) -> ApiResponse:
 @api(
     bp,
     "DELETE",
-    "api/shares/{id}/consumers/{tenant}",
+    "api/v1/shares/{id}/consumers/{tenant}",
     WRITERS,
     conflicts=True,
     leaving=True,
@@ -188,7 +194,7 @@ async def block_consumer(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/shares/{id}/consumers/{tenant}/approve",
+    "api/v1/shares/{id}/consumers/{tenant}/approve",
     WRITERS,
     conflicts=True,
     responses={204: None},
@@ -202,7 +208,7 @@ async def approve_consumer(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/shares/{id}/rotate",
+    "api/v1/shares/{id}/rotate",
     WRITERS,
     body=RotationInput,
     conflicts=True,

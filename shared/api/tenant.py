@@ -184,7 +184,7 @@ class TenantDataView(Model):
     may change."""
 
 
-@api(bp, "GET", "api/tenant", READERS, joined=False, responses={200: TenantView})
+@api(bp, "GET", "api/v1/tenant", READERS, joined=False, responses={200: TenantView})
 async def get_tenant(call: Call) -> ApiResponse:
     """Get the caller's tenant: status, consent and region, or its report after it has left."""
     line = await call.app.tenancy.tenants.report(call.caller)
@@ -196,7 +196,7 @@ async def get_tenant(call: Call) -> ApiResponse:
 @api(
     bp,
     "PATCH",
-    "api/tenant",
+    "api/v1/tenant",
     WRITERS,
     body=TenantInput,
     conditional=True,
@@ -208,7 +208,7 @@ async def change_tenant(call: Call) -> ApiResponse:
     return _shown(await call.app.tenancy.tenants.rename(call.caller, name, call.if_match))
 
 
-@api(bp, "POST", "api/tenant/consent", WRITERS, joined=False, responses={200: TenantView})
+@api(bp, "POST", "api/v1/tenant/consent", WRITERS, joined=False, responses={200: TenantView})
 async def prove_consent(call: Call) -> ApiResponse:
     """Verify the tenant's consent, and join or reconnect the tenant."""
     return _shown(await call.app.tenancy.tenants.verify_consent(call.caller))
@@ -217,7 +217,7 @@ async def prove_consent(call: Call) -> ApiResponse:
 @api(
     bp,
     "DELETE",
-    "api/tenant",
+    "api/v1/tenant",
     WRITERS,
     leaving=True,
     query=LeavingQuery,
@@ -253,7 +253,7 @@ async def leave_service(call: Call) -> ApiResponse:
     return _shown(await call.app.tenancy.tenants.read(call.caller.tenant), 202)
 
 
-@api(bp, "GET", "api/tenant/security", READERS, responses={200: SecurityView})
+@api(bp, "GET", "api/v1/tenant/security", READERS, responses={200: SecurityView})
 async def get_security(call: Call) -> ApiResponse:
     """Get the security settings: applications that may act for people, and who confirms leaving."""
     return _secured(await call.app.tenancy.tenants.read(call.caller.tenant))
@@ -262,7 +262,7 @@ async def get_security(call: Call) -> ApiResponse:
 @api(
     bp,
     "PATCH",
-    "api/tenant/security",
+    "api/v1/tenant/security",
     WRITERS,
     patch=SecurityInput,
     conditional=True,
@@ -278,7 +278,7 @@ async def change_security(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/tenant/sign-out",
+    "api/v1/tenant/sign-out",
     WRITERS,
     body=SignOutInput,
     leaving=True,
@@ -291,14 +291,19 @@ async def sign_out_people(call: Call) -> ApiResponse:
     return ApiResponse(SignOutView(since=since, person=person))
 
 
-@api(bp, "POST", "api/tenant/stay", WRITERS, leaving=True, responses={200: TenantView})
+@api(bp, "POST", "api/v1/tenant/stay", WRITERS, leaving=True, responses={200: TenantView})
 async def stay_in_service(call: Call) -> ApiResponse:
     """Take back the wish to leave. Returns 409 once leaving has begun."""
     return _shown(await call.app.privacy.departures.stay(call.caller))
 
 
 @api(
-    bp, "GET", "api/tenant/export", WRITERS, query=Paging, responses={200: ItemPage[TenantDataView]}
+    bp,
+    "GET",
+    "api/v1/tenant/export",
+    WRITERS,
+    query=Paging,
+    responses={200: ItemPage[TenantDataView]},
 )
 async def export_tenant(call: Call) -> ApiResponse:
     """Export everything that is stored about the tenant, row by row."""

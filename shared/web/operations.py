@@ -16,6 +16,9 @@ from shared.web.admission import Requirement, Role
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 50
+UNVERSIONED: Final = "api/"
+API: Final = f"{UNVERSIONED}v1/"
+"""Where paths begin: those of health and of the document have no version, all others have."""
 
 type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 

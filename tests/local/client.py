@@ -35,7 +35,7 @@ class Client:
     def __init__(self, addresses: Mapping[str, str], home_tenant: str = "") -> None:
         self.home_tenant = home_tenant
         self.addresses = dict(addresses)
-        self.host = addresses["api"].removesuffix("/api")
+        self.host = addresses["api"].removesuffix("/api/v1")
         self.graph = addresses["graph"].removesuffix("/v1.0")
         self.entra = addresses["entra"]
         self._session: aiohttp.ClientSession | None = None
@@ -287,7 +287,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Our API, called with a token. Paths start after /api."""
+    """Our API, called with a token. Paths start after /api/v1."""
 
     client: Client
     token: str

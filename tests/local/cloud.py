@@ -85,7 +85,7 @@ class LocalCloud:
         }
         shown = ("graph", "graphHttps", "entra", "authority", "clientId", "clientSecret")
         self.addresses = {
-            "api": f"{portal}/api",
+            "api": f"{portal}/api/v1",
             "portal": portal,
             "storage": self.azurite.connection_string,
             **{name: self._known[name] for name in shown},
@@ -160,7 +160,7 @@ class LocalCloud:
             if self._host is None or self._host.returncode not in (None, STOPPED_ITSELF):
                 break
             with contextlib.suppress(OSError):
-                url = f"{self.addresses['api']}/health"
+                url = f"{self.addresses['portal']}/api/health"
                 if (await self.client.send("GET", url)).status == 200:
                     return
             await asyncio.sleep(0.05)

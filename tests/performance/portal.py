@@ -67,7 +67,7 @@ async def pages(cloud: LocalCloud, engine: Engine) -> dict[str, Any]:
     async with aiohttp.ClientSession() as session:
         for number in range(_WARM + _ROUNDS):
             counted = number >= _WARM
-            _, seconds = await ask(session, f"{cloud.addresses['api']}/health", {}, 200)
+            _, seconds = await ask(session, f"{cloud.addresses['portal']}/api/health", {}, 200)
             bare += [seconds] * counted
             for each in companies.values():
                 for look in looks:

@@ -180,7 +180,7 @@ class Simulation:
         for _ in range(_PERSISTENCE):
             try:
                 reply = await self.host.call(
-                    (tenant, ADMIN), method, f"api/{path}", body, **headers
+                    (tenant, ADMIN), method, f"api/v1/{path}", body, **headers
                 )
             except CallLost:
                 self.note(f"call {method} {path}: lost")

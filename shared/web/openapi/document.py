@@ -15,7 +15,7 @@ from shared.web.calls import JSON, MAX_KEY, MERGE_PATCH
 from shared.web.openapi.examples import add_examples, example_of_parameter
 from shared.web.openapi.schemas import Schemas, query_fields
 from shared.web.openapi.texts import SUMMARY, description
-from shared.web.operations import Operation, operations
+from shared.web.operations import API, UNVERSIONED, Operation, operations
 from shared.web.problems import Problem
 from shared.web.validation import ID_PATTERN
 from shared.web.version import VERSION
@@ -148,7 +148,7 @@ def document() -> dict[str, Any]:
     schemas = Schemas(known)
     paths: dict[str, Schema] = {}
     for operation in known:
-        path = paths.setdefault(operation.path.removeprefix("api"), {})
+        path = paths.setdefault(f"/{operation.path.removeprefix(_root(operation))}", {})
         path[operation.method.lower()] = _described(operation, schemas)
     responses = {_name(status): _problem(status, schemas) for status in _PROBLEMS}
     schemas.drop_unused([paths, responses])
@@ -161,7 +161,7 @@ def document() -> dict[str, Any]:
             "summary": " ".join(SUMMARY.split()),
             "description": description(),
         },
-        "servers": [{"url": "/api"}],
+        "servers": [{"url": f"/{API}".rstrip("/")}],
         "tags": [{"name": name, "description": words} for name, words in _TAGS.items()],
         "paths": paths,
         "components": {
@@ -172,6 +172,11 @@ def document() -> dict[str, Any]:
             "securitySchemes": {_SCHEME: _SECURITY},
         },
     }
+
+
+def _root(operation: Operation) -> str:
+    """Return the part of the path that belongs to the server: with the version, if it has one."""
+    return API if operation.path.startswith(API) else UNVERSIONED
 
 
 def _described(operation: Operation, schemas: Schemas) -> Schema:
@@ -190,6 +195,8 @@ def _described(operation: Operation, schemas: Schemas) -> Schema:
             str(status): answer for status, answer in sorted(_answers(operation, schemas).items())
         },
     }
+    if not operation.path.startswith(API):
+        described["servers"] = [{"url": f"/{UNVERSIONED}".rstrip("/")}]
     if operation.body is not None:
         described["requestBody"] = _body(
             {JSON: schemas.input(operation.body)}, required=not operation.may_be_empty

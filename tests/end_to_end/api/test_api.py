@@ -16,7 +16,7 @@ from tests.world import World
 
 
 async def test_health_needs_no_token(client: Client) -> None:
-    reply = await client.send("GET", f"{client.addresses['api']}/health")
+    reply = await client.send("GET", f"{client.host}/api/health")
 
     assert (reply.status, reply.body) == (200, {"status": "ok", "version": VERSION})
     assert header(reply, "X-Content-Type-Options") == "nosniff"

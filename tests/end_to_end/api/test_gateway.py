@@ -106,7 +106,7 @@ async def test_direct_call_is_refused_with_the_published_address(behind: Client)
     origin = behind.addresses["portal"]
     page = Route("GET", "shares")
 
-    refused = problem(await ask(behind, Route("GET", "api/shares"), None), 403, "gateway-only")
+    refused = problem(await ask(behind, Route("GET", "api/v1/shares"), None), 403, "gateway-only")
     shown = await ask(behind, page, None, Accept_Language="de")
 
     assert f"{origin}/api" in refused["detail"]
@@ -119,7 +119,7 @@ async def test_direct_call_is_refused_with_the_published_address(behind: Client)
 async def test_gateway_and_caller_tokens_are_not_interchangeable(behind: Client) -> None:
     """The API does not accept the gateway's token, nor the gateway check a caller's token."""
     given = await token(behind)
-    shares = Route("GET", "api/shares")
+    shares = Route("GET", "api/v1/shares")
     caller = await behind.token(behind.home_tenant)
 
     as_caller = await ask(behind, shares, given, Authorization=f"Bearer {given}")

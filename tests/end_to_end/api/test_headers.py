@@ -21,7 +21,7 @@ async def paths(http: httpx.AsyncClient) -> dict[str, str]:
         "/static/unknown": "",
         "/.well-known/security.txt": "text/plain; charset=utf-8",
         "/api/health": "application/json",
-        "/api/shares": "application/problem+json",
+        "/api/v1/shares": "application/problem+json",
         "/api/openapi.json": "application/json",
     }
 

@@ -9,7 +9,7 @@ from tests.local.client import Api, Client
 
 
 async def readiness(client: Client, api: Api | None) -> Any:
-    url = f"{client.addresses['api']}/health/ready"
+    url = f"{client.host}/api/health/ready"
     headers = {"Authorization": f"Bearer {api.token}"} if api is not None else {}
     return (await client.send("GET", url, headers=headers)).expect(200).body
 

@@ -46,7 +46,7 @@ async def test_api_does_what_its_openapi_document_says(world: World, role: str) 
     st = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "schemathesis.cli",
         "--config-file", "tests/end_to_end/api/schemathesis.toml",
-        "run", f"{environment['API']}/openapi.json", "--no-color",
+        "run", f"{world.client.host}/api/openapi.json", "--no-color",
         "--include-path-regex" if operators else "--exclude-path-regex", "^/operator/",
         cwd=ROOT, env={**os.environ, **environment}, stdout=PIPE, stderr=STDOUT,
     )  # fmt: skip

@@ -62,7 +62,7 @@ async def test_run_succeeds_after_a_storage_outage(tmp_path: Path) -> None:
         await asyncio.sleep(_OUTAGE)
         # Without storage the host stops, and is started again; then the app says that it waits.
         await cloud.wait_for_host()
-        url = f"{cloud.addresses['api']}/health/ready"
+        url = f"{cloud.client.host}/api/health/ready"
         answered = await asyncio.wait_for(cloud.client.send("GET", url), 10)
         assert (answered.status, answered.body) == (503, {"status": "unavailable"})
         await cloud.azurite.start()

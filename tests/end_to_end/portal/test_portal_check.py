@@ -20,7 +20,7 @@ async def test_check_runs_in_the_background_and_its_result_is_read(
     soon = await world.api.send("POST", "/tenant/check", {})
     (entry,) = await world.api.all("/ledger?action=tenant.checked")
 
-    assert (first.status, first.headers["Location"]) == (202, "/api/tenant/check")
+    assert (first.status, first.headers["Location"]) == (202, "/api/v1/tenant/check")
     assert joined.body["id"] == first.body["id"] == read["id"]
     assert (read["state"], read["result"], read["cleaningUp"]) == ("done", "ok", False)
     lines = {line["line"]: line for line in read["lines"]}

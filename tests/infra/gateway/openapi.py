@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import function_app  # noqa: F401 - registers every operation
 from shared.web.openapi.document import document
+from shared.web.operations import API, UNVERSIONED
 from tests.sources import ROOT
 
 FILE: Final = ROOT / "infra" / "openapi.json"
@@ -35,7 +36,9 @@ def _of_30(given: Json) -> Json:
     info = dict(given["info"])
     summary = info.pop("summary")
     paths = {
-        path: {method: _operation(operation, components) for method, operation in methods.items()}
+        at(path, methods): {
+            method: _operation(operation, components) for method, operation in methods.items()
+        }
         for path, methods in given["paths"].items()
     }
     schemas = {name: _schema(schema) for name, schema in components["schemas"].items()}
@@ -48,10 +51,17 @@ def _of_30(given: Json) -> Json:
     }
 
 
+def at(path: str, methods: Json) -> str:
+    """The path below the gateway's `/api`, with the API's version, if it has one."""
+    versioned = not any("servers" in operation for operation in methods.values())
+    return f"/{API.removeprefix(UNVERSIONED).rstrip('/')}{path}" if versioned else path
+
+
 def _operation(operation: Json, components: Json) -> Json:
     """An operation with everything it refers to except schemas; its description names its roles."""
     plain: Json = _inlined(operation, components)
     plain.pop("security")
+    plain.pop("servers", None)
     for part in _with_schemas(plain):
         part["schema"] = _schema(part["schema"])
     return plain

@@ -30,7 +30,7 @@ def small_cloud(folder: Path, **settings: str) -> LocalCloud:
 
 
 async def get(cloud: LocalCloud, path: str, **headers: str) -> Any:
-    return await cloud.client.send("GET", f"{cloud.addresses['api']}{path}", headers=headers)
+    return await cloud.client.send("GET", f"{cloud.addresses['portal']}/api{path}", headers=headers)
 
 
 async def seen(cloud: LocalCloud, what: str) -> list[Any]:

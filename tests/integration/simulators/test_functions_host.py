@@ -27,7 +27,7 @@ async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
 
 async def test_request_reaches_its_function_unchanged(small: LocalCloud) -> None:
     id_ = str(uuid4())
-    url = f"{small.addresses['api']}/Echo/{id_}/a%20b%2Fc?x=1&x=2&y="
+    url = f"{small.addresses['portal']}/api/Echo/{id_}/a%20b%2Fc?x=1&x=2&y="
     answer = await small.client.send("POST", url, headers={"X-Custom": "yes"}, raw=b"body")
     got = answer.expect(200).body
 
@@ -62,7 +62,7 @@ async def test_longer_query_than_the_gateway_accepts_returns_404(small: LocalClo
 
 
 async def test_unsupported_method_returns_404(small: LocalCloud) -> None:
-    url = f"{small.addresses['api']}/health"
+    url = f"{small.addresses['portal']}/api/health"
     assert (await small.client.send("DELETE", url)).status == 404
 
 

@@ -49,7 +49,7 @@ async def test_host_serves_exactly_the_functions_that_microsofts_worker_indexes(
 
 
 async def test_path_that_no_function_serves_returns_404(client: Client) -> None:
-    for method, path in (("GET", "/api/nothing"), ("DELETE", "/api/shares")):
+    for method, path in (("GET", "/api/nothing"), ("DELETE", "/api/v1/shares")):
         assert (await client.send(method, f"{client.host}{path}")).status == 404
 
 
@@ -162,7 +162,7 @@ async def test_serve_prints_its_addresses_and_stops_everything_on_a_signal(
         "clientId", "clientSecret",
     }  # fmt: skip
     assert addresses["graph"].endswith("/v1.0")
-    assert addresses["api"].endswith("/api")
+    assert addresses["api"].endswith("/api/v1")
     assert any(addresses["portal"] in line for line in lines)
     assert len(opened) == 8
     assert open_ports(addresses) == []

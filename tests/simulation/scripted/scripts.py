@@ -145,7 +145,7 @@ async def call_and_die(sim: Simulation, tenant: str, method: str, path: str, ste
     """Call the API and kill its worker after some steps; return whether it was answered."""
     sim.host.worker("http").life.fuse = steps
     try:
-        await sim.host.call((tenant, ADMIN), method, f"api/{path}")
+        await sim.host.call((tenant, ADMIN), method, f"api/v1/{path}")
     except CallLost:
         return False
     sim.host.worker("http").life.fuse = -1

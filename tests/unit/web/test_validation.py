@@ -21,7 +21,7 @@ _MOST = 0.25
 
 def request(body: bytes = b"", params: dict[str, str] | None = None) -> func.HttpRequest:
     headers = {"Content-Type": "application/json"}
-    return func.HttpRequest("POST", "/api/shares", headers=headers, params=params, body=body)
+    return func.HttpRequest("POST", "/api/v1/shares", headers=headers, params=params, body=body)
 
 
 BODIES = {
