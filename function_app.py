@@ -4,7 +4,7 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     tenant        get_tenant, change_tenant, prove_consent, leave_service, get_security,
                   change_security, sign_out_people, stay_in_service, export_tenant
     shares        create_share, list_shares, get_share, change_share, delete_share,
-                  list_consumers, block_consumer, approve_consumer, rotate_share
+                  list_subscribers, block_subscriber, approve_subscriber, rotate_share
     publications  get_publication
     previews      preview_share, preview_import, explain_import
     imports       create_import, estimate_import, list_imports, get_import, change_import,
@@ -12,7 +12,7 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     adoptions     adopt_contacts
     runs          list_runs, get_run, list_run_results, approve_run, stop_run, restart_run,
                   discard_run, retry_run
-    licenses      get_licenses, book_licenses, preview_booking, list_seats
+    licenses      get_licenses, book_licenses, preview_booking, list_license_assignments
     people        find_person, remove_person, readmit_person
     ledger        list_ledger
     operator      list_tenants, get_customer, change_customer, sign_out_customer, get_closing

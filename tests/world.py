@@ -52,7 +52,7 @@ class World:
     async def share(self, **more: Any) -> Json:
         """Publish the people."""
         sources = {"groups": [{"id": self.group}]}
-        access = {"rule": "anyone-with-id"}
+        access = {"rule": "anyone_with_id"}
         body = {"name": "People", "sources": sources, "access": access, **more}
         return dict(await self.api.post("/shares", body, 201))
 

@@ -27,8 +27,8 @@ class ImportView(Tagged, Import):
     """An import: one share, its target mailboxes and the destination of its contacts.
 
     `shareId` is the `id` of an own share; the secret id of a partner's share is shown to admins
-    only. `resting` is the reason why an active import does not run at the moment. `lastRun` is its
-    last run that ended, `heldRun` the run that waits for a decision.
+    only. `suspended` is the reason why an active import does not run at the moment. `lastRun` is
+    its last run that ended, `heldRun` the run that waits for a decision.
     """
 
     share_id: str | None  # type: ignore[assignment]  # hidden from readers
@@ -39,7 +39,7 @@ class ImportView(Tagged, Import):
     """The id of the run that waits for a decision, or null."""
     own_share: Annotated[bool, Field(exclude=True)] = False
     removing: Annotated[bool, Field(exclude=True)] = False
-    suspended: Annotated[Reason | None, Field(alias="resting")]
+    suspended: Reason | None
     """Why an active import does not run at the moment, or null."""
 
 
@@ -82,9 +82,9 @@ class CreatedImportView(ImportView):
 
     first_run: str | None
     """The id of the first run. Null for an import that was created paused."""
-    seats_needed: int | None
+    licenses_needed: int | None
     """The number of mailboxes that need a license. Null if it is not known yet."""
-    seats: EstimateView | None
+    licenses: EstimateView | None
     """The licenses that the import needs. Null if they are not known yet."""
 
 
@@ -112,8 +112,8 @@ async def create_import(call: Call) -> ApiResponse:
     view = CreatedImportView.of(
         made.stored,
         first_run=made.first_run,
-        seats_needed=seats.mailboxes if seats is not None else None,
-        seats=seats,
+        licenses_needed=seats.mailboxes if seats is not None else None,
+        licenses=seats,
         suspended=await _suspended(call, made.stored.value, began=False),
         last_run=None,
         held_run=None,

@@ -36,7 +36,7 @@ class LedgerQuery(Paging):
             description="`next` of the last answer; only with `order=oldest`.",
         ),
     ] = None
-    action: Annotated[str | None, Field(max_length=64, pattern=r"^[a-z]+(\.[a-z-]+)?$")] = None
+    action: Annotated[str | None, Field(max_length=64, pattern=r"^[a-z]+(\.[a-z_]+)?$")] = None
     """Only entries with this action (`share.created`) or this kind of action (`share`)."""
     actor: ObjectId | None = None
     """Only entries of this person or program, by object id."""

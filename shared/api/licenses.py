@@ -133,8 +133,15 @@ async def preview_booking(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/v1/licenses/seats", READERS, query=Paging, responses={200: ItemPage[SeatView]})
-async def list_seats(call: Call) -> ApiResponse:
+@api(
+    bp,
+    "GET",
+    "api/v1/licenses/assignments",
+    READERS,
+    query=Paging,
+    responses={200: ItemPage[SeatView]},
+)
+async def list_license_assignments(call: Call) -> ApiResponse:
     """List the mailboxes that have a license or wait for one, ordered by mailbox."""
     query = call.query(Paging)
     found = await call.app.licensing.licenses.seats(call.caller, query.top, query.next)

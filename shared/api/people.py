@@ -1,10 +1,8 @@
 """HTTP: one person's contact, for data-protection requests."""
 
 from datetime import datetime
-from typing import Annotated
 
 import azure.functions as func
-from pydantic import Field
 
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
@@ -47,21 +45,21 @@ class OmittingShareView(Model):
 
 
 class PersonView(Model):
-    """Where a person's contact is, and which shares do not include the person (`leftOut`).
+    """Where a person's contact is, and which shares do not include the person (`omitted`).
 
-    `keptOut` is when the person was removed everywhere; `unknown` lists the shares that
+    `suppressed` is when the person was removed everywhere; `unknown` lists the shares that
     cannot be read at the moment.
     """
 
     id: str
     """The person's object id or contact key."""
-    suppressed: Annotated[datetime | None, Field(alias="keptOut")]
+    suppressed: datetime | None
     """Since when the person is removed everywhere (UTC), or null."""
     places: list[PlaceView]
     """The imports that hold the person's contact."""
     shares: list[PublishingView]
     """The shares that publish the person."""
-    omitted: Annotated[list[OmittingShareView], Field(alias="leftOut")]
+    omitted: list[OmittingShareView]
     """The shares whose sources contain the person but that do not publish the person."""
     unknown: list[str]
     """The ids of shares that cannot be read at the moment."""
@@ -75,7 +73,7 @@ class PersonRemovalView(Model):
 
     id: str
     """The person's object id or contact key."""
-    suppressed: Annotated[datetime, Field(alias="keptOut")]
+    suppressed: datetime
     """Since when the person is removed everywhere (UTC)."""
     runs: list[str]
     """The ids of the runs that remove the contact from your mailboxes."""

@@ -31,7 +31,7 @@ class HealthView(Model):
 class CheckView(Model):
     """The check of one dependency: storage tables, storage queues, the vault or Entra ID's keys."""
 
-    name: Literal["tables", "queues", "key-vault", "token-keys"]
+    name: Literal["tables", "queues", "key_vault", "token_keys"]
     """What was checked: storage tables, storage queues, the vault, or Entra ID's keys."""
     status: Literal["ok", "unavailable"]
     """`ok` or `unavailable`."""

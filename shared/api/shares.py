@@ -159,8 +159,10 @@ async def delete_share(call: Call) -> ApiResponse:
     return ApiResponse(status=204)
 
 
-@api(bp, "GET", "api/v1/shares/{id}/consumers", READERS, responses={200: ItemPage[SubscriberView]})
-async def list_consumers(call: Call) -> ApiResponse:
+@api(
+    bp, "GET", "api/v1/shares/{id}/subscribers", READERS, responses={200: ItemPage[SubscriberView]}
+)
+async def list_subscribers(call: Call) -> ApiResponse:
     """List the tenants that import a share, since when and into how many mailboxes.
 
     The `id` of a withdrawn share lists those that may still have contacts of it.
@@ -176,13 +178,13 @@ async def list_consumers(call: Call) -> ApiResponse:
 @api(
     bp,
     "DELETE",
-    "api/v1/shares/{id}/consumers/{tenant}",
+    "api/v1/shares/{id}/subscribers/{tenant}",
     WRITERS,
     conflicts=True,
     leaving=True,
     responses={204: None},
 )
-async def block_consumer(call: Call) -> ApiResponse:
+async def block_subscriber(call: Call) -> ApiResponse:
     """Block a tenant from a share, or deny one that waits. Its next run removes the contacts.
 
     To unblock the tenant, remove it from the share's `blocked` list.
@@ -194,12 +196,12 @@ async def block_consumer(call: Call) -> ApiResponse:
 @api(
     bp,
     "POST",
-    "api/v1/shares/{id}/consumers/{tenant}/approve",
+    "api/v1/shares/{id}/subscribers/{tenant}/approve",
     WRITERS,
     conflicts=True,
     responses={204: None},
 )
-async def approve_consumer(call: Call) -> ApiResponse:
+async def approve_subscriber(call: Call) -> ApiResponse:
     """Approve a tenant that waits to import a share. Its imports start at once."""
     await call.app.sharing.shares.approve(call.caller, call.id, call.segment("tenant"))
     return ApiResponse(status=204)

@@ -12,7 +12,7 @@ class Reason(StrEnum):
 
     # a mailbox
     NO_MAILBOX = "no_mailbox"
-    NO_SEAT = "no_seat"
+    NO_SEAT = "no_license"
     USER_NOT_FOUND = "user_not_found"
     TOO_MANY_DELETES = "too_many_deletes"
     TOO_MANY_CHANGES = "too_many_changes"
@@ -58,7 +58,7 @@ class Reason(StrEnum):
     NO_EMAIL = "no_email"
     NOT_FOUND = "not_found"
     SHORTENED = "shortened"
-    KEPT_OUT = "kept_out"
+    KEPT_OUT = "suppressed"
     PHOTO_REFUSED = "photo_refused"
     # a person who is not among a mailbox's contacts
     NOT_A_TARGET = "not_a_target"

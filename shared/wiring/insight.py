@@ -81,11 +81,11 @@ def _dependencies(base: Foundation, entra: Entra) -> dict[str, Dependency]:
     dependencies: dict[str, Dependency] = {
         "tables": base.store,
         "queues": base.queues,
-        "token-keys": entra.tokens,
+        "token_keys": entra.tokens,
     }
     if base.vault is not None:
         if isinstance(entra.seal_keys, VaultKeys):
-            dependencies["key-vault"] = entra.seal_keys
+            dependencies["key_vault"] = entra.seal_keys
         elif base.settings.credential.startswith("key-vault"):
-            dependencies["key-vault"] = base.credentials
+            dependencies["key_vault"] = base.credentials
     return dependencies

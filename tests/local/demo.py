@@ -145,7 +145,7 @@ async def _first_day(stage: Stage) -> None:
             created=expected, updated=0, deleted=0, requests=4,
         )  # fmt: skip
         await _check_contents(stage, name, company)
-    needed = stage.imports["Contoso purchasing"]["seatsNeeded"]
+    needed = stage.imports["Contoso purchasing"]["licensesNeeded"]
     license_ = await stage.contoso_api.get("/licenses")
     stage.check(f"12 contacts into 8 mailboxes: {needed} licenses needed", holds=needed == 8)
     stage.check(

@@ -145,7 +145,7 @@ _CHOSEN: tuple[Look, ...] = (
     Look("share-wrong", "/shares/new", prepare=_publish_nobody),
     Look("share-rotate", "/shares/{share}/rotate"),
     Look("share-withdraw", "/shares/{share}/withdraw"),
-    Look("share-subscriber", "/shares/{share}/consumers/{tenant}"),
+    Look("share-subscriber", "/shares/{share}/subscribers/{tenant}"),
     Look("runs", "/runs"),
     Look("runs-filtered", "/runs?status=failed"),
     Look("run", "/runs/{run}"),

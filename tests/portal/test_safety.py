@@ -53,7 +53,7 @@ class Company:
 
     async def state(self) -> list[Any]:
         """Return everything that a form could change."""
-        lists = ("/ledger", "/shares", "/imports", "/runs", "/licenses/seats")
+        lists = ("/ledger", "/shares", "/imports", "/runs", "/licenses/assignments")
         return [await self.world.api.all(each) for each in lists] + [
             await self.world.api.get("/licenses"),
             await self.world.api.get("/tenant"),

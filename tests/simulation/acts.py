@@ -60,7 +60,7 @@ async def block(sim: Simulation) -> None:
     """Block a partner from a share."""
     foreign = [i for i in sim.world.living() if i.tenant != i.share.tenant]
     for import_ in _some(sim, [i for i in foreign if not i.share.withdrawn]):
-        share, path = import_.share, f"shares/{import_.share.id}/consumers/{import_.tenant}"
+        share, path = import_.share, f"shares/{import_.share.id}/subscribers/{import_.tenant}"
         before = import_.tenant in share.blocked
         share.blocked.add(import_.tenant)
         sim.world.touch(sim.now())

@@ -88,7 +88,7 @@ async def found(sim: Simulation) -> None:
         await add_import(sim, tenant, rng.choice(world.service.shares), number)
 
 
-ANYONE = {"rule": "anyone-with-id"}
+ANYONE = {"rule": "anyone_with_id"}
 
 
 async def book(sim: Simulation) -> None:

@@ -24,7 +24,7 @@ class MatchedBy(StrEnum):
 
     MAIL = "mail"
     """By a mail address."""
-    PHONE_AND_NAME = "phone-and-name"
+    PHONE_AND_NAME = "phone_and_name"
     """By a phone number and the name."""
 
 

@@ -141,9 +141,9 @@ class Access(Model):
     until the publisher approves it; those that import it already are approved.
     """
 
-    rule: Literal["tenant", "anyone-with-id", "tenants"] = "tenant"
+    rule: Literal["tenant", "anyone_with_id", "tenants"] = "tenant"
     """Who may import: `tenant` is your own tenant only, `tenants` those listed,
-    `anyone-with-id` every tenant that knows the share id."""
+    `anyone_with_id` every tenant that knows the share id."""
     tenants: Annotated[list[TenantId], Field(max_length=500)] = []
     """The ids of the tenants that may import, at most 500; only for the rule `tenants`."""
     expires: Annotated[Moment | None, UNCHANGED_BY_NULL] = None
@@ -170,7 +170,7 @@ class Access(Model):
             return True
         if self.expires is not None and now >= self.expires:
             return False
-        return self.rule == "anyone-with-id" or subscriber in self.tenants
+        return self.rule == "anyone_with_id" or subscriber in self.tenants
 
 
 def require_future_expiry(access: Access, now: datetime) -> None:

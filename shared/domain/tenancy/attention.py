@@ -127,7 +127,7 @@ def attention(
     for each in newcomers:
         waiting = AttentionKind.SUBSCRIBER_WAITING
         kind = waiting if each.waiting else AttentionKind.SUBSCRIBER_NEW
-        found.append(Attention(kind, f"{each.share}/consumers/{each.tenant}", name=each.name))
+        found.append(Attention(kind, f"{each.share}/subscribers/{each.tenant}", name=each.name))
     order = {kind: place for place, kind in enumerate(AttentionKind)}
     return tuple(sorted(found, key=lambda a: (order[a.kind], a.name.casefold(), a.subject)))
 

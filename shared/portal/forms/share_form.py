@@ -208,7 +208,7 @@ SHARE: Final = Form(
             choices=(
                 ("tenant", N_("only your own organization")),
                 ("tenants", N_("the organizations listed below")),
-                ("anyone-with-id", N_("every organization that has the share ID")),
+                ("anyone_with_id", N_("every organization that has the share ID")),
             ),
         ),
         FormField(

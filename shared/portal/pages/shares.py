@@ -168,7 +168,7 @@ async def _rotation(
     return Page("shares/rotate", values, refusal.status if refusal else 200)
 
 
-@page(bp, "GET", "shares/{id}/consumers/{tenant}", WRITERS)
+@page(bp, "GET", "shares/{id}/subscribers/{tenant}", WRITERS)
 async def show_subscriber(visit: Visit) -> Page:
     """Show what blocking or unblocking a partner means."""
     stored = await visit.app.sharing.shares.read(visit.caller, visit.id)
@@ -180,11 +180,11 @@ async def show_subscriber(visit: Visit) -> Page:
     return Page("shares/subscriber", values)
 
 
-@page(bp, "POST", "shares/{id}/consumers/{tenant}", WRITERS, leaving=True)
+@page(bp, "POST", "shares/{id}/subscribers/{tenant}", WRITERS, leaving=True)
 async def admit_or_block_subscriber(visit: Visit) -> Page:
     """Approve a partner that waits, block it, or unblock it."""
     tenant, path = visit.segment("tenant").lower(), f"/shares/{visit.id}"
-    here = f"{path}/consumers/{tenant}"
+    here = f"{path}/subscribers/{tenant}"
     opening = visit.form.get("do") in {"approve", "admit"}
     if opening and visit.own_tenant.removing:
         raise Conflict("tenant_leaving")

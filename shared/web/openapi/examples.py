@@ -119,7 +119,7 @@ _TEXTS: Final[Mapping[str, str]] = {
 }
 _FIXED: Final[Mapping[tuple[str, str], Any]] = {
     ("Access", "tenants"): [],
-    ("Access", "rule"): "anyone-with-id",
+    ("Access", "rule"): "anyone_with_id",
     ("Access", "expires"): "2030-01-01T00:00:00Z",
     ("AccessPatch", "rule"): "tenant",
     ("AccessPatch", "tenants"): [],

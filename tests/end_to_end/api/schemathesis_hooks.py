@@ -33,7 +33,7 @@ BEYOND_SCHEMAS = {
     "estimate_import": {"targets"},
     "leave_service": {"tenant"},
     "list_ledger": {"next", "after"},
-    "list_seats": {"next"},
+    "list_license_assignments": {"next"},
     "export_tenant": {"next"},
     "list_tenants": {"next"},
     "change_import": {"targets", "shareId"},

@@ -17,7 +17,7 @@ async def test_creating_import_returns_first_run_and_needed_seats(world: World) 
 
     made = await world.import_(share["id"])
 
-    assert made["seatsNeeded"] == len(world.targets)
+    assert made["licensesNeeded"] == len(world.targets)
     run = await world.api.get(f"/runs/{made['firstRun']}")
     assert (run["importId"], run["trigger"]) == (made["id"], "created")
     assert run["status"] == "succeeded"
@@ -38,7 +38,7 @@ async def test_every_inaccessible_share_is_refused_with_the_same_error(
         for access in (
             {"rule": "tenant"},
             elsewhere,
-            {"rule": "anyone-with-id", "expires": tomorrow},
+            {"rule": "anyone_with_id", "expires": tomorrow},
         )
     ]
     await world.days_pass(2)

@@ -42,7 +42,7 @@ async def test_contacts_of_another_tool_are_adopted_without_duplicates(world: Wo
     one, two = world.people[:2]
     assert {a["key"]: a["by"] for a in seen["adopt"]} == {
         f"u-{one}": "mail",
-        f"u-{two}": "phone-and-name",
+        f"u-{two}": "phone_and_name",
     }
     assert (len(seen["duplicates"]), seen["left"], seen["adopted"]) == (1, 2, None)
     assert seen["duplicates"][0]["of"] in {a["contact"] for a in seen["adopt"]}

@@ -96,7 +96,7 @@ async def test_after_the_trial_only_mailboxes_with_a_seat_are_synced(world: Worl
     run = await world.last_run(made["id"])
     results = await world.results(run["id"])
     assert sorted((r["outcome"], r["reason"]) for r in results.values()) == [
-        ("skipped", "no_seat"),
+        ("skipped", "no_license"),
         ("succeeded", None),
     ]
     license_ = await world.api.get("/licenses")

@@ -142,7 +142,7 @@ async def test_explanation_covers_missing_seats_rejected_contacts_and_missing_ma
     await world.api.patch(f"/imports/{made['id']}", {"targets": {"users": [box, other]}}, 200)
     world.days = 31
     await world.next_day()
-    assert await explain(world, made, other, one) == (True, False, "no_seat")
+    assert await explain(world, made, other, one) == (True, False, "no_license")
 
 
 async def test_explanation_requires_mailbox_and_person(world: World) -> None:

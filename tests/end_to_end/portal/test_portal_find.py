@@ -153,7 +153,7 @@ async def test_person_page_says_why_a_share_omits_the_person(
     told = await world.api.get(f"/people/{somebody}")
 
     assert (told["shares"], told["places"]) == ([], [])
-    (out,) = told["leftOut"]
+    (out,) = told["omitted"]
     assert (out["shareId"], out["reason"]) == (share["id"], reason)
     assert f"People {words} {out['remedy']}" in text_of(page)
     assert f'href="/shares/{share["id"]}"' in page.text

@@ -90,7 +90,7 @@ async def test_audit_log_names_actors_and_subjects_filters_by_actor_and_download
 
     assert f"person viewed access.person {world.users[person]['displayName']} {person}" in text
     assert f"preview viewed access.previewed {share['name']} {share['id']}" in text
-    assert "access.signed-in" in text
+    assert "access.signed_in" in text
     assert "published share.created" not in text
     assert "attachment" in table.headers["content-disposition"]
     assert {row[1] for row in rows[1:]} == {f"'{formula}"}

@@ -125,7 +125,7 @@ async def test_last_day_of_a_share_is_included(world: World, ada: Browser) -> No
 
 async def test_expired_share_says_so_and_can_still_be_renamed(client: Client, world: World) -> None:
     soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
-    share = await world.share(access={"rule": "anyone-with-id", "expires": soon})
+    share = await world.share(access={"rule": "anyone_with_id", "expires": soon})
     await world.days_pass(2)
     ada = await browser_of(client, world)
     path = f"/shares/{share['id']}"
@@ -237,7 +237,7 @@ async def test_partner_can_be_blocked_and_unblocked_by_undo(
     await partner.api.patch("/tenant", {"name": "Fabrikam"})
     share = await world.share()
     await partner.import_(share["shareId"])
-    path = f"/shares/{share['id']}/consumers/{partner.tenant}"
+    path = f"/shares/{share['id']}/subscribers/{partner.tenant}"
 
     listed = await ada.open(f"/shares/{share['id']}")
     asked = await ada.open(path)

@@ -79,7 +79,7 @@ async def test_seats_lost_with_the_trial_wait_even_before_the_next_run(
     page = await ada.open("/licenses")
     searched = await ada.open(f"/licenses?q={world.users[world.targets[0]]['mail']}")
     mailbox = await ada.open(f"/find/{world.targets[0]}")
-    seats = await world.api.all("/licenses/seats")
+    seats = await world.api.all("/licenses/assignments")
 
     assert "Mailboxes waiting 2" in text_of(page)
     for shown in (page, searched, mailbox):

@@ -34,7 +34,7 @@ async def secrets(world: World) -> dict[str, Json]:
         "filtered": {"department": "Secret"},
         "disabled": {"accountEnabled": False},
         "hidden": {"showInAddressList": False},
-        "kept_out": {},
+        "suppressed": {},
     }
     found = {
         reason: person(100 + n, **{"displayName": f"Hush {reason}", "department": "Sales", **more})
@@ -98,7 +98,7 @@ async def test_partner_learns_nothing_of_people_whom_the_share_does_not_hold(
     seen = await world.api.get(f"/shares/{share['id']}/preview")
     assert {o["id"]: o["reason"] for o in seen["omissions"]} == {
         **{each["id"]: reason for reason, each in hush.items()},
-        gone: "kept_out",
+        gone: "suppressed",
     }
 
 
@@ -182,7 +182,7 @@ async def test_block_holds_however_the_tenant_is_written(world: World, partner: 
 
     await world.api.patch(path, {"blocked": []}, 200)
     await partner.import_(share["shareId"])
-    await world.api.delete(f"{path}/consumers/{partner.tenant.upper()}", 204)
+    await world.api.delete(f"{path}/subscribers/{partner.tenant.upper()}", 204)
     assert (await world.api.get(path))["blocked"] == [partner.tenant]
     (await partner.api.send("GET", f"/publications/{share['shareId']}")).expect(404)
 
@@ -292,7 +292,7 @@ async def test_garbage_in_a_continuation_token_is_400_on_every_list(world: World
     share = await world.share()
     made = await world.import_(share["id"])
     lists = [
-        "/shares", "/imports", "/runs", "/ledger", "/tenant/export", "/licenses/seats",
+        "/shares", "/imports", "/runs", "/ledger", "/tenant/export", "/licenses/assignments",
         f"/imports/{made['id']}/runs", f"/runs/{made['firstRun']}/results",
     ]  # fmt: skip
     for _ in range(2):
@@ -335,9 +335,9 @@ async def test_what_is_taken_back_leaves_paused_imports_and_the_publisher_sees_w
     # One of the partner's mailboxes vanishes; Exchange may give it back with all its contacts.
     gone = partner.targets[1]
     await world.client.change_tenant(partner.tenant, users=[{"id": gone, "mailbox": False}])
-    await world.api.delete(f"{path}/consumers/{partner.tenant}", 204)
+    await world.api.delete(f"{path}/subscribers/{partner.tenant}", 204)
     await world.client.settle()
-    (listed,) = await world.api.all(f"{path}/consumers")
+    (listed,) = await world.api.all(f"{path}/subscribers")
     assert await partner.names(partner.targets[0]) == []
     assert (listed["state"], listed["remaining"], listed["unreachable"]) == ("blocked", 1, 1)
     shown = text_of(await (await browser_of(world.client, world)).open(path))
@@ -347,13 +347,13 @@ async def test_what_is_taken_back_leaves_paused_imports_and_the_publisher_sees_w
     await world.api.delete(path, 204)
     await partner.next_day()
     assert await partner.names(gone) == []
-    assert await world.api.all(f"{path}/consumers") == []
-    (await partner.api.send("GET", f"{path}/consumers")).expect(404)
+    assert await world.api.all(f"{path}/subscribers") == []
+    (await partner.api.send("GET", f"{path}/subscribers")).expect(404)
 
 
 async def test_withdrawal_and_expiry_reach_paused_imports(world: World, partner: World) -> None:
     ends = (datetime.now(UTC) + timedelta(hours=12)).isoformat()
-    expiring = await world.share(access={"rule": "anyone-with-id", "expires": ends})
+    expiring = await world.share(access={"rule": "anyone_with_id", "expires": ends})
     withdrawn = await world.share()
     for number, share in enumerate((expiring, withdrawn)):
         made = await partner.import_(

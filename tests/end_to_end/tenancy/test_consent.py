@@ -59,7 +59,7 @@ async def test_imports_of_disconnected_tenant_are_suspended_with_reason(world: W
     await world.next_day()
 
     assert await world.api.all(f"/imports/{made['id']}/runs") == runs
-    assert (await world.api.get(f"/imports/{made['id']}"))["resting"] == "consent_missing"
+    assert (await world.api.get(f"/imports/{made['id']}"))["suspended"] == "consent_missing"
 
 
 @pytest.mark.parametrize("by", ["daily", "call"])
@@ -82,7 +82,7 @@ async def test_new_consent_reconnects_tenant(world: World, by: str) -> None:
     assert await status(world) == "connected"
     assert (await world.last_run(made["id"]))["status"] == "succeeded"
     assert "Newly Named" in await world.names(world.targets[0])
-    assert (await world.api.get(f"/imports/{made['id']}"))["resting"] is None
+    assert (await world.api.get(f"/imports/{made['id']}"))["suspended"] is None
 
 
 async def test_403_from_one_mailbox_does_not_disconnect_tenant(world: World) -> None:

@@ -10,7 +10,7 @@ AFTER_TRIAL = 31
 
 
 async def seated(world: World) -> set[str]:
-    seats = await world.api.all("/licenses/seats")
+    seats = await world.api.all("/licenses/assignments")
     return {seat["mailbox"] for seat in seats if seat["waiting"] is None}
 
 
@@ -34,11 +34,11 @@ async def test_mailbox_without_seat_keeps_contacts_until_grace_period_ends(world
     afterwards = await world.results((await world.last_run(made["id"]))["id"])
 
     assert within[kept]["outcome"] == "succeeded"
-    assert (within[lost]["outcome"], within[lost]["reason"]) == ("skipped", "no_seat")
+    assert (within[lost]["outcome"], within[lost]["reason"]) == ("skipped", "no_license")
     assert names_within == world.expected()
     assert (at_the_end[lost]["outcome"], at_the_end[lost]["deleted"]) == ("succeeded", 5)
     assert await world.names(lost) == []
-    assert (afterwards[lost]["outcome"], afterwards[lost]["reason"]) == ("skipped", "no_seat")
+    assert (afterwards[lost]["outcome"], afterwards[lost]["reason"]) == ("skipped", "no_license")
     assert await world.names(kept) == world.expected()
 
 
@@ -90,8 +90,8 @@ async def test_new_import_reports_needed_and_missing_licenses(
     assert estimate == {
         "mailboxes": 2, "needed": 2, "free": 1, "missing": 1, "trial": "ahead", "trialEnds": None,
     }  # fmt: skip
-    assert first["seatsNeeded"] == 2
-    assert first["seats"]["missing"] == 1
+    assert first["licensesNeeded"] == 2
+    assert first["licenses"]["missing"] == 1
     assert (second["needed"], second["missing"]) == (0, 1)
     assert second["trial"] == "running"
     assert second["trialEnds"] > datetime.now(UTC).isoformat()

@@ -16,7 +16,7 @@ async def test_nothing_is_read_for_a_company_before_the_publisher_approves_it(
     share = await world.share()
     path = f"/shares/{share['id']}"
     await early.import_(share["shareId"])
-    anyone = {"rule": "anyone-with-id", "approval": True}
+    anyone = {"rule": "anyone_with_id", "approval": True}
     await world.api.patch(path, {"access": anyone}, 200)
     await client.reset_requests()
 
@@ -27,11 +27,11 @@ async def test_nothing_is_read_for_a_company_before_the_publisher_approves_it(
     looked = await partner.api.send("POST", f"/imports/{made['id']}/preview", mailbox)
 
     assert (seen["waiting"], seen["contacts"]) == (True, None)
-    assert made["resting"] == "publisher_approval_pending"
+    assert made["suspended"] == "publisher_approval_pending"
     assert (run["status"], run["reason"]) == ("failed", "publisher_approval_pending")
     assert problem(looked, 409, "needs-admin")["reason"] == "publisher_approval_pending"
     assert world.tenant not in (await client.requests())["tenants"]
-    states = {c["tenant"]: c["state"] for c in await world.api.all(f"{path}/consumers")}
+    states = {c["tenant"]: c["state"] for c in await world.api.all(f"{path}/subscribers")}
     assert states == {early.tenant: "admitted", partner.tenant: "waiting"}
     told = await world.api.all("/ledger?action=share.imported")
     assert [(e["actor"], e["detail"]["tenant"]) for e in told] == [
@@ -41,13 +41,13 @@ async def test_nothing_is_read_for_a_company_before_the_publisher_approves_it(
     assert "A company waits for your approval" in start
     assert "A company began to import a share" in start
 
-    answer = f"{path}/consumers/{partner.tenant}"
+    answer = f"{path}/subscribers/{partner.tenant}"
     await world.api.delete(answer, 204)
     assert (await partner.api.send("GET", f"/publications/{share['shareId']}")).status == 404
     await world.api.post(f"{answer}/approve", None, 204)
     await client.settle()
     assert await partner.names(partner.targets[0]) == world.expected()
-    assert (await partner.api.get(f"/imports/{made['id']}"))["resting"] is None
+    assert (await partner.api.get(f"/imports/{made['id']}"))["suspended"] is None
     await world.api.delete(answer, 204)
     await client.settle()
     assert await partner.names(partner.targets[0]) == []
@@ -58,9 +58,9 @@ async def test_nothing_is_read_for_a_company_before_the_publisher_approves_it(
 
 
 async def test_company_is_approved_on_its_page(world: World, partner: World, ada: Browser) -> None:
-    share = await world.share(access={"rule": "anyone-with-id", "approval": True})
+    share = await world.share(access={"rule": "anyone_with_id", "approval": True})
     await partner.import_(share["shareId"])
-    path = f"/shares/{share['id']}/consumers/{partner.tenant}"
+    path = f"/shares/{share['id']}/subscribers/{partner.tenant}"
 
     listed = await ada.open(f"/shares/{share['id']}")
     done = await ada.submit(await ada.open(path), path, do="approve")
@@ -95,7 +95,7 @@ async def test_leaving_publisher_can_still_revoke_but_gains_no_partner(
         # Who imports the share already may go on while the publisher may still stay.
         (await partner.api.send("GET", f"/publications/{shares[0]['shareId']}")).expect(known)
     world.api = await client.api(world.tenant)
-    blocked = f"/shares/{shares[0]['id']}/consumers/{partner.tenant}"
+    blocked = f"/shares/{shares[0]['id']}/subscribers/{partner.tenant}"
     await world.api.delete(blocked, 204)
     await world.api.delete(f"/shares/{shares[0]['id']}", 204)
     refused = await world.api.send("POST", "/shares", {"name": "x", "sources": {"allUsers": True}})
@@ -111,7 +111,7 @@ async def test_partner_is_shown_by_a_domain_that_it_owns(
     await partner.api.patch("/tenant", {"name": "Contoso (Microsoft)"}, 200)
     share = await world.share()
     await partner.import_(share["shareId"], settle=False)
-    (listed,) = await world.api.all(f"/shares/{share['id']}/consumers")
+    (listed,) = await world.api.all(f"/shares/{share['id']}/subscribers")
 
     shown = text_of(await ada.open(f"/shares/{share['id']}"))
     start = text_of(await ada.open("/"))

@@ -17,7 +17,7 @@ async def test_subscriber_sees_publisher_fields_and_contact_count(
     expires = (datetime.now(UTC) + timedelta(days=9)).isoformat()
     share = await world.share(
         fields=["displayName", "emailAddresses"],
-        access={"rule": "anyone-with-id", "expires": expires},
+        access={"rule": "anyone_with_id", "expires": expires},
     )
 
     seen = await partner.api.get(f"/publications/{share['shareId']}")
@@ -37,7 +37,7 @@ async def test_publisher_sees_subscribers_and_mailbox_counts_but_no_mailbox_ids(
     await partner.api.patch("/tenant", {"name": "Fabrikam"}, 200)
     await partner.import_(share["shareId"])
 
-    listed = await world.api.get(f"/shares/{share['id']}/consumers")
+    listed = await world.api.get(f"/shares/{share['id']}/subscribers")
 
     (subscriber,) = listed["items"]
     assert subscriber["since"] <= datetime.now(UTC).isoformat()
@@ -47,7 +47,7 @@ async def test_publisher_sees_subscribers_and_mailbox_counts_but_no_mailbox_ids(
         "imports": 1, "mailboxes": 2, "state": "admitted", "remaining": None, "unreachable": None,
     }  # fmt: skip
     assert not any(mailbox in str(listed) for mailbox in partner.targets)
-    foreign = await partner.api.send("GET", f"/shares/{share['id']}/consumers")
+    foreign = await partner.api.send("GET", f"/shares/{share['id']}/subscribers")
     problem(foreign, 404, "not-found")
 
 
@@ -60,7 +60,7 @@ async def test_deleting_the_import_removes_subscriber_from_list(
     await partner.api.delete(f"/imports/{made['id']}", 202)
     await partner.client.settle()
 
-    assert (await world.api.get(f"/shares/{share['id']}/consumers"))["items"] == []
+    assert (await world.api.get(f"/shares/{share['id']}/subscribers"))["items"] == []
     assert await partner.names(partner.targets[0]) == []
 
 
@@ -70,8 +70,8 @@ async def test_blocking_removes_contacts_at_once_and_unblocking_restores_them(
     share = await world.share()
     made = await partner.import_(share["shareId"])
 
-    await world.api.delete(f"/shares/{share['id']}/consumers/{partner.tenant}", 204)
-    await world.api.delete(f"/shares/{share['id']}/consumers/{partner.tenant}", 204)
+    await world.api.delete(f"/shares/{share['id']}/subscribers/{partner.tenant}", 204)
+    await world.api.delete(f"/shares/{share['id']}/subscribers/{partner.tenant}", 204)
     await partner.client.settle()
 
     (run,) = (
@@ -94,8 +94,8 @@ async def test_only_other_subscribers_can_be_blocked(
     share = await world.share()
     await world.import_(share["id"])
 
-    stranger = await world.api.send("DELETE", f"/shares/{share['id']}/consumers/{uuid4()}")
-    oneself = await world.api.send("DELETE", f"/shares/{share['id']}/consumers/{world.tenant}")
+    stranger = await world.api.send("DELETE", f"/shares/{share['id']}/subscribers/{uuid4()}")
+    oneself = await world.api.send("DELETE", f"/shares/{share['id']}/subscribers/{world.tenant}")
 
     problem(stranger, 404, "not-found")
     problem(oneself, 409, "conflict")
@@ -128,7 +128,7 @@ async def test_rotation_cuts_off_dropped_subscribers_and_leaves_kept_ones_unchan
     assert (cut["reason"], cut["contacts"]["deleted"]) == ("share_withdrawn", 10)
     problem(await outsider.api.send("GET", f"/publications/{share['shareId']}"), 404, "not-found")
     assert (await partner.api.get(f"/publications/{share['shareId']}"))["contacts"] == 5
-    listed = await world.api.get(f"/shares/{rotated['id']}/consumers")
+    listed = await world.api.get(f"/shares/{rotated['id']}/subscribers")
     assert {c["tenant"] for c in listed["items"]} == {world.tenant, partner.tenant}
     late = {"name": "Late", "shareId": share["shareId"], "targets": {"users": outsider.targets}}
     problem(await outsider.api.send("POST", "/imports", late), 400, "invalid-input")
@@ -154,7 +154,7 @@ async def test_withdrawal_reaches_subscribers_after_two_rotations(
 
 async def test_expired_access_removes_contacts(world: World, partner: World) -> None:
     expires = (datetime.now(UTC) + timedelta(hours=12)).isoformat()
-    share = await world.share(access={"rule": "anyone-with-id", "expires": expires})
+    share = await world.share(access={"rule": "anyone_with_id", "expires": expires})
     made = await partner.import_(share["shareId"])
 
     await partner.next_day()

@@ -19,7 +19,7 @@ async def test_person_is_found_in_own_mailboxes_and_at_named_partners(
 
     assert found["places"] == [{"importId": made["id"], "mailboxes": sorted(world.targets)}]
     assert found["shares"] == [{"shareId": share["id"], "partners": [f"{DOMAIN} (“Fabrikam”)"]}]
-    assert (found["keptOut"], found["unknown"]) == (None, [])
+    assert (found["suppressed"], found["unknown"]) == (None, [])
     assert not any(mailbox in str(found) for mailbox in partner.targets)
 
 
@@ -52,7 +52,7 @@ async def test_removed_person_disappears_here_at_once_and_at_partners_with_next_
     assert run["status"] == "succeeded"
     found = await world.api.get(f"/people/{person}")
     assert (found["places"], found["shares"]) == ([], [])
-    assert found["keptOut"] == removal["keptOut"]
+    assert found["suppressed"] == removal["suppressed"]
 
 
 async def test_removed_person_leaves_paused_imports_too(world: World) -> None:
@@ -84,7 +84,7 @@ async def test_removed_person_stays_suppressed_until_readmitted(
     await world.next_day()
 
     assert name not in out
-    assert {"id": person, "reason": "kept_out"}.items() <= run["omissions"][0].items()
+    assert {"id": person, "reason": "suppressed"}.items() <= run["omissions"][0].items()
     assert name in await world.names(world.targets[0])
 
 
@@ -113,7 +113,7 @@ async def test_repeated_removal_and_readmission_are_recorded_once_each(world: Wo
 
     entries = await world.api.all("/ledger?action=person")
 
-    assert [entry["action"] for entry in entries] == ["person.readmitted", "person.kept-out"]
+    assert [entry["action"] for entry in entries] == ["person.readmitted", "person.suppressed"]
 
 
 @pytest.mark.parametrize("id_", ["a b", "%00", "x" * 200])

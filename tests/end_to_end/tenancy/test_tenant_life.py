@@ -24,7 +24,7 @@ async def test_whole_tenant_life_leaves_only_the_final_ledger_entry(  # noqa: PL
     # Trial: it starts with the first import and covers every mailbox.
     share = await world.share()
     made = await world.import_(share["id"])
-    assert made["seats"]["missing"] == 3
+    assert made["licenses"]["missing"] == 3
     license_ = await world.api.get("/licenses")
     assert (license_["plan"], license_["used"]) == ("trial", 3)
     for mailbox in world.targets:
@@ -34,7 +34,7 @@ async def test_whole_tenant_life_leaves_only_the_final_ledger_entry(  # noqa: PL
     theirs = await partner.import_(share["shareId"])
     (subscriber,) = [
         c
-        for c in (await world.api.get(f"/shares/{share['id']}/consumers"))["items"]
+        for c in (await world.api.get(f"/shares/{share['id']}/subscribers"))["items"]
         if c["tenant"] == partner.tenant
     ]
     assert subscriber["mailboxes"] == 2

@@ -173,14 +173,14 @@ CASES: Final = (
                 milliseconds=8,
                 attempt=9,
             ),
-            synced("10:00", "m3", "skipped", reason="no_seat"),
+            synced("10:00", "m3", "skipped", reason="no_license"),
             synced("10:00", "m4", milliseconds=200),
             synced("10:00", "m5", run="r2"),
         ],
         """
         Mailbox | Outcome   | Reason  | Task | Created | Updated | Deleted | Unchanged | Photos | Requests | Throttled | Milliseconds | GivenBack | Ended | Trace
         m2      | failed    | gave_up | sync | 1       | 2       | 3       | 4         | 5      | 6        | 7         | 8            | 9         | 10:01 | x
-        m3      | skipped   | no_seat | sync | 0       | 0       | 0       | 0         | 0      | 0        | 0         | 0            | 0         | 10:00 | ''
+        m3      | skipped   | no_license | sync | 0       | 0       | 0       | 0         | 0      | 0        | 0         | 0            | 0         | 10:00 | ''
         m4      | succeeded | ''      | sync | 0       | 0       | 0       | 0         | 0      | 0        | 0         | 200          | 0         | 10:00 | ''
         m1      | succeeded | ''      | sync | 0       | 0       | 0       | 0         | 0      | 0        | 0         | 100          | 0         | 10:00 | ''
         """,

@@ -63,7 +63,7 @@ async def test_domain_is_read_again_once_a_week_and_a_change_is_in_the_ledger(
 
     assert asked.count(world.tenant) == 1
     assert (await app.tenancy.tenants.read(world.tenant)).value.domain == after
-    told = await world.api.all("/ledger?action=tenant.domain-changed")
+    told = await world.api.all("/ledger?action=tenant.domain_changed")
     assert [e["detail"] for e in told] == [{"before": before, "after": after}]
     await world.client.consent(world.tenant, granted=False)
     assert not await refresh(world.tenant)

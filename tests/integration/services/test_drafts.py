@@ -35,7 +35,7 @@ async def test_preview_of_a_draft_share_equals_its_preview_after_saving(
     assert draft.count == 4
     assert {(o.id, str(o.reason)) for o in draft.omissions} == {
         (gone["id"], "disabled"),
-        (world.people[0], "kept_out"),
+        (world.people[0], "suppressed"),
     }
     assert (await app.sharing.shares.page(caller, 10, None)).items == ()
     saved = await app.sharing.shares.create(caller, wanted(world))

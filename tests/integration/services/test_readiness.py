@@ -34,8 +34,8 @@ async def test_readiness_passes_if_the_vault_has_the_secret(keys: Keeper, app: w
     assert {check.name: check.ok for check in found} == {
         "tables": True,
         "queues": True,
-        "token-keys": True,
-        "key-vault": True,
+        "token_keys": True,
+        "key_vault": True,
     }
 
 
@@ -48,4 +48,4 @@ async def test_azure_sdks_create_no_spans(app: wiring.App) -> None:
 async def test_readiness_fails_if_the_vault_lacks_the_secret(app: wiring.App) -> None:
     found = await app.insight.readiness.look()
 
-    assert [check.name for check in found if not check.ok] == ["key-vault"]
+    assert [check.name for check in found if not check.ok] == ["key_vault"]

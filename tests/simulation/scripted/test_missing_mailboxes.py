@@ -53,7 +53,7 @@ async def last_result(sim: Simulation, import_: Import, mailbox: str) -> dict[st
 
 
 async def licenses(sim: Simulation, import_: Import) -> list[str]:
-    seats = await sim.api(import_.tenant, "GET", "licenses/seats")
+    seats = await sim.api(import_.tenant, "GET", "licenses/assignments")
     return [seat["mailbox"] for seat in seats.body["items"]]
 
 
@@ -106,7 +106,7 @@ def test_new_mailbox_without_a_free_license_waits_for_one() -> None:
         await next_day(sim)
 
         assert not contents(sim, guest)
-        assert (await last_result(sim, import_, guest))["reason"] == "no_seat"
+        assert (await last_result(sim, import_, guest))["reason"] == "no_license"
         await sim.api(import_.tenant, "PUT", "licenses", {"booked": 2})
         await next_day(sim)
         assert len(contents(sim, guest)) == 3

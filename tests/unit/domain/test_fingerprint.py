@@ -109,7 +109,7 @@ VALUES: dict[str, list[Any]] = {
     "share.name": ["a", "b"],
     "share.sources": [Sources(users=[USERS[0]]), Sources(org_contacts=True, exclude=[USERS[1]])],
     "share.fields": [None, ["displayName"]],
-    "share.access.rule": ["anyone-with-id", "tenant"],
+    "share.access.rule": ["anyone_with_id", "tenant"],
     "share.access.tenants": [[TENANTS[0]], TENANTS],
     "share.access.expires": [None, NOW],
     "share.blocked": [[], [TENANTS[0]]],

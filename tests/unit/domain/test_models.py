@@ -37,7 +37,7 @@ def without_nulls(value: Any) -> Any:
     "access",
     [
         {"rule": "tenants"},
-        {"rule": "anyone-with-id", "tenants": [FRIEND]},
+        {"rule": "anyone_with_id", "tenants": [FRIEND]},
         {"rule": "tenants", "tenants": ["friend.example"]},
         {"rule": "everybody"},
         {"expires": "2026-11-23T00:00:00"},
@@ -82,7 +82,7 @@ def test_id_that_is_not_a_guid_is_rejected_by_its_field(id_: str) -> None:
 
 
 @given(
-    rule=st.sampled_from(["tenant", "anyone-with-id", "tenants"]),
+    rule=st.sampled_from(["tenant", "anyone_with_id", "tenants"]),
     tenant=st.sampled_from([FRIEND, FRIEND.upper(), SOMEBODY]),
     days=st.none() | st.integers(-3, 3),
 )
@@ -94,7 +94,7 @@ def test_share_always_admits_its_publisher_and_others_by_access_rule(
     access = Access(rule=rule, tenants=tenants, expires=expires)
 
     open_still = expires is None or expires > NOW
-    open_to_friend = rule == "anyone-with-id" or FRIEND in [t.lower() for t in tenants]
+    open_to_friend = rule == "anyone_with_id" or FRIEND in [t.lower() for t in tenants]
 
     assert access.admits("publisher", "publisher", NOW)
     assert access.admits(FRIEND, "publisher", NOW) == (open_still and open_to_friend)

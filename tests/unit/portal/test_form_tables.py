@@ -94,7 +94,7 @@ CONTACTS = st.fixed_dictionaries(
 )
 ACCESSES = st.fixed_dictionaries(
     {
-        "rule": st.sampled_from(["tenant", "anyone-with-id"]),
+        "rule": st.sampled_from(["tenant", "anyone_with_id"]),
         "expires": st.none() | st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
     }
 ) | st.fixed_dictionaries({"rule": st.just("tenants"), "tenants": some(st.uuids().map(str), 1)})

@@ -21,7 +21,7 @@ from tests.sources import ROOT
 
 type Json = dict[str, Any]
 
-SPOKEN = {"tables", "queues", "key-vault", "token-keys"}
+SPOKEN = {"tables", "queues", "key_vault", "token_keys"}
 """Values that their field explains in other words."""
 SCHEMAS: Json = document()["components"]["schemas"]
 
