@@ -72,11 +72,11 @@ class _Generator(GenerateJsonSchema):
             del made["additionalProperties"]
         kind = schema["cls"]
         words = kind.__doc__ or getattr(kind.__mro__[1], "__doc__", "") or ""
-        made["description"] = _with_json_names(cleandoc(words))
+        made["description"] = _with_json_names(cleandoc(words), kind)
         docs = field_docs(kind)
         for name, field in made.get("properties", {}).items():
             if name in docs and "description" not in field:
-                field["description"] = _with_json_names(docs[name])
+                field["description"] = _with_json_names(docs[name], kind)
         return made
 
 
@@ -132,8 +132,13 @@ def query_fields(query: type[BaseModel]) -> tuple[dict[str, Schema], list[str]]:
     return fields, made.get("required", [])
 
 
-def _with_json_names(text: str) -> str:
-    return re.sub(r"`(\w+)`", lambda found: f"`{to_camel(found[1])}`", text)
+def _with_json_names(text: str, kind: type[BaseModel]) -> str:
+    """Return a text with the JSON names of the fields of a model."""
+
+    def name(found: re.Match[str]) -> str:
+        return f"`{to_camel(found[1]) if found[1] in kind.model_fields else found[1]}`"
+
+    return re.sub(r"`(\w+)`", name, text)
 
 
 def _models(known: Iterable[Operation]) -> Iterator[tuple[type[BaseModel], Mode]]:
