@@ -1,7 +1,6 @@
 """HTTP: what Microsoft lets the app do in the caller's tenant, checked line by line."""
 
 from datetime import datetime
-from typing import Final
 
 import azure.functions as func
 
@@ -22,7 +21,6 @@ from shared.web.check_texts import CAUSES, QUESTIONS, SOLUTIONS
 from shared.web.operations import ApiResponse
 
 bp = func.Blueprint()
-LOCATION: Final = "/api/v1/tenant/check"
 
 
 class CheckLineView(Model):
@@ -104,7 +102,6 @@ class TenantCheckView(Model):
     WRITERS,
     body=CheckInput,
     may_be_empty=True,
-    location=LOCATION,
     responses={202: TenantCheckView},
 )
 async def start_tenant_check(call: Call) -> ApiResponse:
@@ -114,7 +111,7 @@ async def start_tenant_check(call: Call) -> ApiResponse:
     a check is under way, returns that one. `GET /tenant/check` shows the result.
     """
     check = await call.app.checks.tenant_checks.start(call.caller, call.input(CheckInput))
-    return ApiResponse(TenantCheckView.of(check), 202, {"Location": LOCATION})
+    return ApiResponse(TenantCheckView.of(check), 202, at="tenant/check")
 
 
 @api(

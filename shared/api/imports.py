@@ -9,7 +9,7 @@ import azure.functions as func
 from pydantic import Field
 
 from shared.adapters.storage.records import Stored, gather_limited
-from shared.api.runs import RunSummary, RunView
+from shared.api.runs import ImportRunsQuery, RunSummary, RunView
 from shared.domain.importing.imports import Import, ImportInput, Targets
 from shared.domain.model import Model
 from shared.domain.reasons import Reason
@@ -119,7 +119,7 @@ async def create_import(call: Call) -> ApiResponse:
         held_run=None,
         share_id=made.stored.value.share_id,
     )
-    return ApiResponse(view, 201)
+    return ApiResponse(view, 201, at=f"imports/{view.id}")
 
 
 @api(
@@ -195,7 +195,7 @@ async def delete_import(call: Call) -> ApiResponse:
         if asked := confirmation(call, confirm, call.id, stored.etag, mailboxes):
             return ApiResponse(asked)
     run = await call.app.importing.imports.remove(call.caller, call.id, call.if_match)
-    return ApiResponse(ImportRemovalView(removal_run=run), 202)
+    return ApiResponse(ImportRemovalView(removal_run=run), 202, at=f"runs/{run}")
 
 
 @api(
@@ -203,13 +203,15 @@ async def delete_import(call: Call) -> ApiResponse:
     "GET",
     "api/v1/imports/{id}/runs",
     READERS,
-    query=Paging,
+    query=ImportRunsQuery,
     responses={200: ItemPage[RunSummary]},
 )
 async def list_import_runs(call: Call) -> ApiResponse:
     """List an import's runs, newest first."""
-    query = call.query(Paging)
-    found = await call.app.importing.runs.of_import(call.caller, call.id, query.top, query.next)
+    query = call.query(ImportRunsQuery)
+    found = await call.app.importing.runs.of_import(
+        call.caller, call.id, query.top, query.next, query.status
+    )
     return ApiResponse(
         ItemPage[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token)
     )
@@ -222,7 +224,7 @@ async def start_import_run(call: Call) -> ApiResponse:
     Returns 200 and the current run if one is in progress.
     """
     stored, new = await call.app.importing.runs.request(call.caller, call.id)
-    return ApiResponse(RunView.of(stored), 202 if new else 200)
+    return ApiResponse(RunView.of(stored), 202 if new else 200, at=f"runs/{stored.value.id}")
 
 
 async def _shown(call: Call, stored: Stored[Import]) -> ImportView:

@@ -124,7 +124,7 @@ async def remove_person(call: Call) -> ApiResponse:
         return ApiResponse(asked)
     kept = await call.app.privacy.people.suppress(call.caller, call.id)
     view = PersonRemovalView(id=call.id, suppressed=kept.since, runs=list(kept.runs), paused=[])
-    return ApiResponse(view, 202)
+    return ApiResponse(view, 202, at=f"people/{call.id}")
 
 
 @api(bp, "POST", "api/v1/people/{id}/readmit", WRITERS, responses={204: None})

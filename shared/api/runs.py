@@ -75,13 +75,18 @@ class ResultView(Tagged, Result, ContactCounts):
     """What an admin can do about the reason, or null."""
 
 
-class RunsQuery(Paging):
+class ImportRunsQuery(Paging):
+    """Filter runs by status."""
+
+    status: RunStatus | None = None
+    """Only runs with this status."""
+
+
+class RunsQuery(ImportRunsQuery):
     """Filter runs by import or status."""
 
     import_id: RunId | None = None
     """Only runs of this import."""
-    status: RunStatus | None = None
-    """Only runs with this status."""
 
 
 class ResultsQuery(Paging):
@@ -150,23 +155,19 @@ async def approve_run(call: Call) -> ApiResponse:
         shown = f"{run.number} {run.status} {run.contacts}"
         if asked := confirmation(call, confirm, call.id, shown, run.mailboxes.held):
             return ApiResponse(asked)
-    return ApiResponse(
-        RunSummary.of(await call.app.importing.decisions.approve(call.caller, call.id)), 202
-    )
+    return _begun(await call.app.importing.decisions.approve(call.caller, call.id))
 
 
 @api(bp, "POST", "api/v1/runs/{id}/stop", WRITERS, responses={202: RunSummary})
 async def stop_run(call: Call) -> ApiResponse:
     """Stop a run that is queued or running. Mailboxes that it is syncing finish their batch."""
-    return ApiResponse(RunSummary.of(await call.app.importing.runs.stop(call.caller, call.id)), 202)
+    return _begun(await call.app.importing.runs.stop(call.caller, call.id))
 
 
 @api(bp, "POST", "api/v1/runs/{id}/restart", WRITERS, responses={202: RunSummary})
 async def restart_run(call: Call) -> ApiResponse:
     """Restart a run that stands still: its messages are sent again. Completed mailboxes stay so."""
-    return ApiResponse(
-        RunSummary.of(await call.app.importing.runs.restart(call.caller, call.id)), 202
-    )
+    return _begun(await call.app.importing.runs.restart(call.caller, call.id))
 
 
 @api(bp, "POST", "api/v1/runs/{id}/discard", WRITERS, conflicts=True, responses={200: RunSummary})
@@ -188,7 +189,11 @@ async def discard_run(call: Call) -> ApiResponse:
 async def retry_run(call: Call) -> ApiResponse:
     """Retry the mailboxes that failed. Returns 200 and the existing retry if there is one."""
     stored, new = await call.app.importing.decisions.retry(call.caller, call.id)
-    return ApiResponse(RunSummary.of(stored), 202 if new else 200)
+    return _begun(stored, 202 if new else 200)
+
+
+def _begun(stored: Stored[Run], status: int = 202) -> ApiResponse:
+    return ApiResponse(RunSummary.of(stored), status, at=f"runs/{stored.value.id}")
 
 
 def _result(stored: Stored[Result], addresses: dict[str, str]) -> ResultView:

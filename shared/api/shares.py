@@ -88,7 +88,8 @@ async def create_share(call: Call) -> ApiResponse:
     """Publish a share."""
     wanted = call.input(ShareInput)
     stored = await call.app.sharing.shares.create(call.caller, wanted, call.idempotency_key)
-    return ApiResponse(ShareView.seen_by(call.caller, stored), 201)
+    view = ShareView.seen_by(call.caller, stored)
+    return ApiResponse(view, 201, at=f"shares/{view.id}")
 
 
 @api(bp, "GET", "api/v1/shares", READERS, query=Paging, responses={200: ItemPage[ShareView]})

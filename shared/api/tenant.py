@@ -346,7 +346,7 @@ def _shown(stored: Stored[Tenant], status: int = 200) -> ApiResponse:
         permissions=tuple(tenant.permissions),
         remedy=remedy,
     )
-    return ApiResponse(view, status)
+    return ApiResponse(view, status, at="tenant" if status == 202 else "")
 
 
 def _departure(leaving: Departure) -> DepartureView:

@@ -11,7 +11,10 @@
     │   ├── Conflict             409
     │   ├── PreconditionFailed   412, the object has changed in the meantime
     │   ├── PayloadTooLarge      413
+    │   ├── WrongMediaType       415
     │   └── TooManyRequests      429, with the seconds to wait
+    │       ├── TooManyGuesses   of share ids that do not exist
+    │       └── QuotaExceeded    of the week, which the gateway counts
     ├── TransientError           wait and try again: HTTP 503, or the message goes back to the queue
     │   ├── Throttled            Microsoft asked us to slow down
     │   │   └── Paced            we slowed down before Microsoft had to ask
@@ -134,6 +137,13 @@ class PayloadTooLarge(CallerError):
     kind = "payload-too-large"
 
 
+class WrongMediaType(CallerError):
+    """The body has a content type that the call does not take."""
+
+    status = 415
+    kind = "unsupported-media-type"
+
+
 class TooManyRequests(CallerError):
     """The tenant exceeds a rate limit; `retry_after` is how long to wait, in seconds."""
 
@@ -144,6 +154,18 @@ class TooManyRequests(CallerError):
         """Take the exceeded limit as `code` and the seconds to wait as `retry_after`."""
         super().__init__(code, errors=(), **values)
         self.retry_after = retry_after
+
+
+class TooManyGuesses(TooManyRequests):
+    """The caller named too many share ids that do not exist."""
+
+    kind = "too-many-guesses"
+
+
+class QuotaExceeded(TooManyRequests):
+    """A subscription key has used its calls of the week; only the gateway counts them."""
+
+    kind = "quota-exceeded"
 
 
 class TransientError(ContactSyncError):

@@ -6,9 +6,12 @@ becomes a problem (`problems.py`). `public` does the same for operations without
 accept calls through the gateway only, unless they are declared `direct`.
 """
 
+import math
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypedDict, Unpack
+from urllib.parse import urlencode
 
 import azure.functions as func
 from pydantic import BaseModel
@@ -23,14 +26,17 @@ from shared.domain.errors import (
 from shared.domain.tenancy.tenants import Tenant
 from shared.web.admission import Role, admit, count_stranger, enter, network_of
 from shared.web.merge_patches import merge_patch
-from shared.web.operations import ApiResponse, Method, Operation, Query, register
+from shared.web.operations import API, ApiResponse, Method, Operation, Query, register
 from shared.web.problems import Problem, problem
 from shared.web.validation import is_id, json_object, parameters, validated
-from shared.web.views import Tagged
+from shared.web.views import ItemPage, Tagged
 from shared.wiring.app import App, app, new_id
 
 MAX_KEY: Final = 200
 JSON: Final = "application/json"
+POLLING: Final = "5"
+"""The seconds after which a caller should look again at work that has begun (202)."""
+_REQUEST_ID: Final = "[A-Za-z0-9._-]{1,64}"
 MERGE_PATCH: Final = "application/merge-patch+json"
 SAFE_HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -96,12 +102,13 @@ class Call:
         self._require(self.operation.body is model, model.__name__)
         if self.operation.may_be_empty and not self.request.get_body():
             return validated(model, {})
-        return validated(model, json_object(self.request, JSON))
+        kinds = (MERGE_PATCH, JSON) if self.operation.method == "PATCH" else (JSON,)
+        return validated(model, json_object(self.request, *kinds))
 
     def patch[T: BaseModel](self, model: type[T]) -> Callable[[T], T]:
         """Return the body as a merge patch (`merge_patches`) to apply to the stored model."""
         self._require(self.operation.patch is model, model.__name__)
-        patch = json_object(self.request, JSON, MERGE_PATCH)
+        patch = json_object(self.request, MERGE_PATCH, JSON)
 
         def apply(current: T) -> T:
             settable = {name: getattr(current, name) for name in model.model_fields}
@@ -135,7 +142,6 @@ class Takes(TypedDict, total=False):
     direct: bool
     may_be_empty: bool
     may_be_missing: bool
-    location: str
 
 
 def api(
@@ -197,7 +203,8 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
         if operation.method == "GET":
             # Whoever was signed out while it was read gets nothing.
             services.tenancy.sessions.require_live(admitted.caller)
-        return answer
+        answer = _linked(services, call, answer)
+        return replace(answer, headers={**_budget(services, admitted.caller), **answer.headers})
 
     return _function(operation, work)
 
@@ -232,9 +239,11 @@ def _function(
         try:
             answer = await work(req, "" if operation.direct else await enter(req))
             _require_declared(operation, answer)
+            if _unchanged(req, answer):
+                answer = replace(answer, body=None, status=304, headers=_tag(answer))
         except Exception as error:  # noqa: BLE001 - the caller always gets a response
             answer = problem(error, operation.name, correlation)
-        return _response(answer, correlation)
+        return _response(answer, correlation, str(req.headers.get("client-request-id", "")))
 
     # The worker inspects the signature, so only the handler's name is copied.
     function.__name__ = function.__qualname__ = operation.name
@@ -243,17 +252,58 @@ def _function(
 
 
 def _require_declared(operation: Operation, answer: ApiResponse) -> None:
+    if answer.status in {201, 202} and not answer.at:
+        raise Defect(f"{operation.name} returns {answer.status} without saying where to look.")
     kind = None if answer.body is None else type(answer.body)
     if answer.status not in operation.responses or operation.responses[answer.status] is not kind:
         raise Defect(f"{operation.name} returns {answer.status} with {kind} without declaring it.")
 
 
-def _response(answer: ApiResponse, correlation: str) -> func.HttpResponse:
+def _unchanged(req: func.HttpRequest, answer: ApiResponse) -> bool:
+    """Return whether the caller has the version that is returned (RFC 9110, If-None-Match)."""
+    if req.method != "GET" or not isinstance(answer.body, Tagged):
+        return False
+    known = str(req.headers.get("If-None-Match", ""))
+    return answer.body.etag in (each.strip() for each in known.split(","))
+
+
+def _tag(answer: ApiResponse) -> dict[str, str]:
+    tag = {"ETag": answer.body.etag} if isinstance(answer.body, Tagged) else {}
+    return {**answer.headers, **tag}
+
+
+def _budget(services: App, caller: Caller) -> dict[str, str]:
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers: how many calls are left."""
+    budget = services.tenancy.limiter.own_budget(caller)
+    return {
+        "RateLimit-Policy": f'"minute";q={budget.limit};w=60',
+        "RateLimit": f'"minute";r={budget.left};t={math.ceil(budget.reset)}',
+    }
+
+
+def _linked(services: App, call: Call, answer: ApiResponse) -> ApiResponse:
+    """Return a page with the address of the next one."""
+    page = answer.body
+    if not isinstance(page, ItemPage) or page.next is None:
+        return answer
+    name = "after" if dict(call.request.params).get("order") == "oldest" else "next"
+    query = urlencode({**call.request.params, name: page.next})
+    path = call.operation.path.format(**call.request.route_params)
+    link = f"{services.settings.portal_origin}/{path}?{query}"
+    return replace(answer, body=page.model_copy(update={"next_link": link}))
+
+
+def _response(answer: ApiResponse, correlation: str, requested: str) -> func.HttpResponse:
     headers = {**SAFE_HEADERS, "X-Correlation-Id": correlation, **answer.headers}
+    if re.fullmatch(_REQUEST_ID, requested):
+        headers["client-request-id"] = requested
+    if answer.at and answer.status in {201, 202}:
+        headers["Location"] = f"/{API}{answer.at}"
+    if answer.status == 202:
+        headers["Retry-After"] = POLLING
     if answer.body is None:
         return func.HttpResponse(status_code=answer.status, headers=headers)
-    if isinstance(answer.body, Tagged):
-        headers["ETag"] = answer.body.etag
+    headers |= _tag(answer)
     return func.HttpResponse(
         answer.body.model_dump_json(by_alias=True).encode(),
         status_code=answer.status,

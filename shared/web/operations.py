@@ -50,11 +50,15 @@ class Paging(Query):
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A handler's response: a model (None: no body), a status and headers."""
+    """A handler's response: a model (None: no body), a status and headers.
+
+    `at` is the path below the API of what was made (201) or of what shows the progress (202).
+    """
 
     body: BaseModel | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +74,7 @@ class Operation:
     something, while it leaves. A `fresh` operation cannot be undone: a person needs a new sign-in
     for it. A `direct` operation may also bypass the gateway, as the platform's own probes do. A
     call without a body counts as one with an empty object if `may_be_empty`. What a
-    `may_be_missing` operation returns need not exist (404). `location` is where the result of one
-    that only begins is found.
+    `may_be_missing` operation returns need not exist (404).
     """
 
     name: str
@@ -93,7 +96,6 @@ class Operation:
     direct: bool = False
     may_be_empty: bool = False
     may_be_missing: bool = False
-    location: str = ""
 
     def __post_init__(self) -> None:
         """Reject a declaration that would leave the document incomplete."""
@@ -125,6 +127,7 @@ class Operation:
             409: self.conflicts or self.idempotent or self.changes,
             412: self.conditional,
             413: bool(self.body or self.patch),
+            415: bool(self.body or self.patch),
             429: True,
             500: True,
             503: signed_in or not self.direct,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.domain.error_codes import CODES, Code
-from shared.domain.errors import FieldError, InvalidInput, PayloadTooLarge
+from shared.domain.errors import FieldError, InvalidInput, PayloadTooLarge, WrongMediaType
 
 MAX_BODY: Final = 256 * 1024
 ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
@@ -93,13 +93,13 @@ def json_object(req: func.HttpRequest, *content_types: str) -> dict[str, Any]:
     """Return the body as a JSON object.
 
     Raises `PayloadTooLarge` above `MAX_BODY` or for too many values, which is checked before they
-    are read, and `InvalidInput` if it is not a JSON object.
+    are read, `WrongMediaType`, and `InvalidInput` if it is not a JSON object.
     """
     raw = req.get_body()
     if len(raw) > MAX_BODY:
         raise PayloadTooLarge("body_too_large", limit=MAX_BODY // 1024)
     if req.headers.get("Content-Type", "").split(";")[0].strip().lower() not in content_types:
-        raise InvalidInput("content_type_wrong", types=content_types)
+        raise WrongMediaType("content_type_wrong", types=content_types)
     if raw.count(b",") > _MAX_VALUES:
         raise PayloadTooLarge("body_too_complex", limit=_MAX_VALUES)
     try:

@@ -33,6 +33,8 @@ class ItemPage[T](Model):
     """The items of this page. A page may be empty although there are more."""
     next: str | None
     """Send it as `next` to get the next page. Null on the last page."""
+    next_link: str | None = None
+    """The address of the next page. Null on the last page."""
 
 
 class OmissionView(Omission):

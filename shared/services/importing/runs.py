@@ -95,11 +95,16 @@ class Runs:
         return await self._store.runs.page(caller.tenant, size=size, token=token, where=where)
 
     async def of_import(
-        self, caller: Caller, import_id: str, size: int, token: str | None
+        self,
+        caller: Caller,
+        import_id: str,
+        size: int,
+        token: str | None,
+        status: RunStatus | None = None,
     ) -> Listing[Run]:
         """Return a page of an import's runs, newest first. Raises `NotFound` without the import."""
         await self._imports.read(caller, import_id)
-        return await self.page(caller, size, token, import_id)
+        return await self.page(caller, size, token, import_id, status)
 
     async def read(self, caller: Caller, id_: str) -> Stored[Run]:
         """Return one run. Raises `NotFound` if the tenant has no such run."""

@@ -8,6 +8,7 @@ number of instances.
 """
 
 import time
+from dataclasses import dataclass
 from typing import Final
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
@@ -16,13 +17,22 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.domain.error_codes import Code
-from shared.domain.errors import TooManyRequests
+from shared.domain.errors import TooManyGuesses, TooManyRequests
 
 _VISITS: Final = 240
 _GUESSES: Final = RateLimitItemPerHour(100)
 _READS: Final = RateLimitItemPerHour(30)
 _NETWORKS: Final = 10_000
 _MINUTE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A caller's calls per minute: the limit, those left, and the seconds until the next reset."""
+
+    limit: int
+    left: int
+    reset: float
 
 
 class Limiter:
@@ -48,6 +58,12 @@ class Limiter:
         if group is not None:
             self._count(self._calls, "too_many_calls", "calls", caller.tenant, group)
 
+    def own_budget(self, caller: Caller) -> Budget:
+        """Return how many calls the caller has left in this minute, on this instance."""
+        key = ("user", caller.tenant, caller.oid)
+        left = self._windows.get_window_stats(self._own_calls, *key)
+        return Budget(self._own_calls.amount, left.remaining, self._wait(self._own_calls, *key))
+
     def count_stranger(self, network: str) -> None:
         """Count a call without a valid token or session; raises `TooManyRequests`."""
         self._count_network("too_many_strangers", network, self._per_network)
@@ -60,7 +76,7 @@ class Limiter:
         """Raise `TooManyRequests` if the caller entered too many unknown share ids."""
         if not self._windows.test(_GUESSES, "guesses", caller.tenant, caller.oid):
             wait = self._wait(_GUESSES, "guesses", caller.tenant, caller.oid)
-            raise TooManyRequests("too_many_guesses", wait)
+            raise TooManyGuesses("too_many_guesses", wait)
 
     def guessed(self, caller: Caller) -> None:
         """Count a share id that does not exist or is not open to the caller's tenant."""

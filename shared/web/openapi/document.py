@@ -71,6 +71,7 @@ _PROBLEMS: Final = {
     409: "The current state does not allow the call, or an admin has to act first (`reason`).",
     412: "The object has changed since it was read: its ETag differs from If-Match.",
     429: "Too many calls, or too many wrong share ids. Wait Retry-After seconds.",
+    415: "The body has a content type that the call does not take.",
     413: "The body, or the object that it would create, is too large.",
     500: "An internal error occurred and was logged.",
     503: "Temporarily unavailable. Try again after Retry-After seconds.",
@@ -96,17 +97,41 @@ _HEADERS: Final = {
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     },
+    "RateLimit": {
+        "description": "The calls that you have left in this minute (`r`), and the seconds until "
+        "there are more (`t`).",
+        "schema": {"type": "string", "examples": ['"minute";r=299;t=60']},
+    },
+    "RateLimit-Policy": {
+        "description": "The calls that you may make (`q`) in a number of seconds (`w`).",
+        "schema": {"type": "string", "examples": ['"minute";q=300;w=60']},
+    },
     "Location": {
-        "description": "Where the result is.",
+        "description": "The path of what was created, or of what shows the progress.",
+        "required": True,
         "schema": {"type": "string", "pattern": "^/api/"},
     },
 }
+_MEANINGS: Final = {
+    200: "Done, or the object that was asked for.",
+    201: "Created. `Location` is the object's address.",
+    202: "Begun. `Location` shows the progress; look again after `Retry-After` seconds.",
+    204: "Done. There is nothing to return.",
+    304: "The object is still the version that `If-None-Match` names.",
+}
+_RESPONSE_HEADERS: Final = {201: ("Location",), 202: ("Location", "Retry-After")}
 _PROBLEM_HEADERS: Final = {
     401: ("WWW-Authenticate",),
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
 _PARAMETERS: Final = {
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The ETag that you have. If it is still the object's, the answer is 304.",
+        "schema": {"type": "string"},
+    },
     "Id": {
         "name": "id",
         "in": "path",
@@ -199,7 +224,8 @@ def _described(operation: Operation, schemas: Schemas) -> Schema:
         described["servers"] = [{"url": f"/{UNVERSIONED}".rstrip("/")}]
     if operation.body is not None:
         described["requestBody"] = _body(
-            {JSON: schemas.input(operation.body)}, required=not operation.may_be_empty
+            dict.fromkeys(_taken(operation), schemas.input(operation.body)),
+            required=not operation.may_be_empty,
         )
     if operation.patch is not None:
         patch = schemas.patch(operation.patch)
@@ -214,6 +240,8 @@ def _parameters(operation: Operation) -> Iterator[Schema]:
         yield {"$ref": "#/components/parameters/Tenant"}
     if operation.conditional:
         yield {"$ref": "#/components/parameters/IfMatch"}
+    if operation.method == "GET" and _is_tagged(operation):
+        yield {"$ref": "#/components/parameters/IfNoneMatch"}
     if operation.idempotent:
         yield {"$ref": "#/components/parameters/IdempotencyKey"}
     fields, required = query_fields(operation.query)
@@ -226,6 +254,10 @@ def _parameters(operation: Operation) -> Iterator[Schema]:
         yield {**parameter, "schema": schema}
 
 
+def _is_tagged(operation: Operation) -> bool:
+    return any(model and issubclass(model, Tagged) for model in operation.responses.values())
+
+
 def _given(schema: Schema) -> Schema:
     """Return the schema of a query parameter without null, which stands for an absent one."""
     made = {name: v for name, v in schema.items() if (name, v) != ("default", None)}
@@ -234,6 +266,10 @@ def _given(schema: Schema) -> Schema:
     if None in made.get("enum", ()):
         made["enum"] = [value for value in made["enum"] if value is not None]
     return made
+
+
+def _taken(operation: Operation) -> tuple[str, ...]:
+    return (MERGE_PATCH, JSON) if operation.method == "PATCH" else (JSON,)
 
 
 def _body(content: Mapping[str, Schema], *, required: bool = True) -> Schema:
@@ -245,15 +281,21 @@ def _answers(operation: Operation, schemas: Schemas) -> dict[int, Schema]:
     responses: dict[int, Schema] = {}
     for status, model in operation.responses.items():
         responses[status] = {
-            "description": HTTPStatus(status).phrase,
-            "headers": _headers("X-Correlation-Id"),
+            "description": _MEANINGS.get(status, HTTPStatus(status).phrase),
+            "headers": _headers("X-Correlation-Id", *_RESPONSE_HEADERS.get(status, ())),
         }
         if model is not None:
             responses[status]["content"] = {JSON: {"schema": schemas.output(model)}}
             if issubclass(model, Tagged):
                 responses[status]["headers"] |= _headers("ETag")
-            if operation.location:
-                responses[status]["headers"] |= _headers("Location")
+                if operation.method == "GET":
+                    responses[304] = {
+                        "description": _MEANINGS[304],
+                        "headers": _headers("X-Correlation-Id", "ETag"),
+                    }
+    if operation.roles:
+        for response in responses.values():
+            response["headers"] |= _headers("RateLimit", "RateLimit-Policy")
     for status in operation.problems:
         responses[status] = {"$ref": f"#/components/responses/{_name(status)}"}
     return responses

@@ -76,6 +76,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "mobilePhone": "+49 170 1234567",
     "name": "Sales",
     "network": _NETWORK,
+    "nextLink": "https://contacts.example/api/v1/shares?top=50&next=MDAwMDAwMDAwMDAwMDAxNw",
     "next": "MDAwMDAwMDAwMDAwMDAxNw",
     "of": "AAMkAGI2TAAA=",
     "officeLocation": "2.17",

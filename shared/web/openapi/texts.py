@@ -40,7 +40,13 @@ PROBLEM_TYPES: Final[Mapping[str, tuple[int, str]]] = {
     "needs-admin": (409, "An admin has to act first; `reason` says what is missing."),
     "precondition-failed": (412, "The object has changed since it was read. Read it again."),
     "payload-too-large": (413, "The body, or the object that it would create, is too large."),
-    "too-many-requests": (429, "Too many calls. Wait as many seconds as `Retry-After` says."),
+    "unsupported-media-type": (415, "The body has a content type that the call does not take."),
+    "too-many-requests": (429, "Too many calls in this minute. Wait `Retry-After` seconds."),
+    "too-many-guesses": (429, "Too many share ids that do not exist. Check the id first."),
+    "quota-exceeded": (
+        429,
+        "The subscription key has used its calls of this week. `Retry-After` may be days: stop.",
+    ),
     "internal-error": (500, "A fault of the service, which was recorded."),
     "unavailable": (503, "Temporarily unavailable. Try again after `Retry-After` seconds."),
 }

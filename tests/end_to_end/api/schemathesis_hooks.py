@@ -92,6 +92,7 @@ def _close(value: object) -> None:
     elif isinstance(value, dict):
         if (known := value.pop("x-extensible-enum", None)) is not None:
             value["enum"] = [*known, None] if "null" in value["type"] else known
+        value.pop("examples", None)  # of ids and tokens that do not exist here
         for item in value.values():
             _close(item)
 

@@ -45,7 +45,9 @@ async def test_body_of_another_content_type_is_refused(world: World) -> None:
     content = b'{"name": "x", "sources": {"allUsers": true}}'
     headers = {"Content-Type": "text/plain"}
 
-    problem(await raw(world.api, "POST", "/shares", content, **headers), 400, "invalid-input")
+    problem(
+        await raw(world.api, "POST", "/shares", content, **headers), 415, "unsupported-media-type"
+    )
 
 
 async def test_share_too_large_for_storage_is_refused_and_stays_unchanged(

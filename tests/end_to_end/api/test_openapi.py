@@ -105,7 +105,7 @@ async def test_merge_patch_may_be_sent_with_either_content_type(world: World) ->
     url = f"{world.client.addresses['api']}/imports"
     refused = await world.client.send("POST", url, an_import(world, share["id"]), given)
 
-    problem(refused, 400, "invalid-input")
+    problem(refused, 415, "unsupported-media-type")
 
 
 def _references(value: Any) -> Iterator[str]:

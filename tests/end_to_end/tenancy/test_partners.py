@@ -183,14 +183,14 @@ async def test_guessing_share_ids_is_throttled_for_the_guesser_only(
     share = await world.share()
     answers = [await partner.api.send("GET", f"/publications/{uuid4().hex}") for _ in range(101)]
 
-    slowed = problem(answers[-1], 429, "too-many-requests")
+    slowed = problem(answers[-1], 429, "too-many-guesses")
     body = {"name": "I", "shareId": share["shareId"], "targets": {"users": partner.targets}}
     refused = await partner.api.send("POST", "/imports", body)
 
     assert {answer.status for answer in answers[:100]} == {404}
     assert slowed["detail"]
     assert int({k.lower(): v for k, v in answers[-1].headers.items()}["retry-after"]) > 0
-    problem(refused, 429, "too-many-requests")
+    problem(refused, 429, "too-many-guesses")
     assert (await world.api.get(f"/publications/{share['shareId']}"))["contacts"] == 5
 
 

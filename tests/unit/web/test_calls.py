@@ -30,9 +30,9 @@ from shared.web import admission, calls
 from shared.web.admission import READERS
 from shared.web.calls import Call, Function, signed_in
 from shared.web.error_texts import ENGLISH, TEXTS
-from shared.web.operations import ApiResponse, Operation
+from shared.web.operations import ApiResponse, Operation, Paging
 from shared.web.reason_texts import REMEDIES
-from shared.web.views import ItemPage
+from shared.web.views import ItemPage, Tagged
 
 SECRET = "not for callers"
 
@@ -63,6 +63,10 @@ def services(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(calls, "app", lambda: services)
     monkeypatch.setattr(admission, "app", lambda: services)
     return services
+
+
+class Item(Tagged):
+    id: str
 
 
 OPERATION = Operation(
@@ -227,3 +231,59 @@ async def test_direct_operation_skips_the_gateway_check(services: SimpleNamespac
     response, _ = await answer(signed_in(replace(OPERATION, direct=True), declared))
 
     assert response.status_code == 200
+
+
+def tagged(status: int = 200, at: str = "") -> Function:
+    async def read_something(_: Call) -> ApiResponse:
+        return ApiResponse(Item(etag='W/"7"', id="x"), status, at=at)
+
+    operation = replace(OPERATION, responses={200: Item, 201: Item, 202: Item})
+    return signed_in(operation, read_something)
+
+
+async def test_version_that_the_caller_has_returns_304_without_a_body() -> None:
+    for known, status in (('W/"7"', 304), ('"other", W/"7"', 304), ('W/"8"', 200), ("", 200)):
+        request = func.HttpRequest("GET", "/api/x", headers={"If-None-Match": known}, body=b"")
+        response = await tagged()(request)
+
+        assert response.status_code == status
+        assert response.headers["ETag"] == 'W/"7"'
+        assert bool(response.get_body()) == (status == 200)
+
+
+async def test_begun_work_says_where_and_when_to_look_again() -> None:
+    for status, waits in ((201, None), (202, calls.POLLING)):
+        response, _ = await answer(tagged(status, "things/x"))
+
+        assert response.headers["Location"] == "/api/v1/things/x"
+        assert response.headers.get("Retry-After") == waits
+    silent, _ = await answer(tagged(202))
+    assert silent.status_code == 500
+
+
+async def test_request_id_of_the_caller_is_repeated_if_it_is_one() -> None:
+    for given, repeated in (("a-1.b_2", "a-1.b_2"), ("x" * 65, None), ("a\r\nb", None)):
+        headers = {"client-request-id": given}
+        response = await tagged()(func.HttpRequest("GET", "/api/x", headers=headers, body=b""))
+
+        assert response.headers.get("client-request-id") == repeated
+
+
+async def test_answer_says_how_many_calls_are_left(services: SimpleNamespace) -> None:
+    services.tenancy.limiter = Limiter(1000, per_user=10)
+    answers = [(await answer(tagged()))[0].headers for _ in range(2)]
+
+    assert [headers["RateLimit-Policy"] for headers in answers] == ['"minute";q=10;w=60'] * 2
+    assert [headers["RateLimit"].split(";")[1] for headers in answers] == ["r=9", "r=8"]
+
+
+async def test_page_has_the_address_of_the_next_one(services: SimpleNamespace) -> None:
+    services.settings.portal_origin = "https://contacts.example"
+
+    async def read_something(_: Call) -> ApiResponse:
+        return ApiResponse(ItemPage[str](items=["x"], next="to ken"))
+
+    operation = replace(OPERATION, query=Paging)
+    _, page = await answer(signed_in(operation, read_something), top="1")
+
+    assert page["nextLink"] == "https://contacts.example/api/x?top=1&next=to+ken"
