@@ -61,7 +61,7 @@ format: $(READY) ## fix and format the code
 bench: $(READY) $(NODE) ## count Graph requests and measure ratios, into build/
 	$(BIN)/python -m tests.performance $(ARGS)
 
-openapi: $(READY) ## write what follows from the API and the fields: openapi.json, API shape, field bits, function_app.py, reasons.kql
+openapi: $(READY) ## write what follows from the API and the fields: openapi.json (also as served, into build/), API shape, field bits, function_app.py, reasons.kql
 	$(BIN)/python -m tests.infra.gateway.openapi
 	$(BIN)/python -m tests.unit.web.api_shape
 	$(BIN)/python -m tests.unit.domain.contacts.field_bits

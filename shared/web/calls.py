@@ -290,7 +290,7 @@ def _linked(services: App, call: Call, answer: ApiResponse) -> ApiResponse:
     query = urlencode({**call.request.params, name: page.next})
     path = call.operation.path.format(**call.request.route_params)
     link = f"{services.settings.portal_origin}/{path}?{query}"
-    return replace(answer, body=page.model_copy(update={"next_link": link}))
+    return replace(answer, body=page.copy_with(next_link=link))
 
 
 def _response(answer: ApiResponse, correlation: str, requested: str) -> func.HttpResponse:

@@ -12,7 +12,7 @@ from shared.domain.tenancy.tenant_checks import CheckReason
 from shared.services.idempotency import KEPT
 from shared.services.sharing.resolution import MAX_CONTACTS
 from shared.web.check_texts import CAUSES
-from shared.web.error_texts import TITLES
+from shared.web.error_titles import TITLES
 from shared.web.operations import MAX_PAGE
 from shared.web.reason_texts import REMEDIES
 from shared.web.validation import MAX_BODY
@@ -83,6 +83,15 @@ then count for the key.
 - **Times** are ISO 8601 in UTC. Ids are opaque unless their format is `uuid`.
 - **Growth.** Responses may have further properties, and texts with `x-extensible-enum` further
   values. Treat a value that you do not know as one that needs a person's attention.
+
+# Promise
+
+The version of the API is part of its path (`/api/v1`). Within v1 we may add operations, optional
+parameters and properties of requests, properties of responses, and values of texts with
+`x-extensible-enum`. We never remove or rename anything, change a type, make something required, or
+narrow a limit. A new version comes beside the old one, which then lives for at least 24 months; its
+answers carry `Deprecation` (RFC 9745) and `Sunset` (RFC 8594). Until release 1.0.0 the changelog
+names each breaking change.
 
 # Runs
 

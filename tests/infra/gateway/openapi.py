@@ -18,6 +18,8 @@ from shared.web.operations import API, UNVERSIONED
 from tests.sources import ROOT
 
 FILE: Final = ROOT / "infra" / "openapi.json"
+SERVED: Final = ROOT / "build" / "openapi.json"
+"""The document as the app serves it, for generators of clients; not committed."""
 _NULL: Final = {"type": "null"}
 _INLINED: Final = frozenset({"parameters", "responses", "headers"})
 _UNKNOWN: Final = frozenset({"propertyNames"})
@@ -150,5 +152,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    SERVED.parent.mkdir(exist_ok=True)
+    SERVED.write_text(json.dumps(document(), indent=1), "utf-8")
     FILE.write_text(rendered(), "utf-8")
     sys.stdout.write(f"{FILE.name}: {FILE.stat().st_size} bytes\n")

@@ -11,7 +11,7 @@ from shared.domain import errors
 from shared.domain.errors import CallerError, Unavailable
 from shared.portal import sent_forms
 from shared.web import admission, calls, validation
-from shared.web.error_texts import TITLES
+from shared.web.error_titles import TITLES
 from shared.web.openapi.document import document
 from shared.web.problems import Problem, problem
 from tests.infra.readers import policies

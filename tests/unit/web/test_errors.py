@@ -23,7 +23,8 @@ from shared.domain.errors import (
 from shared.domain.reasons import Reason
 from shared.portal import rendering
 from shared.portal.visits import Visit
-from shared.web.error_texts import ENGLISH, TEXTS, TITLES
+from shared.web.error_texts import ENGLISH, TEXTS
+from shared.web.error_titles import TITLES
 from shared.web.problems import Problem, problem
 from shared.web.reason_texts import REMEDIES
 from tests.sources import SHARED, files
