@@ -95,10 +95,10 @@ names each breaking change.
 
 # Runs
 
-An import has at most one open run. A run goes `queued` → `running` and ends as `succeeded`, `skipped`,
-`partial`, `failed`, `held`, `discarded` or `stopped`. Poll `GET /runs/{id}` every 10 seconds while
-it is `queued` or `running`. `held` waits for a person: stop polling and tell an admin, who approves
-or discards it. An approved run goes back to `queued`.
+An import has at most one open run. A run goes `queued` → `running` and ends as `succeeded`,
+`skipped`, `partial`, `failed`, `held`, `discarded` or `stopped`. Poll `GET /runs/{id}` every 10
+seconds while it is `queued` or `running`. `held` waits for a person: stop polling and tell an
+admin, who approves or discards it. An approved run goes back to `queued`.
 
 A check of the tenant goes `queued` → `running` → `done`.
 """
