@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -333,3 +334,10 @@ async def test_share_pages_are_in_german(client: Client, world: World) -> None:
     for page in pages:
         assert page.status == 200
         assert '<html lang="de"' in page.text
+
+
+async def test_long_search_is_cut_so_that_its_next_page_can_be_asked_for(ada: Browser) -> None:
+    shown = await ada.open(f"/shares?q={quote('\N{PERSONAL COMPUTER}' * 150)}")
+
+    assert shown.status == 200
+    assert f'value="{"\N{PERSONAL COMPUTER}" * 100}" maxlength="100"' in shown.text
