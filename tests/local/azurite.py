@@ -13,8 +13,7 @@ from tests.local.ports import free_port
 _PROGRAM = Path(__file__).parent / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 # Megabytes for short-lived objects; with Node's own 16, a tenth of the CPU collects garbage.
 _NURSERY = "--max-semi-space-size=64"
-# Azurite looks for rows by their keys instead of at all of them.
-_KEYS = f"--require={Path(__file__).with_name('azurite_keys.cjs')}"
+_PRELOAD = f"--require={Path(__file__).with_name('azurite_preload.cjs')}"
 _ACCOUNT = "devstoreaccount1"
 # Published by Microsoft for the emulator (docs: storage-use-azurite).
 _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -67,7 +66,7 @@ class Azurite:
             options.append("--silent")
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                node, _NURSERY, _KEYS, str(_PROGRAM), *options, *place, *ports,
+                node, _NURSERY, _PRELOAD, str(_PROGRAM), *options, *place, *ports,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         for port in self._ports.values():

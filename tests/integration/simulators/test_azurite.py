@@ -1,4 +1,4 @@
-"""Azurite finds rows by their keys (azurite_keys.cjs), and answers as it does by itself."""
+"""Azurite finds rows by their keys (azurite_preload.cjs), and answers as it does by itself."""
 
 from collections.abc import AsyncIterator
 from itertools import product

@@ -1,7 +1,17 @@
-// Azurite, preloaded with this, finds rows by their keys. By itself it looks at every row of the partition
-// for each row that is read or written, and at every row of the table for each query. Answers stay the same:
-// both indexes used here are Azurite's own, and whatever they find is compared again.
+// What Azurite loads first, to start and to answer with less CPU. Its answers stay the same.
 'use strict';
+const Module = require('node:module');
+
+// SQL databases and telemetry take more than half of a start, and nothing here uses them: both load late.
+const LATE = new Set(['./SqlBlobServer', 'applicationinsights']);
+const { _load: load } = Module;
+Module._load = function (request, ...more) {
+  if (!LATE.has(request)) return load.call(this, request, ...more);
+  return new Proxy({}, { get: (_, name) => name === '__esModule' || load.call(this, request, ...more)[name] });
+};
+
+// By itself it looks at every row of the partition for each row that is read or written, and at every row
+// of the table for each query. Both indexes used here are its own, and what they find is compared again.
 const loki = require('lokijs');
 const queries = 'azurite/dist/src/table/persistence';
 const generator = require(`./node_modules/${queries}/LokiTableStoreQueryGenerator.js`).default;
