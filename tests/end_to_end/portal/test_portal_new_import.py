@@ -59,6 +59,7 @@ async def test_import_of_partners_share_is_created_by_share_id(
     assert told in text_of(offer)
     last = await go_through(ada, world, share="partner", partner=f" {share['shareId']} ")
     assert "Sales of Fabrikam" in last.text
+    assert f"{DOMAIN} (“Fabrikam”)" in text_of(last)
     shown = await ada.submit(last, "/imports/new", do="create")
 
     assert CREATED in shown.text
