@@ -33,7 +33,7 @@ async def test_import_of_own_share_is_created_in_four_steps(
     share = await world.share()
 
     last = await go_through(ada, world, share=share["id"])
-    assert "This import has 2 target mailboxes. It needs 2 more licenses." in text_of(last)
+    assert "It adds 2 licenses to those that your organization needs." in text_of(last)
     shown = await ada.submit(last, "/imports/new", do="create")
 
     assert CREATED in shown.text
