@@ -263,7 +263,9 @@ var allTags = union(
 )
 var appIdentityName = 'id-${base}-app'
 var gatewayIdentityName = 'id-${base}-gateway'
+var alertsIdentityName = 'id-${base}-alerts'
 var componentName = 'appi-${base}'
+var workspaceName = 'log-${base}'
 var storageName = 'st${namePrefix}${suffix}'
 var vaultName = 'kv-${namePrefix}-${suffix}'
 var appName = 'func-${base}-${suffix}'
@@ -288,6 +290,7 @@ module identity 'modules/identity.bicep' = {
     tags: allTags
     appName: appIdentityName
     gatewayName: gatewayIdentityName
+    alertsName: alertsIdentityName
   }
 }
 
@@ -296,7 +299,7 @@ module monitor 'modules/monitor.bicep' = {
   params: {
     location: location
     tags: allTags
-    workspaceName: 'log-${base}'
+    workspaceName: workspaceName
     componentName: componentName
     retentionDays: logRetentionDays
     dailyCapGb: dailyLogCapGb
@@ -347,6 +350,8 @@ module roles 'modules/roles.bicep' = {
   params: {
     appIdentityName: appIdentityName
     gatewayIdentityName: gatewayIdentityName
+    alertsIdentityName: alertsIdentityName
+    workspaceName: workspaceName
     storageName: storageName
     vaultName: vaultName
     componentName: componentName
@@ -448,12 +453,17 @@ module alerts 'modules/alerts.bicep' = {
     name: base
     workspaceId: monitor.outputs.workspaceId
     applicationInsightsId: monitor.outputs.componentId
+    applicationInsightsName: componentName
+    identityName: alertsIdentityName
     alertEmail: alertEmail
     readinessUrl: '${ownOrigin}/api/health/ready'
     testLocations: hasGateway ? 2 : 1
     // One of the two regions of the EU that process alerts.
     actionGroupLocation: 'swedencentral'
   }
+  dependsOn: [
+    roles
+  ]
 }
 
 module workbook 'modules/workbook.bicep' = {

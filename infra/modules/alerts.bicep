@@ -4,7 +4,11 @@
 // happened, what to do first, and where to read more: README.md has a heading `alert-<name>` for each rule.
 //
 // Rules read events instead of the platform's own list of invocations, which may be incomplete on Flex Consumption. While
-// the workspace's daily cap is reached (monitor.bicep) they see nothing, and no rule reports that.
+// the workspace's daily cap is reached (monitor.bicep) they see nothing but that: daily-cap reports it.
+//
+// A rule sends one message for each combination of its dimensions and none while its condition holds, so a rule about
+// tenants has the tenant as a dimension: otherwise the first tenant would hide those that fail after it. Logs arrive
+// minutes late, so each rule looks back at least twice as far as it runs often.
 
 @description('Region of the rules: the same as the workspace.')
 param location string
@@ -17,6 +21,13 @@ param name string
 param workspaceId string
 @description('The Application Insights component that the readiness test belongs to.')
 param applicationInsightsId string
+@description('Name of that component.')
+@minLength(1)
+param applicationInsightsName string
+@description('Name of the rules\' identity. Without one they would run with the rights of whoever edited them last.')
+@minLength(3)
+@maxLength(128)
+param identityName string
 @description('Email address of the alerts. Azure sends a code to a new address; enter it in the Azure portal within 30 minutes.')
 param alertEmail string
 @description('''
@@ -35,7 +46,7 @@ param readinessUrl string
 @maxValue(2)
 param testLocations int = 2
 
-@description('How many runs may fail in an hour without an alert. 0, because a failed run synced no mailbox.')
+@description('How many runs of a tenant may fail in an hour without an alert. 0, because a failed run synced no mailbox.')
 @minValue(0)
 param failedRuns int = 0
 @description('''
@@ -44,7 +55,7 @@ How many percent of the mailboxes that a run tries may fail. A few always do: ma
 @minValue(1)
 @maxValue(100)
 param failedMailboxesPercent int = 10
-@description('How many mailboxes a run has to try before its percentage counts: 1 failure of 5 means little.')
+@description('How many mailboxes an import, or all smaller ones together, must have tried before a percentage counts: 1 failure of 5 means little.')
 @minValue(1)
 param minimumMailboxes int = 20
 @description('''
@@ -60,7 +71,7 @@ mailboxes spread over two minutes; a wait of half an hour means that workers are
 @minValue(60)
 param queueAgeSeconds int = 1800
 @description('''
-How many 5xx the app may return in a quarter of an hour. Replacing an instance causes a few; callers retry them.
+How many 5xx the app may return in half an hour. Replacing an instance causes a few; callers retry them.
 ''')
 @minValue(0)
 param faults int = 10
@@ -79,26 +90,48 @@ var places = [
 var rules = [
   {
     name: 'run-failed'
-    title: 'Contact Sync: a run failed'
-    description: 'A run failed: none of its mailboxes was synced. First: open the workbook, tab Runs, and choose the run. Its reason says what to do, and whether the customer or we have to act. ${readme}#alert-run-failed'
+    title: 'Contact Sync: runs failed'
+    description: 'Runs failed for a reason of ours, or for one reason in several tenants: none of their mailboxes was synced. First: open the workbook, tab Runs, and choose a run with the reason that the alert names. ${readme}#alert-run-failed'
     severity: 2
     frequency: 'PT15M'
     window: 'PT1H'
     query: loadTextContent('../queries/alerts/run-failed.kql')
+    aggregation: 'Total'
+    measure: 'Runs'
+    dimensions: [
+      'Tenant'
+      'Reason'
+    ]
+    threshold: failedRuns
+    periods: 1
+    failing: 1
+  }
+  {
+    name: 'run-refused'
+    title: 'Contact Sync: a run needs its tenant'
+    description: 'A run failed for a reason that its tenant, or the publisher of its share, has to remove. The portal shows them the same reason. First: open the workbook, tab Runs, choose the run, and write to the customer if nobody acts. ${readme}#alert-run-refused'
+    severity: 3
+    frequency: 'PT1H'
+    window: 'PT2H'
+    query: loadTextContent('../queries/alerts/run-refused.kql')
     aggregation: 'Count'
     measure: null
-    dimensions: []
+    dimensions: [
+      'Tenant'
+      'Reason'
+    ]
     threshold: failedRuns
     periods: 1
     failing: 1
   }
   {
     name: 'mailbox-failures'
-    title: 'Contact Sync: many mailboxes of a run failed'
-    description: 'More of a run\'s mailboxes failed than usual. First: open the workbook, tab Mailboxes, and look at the reasons. Many access_denied point to consent or scope, many gave_up to Exchange or our service. ${readme}#alert-mailbox-failures'
+    title: 'Contact Sync: many mailboxes failed'
+    description: 'More mailboxes than usual failed in the last run of an import, or in all small imports together. First: open the workbook, tab Mailboxes, and look at the reasons. Many access_denied point to consent or scope, many gave_up to Exchange or our service. ${readme}#alert-mailbox-failures'
     severity: 2
     frequency: 'PT15M'
-    window: 'PT1H'
+    // A day, because most imports run once a day. The alert ends with the next good run.
+    window: 'P1D'
     query: replace(
       loadTextContent('../queries/alerts/mailbox-failures.kql'),
       '{minimumMailboxes}',
@@ -106,7 +139,10 @@ var rules = [
     )
     aggregation: 'Maximum'
     measure: 'FailedPercent'
-    dimensions: []
+    dimensions: [
+      'Tenant'
+      'Import'
+    ]
     threshold: failedMailboxesPercent
     periods: 1
     failing: 1
@@ -116,13 +152,14 @@ var rules = [
     title: 'Contact Sync: a message failed in all tries'
     description: 'A message failed in all its tries, so a mailbox, a run or a tenant\'s leaving was not completed. First: open the workbook, tab Health, and read the exceptions at that time. The cause is a defect of ours or an outage of Azure. ${readme}#alert-message-poisoned'
     severity: 1
-    frequency: 'PT5M'
-    window: 'PT15M'
+    frequency: 'PT15M'
+    window: 'PT30M'
     query: loadTextContent('../queries/alerts/message-poisoned.kql')
     aggregation: 'Count'
     measure: null
     dimensions: [
       'Queue'
+      'Tenant'
     ]
     threshold: 0
     periods: 1
@@ -164,16 +201,19 @@ var rules = [
   }
   {
     name: 'no-run'
-    title: 'Contact Sync: no run in 26 hours'
-    description: 'The daily timer has not fired in 26 hours, or runs were queued and none has ended. The timer also fires without customers. First: check whether the function app runs at all and whether logs arrive. This alert may fire in the first hour after the first deployment. ${readme}#alert-no-run'
+    title: 'Contact Sync: runs get nothing done'
+    description: 'The timer has not fired for two hours, or runs are open and no mailbox of them gets done. The timer also fires without customers. First: check whether the function app runs at all and whether logs arrive. This alert may fire in the first hour after the first deployment. ${readme}#alert-no-run'
     severity: 1
-    frequency: 'PT1H'
-    // A window cannot be 26 hours long, so the query counts them itself.
+    frequency: 'PT15M'
+    // Longer than the query looks back: a timer is silent as long as an outage lasts, and the alert must last as well.
     window: 'P2D'
     query: loadTextContent('../queries/alerts/no-run.kql')
     aggregation: 'Count'
     measure: null
-    dimensions: []
+    dimensions: [
+      'Trouble'
+      'Tenant'
+    ]
     threshold: 0
     periods: 1
     failing: 1
@@ -181,10 +221,11 @@ var rules = [
   {
     name: 'queue-age'
     title: 'Contact Sync: messages wait too long'
-    description: 'Messages of a queue wait long after they are due: there are too few instances, or they are stuck. First: open the workbook, tab Health, and check the function app\'s instance count. ${readme}#alert-queue-age'
+    description: 'Messages of a queue wait long after they are due: there are no or too few instances, or they are stuck. The timer measures it, so this also works while no worker takes messages. First: open the workbook, tab Health, and check the function app\'s instance count. ${readme}#alert-queue-age'
     severity: 2
-    frequency: 'PT5M'
-    window: 'PT15M'
+    frequency: 'PT15M'
+    // Two ticks: while no worker takes messages, only the timer speaks, every quarter of an hour.
+    window: 'PT30M'
     query: loadTextContent('../queries/alerts/queue-age.kql')
     aggregation: 'Maximum'
     measure: 'Seconds'
@@ -202,7 +243,7 @@ var rules = [
     description: 'The app returns 5xx for calls or pages. First: open Application Insights, Failures. Errors that clients see carry a trace id to search for. ${readme}#alert-app-faults'
     severity: 1
     frequency: 'PT15M'
-    window: 'PT15M'
+    window: 'PT30M'
     query: loadTextContent('../queries/alerts/app-faults.kql')
     aggregation: 'Total'
     measure: 'Faults'
@@ -211,7 +252,43 @@ var rules = [
     periods: 1
     failing: 1
   }
+  {
+    name: 'timer-failed'
+    title: 'Contact Sync: a timer failed'
+    description: 'A timer ended with an error: the tick that starts runs, or the sweep of the night. It fires again at its next time. First: open the workbook, tab Health, and read the exceptions of the function that the alert names. ${readme}#alert-timer-failed'
+    severity: 2
+    frequency: 'PT15M'
+    window: 'PT1H'
+    query: loadTextContent('../queries/alerts/timer-failed.kql')
+    aggregation: 'Count'
+    measure: null
+    dimensions: [
+      'Function'
+    ]
+    threshold: 0
+    periods: 1
+    failing: 1
+  }
+  {
+    name: 'daily-cap'
+    title: 'Contact Sync: the logs reached their daily cap'
+    description: 'The workspace takes no more logs until its daily cap resets, so the other alerts see nothing. First: see in the workbook, tab Cost, which table grew, end its cause, and raise dailyLogCapGb. ${readme}#alert-daily-cap'
+    severity: 1
+    frequency: 'PT15M'
+    window: 'PT1H'
+    query: loadTextContent('../queries/alerts/daily-cap.kql')
+    aggregation: 'Count'
+    measure: null
+    dimensions: []
+    threshold: 0
+    periods: 1
+    failing: 1
+  }
 ]
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: 'ag-${name}'
@@ -236,6 +313,12 @@ resource logRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
     location: location
     tags: tags
     kind: 'LogAlert'
+    identity: {
+      type: 'UserAssigned'
+      userAssignedIdentities: {
+        '${identity.id}': {}
+      }
+    }
     properties: {
       displayName: rule.title
       description: rule.description
@@ -276,6 +359,33 @@ resource logRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
     }
   }
 ]
+
+@description('''
+Azure creates this rule with each Application Insights component, and with it an action group that any region may process.
+Under the same name it is ours: off, because the rules above look for the same, and with the group of the EU.
+''')
+resource smartDetection 'Microsoft.AlertsManagement/smartDetectorAlertRules@2021-04-01' = {
+  name: 'Failure Anomalies - ${applicationInsightsName}'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Off: the rules of Contact Sync watch for failures.'
+    state: 'Disabled'
+    severity: 'Sev3'
+    frequency: 'PT1M'
+    detector: {
+      id: 'FailureAnomaliesDetector'
+    }
+    scope: [
+      applicationInsightsId
+    ]
+    actionGroups: {
+      groupIds: [
+        people.id
+      ]
+    }
+  }
+}
 
 resource readiness 'Microsoft.Insights/webtests@2022-06-15' = {
   name: 'ready-${name}'

@@ -1,5 +1,5 @@
-// The two managed identities. They are created first and outlive the resources that use them, so that role assignments
-// and the application's trust stay valid when the app or the gateway is recreated. Neither has a secret.
+// The managed identities. They are created first and outlive the resources that use them, so that role assignments
+// and the application's trust stay valid when the app or the gateway is recreated. None has a secret.
 
 @description('The data region.')
 param location string
@@ -14,6 +14,11 @@ param appName string
 @maxLength(128)
 param gatewayName string
 
+@description('Name of the alert rules\' identity.')
+@minLength(3)
+@maxLength(128)
+param alertsName string
+
 @description('Identity of the function app: for storage, vault and logs, and by federation for the Entra application in each tenant.')
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: appName
@@ -24,6 +29,13 @@ resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
 @description('Identity of the gateway: proves to the function app that a call came through it. It can write logs and nothing else.')
 resource gateway 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: gatewayName
+  location: location
+  tags: tags
+}
+
+@description('Identity of the alert rules: reads the workspace and nothing else.')
+resource alerts 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: alertsName
   location: location
   tags: tags
 }

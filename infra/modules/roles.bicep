@@ -8,6 +8,10 @@ param appIdentityName string
 @minLength(3)
 @maxLength(128)
 param gatewayIdentityName string
+@description('Name of the alert rules\' identity.')
+@minLength(3)
+@maxLength(128)
+param alertsIdentityName string
 @description('The storage account.')
 @minLength(3)
 @maxLength(24)
@@ -20,6 +24,10 @@ param vaultName string
 @minLength(1)
 @maxLength(255)
 param componentName string
+@description('The workspace of the logs.')
+@minLength(4)
+@maxLength(63)
+param workspaceName string
 @description('Object id of the person or app that deploys. Empty: no role is assigned.')
 param deployerPrincipalId string
 @description('Kind of the deploying principal.')
@@ -36,6 +44,7 @@ var roles = {
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
   keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
+  logAnalyticsReader: '73c42c96-874c-492b-b04d-ab87d138a893'
 }
 
 resource appIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
@@ -44,6 +53,14 @@ resource appIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-3
 
 resource gatewayIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: gatewayIdentityName
+}
+
+resource alertsIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: alertsIdentityName
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: workspaceName
 }
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
@@ -133,6 +150,17 @@ resource gatewayTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' =
     principalId: gatewayIdentity.properties.principalId
     principalType: 'ServicePrincipal'
     description: 'The gateway sends one record per call. It needs no role on the app, which knows its object id.'
+  }
+}
+
+resource alertsLogs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: workspace
+  name: guid(workspace.id, alertsIdentity.id, roles.logAnalyticsReader)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.logAnalyticsReader)
+    principalId: alertsIdentity.properties.principalId
+    principalType: 'ServicePrincipal'
+    description: 'The alert rules query the workspace, and keep doing so when the person who edited them has left.'
   }
 }
 

@@ -15,13 +15,12 @@ whatever the number of instances.
 
 import base64
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from typing import Final
 
 import azure.functions as func
-from opentelemetry.trace import Span, SpanKind
 
-from shared.adapters.telemetry import emit, record_queue_age, span
+from shared.adapters.attempts import attempt, run_of, telling_failures
+from shared.adapters.telemetry import emit, record_queue_age
 from shared.domain.errors import Busy, NewerVersion, OutOfTime, TransientError, UnknownMessage
 from shared.domain.events import MessageGivenBack, MessagePoisoned
 from shared.domain.importing.messages import (
@@ -38,7 +37,6 @@ from shared.domain.importing.messages import (
     LeaveTenant,
     MaintainRange,
     Message,
-    RunMessage,
     StartRun,
     SyncMailbox,
     parse,
@@ -231,7 +229,8 @@ async def _handle[T: Message](
     """
     services = app()
     try:
-        message = parse(kind, _decoded(raw))
+        with telling_failures(name, queue=queue, tries=raw.dequeue_count):
+            message = parse(kind, _decoded(raw))
     except NewerVersion as error:
         await services.base.queues.send_copy(queue, _decoded(raw), error.retry_after)
         return
@@ -239,7 +238,7 @@ async def _handle[T: Message](
     # The library returns a time in a zone other than UTC without its zone.
     if raw.dequeue_count == 1 and inserted is not None and inserted.tzinfo is not None:
         record_queue_age(queue, message.age(inserted, services.clock()))
-    with _span(name, message):
+    with attempt(name, queue, message, raw.dequeue_count):
         try:
             await work(services, message)
         except TransientError as error:
@@ -258,7 +257,7 @@ async def _handle[T: Message](
                 MessageGivenBack(
                     tenant=message.tenant,
                     queue=queue,
-                    run=_run_of(message),
+                    run=run_of(message),
                     attempt=message.attempt,
                     seconds=round(delay, 3),
                     error=type(error).__name__,
@@ -286,9 +285,9 @@ async def _handle_poison[T: Message](
             queue, str(raw.id or ""), raw.get_body()
         )
         return
-    with _span(name, message):
+    with attempt(name, f"{queue}-poison", message, raw.dequeue_count):
         # Before anything else, so that the alert comes even if the work fails again.
-        emit(MessagePoisoned(tenant=message.tenant, queue=queue, run=_run_of(message)))
+        emit(MessagePoisoned(tenant=message.tenant, queue=queue, run=run_of(message)))
         await work(services, message)
 
 
@@ -303,19 +302,3 @@ def _decoded(raw: func.QueueMessage) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError:
         return text
-
-
-def _span(name: str, message: Message) -> AbstractContextManager[Span]:
-    """Return the span around a message's work, linked to the span of its sender."""
-    ids = (
-        {"importId": message.import_id, "run": message.run}
-        if isinstance(message, RunMessage)
-        else {}
-    )
-    if isinstance(message, SyncMailbox):
-        ids["mailbox"] = message.mailbox
-    return span(name, kind=SpanKind.CONSUMER, attributes=ids, sent_by=message.traceparent)
-
-
-def _run_of(message: Message) -> str:
-    return message.run if isinstance(message, RunMessage) else ""

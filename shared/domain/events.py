@@ -216,6 +216,15 @@ class RunHeld(RunEvent):
     mailboxes: Annotated[int, _count("mailboxes held; 0 if the whole run is held")]
 
 
+class RunOpen(RunEvent):
+    """A run began more than half an hour ago and has not ended. Sent by every tick."""
+
+    name = "run_open"
+
+    done: Annotated[int, _count("mailboxes that have their result")]
+    seconds: Annotated[float, _is("seconds", "since the run was queued", ge=0)]
+
+
 class RunDecided(RunEvent):
     """An admin approved or discarded a held run."""
 
@@ -270,6 +279,22 @@ class MessagePoisoned(Event):
 
     queue: Annotated[_Code, _is("code", "the queue of the message")]
     run: Annotated[_Id, _is("id", "the run; '' if none")] = ""
+
+
+class AttemptFailed(Event):
+    """A queue or timer function failed with an error that is not transient.
+
+    The host tries a message again; after five tries it becomes a `message_poisoned`.
+    """
+
+    name = "attempt_failed"
+    severity = "error"
+
+    function: Annotated[_Code, _is("code", "the function")]
+    queue: Annotated[_Code, _is("code", "the queue of the message; '' of a timer")] = ""
+    run: Annotated[_Id, _is("id", "the run; '' if none")] = ""
+    tries: Annotated[int, _count("how often the message was tried, with this time")] = 1
+    error: Annotated[_Code, _is("code", "the type of the error")]
 
 
 class MessageGivenBack(Event):
@@ -330,6 +355,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     MailboxesChecked,
     RunClosed,
     RunHeld,
+    RunOpen,
     RunDecided,
     ConsentLost,
     ConsentRegained,
@@ -337,6 +363,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     TenantLeft,
     SeatsBooked,
     MessagePoisoned,
+    AttemptFailed,
     MessageGivenBack,
     RunsScheduled,
     TenantsVisited,

@@ -17,6 +17,7 @@ ROLES = {
     "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
     "keyVaultSecretsOfficer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
     "monitoringMetricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "logAnalyticsReader": "73c42c96-874c-492b-b04d-ab87d138a893",
 }
 
 
@@ -33,8 +34,8 @@ def test_role_ids_appear_only_in_the_roles_module(name: str) -> None:
     assert name == "modules/roles.bicep" or set(ids) & set(ROLES.values()) == set()
 
 
-@pytest.mark.parametrize("started", ["functions", "gateway"])
-def test_functions_and_gateway_depend_on_the_role_assignments(started: str) -> None:
+@pytest.mark.parametrize("started", ["functions", "gateway", "alerts"])
+def test_what_uses_an_identity_depends_on_the_role_assignments(started: str) -> None:
     text = (INFRA / "main.bicep").read_text("utf-8")
     block = text.split(f"\nmodule {started} ")[1].split("\n}\n")[0]
 

@@ -9,8 +9,9 @@ from shared.adapters.storage.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.results import count_results
 from shared.adapters.storage.store import TENANT_ROW, Store
-from shared.adapters.telemetry import record_oldest_due
+from shared.adapters.telemetry import emit, record_oldest_due
 from shared.domain.errors import NeedsAdmin, NotFound
+from shared.domain.events import RunOpen
 from shared.domain.importing.import_life import FIRST_WAIT, ImportRuns, Step, checked
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import (
@@ -151,9 +152,20 @@ class Timetable:
         if runs.ended or (runs.open is None and runs.waiting):
             await self._book.repair(tenant, runs.import_id)
         run = runs.open
-        if run is None or now - max(run.sent, run.progressed) < FIRST_WAIT:
+        if run is None or now - run.queued < FIRST_WAIT:
             return
         done = await count_results(self._store, tenant, run.id)
+        emit(
+            RunOpen(
+                tenant=tenant,
+                import_id=runs.import_id,
+                run=run.id,
+                done=done,
+                seconds=(now - run.queued).total_seconds(),
+            )
+        )
+        if now - max(run.sent, run.progressed) < FIRST_WAIT:
+            return
         waiting = (MAILBOX_CHECKS, MAILBOX_SYNCS, RUN_CLOSINGS) if run.resolving else (IMPORT_RUNS,)
         after, step = checked(run, done, max(tick.ages[queue] for queue in waiting), now)
         if not await self._book.update_open(tenant, runs.import_id, run, after):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from shared.domain.events import (
+    AttemptFailed,
     ConsentLost,
     ConsentRegained,
     Event,
@@ -18,6 +19,7 @@ from shared.domain.events import (
     RunClosed,
     RunDecided,
     RunHeld,
+    RunOpen,
     RunsScheduled,
     RunStarted,
     SeatsBooked,
@@ -142,6 +144,17 @@ def held(when: str, run: str = "r1", **values: Any) -> Row:
     return event(when, RunHeld(**_run(run), **{**given, **_own(values)}))
 
 
+def still_open(when: str, run: str = "r1", done: int = 0, seconds: float = 1800) -> Row:
+    """Return a `run_open`."""
+    return event(when, RunOpen(**_run(run), done=done, seconds=seconds))
+
+
+def failed(when: str, function: str, queue: str = "", *, run: str = "", tenant: str = "") -> Row:
+    """Return an `attempt_failed`."""
+    what = AttemptFailed(tenant=tenant, function=function, queue=queue, run=run, error="Defect")
+    return event(when, what)
+
+
 def decided(when: str, run: str = "r1", decision: Any = "discarded") -> Row:
     """Return a `run_decided`."""
     return event(when, RunDecided(**_run(run), decision=decision))
@@ -155,10 +168,18 @@ def given_back(when: str, run: str = "r1", *, trace: str = "", **values: Any) ->
     return event(when, what, trace=trace)
 
 
-def poisoned(when: str, run: str = "r1", queue: str = "mailbox-syncs", *, trace: str = "") -> Row:
+def poisoned(
+    when: str,
+    run: str = "r1",
+    queue: str = "mailbox-syncs",
+    *,
+    trace: str = "",
+    seen: str | None = None,
+) -> Row:
     """Return a `message_poisoned`."""
     tenant, _, id_ = _parts(run)
-    return event(when, MessagePoisoned(tenant=tenant, run=id_, queue=queue), trace=trace)
+    what = MessagePoisoned(tenant=tenant, run=id_, queue=queue)
+    return event(when, what, trace=trace, seen=seen)
 
 
 def consent(when: str, tenant: str, reason: Reason | None = None) -> Row:
@@ -183,9 +204,9 @@ def seats(when: str, tenant: str, booked: int) -> Row:
     return event(when, SeatsBooked(tenant=tenant, booked=booked, before=0))
 
 
-def ticked(when: str, **values: Any) -> Row:
+def ticked(when: str, *, seen: str | None = None, **values: Any) -> Row:
     """Return a `runs_scheduled`."""
-    return event(when, RunsScheduled(**{"runs": 0, "past_due": False, **values}))
+    return event(when, RunsScheduled(**{"runs": 0, "past_due": False, **values}), seen=seen)
 
 
 def swept(when: str, **values: Any) -> Row:

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.infra.answers import choices, costs, graph, health, mailboxes, overview, runs
+from tests.infra.answers import alerts, choices, costs, graph, health, mailboxes, overview, runs
 from tests.infra.answers.case import Case, cells
 from tests.infra.readers import kql
 
 CASES: tuple[Case, ...] = (
+    *alerts.CASES,
     *choices.CASES,
     *costs.CASES,
     *graph.CASES,
@@ -22,7 +23,7 @@ def test_query_answers_what_its_table_says(case: Case) -> None:
     assert case.answer() == cells(case.expected)
 
 
-@pytest.mark.parametrize("name", [name for name in kql.files() if "/" not in name])
+@pytest.mark.parametrize("name", kql.files())
 def test_every_query_and_column_has_an_expected_answer(name: str) -> None:
     expected = {column for case in CASES if case.query == name for column in case.columns}
 

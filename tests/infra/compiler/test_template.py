@@ -39,6 +39,7 @@ ROLES = {
     ("id-contactsync-prod-app", "4633458b-17de-408a-b874-0445c86b69e6", "vaults"),
     ("id-contactsync-prod-app", "3913510d-42f4-4e42-8a64-420c390055eb", "components"),
     ("id-contactsync-prod-gateway", "3913510d-42f4-4e42-8a64-420c390055eb", "components"),
+    ("id-contactsync-prod-alerts", "73c42c96-874c-492b-b04d-ab87d138a893", "workspaces"),
     (DEPLOYER, "b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "vaults"),
 }
 

@@ -7,7 +7,7 @@ columns that Microsoft documents. A row that a query must not see yet is left ou
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -46,6 +46,7 @@ class Engine:
         self._connection = duckdb_kql.connect()
         self._connection.execute("SET threads = 1")
         self._translated: dict[str, Any] = {}
+        self._held: list[Row] = []
         self._filled: set[str] = set()
         self._columns = {name: _columns(schema) for name, schema in TABLES.items()}
         for name, columns in self._columns.items():
@@ -65,11 +66,13 @@ class Engine:
         columns = [column[0] for column in found.description]
         return [dict(zip(columns, one, strict=True)) for one in found.fetchall()]
 
-    def _hold(self, rows: Sequence[Row]) -> None:
+    def _hold(self, rows: list[Row]) -> None:
         """Hold these rows, and no others."""
+        if rows == self._held:
+            return
         for name in self._filled:
             self._connection.execute(f'DELETE FROM "{name}"')
-        self._filled = {row.table for row in rows}
+        self._held, self._filled = rows, {row.table for row in rows}
         for name in self._filled:
             lines = [self._line(row) for row in rows if row.table == name]
             marks = f"({', '.join('?' * len(lines[0]))})"

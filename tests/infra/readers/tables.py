@@ -64,6 +64,8 @@ _OTHERS: Final = {
         ResponseCode: int, ResponseHeaders: dynamic, ResponseSize: int, TotalTime: long,
         TraceRecords: dynamic, Url: string
     """,
+    # page _logoperation's function over the table Operation (azure-monitor/logs/monitor-workspace)
+    "_LogOperation": "TimeGenerated: datetime, Category: string, Detail: string, Level: string",
     # page usage
     "Usage": "TimeGenerated: datetime, DataType: string, IsBillable: bool, Quantity: real",
 }

@@ -23,6 +23,7 @@ CONTRACT = {
     "run_closed": "tenant importId run trigger status reason mailboxes succeeded skipped failed "
     "held created updated deleted unchanged graphRequests throttled seconds",
     "run_held": "tenant importId run reason mailboxes",
+    "run_open": "tenant importId run done seconds",
     "run_decided": "tenant importId run decision",
     "consent_lost": "tenant reason",
     "consent_regained": "tenant",
@@ -30,6 +31,7 @@ CONTRACT = {
     "tenant_left": "tenant contactsRemoved",
     "seats_booked": "tenant booked before",
     "message_poisoned": "tenant queue run",
+    "attempt_failed": "tenant function queue run tries error",
     "message_given_back": "tenant queue run attempt seconds error",
     "runs_scheduled": "tenant runs sentAgain givenUp pastDue",
     "tenants_visited": "tenant leaving reconnected",
