@@ -73,7 +73,8 @@ class RunEvent(Event):
 class RunStarted(RunEvent):
     """A run has resolved its share and its mailboxes and is about to queue the mailboxes.
 
-    Approving a run sends the event a second time.
+    Approving a run sends the event a second time. Its requests are those for the mailboxes, in the
+    importing tenant; `share_resolved` has the share's.
     """
 
     name = "run_started"
@@ -83,7 +84,7 @@ class RunStarted(RunEvent):
     share_contacts: Annotated[int, _count("contacts that the share holds")]
     graph_requests: Annotated[int, _REQUESTS]
     throttled: Annotated[int, _THROTTLED]
-    milliseconds: Annotated[int, _is("milliseconds", "time since the message was received", ge=0)]
+    milliseconds: Annotated[int, _is("milliseconds", "duration without reading the share", ge=0)]
 
 
 class ShareResolved(RunEvent):
@@ -158,12 +159,15 @@ class MailboxesChecked(RunEvent):
 
 
 class RunClosed(RunEvent):
-    """A run has ended or could not start; an approved run sends the event a second time."""
+    """A run has ended or could not start. Approving or discarding it sends the event again.
+
+    A foreign share's requests are the publisher's: they are in `share_resolved` only.
+    """
 
     name = "run_closed"
 
     trigger: Annotated[RunTrigger, _is("code", "what started the run")]
-    status: Annotated[RunStatus, _is("code", "held, succeeded, skipped, partial or failed")]
+    status: Annotated[RunStatus, _is("code", "how the run ended, or that it is held")]
     reason: Annotated[Reason | None, _REASON]
     mailboxes: Annotated[int, _count("mailboxes of the run: the sum of the next four")]
     succeeded: Annotated[int, _count("mailboxes that are up to date")]

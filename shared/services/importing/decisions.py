@@ -12,7 +12,7 @@ from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import Store
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Conflict
-from shared.domain.events import RunDecided
+from shared.domain.events import RunClosed, RunDecided
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in
@@ -79,6 +79,7 @@ class Decisions:
             stored = await change(self._store.runs, caller.tenant, id_, discarded, kind="run")
         if decided:
             _emit_decision(caller, stored.value, "discarded")
+            emit(RunClosed.of(caller.tenant, stored.value))
         return stored
 
     async def retry(self, caller: Caller, id_: str) -> tuple[Stored[Run], bool]:

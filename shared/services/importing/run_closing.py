@@ -40,7 +40,7 @@ from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, TenantStatus
 from shared.services.importing.run_book import RunBook
 from shared.services.importing.run_summary import closed_run, results_that_count
-from shared.services.importing.run_telemetry import emit_run_end
+from shared.services.importing.run_telemetry import emit_given_up, emit_run_end
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE
 
@@ -144,6 +144,7 @@ class RunClosing:
             return
         run, results = stored.value, list[Result]()
         if not run.status.ended:
+            job = await self._snapshots.job(run.snapshot) if final and run.snapshot else None
             results = await self._results(message.tenant, run, final=final)
             run = closed_run(run, results, self._clock(), given_up=final)
             try:
@@ -151,6 +152,8 @@ class RunClosing:
             except PreconditionFailed as error:
                 note = "The run changed while it was closed."
                 raise Busy(note, 1.0) from error
+            if job is not None:
+                emit_given_up(message.tenant, run, job, results)
             emit_run_end(message.tenant, run)
         if run.status is not RunStatus.HELD:
             await self._snapshots.erase_of(message.tenant, message.run)

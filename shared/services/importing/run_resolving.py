@@ -5,8 +5,8 @@ Everything is read whole, or the run does not start: unknown is never treated as
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
@@ -61,6 +61,30 @@ class GrewTooMuch(NeedsAdmin):
         self.contacts = contacts
 
 
+@dataclass(slots=True)
+class StartCost:
+    """What the start of a run costs: reading its share, and its targets.
+
+    A foreign share is read in the publisher's directory: `share_resolved` tells its cost, and the
+    run, which the subscriber sees, does not count it.
+    """
+
+    targets: Meter = field(default_factory=Meter)
+    share: Meter = field(default_factory=Meter)
+    share_milliseconds: int = 0
+    foreign: bool = False
+
+    @property
+    def requests(self) -> int:
+        """The requests that the run counts."""
+        return self.targets.requests + (0 if self.foreign else self.share.requests)
+
+    @property
+    def throttled(self) -> int:
+        """The 429 responses that the run counts."""
+        return self.targets.throttled + (0 if self.foreign else self.share.throttled)
+
+
 class RunResolving:
     """Decides the work of runs."""
 
@@ -92,7 +116,7 @@ class RunResolving:
         import_: Import,
         run: Run,
         snapshot: str,
-        meter: Meter,
+        cost: StartCost,
         before: int | None = None,
     ) -> Resolved:
         """Decide the work of a run; photos go to its `snapshot` at once.
@@ -113,10 +137,10 @@ class RunResolving:
             return Resolved(await self._closed(tenant, import_, run, filled))
         if revoking:
             return Resolved(await self._purge(tenant, import_, filled))
-        contents = await self._share(tenant, import_, run, share, publisher, snapshot, meter)
+        contents = await self._share(tenant, import_, run, share, publisher, snapshot, cost)
         _require_usual_growth(import_, run, before, len(contents.contacts))
         return await self._job(
-            tenant, import_, run, share, publisher, filled, contents, meter, before
+            tenant, import_, run, share, publisher, filled, contents, cost, before
         )
 
     async def _closed(self, tenant: str, import_: Import, run: Run, filled: frozenset[str]) -> Job:
@@ -149,17 +173,18 @@ class RunResolving:
         share: Share,
         publisher: str,
         snapshot: str,
-        meter: Meter,
+        cost: StartCost,
     ) -> ShareContents:
         async def keep_photo(digest: str, image: bytes) -> None:
             await self._snapshots.write_photo(snapshot, digest, image)
 
         edge = import_.photos.edge if import_.photos is not None else None
-        begun = self._clock()
+        begun, cost.foreign = self._clock(), publisher != tenant
         with span("resolve_share", attributes={"importId": import_.id, "run": run.id}):
             contents = await self._publications.resolve(
-                tenant, share, publisher, meter, edge, keep_photo
+                tenant, share, publisher, cost.share, edge, keep_photo
             )
+        cost.share_milliseconds = _milliseconds(self._clock() - begun)
         emit(
             ShareResolved(
                 tenant=tenant,
@@ -168,9 +193,9 @@ class RunResolving:
                 publisher=publisher,
                 contacts=len(contents.contacts),
                 omitted=len(contents.omissions) if isinstance(contents, OwnContents) else 0,
-                graph_requests=meter.requests,
-                throttled=meter.throttled,
-                milliseconds=max(0, int((self._clock() - begun).total_seconds() * 1000)),
+                graph_requests=cost.share.requests,
+                throttled=cost.share.throttled,
+                milliseconds=cost.share_milliseconds,
             )
         )
         return contents
@@ -184,11 +209,11 @@ class RunResolving:
         publisher: str,
         filled: frozenset[str],
         contents: ShareContents,
-        meter: Meter,
+        cost: StartCost,
         before: int | None,
     ) -> Resolved:
         contacts = contents.contacts
-        targets = await self._directory.mailboxes_of(tenant, import_.targets, meter)
+        targets = await self._directory.mailboxes_of(tenant, import_.targets, cost.targets)
         # A share that was never filled is not suddenly empty.
         emptied = bool(filled) and not contacts and before != 0
         if filled and not run.approved:
@@ -227,6 +252,10 @@ class RunResolving:
         """
         keys = await self._publications.suppressed(tenant, import_.share_id)
         return Job(import_, tasks=_tasks(Task.PURGE, filled) if keys else ())
+
+
+def _milliseconds(lasted: timedelta) -> int:
+    return max(0, int(lasted.total_seconds() * 1000))
 
 
 def _message(tenant: str, run: Run) -> RunMessage:

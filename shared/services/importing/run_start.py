@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.graph.transport import Meter
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.results import all_results
@@ -43,7 +42,12 @@ from shared.domain.importing.runs import (
 from shared.domain.importing.schedule import is_daily
 from shared.domain.reasons import Reason
 from shared.services.importing.run_book import RunBook
-from shared.services.importing.run_resolving import GrewTooMuch, Resolved, RunResolving
+from shared.services.importing.run_resolving import (
+    GrewTooMuch,
+    Resolved,
+    RunResolving,
+    StartCost,
+)
 from shared.services.importing.run_telemetry import emit_run_end
 from shared.services.sharing.publications import Publications
 from shared.services.tenancy.tenants import Tenants
@@ -116,26 +120,26 @@ class RunStart:
         self, message: StartRun, stored: Stored[Run], import_: Import, runs: ImportRuns
     ) -> Stored[Run] | None:
         """Decide the run's work and let its row name it; None if the run has ended instead."""
-        meter, begun = Meter(), self._clock()
+        cost, begun = StartCost(), self._clock()
         snapshot = snapshot_id(message.tenant, message.run, message.number, self._new_id()[:12])
         await self._snapshots.begin(snapshot, begun)
         try:
             resolved = await self._resolving.resolve(
-                message.tenant, import_, stored.value, snapshot, meter, runs.contacts
+                message.tenant, import_, stored.value, snapshot, cost, runs.contacts
             )
             job, done = await self._limited(message, stored.value, resolved.job)
         except NeedsAdmin as error:
             _log.warning("run %s cannot start: %s (%s)", message.run, error.reason, error.detail)
             await self._snapshots.erase(snapshot)
             await self._check_consent(message.tenant, import_, error.reason)
-            await self._end(message, stored, error, meter)
+            await self._end(message, stored, error, cost)
             return None
         if _changes_nothing(stored.value, job, runs):
             await self._snapshots.erase(snapshot)
-            await self._end_unchanged(message, stored, job, resolved, meter)
+            await self._end_unchanged(message, stored, job, resolved, cost)
             return None
         await self._snapshots.write(snapshot, list(resolved.contacts.values()), job)
-        run = self._running(stored.value, snapshot, job, resolved, done, meter)
+        run = self._running(stored.value, snapshot, job, resolved, done, cost)
         try:
             named = await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         except PreconditionFailed:
@@ -150,9 +154,12 @@ class RunStart:
                 trigger=run.trigger,
                 mailboxes=run.mailboxes.total,
                 share_contacts=run.share_contacts,
-                graph_requests=run.graph_requests,
-                throttled=run.throttled,
-                milliseconds=max(0, int((self._clock() - begun).total_seconds() * 1000)),
+                graph_requests=cost.targets.requests,
+                throttled=cost.targets.throttled,
+                milliseconds=max(
+                    0,
+                    int((self._clock() - begun).total_seconds() * 1000) - cost.share_milliseconds,
+                ),
             )
         )
         return named
@@ -206,7 +213,7 @@ class RunStart:
         job: Job,
         resolved: Resolved,
         done: frozenset[str],
-        meter: Meter,
+        cost: StartCost,
     ) -> Run:
         omissions = rarest_first(resolved.omissions)
         return run.copy_with(
@@ -219,8 +226,8 @@ class RunStart:
             omissions=omissions[:OMISSIONS_KEPT],
             omitted=dict(Counter(omission.reason for omission in omissions)),
             fingerprint=job.fingerprint,
-            graph_requests=run.graph_requests + meter.requests,
-            throttled=run.throttled + meter.throttled,
+            graph_requests=run.graph_requests + cost.requests,
+            throttled=run.throttled + cost.throttled,
         )
 
     async def _spread(self, message: StartRun, run: Run) -> None:
@@ -260,7 +267,7 @@ class RunStart:
             await self._tenants.check_consent(publisher)
 
     async def _end(
-        self, message: StartRun, stored: Stored[Run], error: NeedsAdmin, meter: Meter
+        self, message: StartRun, stored: Stored[Run], error: NeedsAdmin, cost: StartCost
     ) -> None:
         """End a run that could not start; no mailbox was changed."""
         status, reason = RunStatus.FAILED, error.reason
@@ -277,8 +284,8 @@ class RunStart:
             reason=reason,
             ended=now,
             share_contacts=error.contacts if isinstance(error, GrewTooMuch) else 0,
-            graph_requests=stored.value.graph_requests + meter.requests,
-            throttled=stored.value.throttled + meter.throttled,
+            graph_requests=stored.value.graph_requests + cost.requests,
+            throttled=stored.value.throttled + cost.throttled,
         )
 
         def noted(runs: ImportRuns) -> ImportRuns:
@@ -292,7 +299,7 @@ class RunStart:
         stored: Stored[Run],
         job: Job,
         resolved: Resolved,
-        meter: Meter,
+        cost: StartCost,
     ) -> None:
         """End a run in between whose mailboxes hold everything already; none was asked."""
         now = self._clock()
@@ -310,8 +317,8 @@ class RunStart:
             share_contacts=len(resolved.contacts),
             work=job.digest,
             fingerprint=job.fingerprint,
-            graph_requests=meter.requests,
-            throttled=meter.throttled,
+            graph_requests=cost.requests,
+            throttled=cost.throttled,
         )
         await self._write_end(message, stored, run, lambda runs: runs.copy_with(applied=job.digest))
 

@@ -1,0 +1,1 @@
+"""Services of imports and their runs, without storage."""
