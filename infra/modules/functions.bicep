@@ -122,10 +122,11 @@ var settings = {
   // Only our own log records: the SDKs log a line with the address for each request.
   PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'shared'
   OTEL_SERVICE_NAME: 'contact-sync'
-  // Events and logs are never sampled. Of traces, each worker keeps one a second: a service with few runs keeps nearly
-  // all of them, and a run of a million mailboxes does not multiply the cost.
+  // Events and logs are never sampled. Of traces, each worker keeps five a second: a service with few runs keeps nearly
+  // all of them (98 % in a measurement; with one a second it was half), and a run of a million mailboxes does not
+  // multiply the cost.
   OTEL_TRACES_SAMPLER: 'microsoft.rate_limited'
-  OTEL_TRACES_SAMPLER_ARG: '1'
+  OTEL_TRACES_SAMPLER_ARG: '5'
   // Spans of libraries would contain full URLs with search terms, and cost memory. Our own spans are enough.
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,psycopg2,requests,urllib,urllib3'
   // Otherwise the exporter sends statistics to a resource of Microsoft's in another region.

@@ -20,7 +20,7 @@ from opentelemetry._logs import SeverityNumber, get_logger
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from shared.domain.events import Event, MailboxSyncFinished, RunClosed, Severity
+from shared.domain.events import Event, MailboxSyncFinished, Severity
 
 SCOPE: Final = "contact_sync"
 EVENT_NAME: Final = "microsoft.custom_event.name"
@@ -38,9 +38,6 @@ _SEVERITIES: Final[Mapping[Severity, tuple[int, SeverityNumber]]] = {
 }
 
 _meter: Final = metrics.get_meter(SCOPE)
-_mailboxes: Final = _meter.create_counter(
-    "contact_sync.mailboxes", description="Mailboxes that have a result, by outcome."
-)
 _contacts: Final = _meter.create_counter(
     "contact_sync.contacts", description="Contacts in these mailboxes, by what was done to them."
 )
@@ -49,9 +46,6 @@ _graph_requests: Final = _meter.create_counter(
 )
 _graph_throttled: Final = _meter.create_counter(
     "contact_sync.graph.throttled", description="429 responses; each item of a batch counts as one."
-)
-_mailbox_duration: Final = _meter.create_histogram(
-    "contact_sync.mailbox.duration", unit="ms", description="Duration of a mailbox's last try."
 )
 _queue_age: Final = _meter.create_histogram(
     "contact_sync.queue.age",
@@ -63,9 +57,6 @@ _oldest_due: Final = _meter.create_histogram(
     "contact_sync.queue.oldest_due",
     unit="s",
     description="For how long the oldest visible message of a queue has been due, by queue.",
-)
-_run_duration: Final = _meter.create_histogram(
-    "contact_sync.run.duration", unit="s", description="Time from queuing a run to its end."
 )
 
 
@@ -85,15 +76,11 @@ def emit(event: Event) -> None:
 
 
 def _measure(event: Event) -> None:
-    match event:
-        case MailboxSyncFinished():
-            _mailboxes.add(1, {"outcome": str(event.outcome)})
-            for change in ("created", "updated", "deleted", "unchanged"):
-                if count := getattr(event, change):
-                    _contacts.add(count, {"change": change})
-            _mailbox_duration.record(event.milliseconds)
-        case RunClosed():
-            _run_duration.record(event.seconds)
+    """Measure what a query needs each minute; everything else is in the events."""
+    if isinstance(event, MailboxSyncFinished):
+        for change in ("created", "updated", "deleted", "unchanged"):
+            if count := getattr(event, change):
+                _contacts.add(count, {"change": change})
 
 
 def count_graph(*, requests: int = 0, throttled: int = 0) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from shared.web.reason_texts import REMEDIES
 from tests.infra.readers import kql
-from tests.infra.readers.telemetry_schema import CONVERSIONS, declared
+from tests.infra.readers.telemetry_schema import CONVERSIONS, declared, metrics
 from tests.infra.reasons_query import reasons_of_runs
 from tests.sources import ROOT, text
 
@@ -67,6 +67,13 @@ def test_aggregates_count_repeated_events_once(name: str) -> None:
 
     if name not in EVERY_TRY and repeated and re.search(r"\b(sum|count|avg)\(", FILES[name]):
         assert "arg_max(TimeGenerated" in FILES[name]
+
+
+def test_every_metric_is_read_by_a_query() -> None:
+    """Each costs money every minute in every instance."""
+    read = {name for query in kql.queries().values() for name in query.names}
+
+    assert metrics().keys() - read == set()
 
 
 def test_compile_errors_in_queries_are_found() -> None:

@@ -158,27 +158,39 @@ def test_no_policy_contains_secrets_or_urls(name: str) -> None:
     )
 
 
-def test_gateway_headers_are_removed_before_they_are_set() -> None:
-    inbound = by_section(text("global.xml"))["inbound"]
-    order = [(e.get("name"), e.get("exists-action")) for e in inbound if e.tag == "set-header"]
-
-    for name in (admission.TOKEN, admission.CLIENT):
-        assert order.index((name, "delete")) < order.index((name, "override"))
-    assert ("X-Forwarded-For", "delete") in order
-    assert "Authorization" not in {name for name, _ in order}
+OWN = ("api.xml", "portal.xml")
+"""The policies of the APIs whose backend is the app."""
 
 
-def test_gateway_token_has_an_audience_the_app_accepts() -> None:
+@pytest.mark.parametrize("name", OWN)
+def test_gateway_headers_are_removed_for_all_apis_and_set_for_ours(name: str) -> None:
+    every = [e for e in by_section(text("global.xml"))["inbound"] if e.tag == "set-header"]
+    removed = {e.get("name") for e in every if e.get("exists-action") == "delete"}
+    inbound = by_section(text(name))["inbound"]
+    order = [(e.tag, e.get("name"), e.get("exists-action")) for e in inbound]
+
+    assert {admission.TOKEN, admission.CLIENT, "X-Forwarded-For"} <= removed
+    assert "Authorization" not in {e.get("name") for e in every}
+    for header in (admission.TOKEN, admission.CLIENT):
+        assert order.index(("base", None, None)) < order.index(("set-header", header, "override"))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_gateway_token_has_an_audience_the_app_accepts(name: str) -> None:
     (element,) = [
-        e for _, e in placed("global.xml", standard=True)
-        if e.tag == "authentication-managed-identity"
-    ]  # fmt: skip
+        e for _, e in placed(name, standard=True) if e.tag == "authentication-managed-identity"
+    ]
 
     assert element.get("resource") == "api://{{app-client-id}}"
     assert element.get("client-id") == "{{gateway-client-id}}"
     assert element.get("ignore-error") == "false"
     audiences = re.findall(r"<audience>([^<]+)<", text("api.xml"))
     assert audiences == ["{{app-client-id}}", "api://{{app-client-id}}"]
+
+
+@pytest.mark.parametrize("name", sorted(set(files()) - set(OWN)))
+def test_gateway_token_goes_to_no_other_backend(name: str) -> None:
+    assert "gatewayToken" not in text(name)
 
 
 def test_gateway_requires_a_token_except_on_public_routes() -> None:

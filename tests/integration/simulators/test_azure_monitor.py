@@ -145,9 +145,7 @@ async def test_metrics_and_log_lines_arrive_and_events_are_not_traces(received: 
     traces = [data["message"] for data in received.of("MessageData")]
 
     assert {
-        "contact_sync.mailboxes",
         "contact_sync.contacts",
-        "contact_sync.mailbox.duration",
         "contact_sync.graph.requests",
         "contact_sync.queue.age",
     } <= names
