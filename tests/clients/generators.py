@@ -52,7 +52,9 @@ def kiota(language: str, source: Path, folder: Path) -> str:
 
 def typescript_types(source: Path, target: Path) -> None:
     """Generate the types of openapi-typescript."""
-    run("node", NODE / "openapi-typescript" / "bin" / "cli.js", source, "-o", target)
+    # Otherwise what has a default would be required in a request.
+    given = ("--default-non-nullable", "false")
+    run("node", NODE / "openapi-typescript" / "bin" / "cli.js", source, *given, "-o", target)
 
 
 def python_client(source: Path, folder: Path) -> str:
@@ -65,17 +67,18 @@ def python_client(source: Path, folder: Path) -> str:
     )  # fmt: skip
 
 
-def compiled_typescript(folder: Path, *sources: str) -> None:
-    """Compile TypeScript strictly; every type error fails."""
+def compiled_typescript(folder: Path, *sources: str, emit: bool = False) -> None:
+    """Compile TypeScript strictly; every type error fails. With `emit`, write JavaScript too."""
     options: dict[str, Any] = {
         "strict": True,
         "target": "es2022",
         "module": "nodenext",
         "moduleResolution": "nodenext",
         "skipLibCheck": True,
-        "noEmit": True,
+        "noEmit": not emit,
     }
     (folder / "node_modules").symlink_to(NODE)
+    (folder / "package.json").write_text('{"type": "module"}', "utf-8")
     project = {"compilerOptions": options, "include": list(sources)}
     (folder / "tsconfig.json").write_text(json.dumps(project), "utf-8")
     run("node", NODE / "typescript" / "bin" / "tsc", "-p", folder)
