@@ -200,3 +200,8 @@ async def test_contact_that_graph_shows_under_another_id_is_not_this_one() -> No
     graph = session(lambda _: {"responses": [part("0", 200, shown)]})
     found = await Mailbox(graph, "u", "i-1").reread((), ["old"], "f")
     assert found == (Change("old", None),)
+
+
+def test_preferences_are_sent_in_one_header() -> None:
+    headers = transport.complete({"Prefer": "odata.maxpagesize=200"})
+    assert headers["Prefer"] == 'IdType="ImmutableId", odata.maxpagesize=200'
