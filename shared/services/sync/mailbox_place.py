@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailboxes.answers import FolderGoneError
@@ -17,7 +18,32 @@ from shared.services.sync.applying import ApplyProgress, apply_plan
 from shared.services.sync.mailbox_work import MailboxWork
 
 
-async def open_folder(work: MailboxWork, destination: Destination) -> bool:
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What a mailbox holds before it is filled: our folder, if it exists, and `contacts` of ours.
+
+    These are in the default folder, and can be there only after tables were restored.
+    """
+
+    folder: str | None
+    contacts: bool
+
+
+async def look_first(
+    work: MailboxWork, destination: Destination, keys: Sequence[str]
+) -> FirstLook | None:
+    """Look into a mailbox before it is filled; None if it was filled, or gets no folder of ours."""
+    head = work.head
+    if destination.folder is None or head.folder is not None or head.contacts or head.rows.names:
+        return None
+    await work.hold_lease()
+    folder, found = await work.mailbox.look_first(keys)
+    return FirstLook(folder, bool(found))
+
+
+async def open_folder(
+    work: MailboxWork, destination: Destination, first: FirstLook | None = None
+) -> bool:
     """Find, create or rename the import's folder; return whether it is new (and so empty)."""
     wanted = destination.folder
     await work.hold_lease()
@@ -25,7 +51,7 @@ async def open_folder(work: MailboxWork, destination: Destination) -> bool:
     head, new = work.head, False
     folder = head.folder
     if folder is None and wanted is not None:
-        folder = await work.mailbox.find_folder()
+        folder = first.folder if first is not None else await work.mailbox.find_folder()
         if folder is None:
             folder, new = await work.mailbox.create_folder(wanted), True
     elif folder is None:

@@ -31,9 +31,11 @@ from shared.services.sync import mailbox_removal, mailbox_results
 from shared.services.sync.applying import ApplyProgress
 from shared.services.sync.mailbox_holding import Division, divided
 from shared.services.sync.mailbox_place import (
+    FirstLook,
     clear_other_place,
     color_category,
     leave_old_place,
+    look_first,
     open_folder,
 )
 from shared.services.sync.mailbox_planning import Planned, plan_mailbox, policy_of, since_last_time
@@ -194,12 +196,13 @@ class MailboxSync:
         self, work: MailboxWork, import_: Import, desired: Desired, delta: Delta | None
     ) -> None:
         policy, category = policy_of(import_), import_.destination.category
-        folder_is_new = await open_folder(work, import_.destination)
+        first = await look_first(work, import_.destination, list(desired)[:_SAMPLE])
+        folder_is_new = await open_folder(work, import_.destination, first)
         if folder_is_new:
             # All contacts in it will have the category, and show which fields a user edits.
             work.head = work.head.copy_with(category=category, keep_edits=policy.keep_edits)
         planned = await plan_mailbox(work, import_, desired, delta, empty=folder_is_new)
-        elsewhere = await _keys_elsewhere(work, planned, desired)
+        elsewhere = await _keys_elsewhere(work, planned, desired, first)
         progress = ApplyProgress(patient=work.patient)
         ids = {entry.id for entry in (await work.known()).values()}
         if elsewhere and await clear_other_place(work, elsewhere, progress, ids):
@@ -280,13 +283,17 @@ class MailboxSync:
         return all_read
 
 
-async def _keys_elsewhere(work: MailboxWork, planned: Planned, desired: Desired) -> list[str]:
+async def _keys_elsewhere(
+    work: MailboxWork, planned: Planned, desired: Desired, first: FirstLook | None
+) -> list[str]:
     """Return contacts that may be in the kind of folder that the import does not use.
 
     Only restored tables can be so wrong. It shows in contacts or a folder that are gone; before a
     mailbox is filled for the first time nothing can show it, so a few contacts are looked for.
     """
     known = await work.known()
+    if first is not None and not first.contacts:
+        return []
     if not known:
         return list(desired)[: BATCH_SIZE if work.head.contacts else _SAMPLE]
     here = {key for key, entry in planned.known.items() if entry.id}

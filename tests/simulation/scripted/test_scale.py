@@ -296,3 +296,17 @@ def test_whole_read_of_a_large_default_folder_goes_on_where_it_was_cut_off() -> 
         assert not [key for key in rows(sim, "MailboxContacts") if key[1] == "read"]
 
     run_script(script)
+
+
+def test_first_fill_looks_for_its_folder_and_for_older_contacts_in_one_request() -> None:
+    async def script(sim: Simulation) -> None:
+        share = await company(sim, people=40, mailboxes=1)
+        await imported(sim, share)
+        await quiet(sim)
+        [run] = (await sim.api(share.tenant, "GET", "runs")).body["items"]
+        [result] = (await sim.api(share.tenant, "GET", f"runs/{run['id']}/results")).body["items"]
+        assert result["contacts"]["created"] == 40
+        # The look, the folder, two batches of contacts, and the delta of our own writes.
+        assert result["graphRequests"] == 5
+
+    assert not broken(run_script(script))
