@@ -22,6 +22,8 @@ from shared.domain.errors import Unavailable
 
 BATCH_SIZE: Final = 20
 _GATEWAY_TIMEOUT: Final = 504
+_UNREADABLE: Final = 500
+"""Stands for a read without an answer: who reads others beside it goes on with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,10 @@ async def send_batch(
 ) -> list[GraphResponse]:
     """Send at most 20 requests together and return their responses, in the order of `items`.
 
-    Each response may be an error; that of a request which Graph left out, or answered with
-    something else than what was asked for, is a 504. Raises `Throttled` or `Unavailable` if the
-    whole batch failed; whether its writes took effect is then unknown. `check` handles any other
-    response to the batch.
+    Each response may be an error; that of a request which Graph left out is a 504, or a 500 if it
+    reads, as is any answer to a read that is not what was asked for. Raises `Throttled` or
+    `Unavailable` if the whole batch failed; whether its writes took effect is then unknown. `check`
+    handles any other response to the batch.
     """
     body = {"requests": [item.as_json(number) for number, item in enumerate(items)]}
     # Graph counts the requests in a batch, not the batch itself.
@@ -119,10 +121,11 @@ def _answer(part: Mapping[str, Any], date: str) -> GraphResponse | None:
 
 
 def _fitting(item: BatchItem, answer: GraphResponse | None) -> GraphResponse:
-    """Return a response, or a 504 if it does not answer the request."""
-    if answer is None:
-        return GraphResponse(_GATEWAY_TIMEOUT, None)
+    """Return a response, or an error if it does not answer the request."""
+    if item.method != "GET":
+        return answer or GraphResponse(_GATEWAY_TIMEOUT, None)
     kind = str if item.path.endswith("$value") else dict
-    if item.method == "GET" and answer.ok and not isinstance(answer.body, kind):
-        return replace(answer, status=_GATEWAY_TIMEOUT, body=None)
+    answer = answer or GraphResponse(_UNREADABLE, None)
+    if answer.ok and not isinstance(answer.body, kind):
+        return replace(answer, status=_UNREADABLE, body=None)
     return answer

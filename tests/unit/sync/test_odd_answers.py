@@ -96,6 +96,17 @@ async def test_odd_part_of_a_batch_fails_alone_and_may_pass(odd: Any) -> None:
         await read_lists(graph, THREE)
 
 
+async def test_contact_that_is_never_answered_does_not_stop_the_others() -> None:
+    def answer(request: WireRequest) -> Any:
+        items = orjson.loads(request.body or b"{}")["requests"]
+        shown = {"displayName": "Ada", "parentFolderId": "f"}
+        return {"responses": [part(i["id"], 200, shown) for i in items if "c-1" not in i["url"]]}
+
+    box = Mailbox(session(answer), "u", "i-1")
+    found = await box.reread((), ["c-1", "c-2"], "f")
+    assert [change.id for change in found] == ["c-2"]
+
+
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b'{"responses": null}', HTML])
 async def test_batch_without_answers_may_have_taken_effect(body: bytes) -> None:
     graph = session(lambda _: body)
