@@ -73,7 +73,7 @@ class Head(Model):
     is a problem that does not affect the contacts. `unreachable` is since when a removal finds no
     mailbox. `read_whole` is when all of the folder was last read. `home` is the folder above ours,
     `looked` when it was last seen there. `away` are contacts that left the folder, and still exist;
-    the last of them left at `departed`.
+    the last of them left at `departed`. `moved` says that some are in another contact folder.
     """
 
     version: int = VERSION
@@ -101,6 +101,7 @@ class Head(Model):
     looked: datetime | None = None
     away: tuple[str, ...] = ()
     departed: datetime | None = None
+    moved: bool = False
 
 
 @dataclass(slots=True)

@@ -115,7 +115,7 @@ class MailboxChecks:
             }
             seen = await folders_in_place(session, message.import_id, due)
             heads = {m: found.heads[m] for m in answers}
-            away = {m: h.away for m, h in heads.items() if returns.look_due(h, m, now)}
+            away = {m: h.away for m, h in heads.items() if returns.look_due(h, now)}
             where = await places(session, away)
         except NeedsAdmin:
             return {}

@@ -3,7 +3,7 @@
 Docs: contactfolder, user-post-contactfolders, outlookuser-post-mastercategories.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 from urllib.parse import quote
@@ -147,6 +147,13 @@ class MailboxFolders:
             if not parent or parent in {folder, home}:
                 return False
             folder = parent
+        return False
+
+    async def any_contact_folder(self, folders: Iterable[str]) -> bool:
+        """Return whether one of these ids is a contact folder's, and not that of Deleted Items."""
+        for folder in folders:
+            if folder and await self._parent(folder):
+                return True
         return False
 
     async def _parent(self, folder: str) -> str | None:
