@@ -161,7 +161,7 @@ async def test_requests_for_a_foreign_share_are_the_publishers(
     world: World, partner: World
 ) -> None:
     share = await world.share()
-    made = await partner.import_(share["id"])
+    made = await partner.import_(share["shareId"])
     run = await partner.last_run(made["id"])
     telemetry = await Telemetry.read(partner.client)
     ids = {"tenant": partner.tenant, "importId": made["id"], "run": made["firstRun"]}
