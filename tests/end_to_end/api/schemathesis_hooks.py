@@ -2,6 +2,7 @@
 
 import os
 from typing import Any
+from urllib.parse import quote
 
 import schemathesis
 from schemathesis import Case, CheckContext, GenerationMode, HookContext, Response
@@ -26,6 +27,7 @@ BODIES: dict[str, Any] = {
     "preview_import": {"mailbox": os.environ["MAILBOX"]},
     "adopt_contacts": {"mailbox": os.environ["MAILBOX"], "folder": os.environ["FOLDER"]},
 }
+LONGEST = 1_500
 BEYOND_SCHEMAS = {
     "create_share": {"sources", "access", "access.expires", "fields"},
     "change_share": {"sources", "access", "access.expires", "fields"},
@@ -75,6 +77,10 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
                 case.path_parameters["id"] = OTHER_IDS.get(name, id_)
         if "tenant" in case.path_parameters:
             case.path_parameters["tenant"] = os.environ["TENANT"]
+    for parameter, value in (case.query or {}).items():
+        # The gateway takes no longer query; a text that is too long stays too long.
+        if isinstance(value, str) and len(quote(value)) > LONGEST:
+            case.query[parameter] = "x" * min(len(value), LONGEST)
     if isinstance(case.body, dict) and _valid(case, ParameterLocation.BODY):
         case.body |= BODIES.get(name, {})
 
