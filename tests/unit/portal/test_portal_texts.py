@@ -192,7 +192,7 @@ def test_numbers_in_texts_follow_the_language(language: str, number: str) -> Non
         step="targets",
         at=1,
         carried=[],
-        offer={"share": {"name": "x"}, "publisher": {"display_name": "x"}},
+        offer={"share": {"name": "x"}, "publisher": {"called": "x"}},
     )
 
     assert picker.count(number) == 5
