@@ -8,7 +8,7 @@ from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.graph.transport import Graph
 from shared.adapters.storage.leases import Leases
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.storage.store import Store

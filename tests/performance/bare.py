@@ -10,7 +10,7 @@ import orjson
 
 from shared.adapters.graph.transport import complete
 from shared.adapters.graph.wire import WireRequest
-from shared.adapters.storage.chunk_links import is_links_row, links_row
+from shared.adapters.storage.mailboxes.chunk_links import is_links_row, links_row
 from shared.adapters.storage.snapshots import CHUNK
 from tests.performance.engine import Engine
 

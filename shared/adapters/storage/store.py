@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.adapters.storage.held_plans import HeldPlans
+from shared.adapters.storage.mailboxes.held_plans import HeldPlans
 from shared.adapters.storage.models import (
     ChunkResult,
     IdempotencyClaim,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.storage.import_rows import delete_import
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.results import count_results, find_result
 from shared.adapters.storage.snapshots import Snapshots

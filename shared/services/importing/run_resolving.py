@@ -11,7 +11,7 @@ from typing import Final
 
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.graph.transport import Meter
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.snapshots import Job, Snapshots
 from shared.adapters.telemetry import emit, span
 from shared.domain.contacts.fields import Contact

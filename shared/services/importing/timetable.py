@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.results import count_results
 from shared.adapters.storage.store import TENANT_ROW, Store

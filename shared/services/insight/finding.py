@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.mailbox_state import Head, MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import Head, MailboxStates
 from shared.adapters.storage.records import Listing, Stored, gather_limited
 from shared.adapters.storage.results import find_result
 from shared.adapters.storage.store import Store

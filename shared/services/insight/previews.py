@@ -13,7 +13,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory, TargetMailboxes
 from shared.adapters.graph.mailboxes.answers import FolderGoneError
 from shared.adapters.graph.transport import Meter
-from shared.adapters.storage.mailbox_contacts import ContactRows
+from shared.adapters.storage.mailboxes.mailbox_contacts import ContactRows
 from shared.adapters.storage.results import find_result
 from shared.adapters.storage.snapshots import Desired
 from shared.adapters.storage.store import Store

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.import_rows import imports_with_runs
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Stored

@@ -8,7 +8,7 @@ from itertools import batched
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.store import Store
 from shared.domain.contacts.keys import keys_of
 from shared.domain.errors import ContactSyncError

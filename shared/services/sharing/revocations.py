@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.store import Store, subscribers_of
 from shared.domain.errors import NotFound
 from shared.domain.importing.runs import RunTrigger

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.models import Newcomer, SubscribedImport
 from shared.adapters.storage.store import (
     OWNER_ROW,

@@ -11,8 +11,8 @@ from datetime import datetime
 from shared.adapters.graph.mailboxes.elsewhere import places
 from shared.adapters.graph.mailboxes.mailbox import folder_links, folders_in_place
 from shared.adapters.graph.transport import Graph, Meter
-from shared.adapters.storage.chunk_links import FolderLink
-from shared.adapters.storage.mailbox_state import Head, MailboxStates, Neighbors
+from shared.adapters.storage.mailboxes.chunk_links import FolderLink
+from shared.adapters.storage.mailboxes.mailbox_state import Head, MailboxStates, Neighbors
 from shared.adapters.storage.models import ChunkResult
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.results import neighbor_results, write_chunk

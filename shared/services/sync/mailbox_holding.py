@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from shared.adapters.storage.mailbox_state import HeldPlan
+from shared.adapters.storage.mailboxes.mailbox_state import HeldPlan
 from shared.adapters.storage.store import Store
 from shared.domain.contacts.held_plans import NOTHING, HeldChanges, divide
 from shared.domain.contacts.plan import Plan

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailboxes.answers import FolderGoneError
-from shared.adapters.storage.mailbox_contacts import ContactRows
-from shared.adapters.storage.mailbox_state import Head
+from shared.adapters.storage.mailboxes.mailbox_contacts import ContactRows
+from shared.adapters.storage.mailboxes.mailbox_state import Head
 from shared.domain.contacts.known import DEFAULT_POLICY, KnownContacts
 from shared.domain.contacts.plan import Delete, make_plan
 from shared.domain.errors import NeedsAdmin, Unavailable

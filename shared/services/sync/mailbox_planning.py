@@ -7,8 +7,8 @@ from zlib import crc32
 
 from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
 from shared.adapters.graph.mailboxes.mailbox import Delta
-from shared.adapters.storage.mailbox_contacts import ContactRows
-from shared.adapters.storage.mailbox_state import Head
+from shared.adapters.storage.mailboxes.mailbox_contacts import ContactRows
+from shared.adapters.storage.mailboxes.mailbox_state import Head
 from shared.adapters.storage.snapshots import Desired
 from shared.domain.contacts.guard import guard_of
 from shared.domain.contacts.held_plans import HeldChanges

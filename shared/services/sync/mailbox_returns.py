@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.adapters.graph.mailboxes.elsewhere import Places
-from shared.adapters.storage.mailbox_state import Head
+from shared.adapters.storage.mailboxes.mailbox_state import Head
 from shared.domain.errors import ContactSyncError
 from shared.services.sync.mailbox_work import MailboxWork
 

@@ -15,7 +15,7 @@ from typing import Final
 from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailboxes.answers import FolderGoneError, LinkExpiredError
 from shared.adapters.graph.mailboxes.mailbox import Delta
-from shared.adapters.storage.mailbox_contacts import ContactRows
+from shared.adapters.storage.mailboxes.mailbox_contacts import ContactRows
 from shared.adapters.storage.snapshots import Desired, Snapshots
 from shared.adapters.storage.store import Store
 from shared.domain.contacts.plan import SetPhoto, photos_due

@@ -15,11 +15,11 @@ from typing import Final
 
 from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import LONGEST_REQUEST, LONGEST_WAIT, Meter
-from shared.adapters.storage.chunk_links import mark_of_link
 from shared.adapters.storage.leases import Lease, Leases
-from shared.adapters.storage.mailbox_contacts import ContactRows, ListPlace
-from shared.adapters.storage.mailbox_state import Head, MailboxStates, Partial
-from shared.adapters.storage.read_marks import hash_of_id
+from shared.adapters.storage.mailboxes.chunk_links import mark_of_link
+from shared.adapters.storage.mailboxes.mailbox_contacts import ContactRows, ListPlace
+from shared.adapters.storage.mailboxes.mailbox_state import Head, MailboxStates, Partial
+from shared.adapters.storage.mailboxes.read_marks import hash_of_id
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import Store, results_of
 from shared.adapters.telemetry import emit

@@ -8,7 +8,7 @@ from typing import Final
 from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import Graph, Meter
 from shared.adapters.storage.leases import Leases
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.store import Store
 from shared.domain.errors import Busy
 from shared.domain.importing.messages import SyncMailbox

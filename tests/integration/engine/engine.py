@@ -22,8 +22,8 @@ from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.transport import Graph
 from shared.adapters.graph.wire import SdkWire
 from shared.adapters.storage.leases import Leases
-from shared.adapters.storage.mailbox_contacts import ListPlace
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_contacts import ListPlace
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.storage.store import Store, results_of
 from shared.adapters.storage.tables.client import Tables

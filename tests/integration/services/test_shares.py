@@ -12,7 +12,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.ledger_rows import LedgerRows
-from shared.adapters.storage.mailbox_state import MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.models import ShareLocation
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.records import Records

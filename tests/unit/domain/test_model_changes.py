@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.storage.mailbox_state import Head
+from shared.adapters.storage.mailboxes.mailbox_state import Head
 from shared.adapters.storage.models import Suppression
 from shared.domain.importing.imports import GuardLimits, Import, ImportInput, Targets
 from shared.domain.importing.messages import Message

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from shared.adapters.graph.mailboxes.mailbox import Mailbox
-from shared.adapters.storage.mailbox_contacts import ContactRows, Loaded
-from shared.adapters.storage.mailbox_state import Head, MailboxStates
+from shared.adapters.storage.mailboxes.mailbox_contacts import ContactRows, Loaded
+from shared.adapters.storage.mailboxes.mailbox_state import Head, MailboxStates
 from shared.adapters.storage.store import Store
 from shared.domain.contacts.known import Known, KnownContacts
 from shared.domain.importing.messages import SyncMailbox

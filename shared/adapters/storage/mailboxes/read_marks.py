@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.adapters.storage.mailbox_contacts import ListPlace
+from shared.adapters.storage.mailboxes.mailbox_contacts import ListPlace
 from shared.adapters.storage.tables.client import Tables, pack_bytes, unpack_bytes
 from shared.adapters.storage.tables.names import Table
 from shared.domain.contacts.fields import Mark

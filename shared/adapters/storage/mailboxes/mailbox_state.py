@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from shared.adapters.storage.chunk_links import (
+from shared.adapters.storage.mailboxes.chunk_links import (
     FolderLink,
     is_links_row,
     links_row,
@@ -18,13 +18,13 @@ from shared.adapters.storage.chunk_links import (
     packed_links,
     unpacked_links,
 )
-from shared.adapters.storage.mailbox_contacts import (
+from shared.adapters.storage.mailboxes.mailbox_contacts import (
     VERSION,
     ContactRows,
     ListPlace,
     MailboxContacts,
 )
-from shared.adapters.storage.read_marks import ReadMarks
+from shared.adapters.storage.mailboxes.read_marks import ReadMarks
 from shared.adapters.storage.records import Records, Stored
 from shared.adapters.storage.tables.client import Row, Tables
 from shared.adapters.storage.tables.names import Table
