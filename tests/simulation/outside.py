@@ -22,7 +22,7 @@ from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.wire import WireRequest, WireResponse
 from shared.domain.errors import NeedsAdmin, Unavailable
 from shared.domain.reasons import Reason
-from shared.services.tenancy.limits import Limiter
+from shared.services.tenancy.limits import Budget, Limiter
 from tests.local.entra.tokens import GRAPH_PERMISSIONS
 from tests.local.graph import sources
 from tests.local.graph.mailboxes.mailbox import Contact, Folder, Mailbox
@@ -309,6 +309,9 @@ class Tokens(AccessTokens):
         return replace(who, issued=now, signed_in=now)
 
 
+_PLENTY: Final = 1_000_000
+
+
 class NoLimits(Limiter):
     """Lets every call pass."""
 
@@ -317,6 +320,10 @@ class NoLimits(Limiter):
 
     def count_call(self, caller: Caller, group: str | None) -> None:
         pass
+
+    def own_budget(self, caller: Caller) -> Budget:
+        del caller
+        return Budget(_PLENTY, _PLENTY, 0.0)
 
     def require_guesses_left(self, caller: Caller) -> None:
         pass
