@@ -360,10 +360,8 @@ resource logRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   }
 ]
 
-@description('''
-Azure creates this rule with each Application Insights component, and with it an action group that any region may process.
-Under the same name it is ours: off, because the rules above look for the same, and with the group of the EU.
-''')
+// Azure creates this rule with each Application Insights component, and with it an action group that any region may process.
+// Under the same name it is ours: off, because the rules above look for the same, and with the group of the EU.
 resource smartDetection 'Microsoft.AlertsManagement/smartDetectorAlertRules@2021-04-01' = {
   name: 'Failure Anomalies - ${applicationInsightsName}'
   location: 'global'
