@@ -111,7 +111,7 @@ ANSWERS: Final[dict[str, list[tuple[Any, ...]]]] = {
     "print strcat('a', 1, 'b'), strcat_delim(' ', 'a', '', 'b'), trim(' +', '  a b '), "
     "replace_regex('a   b', ' +', ' '), strlen('abc')": [("a1b", "a  b", "a b", "a b", 3)],
     "print '503' startswith '5', '404' !startswith '4', 'one abc two' has 'abc', "
-    "'abcd' has 'abc'": [(True, False, True, False)],
+    "'abcd' has 'abc', 'Abc' =~ 'aBC'": [(True, False, True, False, True)],
 }
 
 

@@ -46,7 +46,7 @@ async def secrets(world: World) -> dict[str, Json]:
         member["manager"] = {"id": boss["id"]}
     await world.client.change_tenant(world.tenant, users=[*found.values(), *members])
     await world.members([each["id"] for each in [*found.values(), *members]])
-    await world.api.delete(f"/people/{found['kept_out']['id']}", 202)
+    await world.api.delete(f"/people/{found['suppressed']['id']}", 202)
     return found
 
 
