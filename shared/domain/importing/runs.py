@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from shared.domain.model import Model
-from shared.domain.reasons import Reason
+from shared.domain.reasons import INCLUDED, Reason
 
 
 class RunTrigger(StrEnum):
@@ -107,6 +107,13 @@ def rarest_first(omissions: Iterable[Omission]) -> list[Omission]:
     listed = list(omissions)
     count = Counter(omission.reason for omission in listed)
     return sorted(listed, key=lambda omission: (count[omission.reason], omission.reason))
+
+
+def by_inclusion(omissions: Iterable[Omission]) -> tuple[list[Omission], list[Omission]]:
+    """Return those who are left out, and those who are included with less than there is."""
+    listed = list(omissions)
+    left_out = [omission for omission in listed if omission.reason not in INCLUDED]
+    return left_out, [omission for omission in listed if omission.reason in INCLUDED]
 
 
 class Run(Model):

@@ -8,7 +8,7 @@ import azure.functions as func
 from shared.adapters.storage.records import Listing
 from shared.domain.errors import NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
-from shared.domain.importing.runs import Outcome, Run
+from shared.domain.importing.runs import Outcome, Run, by_inclusion
 from shared.domain.reasons import INCLUDED
 from shared.portal import rendering
 from shared.portal.forms.filters import RUNS, RunsFilter
@@ -77,9 +77,8 @@ async def show_run(visit: Visit) -> Page:
             visit.caller, run.id, DEFAULT_PAGE, token, wanted
         )
     results = [stored.value for stored in found.listing.items]
-    limited = [o for o in run.omissions if o.reason in INCLUDED]
-    omitted = [o for o in run.omissions if o.reason not in INCLUDED][:DEFAULT_PAGE]
-    shown = [*omitted, *limited[:DEFAULT_PAGE]]
+    omitted, limited = (people[:DEFAULT_PAGE] for people in by_inclusion(run.omissions))
+    shown = [*omitted, *limited]
     called = await visit.names([o.id for o in shown], EntryKind.USER) if shown else {}
     nameless = [r.mailbox for r in results if r.mailbox not in found.addresses]
     called_so = await visit.names(nameless, EntryKind.USER) if nameless else {}
@@ -94,7 +93,7 @@ async def show_run(visit: Visit) -> Page:
     }
     unequal = [
         ("omitted", omitted, _count(run, included=False)),
-        ("limited", limited[:DEFAULT_PAGE], _count(run, included=True)),
+        ("limited", limited, _count(run, included=True)),
     ]
     return Page("runs/run", {**values, "unequal": unequal, "called": called})
 
@@ -124,7 +123,7 @@ async def show_decision(visit: Visit) -> Page:
         "import": (await _names(visit, [run])).get(run.import_id),
         "results": [stored.value for stored in found.listing.items],
         "addresses": found.addresses,
-        "more": found.listing.token is not None,
+        "more": review.mailboxes > len(found.listing.items),
         "trouble": visit.trouble(review.trouble) if review.trouble else "",
     }
     return Page("runs/decide", values)

@@ -7,7 +7,7 @@ import azure.functions as func
 
 from shared.adapters.storage.records import Stored
 from shared.domain.errors import CallerError, Conflict, ContactSyncError, PreconditionFailed
-from shared.domain.reasons import INCLUDED
+from shared.domain.importing.runs import by_inclusion
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.portal.forms.share_form import EVERYBODY, SHARE, ShareDraft
 from shared.portal.forms.short_forms import ROTATION
@@ -314,8 +314,7 @@ async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
         raise
     except ContactSyncError as error:
         return {"trouble": visit.trouble(error)}
-    omitted = [o for o in found.omissions if o.reason not in INCLUDED]
-    limited = [o for o in found.omissions if o.reason in INCLUDED]
+    omitted, limited = by_inclusion(found.omissions)
     shown = [*omitted[:_OMISSIONS_SHOWN], *limited[:_OMISSIONS_SHOWN]]
     called = await visit.names([o.id for o in shown], EntryKind.USER)
     return {

@@ -10,9 +10,8 @@ from shared.domain.contacts.fields import Contact
 from shared.domain.contacts.matching import Match, match
 from shared.domain.contacts.plan import Adopt
 from shared.domain.error_codes import Code
-from shared.domain.errors import Conflict, FieldError, InvalidInput, NeedsAdmin, NotFound
+from shared.domain.errors import Conflict, FieldError, InvalidInput, NotFound
 from shared.domain.importing.imports import AdoptionInput, Import
-from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.importing.imports import Imports
 from shared.services.sharing.publications import Publications
@@ -85,9 +84,7 @@ class Adoptions:
         return Adoption(found.matches, found.names, found.left, found.digest, adopted)
 
     async def _desired(self, caller: Caller, import_: Import) -> dict[str, Contact]:
-        share, publisher = await self._publications.find(caller.tenant, import_.share_id)
-        if share is None and await self._publications.waiting(caller.tenant, import_.share_id):
-            raise NeedsAdmin(Reason.PUBLISHER_APPROVAL_PENDING, "The publisher has not approved.")
+        share, publisher = await self._publications.find_approved(caller.tenant, import_.share_id)
         if share is None:
             raise Conflict("nothing_to_match")
         resolution = await self._publications.resolve(caller.tenant, share, publisher, Meter())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Listing, Stored
 from shared.adapters.storage.results import page_of_results
 from shared.adapters.storage.store import Store
 from shared.domain.contacts.held_plans import REMOVE, HeldChange
@@ -64,23 +65,22 @@ class HeldReviews:
     async def read(self, caller: Caller, run_id: str) -> HeldReview:
         """Return what a run holds. Raises `NotFound` if the tenant has no such run."""
         run = (await self._runs.read(caller, run_id)).value
-        first = await self._runs.results(caller, run_id, SHOWN, None, Outcome.HELD)
-        results = [stored.value for stored in first.listing.items]
-        if not results:
+        first, held, planned = await self._held(caller, run_id)
+        if not held:
             mailboxes, contacts = await self._finding.filled(caller, run.import_id)
             planned = ContactCounts(deleted=contacts if run.reason in _EMPTY else 0)
             return HeldReview(run, mailboxes, planned, 0, 0, (), first)
-        mailboxes, planned = await self._sums(caller, run_id)
         changes = sorted(
             await self._store.held_plans.of_run(caller.tenant, run_id), key=_removals_first
         )
         keys = list(dict.fromkeys(change.key for change in changes))
         removed = {change.key for change in changes if change.kind == REMOVE}
-        names, trouble = await self._names(caller, run, results, keys[:SHOWN])
+        mailbox = first.listing.items[0].value.mailbox
+        names, trouble = await self._names(caller, run, mailbox, keys[:SHOWN])
         listed = [HeldContact(key, names.get(key, ""), key in removed) for key in keys[:SHOWN]]
         return HeldReview(
             run=run,
-            mailboxes=mailboxes,
+            mailboxes=held,
             planned=planned,
             removed=len(removed),
             updated=len(keys) - len(removed),
@@ -89,24 +89,28 @@ class HeldReviews:
             trouble=trouble,
         )
 
-    async def _sums(self, caller: Caller, run_id: str) -> tuple[int, ContactCounts]:
+    async def _held(self, caller: Caller, run_id: str) -> tuple[ResultPage, int, ContactCounts]:
+        """Return the first held results, how many there are, and what all of them plan."""
+        first: tuple[Stored[Result], ...] = ()
         count, planned, token = 0, ContactCounts(), None
         while True:
             page = await page_of_results(
                 self._store, caller.tenant, run_id, _PAGE, token, Outcome.HELD
             )
+            first = first or page.items[:SHOWN]
             for stored in page.items:
                 planned += stored.value.planned or ContactCounts()
             count, token = count + len(page.items), page.token
             if token is None:
-                return count, planned
+                shown = await self._runs.addressed(caller, run_id, Listing(first, None))
+                return shown, count, planned
 
     async def _names(
-        self, caller: Caller, run: Run, results: list[Result], keys: list[str]
+        self, caller: Caller, run: Run, mailbox: str, keys: list[str]
     ) -> tuple[dict[str, str], ContactSyncError | None]:
-        """Return the names of contacts in the first mailbox that has them, or why not."""
+        """Return the names that contacts have in a mailbox, or why they cannot be read."""
         try:
-            work = await self._mailboxes.look_into(caller.tenant, run.import_id, results[0].mailbox)
+            work = await self._mailboxes.look_into(caller.tenant, run.import_id, mailbox)
             known = await work.known()
             ids = {key: known[key].id for key in keys if key in known and known[key].id}
             names = await work.mailbox.names(list(ids.values()))

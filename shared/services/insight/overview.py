@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.records import gather_limited
-from shared.adapters.storage.store import Store
+from shared.adapters.storage.store import NOT_REMOVING, Store
 from shared.adapters.storage.tables.client import Row
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.importing.import_life import stands_still
@@ -132,7 +132,7 @@ class Overviews:
                 tenant,
                 _IMPORT_COLUMNS,
                 pages=_PAGES,
-                where=(Condition("removing", "eq", value=False),),
+                where=NOT_REMOVING,
             ),
             self._store.import_runs.read_columns(tenant, _RUN_COLUMNS_OF_IMPORT, pages=_PAGES),
             self._store.runs.read_columns(tenant, _RUN_COLUMNS, pages=1),

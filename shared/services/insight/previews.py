@@ -247,10 +247,8 @@ class Previews:
             await work.release()
 
     async def _resolved(self, caller: Caller, import_: Import) -> ShareContents | None:
-        share, publisher = await self._publications.find(caller.tenant, import_.share_id)
+        share, publisher = await self._publications.find_approved(caller.tenant, import_.share_id)
         if share is None:
-            if await self._publications.waiting(caller.tenant, import_.share_id):
-                raise _waiting()
             return None
         self._publications.count_read(caller, share, publisher)
         return await self._publications.resolve(caller.tenant, share, publisher, Meter())

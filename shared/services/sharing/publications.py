@@ -89,6 +89,14 @@ class Publications:
         share, publisher, admission = await self._find(tenant, share_id)
         return (share if admission is Admission.OPEN else None), publisher
 
+    async def find_approved(self, tenant: str, share_id: str) -> tuple[Share | None, str]:
+        """Return what `find` does; raise `NeedsAdmin` while the share waits for its publisher."""
+        share, publisher, admission = await self._find(tenant, share_id)
+        if share is not None and admission is Admission.WAITING:
+            note = "The publisher has not approved yet."
+            raise NeedsAdmin(Reason.PUBLISHER_APPROVAL_PENDING, note)
+        return (share if admission is Admission.OPEN else None), publisher
+
     async def waiting(self, tenant: str, share_id: str) -> tuple[Share, str] | None:
         """Return a share that is not open to a tenant until its publisher approves, or None."""
         share, publisher, admission = await self._find(tenant, share_id)

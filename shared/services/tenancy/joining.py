@@ -44,8 +44,8 @@ class ConsentRefused(SignInFailed):
 class UsedStates:
     """The states of sign-ins that were completed lately, in bounded memory.
 
-    An instance that has forgotten one, or another instance, is told by Entra ID, which takes each
-    code once.
+    Where an instance has forgotten one, or another instance gets it, Entra ID refuses it: it takes
+    each code once.
     """
 
     def __init__(self) -> None:

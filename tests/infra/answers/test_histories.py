@@ -270,7 +270,7 @@ def test_every_rule_is_played() -> None:
 
 
 def test_each_reason_of_a_run_is_ours_or_the_tenants() -> None:
-    """A new reason of ours is told at once, because the queries name those of tenants."""
+    """A new reason of ours raises an alert, because the queries name those of tenants."""
     of_runs = reasons_of_runs()
     first = of_runs.index(Reason.CONSENT_MISSING)
     theirs = {reason.value for reason in of_runs[first:] if reason not in OURS}

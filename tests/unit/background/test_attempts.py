@@ -67,7 +67,7 @@ async def test_every_queue_function_tells_that_it_failed(
     monkeypatch.setattr(queues, "app", FailingApp)
     functions = [builder._function.get_user_function() for builder in queues.bp._function_builders]
     for function in functions:
-        with pytest.raises(Exception):  # noqa: B017 # whatever it is, it is told
+        with pytest.raises(Exception):  # noqa: B017 # whatever it is, an event names it
             await function(func.QueueMessage(id="1", body=b"{}"))
 
     assert {event.function for event in told if isinstance(event, AttemptFailed)} >= {
