@@ -95,7 +95,8 @@ def page(
                 shown = _sign_in_first(visit, error)
             except (ConsentMissing, TenantGone) as error:
                 # The start page tells what to do; a form on it shows what went wrong.
-                shown = Page(location="/") if settled else failed(visit, error)
+                to = sessions.invited_start(visit.path)
+                shown = Page(location=to) if settled else failed(visit, error)
             except Exception as error:  # noqa: BLE001 - the person gets a page whatever happens
                 shown = failed(visit, error)
             try:

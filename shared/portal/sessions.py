@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import azure.functions as func
 from werkzeug.http import dump_cookie, parse_cookie
@@ -152,6 +152,20 @@ def own_path(text: str) -> str:
         return "/"
     parts = urlsplit(text)
     return "/" if parts.scheme or parts.netloc else text
+
+
+INVITATION: Final = "/imports/new?share="
+"""The path of an invitation to import a share, up to the share ID."""
+
+
+def invited(text: str) -> str:
+    """Return the path if it is an invitation, otherwise '/'."""
+    return own_path(text) if text.startswith(INVITATION) else "/"
+
+
+def invited_start(text: str) -> str:
+    """Return the start page's path; it leads on to the invitation, if the path is one."""
+    return f"/?{urlencode({'to': text})}" if invited(text) != "/" else "/"
 
 
 def cookie(req: func.HttpRequest, name: str) -> str:

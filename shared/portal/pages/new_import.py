@@ -40,7 +40,7 @@ async def show_new_import(visit: Visit) -> Page:
         draft = draft.typed(share=given)
     elif given:
         draft = draft.typed(share=PARTNER, partner=given)
-    return await _step(visit, "share", draft)
+    return await _step(visit, "share", draft, do="check" if given else "")
 
 
 @page(bp, "POST", "imports/new", WRITERS, again=True)

@@ -15,7 +15,7 @@ from shared.portal.forms.showing import Refusal, show
 from shared.portal.forms.submitting import Latest, Save, changed_meanwhile, submit
 from shared.portal.forms.tables import TYPED, Draft
 from shared.portal.page_functions import page
-from shared.portal.sessions import Undo
+from shared.portal.sessions import INVITATION, Undo
 from shared.portal.visits import Page, Visit, done
 from shared.services.insight.previews import SharePreview
 from shared.services.sharing.directory_search import EntryKind
@@ -66,6 +66,7 @@ async def show_share(visit: Visit) -> Page:
     ends = share.access.expires
     values = {
         "share": share,
+        "invitation": f"{visit.app.settings.portal_origin}{INVITATION}{share.share_id}",
         "switches": [field for field in SHARE.rows if field.group == EVERYBODY],
         "expired": ends is not None and ends <= visit.app.clock(),
         "subscribers": await visit.app.sharing.shares.subscribers(visit.caller, visit.id),

@@ -30,6 +30,8 @@ async def show_start(visit: Visit) -> Page:
         overview = await visit.app.insight.overviews.read(visit.caller)
     except (ConsentMissing, TenantGone) as error:
         return _join(visit, left=isinstance(error, TenantGone), pending=await _is_pending(visit))
+    if (to := sessions.invited(visit.query.get("to", ""))) != "/":
+        return Page(location=to)
     values = {
         "overview": overview,
         "trial_days": visit.app.licensing.licenses.trial_left(overview.license),
@@ -46,15 +48,20 @@ async def show_consent(visit: Visit) -> Page:
 
 @page(bp, "POST", "consent", WRITERS, joined=False)
 async def ask_consent(visit: Visit) -> Page:
-    """Redirect a signed-in admin to Entra ID to grant the consent."""
+    """Redirect a signed-in admin to Entra ID to grant the consent.
+
+    `to` is the invitation that brought the admin here, if one did.
+    """
     begun = visit.app.tenancy.joining.ask_consent(visit.caller)
-    return Page(location=begun.url, keep={sessions.CONSENT: begun.flow})
+    to = sessions.invited(str(visit.form.get("to", "")))
+    return Page(location=begun.url, keep={sessions.CONSENT: {**begun.flow, "to": to}})
 
 
 @page(bp, "GET", CONSENTED.removeprefix("/"), WRITERS, joined=False)
 async def finish_consent(visit: Visit) -> Page:
     """Complete the consent: check it, and join the organization."""
     kept = await visit.kept(sessions.CONSENT)
+    to = sessions.invited(str((kept or {}).get("to", "")))
     try:
         await visit.app.tenancy.joining.finish_consent(kept, visit.caller, visit.query)
     except ConsentPending:
@@ -64,9 +71,9 @@ async def finish_consent(visit: Visit) -> Page:
         )
         # The start page checks again, and its address holds nothing of the redirect.
         given = {**(kept or {}), "given": True}
-        return replace(done("/", words), keep={sessions.CONSENT: given})
+        return replace(done(sessions.invited_start(to), words), keep={sessions.CONSENT: given})
     words = visit.gettext("Your organization is connected. Nothing has been read or written yet.")
-    return replace(done("/", words), drop=(sessions.CONSENT,))
+    return replace(done(to, words), drop=(sessions.CONSENT,))
 
 
 async def _is_pending(visit: Visit) -> bool:
@@ -82,5 +89,7 @@ def _join(visit: Visit, *, left: bool = False, pending: bool = False) -> Page:
         "left": left,
         "pending": pending,
         "client_id": visit.app.settings.client_id,
+        "to": sessions.invited(visit.query.get("to", "")),
+        "again": sessions.invited_start(visit.query.get("to", "")),
     }
     return Page("start/join", values)

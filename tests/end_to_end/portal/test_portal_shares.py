@@ -62,6 +62,20 @@ async def test_errors_are_reported_at_their_fields_and_input_is_kept(
     assert await world.api.all("/shares") == []
 
 
+async def test_invitation_link_is_a_field_that_can_be_copied_without_scripts(
+    client: Client, world: World, ada: Browser
+) -> None:
+    share = await world.share(access={"rule": "tenant"})
+    link = f"{ada.origin}/imports/new?share={share['shareId']}"
+    reader = await browser_of(client, world, "Reader")
+
+    shown = await ada.open(f"/shares/{share['id']}")
+
+    assert f'<input id="invitation" value="{link}" readonly' in shown.text
+    assert "To invite a partner, change the access rule first." in text_of(shown)
+    assert share["shareId"] not in (await reader.open(f"/shares/{share['id']}")).text
+
+
 async def test_pages_say_that_only_certain_companies_may_import_a_share(
     world: World, ada: Browser
 ) -> None:

@@ -79,6 +79,25 @@ async def test_consent_that_is_not_active_yet_says_so_until_it_is(
     assert (await company.api.get("/tenant"))["status"] == "connected"
 
 
+async def test_invited_admin_joins_and_gets_to_the_invitation(
+    client: Client, world: World, company: World
+) -> None:
+    share = await world.share(name="Sales of Contoso")
+    invitation = f"/imports/new?share={share['shareId']}"
+    browser = Browser(client)
+
+    asked = await sign_in(browser, company, to=invitation)
+    page = await browser.submit(asked, "/consent")
+    shown = await browser.pick(page, answer="accept", chosen=company.tenant)
+
+    assert (asked.path, asked.query) == ("/", {"to": invitation})
+    assert (shown.status, shown.path) == (200, "/imports/new")
+    assert "Your organization is connected" in shown.text
+    assert "Sales of Contoso" in shown.text
+    assert (await browser.open("/?to=https://evil.example/")).path == "/"
+    assert (await browser.open("/?to=/settings/leave")).path == "/"
+
+
 async def test_a_notice_is_shown_once(client: Client, company: World) -> None:
     browser = Browser(client)
     page = await consent_page(browser, company)
