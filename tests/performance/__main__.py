@@ -71,8 +71,7 @@ async def _portal(cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
 
 
 async def _pages(base: str | None, cloud: LocalCloud, made: Engine, _: int) -> dict[str, Any]:
-    del made
-    return await pages.cost(cloud, base)
+    return await pages.cost(cloud, made, base)
 
 
 PAGES: Final = "pages"
