@@ -4,6 +4,7 @@ Names are read where they are kept now: of shares and imports from their rows, o
 directory. None is stored with an entry.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -93,16 +94,20 @@ class AuditLog:
         by_kind: dict[str, set[str]] = {}
         for entry in entries:
             by_kind.setdefault(_kind(entry.action), set()).add(entry.subject)
-        tenant, runs = caller.tenant, {run: import_of(run) for run in by_kind.get("run", ())}
-        shares = await self._store.shares.read_many(
-            tenant, sorted(by_kind.get("share", set()) | by_kind.get("previewed", set()))
+        runs = {run: import_of(run) for run in by_kind.get("run", ())}
+        # What was previewed is a share or an import; asking both saves waiting for the first.
+        previewed = by_kind.get("previewed", set())
+        shares = previewed | by_kind.get("share", set())
+        imports = (previewed | by_kind.get("import", set()) | {*runs.values()}) - {""}
+        found, also, people = await asyncio.gather(
+            self._store.shares.read_many(caller.tenant, sorted(shares)),
+            self._store.imports.read_many(caller.tenant, sorted(imports)),
+            self._people(caller, by_kind.get("person", set())),
         )
-        called = {stored.value.id: stored.value.name for stored in shares}
-        wanted = by_kind.get("import", set()) | by_kind.get("previewed", set()) | {*runs.values()}
-        imports = await self._store.imports.read_many(tenant, sorted(wanted - called.keys() - {""}))
-        called |= {stored.value.id: stored.value.name for stored in imports}
+        called = {stored.value.id: stored.value.name for stored in found}
+        called |= {stored.value.id: stored.value.name for stored in also}
         called |= {run: called[id_] for run, id_ in runs.items() if id_ in called}
-        return called | await self._people(caller, by_kind.get("person", set()))
+        return called | people
 
     async def _people(self, caller: Caller, subjects: set[str]) -> dict[str, str]:
         """Return the names of people; none if the directory cannot be read now."""
