@@ -21,9 +21,10 @@ from shared.domain.importing.schedule import import_of
 from shared.domain.model import GUID
 from shared.domain.spreadsheet import MAX_ROWS, Cell, Delimiter, csv_lines, csv_start
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry
+from shared.services.insight.previews import DRAFT
 from shared.services.sharing.directory_search import DirectorySearch, EntryKind
 from shared.services.tenancy.ledger import Ledger, LedgerFilter
-from shared.services.tenancy.reads import Reads
+from shared.services.tenancy.reads import OTHERS, Reads
 
 _PAGE: Final = 1_000
 _PEOPLE: Final = ("when", "who", "action", "origin", "network", "done")
@@ -96,7 +97,7 @@ class AuditLog:
             by_kind.setdefault(_kind(entry.action), set()).add(entry.subject)
         runs = {run: import_of(run) for run in by_kind.get("run", ())}
         # What was previewed is a share or an import; asking both saves waiting for the first.
-        previewed = by_kind.get("previewed", set())
+        previewed = by_kind.get("previewed", set()) - {DRAFT, OTHERS}
         shares = previewed | by_kind.get("share", set())
         imports = (previewed | by_kind.get("import", set()) | {*runs.values()}) - {""}
         found, also, people = await asyncio.gather(
