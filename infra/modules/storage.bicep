@@ -35,6 +35,7 @@ var queueNames = [
   'run-closings'
   'tenant-checks'
   'tenant-leavings'
+  'notices'
   'maintenance'
   'import-runs-poison'
   'mailbox-checks-poison'
@@ -42,6 +43,7 @@ var queueNames = [
   'run-closings-poison'
   'tenant-checks-poison'
   'tenant-leavings-poison'
+  'notices-poison'
   'maintenance-poison'
 ]
 // The tables of shared/adapters and shared/services, listed so that one place shows everything that is stored.
@@ -57,6 +59,7 @@ var tableNames = [
   'MailboxHeads'
   'MailboxContacts'
   'MissingMailboxes'
+  'Notices'
   'Results'
   'Runs'
   'Seats'

@@ -28,12 +28,14 @@ from shared.domain.importing.messages import (
     MAILBOX_CHECKS,
     MAILBOX_SYNCS,
     MAINTENANCE,
+    NOTICES,
     RUN_CLOSINGS,
     TENANT_CHECKS,
     TENANT_LEAVINGS,
     CheckMailboxes,
     CheckTenant,
     CloseRun,
+    DeliverNotice,
     LeaveTenant,
     MaintainRange,
     Message,
@@ -131,6 +133,14 @@ async def check_tenant(message: func.QueueMessage) -> None:
     )
 
 
+@bp.queue_trigger("message", NOTICES, _CONNECTION)
+async def deliver_notice(message: func.QueueMessage) -> None:
+    """Send a notice to the organization's webhook, or send it again."""
+    await _handle(
+        "deliver_notice", message, NOTICES, DeliverNotice, lambda a, m: a.notices.courier.deliver(m)
+    )
+
+
 @bp.queue_trigger("message", f"{IMPORT_RUNS}-poison", _CONNECTION, _BYTES)
 async def record_poison_run(message: func.QueueMessage) -> None:
     """End a run that failed to start too often, with the results that exist."""
@@ -200,6 +210,18 @@ async def record_poison_tenant_check(message: func.QueueMessage) -> None:
         TENANT_CHECKS,
         CheckTenant,
         lambda a, m: a.checks.worker.give_up(m),
+    )
+
+
+@bp.queue_trigger("message", f"{NOTICES}-poison", _CONNECTION, _BYTES)
+async def record_poison_notice(message: func.QueueMessage) -> None:
+    """Give up a notice that failed too often for a fault of our own."""
+    await _handle_poison(
+        "record_poison_notice",
+        message,
+        NOTICES,
+        DeliverNotice,
+        lambda a, m: a.notices.courier.give_up(m),
     )
 
 

@@ -57,6 +57,7 @@ Code = Literal[
     "too_many_sign_ins",
     "too_many_guesses",
     "too_many_checks",
+    "too_many_tests",
     "too_many_reads",
     # objects that do not exist
     "unknown_id",
@@ -83,6 +84,7 @@ Code = Literal[
     "too_many_shares",
     "too_many_imports",
     "own_tenant_not_blockable",
+    "webhook_missing",
     "idempotency_key_reused",
     "idempotency_key_of_deleted_import",
     "idempotency_key_of_withdrawn_share",
@@ -135,6 +137,7 @@ Code = Literal[
     "not_in_future",
     "same_mailbox",
     "address_unknown",
+    "webhook_not_public",
     "share_fixed",
     "folder_needed",
     "folder_not_expected",

@@ -134,10 +134,7 @@ class MailboxSyncFinished(RunEvent):
             task=message.task,
             outcome=result.outcome,
             reason=result.reason,
-            created=result.contacts.created,
-            updated=result.contacts.updated,
-            deleted=result.contacts.deleted,
-            unchanged=result.contacts.unchanged,
+            **result.contacts.model_dump(),
             photos=result.photos,
             graph_requests=result.graph_requests,
             throttled=result.throttled,
@@ -275,6 +272,15 @@ class SeatsBooked(Event):
     before: Annotated[int, _count("licenses booked before")]
 
 
+class NoticeSent(Event):
+    """A try to deliver a notice has ended."""
+
+    name = "notice_sent"
+
+    outcome: Annotated[_Code, _is("code", "accepted, or why it did not arrive")]
+    tries: Annotated[int, _count("tries so far")]
+
+
 class MessagePoisoned(Event):
     """A message failed in all tries, or the app did not write it (then `tenant` is '')."""
 
@@ -347,7 +353,7 @@ class Swept(Event):
     snapshots: Annotated[int, _count("snapshots that lost runs left behind")] = 0
     runs: Annotated[int, _count("old runs")] = 0
     ledger_entries: Annotated[int, _count("old entries of the ledger")] = 0
-    keys: Annotated[int, _count("idempotency keys, and ids of withdrawn shares")] = 0
+    keys: Annotated[int, _count("idempotency keys, ids of withdrawn shares, old notices")] = 0
     orphans: Annotated[int, _count("rows and licenses whose owner is gone")] = 0
     checks: Annotated[int, _count("results of tenants' own checks")] = 0
 
@@ -366,6 +372,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     TenantJoined,
     TenantLeft,
     SeatsBooked,
+    NoticeSent,
     MessagePoisoned,
     AttemptFailed,
     MessageGivenBack,

@@ -160,6 +160,10 @@ TEXTS: Final[Mapping[Code, str]] = {
         "The last check of your organization began less than a minute ago. Wait for the number of "
         "seconds in Retry-After."
     ),
+    "too_many_tests": N_(
+        "The last test was sent less than a minute ago. Wait for the number of seconds in "
+        "Retry-After."
+    ),
     # objects that do not exist
     "unknown_id": N_("This ID was not found in your organization. Check the ID."),
     "unknown_share": N_("There is no share '%(id)s' in your organization. Check the ID."),
@@ -204,6 +208,7 @@ TEXTS: Final[Mapping[Code, str]] = {
     "own_tenant_not_blockable": N_(
         "You cannot block your own organization. Delete its imports instead."
     ),
+    "webhook_missing": N_("There is no webhook that is turned on. Set its address first."),
     "idempotency_key_reused": N_(
         "This Idempotency-Key was already used with a different body. Use a new key."
     ),
@@ -290,6 +295,10 @@ TEXTS: Final[Mapping[Code, str]] = {
         "must be the complete email address or the object ID of one user in your directory"
     ),
     "same_mailbox": N_("must be another mailbox than the one to read and write"),
+    "webhook_not_public": N_(
+        "must be an https address with a host name on the public internet and without a port, "
+        "such as https://hooks.contoso.example/contacts"
+    ),
     "share_fixed": N_("cannot be changed; create a new import for another share"),
     "folder_needed": N_("is missing; enter the folder that contains the contacts to adopt"),
     "folder_not_expected": N_("must be empty; the import writes to the default contacts folder"),

@@ -15,6 +15,7 @@ from shared.wiring.importing import Importing
 from shared.wiring.insight import Insight
 from shared.wiring.licensing import Licensing
 from shared.wiring.maintenance import Maintenance
+from shared.wiring.notices import Notices
 from shared.wiring.ports import Clock, Ports, open_ports
 from shared.wiring.privacy import Privacy
 from shared.wiring.settings import Settings
@@ -40,9 +41,6 @@ class App:
         self.sync = Sync(self.base, self.tenancy, self.licensing, self.sharing, self.importing)
         self.checks = Checks(self.base, self.tenancy, self.sync)
         self.privacy = Privacy(self.base, self.tenancy, self.sharing, self.checks)
-        self.maintenance = Maintenance(
-            self.base, self.tenancy, self.licensing, self.importing, self.checks
-        )
         self.insight = Insight(
             self.base,
             self.entra,
@@ -52,6 +50,10 @@ class App:
             self.importing,
             self.sync,
             self.privacy,
+        )
+        self.notices = Notices(self.base, self.entra, self.tenancy, self.licensing, self.insight)
+        self.maintenance = Maintenance(
+            self.base, self.tenancy, self.licensing, self.importing, self.checks, self.notices
         )
 
     async def check_queues(self) -> None:

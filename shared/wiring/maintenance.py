@@ -7,6 +7,7 @@ from shared.wiring.checks import Checks
 from shared.wiring.foundation import Foundation
 from shared.wiring.importing import Importing
 from shared.wiring.licensing import Licensing
+from shared.wiring.notices import Notices
 from shared.wiring.tenancy import Tenancy
 
 
@@ -20,6 +21,7 @@ class Maintenance:
         licensing: Licensing,
         importing: Importing,
         checks: Checks,
+        notices: Notices,
     ) -> None:
         tasks = Tasks(
             base.store,
@@ -30,6 +32,7 @@ class Maintenance:
             licensing.seats,
             checks.tenant_checks,
             tenancy.domains,
+            notices.watch,
             tenancy.ledger,
             base.settings.ledger_kept,
             base.settings.runs_kept,

@@ -19,7 +19,9 @@ from azure.storage.queue.aio import QueueServiceClient
 from shared.adapters.entra.access_tokens import AccessTokens
 from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.wire import SdkWire, Wire
+from shared.adapters.loopback import is_loopback
 from shared.adapters.vault import Vault
+from shared.adapters.webhook_post import GuardedPost, WebhookPost
 from shared.services.tenancy.limits import Limiter
 from shared.wiring.settings import Settings
 
@@ -43,6 +45,7 @@ class Ports:
     http: httpx.AsyncClient
     tokens: AccessTokens
     limiter: Limiter
+    webhooks: WebhookPost
     identity: ManagedIdentityCredential | None = None
     vault: Vault | None = None
 
@@ -82,6 +85,7 @@ def open_ports(settings: Settings, clock: Clock, new_id: NewId) -> Ports:
         limiter=Limiter(
             settings.calls_per_minute, settings.calls_per_user, settings.stranger_calls
         ),
+        webhooks=GuardedPost(local=is_loopback(settings.entra_authority)),
         identity=identity,
         vault=vault,
     )

@@ -20,7 +20,9 @@ from azure.core.exceptions import ClientAuthenticationError
 from shared.adapters.entra.access_tokens import AccessTokens, Caller
 from shared.adapters.entra.credentials import AppCredentials
 from shared.adapters.graph.wire import WireRequest, WireResponse
+from shared.adapters.webhook_post import Posted
 from shared.domain.errors import NeedsAdmin, Unavailable
+from shared.domain.notices.deliveries import AttemptOutcome
 from shared.domain.reasons import Reason
 from shared.services.tenancy.limits import Budget, Limiter
 from tests.local.entra.tokens import GRAPH_PERMISSIONS
@@ -333,6 +335,15 @@ class NoLimits(Limiter):
 
     def count_read(self, caller: Caller, share: str) -> None:
         pass
+
+
+class NoWebhooks:
+    """Receivers of notices, none of which answers."""
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+        """Return that there was no connection."""
+        del url, body, headers
+        return Posted(AttemptOutcome.UNREACHABLE)
 
 
 def no_http() -> httpx.AsyncClient:

@@ -27,6 +27,9 @@ from shared.domain.importing.import_life import ImportRuns, is_open
 from shared.domain.importing.imports import Import
 from shared.domain.importing.messages import RunMessage
 from shared.domain.importing.runs import Outcome, Result, Run
+from shared.domain.notices.causes import Outbox
+from shared.domain.notices.deliveries import Delivery
+from shared.domain.notices.settings import NoticeSettings
 from shared.domain.sharing.shares import Share
 from shared.domain.tenancy.departures import DepartureMark
 from shared.domain.tenancy.missing_mailboxes import MissingMailbox
@@ -51,6 +54,10 @@ LEDGER_HEAD: Final = "~~"
 
 ID_OF_SHARE: Final = "~"
 """Row keys of the ids that a tenant's shares have, or had, begin with this."""
+NOTICE_SETTINGS: Final = "settings"
+OUTBOX: Final = "outbox"
+DELIVERIES: Final = "~"
+"""Row keys of deliveries of notices begin with this; settings and outbox sort below it."""
 PHOTOS_OF_SHARE: Final = "~"
 """Row keys of what is known of a share's photos begin with this; ids of shares sort below it."""
 
@@ -156,6 +163,11 @@ class Store:
             tables, Table.SUBSCRIBERS, SubscribedImport, {"tenant": lambda s: s.tenant}
         )
         self.newcomers = Records(tables, Table.SUBSCRIBERS, Newcomer)
+        self.notice_settings = Records(tables, Table.NOTICES, NoticeSettings, below=DELIVERIES)
+        self.outboxes = Records(tables, Table.NOTICES, Outbox, below=DELIVERIES)
+        self.deliveries = Records[Delivery](
+            tables, Table.NOTICES, Delivery, {"due": lambda d: d.due}, prefix=DELIVERIES
+        )
         self.suppressions = Records(tables, Table.SUPPRESSIONS, Suppression)
         self.claims = Records[IdempotencyClaim](
             tables, Table.IDEMPOTENCY, IdempotencyClaim, {"when": lambda c: c.when}

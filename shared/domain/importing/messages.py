@@ -21,6 +21,7 @@ MAILBOX_SYNCS: Final = "mailbox-syncs"
 RUN_CLOSINGS: Final = "run-closings"
 TENANT_LEAVINGS: Final = "tenant-leavings"
 TENANT_CHECKS: Final = "tenant-checks"
+NOTICES: Final = "notices"
 MAINTENANCE: Final = "maintenance"
 QUEUES: Final = (
     IMPORT_RUNS,
@@ -29,6 +30,7 @@ QUEUES: Final = (
     RUN_CLOSINGS,
     TENANT_LEAVINGS,
     TENANT_CHECKS,
+    NOTICES,
     MAINTENANCE,
 )
 
@@ -82,6 +84,15 @@ class CheckTenant(Message):
     check: ObjectId
 
 
+class DeliverNotice(Message):
+    """On `notices`: deliver a notice, or try again.
+
+    A message of a notice that has arrived, or whose next try is not due yet, changes nothing.
+    """
+
+    notice: RunId
+
+
 class MaintenanceTask(StrEnum):
     """What a timer does for all tenants."""
 
@@ -89,6 +100,8 @@ class MaintenanceTask(StrEnum):
     """Go on with tenants that leave, and check the consent of those that are disconnected."""
     IMPORTS = "imports"
     """Start the runs that are due, and drive on those that stand still."""
+    NOTICES = "notices"
+    """Tell admins what has happened, and deliver again what has not arrived."""
     SNAPSHOTS = "snapshots"
     RUNS = "runs"
     LEDGER = "ledger"
@@ -97,6 +110,8 @@ class MaintenanceTask(StrEnum):
     SHARE_IDS = "share-ids"
     CHECKS = "checks"
     SEATS = "seats"
+    DELIVERIES = "deliveries"
+    """Delete old deliveries of notices."""
     DOMAINS = "domains"
     """Read the verified domains of tenants again."""
     ORPHANS = "orphans"

@@ -135,6 +135,8 @@ class LedgerAction(StrEnum):
     TENANT_RECONNECTED = "tenant.reconnected"
     TENANT_CHECKED = "tenant.checked"
     SESSIONS_ENDED = "sessions.ended"
+    NOTICES_CHANGED = "notices.changed"
+    NOTICES_TESTED = "notices.tested"
     SECURITY_CHANGED = "security.changed"
     TENANT_LEAVING = "tenant.leaving"
     LEAVING_CONFIRMED = "tenant.leaving_confirmed"

@@ -43,6 +43,7 @@ _AREAS: Final = (
     ("license", N_("licenses")),
     ("person", N_("people")),
     ("tenant", N_("organization")),
+    ("notices", N_("notices")),
     ("access", N_("access and sign-ins")),
 )
 """The kinds of actions, and their names."""

@@ -1,9 +1,11 @@
-"""The short forms: licenses, name, security, check, leaving, taking over contacts, share ids."""
+"""The short forms: licenses, name, security, notices, check, leaving, adoption, share ids."""
 
 from typing import Final
 
 from shared.domain.importing.imports import AdoptionInput
 from shared.domain.model import Model, Text
+from shared.domain.notices.causes import NoticeKind
+from shared.domain.notices.settings import NoticesInput, WebhookInput
 from shared.domain.sharing.shares import RotationInput
 from shared.domain.tenancy.security import SecurityInput
 from shared.domain.tenancy.sessions import SignOutInput
@@ -11,6 +13,15 @@ from shared.domain.tenancy.tenants import BookingInput, TenantInput
 from shared.domain.texts import N_
 from shared.portal.forms.fields import Flag, FormField, Line, Lines, Number, Ticks
 from shared.portal.forms.tables import Form
+
+NOTICE_LABELS: Final = {
+    NoticeKind.CONSENT_LOST: N_("Consent withdrawn, and granted again"),
+    NoticeKind.CHANGES_HELD: N_("Changes that need review"),
+    NoticeKind.LICENSES_SHORT: N_("Licenses missing"),
+    NoticeKind.TRIAL_ENDING: N_("Trial ends in 7 days and in 1 day"),
+    NoticeKind.IMPORTING_COMPANY: N_("New importing company"),
+}
+"""What each kind of notice is called."""
 
 
 class LeavingInput(Model):
@@ -153,6 +164,38 @@ CHECK: Final = Form(
                 "mailbox outside the scope."
             ),
             group="check",
+        ),
+    ),
+)
+
+NOTICES: Final = Form(
+    NoticesInput,
+    (
+        FormField(
+            "kinds",
+            "kinds",
+            Ticks(),
+            N_("Send notices about"),
+            choices=tuple((str(kind), label) for kind, label in NOTICE_LABELS.items()),
+            group="kinds",
+        ),
+    ),
+)
+
+WEBHOOK: Final = Form(
+    WebhookInput,
+    (
+        FormField(
+            "url",
+            "url",
+            Line(),
+            N_("Address of the webhook"),
+            N_(
+                "An https address on the public internet. It is stored encrypted and not shown "
+                "again."
+            ),
+            group="webhook",
+            required=True,
         ),
     ),
 )

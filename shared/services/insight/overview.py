@@ -90,10 +90,14 @@ class Overviews:
 
     async def read(self, caller: Caller) -> Overview:
         """Return the tenant's current state. A first call is handled as in `Tenants.known`."""
-        tenant, now = (await self._tenants.known(caller)).value, self._clock()
+        return await self.of((await self._tenants.known(caller)).value)
+
+    async def of(self, tenant: Tenant) -> Overview:
+        """Return the current state of any tenant; for the tenant itself and for notices."""
+        now = self._clock()
         (stored, shares, newcomers), (rows, books, latest, held) = await asyncio.gather(
             asyncio.gather(
-                self._licenses.read(caller),
+                self._licenses.of(tenant.id),
                 self._store.shares.count(tenant.id),
                 self._shares.newcomers(tenant.id),
             ),

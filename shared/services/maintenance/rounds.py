@@ -10,7 +10,7 @@ from shared.services.importing.timetable import Timetable
 from shared.services.maintenance.orphans import SWEPT
 from shared.services.maintenance.ranges import BUDGET, Ranges
 
-_TICK: Final = (MaintenanceTask.TENANTS, MaintenanceTask.IMPORTS)
+_TICK: Final = (MaintenanceTask.TENANTS, MaintenanceTask.IMPORTS, MaintenanceTask.NOTICES)
 _SWEEPS: Final = (
     MaintenanceTask.SNAPSHOTS,
     MaintenanceTask.RUNS,
@@ -19,6 +19,7 @@ _SWEEPS: Final = (
     MaintenanceTask.KEYS,
     MaintenanceTask.SHARE_IDS,
     MaintenanceTask.CHECKS,
+    MaintenanceTask.DELIVERIES,
     MaintenanceTask.SEATS,
     MaintenanceTask.DOMAINS,
 )
@@ -40,7 +41,7 @@ class Rounds:
         self._clock = clock
 
     async def tick(self, *, past_due: bool) -> None:
-        """Look after the first tenants and imports, and queue what follows.
+        """Look after the first tenants, imports and notices, and queue what follows.
 
         How long messages have been due is measured here, so that it is known also when nobody takes
         messages.

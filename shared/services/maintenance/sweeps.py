@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from shared.adapters.storage.snapshots import BEGUN
-from shared.adapters.storage.store import LEDGER_FEED, LEDGER_HEAD, Store
+from shared.adapters.storage.store import DELIVERIES, LEDGER_FEED, LEDGER_HEAD, Store
 from shared.adapters.storage.tables.client import Row
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.adapters.storage.tables.names import Table
 from shared.domain.events import Swept
 from shared.domain.importing.messages import MaintainRange
 from shared.domain.importing.schedule import newest_first
+from shared.domain.notices.deliveries import KEPT_FOR
 from shared.services.checks.tenant_checks import TenantChecks
 from shared.services.idempotency import KEPT
 from shared.services.importing.run_closing import SNAPSHOT_AGE, RunClosing
@@ -151,6 +152,16 @@ def tenant_checks(checks: TenantChecks) -> Sweep:
         lambda count: Swept(checks=count),
         lambda row: checks.sweep(row.partition),
         lambda _: (),
+    )
+
+
+def deliveries(store: Store) -> Sweep:
+    """Delete old deliveries of notices."""
+    return Sweep(
+        Table.NOTICES,
+        lambda count: Swept(keys=count),
+        _deleting(store, Table.NOTICES),
+        lambda at: (Condition(ROW, "ge", f"{DELIVERIES}{newest_first(at - KEPT_FOR)}"),),
     )
 
 

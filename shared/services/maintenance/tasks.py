@@ -13,9 +13,11 @@ from shared.services.importing.timetable import Tick, Timetable
 from shared.services.licensing.seats import SeatBook
 from shared.services.maintenance import sweeps
 from shared.services.maintenance.domains import DomainsTask
+from shared.services.maintenance.notices import NoticesTask
 from shared.services.maintenance.orphans import OrphansTask, SeatsTask
 from shared.services.maintenance.range_tasks import RangeTask
 from shared.services.maintenance.tick import ImportsTask, TenantsTask
+from shared.services.notices.watch import Watch
 from shared.services.tenancy.domains import Domains
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.tenants import Tenants
@@ -34,6 +36,7 @@ class Tasks:
         seats: SeatBook,
         checks: TenantChecks,
         domains: Domains,
+        watch: Watch,
         ledger: Ledger,
         ledger_kept: timedelta,
         runs_kept: timedelta,
@@ -47,18 +50,21 @@ class Tasks:
         self._seats = seats
         self._checks = checks
         self._domains = domains
+        self._watch = watch
         self._ledger = ledger
         self._ledger_kept = ledger_kept
         self._runs_kept = runs_kept
         self._clock = clock
 
-    def of(self, message: MaintainRange) -> RangeTask:  # noqa: C901, PLR0911 - one per task
+    def of(self, message: MaintainRange) -> RangeTask:  # noqa: C901, PLR0911, PLR0912 - one per task
         """Return a new task for a message."""
         match message.task:
             case MaintenanceTask.TENANTS:
                 return TenantsTask(self._store, self._queues, self._tenants, self._clock)
             case MaintenanceTask.IMPORTS:
                 return ImportsTask(self._store, self._timetable, Tick({}))
+            case MaintenanceTask.NOTICES:
+                return NoticesTask(self._watch)
             case MaintenanceTask.SNAPSHOTS:
                 return sweeps.snapshots(self._closing)
             case MaintenanceTask.RUNS:
@@ -73,6 +79,8 @@ class Tasks:
                 return sweeps.share_ids(self._store)
             case MaintenanceTask.CHECKS:
                 return sweeps.tenant_checks(self._checks)
+            case MaintenanceTask.DELIVERIES:
+                return sweeps.deliveries(self._store)
             case MaintenanceTask.DOMAINS:
                 return DomainsTask(self._store, self._domains, self._clock)
             case MaintenanceTask.SEATS:

@@ -21,6 +21,7 @@ from tests.simulation.outside import (
     ENDPOINT,
     Credentials,
     NoLimits,
+    NoWebhooks,
     Outside,
     Tokens,
     no_http,
@@ -137,6 +138,7 @@ class Workers:
             http=self._http,
             tokens=Tokens(),
             limiter=NoLimits(),
+            webhooks=NoWebhooks(),
         )
 
 

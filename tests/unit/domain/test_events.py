@@ -30,6 +30,7 @@ CONTRACT = {
     "tenant_joined": "tenant",
     "tenant_left": "tenant contactsRemoved",
     "seats_booked": "tenant booked before",
+    "notice_sent": "tenant outcome tries",
     "message_poisoned": "tenant queue run",
     "attempt_failed": "tenant function queue run tries error",
     "message_given_back": "tenant queue run attempt seconds error",

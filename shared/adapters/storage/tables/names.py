@@ -134,6 +134,13 @@ class Table(StrEnum):
         "none",
         "until the organization leaves, or stays after all",
     )
+    NOTICES = (
+        "Notices",
+        Keyed.BY_TENANT,
+        "what notices are sent about, the sealed address of the webhook, open causes, deliveries",
+        "none",
+        "deliveries 30 days, the others until the organization leaves",
+    )
     IDEMPOTENCY = (
         "Idempotency",
         Keyed.BY_TENANT,

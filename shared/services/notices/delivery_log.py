@@ -1,0 +1,65 @@
+"""The deliveries that admins see, and the test that they send."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.storage.records import Listing
+from shared.adapters.storage.store import Store
+from shared.domain.errors import Conflict, TooManyRequests
+from shared.domain.notices.deliveries import Delivery
+from shared.domain.notices.settings import NoticeSettings
+from shared.domain.tenancy.tenants import LedgerAction
+from shared.services.notices.preferences import Preferences
+from shared.services.notices.watch import Watch
+from shared.services.tenancy.ledger import Ledger
+
+_PAUSE: Final = timedelta(minutes=1)
+
+
+class DeliveryLog:
+    """The deliveries of the caller's tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        preferences: Preferences,
+        watch: Watch,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._preferences = preferences
+        self._watch = watch
+        self._ledger = ledger
+        self._clock = clock
+
+    async def page(self, caller: Caller, size: int, token: str | None) -> Listing[Delivery]:
+        """Return one page of deliveries, newest first; each is kept for 30 days."""
+        return await self._store.deliveries.page(caller.tenant, size=size, token=token)
+
+    async def test(self, caller: Caller) -> Delivery:
+        """Send a test to the webhook, once.
+
+        Raises `Conflict` if there is no webhook that is on, and `TooManyRequests` if the last test
+        was less than a minute ago.
+        """
+        now = self._clock()
+
+        def tested(settings: NoticeSettings) -> NoticeSettings:
+            if not settings.active:
+                raise Conflict("webhook_missing")
+            if (
+                settings.tested is not None
+                and (wait := settings.tested + _PAUSE - now) > timedelta()
+            ):
+                raise TooManyRequests("too_many_tests", wait.total_seconds())
+            return settings.copy_with(tested=now)
+
+        async with self._ledger.change(caller, LedgerAction.NOTICES_TESTED, caller.tenant):
+            await self._preferences.update(caller.tenant, tested)
+            notice = self._watch.notice()
+            await self._store.deliveries.insert(caller.tenant, notice.id, notice)
+        await self._watch.send(caller.tenant, notice.id)
+        return notice

@@ -1,0 +1,123 @@
+"""Finds what to tell a tenant's admins, and writes it down once.
+
+Each look compares the causes that are open with those that were told. The causes told and the
+notice are stored in one transaction, so that a worker that is killed tells neither twice nor
+nothing. Between two notices lies an hour; what happens meanwhile is told together.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+
+from shared.adapters.storage.queues import Queues
+from shared.adapters.storage.records import Stored
+from shared.adapters.storage.store import OUTBOX, TENANT_ROW, Store
+from shared.adapters.storage.tables.conditions import Condition
+from shared.domain.errors import Conflict, PreconditionFailed
+from shared.domain.importing.messages import NOTICES, DeliverNotice
+from shared.domain.importing.schedule import newest_first
+from shared.domain.notices.causes import Cause, NoticeKind, Outbox, causes_of, news
+from shared.domain.notices.deliveries import BETWEEN, Delivery, NoticeLine, lines_of
+from shared.domain.notices.settings import NoticeSettings
+from shared.domain.tenancy.tenants import Tenant, TenantStatus
+from shared.services.insight.overview import Overviews
+from shared.services.licensing.licenses import Licenses
+from shared.services.notices.preferences import Preferences
+from shared.services.notices.webhook_keys import SEALED_AGAIN
+
+_DUE_AT_ONCE: Final = 100
+
+
+class Watch:
+    """Looks at tenants, one at a time. Every call is safe to repeat."""
+
+    def __init__(
+        self,
+        store: Store,
+        queues: Queues,
+        preferences: Preferences,
+        overviews: Overviews,
+        licenses: Licenses,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._queues = queues
+        self._preferences = preferences
+        self._overviews = overviews
+        self._licenses = licenses
+        self._clock = clock
+        self._new_id = new_id
+
+    async def look(self, tenant: str) -> None:
+        """Tell what has happened in a tenant, and send again what is due."""
+        settings = (await self._preferences.read(tenant)).value
+        found = await self._store.tenants.get(tenant, TENANT_ROW)
+        if found is None or found.value.status is TenantStatus.LEAVING:
+            return
+        webhook = settings.webhook
+        if webhook is not None and self._clock() >= webhook.sealed_at + SEALED_AGAIN:
+            await self._preferences.seal_again(tenant, webhook)
+        await self._send_due(tenant)
+        with suppress(Conflict, PreconditionFailed):  # somebody else has looked just now
+            await self._tell(found.value, settings)
+
+    async def send(self, tenant: str, notice: str, delay: float = 0) -> None:
+        """Queue a try to deliver a notice."""
+        await self._queues.send(NOTICES, DeliverNotice(tenant=tenant, notice=notice), delay)
+
+    def notice(self, lines: tuple[NoticeLine, ...] = ()) -> Delivery:
+        """Return a new notice that is due now; without lines, a test."""
+        now = self._clock()
+        id_ = f"{newest_first(now)}-{self._new_id()}"
+        return Delivery(id=id_, created=now, lines=lines, due=now)
+
+    async def _tell(self, tenant: Tenant, settings: NoticeSettings) -> None:
+        stored = await self._store.outboxes.get(tenant.id, OUTBOX)
+        if not settings.active:
+            # Whoever turns notices on again is told what is open then.
+            if stored is not None:
+                await self._store.outboxes.delete(tenant.id, OUTBOX, stored.etag)
+            return
+        outbox, now = stored.value if stored is not None else Outbox(), self._clock()
+        if outbox.told is not None and now < outbox.told + BETWEEN:
+            return
+        found = news(outbox.causes, await self._causes(tenant, outbox), settings.kinds)
+        if found.empty:
+            if found.causes != outbox.causes:
+                await self._write(tenant.id, outbox.copy_with(causes=found.causes), stored)
+            return
+        notice = self.notice(lines_of(found))
+        await self._write(tenant.id, Outbox(causes=found.causes, told=now), stored, notice)
+        await self.send(tenant.id, notice.id)
+
+    async def _write(
+        self,
+        tenant: str,
+        outbox: Outbox,
+        known: Stored[Outbox] | None,
+        notice: Delivery | None = None,
+    ) -> None:
+        """Write the outbox as it follows from the one that was read, and the notice with it."""
+        operations = self._store.outboxes.setting(OUTBOX, outbox, known)
+        if notice is not None:
+            operations.append(self._store.deliveries.inserting(notice.id, notice))
+        await self._store.outboxes.transact(tenant, operations)
+
+    async def _causes(self, tenant: Tenant, outbox: Outbox) -> dict[str, Cause]:
+        found = causes_of(tenant.id, (await self._overviews.of(tenant)).attention, self._clock())
+        for key, cause in found.items():
+            if cause.kind is NoticeKind.LICENSES_SHORT and key not in outbox.causes:
+                # Only if it is news, because that reads all seats.
+                when = await self._licenses.first_removal(tenant.id)
+                found[key] = cause.copy_with(when=when)
+        return found
+
+    async def _send_due(self, tenant: str) -> None:
+        """Queue the notices whose next try is due: their messages may be lost."""
+        due = await self._store.deliveries.page(
+            tenant, size=_DUE_AT_ONCE, where=(Condition("due", "le", self._clock()),)
+        )
+        for stored in due.items:
+            await self.send(tenant, stored.value.id)

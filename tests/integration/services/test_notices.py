@@ -1,0 +1,393 @@
+"""Whatever happens to a notice on its way: a cause is told once, and nothing of it stays."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from shared.adapters.entra.access_tokens import Caller
+from shared.adapters.sealing import GivenKeys
+from shared.adapters.storage.store import NOTICE_SETTINGS, TENANT_ROW
+from shared.adapters.webhook_post import Posted
+from shared.domain.errors import Conflict, InvalidInput, PreconditionFailed, TooManyRequests
+from shared.domain.importing.messages import DeliverNotice, MaintainRange, MaintenanceTask
+from shared.domain.model import Model
+from shared.domain.notices.causes import NoticeKind
+from shared.domain.notices.deliveries import (
+    BACKOFF,
+    BETWEEN,
+    CLAIMED_FOR,
+    KEPT_FOR,
+    AttemptOutcome,
+    Delivery,
+    DeliveryState,
+)
+from shared.domain.notices.settings import NoticesInput, Webhook
+from shared.domain.tenancy.tenants import Tenant, TenantStatus
+from shared.services.notices.webhook_keys import BOTH_SIGN, SEALED_AGAIN
+from shared.wiring import app as wiring
+from shared.wiring.ports import open_ports
+from shared.wiring.settings import Settings
+from tests.local.cloud import LocalCloud
+
+ACCEPTED = Posted(AttemptOutcome.ACCEPTED, 204)
+FAILED = Posted(AttemptOutcome.REJECTED, 500)
+URL = "http://localhost:9/hook"
+
+
+class Killed(BaseException):
+    """The worker was killed."""
+
+
+class Receiver:
+    """A receiver of notices that answers what a test says."""
+
+    def __init__(self) -> None:
+        self.answer: Posted | type[BaseException] = ACCEPTED
+        self.got: list[tuple[Mapping[str, str], Any]] = []
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+        assert url == URL
+        self.got.append((headers, orjson.loads(body)))
+        if isinstance(self.answer, Posted):
+            return self.answer
+        raise self.answer
+
+    @property
+    def told(self) -> list[list[str]]:
+        """What each request is about: kinds and states."""
+        return [
+            [f"{item['kind']} {item['state']}" for item in body["data"]["items"]]
+            for _, body in self.got
+        ]
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for headers, _ in self.got]
+
+
+class Sent:
+    """Stands for the queue: the test runs the messages itself."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[DeliverNotice, float]] = []
+
+    async def send(self, queue: str, message: Model, delay: float = 0) -> None:
+        assert queue == "notices"
+        assert isinstance(message, DeliverNotice)
+        self.messages.append((message, delay))
+
+
+class Company:
+    """A tenant with a webhook, and a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+        self.receiver, self.sent = Receiver(), Sent()
+        self.tenant = str(uuid4())
+        self.caller = Caller(self.tenant, "ada", "Ada", frozenset({"Admin"}), origin="portal")
+        self.app: wiring.App
+
+    async def status(self, status: TenantStatus) -> None:
+        tenants = self.app.base.store.tenants
+        stored = await tenants.get(self.tenant, TENANT_ROW)
+        assert stored is not None
+        await tenants.upsert(self.tenant, TENANT_ROW, stored.value.copy_with(status=status))
+
+    async def later(self, passed: timedelta = BETWEEN) -> None:
+        """Let time pass, then look, and deliver what is due."""
+        self.ahead += passed
+        await self.app.notices.watch.look(self.tenant)
+        await self.deliver()
+
+    async def deliver(self) -> None:
+        """Run the messages that were sent, each twice, as a queue may."""
+        messages, self.sent.messages = self.sent.messages, []
+        for message, _ in messages:
+            await self.app.notices.courier.deliver(message)
+            await self.app.notices.courier.deliver(message)
+
+    async def webhook(self) -> Webhook:
+        settings = (await self.app.notices.preferences.read(self.tenant)).value
+        assert settings.webhook is not None
+        return settings.webhook
+
+    async def log(self) -> list[Delivery]:
+        found = await self.app.notices.log.page(self.caller, 50, None)
+        return [stored.value for stored in found.items]
+
+
+@pytest.fixture
+async def company(cloud: LocalCloud) -> AsyncIterator[Company]:
+    """A company with a webhook whose consent is lost, which nobody has been told yet."""
+    made = Company()
+    settings = Settings.from_environment(cloud.environment)
+    ports = open_ports(settings, lambda: wiring.utc_now() + made.ahead, wiring.new_id)
+    object.__setattr__(ports, "webhooks", made.receiver)
+    made.app = wiring.App(settings, ports)
+    object.__setattr__(made.app.notices.watch, "_queues", made.sent)
+    owner = Tenant(id=made.tenant, joined=wiring.utc_now(), status=TenantStatus.DISCONNECTED)
+    await made.app.base.store.tenants.insert(made.tenant, TENANT_ROW, owner)
+    await made.app.notices.preferences.set_webhook(made.caller, URL)
+    yield made
+    await made.app.close()
+
+
+async def test_cause_is_told_once_while_it_is_open(company: Company) -> None:
+    for _ in range(3):
+        await company.later()
+
+    assert company.receiver.told == [["consent-lost open"]]
+    (notice,) = await company.log()
+    assert notice.state is DeliveryState.DELIVERED
+    assert company.tenant in str(company.receiver.got)
+    assert "Ada" not in str(company.receiver.got)
+
+
+async def test_consent_that_is_back_is_told_and_lost_again_is_news(company: Company) -> None:
+    await company.later()
+    await company.status(TenantStatus.CONNECTED)
+    await company.later()
+    await company.status(TenantStatus.DISCONNECTED)
+    await company.later()
+
+    assert company.receiver.told == [
+        ["consent-lost open"],
+        ["consent-lost ended"],
+        ["consent-lost open"],
+    ]
+
+
+async def test_what_comes_and_goes_within_an_hour_is_not_told(company: Company) -> None:
+    await company.later()
+    for status in (TenantStatus.CONNECTED, TenantStatus.DISCONNECTED) * 2:
+        await company.status(status)
+        await company.later(timedelta(minutes=10))
+    await company.later()
+
+    assert len(company.receiver.got) == 1
+
+
+async def test_two_looks_at_once_write_one_notice(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, overviews = company.app.notices.watch, company.app.insight.overviews
+    real = overviews.of
+
+    async def interrupted(tenant: Tenant) -> Any:
+        monkeypatch.setattr(overviews, "of", real)
+        await watch.look(company.tenant)
+        return await real(tenant)
+
+    monkeypatch.setattr(overviews, "of", interrupted)
+    await company.later()
+
+    assert len(await company.log()) == 1
+
+
+async def test_worker_killed_before_it_queues_the_notice_loses_nothing(company: Company) -> None:
+    await company.app.notices.watch.look(company.tenant)
+    company.sent.messages.clear()
+
+    await company.later(timedelta(minutes=15))
+
+    assert company.receiver.told == [["consent-lost open"]]
+
+
+async def test_worker_killed_after_sending_sends_again_with_the_same_id(company: Company) -> None:
+    await company.app.notices.watch.look(company.tenant)
+    company.receiver.answer = Killed
+    with pytest.raises(Killed):
+        await company.deliver()
+    company.receiver.answer = ACCEPTED
+    await company.later(CLAIMED_FOR)
+
+    assert len(set(company.receiver.ids)) == 1
+    (notice,) = await company.log()
+    outcomes = [each.outcome for each in notice.attempts]
+    assert outcomes == [AttemptOutcome.UNKNOWN, AttemptOutcome.ACCEPTED]
+
+
+async def test_failed_try_is_repeated_after_its_wait(company: Company) -> None:
+    company.receiver.answer = FAILED
+    await company.later()
+    ((message, delay),) = company.sent.messages
+    assert delay == BACKOFF[0].total_seconds()
+    await company.app.notices.courier.deliver(message)  # too early
+    company.receiver.answer = ACCEPTED
+    company.ahead += BACKOFF[0]
+    await company.deliver()
+
+    assert len(company.receiver.ids) == 2
+    assert len(set(company.receiver.ids)) == 1
+
+
+async def test_webhook_is_turned_off_when_all_tries_failed(company: Company) -> None:
+    company.receiver.answer = FAILED
+    for wait in (BETWEEN, *BACKOFF):
+        await company.later(max(wait, timedelta(seconds=1)))
+
+    assert len(company.receiver.got) == len(BACKOFF) + 1
+    webhook = await company.webhook()
+    assert (webhook.disabled is not None, webhook.reason) == (True, AttemptOutcome.REJECTED)
+    with pytest.raises(Conflict):
+        await company.app.notices.log.test(company.caller)
+    # Set again, it is told what is open then.
+    company.receiver.answer = ACCEPTED
+    await company.later()
+    await company.app.notices.preferences.set_webhook(company.caller, URL)
+    await company.later()
+    assert company.receiver.told[-1] == ["consent-lost open"]
+    assert [notice.state for notice in await company.log()] == [
+        DeliveryState.DELIVERED,
+        DeliveryState.FAILED,
+    ]
+
+
+async def test_receiver_that_is_gone_gets_nothing_more(company: Company) -> None:
+    company.receiver.answer = Posted(AttemptOutcome.GONE, 410)
+    await company.later()
+    await company.status(TenantStatus.CONNECTED)
+    await company.later()
+
+    assert len(company.receiver.got) == 1
+    assert (await company.webhook()).reason is AttemptOutcome.GONE
+
+
+async def test_notice_on_its_way_is_cancelled_when_the_webhook_is_removed(
+    company: Company,
+) -> None:
+    await company.app.notices.watch.look(company.tenant)
+    await company.app.notices.preferences.remove_webhook(company.caller)
+    await company.deliver()
+
+    assert company.receiver.got == []
+    assert [notice.state for notice in await company.log()] == [DeliveryState.CANCELLED]
+
+
+async def test_kinds_that_are_not_wanted_are_not_told(company: Company) -> None:
+    wanted = NoticesInput(kinds=[NoticeKind.CHANGES_HELD])
+    preferences = company.app.notices.preferences
+    changed = await preferences.change(company.caller, lambda _: wanted, None)
+    await company.later()
+    assert company.receiver.got == []
+    with pytest.raises(PreconditionFailed):
+        await preferences.change(company.caller, lambda _: NoticesInput(), 'W/"other"')
+    await preferences.change(company.caller, lambda _: NoticesInput(), changed.etag)
+    await company.later()
+
+    assert company.receiver.told == [["consent-lost open"]]
+
+
+async def test_new_secret_of_the_same_address_signs_beside_the_former_one_for_a_day(
+    company: Company,
+) -> None:
+    _, secret = await company.app.notices.preferences.set_webhook(company.caller, URL)
+    await company.later()
+    await company.status(TenantStatus.CONNECTED)
+    await company.later(BOTH_SIGN)
+
+    counts = [len(headers["webhook-signature"].split()) for headers, _ in company.receiver.got]
+    assert counts == [2, 1]
+    rows = await company.app.tenancy.tenant_data.page(company.tenant, 100, None)
+    assert secret not in str(rows)
+    assert URL not in str(rows)
+
+
+async def test_secret_outlives_every_renewal_of_the_key_that_seals_it(company: Company) -> None:
+    seal = company.app.entra.seal
+    new = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU="
+    old = [str(key) for key in await seal._keys.read()]
+    object.__setattr__(seal, "_keys", GivenKeys([new, *old]))
+    await company.later(SEALED_AGAIN)
+    object.__setattr__(seal, "_keys", GivenKeys([new]))
+    await company.status(TenantStatus.CONNECTED)
+    await company.later()
+    assert len(company.receiver.got) == 2
+
+    object.__setattr__(seal, "_keys", GivenKeys([new[::-1].replace("=", "") + "="]))
+    await company.later(SEALED_AGAIN)
+    assert (await company.webhook()).reason is AttemptOutcome.SECRET_LOST
+
+
+async def test_tenant_that_leaves_is_told_nothing_and_leaves_nothing(company: Company) -> None:
+    await company.app.notices.watch.look(company.tenant)
+    await company.status(TenantStatus.LEAVING)
+    await company.deliver()
+    assert company.receiver.got == []
+
+    async def go_on() -> None:
+        pass
+
+    await company.app.tenancy.tenant_data.erase(company.tenant, "", go_on)
+    assert await company.log() == []
+    assert await company.app.base.store.notice_settings.get(company.tenant, NOTICE_SETTINGS) is None
+
+
+async def test_late_worker_of_a_tenant_that_left_writes_nothing(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go_on() -> None:
+        pass
+
+    async def erased_meanwhile(*_: Any) -> Posted:
+        await company.app.tenancy.tenant_data.erase(company.tenant, "", go_on)
+        return ACCEPTED
+
+    monkeypatch.setattr(company.receiver, "post", erased_meanwhile)
+    await company.later()
+
+    assert await company.log() == []
+
+
+async def test_test_is_sent_once_a_minute_and_repeated_never(company: Company) -> None:
+    company.receiver.answer = FAILED
+    await company.app.notices.log.test(company.caller)
+    with pytest.raises(TooManyRequests):
+        await company.app.notices.log.test(company.caller)
+    await company.deliver()
+    assert company.receiver.got[0][1]["type"] == "notice.test"
+    assert company.sent.messages == []
+    company.ahead += timedelta(minutes=1)
+    await company.app.notices.log.test(company.caller)
+
+
+async def test_address_that_is_not_public_cannot_be_set(company: Company) -> None:
+    for url in ("https://10.0.0.1/", "https://intranet/", "http://hooks.contoso.example/"):
+        with pytest.raises(InvalidInput):
+            await company.app.notices.preferences.set_webhook(company.caller, url)
+
+
+async def test_tick_looks_at_tenants_with_settings_and_the_sweep_erases_old_notices(
+    company: Company,
+) -> None:
+    def task(task: MaintenanceTask) -> MaintainRange:
+        low = company.tenant[:-1]
+        return MaintainRange(
+            task=task, at=wiring.utc_now() + company.ahead, low=low, high=company.tenant
+        )
+
+    await company.app.maintenance.ranges.maintain(task(MaintenanceTask.NOTICES))
+    await company.deliver()
+    assert len(company.receiver.got) == 1
+    await company.app.maintenance.ranges.maintain(task(MaintenanceTask.DELIVERIES))
+    assert len(await company.log()) == 1
+    company.ahead += KEPT_FOR
+    await company.app.maintenance.ranges.maintain(task(MaintenanceTask.DELIVERIES))
+    assert await company.log() == []
+    assert (await company.webhook()).disabled is None
+
+
+async def test_message_that_fails_for_a_fault_of_ours_gives_its_notice_up(
+    company: Company,
+) -> None:
+    await company.app.notices.watch.look(company.tenant)
+    ((message, _),) = company.sent.messages
+    await company.app.notices.courier.give_up(message)
+    await company.deliver()
+
+    assert company.receiver.got == []
+    assert [notice.state for notice in await company.log()] == [DeliveryState.FAILED]

@@ -1,0 +1,1 @@
+"""Notices: causes, deliveries, signatures, and the guard of the receivers' addresses."""
