@@ -18,8 +18,8 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     operator      list_tenants, get_customer, change_customer, sign_out_customer, get_closing
     service       health, ready, get_openapi
     checks        start_tenant_check, get_tenant_check
-    notices       get_notices, change_notices, set_webhook, remove_webhook, send_test_notice,
-                  list_notice_deliveries
+    notices       get_notices, change_notices, set_webhook, remove_webhook, set_teams_workflow,
+                  remove_teams_workflow, send_test_notice, list_notice_deliveries
 Pages, in `shared/portal/pages` (for browsers; each form carries a token of who is signed in)
     start         show_start, show_consent, ask_consent, finish_consent
     shares        show_shares, show_new_share, publish_share, show_share, show_share_form,

@@ -1,4 +1,4 @@
-"""HTTP: notices to the organization's admins, and the webhook that receives them."""
+"""HTTP: notices to the organization's admins, and who receives them."""
 
 from datetime import datetime
 from typing import Self
@@ -10,11 +10,19 @@ from shared.domain.model import Model
 from shared.domain.notices.causes import NoticeKind
 from shared.domain.notices.deliveries import (
     AttemptOutcome,
+    Channel,
     Delivery,
     DeliveryState,
     NoticeState,
 )
-from shared.domain.notices.settings import NoticeSettings, NoticesInput, Webhook, WebhookInput
+from shared.domain.notices.settings import (
+    NoticeSettings,
+    NoticesInput,
+    Receiver,
+    TestInput,
+    WebhookInput,
+)
+from shared.domain.notices.texts import NoticeLanguage
 from shared.web.admission import WRITERS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Paging
@@ -23,8 +31,8 @@ from shared.web.views import ItemPage, Tagged
 bp = func.Blueprint()
 
 
-class WebhookView(Model):
-    """The webhook. Its address and secret are stored encrypted, and only its host is shown."""
+class ReceiverView(Model):
+    """A receiver. Its address and secret are stored encrypted, and only its host is shown."""
 
     host: str
     """The host of the address."""
@@ -38,13 +46,13 @@ class WebhookView(Model):
     or `unknown` (interrupted); never `accepted`."""
 
     @classmethod
-    def of(cls, webhook: Webhook) -> Self:
-        """Return the view of a webhook."""
+    def of(cls, receiver: Receiver) -> Self:
+        """Return the view of a receiver."""
         return cls(
-            host=webhook.host,
-            since=webhook.since,
-            disabled=webhook.disabled,
-            reason=webhook.reason,
+            host=receiver.host,
+            since=receiver.since,
+            disabled=receiver.disabled,
+            reason=receiver.reason,
         )
 
 
@@ -53,14 +61,20 @@ class NoticesView(Tagged):
 
     kinds: list[NoticeKind]
     """What notices are sent about."""
-    webhook: WebhookView | None
-    """The webhook, or null if there is none. Without one, no notices are sent."""
+    language: NoticeLanguage
+    """The language of notices that people read: `en` is English, `de` German."""
+    failing_days: int
+    """After how many days without success failing syncs are told."""
+    webhook: ReceiverView | None
+    """The webhook, or null if there is none."""
+    teams: ReceiverView | None
+    """The Teams workflow, or null if there is none."""
 
 
 class WebhookSecretView(Model):
     """The webhook that was set, and its secret."""
 
-    webhook: WebhookView
+    webhook: ReceiverView
     """The webhook."""
     secret: str
     """The secret that signs notices, as Standard Webhooks defines it. It is shown only here."""
@@ -71,7 +85,8 @@ class NoticeLineView(Model):
 
     kind: NoticeKind
     """`consent-lost`: the consent was withdrawn (and `ended`: it is back). `changes-held`: changes
-    wait for a review. `licenses-short`: mailboxes have no license. `trial-ending`: the trial ends
+    wait for a review. `syncs-failing`: syncs have been failing for
+    days. `licenses-short`: mailboxes have no license. `trial-ending`: the trial ends
     in seven days, or in one. `importing-company`: another organization began to import a share."""
     state: NoticeState
     """`open`: it has begun. `ended`: it is over."""
@@ -102,13 +117,15 @@ class AttemptView(Model):
 class DeliveryView(Model):
     """A notice and the tries to deliver it. A test has no items."""
 
+    channel: Channel
+    """Where it is sent. `webhook`: your own systems. `teams`: a workflow of Microsoft Teams."""
     id: str
     """The id, which receivers get as `webhook-id`. It is the same in every try."""
     created: datetime
     """When the notice was written (UTC)."""
     state: DeliveryState
     """`pending`: it is sent, or will be again. `delivered`: it has arrived. `failed`: all tries
-    failed. `cancelled`: the webhook was removed or turned off before."""
+    failed. `cancelled`: the receiver was removed or turned off before."""
     due: datetime | None
     """When the next try is due (UTC), or null if there is none."""
     items: list[NoticeLineView]
@@ -120,6 +137,7 @@ class DeliveryView(Model):
     def of(cls, delivery: Delivery) -> Self:
         """Return the view of a delivery."""
         return cls(
+            channel=delivery.channel,
             id=delivery.id,
             created=delivery.created,
             state=delivery.state,
@@ -180,15 +198,39 @@ async def set_webhook(call: Call) -> ApiResponse:
     webhook off. To renew the secret, send the same address again; the former one signs as well for
     a day.
     """
-    url = call.input(WebhookInput).url
-    webhook, secret = await call.app.notices.preferences.set_webhook(call.caller, url)
-    return ApiResponse(WebhookSecretView(webhook=WebhookView.of(webhook), secret=secret))
+    webhook, secret = await _set(call, Channel.WEBHOOK)
+    return ApiResponse(WebhookSecretView(webhook=ReceiverView.of(webhook), secret=secret))
 
 
 @api(bp, "DELETE", "api/v1/tenant/notices/webhook", WRITERS, responses={204: None})
 async def remove_webhook(call: Call) -> ApiResponse:
     """Remove the webhook. Notices that have not arrived are cancelled."""
-    await call.app.notices.preferences.remove_webhook(call.caller)
+    await call.app.notices.preferences.remove_receiver(call.caller, Channel.WEBHOOK)
+    return ApiResponse(status=204)
+
+
+@api(
+    bp,
+    "PUT",
+    "api/v1/tenant/notices/teams",
+    WRITERS,
+    body=WebhookInput,
+    responses={200: ReceiverView},
+)
+async def set_teams_workflow(call: Call) -> ApiResponse:
+    """Set the Teams workflow that receives notices as cards.
+
+    In Teams, create a workflow that posts to a chat or channel when a webhook request is received,
+    and send its address. Keep the address secret: whoever has it can post there.
+    """
+    workflow, _ = await _set(call, Channel.TEAMS)
+    return ApiResponse(ReceiverView.of(workflow))
+
+
+@api(bp, "DELETE", "api/v1/tenant/notices/teams", WRITERS, responses={204: None})
+async def remove_teams_workflow(call: Call) -> ApiResponse:
+    """Remove the Teams workflow. Notices that have not arrived are cancelled."""
+    await call.app.notices.preferences.remove_receiver(call.caller, Channel.TEAMS)
     return ApiResponse(status=204)
 
 
@@ -197,12 +239,17 @@ async def remove_webhook(call: Call) -> ApiResponse:
     "POST",
     "api/v1/tenant/notices/test",
     WRITERS,
+    body=TestInput,
+    may_be_empty=True,
     conflicts=True,
     responses={202: DeliveryView},
 )
 async def send_test_notice(call: Call) -> ApiResponse:
-    """Send a test to the webhook. `GET /tenant/notices/deliveries` shows what came of it."""
-    notice = await call.app.notices.log.test(call.caller)
+    """Send a test to the webhook or the Teams workflow.
+
+    `GET /tenant/notices/deliveries` shows what came of it.
+    """
+    notice = await call.app.notices.log.test(call.caller, call.input(TestInput).channel)
     return ApiResponse(DeliveryView.of(notice), 202, at="tenant/notices/deliveries")
 
 
@@ -224,5 +271,19 @@ async def list_notice_deliveries(call: Call) -> ApiResponse:
 
 def _shown(stored: Stored[NoticeSettings]) -> ApiResponse:
     settings = stored.value
-    webhook = WebhookView.of(settings.webhook) if settings.webhook is not None else None
-    return ApiResponse(NoticesView(etag=stored.etag, kinds=settings.kinds, webhook=webhook))
+    shown = {c: ReceiverView.of(receiver) for c, receiver in settings.receivers.items()}
+    return ApiResponse(
+        NoticesView(
+            etag=stored.etag,
+            kinds=settings.kinds,
+            language=settings.language,
+            failing_days=settings.failing_days,
+            webhook=shown.get(Channel.WEBHOOK),
+            teams=shown.get(Channel.TEAMS),
+        )
+    )
+
+
+async def _set(call: Call, channel: Channel) -> tuple[Receiver, str]:
+    url = call.input(WebhookInput).url
+    return await call.app.notices.preferences.set_receiver(call.caller, channel, url)

@@ -135,7 +135,7 @@ async def check_tenant(message: func.QueueMessage) -> None:
 
 @bp.queue_trigger("message", NOTICES, _CONNECTION)
 async def deliver_notice(message: func.QueueMessage) -> None:
-    """Send a notice to the organization's webhook, or send it again."""
+    """Send a notice to one of the organization's receivers, or send it again."""
     await _handle(
         "deliver_notice", message, NOTICES, DeliverNotice, lambda a, m: a.notices.courier.deliver(m)
     )

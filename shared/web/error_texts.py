@@ -208,7 +208,7 @@ TEXTS: Final[Mapping[Code, str]] = {
     "own_tenant_not_blockable": N_(
         "You cannot block your own organization. Delete its imports instead."
     ),
-    "webhook_missing": N_("There is no webhook that is turned on. Set its address first."),
+    "webhook_missing": N_("No receiver is turned on there. Set its address first."),
     "idempotency_key_reused": N_(
         "This Idempotency-Key was already used with a different body. Use a new key."
     ),

@@ -24,6 +24,8 @@ class NoticeKind(StrEnum):
     """The consent was withdrawn, and once more when it is back."""
     CHANGES_HELD = "changes-held"
     """Changes of an import wait for a review."""
+    SYNCS_FAILING = "syncs-failing"
+    """Syncs of an import, or mailboxes in them, have been failing for days."""
     LICENSES_SHORT = "licenses-short"
     """Mailboxes have no license, and their contacts will be removed."""
     TRIAL_ENDING = "trial-ending"
@@ -32,6 +34,8 @@ class NoticeKind(StrEnum):
     """Another organization began to import a share, or asks to."""
 
 
+TOLD_WHEN_LASTING: Final = frozenset({NoticeKind.SYNCS_FAILING})
+"""Kinds that are told only after some days, since most of them pass by themselves."""
 TOLD_WHEN_ENDED: Final = frozenset({NoticeKind.CONSENT_LOST})
 """Kinds of which the end is told as well."""
 
@@ -78,6 +82,17 @@ def _causes(tenant: str, found: Iterable[Attention], now: datetime) -> Iterator[
                     path=f"runs/{item.subject}",
                     mailboxes=item.count,
                 )
+            case (
+                AttentionKind.RUN_FAILED
+                | AttentionKind.RUN_STALLED
+                | AttentionKind.MAILBOXES_FAILED
+            ):
+                yield Cause(
+                    kind=NoticeKind.SYNCS_FAILING,
+                    subject=item.import_id or item.subject,
+                    path=f"runs/{item.subject}",
+                    mailboxes=item.count,
+                )
             case AttentionKind.SEATS_MISSING:
                 yield Cause(
                     kind=NoticeKind.LICENSES_SHORT,
@@ -107,11 +122,28 @@ def _causes(tenant: str, found: Iterable[Attention], now: datetime) -> Iterator[
 class Outbox(Model):
     """The open causes of a tenant that were told, by key, and when something was told last.
 
-    One row, so that a cause cannot be told twice and its notice is stored in the same transaction.
+    `seen` has since when causes last that are told only after some days. One row, so that a cause
+    cannot be told twice and its notice is stored in the same transaction.
     """
 
     causes: dict[str, Cause] = {}
+    seen: dict[str, datetime] = {}
     told: datetime | None = None
+
+    def with_seen(self, found: Mapping[str, Cause], now: datetime) -> "Outbox":
+        """Return it with since when the causes last that are told only after some days."""
+        lasting = (key for key, cause in found.items() if cause.kind in TOLD_WHEN_LASTING)
+        return self.copy_with(seen={key: self.seen.get(key, now) for key in lasting})
+
+    def ripe(
+        self, found: Mapping[str, Cause], now: datetime, patience: timedelta
+    ) -> dict[str, Cause]:
+        """Return the causes that may be told now; `patience` is how long some have to last."""
+        return {
+            key: cause
+            for key, cause in found.items()
+            if key not in self.seen or now >= self.seen[key] + patience
+        }
 
 
 class News(Model):

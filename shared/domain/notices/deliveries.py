@@ -28,6 +28,15 @@ BETWEEN: Final = timedelta(hours=1)
 """The shortest time between two notices; what happens meanwhile is told together."""
 
 
+class Channel(StrEnum):
+    """Where notices are sent."""
+
+    WEBHOOK = "webhook"
+    """A webhook of the organization's own systems, signed as Standard Webhooks defines it."""
+    TEAMS = "teams"
+    """A workflow of Microsoft Teams, which posts a card to a chat or channel."""
+
+
 class DeliveryState(StrEnum):
     """Whether a notice has arrived."""
 
@@ -37,7 +46,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
     """All tries failed, or the receiver does not want notices any more."""
     CANCELLED = "cancelled"
-    """The webhook was removed or turned off before the notice arrived."""
+    """The receiver was removed or turned off before the notice arrived."""
 
 
 class AttemptOutcome(StrEnum):
@@ -56,7 +65,7 @@ class AttemptOutcome(StrEnum):
     ADDRESS_REFUSED = "address-refused"
     """The name leads to an address that is not on the public internet."""
     SECRET_LOST = "secret-lost"  # noqa: S105 - a code
-    """The secret can no longer be read; set the webhook again."""
+    """The secret can no longer be read; set the receiver again."""
 
 
 _FINAL: Final = frozenset({AttemptOutcome.GONE, AttemptOutcome.SECRET_LOST})
@@ -99,6 +108,7 @@ class Delivery(Model):
     """
 
     id: str
+    channel: Channel = Channel.WEBHOOK
     created: datetime
     lines: tuple[NoticeLine, ...] = ()
     state: DeliveryState = DeliveryState.PENDING
@@ -130,7 +140,7 @@ class Delivery(Model):
 
     @property
     def exhausted(self) -> bool:
-        """Whether it has just been given up, so that the webhook is turned off."""
+        """Whether it has just been given up, so that its receiver is turned off."""
         return self.state is DeliveryState.FAILED and bool(self.lines)
 
 

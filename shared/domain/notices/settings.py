@@ -7,16 +7,21 @@ from pydantic import Field
 
 from shared.domain.model import Model
 from shared.domain.notices.causes import NoticeKind
-from shared.domain.notices.deliveries import AttemptOutcome
+from shared.domain.notices.deliveries import AttemptOutcome, Channel
+from shared.domain.notices.texts import NoticeLanguage
 
 MAX_URL = 1_000
 
 
 class NoticesInput(Model):
-    """What notices are sent about."""
+    """What notices are sent about, and in which language."""
 
     kinds: Annotated[list[NoticeKind], Field(max_length=50, strict=False)] = list(NoticeKind)
     """What notices are sent about. An empty list sends none."""
+    language: Annotated[NoticeLanguage, Field(strict=False)] = NoticeLanguage.ENGLISH
+    """The language of notices that people read: `en` is English, `de` German."""
+    failing_days: Annotated[int, Field(ge=1, le=30)] = 3
+    """After how many days without success failing syncs are told."""
 
 
 class WebhookInput(Model):
@@ -26,8 +31,15 @@ class WebhookInput(Model):
     """The https address of the receiver, with a host name on the public internet and port 443."""
 
 
-class Webhook(Model):
-    """A receiver of notices. `sealed` holds its address and secret, encrypted; see `WebhookKeys`.
+class TestInput(Model):
+    """Where a test is sent."""
+
+    channel: Annotated[Channel, Field(strict=False)] = Channel.WEBHOOK
+    """Where the test is sent."""
+
+
+class Receiver(Model):
+    """A receiver of notices. `sealed` holds its address and secret, encrypted; see `ReceiverKeys`.
 
     Only its host is shown. `disabled` is when it was turned off, and `reason` the failure.
     """
@@ -41,12 +53,22 @@ class Webhook(Model):
 
 
 class NoticeSettings(NoticesInput):
-    """The settings, the receiver if there is one, and when the last test was sent."""
+    """The settings, the receiver of each channel, and when its last test was sent."""
 
-    webhook: Webhook | None = None
-    tested: datetime | None = None
+    receivers: dict[Channel, Receiver] = {}
+    tested: dict[Channel, datetime] = {}
 
-    @property
-    def active(self) -> bool:
-        """Whether notices can be sent anywhere."""
-        return self.webhook is not None and self.webhook.disabled is None
+    def active(self) -> tuple[Channel, ...]:
+        """Return the channels through which notices can be sent."""
+        return tuple(channel for channel in Channel if self.is_active(channel))
+
+    def is_active(self, channel: Channel) -> bool:
+        """Return whether notices can be sent through a channel."""
+        receiver = self.receivers.get(channel)
+        return receiver is not None and receiver.disabled is None
+
+    def with_receiver(self, channel: Channel, receiver: Receiver | None) -> "NoticeSettings":
+        """Return the settings with another receiver of a channel, or without one."""
+        others = {c: r for c, r in self.receivers.items() if c is not channel}
+        given = {channel: receiver} if receiver is not None else {}
+        return self.copy_with(receivers={**others, **given})

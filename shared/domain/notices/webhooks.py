@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from shared.domain.notices.deliveries import Delivery
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the prefix that the specification names
+JSON: Final = {"Content-Type": "application/json", "User-Agent": "Contact-Sync"}
 _REFUSED: Final = tuple(
     ip_network(each)
     for each in (
@@ -57,8 +58,7 @@ def headers_of(
     signed = f"{delivery.id}.{timestamp}.".encode() + body
     signatures = [_signature(secret, signed) for secret in secrets]
     return {
-        "Content-Type": "application/json",
-        "User-Agent": "Contact-Sync",
+        **JSON,
         "webhook-id": delivery.id,
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(signatures),

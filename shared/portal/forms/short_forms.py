@@ -1,22 +1,25 @@
 """The short forms: licenses, name, security, notices, check, leaving, adoption, share ids."""
 
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from shared.domain.importing.imports import AdoptionInput
 from shared.domain.model import Model, Text
 from shared.domain.notices.causes import NoticeKind
-from shared.domain.notices.settings import NoticesInput, WebhookInput
+from shared.domain.notices.settings import MAX_URL, NoticesInput, WebhookInput
 from shared.domain.sharing.shares import RotationInput
 from shared.domain.tenancy.security import SecurityInput
 from shared.domain.tenancy.sessions import SignOutInput
 from shared.domain.tenancy.tenants import BookingInput, TenantInput
 from shared.domain.texts import N_
-from shared.portal.forms.fields import Flag, FormField, Line, Lines, Number, Ticks
+from shared.portal.forms.fields import Choice, Flag, FormField, Line, Lines, Number, Ticks
 from shared.portal.forms.tables import Form
 
 NOTICE_LABELS: Final = {
     NoticeKind.CONSENT_LOST: N_("Consent withdrawn, and granted again"),
     NoticeKind.CHANGES_HELD: N_("Changes that need review"),
+    NoticeKind.SYNCS_FAILING: N_("Syncs that keep failing"),
     NoticeKind.LICENSES_SHORT: N_("Licenses missing"),
     NoticeKind.TRIAL_ENDING: N_("Trial ends in 7 days and in 1 day"),
     NoticeKind.IMPORTING_COMPANY: N_("New importing company"),
@@ -29,6 +32,12 @@ class LeavingInput(Model):
 
     tenant: str
     code: str
+
+
+class TeamsInput(Model):
+    """The address of a Teams workflow; a name of its own, as its form is beside the webhook's."""
+
+    teams: Annotated[str, Field(max_length=MAX_URL, pattern=r"^https?://[!-~]+$")]
 
 
 class CheckedMailboxes(Model):
@@ -179,6 +188,22 @@ NOTICES: Final = Form(
             choices=tuple((str(kind), label) for kind, label in NOTICE_LABELS.items()),
             group="kinds",
         ),
+        FormField(
+            "notice-language",
+            "language",
+            Choice(),
+            N_("Language of notices"),
+            choices=(("en", "English"), ("de", "Deutsch")),
+            group="kinds",
+        ),
+        FormField(
+            "failing-days",
+            "failingDays",
+            Number(),
+            N_("Days until failing syncs are reported"),
+            group="kinds",
+            beside=True,
+        ),
     ),
 )
 
@@ -195,6 +220,24 @@ WEBHOOK: Final = Form(
                 "again."
             ),
             group="webhook",
+            required=True,
+        ),
+    ),
+)
+
+TEAMS: Final = Form(
+    TeamsInput,
+    (
+        FormField(
+            "teams",
+            "teams",
+            Line(),
+            N_("Address of the Teams workflow"),
+            N_(
+                "In Teams, create a workflow that posts when a webhook request is received, and "
+                "copy its address. It is stored encrypted and not shown again."
+            ),
+            group="teams",
             required=True,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Delivers notices to webhooks, try by try.
+"""Delivers notices to their receivers, try by try.
 
 A try is written down before it is made, so that two workers do not make the same one; its outcome
 is written down afterwards. A worker that is killed in between leaves a try whose outcome is not
@@ -18,13 +18,15 @@ from shared.adapters.webhook_post import Posted, WebhookPost
 from shared.domain.errors import PreconditionFailed
 from shared.domain.events import NoticeSent
 from shared.domain.importing.messages import DeliverNotice
-from shared.domain.notices.deliveries import AttemptOutcome, Delivery, DeliveryState
-from shared.domain.notices.settings import Webhook
-from shared.domain.notices.webhooks import body_of, headers_of
+from shared.domain.notices.cards import card_of
+from shared.domain.notices.deliveries import AttemptOutcome, Channel, Delivery, DeliveryState
+from shared.domain.notices.settings import Receiver
+from shared.domain.notices.texts import NoticeLanguage
+from shared.domain.notices.webhooks import JSON, body_of, headers_of
 from shared.domain.tenancy.tenants import TenantStatus
 from shared.services.notices.preferences import Preferences
+from shared.services.notices.receiver_keys import opened
 from shared.services.notices.watch import Watch
-from shared.services.notices.webhook_keys import opened
 
 _log = logging.getLogger(__name__)
 
@@ -72,32 +74,39 @@ class Courier:
         if due is None or now < due:
             return
         settings = (await self._preferences.read(tenant)).value
-        webhook = settings.webhook
-        if webhook is None or webhook.disabled is not None:
+        receiver = settings.receivers.get(stored.value.channel)
+        if receiver is None or receiver.disabled is not None:
             cancelled = stored.value.copy_with(state=DeliveryState.CANCELLED, due=None)
             await self._replace(tenant, cancelled, stored)
             return
         begun = await self._replace(tenant, stored.value.begun(now), stored)
-        posted = await self._posted(tenant, webhook, begun.value)
-        await self._record(tenant, webhook, begun, posted)
+        posted = await self._posted(tenant, receiver, begun.value, settings.language)
+        await self._record(tenant, receiver, begun, posted)
 
-    async def _posted(self, tenant: str, webhook: Webhook, notice: Delivery) -> Posted:
-        keys = await opened(self._seal, webhook, tenant)
+    async def _posted(
+        self, tenant: str, receiver: Receiver, notice: Delivery, language: NoticeLanguage
+    ) -> Posted:
+        keys = await opened(self._seal, receiver, tenant)
         if keys is None:
             return Posted(AttemptOutcome.SECRET_LOST)
-        body, now = body_of(notice, tenant, self._origin), self._clock()
-        headers = headers_of(notice, body, keys.secrets(now), now)
-        return await self._webhooks.post(keys.url, body, headers)
+        match notice.channel:
+            case Channel.TEAMS:
+                card = card_of(notice, self._origin, language)
+                return await self._webhooks.post(keys.url, card, JSON)
+            case Channel.WEBHOOK:
+                body, now = body_of(notice, tenant, self._origin), self._clock()
+                headers = headers_of(notice, body, keys.secrets(now), now)
+                return await self._webhooks.post(keys.url, body, headers)
 
     async def _record(
-        self, tenant: str, webhook: Webhook, begun: Stored[Delivery], posted: Posted
+        self, tenant: str, receiver: Receiver, begun: Stored[Delivery], posted: Posted
     ) -> None:
         now = self._clock()
         after = begun.value.after(posted.outcome, posted.status, now, posted.wait)
         emit(NoticeSent(tenant=tenant, outcome=str(posted.outcome), tries=len(after.attempts)))
         if after.exhausted:
             # Before the notice counts as failed: if the worker is killed here, it is tried again.
-            await self._preferences.disable(tenant, webhook, posted.outcome)
+            await self._preferences.disable(tenant, after.channel, receiver, posted.outcome)
         await self._replace(tenant, after, begun)
         if after.due is not None:
             await self._watch.send(tenant, after.id, (after.due - now).total_seconds())

@@ -8,7 +8,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.records import Listing
 from shared.adapters.storage.store import Store
 from shared.domain.errors import Conflict, TooManyRequests
-from shared.domain.notices.deliveries import Delivery
+from shared.domain.notices.deliveries import Channel, Delivery
 from shared.domain.notices.settings import NoticeSettings
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.notices.preferences import Preferences
@@ -39,27 +39,25 @@ class DeliveryLog:
         """Return one page of deliveries, newest first; each is kept for 30 days."""
         return await self._store.deliveries.page(caller.tenant, size=size, token=token)
 
-    async def test(self, caller: Caller) -> Delivery:
-        """Send a test to the webhook, once.
+    async def test(self, caller: Caller, channel: Channel) -> Delivery:
+        """Send a test to the receiver of a channel, once.
 
-        Raises `Conflict` if there is no webhook that is on, and `TooManyRequests` if the last test
+        Raises `Conflict` if it has no receiver that is on, and `TooManyRequests` if the last test
         was less than a minute ago.
         """
         now = self._clock()
 
         def tested(settings: NoticeSettings) -> NoticeSettings:
-            if not settings.active:
+            if not settings.is_active(channel):
                 raise Conflict("webhook_missing")
-            if (
-                settings.tested is not None
-                and (wait := settings.tested + _PAUSE - now) > timedelta()
-            ):
+            last = settings.tested.get(channel)
+            if last is not None and (wait := last + _PAUSE - now) > timedelta():
                 raise TooManyRequests("too_many_tests", wait.total_seconds())
-            return settings.copy_with(tested=now)
+            return settings.copy_with(tested={**settings.tested, channel: now})
 
         async with self._ledger.change(caller, LedgerAction.NOTICES_TESTED, caller.tenant):
             await self._preferences.update(caller.tenant, tested)
-            notice = self._watch.notice()
+            notice = self._watch.notice(channel)
             await self._store.deliveries.insert(caller.tenant, notice.id, notice)
         await self._watch.send(caller.tenant, notice.id)
         return notice

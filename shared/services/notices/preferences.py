@@ -1,4 +1,4 @@
-"""What admins set about notices: the kinds, and the webhook that receives them."""
+"""What admins set about notices: the kinds, and who receives them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,12 +9,12 @@ from shared.adapters.sealing import Seal
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import NOTICE_SETTINGS, Store
 from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput, PreconditionFailed
-from shared.domain.notices.deliveries import AttemptOutcome
-from shared.domain.notices.settings import NoticeSettings, NoticesInput, Webhook
+from shared.domain.notices.deliveries import AttemptOutcome, Channel
+from shared.domain.notices.settings import NoticeSettings, NoticesInput, Receiver
 from shared.domain.notices.webhooks import host_of, secret_of
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import require_match
-from shared.services.notices.webhook_keys import BOTH_SIGN, WebhookKeys, opened, sealed
+from shared.services.notices.receiver_keys import BOTH_SIGN, ReceiverKeys, opened, sealed
 from shared.services.tenancy.ledger import Ledger
 
 _TRIES: Final = 5
@@ -55,16 +55,21 @@ class Preferences:
         """Change what notices are sent about."""
 
         def changed(found: NoticeSettings) -> NoticeSettings:
-            wanted = list(dict.fromkeys(apply(found).kinds))
-            detail["kinds"] = [str(kind) for kind in wanted]
-            return found.copy_with(kinds=wanted)
+            wanted = apply(found)
+            kinds = list(dict.fromkeys(wanted.kinds))
+            detail["kinds"] = [str(kind) for kind in kinds]
+            return found.copy_with(
+                kinds=kinds, language=wanted.language, failing_days=wanted.failing_days
+            )
 
         detail: dict[str, Any] = {}
         async with self._recorded(caller, detail):
             return await self.update(caller.tenant, changed, if_match)
 
-    async def set_webhook(self, caller: Caller, url: str) -> tuple[Webhook, str]:
-        """Set the webhook, and return it with its new secret, which nobody sees again.
+    async def set_receiver(
+        self, caller: Caller, channel: Channel, url: str
+    ) -> tuple[Receiver, str]:
+        """Set the receiver of a channel, and return it with its secret, which nobody sees again.
 
         For the same address, the former secret signs as well for a day. Raises `InvalidInput` for
         an address to which notices are not sent.
@@ -74,50 +79,53 @@ class Preferences:
             raise InvalidInput.of(FieldError("url", "webhook_not_public"))
         tenant, now = caller.tenant, self._clock()
         secret = secret_of(bytes.fromhex(self._new_id() + self._new_id()))
-        before = (await self.read(tenant)).value.webhook
+        before = (await self.read(tenant)).value.receivers.get(channel)
         known = await opened(self._seal, before, tenant) if before is not None else None
-        keys = WebhookKeys(url, secret)
+        keys = ReceiverKeys(url, secret)
         if known is not None and known.url == url:
-            keys = WebhookKeys(url, secret, known.secret, now + BOTH_SIGN)
-        webhook = Webhook(
+            keys = ReceiverKeys(url, secret, known.secret, now + BOTH_SIGN)
+        receiver = Receiver(
             host=host, since=now, sealed=await sealed(self._seal, keys, tenant), sealed_at=now
         )
-        async with self._recorded(caller, {"webhook": host}):
-            await self.update(tenant, lambda s: s.copy_with(webhook=webhook))
-        return webhook, secret
+        async with self._recorded(caller, {str(channel): host}):
+            await self.update(tenant, lambda s: s.with_receiver(channel, receiver))
+        return receiver, secret
 
-    async def remove_webhook(self, caller: Caller) -> None:
-        """Remove the webhook; what has not arrived is cancelled. Safe to repeat."""
-        if (await self.read(caller.tenant)).value.webhook is None:
+    async def remove_receiver(self, caller: Caller, channel: Channel) -> None:
+        """Remove the receiver of a channel; what has not arrived is cancelled. Safe to repeat."""
+        if channel not in (await self.read(caller.tenant)).value.receivers:
             return
-        async with self._recorded(caller, {"webhook": ""}):
-            await self.update(caller.tenant, lambda s: s.copy_with(webhook=None))
+        async with self._recorded(caller, {str(channel): ""}):
+            await self.update(caller.tenant, lambda s: s.with_receiver(channel, None))
 
-    async def disable(self, tenant: str, webhook: Webhook, reason: AttemptOutcome) -> None:
-        """Turn a webhook off, unless it was set again meanwhile."""
+    async def disable(
+        self, tenant: str, channel: Channel, receiver: Receiver, reason: AttemptOutcome
+    ) -> None:
+        """Turn a receiver off, unless it was set again meanwhile."""
 
-        def disabled(found: NoticeSettings) -> NoticeSettings:
-            same = found.webhook is not None and found.webhook.since == webhook.since
-            if found.webhook is None or not same or found.webhook.disabled is not None:
-                return found
-            off = found.webhook.copy_with(disabled=self._clock(), reason=reason)
-            return found.copy_with(webhook=off)
+        def disabled(settings: NoticeSettings) -> NoticeSettings:
+            found = settings.receivers.get(channel)
+            if found is None or found.since != receiver.since or found.disabled is not None:
+                return settings
+            off = found.copy_with(disabled=self._clock(), reason=reason)
+            return settings.with_receiver(channel, off)
 
         await self.update(tenant, disabled)
 
-    async def seal_again(self, tenant: str, webhook: Webhook) -> None:
-        """Seal the keys of a webhook with the newest key, or turn it off if they are lost."""
-        keys = await opened(self._seal, webhook, tenant)
+    async def seal_again(self, tenant: str, channel: Channel, receiver: Receiver) -> None:
+        """Seal the keys of a receiver with the newest key, or turn it off if they are lost."""
+        keys = await opened(self._seal, receiver, tenant)
         if keys is None:
-            await self.disable(tenant, webhook, AttemptOutcome.SECRET_LOST)
+            await self.disable(tenant, channel, receiver, AttemptOutcome.SECRET_LOST)
             return
-        again = webhook.copy_with(
+        again = receiver.copy_with(
             sealed=await sealed(self._seal, keys, tenant), sealed_at=self._clock()
         )
 
-        def renewed(found: NoticeSettings) -> NoticeSettings:
-            same = found.webhook is not None and found.webhook.sealed == webhook.sealed
-            return found.copy_with(webhook=again) if same else found
+        def renewed(settings: NoticeSettings) -> NoticeSettings:
+            found = settings.receivers.get(channel)
+            same = found is not None and found.sealed == receiver.sealed
+            return settings.with_receiver(channel, again) if same else settings
 
         await self.update(tenant, renewed)
 

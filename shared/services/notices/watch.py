@@ -1,13 +1,14 @@
 """Finds what to tell a tenant's admins, and writes it down once.
 
 Each look compares the causes that are open with those that were told. The causes told and the
-notice are stored in one transaction, so that a worker that is killed tells neither twice nor
-nothing. Between two notices lies an hour; what happens meanwhile is told together.
+notices, one for each channel, are stored in one transaction, so that a worker that is killed tells
+neither twice nor nothing. Between two notices lies an hour; what happens meanwhile is told
+together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.storage.queues import Queues
@@ -18,13 +19,13 @@ from shared.domain.errors import Conflict, PreconditionFailed
 from shared.domain.importing.messages import NOTICES, DeliverNotice
 from shared.domain.importing.schedule import newest_first
 from shared.domain.notices.causes import Cause, NoticeKind, Outbox, causes_of, news
-from shared.domain.notices.deliveries import BETWEEN, Delivery, NoticeLine, lines_of
+from shared.domain.notices.deliveries import BETWEEN, Channel, Delivery, NoticeLine, lines_of
 from shared.domain.notices.settings import NoticeSettings
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.insight.overview import Overviews
 from shared.services.licensing.licenses import Licenses
 from shared.services.notices.preferences import Preferences
-from shared.services.notices.webhook_keys import SEALED_AGAIN
+from shared.services.notices.receiver_keys import SEALED_AGAIN
 
 _DUE_AT_ONCE: Final = 100
 
@@ -56,9 +57,9 @@ class Watch:
         found = await self._store.tenants.get(tenant, TENANT_ROW)
         if found is None or found.value.status is TenantStatus.LEAVING:
             return
-        webhook = settings.webhook
-        if webhook is not None and self._clock() >= webhook.sealed_at + SEALED_AGAIN:
-            await self._preferences.seal_again(tenant, webhook)
+        for channel, receiver in settings.receivers.items():
+            if self._clock() >= receiver.sealed_at + SEALED_AGAIN:
+                await self._preferences.seal_again(tenant, channel, receiver)
         await self._send_due(tenant)
         with suppress(Conflict, PreconditionFailed):  # somebody else has looked just now
             await self._tell(found.value, settings)
@@ -67,15 +68,16 @@ class Watch:
         """Queue a try to deliver a notice."""
         await self._queues.send(NOTICES, DeliverNotice(tenant=tenant, notice=notice), delay)
 
-    def notice(self, lines: tuple[NoticeLine, ...] = ()) -> Delivery:
+    def notice(self, channel: Channel, lines: tuple[NoticeLine, ...] = ()) -> Delivery:
         """Return a new notice that is due now; without lines, a test."""
         now = self._clock()
         id_ = f"{newest_first(now)}-{self._new_id()}"
-        return Delivery(id=id_, created=now, lines=lines, due=now)
+        return Delivery(id=id_, channel=channel, created=now, lines=lines, due=now)
 
     async def _tell(self, tenant: Tenant, settings: NoticeSettings) -> None:
         stored = await self._store.outboxes.get(tenant.id, OUTBOX)
-        if not settings.active:
+        channels = settings.active()
+        if not channels:
             # Whoever turns notices on again is told what is open then.
             if stored is not None:
                 await self._store.outboxes.delete(tenant.id, OUTBOX, stored.etag)
@@ -83,26 +85,30 @@ class Watch:
         outbox, now = stored.value if stored is not None else Outbox(), self._clock()
         if outbox.told is not None and now < outbox.told + BETWEEN:
             return
-        found = news(outbox.causes, await self._causes(tenant, outbox), settings.kinds)
+        causes = await self._causes(tenant, outbox)
+        outbox = outbox.with_seen(causes, now)
+        ripe = outbox.ripe(causes, now, timedelta(days=settings.failing_days))
+        found = news(outbox.causes, ripe, settings.kinds)
+        outbox = outbox.copy_with(causes=found.causes)
         if found.empty:
-            if found.causes != outbox.causes:
-                await self._write(tenant.id, outbox.copy_with(causes=found.causes), stored)
+            if stored is None or outbox != stored.value:
+                await self._write(tenant.id, outbox, stored)
             return
-        notice = self.notice(lines_of(found))
-        await self._write(tenant.id, Outbox(causes=found.causes, told=now), stored, notice)
-        await self.send(tenant.id, notice.id)
+        notices = [self.notice(channel, lines_of(found)) for channel in channels]
+        await self._write(tenant.id, outbox.copy_with(told=now), stored, notices)
+        for notice in notices:
+            await self.send(tenant.id, notice.id)
 
     async def _write(
         self,
         tenant: str,
         outbox: Outbox,
         known: Stored[Outbox] | None,
-        notice: Delivery | None = None,
+        notices: Sequence[Delivery] = (),
     ) -> None:
-        """Write the outbox as it follows from the one that was read, and the notice with it."""
+        """Write the outbox as it follows from the one that was read, and the notices with it."""
         operations = self._store.outboxes.setting(OUTBOX, outbox, known)
-        if notice is not None:
-            operations.append(self._store.deliveries.inserting(notice.id, notice))
+        operations += [self._store.deliveries.inserting(each.id, each) for each in notices]
         await self._store.outboxes.transact(tenant, operations)
 
     async def _causes(self, tenant: Tenant, outbox: Outbox) -> dict[str, Cause]:

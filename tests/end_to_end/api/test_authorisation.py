@@ -84,6 +84,8 @@ MAY: dict[str, frozenset[str]] = {
             "PATCH api/v1/tenant/notices",
             "GET api/v1/tenant/notices/deliveries",
             "POST api/v1/tenant/notices/test",
+            "PUT api/v1/tenant/notices/teams",
+            "DELETE api/v1/tenant/notices/teams",
             "PUT api/v1/tenant/notices/webhook",
             "DELETE api/v1/tenant/notices/webhook",
             "POST api/v1/tenant/sign-out",

@@ -1,6 +1,8 @@
 """Notices over HTTP: a webhook is set on the page, and told of changes that wait for a review."""
 
+import json
 import re
+from typing import Any
 
 from tests.end_to_end.browser import Browser
 from tests.end_to_end.checks import problem
@@ -19,10 +21,10 @@ async def test_webhook_set_on_the_page_is_told_of_held_changes(
     made = await world.import_(share, guard={"deletes": 0, "deleteShare": 0})
     async with webhook_sink() as sink:
         empty = await ada.open(PAGE)
-        refused = await ada.submit(empty, PAGE, do="webhook", url="https://10.0.0.1/")
-        shown = await ada.submit(refused, PAGE, do="webhook", url=f"{sink.url}/hook")
+        refused = await ada.submit(empty, PAGE, do="set:webhook", url="https://10.0.0.1/")
+        shown = await ada.submit(refused, PAGE, do="set:webhook", url=f"{sink.url}/hook")
         secret = re.search(r"whsec_[A-Za-z0-9+/=]+", shown.text)
-        tested = await ada.submit(await ada.open(PAGE), PAGE, do="test")
+        tested = await ada.submit(await ada.open(PAGE), PAGE, do="test:webhook")
         await client.settle()
         await world.members(world.people[:2])
         await world.next_day()
@@ -49,6 +51,36 @@ async def test_webhook_set_on_the_page_is_told_of_held_changes(
     assert "zugestellt" in german
 
 
+async def test_teams_workflow_set_on_the_page_gets_a_card_in_the_chosen_language(
+    client: Client, world: World, ada: Browser
+) -> None:
+    async with webhook_sink() as sink:
+        empty = await ada.open(PAGE)
+        refused = await ada.submit(empty, PAGE, do="set:teams", teams="https://10.0.0.1/")
+        early = await ada.submit(await ada.open(PAGE), PAGE, do="test:teams")
+        wanted: dict[str, Any] = {"kinds": "consent-lost", "notice-language": "de"}
+        saved = await ada.submit(await ada.open(PAGE), PAGE, do="save", **wanted)
+        await ada.submit(await ada.open(PAGE), PAGE, do="set:teams", teams=f"{sink.url}/flow")
+        await ada.submit(await ada.open(PAGE), PAGE, do="test:teams")
+        await client.settle()
+        removed = await ada.submit(await ada.open(PAGE), PAGE, do="remove:teams")
+        settings = await world.api.get("/tenant/notices")
+
+    assert (refused.status, early.status) == (422, 422)
+    assert "https address" in refused.text
+    assert "No receiver is turned on there" in early.text
+    assert "Saved." in saved.text
+    ((_, body),) = sink.got
+    (card,) = json.loads(body)["attachments"]
+    assert "Dies ist ein Test" in card["content"]["body"][1]["text"]
+    assert "Removed." in removed.text
+    assert (settings["language"], settings["kinds"], settings["teams"]) == (
+        "de",
+        ["consent-lost"],
+        None,
+    )
+
+
 async def test_settings_and_deliveries_by_the_api(client: Client, world: World) -> None:
     api = world.api
     before = await api.get("/tenant/notices")
@@ -69,7 +101,7 @@ async def test_settings_and_deliveries_by_the_api(client: Client, world: World) 
         await api.delete("/tenant/notices/webhook")
         await api.delete("/tenant/notices/webhook")
 
-    assert (before["webhook"], len(before["kinds"])) == (None, 5)
+    assert (before["webhook"], len(before["kinds"])) == (None, 6)
     assert changed.body["kinds"] == ["consent-lost"]
     problem(stale, 412, "precondition-failed")
     assert problem(wrong, 400, "invalid-input")["errors"][0]["field"].startswith("kinds")

@@ -1,20 +1,15 @@
 """Whatever happens to a notice on its way: a cause is told once, and nothing of it stays."""
 
-from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
-import orjson
 import pytest
 
-from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.sealing import GivenKeys
-from shared.adapters.storage.store import NOTICE_SETTINGS, TENANT_ROW
+from shared.adapters.storage.store import NOTICE_SETTINGS
 from shared.adapters.webhook_post import Posted
 from shared.domain.errors import Conflict, InvalidInput, PreconditionFailed, TooManyRequests
-from shared.domain.importing.messages import DeliverNotice, MaintainRange, MaintenanceTask
-from shared.domain.model import Model
+from shared.domain.importing.messages import MaintainRange, MaintenanceTask
 from shared.domain.notices.causes import NoticeKind
 from shared.domain.notices.deliveries import (
     BACKOFF,
@@ -22,125 +17,19 @@ from shared.domain.notices.deliveries import (
     CLAIMED_FOR,
     KEPT_FOR,
     AttemptOutcome,
-    Delivery,
+    Channel,
     DeliveryState,
 )
-from shared.domain.notices.settings import NoticesInput, Webhook
+from shared.domain.notices.settings import NoticesInput
+from shared.domain.notices.texts import NoticeLanguage
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
-from shared.services.notices.webhook_keys import BOTH_SIGN, SEALED_AGAIN
+from shared.services.notices.receiver_keys import BOTH_SIGN, SEALED_AGAIN
 from shared.wiring import app as wiring
-from shared.wiring.ports import open_ports
-from shared.wiring.settings import Settings
-from tests.local.cloud import LocalCloud
-
-ACCEPTED = Posted(AttemptOutcome.ACCEPTED, 204)
-FAILED = Posted(AttemptOutcome.REJECTED, 500)
-URL = "http://localhost:9/hook"
+from tests.integration.services.noticed import ACCEPTED, FAILED, HOOK, URL, Company, no_check
 
 
 class Killed(BaseException):
     """The worker was killed."""
-
-
-class Receiver:
-    """A receiver of notices that answers what a test says."""
-
-    def __init__(self) -> None:
-        self.answer: Posted | type[BaseException] = ACCEPTED
-        self.got: list[tuple[Mapping[str, str], Any]] = []
-
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
-        assert url == URL
-        self.got.append((headers, orjson.loads(body)))
-        if isinstance(self.answer, Posted):
-            return self.answer
-        raise self.answer
-
-    @property
-    def told(self) -> list[list[str]]:
-        """What each request is about: kinds and states."""
-        return [
-            [f"{item['kind']} {item['state']}" for item in body["data"]["items"]]
-            for _, body in self.got
-        ]
-
-    @property
-    def ids(self) -> list[str]:
-        return [headers["webhook-id"] for headers, _ in self.got]
-
-
-class Sent:
-    """Stands for the queue: the test runs the messages itself."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[DeliverNotice, float]] = []
-
-    async def send(self, queue: str, message: Model, delay: float = 0) -> None:
-        assert queue == "notices"
-        assert isinstance(message, DeliverNotice)
-        self.messages.append((message, delay))
-
-
-async def no_check() -> None:
-    """Let an erasure go on."""
-
-
-class Company:
-    """A tenant with a webhook, and a clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-        self.receiver, self.sent = Receiver(), Sent()
-        self.tenant = str(uuid4())
-        self.caller = Caller(self.tenant, "ada", "Ada", frozenset({"Admin"}), origin="portal")
-        self.app: wiring.App
-
-    async def status(self, status: TenantStatus) -> None:
-        tenants = self.app.base.store.tenants
-        stored = await tenants.get(self.tenant, TENANT_ROW)
-        assert stored is not None
-        await tenants.upsert(self.tenant, TENANT_ROW, stored.value.copy_with(status=status))
-
-    async def later(self, passed: timedelta = BETWEEN) -> None:
-        """Let time pass, then look, and deliver what is due."""
-        self.ahead += passed
-        await self.app.notices.watch.look(self.tenant)
-        await self.deliver()
-
-    async def deliver(self) -> None:
-        """Run the messages that were sent, each twice, as a queue may."""
-        messages, self.sent.messages = self.sent.messages, []
-        for message, _ in messages:
-            await self.app.notices.courier.deliver(message)
-            await self.app.notices.courier.deliver(message)
-
-    async def webhook(self) -> Webhook:
-        settings = (await self.app.notices.preferences.read(self.tenant)).value
-        assert settings.webhook is not None
-        return settings.webhook
-
-    async def log(self) -> list[Delivery]:
-        found = await self.app.notices.log.page(self.caller, 50, None)
-        return [stored.value for stored in found.items]
-
-
-@pytest.fixture
-async def company(cloud: LocalCloud) -> AsyncIterator[Company]:
-    """A company with a webhook whose consent is lost, which nobody has been told yet."""
-    made = Company()
-    settings = Settings.from_environment(cloud.environment)
-    ports = open_ports(settings, lambda: wiring.utc_now() + made.ahead, wiring.new_id)
-    object.__setattr__(ports, "webhooks", made.receiver)
-    made.app = wiring.App(settings, ports)
-    object.__setattr__(made.app.notices.watch, "_queues", made.sent)
-    owner = Tenant(id=made.tenant, joined=wiring.utc_now(), status=TenantStatus.DISCONNECTED)
-    await made.app.base.store.tenants.insert(made.tenant, TENANT_ROW, owner)
-    await made.app.notices.preferences.set_webhook(made.caller, URL)
-    yield made
-    # The host would go on to look at the tenant, and never be idle.
-    await made.app.tenancy.tenant_data.erase(made.tenant, "", no_check)
-    await made.app.base.store.tenants.delete(made.tenant, TENANT_ROW)
-    await made.app.close()
 
 
 async def test_cause_is_told_once_while_it_is_open(company: Company) -> None:
@@ -152,6 +41,25 @@ async def test_cause_is_told_once_while_it_is_open(company: Company) -> None:
     assert notice.state is DeliveryState.DELIVERED
     assert company.tenant in str(company.receiver.got)
     assert "Ada" not in str(company.receiver.got)
+
+
+async def test_each_channel_gets_its_own_notice_and_may_fail_alone(company: Company) -> None:
+    preferences = company.app.notices.preferences
+    german = NoticesInput(language=NoticeLanguage.GERMAN)
+    await preferences.change(company.caller, lambda _: german, None)
+    await preferences.set_receiver(company.caller, Channel.TEAMS, URL)
+    await company.later()
+    teams, hook = sorted(company.receiver.got, key=lambda got: "webhook-id" in got[0])
+
+    assert "Die Zustimmung wurde widerrufen." in str(teams[1])
+    assert hook[1]["type"] == "notice.created"
+    receiver = (await preferences.read(company.tenant)).value.receivers[Channel.TEAMS]
+    gone = AttemptOutcome.GONE
+    await preferences.disable(company.tenant, Channel.TEAMS, receiver, gone)
+    await company.status(TenantStatus.CONNECTED)
+    await company.later()
+    assert len(company.receiver.got) == 3
+    assert [str(each.channel) for each in await company.log()].count("teams") == 1
 
 
 async def test_consent_that_is_back_is_told_and_lost_again_is_news(company: Company) -> None:
@@ -241,11 +149,11 @@ async def test_webhook_is_turned_off_when_all_tries_failed(company: Company) -> 
     webhook = await company.webhook()
     assert (webhook.disabled is not None, webhook.reason) == (True, AttemptOutcome.REJECTED)
     with pytest.raises(Conflict):
-        await company.app.notices.log.test(company.caller)
+        await company.app.notices.log.test(company.caller, HOOK)
     # Set again, it is told what is open then.
     company.receiver.answer = ACCEPTED
     await company.later()
-    await company.app.notices.preferences.set_webhook(company.caller, URL)
+    await company.app.notices.preferences.set_receiver(company.caller, HOOK, URL)
     await company.later()
     assert company.receiver.told[-1] == ["consent-lost open"]
     assert [notice.state for notice in await company.log()] == [
@@ -268,7 +176,7 @@ async def test_notice_on_its_way_is_cancelled_when_the_webhook_is_removed(
     company: Company,
 ) -> None:
     await company.app.notices.watch.look(company.tenant)
-    await company.app.notices.preferences.remove_webhook(company.caller)
+    await company.app.notices.preferences.remove_receiver(company.caller, HOOK)
     await company.deliver()
 
     assert company.receiver.got == []
@@ -292,7 +200,7 @@ async def test_kinds_that_are_not_wanted_are_not_told(company: Company) -> None:
 async def test_new_secret_of_the_same_address_signs_beside_the_former_one_for_a_day(
     company: Company,
 ) -> None:
-    _, secret = await company.app.notices.preferences.set_webhook(company.caller, URL)
+    _, secret = await company.app.notices.preferences.set_receiver(company.caller, HOOK, URL)
     await company.later()
     await company.status(TenantStatus.CONNECTED)
     await company.later(BOTH_SIGN)
@@ -346,20 +254,20 @@ async def test_late_worker_of_a_tenant_that_left_writes_nothing(
 
 async def test_test_is_sent_once_a_minute_and_repeated_never(company: Company) -> None:
     company.receiver.answer = FAILED
-    await company.app.notices.log.test(company.caller)
+    await company.app.notices.log.test(company.caller, HOOK)
     with pytest.raises(TooManyRequests):
-        await company.app.notices.log.test(company.caller)
+        await company.app.notices.log.test(company.caller, HOOK)
     await company.deliver()
     assert company.receiver.got[0][1]["type"] == "notice.test"
     assert company.sent.messages == []
     company.ahead += timedelta(minutes=1)
-    await company.app.notices.log.test(company.caller)
+    await company.app.notices.log.test(company.caller, HOOK)
 
 
 async def test_address_that_is_not_public_cannot_be_set(company: Company) -> None:
     for url in ("https://10.0.0.1/", "https://intranet/", "http://hooks.contoso.example/"):
         with pytest.raises(InvalidInput):
-            await company.app.notices.preferences.set_webhook(company.caller, url)
+            await company.app.notices.preferences.set_receiver(company.caller, HOOK, url)
 
 
 async def test_tick_looks_at_tenants_with_settings_and_the_sweep_erases_old_notices(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.notices.causes import MOST, Cause, NoticeKind, causes_of, news
+from shared.domain.notices.causes import MOST, Cause, NoticeKind, Outbox, causes_of, news
 from shared.domain.notices.deliveries import lines_of
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.attention import Attention, AttentionKind
@@ -76,6 +76,25 @@ def test_flood_of_causes_is_one_notice() -> None:
     decided = list(found.causes)[:500]
     rest = news(found.causes, {k: c for k, c in causes.items() if k not in decided}, ALL)
     assert (len(rest.causes), len(rest.opened)) == (MOST, 500)
+
+
+def failing(kind: AttentionKind) -> dict[str, Cause]:
+    return causes_of("t", [Attention(kind, "r1", None, "Name", "i1", 4)], NOW)
+
+
+def test_failing_sync_is_told_after_some_days_without_a_success_between() -> None:
+    patience = timedelta(days=3)
+    outbox = Outbox()
+    for day in range(3):
+        kind = AttentionKind.RUN_FAILED if day else AttentionKind.MAILBOXES_FAILED
+        outbox = outbox.with_seen(failing(kind), NOW + timedelta(days=day))
+        assert outbox.ripe(failing(kind), NOW + timedelta(days=day), patience) == {}
+    found = failing(AttentionKind.RUN_STALLED)
+    outbox = outbox.with_seen(found, NOW + patience)
+
+    assert outbox.ripe(found, NOW + patience, patience) == found
+    well = outbox.with_seen({}, NOW + patience).with_seen(found, NOW + patience)
+    assert well.ripe(found, NOW + patience, patience) == {}
 
 
 def test_causes_hold_no_names() -> None:

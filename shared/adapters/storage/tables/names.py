@@ -137,7 +137,7 @@ class Table(StrEnum):
     NOTICES = (
         "Notices",
         Keyed.BY_TENANT,
-        "what notices are sent about, the sealed address of the webhook, open causes, deliveries",
+        "what notices are sent about, sealed addresses of receivers, open causes, deliveries",
         "none",
         "deliveries 30 days, the others until the organization leaves",
     )

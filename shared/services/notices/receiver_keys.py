@@ -1,4 +1,4 @@
-"""The address and the secrets of a webhook, which are stored sealed.
+"""The address and the secrets of a receiver of notices, which are stored sealed.
 
 The seal's keys are renewed from time to time, and only the last two open anything. So what is
 sealed is sealed again every week.
@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.sealing import Purpose, Seal
-from shared.domain.notices.settings import Webhook
+from shared.domain.notices.settings import Receiver
 
 SEALED_AGAIN: Final = timedelta(days=7)
 BOTH_SIGN: Final = timedelta(days=1)
 """How long a former secret signs as well after a new one was made."""
-_WEBHOOK: Final = Purpose("notice-webhook", timedelta(days=36_500))
+_RECEIVER: Final = Purpose("notice-receiver", timedelta(days=36_500))
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookKeys:
-    """The address of a webhook, its secret, and the former one with the time until it signs."""
+class ReceiverKeys:
+    """The address of a receiver, its secret, and the former one with the time until it signs."""
 
     url: str
     secret: str
@@ -32,13 +32,13 @@ class WebhookKeys:
         return (self.secret, self.former) if both else (self.secret,)
 
 
-async def opened(seal: Seal, webhook: Webhook, tenant: str) -> WebhookKeys | None:
-    """Return the keys of a tenant's webhook; None if they can no longer be read."""
-    found = await seal.open(_WEBHOOK, webhook.sealed)
+async def opened(seal: Seal, receiver: Receiver, tenant: str) -> ReceiverKeys | None:
+    """Return the keys of a tenant's receiver; None if they can no longer be read."""
+    found = await seal.open(_RECEIVER, receiver.sealed)
     if found is None or found["tenant"] != tenant:
         return None
     until = found["until"]
-    return WebhookKeys(
+    return ReceiverKeys(
         url=str(found["url"]),
         secret=str(found["secret"]),
         former=str(found["former"]),
@@ -46,8 +46,8 @@ async def opened(seal: Seal, webhook: Webhook, tenant: str) -> WebhookKeys | Non
     )
 
 
-async def sealed(seal: Seal, keys: WebhookKeys, tenant: str) -> str:
-    """Return the keys of a tenant's webhook, sealed."""
+async def sealed(seal: Seal, keys: ReceiverKeys, tenant: str) -> str:
+    """Return the keys of a tenant's receiver, sealed."""
     until = keys.former_until.isoformat() if keys.former_until is not None else ""
     value = {
         "tenant": tenant,
@@ -56,4 +56,4 @@ async def sealed(seal: Seal, keys: WebhookKeys, tenant: str) -> str:
         "former": keys.former,
         "until": until,
     }
-    return await seal.close(_WEBHOOK, value)
+    return await seal.close(_RECEIVER, value)
