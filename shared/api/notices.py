@@ -64,7 +64,7 @@ class NoticesView(Tagged):
     language: NoticeLanguage
     """The language of notices that people read: `en` is English, `de` German."""
     failing_days: int
-    """After how many days without success failing syncs are told."""
+    """After how many days failing syncs, and partners that removed nothing, are told."""
     webhook: ReceiverView | None
     """The webhook, or null if there is none."""
     teams: ReceiverView | None
@@ -87,7 +87,8 @@ class NoticeLineView(Model):
     """`consent-lost`: the consent was withdrawn (and `ended`: it is back). `changes-held`: changes
     wait for a review. `syncs-failing`: syncs have been failing for
     days. `licenses-short`: mailboxes have no license. `trial-ending`: the trial ends
-    in seven days, or in one. `importing-company`: another organization began to import a share."""
+    in seven days, or in one. `not-removed`: a partner has not
+    removed what was taken back. `importing-company`: another organization began to import a share."""
     state: NoticeState
     """`open`: it has begun. `ended`: it is over."""
     causes: int

@@ -51,7 +51,9 @@ class App:
             self.sync,
             self.privacy,
         )
-        self.notices = Notices(self.base, self.entra, self.tenancy, self.licensing, self.insight)
+        self.notices = Notices(
+            self.base, self.entra, self.tenancy, self.licensing, self.sharing, self.insight
+        )
         self.maintenance = Maintenance(
             self.base, self.tenancy, self.licensing, self.importing, self.checks, self.notices
         )

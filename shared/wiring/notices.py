@@ -9,6 +9,7 @@ from shared.wiring.entra import Entra
 from shared.wiring.foundation import Foundation
 from shared.wiring.insight import Insight
 from shared.wiring.licensing import Licensing
+from shared.wiring.sharing import Sharing
 from shared.wiring.tenancy import Tenancy
 
 
@@ -21,6 +22,7 @@ class Notices:
         entra: Entra,
         tenancy: Tenancy,
         licensing: Licensing,
+        sharing: Sharing,
         insight: Insight,
     ) -> None:
         self.preferences = Preferences(
@@ -37,6 +39,7 @@ class Notices:
             self.preferences,
             insight.overviews,
             licensing.licenses,
+            sharing.subscribers,
             base.clock,
             base.new_id,
         )

@@ -30,12 +30,14 @@ class NoticeKind(StrEnum):
     """Mailboxes have no license, and their contacts will be removed."""
     TRIAL_ENDING = "trial-ending"
     """The trial ends in seven days, and once more in one day."""
+    NOT_REMOVED = "not-removed"
+    """A partner has not removed contacts, for days, that were taken back."""
     IMPORTING_COMPANY = "importing-company"
     """Another organization began to import a share, or asks to."""
 
 
-TOLD_WHEN_LASTING: Final = frozenset({NoticeKind.SYNCS_FAILING})
-"""Kinds that are told only after some days, since most of them pass by themselves."""
+TOLD_WHEN_LASTING: Final = frozenset({NoticeKind.SYNCS_FAILING, NoticeKind.NOT_REMOVED})
+"""Kinds that are told only after some days, since most pass by themselves."""
 TOLD_WHEN_ENDED: Final = frozenset({NoticeKind.CONSENT_LOST})
 """Kinds of which the end is told as well."""
 

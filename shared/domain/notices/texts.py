@@ -56,6 +56,10 @@ _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
                 "The trial ends{when}. Mailboxes without a license then: {mailboxes}.",
                 "The trial ends{when}. Mailboxes without a license then: {mailboxes}.",
             ),
+            NoticeKind.NOT_REMOVED: (
+                "A partner has not removed withdrawn contacts (mailboxes: {mailboxes}).",
+                "{causes} partners have not removed withdrawn contacts (mailboxes: {mailboxes}).",
+            ),
             NoticeKind.IMPORTING_COMPANY: (
                 "Another organization began to import a share, or asks to.",
                 "{causes} other organizations began to import a share, or ask to.",
@@ -88,6 +92,10 @@ _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
             NoticeKind.TRIAL_ENDING: (
                 "Die Testphase endet{when}. Postfächer, die dann keine Lizenz haben: {mailboxes}.",
                 "Die Testphase endet{when}. Postfächer, die dann keine Lizenz haben: {mailboxes}.",
+            ),
+            NoticeKind.NOT_REMOVED: (
+                "Ein Partner hat Kontakte noch nicht entfernt (Postfächer: {mailboxes}).",
+                "{causes} Partner haben Kontakte noch nicht entfernt (Postfächer: {mailboxes}).",
             ),
             NoticeKind.IMPORTING_COMPANY: (
                 "Eine weitere Organisation importiert eine Freigabe oder möchte das.",

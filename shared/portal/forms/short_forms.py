@@ -22,6 +22,7 @@ NOTICE_LABELS: Final = {
     NoticeKind.SYNCS_FAILING: N_("Syncs that keep failing"),
     NoticeKind.LICENSES_SHORT: N_("Licenses missing"),
     NoticeKind.TRIAL_ENDING: N_("Trial ends in 7 days and in 1 day"),
+    NoticeKind.NOT_REMOVED: N_("Partners that have not removed withdrawn contacts"),
     NoticeKind.IMPORTING_COMPANY: N_("New importing company"),
 }
 """What each kind of notice is called."""
@@ -200,9 +201,9 @@ NOTICES: Final = Form(
             "failing-days",
             "failingDays",
             Number(),
-            N_("Days until failing syncs are reported"),
+            N_("Wait before reporting (days)"),
+            N_("For syncs that keep failing, and partners that have not removed contacts."),
             group="kinds",
-            beside=True,
         ),
     ),
 )

@@ -26,6 +26,7 @@ from shared.services.insight.overview import Overviews
 from shared.services.licensing.licenses import Licenses
 from shared.services.notices.preferences import Preferences
 from shared.services.notices.receiver_keys import SEALED_AGAIN
+from shared.services.sharing.subscribers import Subscribers
 
 _DUE_AT_ONCE: Final = 100
 
@@ -40,6 +41,7 @@ class Watch:
         preferences: Preferences,
         overviews: Overviews,
         licenses: Licenses,
+        subscribers: Subscribers,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
@@ -48,6 +50,7 @@ class Watch:
         self._preferences = preferences
         self._overviews = overviews
         self._licenses = licenses
+        self._subscribers = subscribers
         self._clock = clock
         self._new_id = new_id
 
@@ -118,6 +121,14 @@ class Watch:
                 # Only if it is news, because that reads all seats.
                 when = await self._licenses.first_removal(tenant.id)
                 found[key] = cause.copy_with(when=when)
+        for owing in await self._subscribers.owing(tenant.id):
+            cause = Cause(
+                kind=NoticeKind.NOT_REMOVED,
+                subject=f"{owing.share}/{owing.tenant}",
+                path="shares" if owing.withdrawn else f"shares/{owing.share}",
+                mailboxes=owing.mailboxes,
+            )
+            found[cause.key] = cause
         return found
 
     async def _send_due(self, tenant: str) -> None:

@@ -14,7 +14,7 @@ from shared.adapters.storage.store import (
     newcomers_of,
     subscribers_of,
 )
-from shared.adapters.storage.tables.conditions import ROW, Condition
+from shared.adapters.storage.tables.conditions import PARTITION, ROW, Condition
 from shared.domain.sharing.shares import Admission, Share
 from shared.domain.tenancy.tenants import LedgerAction, called
 from shared.services.tenancy.ledger import Ledger
@@ -59,6 +59,19 @@ class Subscriber:
     def called(self) -> str:
         """The tenant by its verified domain, or by its id, with what it calls itself."""
         return called(self.domain or self.tenant, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """A tenant that still has to remove a share's contacts, and from how many mailboxes.
+
+    `withdrawn` means that the share itself is gone.
+    """
+
+    share: str
+    tenant: str
+    mailboxes: int
+    withdrawn: bool
 
 
 def state_of(
@@ -135,6 +148,35 @@ class Subscribers:
                 some, unreachable = await self._states.left(tenant, stored.value.import_id)
                 left, lost = left + some, lost + unreachable
         return left, lost
+
+    async def owing(self, publisher: str) -> list[Owing]:
+        """Return the tenants that may no longer import a share and still have contacts of it.
+
+        Mailboxes that cannot be found now do not count.
+        """
+        by_share: dict[str, dict[str, list[SubscribedImport]]] = {}
+        partners = self._store.subscribers.everywhere(
+            Condition(PARTITION, "ge", subscribers_of(publisher, "")),
+            Condition(PARTITION, "lt", newcomers_of(publisher)),
+            Condition("tenant", "ne", publisher),
+        )
+        async for partition, stored in partners:
+            share = partition.removeprefix(subscribers_of(publisher, ""))
+            each = stored.value
+            by_share.setdefault(share, {}).setdefault(each.tenant, []).append(each)
+        found: list[Owing] = []
+        for share, tenants in by_share.items():
+            known = await self._store.shares.get(publisher, share)
+            for tenant, imports in tenants.items():
+                latest = max(each.since for each in imports)
+                if known is not None and state_of(
+                    tenant, known.value, publisher, self._clock(), latest
+                ) not in {SubscriberState.ENDED, SubscriberState.BLOCKED}:
+                    continue
+                left, lost = await self.left(publisher, share, tenant)
+                if left > lost:
+                    found.append(Owing(share, tenant, left - lost, withdrawn=known is None))
+        return found
 
     async def newcomers(self, publisher: str) -> list[Newcomer]:
         """Return the tenants that began to import the publisher's shares, newest first."""

@@ -101,7 +101,7 @@ async def test_settings_and_deliveries_by_the_api(client: Client, world: World) 
         await api.delete("/tenant/notices/webhook")
         await api.delete("/tenant/notices/webhook")
 
-    assert (before["webhook"], len(before["kinds"])) == (None, 6)
+    assert (before["webhook"], len(before["kinds"])) == (None, 7)
     assert changed.body["kinds"] == ["consent-lost"]
     problem(stale, 412, "precondition-failed")
     assert problem(wrong, 400, "invalid-input")["errors"][0]["field"].startswith("kinds")

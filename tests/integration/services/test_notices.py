@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared.adapters.sealing import GivenKeys
-from shared.adapters.storage.store import NOTICE_SETTINGS
+from shared.adapters.storage.models import Newcomer, SubscribedImport
+from shared.adapters.storage.store import NOTICE_SETTINGS, newcomers_of, subscribers_of
 from shared.adapters.webhook_post import Posted
 from shared.domain.errors import Conflict, InvalidInput, PreconditionFailed, TooManyRequests
 from shared.domain.importing.messages import MaintainRange, MaintenanceTask
@@ -60,6 +61,32 @@ async def test_each_channel_gets_its_own_notice_and_may_fail_alone(company: Comp
     await company.later()
     assert len(company.receiver.got) == 3
     assert [str(each.channel) for each in await company.log()].count("teams") == 1
+
+
+async def test_partner_that_removes_nothing_for_days_is_told_until_it_does(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, subscribers = company.app.base.store, company.app.sharing.subscribers
+    left = {"partner": (3, 1), "lost": (2, 2)}
+    since, withdrawn = wiring.utc_now(), subscribers_of(company.tenant, "withdrawn")
+    for tenant in (*left, company.tenant):
+        taken = SubscribedImport(tenant=tenant, import_id="i", since=since, mailboxes=3)
+        await store.subscribers.insert(withdrawn, f"{tenant}|i", taken)
+    newcomer = Newcomer(share="withdrawn", tenant="partner", since=since)
+    await store.newcomers.insert(newcomers_of(company.tenant), "withdrawn|partner", newcomer)
+
+    async def remaining(publisher: str, share: str, tenant: str) -> tuple[int, int]:
+        assert (publisher, share) == (company.tenant, "withdrawn")
+        return left[tenant]
+
+    monkeypatch.setattr(subscribers, "left", remaining)
+    for _ in range(4):
+        await company.later(timedelta(days=1))
+
+    assert company.receiver.told == [["consent-lost open"], ["not-removed open"]]
+    ((item,),) = [body["data"]["items"] for _, body in company.receiver.got[1:]]
+    assert (item["mailboxes"], item["url"].rpartition("/")[2]) == (2, "shares")
+    assert "partner" not in str(item)
 
 
 async def test_consent_that_is_back_is_told_and_lost_again_is_news(company: Company) -> None:
