@@ -88,7 +88,8 @@ class NoticeLineView(Model):
     wait for a review. `syncs-failing`: syncs have been failing for
     days. `licenses-short`: mailboxes have no license. `trial-ending`: the trial ends
     in seven days, or in one. `not-removed`: a partner has not
-    removed what was taken back. `importing-company`: another organization began to import a share."""
+    removed what was taken back. `importing-company`: another organization began to import a
+    share."""
     state: NoticeState
     """`open`: it has begun. `ended`: it is over."""
     causes: int
