@@ -21,6 +21,7 @@ from tests.simulation.faults_put_back import FAULTS, put_back
 from tests.simulation.histories import run_history
 from tests.simulation.known import known
 from tests.simulation.runtime.adversary import KNOBS
+from tests.simulation.themes import THEMES
 
 _AT_A_TIME = 20
 _COLLECT_EVERY = 60
@@ -101,7 +102,7 @@ def show(found: Summary) -> bool:
     for name in sorted({*KNOBS, *found.strikes}):
         print(f"    {found.strikes[name]:>9,} {name}")
     print("what people did:")
-    for name in sorted(act.__name__ for act in ACTS):
+    for name in sorted(act.__name__ for act in (*ACTS, *THEMES)):
         print(f"    {found.acts[name]:>9,} {name}")
     each = found.seconds / max(1, found.histories)
     print(

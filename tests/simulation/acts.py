@@ -1,15 +1,15 @@
 """What admins, users and Microsoft do in a history: each act changes the service and the world."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from tests.local.graph.mailboxes.mailbox import Contact, Folder, Mailbox
 from tests.simulation.simulation import Simulation
 from tests.simulation.world import Import
 
-type Act = Callable[[Simulation], Awaitable[None]]
+type Act = Callable[[Simulation], Coroutine[Any, Any, None]]
 
 LOOKED_WITHIN: Final = timedelta(days=9)
 """The delta of a folder in Deleted Items shows nothing; the app looks for it once a week."""

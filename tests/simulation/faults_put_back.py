@@ -14,6 +14,7 @@ from shared.adapters.storage.import_rows import delete_import
 from shared.adapters.storage.results import all_results
 from shared.adapters.storage.snapshots import Job, Snapshots
 from shared.adapters.storage.store import Store
+from shared.adapters.storage.tables.names import Table
 from shared.domain.contacts.plan import Plan
 from shared.domain.errors import Defect
 from shared.domain.importing.messages import RunMessage, StartRun, Task
@@ -154,11 +155,14 @@ def _late_closing_holds_an_approved_run_again(replace: Replace) -> None:
     replace(run_closing, "results_that_count", count)
 
 
-def _snapshot_is_not_noted_before_it_is_written(replace: Replace) -> None:
-    async def begin(*_: object) -> None:
-        return
+def _snapshot_is_found_by_the_row_that_is_deleted_first(replace: Replace) -> None:
+    usual = Snapshots.erase
 
-    replace(Snapshots, "begin", begin)
+    async def erase(self: Snapshots, snapshot: str) -> None:
+        if await self._tables.get(Table.SNAPSHOTS, snapshot, "meta") is not None:
+            await usual(self, snapshot)
+
+    replace(Snapshots, "erase", erase)
 
 
 def _everybody_gets_a_license(replace: Replace) -> None:
@@ -213,7 +217,7 @@ FAULTS: Final[Mapping[str, Callable[[Replace], None]]] = {
     "10-late-start": _late_start_is_a_defect,
     "11-lost-start": _lost_start_is_never_sent_again,
     "12-approval": _late_closing_holds_an_approved_run_again,
-    "13-leftovers": _snapshot_is_not_noted_before_it_is_written,
+    "13-leftovers": _snapshot_is_found_by_the_row_that_is_deleted_first,
     "14-licenses": _everybody_gets_a_license,
     "15-leaving": _tenant_leaves_before_its_contacts,
     "17-duplicates": _superseded_work_is_a_failure,

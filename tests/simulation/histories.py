@@ -5,19 +5,21 @@ import random
 from datetime import timedelta
 from typing import Final
 
-from tests.simulation.acts import ACTS, all_unwanted, runs
+from tests.simulation.acts import ACTS, Act, runs
 from tests.simulation.invariants import check
+from tests.simulation.restoring import restore_tables, save_tables
 from tests.simulation.runtime.adversary import drawn
 from tests.simulation.runtime.loop import Exhausted
 from tests.simulation.simulation import Simulation, silence
+from tests.simulation.themes import THEMES
 from tests.simulation.world import Import, Share
 
 _DELAYS: Final = ((0.05, 2.0), (2.0, 30.0), (30.0, 900.0), (900.0, 6 * 3600.0))
 _CALM_DAYS: Final = 2
 _LONGEST_CALM: Final = timedelta(hours=40)
 _MOST_STEPS: Final = 30_000
-_RESTORING: Final = 600.0
-"""How long the app is stopped while tables are restored: no request is under way any more."""
+_THEMES: Final = 0.3
+"""How likely a history has a theme beside its runs."""
 _GUESTS: Final = 0.3
 _STRICT: Final = 0.2
 BY_SDK_EVERY: Final = 50
@@ -44,8 +46,11 @@ async def history(sim: Simulation, days: int = 0) -> None:
     await found(sim)
     if days:
         await book(sim)
-    for _ in range(sim.rng.randint(1, 3)):
-        await one_run(sim)
+    steps: list[Act] = [one_run] * sim.rng.randint(1, 3)
+    if sim.themes.random() < _THEMES:
+        steps.insert(sim.themes.randint(0, len(steps)), one_theme)
+    for step in steps:
+        await step(sim)
     if days:
         await sim.wait(days * 86_400)
     await settle(sim)
@@ -137,27 +142,26 @@ async def one_run(sim: Simulation) -> None:
         act.result()
 
 
-async def restore(sim: Simulation) -> None:
-    """Bring all tables back to an older day now and then, or save them for that.
+async def one_theme(sim: Simulation) -> None:
+    """Let people do what belongs together, and nothing else meanwhile."""
+    act = sim.themes.choice(THEMES)
+    name = getattr(act, "__name__", "theme")
+    sim.note(f"theme {name}")
+    sim.acts[name] += 1
+    outages(sim)
+    theme = asyncio.create_task(act(sim))
+    while not theme.done():
+        await sim.wait(600)
+    theme.result()
 
-    The app does not run meanwhile; its messages stay.
-    """
+
+async def restore(sim: Simulation) -> None:
+    """Bring all tables back to an older day now and then, or save them for that."""
     if sim.saved is None or sim.rng.random() > 0.1:
         if sim.rng.random() < 0.3:
-            sim.saved = sim.tables.snapshot(), sim.world.saved()
+            save_tables(sim)
         return
-    tables, service = sim.saved
-    sim.saved = None
-    await sim.host.stand_still(_RESTORING)
-    sim.note("tables restored")
-    sim.adversary.strikes["tables restored"] += 1
-    sim.tables.restore(tables)
-    world = sim.world
-    world.service = service
-    world.ended.clear()
-    for import_ in service.imports:
-        all_unwanted(sim, import_)
-    world.touch(sim.now())
+    await restore_tables(sim)
 
 
 async def until_run(sim: Simulation) -> None:

@@ -158,7 +158,7 @@ async def everything_arrives(sim: Simulation, when: str) -> None:
 async def removal_is_complete(sim: Simulation, when: str) -> None:
     """I17: after a removal nothing of it is left, whoever holds the contacts.
 
-    A tenant may leave although a mailbox is gone that Exchange could give back: the closing line
+    A tenant may leave although a mailbox is gone that Exchange could give back, if the closing line
     lists it.
     """
     if when != "after":
@@ -174,7 +174,8 @@ async def removal_is_complete(sim: Simulation, when: str) -> None:
                     tenant = sim.world.mailboxes[user]
                     if why == "not wanted" and paused:
                         continue
-                    if why == "left" and user in _listed(sim, tenant):
+                    gone = user in sim.outside.were_gone
+                    if why == "left" and gone and user in _listed(sim, tenant):
                         continue
                     if sim.forgotten(tenant, import_id, user):
                         why = "forgotten"

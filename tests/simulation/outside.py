@@ -118,6 +118,7 @@ class Outside:
     graph: _Graph = field(init=False)
     consents: set[str] = field(default_factory=set)
     gone: dict[tuple[str, str], Mailbox] = field(default_factory=dict)
+    were_gone: set[str] = field(default_factory=set)
     outage: float = 0.0
     latency: tuple[float, float] = (0.01, 0.1)
     trace: Callable[[str], None] | None = None
@@ -160,6 +161,7 @@ class Outside:
         """Take a mailbox away, as Exchange does when its license goes."""
         self.graph.tenant(tenant).directory.users[user].pop("assignedLicenses", None)
         self.gone[tenant, user] = self.graph.tenant(tenant).mailboxes.pop(user)
+        self.were_gone.add(user)
 
     def draw_quirks(self, tenant: str, rng: random.Random) -> Mapping[str, Value]:
         """Draw how Graph answers in a tenant, where documents and reports disagree."""

@@ -104,6 +104,7 @@ class Simulation:
     rng: random.Random = field(init=False)
     guests: random.Random = field(init=False)
     guards: random.Random = field(init=False)
+    themes: random.Random = field(init=False)
     calm_since: float | None = None
     saved: tuple[Mapping[str, Table], Service] | None = None
     answers: dict[tuple[str, str], list[dict[str, Any]]] = field(init=False, default_factory=dict)
@@ -119,6 +120,7 @@ class Simulation:
         self.rng = random.Random(f"{self.seed}:history")
         self.guests = random.Random(f"{self.seed}:guests")
         self.guards = random.Random(f"{self.seed}:guards")
+        self.themes = random.Random(f"{self.seed}:themes")
         ids, delays = random.Random(f"{self.seed}:ids"), random.Random(f"{self.seed}:delays")
         self.outside = Outside(self.loop, self.adversary, delays, START, self._seen)
         self.tables = WatchedTables(self.now)
