@@ -21,7 +21,14 @@ import azure.functions as func
 
 from shared.adapters.attempts import attempt, run_of, telling_failures
 from shared.adapters.telemetry import emit, record_queue_age
-from shared.domain.errors import Busy, NewerVersion, OutOfTime, TransientError, UnknownMessage
+from shared.domain.errors import (
+    Busy,
+    LeaseHeld,
+    NewerVersion,
+    OutOfTime,
+    TransientError,
+    UnknownMessage,
+)
 from shared.domain.events import MessageGivenBack, MessagePoisoned
 from shared.domain.importing.messages import (
     IMPORT_RUNS,
@@ -51,6 +58,8 @@ _BYTES: Final = func.DataType.BINARY
 _PATIENCE: Final = 60
 _LONGEST_BACKOFF: Final = 300.0
 _LONGEST_BACKOFF_OF_CHECKS: Final = 60.0
+_AFTER_A_LEASE: Final = 1.0
+"""How long after the end of a held lease its next holder tries again."""
 
 
 @bp.queue_trigger("message", IMPORT_RUNS, _CONNECTION)
@@ -247,7 +256,8 @@ async def _handle[T: Message](
     """Process a message in the function called `name`.
 
     `patience` is how often the message may be sent again with a delay (None: any number of times).
-    `longest` is the longest delay in seconds, unless Microsoft asks for a longer one.
+    `longest` is the longest delay in seconds, unless Microsoft asks for more. What waits for a
+    lease is tried again when the lease ends.
     """
     services = app()
     try:
@@ -270,6 +280,8 @@ async def _handle[T: Message](
             elif patience is not None and message.attempt >= patience:
                 raise
             else:
+                if isinstance(error, LeaseHeld):
+                    longest = min(longest, error.ends_after + _AFTER_A_LEASE)
                 delay = max(error.retry_after, min(2.0 ** min(message.attempt, 20), longest))
                 again = message.copy_with(attempt=message.attempt + 1)
             await services.base.queues.send(queue, again, delay)

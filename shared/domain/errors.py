@@ -20,7 +20,8 @@
     │   │   └── Paced            we slowed down before Microsoft had to ask
     │   ├── OutOfTime            the work goes on in another try
     │   ├── Unavailable          a service did not respond, or responded with 5xx
-    │   └── Busy                 another worker holds the lease
+    │   └── Busy                 another worker is quicker, or holds what this one needs
+    │       └── LeaseHeld        a lease, which ends by itself
     ├── NeedsAdmin               an admin must act: becomes the reason of a run or result
     │   └── Refused              Microsoft Graph refused permanently (4xx)
     └── Defect                   a fault of our own: HTTP 500, or the message becomes poison
@@ -206,9 +207,17 @@ class Unavailable(TransientError):
 
 
 class Busy(TransientError):
-    """Another worker holds the lease that this one needs."""
+    """Another worker was quicker, or holds what this one needs."""
 
     code = "busy"
+
+
+class LeaseHeld(Busy):
+    """Another worker holds a lease, which ends after `ends_after` seconds unless it is renewed."""
+
+    def __init__(self, detail: str, retry_after: float, ends_after: float) -> None:
+        super().__init__(detail, retry_after)
+        self.ends_after = ends_after
 
 
 class NeedsAdmin(ContactSyncError):

@@ -27,6 +27,7 @@ _TROUBLE: Final = (
     "Unavailable",
     "Throttled",
     "Busy",
+    "LeaseHeld",
     "Paced",
     "ServiceResponseError",
     "CancelledError",

@@ -13,7 +13,7 @@ from typing import Final
 from shared.adapters.storage.records import Records
 from shared.adapters.storage.tables.client import Tables
 from shared.adapters.storage.tables.names import Table
-from shared.domain.errors import Busy, Conflict, PreconditionFailed
+from shared.domain.errors import Busy, Conflict, LeaseHeld, PreconditionFailed
 from shared.domain.model import Model
 from shared.domain.pacing import Pace
 
@@ -56,8 +56,8 @@ class Leases:
         self._rows = Records(tables, Table.LEASES, _Row)
 
     async def take(self, tenant: str, what: str, now: datetime, length: timedelta) -> Lease:
-        """Take the lease on `what`. Raises `Busy` while another worker holds it."""
-        until = now + length
+        """Take the lease on `what`. Raises `LeaseHeld` while another worker holds it."""
+        until = ends = now + length
         try:
             found = await self._rows.get(*_key(tenant, what))
             if found is None:
@@ -72,9 +72,11 @@ class Leases:
                 row = _Row(until=until, settles=settles, pace=found.value.pace)
                 stored = await self._rows.replace(*_key(tenant, what), row, found.etag)
                 return Lease(tenant, what, until, stored.etag, row.pace, settles)
+            ends = held
         except (Conflict, PreconditionFailed):
             pass
-        raise Busy(f"Another worker holds the lease on {what}.", _TRY_AGAIN)
+        note = f"Another worker holds the lease on {what}."
+        raise LeaseHeld(note, _TRY_AGAIN, (ends - now).total_seconds())
 
     async def renew(self, lease: Lease, now: datetime, length: timedelta) -> Lease:
         """Extend a lease; raises `Busy` if it was lost in the meantime."""
