@@ -92,7 +92,7 @@ async def personal_data_ends(sim: Simulation, when: str) -> None:
 
 
 async def runs_are_counted(sim: Simulation, when: str) -> None:
-    """I14: what a run counts is what its results say."""
+    """I14: what a run counts is what its results say; a retry finds what failed by them."""
     for tenant in _tenants(sim):
         for run in await _runs(sim, tenant):
             if run["status"] in {"queued", "running"}:
@@ -101,6 +101,11 @@ async def runs_are_counted(sim: Simulation, when: str) -> None:
             parts = sum(counts[n] for n in ("succeeded", "skipped", "failed", "held"))
             if parts != counts["total"]:
                 sim.violated("I14", when, f"{run['id']}: {counts}")
+            if counts["failed"]:
+                results = await _items(sim, tenant, f"runs/{run['id']}/results")
+                failed = [r["mailbox"] for r in results if r["outcome"] == "failed"]
+                if len(failed) != counts["failed"]:
+                    sim.violated("I14 failed", when, f"{run['id']}: {counts}, {failed}")
 
 
 async def runs_end(sim: Simulation, when: str) -> None:

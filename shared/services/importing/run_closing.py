@@ -15,7 +15,7 @@ from shared.adapters.storage.import_rows import delete_import
 from shared.adapters.storage.mailboxes.mailbox_state import MailboxStates
 from shared.adapters.storage.queues import Queues
 from shared.adapters.storage.results import count_results, find_result
-from shared.adapters.storage.snapshots import Snapshots
+from shared.adapters.storage.snapshots import Job, Snapshots
 from shared.adapters.storage.store import TENANT_ROW, Store, results_of
 from shared.adapters.telemetry import emit
 from shared.domain.errors import Busy, PreconditionFailed
@@ -39,7 +39,7 @@ from shared.domain.importing.schedule import newest_first
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction, LedgerEntry, TenantStatus
 from shared.services.importing.run_book import RunBook
-from shared.services.importing.run_summary import closed_run, results_that_count
+from shared.services.importing.run_summary import closed_run, given_up_results, results_that_count
 from shared.services.importing.run_telemetry import emit_given_up, emit_run_end
 from shared.services.sharing.subscribers import Subscribers
 from shared.services.tenancy.ledger import SERVICE
@@ -145,7 +145,8 @@ class RunClosing:
         run, results = stored.value, list[Result]()
         if not run.status.ended:
             job = await self._snapshots.job(run.snapshot) if final and run.snapshot else None
-            results = await self._results(message.tenant, run, final=final)
+            reached = await self._results(message.tenant, run, final=final)
+            results = [*reached, *await self._give_up_rest(message.tenant, run, job, reached)]
             run = closed_run(run, results, self._clock(), given_up=final)
             try:
                 await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
@@ -153,7 +154,7 @@ class RunClosing:
                 note = "The run changed while it was closed."
                 raise Busy(note, 1.0) from error
             if job is not None:
-                emit_given_up(message.tenant, run, job, results)
+                emit_given_up(message.tenant, run, job, reached)
             emit_run_end(message.tenant, run)
         if run.status is not RunStatus.HELD:
             await self._snapshots.erase_of(message.tenant, message.run)
@@ -175,6 +176,19 @@ class RunClosing:
         results = await results_that_count(self._store, tenant, run)
         self._require_all(run, len(results))
         return results
+
+    async def _give_up_rest(
+        self, tenant: str, run: Run, job: Job | None, reached: Sequence[Result]
+    ) -> list[Result]:
+        """Write and return a result for each mailbox of a run that is given up without one.
+
+        So its results are as many as it counts, and a retry finds the mailboxes that failed.
+        """
+        if job is None:
+            return []
+        missing = given_up_results(run, job, reached, self._clock())
+        await self._store.results.write_many(results_of(tenant, run.id), missing)
+        return list(missing.values())
 
     def _require_all(self, run: Run, results: int) -> None:
         """Raise `Busy` if mailboxes of the run have no result yet."""

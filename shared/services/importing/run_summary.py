@@ -1,9 +1,10 @@
 """What a run did, summed up from the results of its mailboxes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from shared.adapters.storage.results import all_results
+from shared.adapters.storage.snapshots import Job
 from shared.adapters.storage.store import Store
 from shared.domain.importing.run_status import status_of
 from shared.domain.importing.runs import (
@@ -45,6 +46,20 @@ def stopped_run(run: Run, results: Sequence[Result], now: datetime) -> Run:
             skipped=summed.mailboxes.skipped + missed, failed=summed.mailboxes.failed - missed
         ),
     )
+
+
+def given_up_results(
+    run: Run, job: Job, reached: Iterable[Result], now: datetime
+) -> dict[str, Result]:
+    """Return a result for each mailbox of a job that a run has not reached."""
+    known = {result.mailbox for result in reached}
+
+    def missing(mailbox: str, outcome: Outcome, reason: Reason) -> Result:
+        return Result(mailbox=mailbox, outcome=outcome, number=run.number, reason=reason, ended=now)
+
+    failed = {m: missing(m, Outcome.FAILED, Reason.GAVE_UP) for m, _ in job.tasks}
+    skipped = {m: missing(m, Outcome.SKIPPED, reason) for m, reason in job.skip.items()}
+    return {m: result for m, result in (failed | skipped).items() if m not in known}
 
 
 def closed_run(run: Run, results: Sequence[Result], now: datetime, *, given_up: bool) -> Run:
