@@ -12,7 +12,7 @@ from tests.leaks import leaks
 from tests.local.certificates import trust
 from tests.local.client import Client
 from tests.local.cloud import LocalCloud
-from tests.world import World
+from tests.world import World, drop_imports
 
 settings.register_profile(
     "bounded",
@@ -46,23 +46,21 @@ async def cloud(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
 
 @pytest.fixture
 async def client(cloud: LocalCloud) -> AsyncIterator[Client]:
-    """The control interface; faults and the clock are reset afterwards."""
+    """The control interface; faults and the clock are reset, and imports deleted afterwards."""
+    before = frozenset(cloud.client.created)
     yield cloud.client
     await cloud.client.clear_faults()
     await cloud.client.clock(None)
+    await drop_imports(cloud.client, cloud.client.created - before)
 
 
 @pytest.fixture
-async def world(client: Client) -> AsyncIterator[World]:
+async def world(client: Client) -> World:
     """A new tenant with a few people and its admin."""
-    made = await World.create(client)
-    yield made
-    await made.drop_imports()
+    return await World.create(client)
 
 
 @pytest.fixture
-async def partner(client: Client) -> AsyncIterator[World]:
+async def partner(client: Client) -> World:
     """A second tenant."""
-    made = await World.create(client)
-    yield made
-    await made.drop_imports()
+    return await World.create(client)

@@ -1,6 +1,7 @@
 """A small company for a test: its people, its admin, and how to share and import them."""
 
 import asyncio
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -78,11 +79,11 @@ class World:
 
     async def until_closed(self, import_id: str, trigger: str) -> None:
         """Wait until the latest run of an import, started by `trigger`, has ended."""
-        for _ in range(600):
+        for _ in range(120):
             run = await self.last_run(import_id)
             if run["trigger"] == trigger and run["ended"]:
                 return
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
         message = f"the run did not end: {run}"
         raise AssertionError(message)
 
@@ -94,15 +95,8 @@ class World:
         await self.client.settle()
 
     async def drop_imports(self) -> None:
-        """Delete the imports' rows, so that the timers of other tests do not read and run them."""
-        storage = self.client.addresses["storage"]
-        with suppress(ResourceNotFoundError):
-            async with TableClient.from_connection_string(storage, Table.IMPORTS) as table:
-                rows = table.query_entities(
-                    "PartitionKey eq @tenant", parameters={"tenant": self.tenant}
-                )
-                for row in [row async for row in rows]:
-                    await table.delete_entity(row)
+        """Delete the imports' rows."""
+        await drop_imports(self.client, {self.tenant})
 
     async def last_run(self, import_id: str) -> Json:
         """The latest run of an import."""
@@ -132,6 +126,17 @@ class World:
         self.people = people
         group = {"id": self.group, "members": people}
         await self.client.change_tenant(self.tenant, groups=[group])
+
+
+async def drop_imports(client: Client, tenants: Container[str]) -> None:
+    """Delete the rows of the tenants' imports, so that the timers of later tests skip them."""
+    storage = client.addresses["storage"]
+    with suppress(ResourceNotFoundError):
+        async with TableClient.from_connection_string(storage, Table.IMPORTS) as table:
+            rows = [row async for row in table.list_entities(select=["PartitionKey", "RowKey"])]
+            for row in rows:
+                if row["PartitionKey"] in tenants:
+                    await table.delete_entity(row)
 
 
 def person(number: int, **more: Any) -> Json:

@@ -38,6 +38,8 @@ class Client:
         self.host = addresses["api"].removesuffix("/api/v1")
         self.graph = addresses["graph"].removesuffix("/v1.0")
         self.entra = addresses["entra"]
+        self.created: set[str] = set()
+        """The tenants whose directories were created here."""
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -139,6 +141,7 @@ class Client:
         """Create a tenant's directory and grant the app's consent."""
         body = {"tenant": tenant, **directory}
         (await self.send("POST", f"{self.graph}/_sim/tenants", body)).expect(200)
+        self.created.add(tenant)
         await self.consent(tenant)
 
     async def change_tenant(self, tenant: str, **directory: Any) -> None:

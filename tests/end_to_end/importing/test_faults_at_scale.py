@@ -7,7 +7,6 @@ no time in tests/simulation.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -37,11 +36,8 @@ REFUSALS: list[Json] = [
 
 
 @pytest.fixture
-async def company(client: Client) -> AsyncIterator[World]:
-    made = await World.create(client, people=3, targets=MAILBOXES)
-    yield made
-    await client.clear_faults()
-    await made.drop_imports()
+async def company(client: Client) -> World:
+    return await World.create(client, people=3, targets=MAILBOXES)
 
 
 async def mailboxes(world: World) -> dict[str, list[str]]:

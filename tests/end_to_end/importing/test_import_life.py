@@ -239,4 +239,3 @@ async def test_two_imports_of_one_mailbox_send_at_most_four_requests_at_once(
         assert (use["maxConcurrent"], use["throttled"]) == (4, 0)
         assert await world.names(mailbox) == world.expected()
         assert await world.names(mailbox, "Other") == world.expected()
-    await world.drop_imports()

@@ -64,8 +64,6 @@ async def test_run_of_a_small_tenant_does_not_wait_for_a_large_one(client: Clien
     assert [len(ended) for ended in done] == [250, 2]
     behind = sum(ended > done[1][-1] for ended in done[0])
     assert behind >= 10
-    await large.drop_imports()
-    await small.drop_imports()
 
 
 async def test_directory_reads_stay_within_their_units(

@@ -255,9 +255,8 @@ async def test_stable_id_opens_a_share_for_nobody_else(
 
 
 async def test_limit_of_shares_and_imports_holds_for_concurrent_requests(
-    cloud: LocalCloud,
+    cloud: LocalCloud, world: World
 ) -> None:
-    world = await World.create(cloud.client)
     share = await world.share()
     made = await world.import_(share["id"], settle=False, active=False)
     async with TableServiceClient.from_connection_string(

@@ -103,7 +103,6 @@ async def test_leaving_erases_everything_except_final_ledger_entry(
     assert [row.split()[0] for row in rows if row not in partners] == ["Ledger"]
     await assert_mailboxes_empty(world, partner, theirs)
     assert not [r for r in await rows_containing(cloud, world.tenant) if not r.startswith("Ledger")]
-    await partner.drop_imports()
 
 
 async def test_final_report_counts_removed_contacts_and_lists_remaining_mailboxes(

@@ -54,7 +54,6 @@ async def test_nothing_is_read_for_a_company_before_the_publisher_approves_it(
     start = text_of(await (await browser_of(client, world)).open("/"))
     assert "A company waits for your approval" not in start
     (await partner.api.send("POST", f"{answer}/approve")).expect(404)
-    await early.drop_imports()
 
 
 async def test_company_is_approved_on_its_page(world: World, partner: World, ada: Browser) -> None:

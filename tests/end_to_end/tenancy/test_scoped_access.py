@@ -1,7 +1,5 @@
 """Tenants that grant access to selected mailboxes only (RBAC for Applications in Exchange)."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.end_to_end.checks import problem
@@ -12,13 +10,12 @@ DIRECTORY_ONLY = ["User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All"
 
 
 @pytest.fixture
-async def scoped(client: Client) -> AsyncIterator[World]:
+async def scoped(client: Client) -> World:
     """A tenant that grants access to its directory and to the first of two target mailboxes."""
     world = await World.create(client)
     await client.consent(world.tenant, roles=DIRECTORY_ONLY)
     await client.assign(world.tenant, contacts=world.targets[:1])
-    yield world
-    await world.drop_imports()
+    return world
 
 
 async def open_all(world: World) -> None:

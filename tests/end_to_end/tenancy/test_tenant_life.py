@@ -81,4 +81,3 @@ async def test_whole_tenant_life_leaves_only_the_final_ledger_entry(  # noqa: PL
     traces += [user["mail"] for user in world.users.values()]
     (line,) = await rows_containing(cloud, *traces)
     assert line.startswith(f"Ledger {world.tenant} ")
-    await partner.drop_imports()

@@ -19,7 +19,6 @@ from tests.local import azurite
 from tests.local.client import Client, Json
 from tests.local.cloud import LocalCloud
 from tests.sources import ROOT
-from tests.world import World
 
 INDEX = """
 import json
@@ -80,26 +79,6 @@ async def test_clock_of_the_app_can_be_set_and_reset(client: Client) -> None:
     assert first.startswith("2030-05-01T00:00:00")
     reset = datetime.fromisoformat((await client.send("POST", url, {"now": None})).body["now"])
     assert abs(reset - datetime.now(UTC)) < timedelta(minutes=1)
-
-
-async def test_storage_outage_loses_no_run(tmp_path: Path) -> None:
-    # A message whose delivery was interrupted stays invisible as long as a worker may hold it.
-    short = {"LOCAL_HOST_HELD_FOR": "5"}
-    folder = tmp_path / "storage"
-    async with LocalCloud(build=tmp_path / "build", durable=folder, settings=short) as cloud:
-        world = await World.create(cloud.client, people=40, targets=3)
-        share = await world.share()
-        made = await world.import_(share["id"], settle=False)
-        await cloud.azurite.stop()
-        await asyncio.sleep(2)
-        await cloud.azurite.start()
-        # Without storage the host stops, and is started again.
-        await cloud.wait_for_host()
-        # A lease that could not be released blocks the mailbox for five minutes.
-        await cloud.client.clock((datetime.now(UTC) + timedelta(minutes=6)).isoformat())
-        await world.until_closed(made["id"], "created")
-        for mailbox in world.targets:
-            assert await world.names(mailbox) == world.expected()
 
 
 async def test_missing_azurite_raises_an_error_with_an_install_hint(
