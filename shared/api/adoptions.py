@@ -91,5 +91,6 @@ async def adopt_contacts(call: Call) -> ApiResponse:
             ],
             left=found.left,
             adopted=found.adopted,
-        )
+        ),
+        effect=wanted.confirm is not None,
     )

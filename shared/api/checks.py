@@ -110,7 +110,9 @@ async def start_tenant_check(call: Call) -> ApiResponse:
     The check writes a test contact and a category to one target mailbox and removes them again. If
     a check is under way, returns that one. `GET /tenant/check` shows the result.
     """
-    check = await call.app.checks.tenant_checks.start(call.caller, call.input(CheckInput))
+    check = await call.app.checks.tenant_checks.start(
+        call.caller, call.input(CheckInput), call.execution
+    )
     return ApiResponse(TenantCheckView.of(check), 202, at="tenant/check")
 
 

@@ -101,13 +101,12 @@ class ImportRemovalView(Model):
     "api/v1/imports",
     WRITERS,
     body=ImportInput,
-    idempotent=True,
     responses={201: CreatedImportView},
 )
 async def create_import(call: Call) -> ApiResponse:
     """Create an import. Its first run is queued at once, or when a paused import becomes active."""
     wanted = call.input(ImportInput)
-    made = await call.app.importing.imports.create(call.caller, wanted, call.idempotency_key)
+    made = await call.app.importing.imports.create(call.caller, wanted, call.execution)
     seats = EstimateView(**asdict(made.seats)) if made.seats is not None else None
     view = CreatedImportView.of(
         made.stored,
@@ -128,6 +127,7 @@ async def create_import(call: Call) -> ApiResponse:
     "api/v1/imports/estimate",
     READERS,
     body=EstimateInput,
+    nothing=True,
     responses={200: EstimateView},
 )
 async def estimate_import(call: Call) -> ApiResponse:
@@ -223,7 +223,7 @@ async def start_import_run(call: Call) -> ApiResponse:
 
     Returns 200 and the current run if one is in progress.
     """
-    stored, new = await call.app.importing.runs.request(call.caller, call.id)
+    stored, new = await call.app.importing.runs.request(call.caller, call.id, call.execution)
     return ApiResponse(RunView.of(stored), 202 if new else 200, at=f"runs/{stored.value.id}")
 
 

@@ -113,7 +113,15 @@ async def book_licenses(call: Call) -> ApiResponse:
     return _answer(call, await call.app.licensing.licenses.book(call.caller, booked, call.if_match))
 
 
-@api(bp, "POST", "api/v1/licenses/effect", READERS, body=BookingInput, responses={200: EffectView})
+@api(
+    bp,
+    "POST",
+    "api/v1/licenses/effect",
+    READERS,
+    body=BookingInput,
+    nothing=True,
+    responses={200: EffectView},
+)
 async def preview_booking(call: Call) -> ApiResponse:
     """Preview what booking this number of licenses changes. Books nothing."""
     booked = call.input(BookingInput).booked

@@ -139,7 +139,7 @@ async def change_customer(call: Call) -> ApiResponse:
 async def sign_out_customer(call: Call) -> ApiResponse:
     """Sign out a person of a tenant, or everyone: sessions and access tokens end at once."""
     person = call.input(SignOutInput).person
-    since = await call.app.tenancy.sessions.end(call.id, call.caller, person)
+    since = await call.app.tenancy.sessions.end(call.id, call.caller, person, call.execution)
     return ApiResponse(SignOutView(since=since, person=person))
 
 

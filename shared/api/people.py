@@ -130,5 +130,5 @@ async def remove_person(call: Call) -> ApiResponse:
 @api(bp, "POST", "api/v1/people/{id}/readmit", WRITERS, responses={204: None})
 async def readmit_person(call: Call) -> ApiResponse:
     """Allow a removed person again. The next runs add the contact back."""
-    await call.app.privacy.people.lift_suppression(call.caller, call.id)
+    await call.app.privacy.people.lift_suppression(call.caller, call.id, call.execution)
     return ApiResponse(status=204)

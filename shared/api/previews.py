@@ -132,6 +132,7 @@ async def preview_share(call: Call) -> ApiResponse:
     "api/v1/imports/{id}/preview",
     WRITERS,
     body=MailboxInput,
+    nothing=True,
     conflicts=True,
     responses={200: ImportPreviewView},
 )

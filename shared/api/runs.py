@@ -150,12 +150,14 @@ async def approve_run(call: Call) -> ApiResponse:
     A program has to confirm it: without `confirm`, its call returns a code and changes nothing.
     """
     confirm = call.query(ConfirmQuery).confirm
-    if confirm is not None or call.caller.program:
+    confirmed = call.execution.noted is not None
+    if not confirmed and (confirm is not None or call.caller.program):
         run = (await call.app.importing.runs.read(call.caller, call.id)).value
         shown = f"{run.number} {run.status} {run.contacts}"
         if asked := confirmation(call, confirm, call.id, shown, run.mailboxes.held):
-            return ApiResponse(asked)
-    return _begun(await call.app.importing.decisions.approve(call.caller, call.id))
+            return ApiResponse(asked, effect=False)
+    approved = await call.app.importing.decisions.approve(call.caller, call.id, call.execution)
+    return _begun(approved)
 
 
 @api(bp, "POST", "api/v1/runs/{id}/stop", WRITERS, responses={202: RunSummary})
@@ -174,7 +176,9 @@ async def restart_run(call: Call) -> ApiResponse:
 async def discard_run(call: Call) -> ApiResponse:
     """Discard a held run. Its mailboxes stay as they are."""
     return ApiResponse(
-        RunSummary.of(await call.app.importing.decisions.discard(call.caller, call.id))
+        RunSummary.of(
+            await call.app.importing.decisions.discard(call.caller, call.id, call.execution)
+        )
     )
 
 

@@ -81,13 +81,12 @@ class SubscriberView(Model):
     "api/v1/shares",
     WRITERS,
     body=ShareInput,
-    idempotent=True,
     responses={201: ShareView},
 )
 async def create_share(call: Call) -> ApiResponse:
     """Publish a share."""
     wanted = call.input(ShareInput)
-    stored = await call.app.sharing.shares.create(call.caller, wanted, call.idempotency_key)
+    stored = await call.app.sharing.shares.create(call.caller, wanted, call.execution)
     view = ShareView.seen_by(call.caller, stored)
     return ApiResponse(view, 201, at=f"shares/{view.id}")
 
@@ -225,6 +224,7 @@ async def rotate_share(call: Call) -> ApiResponse:
     keep = call.input(RotationInput).keep
     return ApiResponse(
         ShareView.seen_by(
-            call.caller, await call.app.sharing.shares.rotate(call.caller, call.id, keep)
+            call.caller,
+            await call.app.sharing.shares.rotate(call.caller, call.id, keep, call.execution),
         )
     )

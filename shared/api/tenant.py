@@ -287,14 +287,16 @@ async def change_security(call: Call) -> ApiResponse:
 async def sign_out_people(call: Call) -> ApiResponse:
     """Sign out a person, or everyone: their portal sessions and access tokens end at once."""
     person = call.input(SignOutInput).person
-    since = await call.app.tenancy.sessions.end(call.caller.tenant, call.caller, person)
+    since = await call.app.tenancy.sessions.end(
+        call.caller.tenant, call.caller, person, call.execution
+    )
     return ApiResponse(SignOutView(since=since, person=person))
 
 
 @api(bp, "POST", "api/v1/tenant/stay", WRITERS, leaving=True, responses={200: TenantView})
 async def stay_in_service(call: Call) -> ApiResponse:
     """Take back the wish to leave. Returns 409 once leaving has begun."""
-    return _shown(await call.app.privacy.departures.stay(call.caller))
+    return _shown(await call.app.privacy.departures.stay(call.caller, call.execution))
 
 
 @api(

@@ -9,9 +9,11 @@
     │   │   └── GatewayOnly      the call did not come through the gateway
     │   ├── NotFound             404, also for an object of another tenant
     │   ├── Conflict             409
+    │   │   └── KeyInUse         the call with this Idempotency-Key is under way
     │   ├── PreconditionFailed   412, the object has changed in the meantime
     │   ├── PayloadTooLarge      413
     │   ├── WrongMediaType       415
+    │   ├── KeyReused            422, the Idempotency-Key belongs to another request
     │   └── TooManyRequests      429, with the seconds to wait
     │       ├── TooManyGuesses   of share ids that do not exist
     │       └── QuotaExceeded    of the week, which the gateway counts
@@ -124,6 +126,17 @@ class Conflict(CallerError):
     kind = "conflict"
 
 
+class KeyInUse(Conflict):
+    """The first call with this Idempotency-Key is under way; `retry_after` is in seconds."""
+
+    kind = "idempotency-key-in-use"
+
+    def __init__(self, code: Code, retry_after: float, **values: Value) -> None:
+        """Take the exact `code` and the seconds to wait as `retry_after`."""
+        super().__init__(code, errors=(), **values)
+        self.retry_after = retry_after
+
+
 class PreconditionFailed(CallerError):
     """The object has changed since the caller read it, so its ETag no longer matches."""
 
@@ -143,6 +156,13 @@ class WrongMediaType(CallerError):
 
     status = 415
     kind = "unsupported-media-type"
+
+
+class KeyReused(CallerError):
+    """The Idempotency-Key was sent before with another request."""
+
+    status = 422
+    kind = "idempotency-key-reused"
 
 
 class TooManyRequests(CallerError):

@@ -23,6 +23,7 @@ from shared.domain.errors import (
 from shared.domain.tenancy.tenants import Tenant
 from shared.portal import rendering, sessions
 from shared.portal.sessions import Notice, Undo
+from shared.services.idempotency import Execution
 from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import WRITERS, Requirement, admit, holds, require_fresh
 from shared.web.error_texts import ErrorTexts
@@ -109,6 +110,10 @@ class Visit:
     def require_fresh(self) -> None:
         """Raise `SignInTooOld` if the caller signed in too long ago for what cannot be undone."""
         require_fresh(self.app, self.caller)
+
+    def once(self) -> Execution:
+        """Return the execution of a form that may be sent again and again."""
+        return self.app.idempotency.once()
 
     async def admitted(self, access: Requirement) -> Self:
         """Return the visit of an admitted caller.

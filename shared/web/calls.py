@@ -24,16 +24,17 @@ from shared.domain.errors import (
     Unauthenticated,
 )
 from shared.domain.tenancy.tenants import Tenant
+from shared.services.idempotency import Execution
 from shared.web.admission import Role, admit, count_stranger, enter, network_of
 from shared.web.merge_patches import merge_patch
 from shared.web.operations import API, ApiResponse, Method, Operation, Query, register
 from shared.web.problems import Problem, problem
+from shared.web.repeats import JSON, answered_once
 from shared.web.validation import is_id, json_object, parameters, validated
 from shared.web.views import ItemPage, Tagged
 from shared.wiring.app import App, app, new_id
 
 MAX_KEY: Final = 200
-JSON: Final = "application/json"
 POLLING: Final = "5"
 """The seconds after which a caller should look again at work that has begun (202)."""
 _REQUEST_ID: Final = "[A-Za-z0-9._-]{1,64}"
@@ -59,6 +60,7 @@ class Call:
     operation: Operation
     parameters: Query
     tenant: Tenant | None = None
+    begun: Execution | None = None
 
     @property
     def id(self) -> str:
@@ -83,13 +85,11 @@ class Call:
         return str(value) if value else None
 
     @property
-    def idempotency_key(self) -> str | None:
-        """The Idempotency-Key header, or None."""
-        self._require(self.operation.idempotent, "Idempotency-Key")
-        key = self.request.headers.get("Idempotency-Key")
-        if key and len(key) > MAX_KEY:
-            raise InvalidInput("idempotency_key_too_long", limit=MAX_KEY)
-        return str(key) if key else None
+    def execution(self) -> Execution:
+        """The execution of a call with an effect; another may have the same Idempotency-Key."""
+        if self.begun is None:
+            raise Defect(f"{self.operation.name} has an effect but is declared to change nothing.")
+        return self.begun
 
     def query[T: Query](self, model: type[T]) -> T:
         """Return the query parameters as a model."""
@@ -134,7 +134,7 @@ class Takes(TypedDict, total=False):
     body: type[BaseModel]
     patch: type[BaseModel]
     conditional: bool
-    idempotent: bool
+    nothing: bool
     conflicts: bool
     joined: bool
     leaving: bool
@@ -199,7 +199,10 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
         admitted = await admit(services, replace(caller, network=network), operation.access)
         query = parameters(operation.query, req)
         call = Call(services, admitted.caller, req, operation, query, admitted.tenant)
-        answer = await handler(call)
+        if operation.idempotent:
+            answer = await _once(call, handler)
+        else:
+            answer = await handler(call)
         if operation.method == "GET":
             # Whoever was signed out while it was read gets nothing.
             services.tenancy.sessions.require_live(admitted.caller)
@@ -207,6 +210,28 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
         return replace(answer, headers={**_budget(services, admitted.caller), **answer.headers})
 
     return _function(operation, work)
+
+
+async def _once(call: Call, handler: Handler) -> ApiResponse:
+    """Answer a call with an effect; a repeat by its Idempotency-Key gets the first answer."""
+    operation = call.operation
+    key = str(call.request.headers.get("Idempotency-Key", ""))
+    if len(key) > MAX_KEY:
+        raise InvalidInput("idempotency_key_too_long", limit=MAX_KEY)
+    body = call.input(operation.body) if operation.body is not None else None
+    sent = [
+        operation.path.format(**call.request.route_params),
+        call.parameters.model_dump_json(by_alias=True),
+        body.model_dump_json(by_alias=True) if body is not None else "",
+    ]
+    return await answered_once(
+        call.app.idempotency,
+        call.caller,
+        operation.name,
+        key or None,
+        "\n".join(sent),
+        lambda execution: handler(replace(call, begun=execution)),
+    )
 
 
 def _operation(
@@ -252,6 +277,8 @@ def _function(
 
 
 def _require_declared(operation: Operation, answer: ApiResponse) -> None:
+    if answer.repeated:
+        return
     if answer.status in {201, 202} and not answer.at:
         raise Defect(f"{operation.name} returns {answer.status} without saying where to look.")
     kind = None if answer.body is None else type(answer.body)
@@ -301,6 +328,13 @@ def _response(answer: ApiResponse, correlation: str, requested: str) -> func.Htt
         headers["Location"] = f"/{API}{answer.at}"
     if answer.status == 202:
         headers["Retry-After"] = POLLING
+    if answer.content is not None:
+        return func.HttpResponse(
+            answer.content.data,
+            status_code=answer.status,
+            headers=headers,
+            mimetype=answer.content.kind,
+        )
     if answer.body is None:
         return func.HttpResponse(status_code=answer.status, headers=headers)
     headers |= _tag(answer)

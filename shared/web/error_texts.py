@@ -209,8 +209,12 @@ TEXTS: Final[Mapping[Code, str]] = {
         "You cannot block your own organization. Delete its imports instead."
     ),
     "webhook_missing": N_("No receiver is turned on there. Set its address first."),
+    "webhook_missing": N_("There is no webhook that is turned on. Set its address first."),
+    "idempotency_key_in_use": N_(
+        "The first call with this Idempotency-Key is still being processed. Wait, then repeat it."
+    ),
     "idempotency_key_reused": N_(
-        "This Idempotency-Key was already used with a different body. Use a new key."
+        "This Idempotency-Key was already used with a different request. Use a new key."
     ),
     "idempotency_key_of_deleted_import": N_(
         "The import created with this Idempotency-Key was deleted. Use a new key."

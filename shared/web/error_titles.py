@@ -16,6 +16,8 @@ TITLES: Final[Mapping[str, str]] = {
     "precondition-failed": N_("Changed by someone else"),
     "payload-too-large": N_("Input too large"),
     "unsupported-media-type": N_("Content type not supported"),
+    "idempotency-key-in-use": N_("Still being processed"),
+    "idempotency-key-reused": N_("Idempotency key already used"),
     "too-many-requests": N_("Too many requests"),
     "too-many-guesses": N_("Too many wrong share IDs"),
     "quota-exceeded": N_("Weekly calls used up"),

@@ -49,16 +49,29 @@ class Paging(Query):
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A body that is already written: its media type and its bytes."""
+
+    kind: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ApiResponse:
     """A handler's response: a model (None: no body), a status and headers.
 
-    `at` is the path below the API of what was made (201) or of what shows the progress (202).
+    `at` is the path below the API of what was made (201) or of what shows the progress (202). The
+    answer to a call that changed nothing, such as a dry run, has no `effect`. `content` is sent
+    instead of the body; a `repeated` answer is one that was given before.
     """
 
     body: BaseModel | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     at: str = ""
+    effect: bool = True
+    content: Content | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +81,12 @@ class Operation:
     A caller needs one of the app `roles` (if there are none, anyone can call without a token).
     `responses` maps each status to the model of the body (None: no body). `body` is the model of a
     JSON body, `patch` the one that a merge patch changes. A `conditional` operation takes If-Match,
-    an `idempotent` one takes an Idempotency-Key, and one that `conflicts` may be refused because of
-    the current state, or because an admin has to act first (409). Unless it is `joined`, the
-    caller's tenant may be unknown to us. A tenant may call a `leaving` operation, and change
-    something, while it leaves. A `fresh` operation cannot be undone: a person needs a new sign-in
-    for it. A `direct` operation may also bypass the gateway, as the platform's own probes do. A
-    call without a body counts as one with an empty object if `may_be_empty`. What a
+    and one that `conflicts` may be refused because of the current state, or because an admin has to
+    act first (409). A POST takes an Idempotency-Key, unless it changes `nothing`. Unless it is
+    `joined`, the caller's tenant may be unknown to us. A tenant may call a `leaving` operation, and
+    change something, while it leaves. A `fresh` operation cannot be undone: a person needs a new
+    sign-in for it. A `direct` operation may also bypass the gateway, as the platform's own probes
+    do. A call without a body counts as one with an empty object if `may_be_empty`. What a
     `may_be_missing` operation returns need not exist (404).
     """
 
@@ -88,7 +101,7 @@ class Operation:
     body: type[BaseModel] | None = None
     patch: type[BaseModel] | None = None
     conditional: bool = False
-    idempotent: bool = False
+    nothing: bool = False
     conflicts: bool = False
     joined: bool = True
     leaving: bool = False
@@ -116,6 +129,11 @@ class Operation:
         return self.method != "GET" and self.joined
 
     @property
+    def idempotent(self) -> bool:
+        """Whether the operation takes an Idempotency-Key: it has an effect that adds up."""
+        return self.method == "POST" and not self.nothing
+
+    @property
     def problems(self) -> tuple[int, ...]:
         """The statuses of the problems that the operation may return (RFC 9457)."""
         signed_in = bool(self.roles)
@@ -128,6 +146,7 @@ class Operation:
             412: self.conditional,
             413: bool(self.body or self.patch),
             415: bool(self.body or self.patch),
+            422: self.idempotent,
             429: True,
             500: True,
             503: signed_in or not self.direct,

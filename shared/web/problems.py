@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from shared.domain.errors import (
     CallerError,
+    KeyInUse,
     NeedsAdmin,
     SignInTooOld,
     TooManyRequests,
@@ -104,7 +105,7 @@ def _case(error: Exception) -> tuple[str, int, str, dict[str, str]]:
             more = _NEWER if isinstance(error, SignInTooOld) else ""
             headers = {"WWW-Authenticate": f"Bearer{more}"}
             return error.kind, error.status, error.code, headers
-        case TooManyRequests():
+        case TooManyRequests() | KeyInUse():
             headers = {"Retry-After": str(math.ceil(error.retry_after))}
             return error.kind, error.status, error.code, headers
         case CallerError():

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from shared.domain.errors import Unavailable
+from shared.services.idempotency import Idempotency
 from shared.wiring.checks import Checks
 from shared.wiring.entra import Entra
 from shared.wiring.foundation import build_foundation
@@ -34,6 +35,7 @@ class App:
         self.settings = settings
         self.clock = ports.clock
         self.entra = Entra(self.base)
+        self.idempotency = Idempotency(self.base.store, ports.clock, ports.new_id, self.entra.seal)
         self.tenancy = Tenancy(self.base, self.entra)
         self.licensing = Licensing(self.base, self.tenancy)
         self.sharing = Sharing(self.base, self.tenancy)

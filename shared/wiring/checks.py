@@ -11,9 +11,7 @@ class Checks:
     """The services of this area."""
 
     def __init__(self, base: Foundation, tenancy: Tenancy, sync: Sync) -> None:
-        self.tenant_checks = TenantChecks(
-            base.store, base.queues, tenancy.ledger, base.clock, base.new_id
-        )
+        self.tenant_checks = TenantChecks(base.store, base.queues, tenancy.ledger, base.clock)
         self.worker = CheckWorker(
             base.store, base.graph, sync.mailboxes, base.credentials, base.clock
         )

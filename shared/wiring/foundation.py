@@ -14,7 +14,6 @@ from shared.adapters.storage.snapshots import Snapshots
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.client import Tables
 from shared.adapters.vault import Vault
-from shared.services.idempotency import Idempotency
 from shared.services.importing.run_book import RunBook
 from shared.wiring.ports import Clock, NewId, Ports
 from shared.wiring.settings import Settings
@@ -40,7 +39,6 @@ class Foundation:
     leases: Leases
     directory: MailboxDirectory
     book: RunBook
-    idempotency: Idempotency
 
 
 def build_foundation(settings: Settings, ports: Ports) -> Foundation:
@@ -65,5 +63,4 @@ def build_foundation(settings: Settings, ports: Ports) -> Foundation:
         leases=Leases(tables),
         directory=MailboxDirectory(graph),
         book=RunBook(store, queues, snapshots, ports.clock),
-        idempotency=Idempotency(store, ports.clock, ports.new_id),
     )

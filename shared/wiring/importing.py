@@ -22,7 +22,6 @@ class Importing:
         self.imports = Imports(
             base.store,
             base.clock,
-            base.idempotency,
             tenancy.ledger,
             sharing.publications,
             sharing.subscribers,

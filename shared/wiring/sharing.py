@@ -21,11 +21,9 @@ class Sharing:
         self.shares = Shares(
             base.store,
             base.clock,
-            base.idempotency,
             tenancy.ledger,
             self.subscribers,
             self.revocations,
-            base.new_id,
         )
         self.publications = Publications(
             base.store, base.graph, base.clock, tenancy.limiter, self.suppressions

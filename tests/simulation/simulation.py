@@ -188,7 +188,8 @@ class Simulation:
                 self.note(f"call {method} {path}: lost")
                 await asyncio.sleep(5)
                 continue
-            if reply.status < 500 and reply.status != 429:
+            under_way = reply.status == 409 and reply.body["code"] == "idempotency_key_in_use"
+            if reply.status < 500 and reply.status != 429 and not under_way:
                 return reply
             await asyncio.sleep(10)
         raise AssertionError(f"{method} {path} is never answered")

@@ -90,11 +90,21 @@ class Suppression(Model):
 
 
 class IdempotencyClaim(Model):
-    """The id created under an idempotency key, and the hash of the request body."""
+    """A call with an idempotency key: the hash of its request, and how it was answered.
 
-    id: str
-    body: str
+    What it creates has ids derived from the `seed`. It is under way `until` a time, and `noted` is
+    what it found before its effect. The `answer` is sealed; `status` is 0 until it is known.
+    """
+
+    seed: str
+    request: str
     when: datetime
+    until: datetime | None = None
+    noted: str | None = None
+    status: int = 0
+    etag: str = ""
+    at: str = ""
+    answer: str = ""
 
 
 class LedgerHead(Model):

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from shared.adapters.storage.records import Stored
 from shared.domain.errors import (
     CallerError,
+    KeyReused,
     NotFound,
     PreconditionFailed,
     TooManyRequests,
@@ -57,7 +58,7 @@ async def submit(
             "to overwrite the other changes."
         )
         return await show(replace(draft, etag=stored.etag), Refusal({}, note, stored.value))
-    except KeyUsed as error:
+    except (KeyUsed, KeyReused) as error:
         return await show(draft, Refusal({"": used} if used else visit.wrong(error)))
     except CallerError as error:
         return await show(draft, Refusal.of(visit, error))

@@ -39,7 +39,7 @@ async def start_check(visit: Visit) -> Page:
             mailbox=await _user(visit, "mailbox", typed.mailbox),
             outside=await _user(visit, "outside", typed.outside),
         )
-        await visit.app.checks.tenant_checks.start(visit.caller, wanted)
+        await visit.app.checks.tenant_checks.start(visit.caller, wanted, visit.once())
         return done(_PATH, visit.gettext("The check has started. It takes about a minute."))
 
     async def again(filled: Draft[Any], refusal: Refusal) -> Page:

@@ -67,7 +67,7 @@ async def remove_or_readmit(visit: Visit) -> Page:
     """Remove a person everywhere, or allow the person again."""
     path, back = f"/find/{visit.id}/remove", f"/find/{visit.id}/everywhere"
     if visit.form.get("do") == "readmit":
-        await visit.app.privacy.people.lift_suppression(visit.caller, visit.id)
+        await visit.app.privacy.people.lift_suppression(visit.caller, visit.id, visit.once())
         words = visit.gettext(
             "The person can be included again. The next syncs restore the contact."
         )

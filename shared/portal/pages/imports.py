@@ -48,7 +48,7 @@ async def act_on_import(visit: Visit) -> Page:
     id_, do = visit.id, visit.form.get("do")
     if do == "run":
         try:
-            run, new = await visit.app.importing.runs.request(visit.caller, id_)
+            run, new = await visit.app.importing.runs.request(visit.caller, id_, visit.once())
         except NotFound:
             raise
         except CallerError as error:

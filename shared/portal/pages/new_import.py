@@ -29,7 +29,6 @@ _STEPS: Final = ("share", "targets", "settings", "check")
 _OWN_GROUPS: Final = {"share": ("share",), "settings": (*SETTINGS, "start")}
 """The groups of fields that a step shows; all others are hidden fields."""
 _NAMED: Final = 12
-_LONGEST_KEY: Final = 200
 
 
 @page(bp, "GET", "imports/new", WRITERS)
@@ -59,9 +58,11 @@ async def take_new_import(visit: Visit) -> Page:
         passed = await _passed(visit, step, draft)
         if step != _STEPS[-1] or do == "next":
             return await _step(visit, _STEPS[min(at + 1, len(_STEPS) - 1)], passed)
-        made = await visit.app.importing.imports.create(
-            visit.caller, passed.input(), draft.key[:_LONGEST_KEY] or None
+        wanted = passed.input()
+        execution = await visit.app.idempotency.resume(
+            visit.caller, "form_import", draft.key, wanted
         )
+        made = await visit.app.importing.imports.create(visit.caller, wanted, execution)
         created = made.stored.value
         text = (
             visit.gettext("The import is created. Its first sync has started.")

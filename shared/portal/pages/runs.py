@@ -135,9 +135,9 @@ async def decide_run(visit: Visit) -> Page:
     path = f"/runs/{visit.id}"
     if visit.form.get("do") == "approve":
         visit.require_fresh()
-        await visit.app.importing.decisions.approve(visit.caller, visit.id)
+        await visit.app.importing.decisions.approve(visit.caller, visit.id, visit.once())
         return done(path, visit.gettext("Approved. The sync continues."))
-    await visit.app.importing.decisions.discard(visit.caller, visit.id)
+    await visit.app.importing.decisions.discard(visit.caller, visit.id, visit.once())
     words = visit.gettext(
         "Discarded. The contacts stay unchanged, and these changes are not shown for review again."
     )

@@ -71,7 +71,9 @@ async def sign_people_out(visit: Visit) -> Page:
 
     async def save() -> Page:
         person = draft.input().person
-        await visit.app.tenancy.sessions.end(visit.caller.tenant, visit.caller, person)
+        await visit.app.tenancy.sessions.end(
+            visit.caller.tenant, visit.caller, person, visit.once()
+        )
         return done("/settings", visit.gettext("Signed out. All sessions and tokens have ended."))
 
     async def again(filled: Draft[Any], refusal: Refusal) -> Page:

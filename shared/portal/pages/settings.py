@@ -200,7 +200,7 @@ async def leave(visit: Visit) -> Page:
 @page(bp, "POST", "settings/stay", WRITERS, leaving=True)
 async def stay(visit: Visit) -> Page:
     """Take back the wish to leave."""
-    await visit.app.privacy.departures.stay(visit.caller)
+    await visit.app.privacy.departures.stay(visit.caller, visit.once())
     return done("/", visit.gettext("Your organization stays with Contact Sync."))
 
 

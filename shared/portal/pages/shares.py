@@ -50,9 +50,11 @@ async def publish_share(visit: Visit) -> Page:
     draft = ShareDraft.read(visit.form)
 
     async def save() -> Page:
-        made = await visit.app.sharing.shares.create(
-            visit.caller, draft.input(), draft.share.key or None
+        wanted = draft.input()
+        execution = await visit.app.idempotency.resume(
+            visit.caller, "form_share", draft.share.key, wanted
         )
+        made = await visit.app.sharing.shares.create(visit.caller, wanted, execution)
         return done(f"/shares/{made.value.id}", visit.gettext("The share is published."))
 
     return await _sent(visit, draft, save)
@@ -140,7 +142,7 @@ async def give_new_id(visit: Visit) -> Page:
 
     async def save() -> Page:
         keep = draft.input().keep
-        made = await visit.app.sharing.shares.rotate(visit.caller, visit.id, keep)
+        made = await visit.app.sharing.shares.rotate(visit.caller, visit.id, keep, visit.once())
         words = visit.gettext(
             "The share has a new ID. The old ID can no longer be used for new imports."
         )

@@ -28,6 +28,7 @@ from shared.domain.tenancy.tenant_checks import (
     TenantCheck,
 )
 from shared.domain.tenancy.tenants import LedgerAction
+from shared.services.idempotency import Execution
 from shared.services.tenancy.ledger import Ledger
 
 _TRIES: Final = 3
@@ -44,15 +45,13 @@ class TenantChecks:
         queues: Queues,
         ledger: Ledger,
         clock: Callable[[], datetime],
-        new_id: Callable[[], str],
     ) -> None:
         self._store = store
         self._queues = queues
         self._ledger = ledger
         self._clock = clock
-        self._new_id = new_id
 
-    async def start(self, caller: Caller, wanted: CheckInput) -> TenantCheck:
+    async def start(self, caller: Caller, wanted: CheckInput, execution: Execution) -> TenantCheck:
         """Start a check, or return the one under way, whatever that one tries out.
 
         Raises `TooManyRequests` if the last one began less than a minute ago.
@@ -61,10 +60,11 @@ class TenantChecks:
             raise InvalidInput.of(FieldError("outside", "same_mailbox"))
         for _ in range(_TRIES):
             known = await self._store.checks.get(caller.tenant, CHECK_ROW)
-            if known is not None and known.value.under_way(self._clock()):
+            own = known is not None and known.value.id == execution.new_id("check")
+            if known is not None and (own or known.value.under_way(self._clock())):
                 return await self._joined(caller, known.value)
             with suppress(Conflict, PreconditionFailed):
-                return await self._started(caller, wanted, known)
+                return await self._started(caller, wanted, known, execution)
         raise Busy("The check keeps changing.", 1.0)
 
     async def read(self, caller: Caller) -> TenantCheck:
@@ -99,13 +99,17 @@ class TenantChecks:
         return check
 
     async def _started(
-        self, caller: Caller, wanted: CheckInput, known: Stored[TenantCheck] | None
+        self,
+        caller: Caller,
+        wanted: CheckInput,
+        known: Stored[TenantCheck] | None,
+        execution: Execution,
     ) -> TenantCheck:
         now, tenant = self._clock(), caller.tenant
         if known is not None and (wait := known.value.asked + PAUSE - now) > timedelta():
             raise TooManyRequests("too_many_checks", wait.total_seconds())
         check = TenantCheck(
-            id=self._new_id(),
+            id=execution.new_id("check"),
             asked=now,
             by=caller.oid,
             changed=now,

@@ -16,6 +16,7 @@ from shared.domain.events import RunClosed, RunDecided
 from shared.domain.importing.runs import Run, RunStatus, RunTrigger
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in
+from shared.services.idempotency import Execution
 from shared.services.importing.run_book import RunBook
 from shared.services.tenancy.ledger import Ledger
 
@@ -28,8 +29,10 @@ class Decisions:
         self._ledger = ledger
         self._book = book
 
-    async def approve(self, caller: Caller, id_: str) -> Stored[Run]:
+    async def approve(self, caller: Caller, id_: str, execution: Execution) -> Stored[Run]:
         """Continue a held run, or one that was discarded. Safe to repeat.
+
+        Another execution of the same call approves nothing that the run held after the first one.
 
         Raises `Conflict` if the run holds nothing.
         """
@@ -37,11 +40,14 @@ class Decisions:
         import_ = await self._store.imports.get(caller.tenant, held.import_id)
         if import_ is None or import_.value.removing:
             raise Conflict("nothing_to_approve")
+        shown = await execution.first(str(held.number))
         decided = False
 
         def approved(run: Run) -> Run:
             nonlocal decided
             decided = False
+            if shown != str(run.number):
+                return run
             if run.approved and run.status is not RunStatus.HELD:
                 return run
             if run.status not in {RunStatus.HELD, RunStatus.DISCARDED}:
@@ -58,16 +64,20 @@ class Decisions:
             _emit_decision(caller, stored.value, "approved")
         return found_in(await self._store.runs.get(caller.tenant, id_), "run", id_)
 
-    async def discard(self, caller: Caller, id_: str) -> Stored[Run]:
+    async def discard(self, caller: Caller, id_: str, execution: Execution) -> Stored[Run]:
         """Leave the mailboxes of a held run as they are. Safe to repeat.
 
         Later runs do not ask about the same plan again. Raises `Conflict` if the run holds nothing.
         """
+        held = found_in(await self._store.runs.get(caller.tenant, id_), "run", id_).value
+        shown = await execution.first(str(held.number))
         decided = False
 
         def discarded(run: Run) -> Run:
             nonlocal decided
             decided = False
+            if shown != str(run.number):
+                return run
             if run.status is RunStatus.DISCARDED:
                 return run
             if run.status is not RunStatus.HELD:

@@ -25,7 +25,7 @@ from shared.domain.importing.runs import RunTrigger
 from shared.domain.importing.schedule import DAY, in_plan
 from shared.domain.tenancy.tenants import LedgerAction, Tenant
 from shared.services.changes import change, found_in, require_match, require_storable
-from shared.services.idempotency import Idempotency, KeyUsed
+from shared.services.idempotency import Execution, KeyUsed
 from shared.services.importing.run_book import RunBook
 from shared.services.licensing.licenses import Licenses, PremiumNeeded, SeatsOutlook
 from shared.services.licensing.missing_mailboxes import MissingMailboxes
@@ -56,7 +56,6 @@ class Imports:
         self,
         store: Store,
         clock: Callable[[], datetime],
-        idempotency: Idempotency,
         ledger: Ledger,
         publications: Publications,
         subscribers: Subscribers,
@@ -67,7 +66,6 @@ class Imports:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._ids = idempotency
         self._ledger = ledger
         self._publications = publications
         self._subscribers = subscribers
@@ -77,12 +75,12 @@ class Imports:
         self._missing = missing
 
     async def create(
-        self, caller: Caller, wanted: ImportInput, key: str | None = None
+        self, caller: Caller, wanted: ImportInput, execution: Execution
     ) -> CreatedImport:
         """Create an import and queue its first run; the first import starts the trial.
 
-        An import created as paused has its first run when it is set to active. Sending the same
-        idempotency `key` again returns the same import and run. The import runs once its row is
+        An import created as paused has its first run when it is set to active. Another execution
+        of the same call returns the same import and run. The import runs once its row is
         written: if the worker dies before the first run is queued, the daily timer starts it.
         Raises `InvalidInput` if the share is not open to the tenant, `PremiumNeeded` for its
         schedule, and `Conflict` if there are too many imports.
@@ -96,13 +94,13 @@ class Imports:
         except ContactSyncError as error:
             _log.info("cannot count the target mailboxes: %s", error)
             seats = None
-        now = self._clock()
+        now = execution.began
         own = publisher == caller.tenant
         named = wanted.copy_with(share_id=share.id) if own else wanted
         import_ = Import(
             **named.values_of(ImportInput),
             own_share=own,
-            id=await self._ids.id_for(caller.tenant, "import", key, wanted),
+            id=execution.new_id("import"),
             created=now,
             changed=now,
         )

@@ -18,6 +18,7 @@ from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTri
 from shared.domain.importing.schedule import before_day, newest_first, run_id
 from shared.domain.tenancy.tenants import LedgerAction, LicensePlan
 from shared.services.changes import found_in
+from shared.services.idempotency import Execution
 from shared.services.importing.imports import Imports
 from shared.services.importing.run_book import RunBook
 from shared.services.licensing.licenses import Licenses, PremiumNeeded
@@ -165,17 +166,19 @@ class Runs:
             timedelta(seconds=left * seconds / done) if done else None,
         )
 
-    async def request(self, caller: Caller, import_id: str) -> tuple[Stored[Run], bool]:
+    async def request(
+        self, caller: Caller, import_id: str, execution: Execution
+    ) -> tuple[Stored[Run], bool]:
         """Ask for a run now; return the run that does it, and whether it is new.
 
         A full run that has not begun to read its share is joined; otherwise the new run waits until
-        the open one has ended.
+        the open one has ended. Another execution of the same call asks for the same run.
         Raises `PremiumNeeded` on the standard plan.
         """
         await self._imports.read(caller, import_id)
         if await self._licenses.plan(caller) is LicensePlan.STANDARD:
             raise PremiumNeeded("premium_needed_on_demand")
-        now = self._clock()
+        now = execution.began
         run = await self._book.ask(caller.tenant, import_id, RunTrigger.REQUEST, now)
         new = run == run_id(import_id, RunTrigger.REQUEST, now)
         return await self.read(caller, run), new

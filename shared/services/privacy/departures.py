@@ -23,6 +23,7 @@ from shared.domain.errors import (
 from shared.domain.tenancy.departures import Departure, DepartureMark
 from shared.domain.tenancy.tenants import LedgerAction, Tenant, TenantStatus
 from shared.services.changes import change, found_in
+from shared.services.idempotency import Execution
 from shared.services.privacy.leaving import Leaving
 from shared.services.tenancy.ledger import Ledger
 
@@ -66,8 +67,10 @@ class Departures:
                 await self._confirm(caller)
         await self._begin_if_due(caller.tenant)
 
-    async def stay(self, caller: Caller) -> Stored[Tenant]:
+    async def stay(self, caller: Caller, execution: Execution) -> Stored[Tenant]:
         """Take back the wish to leave. Safe to repeat.
+
+        Another execution of the same call takes back no wish that is newer than the first one.
 
         Raises `Conflict` once leaving has begun.
         """
@@ -75,9 +78,10 @@ class Departures:
         def staying(tenant: Tenant) -> Tenant:
             if tenant.status is TenantStatus.LEAVING:
                 raise Conflict("tenant_leaving")
-            entry.changed = tenant.departure is not None
+            entry.changed = tenant.departure is not None and _asked(tenant) == first
             return tenant.copy_with(departure=None) if entry.changed else tenant
 
+        first = await execution.first(_asked((await self._read(caller.tenant)).value))
         mark = await self._store.departures.get(caller.tenant, TENANT_ROW)
         async with self._ledger.change(caller, LedgerAction.TENANT_STAYED, caller.tenant) as entry:
             stored = await self._change(caller.tenant, staying)
@@ -172,6 +176,11 @@ class Departures:
     async def _read(self, tenant: str) -> Stored[Tenant]:
         stored = await self._store.tenants.get(tenant, TENANT_ROW)
         return found_in(stored, "tenant", tenant)
+
+
+def _asked(tenant: Tenant) -> str:
+    """Return when the tenant asked to leave, as text."""
+    return str(tenant.departure.asked) if tenant.departure is not None else ""
 
 
 def _without_lapsed(tenant: Tenant, now: datetime) -> Tenant:

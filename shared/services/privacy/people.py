@@ -14,6 +14,7 @@ from shared.domain.contacts.keys import keys_of
 from shared.domain.errors import ContactSyncError
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction
+from shared.services.idempotency import Execution
 from shared.services.privacy.suppressions import Suppressions
 from shared.services.sharing.publications import Publications
 from shared.services.sharing.revocations import Revocations
@@ -141,11 +142,17 @@ class People:
         runs = await self._revocations.of_person(tenant)
         return SuppressedPerson(since, tuple(runs))
 
-    async def lift_suppression(self, caller: Caller, person: str) -> None:
-        """Lift a suppression; the next runs bring the contact back. Safe to repeat."""
+    async def lift_suppression(self, caller: Caller, person: str, execution: Execution) -> None:
+        """Lift a suppression; the next runs bring the contact back. Safe to repeat.
+
+        Another execution of the same call lifts no suppression that is newer than the first one.
+        """
+        since = await self._suppressions.since(caller.tenant, person)
+        first = await execution.first(str(since))
         async with self._ledger.change(caller, LedgerAction.SUPPRESSION_LIFTED, person) as entry:
-            entry.changed = await self._suppressions.since(caller.tenant, person) is not None
-            await self._suppressions.lift(caller.tenant, person)
+            entry.changed = since is not None and str(since) == first
+            if entry.changed:
+                await self._suppressions.lift(caller.tenant, person)
 
     async def _holding(self, tenant: str, import_id: str, keys: frozenset[str]) -> list[str]:
         async def holds(mailbox: str) -> bool:

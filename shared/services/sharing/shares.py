@@ -15,7 +15,7 @@ from shared.domain.sharing.shares import Share, ShareInput, require_future_expir
 from shared.domain.tenancy.attention import NewSubscriber
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change, found_in, require_match, require_storable
-from shared.services.idempotency import Idempotency, KeyUsed
+from shared.services.idempotency import Execution, KeyUsed
 from shared.services.named_lists import NamedPage, page_by_name
 from shared.services.sharing.revocations import Revocations
 from shared.services.sharing.subscribers import Subscriber, Subscribers, SubscriberState, state_of
@@ -35,24 +35,20 @@ class Shares:
         self,
         store: Store,
         clock: Callable[[], datetime],
-        idempotency: Idempotency,
         ledger: Ledger,
         subscribers: Subscribers,
         revocations: Revocations,
-        new_id: Callable[[], str],
     ) -> None:
-        self._new_id = new_id
         self._revocations = revocations
         self._store = store
         self._clock = clock
-        self._ids = idempotency
         self._ledger = ledger
         self._subscribers = subscribers
 
     async def create(
-        self, caller: Caller, wanted: ShareInput, key: str | None = None
+        self, caller: Caller, wanted: ShareInput, execution: Execution
     ) -> Stored[Share]:
-        """Publish a share; sending the same idempotency `key` again returns the same share.
+        """Publish a share; another execution of the same call returns the same share.
 
         The index row from the id to its owner is written first: a worker that dies in between
         leaves an unused id. Raises `Conflict` if the tenant has too many shares, and
@@ -62,8 +58,8 @@ class Shares:
         require_future_expiry(wanted.access, now)
         share = Share(
             **wanted.values_of(ShareInput),
-            id=await self._ids.id_for(caller.tenant, "share", key, wanted),
-            share_id=self._new_id(),
+            id=execution.new_id("share"),
+            share_id=execution.new_id("share id"),
             created=now,
             changed=now,
         )
@@ -174,29 +170,37 @@ class Shares:
             await self._store.share_photos.delete(caller.tenant, id_)
         await self._revocations.of_share(caller.tenant, id_)
 
-    async def rotate(self, caller: Caller, id_: str, keep: Collection[str] | None) -> Stored[Share]:
+    async def rotate(
+        self, caller: Caller, id_: str, keep: Collection[str] | None, execution: Execution
+    ) -> Stored[Share]:
         """Replace the secret id of a share; the old ones keep working only for tenants in `keep`.
 
         None keeps all tenants that import the share now. The imports of the others remove its
-        contacts. Nothing else of the share changes, whoever changes it at the same time.
+        contacts. Nothing else of the share changes, whoever changes it at the same time. Another
+        execution of the same call does not replace the id again.
         """
         await self.read(caller, id_)
         subscribers = {c.tenant for c in await self._subscribers.of(caller.tenant, id_)}
         subscribers.discard(caller.tenant)
         kept = subscribers if keep is None else subscribers & set(keep)
-        new = self._new_id()
+        new = execution.new_id("share id")
         location = ShareLocation(publisher=caller.tenant, share=id_)
         await self._store.share_ids.upsert(caller.tenant, new, ShareId(share=new))
-        await self._store.share_index.insert(new, OWNER_ROW, location)
+        await self._index(new, location)
         forgotten: set[str] = set()
 
         def rotated(share: Share) -> Share:
+            entry.changed = new not in {share.share_id, *share.retired}
+            if not entry.changed:
+                return share
             now = share.with_secret(new, kept, self._clock())
             forgotten.clear()
             forgotten.update({*share.retired, share.share_id}.difference(now.retired))
             return now
 
-        async with self._ledger.change(caller, LedgerAction.SHARE_ROTATED, id_, kept=len(kept)):
+        async with self._ledger.change(
+            caller, LedgerAction.SHARE_ROTATED, id_, kept=len(kept)
+        ) as entry:
             made = await change(self._store.shares, caller.tenant, id_, rotated, kind="share")
         for secret in forgotten:
             await self._store.share_index.delete(secret, OWNER_ROW)
@@ -295,13 +299,16 @@ class Shares:
         # First, so that leaving finds every id of the tenant.
         for id_ in (share.id, share.share_id):
             await self._store.share_ids.upsert(caller.tenant, id_, ShareId(share=id_))
+            await self._index(id_, location)
+
+    async def _index(self, id_: str, location: ShareLocation) -> None:
+        """Write which share an id belongs to, unless an earlier execution has done so."""
         try:
-            await self._store.share_index.insert(share.id, OWNER_ROW, location)
+            await self._store.share_index.insert(id_, OWNER_ROW, location)
         except Conflict:
-            known = await self._store.share_index.get(share.id, OWNER_ROW)
+            known = await self._store.share_index.get(id_, OWNER_ROW)
             if known is None or known.value != location:
                 raise KeyUsed("idempotency_key_of_withdrawn_share") from None
-        await self._store.share_index.insert(share.share_id, OWNER_ROW, location)
 
 
 def _admits(share: Share, tenant: str, caller: Caller, now: datetime) -> bool:

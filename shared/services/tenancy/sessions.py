@@ -13,6 +13,7 @@ from shared.domain.errors import NotFound, Unauthenticated
 from shared.domain.tenancy.sessions import EndedSessions
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.changes import change
+from shared.services.idempotency import Execution
 from shared.services.tenancy.ledger import Ledger
 
 _REMEMBERED: Final = 1_000
@@ -46,12 +47,15 @@ class Sessions:
         except NotFound:
             return
 
-    async def end(self, tenant: str, caller: Caller, person: str | None) -> datetime:
+    async def end(
+        self, tenant: str, caller: Caller, person: str | None, execution: Execution
+    ) -> datetime:
         """End the sessions and tokens of a person, or of everyone in a tenant; return since when.
 
-        For the tenant's admins and for operators. Raises `NotFound` for an unknown tenant.
+        For the tenant's admins and for operators. Another execution of the same call ends nothing
+        that began after the first one. Raises `NotFound` for an unknown tenant.
         """
-        now = self._clock()
+        now = execution.began
         async with self._ledger.change_of(
             tenant, caller, LedgerAction.SESSIONS_ENDED, person or tenant
         ):

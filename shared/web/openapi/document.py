@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from pydantic import RootModel
 
-from shared.web.calls import JSON, MAX_KEY, MERGE_PATCH
+from shared.web.calls import MAX_KEY, MERGE_PATCH
 from shared.web.openapi.examples import add_examples, example_of_parameter
 from shared.web.openapi.schemas import Schemas, query_fields
 from shared.web.openapi.texts import SUMMARY, description
 from shared.web.operations import API, UNVERSIONED, Operation, operations
 from shared.web.problems import Problem
+from shared.web.repeats import JSON
 from shared.web.validation import ID_PATTERN
 from shared.web.version import VERSION
 from shared.web.views import Tagged
@@ -69,10 +70,14 @@ _PROBLEMS: Final = {
         "or the call did not come through the gateway."
     ),
     404: "The caller's tenant has no object with this id.",
-    409: "The current state does not allow the call, or an admin has to act first (`reason`).",
+    409: (
+        "The current state does not allow the call, an admin has to act first (`reason`), or the "
+        "first call with this Idempotency-Key is under way (`Retry-After`)."
+    ),
     412: "The object has changed since it was read: its ETag differs from If-Match.",
     429: "Too many calls, or too many wrong share ids. Wait Retry-After seconds.",
     415: "The body has a content type that the call does not take.",
+    422: "The Idempotency-Key was sent before with another request.",
     413: "The body, or the object that it would create, is too large.",
     500: "An internal error occurred and was logged.",
     503: "Temporarily unavailable. Try again after Retry-After seconds.",
@@ -86,6 +91,10 @@ _HEADERS: Final = {
     "Retry-After": {
         "description": "The number of seconds to wait.",
         "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "RetryAfterIfUnderWay": {
+        "description": "The number of seconds to wait, if the first call is under way.",
         "schema": {"type": "integer", "minimum": 1},
     },
     "WWW-Authenticate": {
@@ -156,7 +165,10 @@ _PARAMETERS: Final = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A key of your choice. Repeating it does not create the object twice.",
+        "description": (
+            "A key of your choice. Repeat a call with the same key and body within 24 hours: it is "
+            "answered as before and not done again."
+        ),
         "schema": {"type": "string", "maxLength": MAX_KEY},
     },
 }
@@ -305,9 +317,16 @@ def _answers(operation: Operation, schemas: Schemas) -> dict[int, Schema]:
 def _problem(status: int, schemas: Schemas) -> Schema:
     return {
         "description": _PROBLEMS[status],
-        "headers": _headers("X-Correlation-Id", *_PROBLEM_HEADERS.get(status, ())),
+        "headers": _problem_headers(status),
         "content": {"application/problem+json": {"schema": schemas.output(Problem)}},
     }
+
+
+def _problem_headers(status: int) -> Schema:
+    headers = _headers("X-Correlation-Id", *_PROBLEM_HEADERS.get(status, ()))
+    if status == HTTPStatus.CONFLICT:
+        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfterIfUnderWay"}
+    return headers
 
 
 def _headers(*names: str) -> Schema:

@@ -37,10 +37,15 @@ PROBLEM_TYPES: Final[Mapping[str, tuple[int, str]]] = {
     "premium-needed": (403, "The call needs the premium plan, and the trial is over."),
     "not-found": (404, "The caller's tenant has no object with this id."),
     "conflict": (409, "The current state does not allow the call."),
+    "idempotency-key-in-use": (
+        409,
+        "The first call with this `Idempotency-Key` is under way. Wait `Retry-After` seconds.",
+    ),
     "needs-admin": (409, "An admin has to act first; `reason` says what is missing."),
     "precondition-failed": (412, "The object has changed since it was read. Read it again."),
     "payload-too-large": (413, "The body, or the object that it would create, is too large."),
     "unsupported-media-type": (415, "The body has a content type that the call does not take."),
+    "idempotency-key-reused": (422, "The `Idempotency-Key` was sent before with another request."),
     "too-many-requests": (429, "Too many calls in this minute. Wait `Retry-After` seconds."),
     "too-many-guesses": (429, "Too many share ids that do not exist. Check the id first."),
     "quota-exceeded": (
@@ -76,8 +81,11 @@ then count for the key.
   setting unchanged, unless the setting has null as a value of its own.
 - **Versions of an object.** Every object has an `etag`. Send it as `If-Match` to change only the
   version that you have read; otherwise the answer is 412, and you read the object again.
-- **Repeating a call.** `POST /shares` and `POST /imports` take an `Idempotency-Key`: repeat a call
-  whose answer was lost with the same key, and it creates only one object.
+- **Repeating a call.** Each POST that changes something takes an `Idempotency-Key`. Repeat a call
+  whose answer was lost with the same key and body within 24 hours: the answer has the same status,
+  body and `Location` as the first one, and nothing is done twice. While the first call is under way
+  the answer is 409 with `Retry-After`; with another body it is 422. A key counts for one caller and
+  one operation. A call that was refused (4xx) has changed nothing, and its key can be used again.
 - **Programs confirm** what cannot be undone: without `confirm`, such a call returns 200 with what
   it would do and a code, and changes nothing. Repeat it with the code.
 - **Times** are ISO 8601 in UTC. Ids are opaque unless their format is `uuid`.
@@ -120,7 +128,7 @@ def _limits() -> str:
         "Shares of a tenant": f"{MAX_SHARES:,}",
         "Imports of a tenant": f"{MAX_IMPORTS:,}",
         "Contacts of a share": f"{MAX_CONTACTS:,}",
-        "Days that an idempotency key is known": f"{KEPT.days}",
+        "Hours that an idempotency key and its answer are kept": f"{KEPT.days * 24}",
         "Days that runs and results are kept": f"{fields['run_days'].default}",
         "Days that the audit log is kept": f"{fields['ledger_days'].default}",
         "Days of the trial": f"{fields['trial_days'].default}",

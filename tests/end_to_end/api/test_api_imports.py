@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.end_to_end.checks import UNKNOWN, an_import, fields, problem, raw
+from tests.end_to_end.checks import UNKNOWN, an_import, fields, header, problem, raw
 from tests.local.client import Json
 from tests.world import World
 
@@ -194,11 +194,17 @@ async def test_repeated_post_with_same_key_creates_one_item(world: World) -> Non
     imports = await asyncio.gather(
         *(world.api.send("POST", "/imports", wanted, idempotency_key="1") for _ in range(3))
     )
+    again = (await world.api.send("POST", "/imports", wanted, idempotency_key="1")).expect(201)
     await world.client.settle()
 
     assert len({share["id"] for share in shares}) == 1
     assert len(await world.api.all("/shares")) == 1
-    assert len({(i.expect(201).body["id"], i.body["firstRun"]) for i in imports}) == 1
+    for made in imports:
+        if made.status != 201:
+            problem(made, 409, "idempotency-key-in-use")
+            assert 1 <= int(header(made, "Retry-After")) <= 5
+    answers = [(i.body, header(i, "Location")) for i in imports if i.status == 201]
+    assert answers.count((again.body, header(again, "Location"))) == len(answers) > 0
     assert len(await world.api.all("/imports")) == 1
     assert len(await world.api.all("/runs")) == 1
     assert await world.names(world.targets[0]) == world.expected()
@@ -213,7 +219,7 @@ async def test_idempotency_key_belongs_to_one_body_and_one_tenant(
     other = await world.api.send("POST", "/shares", {**body, "name": "x"}, idempotency_key="k")
     theirs = await partner.api.send("POST", "/shares", body, idempotency_key="k")
 
-    problem(other, 409, "conflict")
+    problem(other, 422, "idempotency-key-reused")
     assert theirs.expect(201).body["id"] != first.expect(201).body["id"]
 
 
@@ -227,13 +233,14 @@ async def test_idempotency_key_of_deleted_item_creates_nothing(world: World) -> 
     await world.api.delete(f"/imports/{made['id']}")
 
     again = [
-        await world.api.send("POST", path, sent, idempotency_key="k")
+        (await world.api.send("POST", path, sent, idempotency_key="k")).expect(201).body
         for path, sent in (("/shares", body), ("/imports", wanted))
     ]
     await world.client.settle()
 
-    for reply in again:
-        problem(reply, 409, "conflict")
+    assert again == [gone, made]
+    assert [each["id"] for each in await world.api.all("/shares")] == [share["id"]]
+    assert await world.api.all("/imports") == []
 
 
 # Runs

@@ -39,7 +39,9 @@ class Checked:
     async def start(self, **wanted: str) -> CheckTenant:
         """Start a check and return its message."""
         wanted.setdefault("mailbox", self.world.targets[0])
-        check = await self.app.checks.tenant_checks.start(self.caller, CheckInput(**wanted))
+        check = await self.app.checks.tenant_checks.start(
+            self.caller, CheckInput(**wanted), self.app.idempotency.once()
+        )
         return CheckTenant(tenant=self.world.tenant, check=check.id, attempt=9)
 
     async def run(self, **wanted: str) -> dict[LineCode, CheckReason | None]:

@@ -186,14 +186,15 @@ async def test_tenant_that_leaves_meanwhile_gets_nothing_written(checked: Checke
 
 async def test_check_under_way_is_joined_and_the_next_one_waits(checked: Checked) -> None:
     start, caller = checked.app.checks.tenant_checks.start, checked.caller
-    first = await start(caller, CheckInput())
-    joined = await start(caller, CheckInput(mailbox=checked.world.targets[1]))
+    once = checked.app.idempotency.once
+    first = await start(caller, CheckInput(), once())
+    joined = await start(caller, CheckInput(mailbox=checked.world.targets[1]), once())
     checked.watch.ahead = STALE
-    lost = await start(caller, CheckInput())
+    lost = await start(caller, CheckInput(), once())
     await checked.app.checks.worker.run(CheckTenant(tenant=caller.tenant, check=lost.id))
 
     with pytest.raises(TooManyRequests) as early:
-        await start(caller, CheckInput())
+        await start(caller, CheckInput(), once())
 
     assert joined == first
     assert lost.id != first.id

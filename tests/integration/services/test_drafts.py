@@ -38,7 +38,7 @@ async def test_preview_of_a_draft_share_equals_its_preview_after_saving(
         (world.people[0], "suppressed"),
     }
     assert (await app.sharing.shares.page(caller, 10, None)).items == ()
-    saved = await app.sharing.shares.create(caller, wanted(world))
+    saved = await app.sharing.shares.create(caller, wanted(world), app.idempotency.once())
     assert await app.insight.previews.share(caller, saved.value.id) == draft
 
 
@@ -46,7 +46,7 @@ async def test_preview_of_a_draft_share_equals_its_preview_after_saving(
 async def test_preview_of_a_draft_import_plans_changes_without_writing(
     app: App, world: World, caller: Caller, folder: str | None
 ) -> None:
-    share = (await app.sharing.shares.create(caller, wanted(world))).value
+    share = (await app.sharing.shares.create(caller, wanted(world), app.idempotency.once())).value
     box = world.targets[0]
     before = await world.client.mailbox(world.tenant, box)
 
@@ -73,7 +73,7 @@ async def test_preview_of_a_draft_import_requires_an_open_share_and_a_target_mai
             await app.insight.previews.plan_draft(caller, import_of(world, share), world.targets[0])
         assert [e.field for e in refused.value.errors] == ["shareId"]
     own = wanted(world).copy_with(access=Access(rule="tenant"))
-    mine = (await app.sharing.shares.create(caller, own)).value
+    mine = (await app.sharing.shares.create(caller, own, app.idempotency.once())).value
     with pytest.raises(InvalidInput) as refused:
         await app.insight.previews.plan_draft(caller, import_of(world, mine.id), world.people[0])
     assert [e.field for e in refused.value.errors] == ["mailbox"]

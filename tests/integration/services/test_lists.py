@@ -97,7 +97,7 @@ async def test_shares_are_found_by_part_of_their_name_and_paged_in_name_order(
 ) -> None:
     for name in ("Zürich", "berlin", "Bern", "Hamburg"):
         wanted = ShareInput(name=name, sources=Sources(all_users=True))
-        await app.sharing.shares.create(stranger, wanted)
+        await app.sharing.shares.create(stranger, wanted, app.idempotency.once())
     listed = await app.sharing.shares.search(stranger, "", 3, None)
     assert [s.value.name for s in listed.items] == ["berlin", "Bern", "Hamburg"]
     assert listed.total == 4
@@ -117,7 +117,9 @@ async def test_import_search_leaves_out_imports_that_are_being_removed(
     targets = Targets(users=world.targets)
     for name in ("Sales to all", "Board"):
         await app.importing.imports.create(
-            caller, ImportInput(name=name, share_id=share, targets=targets)
+            caller,
+            ImportInput(name=name, share_id=share, targets=targets),
+            app.idempotency.once(),
         )
     await world.client.settle()
     (board,) = (await app.importing.imports.search(caller, "oar", 50, None)).items

@@ -54,7 +54,7 @@ async def test_overview_shows_last_runs_seats_and_held_runs(
     held, _ = seen.attention
     assert (held.subject, held.reason, held.count) == (seen.held[0].id, "too_many_deletes", 2)
     assert (seen.license.used, seen.license.waiting, seen.missing) == (2, 0, 2)
-    await app.importing.decisions.discard(caller, held.subject)
+    await app.importing.decisions.discard(caller, held.subject, app.idempotency.once())
     assert kinds(await app.insight.overviews.read(caller)) == ["import-paused"]
 
 

@@ -22,7 +22,7 @@ from shared.adapters.storage.tables.client import Tables
 from shared.adapters.storage.tables.names import Table
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.sharing.shares import MAX_RETIRED, ShareInput, Sources
-from shared.services.idempotency import Idempotency
+from shared.services.idempotency import Execution
 from shared.services.importing.run_book import RunBook
 from shared.services.maintenance.sweeps import share_ids
 from shared.services.sharing.revocations import Revocations
@@ -40,6 +40,10 @@ def now() -> datetime:
     return WHEN
 
 
+def once() -> Execution:
+    return Execution(new_id(), WHEN)
+
+
 @pytest.fixture
 async def store(cloud: LocalCloud) -> AsyncIterator[Store]:
     text = cloud.environment["AzureWebJobsStorage"]
@@ -55,7 +59,6 @@ async def shares(cloud: LocalCloud, store: Store) -> AsyncIterator[Shares]:
     yield Shares(
         store,
         now,
-        Idempotency(store, now, new_id),
         Ledger(store, LedgerRows(store, new_id), now, new_id),
         Subscribers(
             store,
@@ -69,9 +72,13 @@ async def shares(cloud: LocalCloud, store: Store) -> AsyncIterator[Shares]:
             RunBook(store, queues, Snapshots(store.tables), now),
             now,
         ),
-        new_id,
     )
     await queues.close()
+
+
+@pytest.fixture
+def same() -> Execution:
+    return once()
 
 
 @pytest.fixture
@@ -89,16 +96,16 @@ def make_unavailable(records: Records[Any], method: str, monkeypatch: pytest.Mon
 
 
 async def test_interrupted_creation_is_completed_by_a_repeat(
-    store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    store: Store, shares: Shares, caller: Caller, same: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as interrupted:
         make_unavailable(store.shares, "transact", interrupted)
         with pytest.raises(Unavailable):
-            await shares.create(caller, WANTED, "key")
+            await shares.create(caller, WANTED, same)
     assert (await shares.page(caller, 10, None)).items == ()
 
-    first = await shares.create(caller, WANTED, "key")
-    second = await shares.create(caller, WANTED, "key")
+    first = await shares.create(caller, WANTED, same)
+    second = await shares.create(caller, WANTED, same)
 
     assert first == second
     assert len((await shares.page(caller, 10, None)).items) == 1
@@ -109,9 +116,9 @@ async def test_interrupted_creation_is_completed_by_a_repeat(
 
 
 async def test_interrupted_withdrawal_is_completed_by_a_repeat(
-    store: Store, shares: Shares, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    store: Store, shares: Shares, caller: Caller, same: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    share = await shares.create(caller, WANTED, "key")
+    share = await shares.create(caller, WANTED, same)
     with monkeypatch.context() as interrupted:
         make_unavailable(store.shares, "transact", interrupted)
         with pytest.raises(Unavailable):
@@ -126,11 +133,11 @@ async def test_interrupted_withdrawal_is_completed_by_a_repeat(
         assert located is not None
         assert located.value.withdrawn == WHEN
     with pytest.raises(Conflict):
-        await shares.create(caller, WANTED, "key")
+        await shares.create(caller, WANTED, same)
 
 
 async def test_ledger_records_who_did_what(store: Store, shares: Shares, caller: Caller) -> None:
-    share = await shares.create(caller, WANTED)
+    share = await shares.create(caller, WANTED, once())
     await shares.withdraw(caller, share.value.id, None)
 
     entries = [entry.value async for entry in store.ledger.all(caller.tenant)]
@@ -140,21 +147,21 @@ async def test_ledger_records_who_did_what(store: Store, shares: Shares, caller:
 
 
 async def test_number_of_shares_is_limited_however_many_come_at_once(
-    store: Store, shares: Shares, caller: Caller
+    store: Store, shares: Shares, caller: Caller, same: Execution
 ) -> None:
     store.share_numbers.most = 3
-    first = await shares.create(caller, WANTED, "key")
+    first = await shares.create(caller, WANTED, same)
 
     answers = await asyncio.gather(
-        *(shares.create(caller, WANTED) for _ in range(8)), return_exceptions=True
+        *(shares.create(caller, WANTED, once()) for _ in range(8)), return_exceptions=True
     )
-    again = await shares.create(caller, WANTED, "key")
+    again = await shares.create(caller, WANTED, same)
     refused = [answer for answer in answers if isinstance(answer, Conflict)]
     assert (len(refused), {e.code for e in refused}) == (6, {"too_many_shares"})
     assert len((await shares.page(caller, 10, None)).items) == 3
 
     await shares.withdraw(caller, first.value.id, None)
-    await shares.create(caller, WANTED)
+    await shares.create(caller, WANTED, once())
 
     assert again.value.id == first.value.id
     assert await store.shares.count(caller.tenant) == 3
@@ -163,19 +170,22 @@ async def test_number_of_shares_is_limited_however_many_come_at_once(
 async def test_limit_counts_what_is_there_if_the_number_is_lost(
     store: Store, shares: Shares, caller: Caller
 ) -> None:
-    await shares.create(caller, WANTED)
-    await shares.create(caller, WANTED)
+    await shares.create(caller, WANTED, once())
+    await shares.create(caller, WANTED, once())
     await store.tables.delete(Table.SHARES, caller.tenant, f"{COUNT_OF_OBJECTS}count")
     store.share_numbers.most = 2
 
     with pytest.raises(Conflict, match="too_many_shares"):
-        await shares.create(caller, WANTED)
+        await shares.create(caller, WANTED, once())
 
 
 async def test_sweep_keeps_the_ids_of_a_share_whose_withdrawal_was_refused(
     store: Store, shares: Shares, caller: Caller
 ) -> None:
-    kept, gone = await shares.create(caller, WANTED), await shares.create(caller, WANTED)
+    kept, gone = (
+        await shares.create(caller, WANTED, once()),
+        await shares.create(caller, WANTED, once()),
+    )
     await shares.withdraw(caller, gone.value.id, None)
     for share in (kept.value.id, gone.value.id, gone.value.share_id):
         old = ShareLocation(
@@ -202,12 +212,12 @@ async def test_sweep_keeps_the_ids_of_a_share_whose_withdrawal_was_refused(
 async def test_oldest_share_id_ends_after_fifty_rotations(
     store: Store, shares: Shares, caller: Caller
 ) -> None:
-    share = await shares.create(caller, WANTED)
+    share = await shares.create(caller, WANTED, once())
     many = share.value.copy_with(retired=[f"{n:032x}" for n in range(MAX_RETIRED)])
     await store.shares.upsert(caller.tenant, share.value.id, many)
     await store.share_index.upsert(f"{0:032x}", OWNER_ROW, ShareLocation(publisher="p"))
 
-    made = (await shares.rotate(caller, share.value.id, None)).value
+    made = (await shares.rotate(caller, share.value.id, None, once())).value
 
     assert len(made.retired) == MAX_RETIRED
     assert made.retired[-1] == share.value.share_id

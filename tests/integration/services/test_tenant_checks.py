@@ -36,7 +36,7 @@ async def test_first_target_of_an_import_is_checked_if_none_is_named(checked: Ch
     world = checked.world
     await world.import_((await world.share())["id"], active=False, settle=False)
     start = checked.app.checks.tenant_checks.start
-    check = await start(checked.caller, CheckInput())
+    check = await start(checked.caller, CheckInput(), checked.app.idempotency.once())
 
     await checked.app.checks.worker.run(CheckTenant(tenant=world.tenant, check=check.id))
 
@@ -44,7 +44,9 @@ async def test_first_target_of_an_import_is_checked_if_none_is_named(checked: Ch
 
 
 async def test_without_a_target_the_mailbox_is_skipped(checked: Checked) -> None:
-    check = await checked.app.checks.tenant_checks.start(checked.caller, CheckInput())
+    check = await checked.app.checks.tenant_checks.start(
+        checked.caller, CheckInput(), checked.app.idempotency.once()
+    )
 
     await checked.app.checks.worker.run(CheckTenant(tenant=checked.world.tenant, check=check.id))
 

@@ -141,11 +141,19 @@ def contents(sim: Simulation, user: str) -> dict[str, Fields]:
     return {key: said(c) for _, key, c in sim.ours(mailbox) if key} if mailbox else {}
 
 
-async def call_and_die(sim: Simulation, tenant: str, method: str, path: str, steps: int) -> bool:
+async def call_and_die(
+    sim: Simulation,
+    tenant: str,
+    method: str,
+    path: str,
+    steps: int,
+    body: object = None,
+    **headers: str,
+) -> bool:
     """Call the API and kill its worker after some steps; return whether it was answered."""
     sim.host.worker("http").life.fuse = steps
     try:
-        await sim.host.call((tenant, ADMIN), method, f"api/v1/{path}")
+        await sim.host.call((tenant, ADMIN), method, f"api/v1/{path}", body, **headers)
     except CallLost:
         return False
     sim.host.worker("http").life.fuse = -1

@@ -95,6 +95,15 @@ def test_examples_of_bodies_are_accepted(model: type[BaseModel]) -> None:
     validated(model, example)
 
 
+def test_each_post_takes_an_idempotency_key_unless_it_changes_nothing() -> None:
+    posts = [path["post"] for path in document()["paths"].values() if "post" in path]
+    key = {"$ref": "#/components/parameters/IdempotencyKey"}
+
+    without = {post["operationId"] for post in posts if key not in post["parameters"]}
+
+    assert without == {"estimate_import", "preview_import", "preview_booking"}
+
+
 def test_all_problem_types_are_described_with_their_status() -> None:
     text = document()["info"]["description"]
 

@@ -144,9 +144,9 @@ class Table(StrEnum):
     IDEMPOTENCY = (
         "Idempotency",
         Keyed.BY_TENANT,
-        "hashes of Idempotency-Keys and of the requests sent with them",
-        "none",
-        "30 days",
+        "hashes of Idempotency-Keys and of the requests sent with them; the answers, encrypted",
+        "manual contacts of a share, names of contacts that were adopted and of admins, encrypted",
+        "24 hours, until the next night",
     )
     SUBSCRIBERS = (
         "Consumers",
