@@ -3,21 +3,22 @@
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import azure.functions as func
 from pydantic import Field
 
-from shared.adapters.storage.records import Stored, gather_limited
+from shared.adapters.storage.records import Listing, Stored, gather_limited
 from shared.api.runs import ImportRunsQuery, RunSummary, RunView
 from shared.domain.importing.imports import Import, ImportInput, Targets
-from shared.domain.model import Model
+from shared.domain.model import NEVER_GROWS, Model
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.licensing import Trial
+from shared.services.named_lists import NamedPage
 from shared.web.admission import READERS, WRITERS, holds
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
-from shared.web.operations import ApiResponse, Paging
+from shared.web.operations import ApiResponse, NamedQuery
 from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
@@ -41,6 +42,15 @@ class ImportView(Tagged, Import):
     removing: Annotated[bool, Field(exclude=True)] = False
     suspended: Reason | None
     """Why an active import does not run at the moment, or null."""
+
+
+class ImportsQuery(NamedQuery):
+    """The filter and order of the tenant's imports."""
+
+    state: Annotated[Literal["active", "paused"] | None, Field(json_schema_extra=NEVER_GROWS)] = (
+        None
+    )
+    """Only imports that are active, or paused."""
 
 
 class EstimateInput(Model):
@@ -138,11 +148,24 @@ async def estimate_import(call: Call) -> ApiResponse:
     )
 
 
-@api(bp, "GET", "api/v1/imports", READERS, query=Paging, responses={200: ItemPage[ImportView]})
+@api(
+    bp, "GET", "api/v1/imports", READERS, query=ImportsQuery, responses={200: ItemPage[ImportView]}
+)
 async def list_imports(call: Call) -> ApiResponse:
     """List the tenant's imports."""
-    query = call.query(Paging)
-    found = await call.app.importing.imports.page(call.caller, query.top, query.next)
+    query, imports = call.query(ImportsQuery), call.app.importing.imports
+    found: NamedPage[Import] | Listing[Import]
+    if query.name is None and query.sort is None and query.state is None:
+        found = await imports.page(call.caller, query.top, query.next)
+    else:
+        found = await imports.search(
+            call.caller,
+            query.name or "",
+            query.top,
+            query.next,
+            query.sort or "name",
+            active=None if query.state is None else query.state == "active",
+        )
     return ApiResponse(
         ItemPage[ImportView](
             items=await gather_limited(partial(_shown, call), found.items), next=found.token
@@ -210,7 +233,13 @@ async def list_import_runs(call: Call) -> ApiResponse:
     """List an import's runs, newest first."""
     query = call.query(ImportRunsQuery)
     found = await call.app.importing.runs.of_import(
-        call.caller, call.id, query.top, query.next, query.status
+        call.caller,
+        call.id,
+        query.top,
+        query.next,
+        query.status,
+        query.since,
+        query.until,
     )
     return ApiResponse(
         ItemPage[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token)

@@ -12,13 +12,13 @@ from shared.domain.tenancy.tenants import LedgerEntry
 from shared.services.tenancy.ledger import LedgerFilter
 from shared.web.admission import AUDITORS
 from shared.web.calls import Call, api
-from shared.web.operations import ApiResponse, Paging
+from shared.web.operations import ApiResponse, LongPaging
 from shared.web.views import ItemPage
 
 bp = func.Blueprint()
 
 
-class LedgerQuery(Paging):
+class LedgerQuery(LongPaging):
     """Filter entries by action (share.created) or kind of action (share), actor and subject.
 
     `actor` is an object id; `since` and `until` are times with a time zone.
@@ -36,6 +36,8 @@ class LedgerQuery(Paging):
             description="`next` of the last answer; only with `order=oldest`.",
         ),
     ] = None
+    sort: Annotated[Literal["when", "-when"] | None, Field(json_schema_extra=NEVER_GROWS)] = None
+    """The order: newest first (`-when`), or oldest first (`when`, the same as `order=oldest`)."""
     action: Annotated[str | None, Field(max_length=64, pattern=r"^[a-z]+(\.[a-z_]+)?$")] = None
     """Only entries with this action (`share.created`) or this kind of action (`share`)."""
     actor: ObjectId | None = None
@@ -46,6 +48,16 @@ class LedgerQuery(Paging):
     """Only entries from this time on, with a time zone."""
     until: Moment | None = None
     """Only entries before this time, with a time zone."""
+
+    @property
+    def cursor(self) -> str:
+        """The name of the parameter that takes `next`."""
+        return "after" if self.oldest_first else "next"
+
+    @property
+    def oldest_first(self) -> bool:
+        """Whether the oldest entries come first; `sort` counts more than `order`."""
+        return self.sort == "when" if self.sort is not None else self.order == "oldest"
 
 
 class LedgerEntryView(Model):
@@ -105,7 +117,7 @@ async def list_ledger(call: Call) -> ApiResponse:
     query = call.query(LedgerQuery)
     ledger = call.app.tenancy.ledger
     wanted = LedgerFilter(query.action, query.actor, query.subject, query.since, query.until)
-    if query.order == "oldest":
+    if query.oldest_first:
         if query.next is not None:
             raise InvalidInput.of(FieldError("next", "unexpected"))
         listing = await ledger.after(call.caller, query.top, query.after, wanted)

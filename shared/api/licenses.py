@@ -2,18 +2,20 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Annotated, Literal
 
 import azure.functions as func
+from pydantic import Field
 
 from shared.adapters.storage.records import Stored
 from shared.domain.errors import Conflict
-from shared.domain.model import Model
+from shared.domain.model import NEVER_GROWS, Model, NamePart
 from shared.domain.tenancy.tenants import BookingInput, LicensePlan
 from shared.services.licensing.licenses import License
 from shared.web.admission import READERS, WRITERS, require_fresh
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmQuery, code_of, require_code
-from shared.web.operations import ApiResponse, Paging
+from shared.web.operations import ApiResponse, LongPaging
 from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
@@ -49,6 +51,19 @@ class SeatView(Model):
     """Since when the mailbox waits for a license (UTC). Null if it has one."""
     imports: list[str]
     """The ids of the imports that sync the mailbox."""
+
+
+class SeatsQuery(LongPaging):
+    """The filter of the mailboxes that have a license or wait for one."""
+
+    name: NamePart | None = None
+    """Only mailboxes whose name or address matches this text: at most 999 of them."""
+    state: Annotated[
+        Literal["assigned", "waiting"] | None, Field(json_schema_extra=NEVER_GROWS)
+    ] = None
+    """Only mailboxes that have a license, or that wait for one. It is applied to each page."""
+    sort: Annotated[Literal["mailbox"], Field(json_schema_extra=NEVER_GROWS)] = "mailbox"
+    """The order: by the id of the mailbox. There is no other one."""
 
 
 class EffectView(Model):
@@ -146,14 +161,23 @@ async def preview_booking(call: Call) -> ApiResponse:
     "GET",
     "api/v1/licenses/assignments",
     READERS,
-    query=Paging,
+    query=SeatsQuery,
     responses={200: ItemPage[SeatView]},
 )
 async def list_license_assignments(call: Call) -> ApiResponse:
     """List the mailboxes that have a license or wait for one, ordered by mailbox."""
-    query = call.query(Paging)
-    found = await call.app.licensing.licenses.seats(call.caller, query.top, query.next)
-    items = [SeatView(**item.value.model_dump()) for item in found.items]
+    query = call.query(SeatsQuery)
+    if query.name is None:
+        found = await call.app.licensing.licenses.seats(call.caller, query.top, query.next)
+    else:
+        matches = await call.app.insight.finding.seats(
+            call.caller, query.name, query.top, query.next
+        )
+        found = matches.listing
+    seats = [stored.value for stored in found.items]
+    if query.state is not None:
+        seats = [seat for seat in seats if (seat.waiting is None) == (query.state == "assigned")]
+    items = [SeatView(**seat.model_dump()) for seat in seats]
     return ApiResponse(ItemPage[SeatView](items=items, next=found.token))
 
 

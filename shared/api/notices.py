@@ -1,12 +1,13 @@
 """HTTP: notices to the organization's admins, and who receives them."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Literal, Self
 
 import azure.functions as func
+from pydantic import Field
 
 from shared.adapters.storage.records import Stored
-from shared.domain.model import Model
+from shared.domain.model import NEVER_GROWS, Model
 from shared.domain.notices.causes import NoticeKind
 from shared.domain.notices.deliveries import (
     AttemptOutcome,
@@ -29,6 +30,13 @@ from shared.web.operations import ApiResponse, Paging
 from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
+
+
+class DeliveriesQuery(Paging):
+    """The page and order of the notices."""
+
+    sort: Annotated[Literal["-when"], Field(json_schema_extra=NEVER_GROWS)] = "-when"
+    """The order: newest first. There is no other one."""
 
 
 class ReceiverView(Model):
@@ -260,12 +268,12 @@ async def send_test_notice(call: Call) -> ApiResponse:
     "GET",
     "api/v1/tenant/notices/deliveries",
     WRITERS,
-    query=Paging,
+    query=DeliveriesQuery,
     responses={200: ItemPage[DeliveryView]},
 )
 async def list_notice_deliveries(call: Call) -> ApiResponse:
     """List the notices of the last 30 days with the tries to deliver them, newest first."""
-    query = call.query(Paging)
+    query = call.query(DeliveriesQuery)
     found = await call.app.notices.log.page(call.caller, query.top, query.next)
     items = [DeliveryView.of(stored.value) for stored in found.items]
     return ApiResponse(ItemPage[DeliveryView](items=items, next=found.token))

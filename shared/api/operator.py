@@ -64,6 +64,13 @@ class CustomerView(Tagged):
     """When the trial ends (UTC). Null until the first import starts it."""
 
 
+class TenantsQuery(Paging):
+    """The page and order of all tenants."""
+
+    sort: Annotated[Literal["id"], Field(json_schema_extra=NEVER_GROWS)] = "id"
+    """The order: by id. There is no other one."""
+
+
 class ClosingView(Model):
     """A tenant that left: since when, and the report about what was removed and who asked."""
 
@@ -80,13 +87,13 @@ class ClosingView(Model):
     "GET",
     "api/v1/operator/tenants",
     OPERATORS,
-    query=Paging,
+    query=TenantsQuery,
     joined=False,
     responses={200: ItemPage[CustomerView]},
 )
 async def list_tenants(call: Call) -> ApiResponse:
     """List all tenants with their licenses."""
-    query = call.query(Paging)
+    query = call.query(TenantsQuery)
     found = await call.app.licensing.licenses.tenants(query.top, query.next)
     items = [_shown(tenant, license_, etag) for tenant, license_, etag in found.items]
     return ApiResponse(ItemPage[CustomerView](items=items, next=found.token))

@@ -1,18 +1,18 @@
 """HTTP: runs, their results per mailbox, and the approval of held runs."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import azure.functions as func
 from pydantic import Field
 
 from shared.adapters.storage.records import Stored
 from shared.domain.importing.runs import ContactCounts, Omission, Outcome, Result, Run, RunStatus
-from shared.domain.model import RunId
+from shared.domain.model import NEVER_GROWS, Moment, NamePart, RunId
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
-from shared.web.operations import ApiResponse, Paging
+from shared.web.operations import ApiResponse, LongPaging, Paging
 from shared.web.reason_texts import remedy_of
 from shared.web.views import ItemPage, OmissionView, Tagged
 
@@ -76,10 +76,16 @@ class ResultView(Tagged, Result, ContactCounts):
 
 
 class ImportRunsQuery(Paging):
-    """Filter runs by status."""
+    """Filter runs by status and time."""
 
     status: RunStatus | None = None
     """Only runs with this status."""
+    since: Moment | None = None
+    """Only runs that were asked for or due from this time on, with a time zone."""
+    until: Moment | None = None
+    """Only runs that were asked for or due before this time, with a time zone."""
+    sort: Annotated[Literal["-queued"], Field(json_schema_extra=NEVER_GROWS)] = "-queued"
+    """The order: newest first. There is no other one."""
 
 
 class RunsQuery(ImportRunsQuery):
@@ -89,11 +95,15 @@ class RunsQuery(ImportRunsQuery):
     """Only runs of this import."""
 
 
-class ResultsQuery(Paging):
-    """Filter results by outcome."""
+class ResultsQuery(LongPaging):
+    """Filter results by outcome, or by name or address of the mailbox."""
 
     outcome: Outcome | None = None
     """Only mailboxes with this outcome."""
+    name: NamePart | None = None
+    """Only mailboxes whose name or address matches this text: at most 999 of them."""
+    sort: Annotated[Literal["id"], Field(json_schema_extra=NEVER_GROWS)] = "id"
+    """The order: by the id of the mailbox. There is no other one."""
 
 
 @api(bp, "GET", "api/v1/runs", READERS, query=RunsQuery, responses={200: ItemPage[RunSummary]})
@@ -101,7 +111,13 @@ async def list_runs(call: Call) -> ApiResponse:
     """List the tenant's runs, newest first."""
     query = call.query(RunsQuery)
     found = await call.app.importing.runs.page(
-        call.caller, query.top, query.next, import_id=query.import_id, status=query.status
+        call.caller,
+        query.top,
+        query.next,
+        query.import_id,
+        query.status,
+        query.since,
+        query.until,
     )
     return ApiResponse(
         ItemPage[RunSummary](items=list(map(RunSummary.of, found.items)), next=found.token)
@@ -127,9 +143,14 @@ async def get_run(call: Call) -> ApiResponse:
 async def list_run_results(call: Call) -> ApiResponse:
     """List the results of a run, one for each mailbox."""
     query = call.query(ResultsQuery)
-    found = await call.app.importing.runs.results(
-        call.caller, call.id, query.top, query.next, query.outcome
-    )
+    if query.name is None:
+        found = await call.app.importing.runs.results(
+            call.caller, call.id, query.top, query.next, query.outcome
+        )
+    else:
+        found = await call.app.insight.finding.results(
+            call.caller, call.id, query.name, query.outcome, query.top, query.next
+        )
     items = [_result(stored, found.addresses) for stored in found.listing.items]
     return ApiResponse(ItemPage[ResultView](items=items, next=found.listing.token))
 

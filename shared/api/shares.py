@@ -1,20 +1,21 @@
 """HTTP: publishing shares."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import azure.functions as func
 from pydantic import Field
 
 from shared.adapters.entra.access_tokens import Caller
-from shared.adapters.storage.records import Stored
-from shared.domain.model import Model
+from shared.adapters.storage.records import Listing, Stored
+from shared.domain.model import NEVER_GROWS, Model, NamePart
 from shared.domain.sharing.shares import RotationInput, Share, ShareInput
+from shared.services.named_lists import NamedPage
 from shared.services.sharing.subscribers import Subscriber, SubscriberState
 from shared.web.admission import READERS, WRITERS, holds
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
-from shared.web.operations import ApiResponse, Paging
+from shared.web.operations import ApiResponse, NamedQuery, Query
 from shared.web.views import ItemPage, Tagged
 
 bp = func.Blueprint()
@@ -75,6 +76,20 @@ class SubscriberView(Model):
         return cls(**{name: getattr(subscriber, name) for name in cls.model_fields})
 
 
+class SubscribersQuery(Query):
+    """The filter and order of the tenants that import a share."""
+
+    name: NamePart | None = None
+    """Only tenants whose name or domain contains this text, ignoring case."""
+    state: SubscriberState | None = None
+    """Only tenants in this state."""
+    sort: Annotated[
+        Literal["name", "-name", "since", "-since"] | None, Field(json_schema_extra=NEVER_GROWS)
+    ] = None
+    """The order: by name, or by since when the tenant imports the share; a minus reverses it.
+    Without it, tenants are ordered by id."""
+
+
 @api(
     bp,
     "POST",
@@ -91,11 +106,16 @@ async def create_share(call: Call) -> ApiResponse:
     return ApiResponse(view, 201, at=f"shares/{view.id}")
 
 
-@api(bp, "GET", "api/v1/shares", READERS, query=Paging, responses={200: ItemPage[ShareView]})
+@api(bp, "GET", "api/v1/shares", READERS, query=NamedQuery, responses={200: ItemPage[ShareView]})
 async def list_shares(call: Call) -> ApiResponse:
     """List the tenant's shares."""
-    query = call.query(Paging)
-    found = await call.app.sharing.shares.page(call.caller, query.top, query.next)
+    query, shares = call.query(NamedQuery), call.app.sharing.shares
+    found: NamedPage[Share] | Listing[Share]
+    if query.name is None and query.sort is None:
+        found = await shares.page(call.caller, query.top, query.next)
+    else:
+        sort = query.sort or "name"
+        found = await shares.search(call.caller, query.name or "", query.top, query.next, sort)
     return ApiResponse(
         ItemPage[ShareView](
             items=[ShareView.seen_by(call.caller, stored) for stored in found.items],
@@ -160,19 +180,30 @@ async def delete_share(call: Call) -> ApiResponse:
 
 
 @api(
-    bp, "GET", "api/v1/shares/{id}/subscribers", READERS, responses={200: ItemPage[SubscriberView]}
+    bp,
+    "GET",
+    "api/v1/shares/{id}/subscribers",
+    READERS,
+    query=SubscribersQuery,
+    responses={200: ItemPage[SubscriberView]},
 )
 async def list_subscribers(call: Call) -> ApiResponse:
     """List the tenants that import a share, since when and into how many mailboxes.
 
     The `id` of a withdrawn share lists those that may still have contacts of it.
     """
+    query = call.query(SubscribersQuery)
     found = await call.app.sharing.shares.subscribers(call.caller, call.id)
-    return ApiResponse(
-        ItemPage[SubscriberView](
-            items=[SubscriberView.of(subscriber) for subscriber in found], next=None
-        )
-    )
+    views = [SubscriberView.of(each) for each in found if query.state in {None, each.state}]
+    if query.name is not None:
+        wanted = query.name.casefold()
+        views = [v for v in views if wanted in f"{v.name}\n{v.domain}".casefold()]
+    match query.sort:
+        case "name" | "-name":
+            views.sort(key=lambda v: v.name.casefold(), reverse=query.sort == "-name")
+        case "since" | "-since":
+            views.sort(key=lambda v: v.since, reverse=query.sort == "-since")
+    return ApiResponse(ItemPage[SubscriberView](items=views, next=None))
 
 
 @api(

@@ -85,6 +85,7 @@ Code = Literal[
     "too_many_imports",
     "own_tenant_not_blockable",
     "webhook_missing",
+    "format_not_offered",
     "idempotency_key_in_use",
     "idempotency_key_reused",
     "idempotency_key_of_deleted_import",

@@ -8,6 +8,7 @@
     │   ├── Forbidden            403
     │   │   └── GatewayOnly      the call did not come through the gateway
     │   ├── NotFound             404, also for an object of another tenant
+    │   ├── NotAcceptable        406
     │   ├── Conflict             409
     │   │   └── KeyInUse         the call with this Idempotency-Key is under way
     │   ├── PreconditionFailed   412, the object has changed in the meantime
@@ -117,6 +118,13 @@ class NotFound(CallerError):
 
     status = 404
     kind = "not-found"
+
+
+class NotAcceptable(CallerError):
+    """The caller accepts none of the formats that the call offers."""
+
+    status = 406
+    kind = "not-acceptable"
 
 
 class Conflict(CallerError):

@@ -74,6 +74,8 @@ type ShortName = Annotated[
     _LINE,
     _LINE_SCHEMA,
 ]
+type NamePart = Annotated[str, StringConstraints(min_length=1, max_length=64), _LINE, _LINE_SCHEMA]
+"""A text to search for in names; it fits into a query beside a token."""
 type Color = Annotated[str, StringConstraints(pattern=r"^preset([0-9]|1[0-9]|2[0-4])$")]
 
 

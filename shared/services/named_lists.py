@@ -1,6 +1,7 @@
-"""Lists that an admin searches by name: the shares and imports of a tenant, a few hundred at most.
+"""Lists that an admin searches and sorts: shares and imports, a few hundred in a tenant at most.
 
-Only the names of all objects are read; the objects themselves are read for one page at a time.
+Only the names and dates of all objects are read, and sorted here, because storage sorts by key
+only; the objects themselves are read for one page at a time.
 """
 
 from collections.abc import Sequence
@@ -38,18 +39,27 @@ async def page_by_name[T: BaseModel](
     size: int,
     token: str | None,
     where: Sequence[Condition] = (),
+    sort: str = "name",
 ) -> NamedPage[T]:
     """Return up to `size` objects of a tenant whose name contains `text`, ignoring case.
 
-    Raises `InvalidInput` if the token does not belong to this list.
+    `sort` is a column, after a minus for the reverse order. Raises `InvalidInput` if the token does
+    not belong to this list.
     """
     wanted = text.strip().casefold()
-    start = page_start(token, text)
-    rows, _ = await records.read_columns(tenant, ["name"], pages=_PAGES, where=where)
-    names = sorted((str(row.columns.get("name", "")).casefold(), row.row) for row in rows)
-    found = [row for name, row in names if wanted in name]
+    mark = f"{sort} {[(c.column, c.value) for c in where]} {text}"
+    start = page_start(token, mark)
+    column = sort.removeprefix("-")
+    columns = list(dict.fromkeys(("name", column)))
+    rows, _ = await records.read_columns(tenant, columns, pages=_PAGES, where=where)
+    matching = [row for row in rows if wanted in str(row.columns.get("name", "")).casefold()]
+    matching.sort(
+        key=lambda row: (str(row.columns.get(column, "")).casefold(), row.row),
+        reverse=sort.startswith("-"),
+    )
+    found = [row.row for row in matching]
     items = await records.read_many(tenant, found[start : start + size])
-    more = page_token(text, start + size) if start + size < len(found) else None
+    more = page_token(mark, start + size) if start + size < len(found) else None
     return NamedPage(tuple(items), len(found), more)
 
 

@@ -26,8 +26,9 @@ from shared.domain.errors import (
 from shared.domain.tenancy.tenants import Tenant
 from shared.services.idempotency import Execution
 from shared.web.admission import Role, admit, count_stranger, enter, network_of
+from shared.web.list_formats import chosen, written
 from shared.web.merge_patches import merge_patch
-from shared.web.operations import API, ApiResponse, Method, Operation, Query, register
+from shared.web.operations import API, ApiResponse, Method, Operation, Paging, Query, register
 from shared.web.problems import Problem, problem
 from shared.web.repeats import JSON, answered_once
 from shared.web.validation import is_id, json_object, parameters, validated
@@ -197,6 +198,7 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
             count_stranger(services, network)
             raise
         admitted = await admit(services, replace(caller, network=network), operation.access)
+        kind = chosen(operation, str(req.headers.get("Accept", "")))
         query = parameters(operation.query, req)
         call = Call(services, admitted.caller, req, operation, query, admitted.tenant)
         if operation.idempotent:
@@ -207,6 +209,7 @@ def signed_in(operation: Operation, handler: Handler) -> Function:
             # Whoever was signed out while it was read gets nothing.
             services.tenancy.sessions.require_live(admitted.caller)
         answer = _linked(services, call, answer)
+        answer = replace(answer, content=answer.content or written(kind, operation, answer.body))
         return replace(answer, headers={**_budget(services, admitted.caller), **answer.headers})
 
     return _function(operation, work)
@@ -313,11 +316,12 @@ def _linked(services: App, call: Call, answer: ApiResponse) -> ApiResponse:
     page = answer.body
     if not isinstance(page, ItemPage) or page.next is None:
         return answer
-    name = "after" if dict(call.request.params).get("order") == "oldest" else "next"
+    name = call.parameters.cursor if isinstance(call.parameters, Paging) else "next"
     query = urlencode({**call.request.params, name: page.next})
     path = call.operation.path.format(**call.request.route_params)
     link = f"{services.settings.portal_origin}/{path}?{query}"
-    return replace(answer, body=page.copy_with(next_link=link))
+    headers = {**answer.headers, "Link": f'<{link}>; rel="next"'}
+    return replace(answer, body=page.copy_with(next_link=link), headers=headers)
 
 
 def _response(answer: ApiResponse, correlation: str, requested: str) -> func.HttpResponse:

@@ -209,7 +209,9 @@ TEXTS: Final[Mapping[Code, str]] = {
         "You cannot block your own organization. Delete its imports instead."
     ),
     "webhook_missing": N_("No receiver is turned on there. Set its address first."),
-    "webhook_missing": N_("There is no webhook that is turned on. Set its address first."),
+    "format_not_offered": N_(
+        "This call does not answer in the formats of Accept. Choose one of: %(types)s."
+    ),
     "idempotency_key_in_use": N_(
         "The first call with this Idempotency-Key is still being processed. Wait, then repeat it."
     ),

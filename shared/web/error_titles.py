@@ -12,6 +12,7 @@ TITLES: Final[Mapping[str, str]] = {
     "forbidden": N_("Not allowed"),
     "gateway-only": N_("Wrong address"),
     "not-found": N_("Not found"),
+    "not-acceptable": N_("Format not offered"),
     "conflict": N_("Conflict"),
     "precondition-failed": N_("Changed by someone else"),
     "payload-too-large": N_("Input too large"),

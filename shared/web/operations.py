@@ -11,10 +11,11 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from shared.adapters.storage.tables.continuation import LONGEST
-from shared.domain.model import Model
+from shared.domain.model import NEVER_GROWS, Model, NamePart
 from shared.web.admission import Requirement, Role
 
 MAX_PAGE: Final = 100
+MAX_LONG_PAGE: Final = 1_000
 DEFAULT_PAGE: Final = 50
 UNVERSIONED: Final = "api/"
 API: Final = f"{UNVERSIONED}v1/"
@@ -37,6 +38,11 @@ class Query(Model):
 class Paging(Query):
     """The page of a list: `top` items, starting where the previous page ended."""
 
+    @property
+    def cursor(self) -> str:
+        """The name of the parameter that takes `next`."""
+        return "next"
+
     top: Annotated[
         int,
         Field(ge=1, le=MAX_PAGE, description="The maximum number of items."),
@@ -46,6 +52,30 @@ class Paging(Query):
         str | None,
         Field(min_length=1, max_length=LONGEST, description="`next` of the previous page."),
     ] = None
+
+
+class LongPaging(Paging):
+    """The page of a list that people want as a file."""
+
+    top: Annotated[
+        int,
+        Field(ge=1, le=MAX_LONG_PAGE, description="The maximum number of items."),
+        BeforeValidator(_number),
+    ] = DEFAULT_PAGE
+
+
+type Sort = Literal["name", "-name", "created", "-created", "changed", "-changed"]
+"""The orders of objects with a name; the minus is the reverse."""
+
+
+class NamedQuery(Paging):
+    """The filter and order of a list of objects with a name."""
+
+    name: NamePart | None = None
+    """Only objects whose name contains this text, ignoring case."""
+    sort: Annotated[Sort | None, Field(json_schema_extra=NEVER_GROWS)] = None
+    """The order: by name, or by when the object was created or last changed; a minus reverses it.
+    Without it, objects are ordered by name if you filter, otherwise by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +171,7 @@ class Operation:
             400: signed_in,
             401: signed_in,
             403: signed_in or not self.direct,
+            406: signed_in,
             404: "{id}" in self.path or self.may_be_missing,
             409: self.conflicts or self.idempotent or self.changes,
             412: self.conditional,

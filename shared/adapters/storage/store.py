@@ -79,7 +79,15 @@ class Store:
         )
         self.checks = Records(tables, Table.TENANT_CHECKS, TenantCheck)
         self.shares = Records[Share](
-            tables, Table.SHARES, Share, {"name": lambda s: s.name}, below=ID_OF_SHARE
+            tables,
+            Table.SHARES,
+            Share,
+            {
+                "name": lambda s: s.name,
+                "created": lambda s: s.created,
+                "changed": lambda s: s.changed,
+            },
+            below=ID_OF_SHARE,
         )
         self.share_ids = Records(
             tables, Table.SHARES, ShareId, prefix=ID_OF_SHARE, below=COUNT_OF_OBJECTS
@@ -102,6 +110,8 @@ class Store:
             Import,
             {
                 "name": lambda i: i.name,
+                "created": lambda i: i.created,
+                "changed": lambda i: i.changed,
                 "shareId": lambda i: i.share_id,
                 "active": lambda i: i.active,
                 "removing": lambda i: i.removing,

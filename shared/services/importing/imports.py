@@ -10,6 +10,7 @@ from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.import_rows import insert_import
 from shared.adapters.storage.records import Listing, Stored
 from shared.adapters.storage.store import NOT_REMOVING, TENANT_ROW, Store
+from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.storage.tables.transactions import Operation
 from shared.domain.errors import (
     Conflict,
@@ -159,11 +160,22 @@ class Imports:
         )
 
     async def search(
-        self, caller: Caller, text: str, size: int, token: str | None
+        self,
+        caller: Caller,
+        text: str,
+        size: int,
+        token: str | None,
+        sort: str = "name",
+        *,
+        active: bool | None = None,
     ) -> NamedPage[Import]:
-        """Return a page of the imports whose names contain `text` ('' for all), by name."""
+        """Return a page of the imports whose names contain `text` ('' for all), by name.
+
+        They are those that are `active`, or paused, or all of them.
+        """
+        state = [] if active is None else [Condition("active", "eq", active)]
         return await page_by_name(
-            self._store.imports, caller.tenant, text, size, token, NOT_REMOVING
+            self._store.imports, caller.tenant, text, size, token, [*NOT_REMOVING, *state], sort
         )
 
     async def read(self, caller: Caller, id_: str) -> Stored[Import]:

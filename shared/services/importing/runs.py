@@ -15,7 +15,7 @@ from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.import_life import stands_still
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
-from shared.domain.importing.schedule import before_day, newest_first, run_id
+from shared.domain.importing.schedule import before, before_day, newest_first, run_id
 from shared.domain.tenancy.tenants import LedgerAction, LicensePlan
 from shared.services.changes import found_in
 from shared.services.idempotency import Execution
@@ -81,10 +81,12 @@ class Runs:
         import_id: str | None = None,
         status: RunStatus | None = None,
         since: date | None = None,
+        until: datetime | None = None,
     ) -> Listing[Run]:
-        """Return one page of the tenant's runs, newest first, `since` a day (UTC) if one is given.
+        """Return one page of the tenant's runs, newest first, `since` a day (UTC) or a time.
 
-        Filtering by import or status searches all runs: if matches are rare, pass a day.
+        Filtering by import or status searches all runs: if matches are rare, pass a day. A run's
+        time is when it was asked for or due. Storage sorts by it, and by nothing else.
         """
         where: list[Condition] = []
         if import_id:
@@ -92,7 +94,10 @@ class Runs:
         if status:
             where.append(Condition("status", "eq", status.value))
         if since is not None:
-            where.append(Condition(ROW, "lt", before_day(since)))
+            first = before(since) if isinstance(since, datetime) else before_day(since)
+            where.append(Condition(ROW, "lt", first))
+        if until is not None:
+            where.append(Condition(ROW, "ge", newest_first(until)))
         return await self._store.runs.page(caller.tenant, size=size, token=token, where=where)
 
     async def of_import(
@@ -102,10 +107,12 @@ class Runs:
         size: int,
         token: str | None,
         status: RunStatus | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Listing[Run]:
         """Return a page of an import's runs, newest first. Raises `NotFound` without the import."""
         await self._imports.read(caller, import_id)
-        return await self.page(caller, size, token, import_id, status)
+        return await self.page(caller, size, token, import_id, status, since, until)
 
     async def read(self, caller: Caller, id_: str) -> Stored[Run]:
         """Return one run. Raises `NotFound` if the tenant has no such run."""

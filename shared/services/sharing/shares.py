@@ -90,10 +90,10 @@ class Shares:
         return await self._store.shares.page(caller.tenant, size=size, token=token)
 
     async def search(
-        self, caller: Caller, text: str, size: int, token: str | None
+        self, caller: Caller, text: str, size: int, token: str | None, sort: str = "name"
     ) -> NamedPage[Share]:
         """Return a page of the shares whose names contain `text` ('' for all), by name."""
-        return await page_by_name(self._store.shares, caller.tenant, text, size, token)
+        return await page_by_name(self._store.shares, caller.tenant, text, size, token, sort=sort)
 
     async def counts(self, caller: Caller, ids: Sequence[str]) -> dict[str, int]:
         """Return how many contacts these shares held when last read, without those never read."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import RootModel
 
 from shared.web.calls import MAX_KEY, MERGE_PATCH
+from shared.web.list_formats import CSV, NDJSON, list_of
 from shared.web.openapi.examples import add_examples, example_of_parameter
 from shared.web.openapi.schemas import Schemas, query_fields
 from shared.web.openapi.texts import SUMMARY, description
@@ -70,6 +71,7 @@ _PROBLEMS: Final = {
         "or the call did not come through the gateway."
     ),
     404: "The caller's tenant has no object with this id.",
+    406: "The call offers none of the formats that `Accept` names.",
     409: (
         "The current state does not allow the call, an admin has to act first (`reason`), or the "
         "first call with this Idempotency-Key is under way (`Retry-After`)."
@@ -116,6 +118,10 @@ _HEADERS: Final = {
         "description": "The calls that you may make (`q`) in a number of seconds (`w`).",
         "schema": {"type": "string", "examples": ['"minute";q=300;w=60']},
     },
+    "Link": {
+        "description": 'The address of the next page, with `rel="next"`. Absent on the last page.',
+        "schema": {"type": "string", "examples": ['<https://example.com/api/v1/x>; rel="next"']},
+    },
     "Location": {
         "description": "The path of what was created, or of what shows the progress.",
         "required": True,
@@ -128,6 +134,10 @@ _MEANINGS: Final = {
     202: "Begun. `Location` shows the progress; look again after `Retry-After` seconds.",
     204: "Done. There is nothing to return.",
     304: "The object is still the version that `If-None-Match` names.",
+}
+_FILES: Final = {
+    CSV: {"type": "string", "description": "The names of the columns, and one line for each item."},
+    NDJSON: {"type": "string", "description": "One line with a JSON object for each item."},
 }
 _RESPONSE_HEADERS: Final = {201: ("Location",), 202: ("Location", "Retry-After")}
 _PROBLEM_HEADERS: Final = {
@@ -299,6 +309,10 @@ def _answers(operation: Operation, schemas: Schemas) -> dict[int, Schema]:
         }
         if model is not None:
             responses[status]["content"] = {JSON: {"schema": schemas.output(model)}}
+            if status == HTTPStatus.OK and list_of(operation):
+                files = {kind: {"schema": _FILES[kind]} for kind in (CSV, NDJSON)}
+                responses[status]["content"] |= files
+                responses[status]["headers"] |= _headers("Link")
             if issubclass(model, Tagged):
                 responses[status]["headers"] |= _headers("ETag")
                 if operation.method == "GET":

@@ -13,7 +13,7 @@ from shared.services.idempotency import KEPT
 from shared.services.sharing.resolution import MAX_CONTACTS
 from shared.web.check_texts import CAUSES
 from shared.web.error_titles import TITLES
-from shared.web.operations import MAX_PAGE
+from shared.web.operations import MAX_LONG_PAGE, MAX_PAGE
 from shared.web.reason_texts import REMEDIES
 from shared.web.validation import MAX_BODY
 from shared.wiring.settings import Settings
@@ -36,6 +36,7 @@ PROBLEM_TYPES: Final[Mapping[str, tuple[int, str]]] = {
     "tenant-left": (403, "The tenant has left the service."),
     "premium-needed": (403, "The call needs the premium plan, and the trial is over."),
     "not-found": (404, "The caller's tenant has no object with this id."),
+    "not-acceptable": (406, "The call offers none of the formats that `Accept` names."),
     "conflict": (409, "The current state does not allow the call."),
     "idempotency-key-in-use": (
         409,
@@ -77,6 +78,13 @@ then count for the key.
 # Conventions
 
 - **Lists** return `items` and `next`. Send `next` back to get the next page; null ends the list.
+  The `Link` header and `nextLink` have the whole address. A filter is applied before the page is
+  cut, so a page may be short; `sort` names the order, and a minus the reverse. An unknown filter or
+  order is refused with 400.
+- **Files.** Each list also answers `Accept: text/csv` and `application/x-ndjson`, page by page: the
+  `Link` header has the next page. Columns of CSV are named as in JSON, with a point for inner
+  objects; lists are JSON in one cell. An apostrophe stands before a text that begins like a
+  formula.
 - **Changes** are JSON merge patches (RFC 7396), except that null removes nothing: it leaves a
   setting unchanged, unless the setting has null as a value of its own.
 - **Versions of an object.** Every object has an `etag`. Send it as `If-Match` to change only the
@@ -125,6 +133,7 @@ def _limits() -> str:
         "Calls a week of one subscription key": f"{PARTNER_CALLS:,}",
         "Body": f"{MAX_BODY // 1024} KiB",
         "Items of a page": f"{MAX_PAGE:,}",
+        "Items of a page of results, licenses and audit log": f"{MAX_LONG_PAGE:,}",
         "Shares of a tenant": f"{MAX_SHARES:,}",
         "Imports of a tenant": f"{MAX_IMPORTS:,}",
         "Contacts of a share": f"{MAX_CONTACTS:,}",

@@ -6,7 +6,7 @@ import type { components, paths } from "./contact_sync.js";
 declare const process: { env: Record<string, string> };
 
 const { API, TOKEN, GROUP, MAILBOX, WAIT } = process.env;
-const client = createClient<paths>({
+const client = createClient<paths, `application/${string}json`>({
   baseUrl: API,
   headers: { Authorization: `Bearer ${TOKEN}` },
 });

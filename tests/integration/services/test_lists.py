@@ -101,6 +101,11 @@ async def test_shares_are_found_by_part_of_their_name_and_paged_in_name_order(
     listed = await app.sharing.shares.search(stranger, "", 3, None)
     assert [s.value.name for s in listed.items] == ["berlin", "Bern", "Hamburg"]
     assert listed.total == 4
+    newest = await app.sharing.shares.search(stranger, "", 4, None, "-created")
+    oldest = await app.sharing.shares.search(stranger, "", 4, None, "created")
+    assert newest.items == oldest.items[::-1]
+    with pytest.raises(InvalidInput):
+        await app.sharing.shares.search(stranger, "", 3, listed.token, "created")
     rest = await app.sharing.shares.search(stranger, "", 3, listed.token)
     assert ([s.value.name for s in rest.items], rest.token) == (["Zürich"], None)
     found = await app.sharing.shares.search(stranger, " BER", 50, None)

@@ -37,6 +37,8 @@ def longest(schema: dict[str, Any], defs: dict[str, Any], name: str) -> int:
         return 0
     if "enum" in schema:
         return max(len(quote(value, safe="")) for value in schema["enum"])
+    if "const" in schema:
+        return len(str(schema["const"]))
     if schema["type"] == "integer":
         return len(str(schema["maximum"]))
     if schema.get("format") == "date-time":
