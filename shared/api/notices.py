@@ -97,13 +97,15 @@ class NoticeLineView(Model):
     days. `licenses-short`: mailboxes have no license. `trial-ending`: the trial ends
     in seven days, or in one. `not-removed`: a partner has not
     removed what was taken back. `importing-company`: another organization began to import a
-    share."""
+    share. `weekly-summary`: mailboxes that receive contacts, and open problems."""
     state: NoticeState
     """`open`: it has begun. `ended`: it is over."""
     causes: int
     """How many there are, for example how many imports wait for a review."""
     mailboxes: int
     """How many mailboxes they concern."""
+    problems: int
+    """How many problems are open, in a weekly summary; otherwise 0."""
     date: datetime | None
     """What they lead to: the end of the trial, or the removal of contacts (UTC); or null."""
     path: str
@@ -158,6 +160,7 @@ class DeliveryView(Model):
                     state=line.state,
                     causes=line.causes,
                     mailboxes=line.mailboxes,
+                    problems=line.problems,
                     date=line.when,
                     path=f"/{line.path}",
                 )

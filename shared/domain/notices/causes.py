@@ -7,14 +7,18 @@ Causes hold ids, counts and dates, never names.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from shared.domain.model import Model
 from shared.domain.tenancy.attention import Attention, AttentionKind
 
 LAST_DAY: Final = timedelta(days=1)
-MOST: Final = 2_000
-"""The most causes of a tenant that are open at once; further ones are told as others end."""
+MOST: Final = 1_000
+"""The most causes of a tenant that are open at once, so that an outbox fits into a row.
+
+Further ones are told as others end.
+"""
 
 
 class NoticeKind(StrEnum):
@@ -34,10 +38,14 @@ class NoticeKind(StrEnum):
     """A partner has not removed contacts, for days, that were taken back."""
     IMPORTING_COMPANY = "importing-company"
     """Another organization began to import a share, or asks to."""
+    WEEKLY_SUMMARY = "weekly-summary"
+    """How many mailboxes receive contacts, and how many problems are open, once a week."""
 
 
 TOLD_WHEN_LASTING: Final = frozenset({NoticeKind.SYNCS_FAILING, NoticeKind.NOT_REMOVED})
 """Kinds that are told only after some days, since most pass by themselves."""
+UNLESS_WANTED: Final = frozenset({NoticeKind.WEEKLY_SUMMARY})
+"""Kinds that are told only to organizations that asked for them."""
 TOLD_WHEN_ENDED: Final = frozenset({NoticeKind.CONSENT_LOST})
 """Kinds of which the end is told as well."""
 
@@ -45,14 +53,15 @@ TOLD_WHEN_ENDED: Final = frozenset({NoticeKind.CONSENT_LOST})
 class Cause(Model):
     """One cause: its kind and subject, its numbers, and the portal's page about it.
 
-    `mailboxes` is how many mailboxes it concerns. `when` is a date that it leads to: the end of the
-    trial, or the removal of contacts.
+    `mailboxes` is how many mailboxes it concerns, `problems` how many are open in a summary. `when`
+    is a date that it leads to: the end of the trial, or the removal of contacts.
     """
 
     kind: NoticeKind
     subject: str
     path: str
     mailboxes: int = 0
+    problems: int = 0
     when: datetime | None = None
 
     @property
@@ -69,6 +78,18 @@ def causes_of(tenant: str, found: Iterable[Attention], now: datetime) -> dict[st
         more = before.mailboxes if before is not None else 0
         causes[cause.key] = cause.copy_with(mailboxes=cause.mailboxes + more)
     return causes
+
+
+def summary(mailboxes: int, problems: int, now: datetime) -> Cause:
+    """Return the cause of a week's summary, which is another one in each week."""
+    year, week, _ = now.isocalendar()
+    return Cause(
+        kind=NoticeKind.WEEKLY_SUMMARY,
+        subject=f"{year}-{week}",
+        path="",
+        mailboxes=mailboxes,
+        problems=problems,
+    )
 
 
 def _causes(tenant: str, found: Iterable[Attention], now: datetime) -> Iterator[Cause]:
@@ -135,7 +156,8 @@ class Outbox(Model):
     def with_seen(self, found: Mapping[str, Cause], now: datetime) -> "Outbox":
         """Return it with since when the causes last that are told only after some days."""
         lasting = (key for key, cause in found.items() if cause.kind in TOLD_WHEN_LASTING)
-        return self.copy_with(seen={key: self.seen.get(key, now) for key in lasting})
+        seen = {key: self.seen.get(key, now) for key in islice(lasting, MOST)}
+        return self.copy_with(seen=seen)
 
     def ripe(
         self, found: Mapping[str, Cause], now: datetime, patience: timedelta
@@ -144,7 +166,8 @@ class Outbox(Model):
         return {
             key: cause
             for key, cause in found.items()
-            if key not in self.seen or now >= self.seen[key] + patience
+            if cause.kind not in TOLD_WHEN_LASTING
+            or (key in self.seen and now >= self.seen[key] + patience)
         }
 
 

@@ -82,13 +82,15 @@ class NoticeState(StrEnum):
 class NoticeLine(Model):
     """What a notice says about one kind: how many causes, with what effect, and where to look.
 
-    `mailboxes` is how many mailboxes they concern together, `when` the first date they lead to.
+    `mailboxes` is how many mailboxes they concern together, `problems` how many are open in a
+    summary, `when` the first date they lead to.
     """
 
     kind: NoticeKind
     state: NoticeState
     causes: int
     mailboxes: int
+    problems: int = 0
     when: datetime | None
     path: str
 
@@ -160,6 +162,7 @@ def _line(kind: NoticeKind, state: NoticeState, causes: list[Cause]) -> NoticeLi
         state=state,
         causes=len(causes),
         mailboxes=sum(cause.mailboxes for cause in causes),
+        problems=sum(cause.problems for cause in causes),
         when=_first(cause.when for cause in causes),
         path=causes[0].path if len(causes) == 1 else "",
     )

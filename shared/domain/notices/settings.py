@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.domain.model import Model
-from shared.domain.notices.causes import NoticeKind
+from shared.domain.notices.causes import UNLESS_WANTED, NoticeKind
 from shared.domain.notices.deliveries import AttemptOutcome, Channel
 from shared.domain.notices.texts import NoticeLanguage
 
@@ -16,7 +16,9 @@ MAX_URL = 1_000
 class NoticesInput(Model):
     """What notices are sent about, and in which language."""
 
-    kinds: Annotated[list[NoticeKind], Field(max_length=50, strict=False)] = list(NoticeKind)
+    kinds: Annotated[list[NoticeKind], Field(max_length=50, strict=False)] = [
+        kind for kind in NoticeKind if kind not in UNLESS_WANTED
+    ]
     """What notices are sent about. An empty list sends none."""
     language: Annotated[NoticeLanguage, Field(strict=False)] = NoticeLanguage.ENGLISH
     """The language of notices that people read: `en` is English, `de` German."""

@@ -33,6 +33,12 @@ class _Words:
     ended: Mapping[NoticeKind, str]
 
 
+_WEEK_ENGLISH: Final = (
+    "Weekly summary: mailboxes that receive contacts: {mailboxes}. Open problems: {problems}."
+)
+_WEEK_GERMAN: Final = (
+    "Wochenübersicht: Postfächer, die Kontakte erhalten: {mailboxes}. Offene Punkte: {problems}."
+)
 _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
     NoticeLanguage.ENGLISH: _Words(
         title="Contact Sync needs your attention",
@@ -68,6 +74,7 @@ _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
                 "An import has been failing for days (mailboxes: {mailboxes}).",
                 "{causes} imports have been failing for days (mailboxes: {mailboxes}).",
             ),
+            NoticeKind.WEEKLY_SUMMARY: (_WEEK_ENGLISH, _WEEK_ENGLISH),
         },
         ended={NoticeKind.CONSENT_LOST: "The consent is back. Your imports continue."},
     ),
@@ -105,6 +112,7 @@ _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
                 "Ein Import schlägt seit Tagen fehl (Postfächer: {mailboxes}).",
                 "{causes} Importe schlagen seit Tagen fehl (Postfächer: {mailboxes}).",
             ),
+            NoticeKind.WEEKLY_SUMMARY: (_WEEK_GERMAN, _WEEK_GERMAN),
         },
         ended={NoticeKind.CONSENT_LOST: "Die Zustimmung liegt wieder vor. Ihre Importe laufen."},
     ),
@@ -148,6 +156,7 @@ def text_of(line: NoticeLine, language: NoticeLanguage) -> str:
     return (one if line.causes == 1 else several).format(
         causes=_number(line.causes, language),
         mailboxes=_number(line.mailboxes, language),
+        problems=_number(line.problems, language),
         when=when,
     )
 

@@ -40,6 +40,7 @@ def body_of(delivery: Delivery, tenant: str, origin: str) -> bytes:
                     "state": str(line.state),
                     "causes": line.causes,
                     "mailboxes": line.mailboxes,
+                    "problems": line.problems,
                     "date": _iso(line.when) if line.when is not None else None,
                     "url": f"{origin}/{line.path}",
                 }

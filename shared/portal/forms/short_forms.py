@@ -24,6 +24,7 @@ NOTICE_LABELS: Final = {
     NoticeKind.TRIAL_ENDING: N_("Trial ends in 7 days and in 1 day"),
     NoticeKind.NOT_REMOVED: N_("Partners that have not removed withdrawn contacts"),
     NoticeKind.IMPORTING_COMPANY: N_("New importing company"),
+    NoticeKind.WEEKLY_SUMMARY: N_("Weekly summary"),
 }
 """What each kind of notice is called."""
 

@@ -18,7 +18,7 @@ from shared.adapters.storage.tables.conditions import Condition
 from shared.domain.errors import Conflict, PreconditionFailed
 from shared.domain.importing.messages import NOTICES, DeliverNotice
 from shared.domain.importing.schedule import newest_first
-from shared.domain.notices.causes import Cause, NoticeKind, Outbox, causes_of, news
+from shared.domain.notices.causes import Cause, NoticeKind, Outbox, causes_of, news, summary
 from shared.domain.notices.deliveries import BETWEEN, Channel, Delivery, NoticeLine, lines_of
 from shared.domain.notices.settings import NoticeSettings
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
@@ -115,7 +115,10 @@ class Watch:
         await self._store.outboxes.transact(tenant, operations)
 
     async def _causes(self, tenant: Tenant, outbox: Outbox) -> dict[str, Cause]:
-        found = causes_of(tenant.id, (await self._overviews.of(tenant)).attention, self._clock())
+        overview, now = await self._overviews.of(tenant), self._clock()
+        found = causes_of(tenant.id, overview.attention, now)
+        week = summary(overview.license.used, len(overview.attention), now)
+        found[week.key] = week
         for key, cause in found.items():
             if cause.kind is NoticeKind.LICENSES_SHORT and key not in outbox.causes:
                 # Only if it is news, because that reads all seats.

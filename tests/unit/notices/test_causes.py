@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from shared.domain.notices.causes import MOST, Cause, NoticeKind, Outbox, causes_of, news
+from shared.domain.notices.causes import MOST, Cause, NoticeKind, Outbox, causes_of, news, summary
 from shared.domain.notices.deliveries import lines_of
+from shared.domain.notices.settings import NoticesInput
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.attention import Attention, AttentionKind
+from shared.services.changes import require_storable
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 ALL = list(NoticeKind)
@@ -95,6 +97,32 @@ def test_failing_sync_is_told_after_some_days_without_a_success_between() -> Non
     assert outbox.ripe(found, NOW + patience, patience) == found
     well = outbox.with_seen({}, NOW + patience).with_seen(found, NOW + patience)
     assert well.ripe(found, NOW + patience, patience) == {}
+
+
+def test_fullest_outbox_fits_into_a_row() -> None:
+    ids = [f"{number:032x}/subscribers/{number:036x}" for number in range(MOST + 1)]
+    new = [Attention(AttentionKind.SUBSCRIBER_NEW, id_) for id_ in ids]
+    failing_too = [
+        Attention(AttentionKind.RUN_FAILED, f"{n:060x}", import_id=f"{n:032x}") for n in range(MOST)
+    ]
+    found = causes_of("t", [*new, *failing_too], NOW)
+    outbox = Outbox().with_seen(found, NOW)
+
+    full = outbox.copy_with(causes=news({}, outbox.ripe(found, NOW, timedelta(1)), ALL).causes)
+
+    assert (len(full.causes), len(full.seen)) == (MOST, MOST)
+    require_storable(full)
+
+
+def test_summary_is_told_once_a_week_to_who_wants_it() -> None:
+    monday = datetime(2026, 12, 28, tzinfo=UTC)
+    weeks = [summary(9, day, monday + timedelta(days=day)) for day in (0, 6, 7)]
+    first, last, following = ({week.key: week} for week in weeks)
+
+    assert not news({}, first, ALL).empty
+    assert news(first, last, ALL).empty
+    assert lines_of(news(last, following, ALL))[0].problems == 7
+    assert news({}, first, NoticesInput().kinds).empty
 
 
 def test_causes_hold_no_names() -> None:

@@ -64,6 +64,7 @@ def test_body_is_the_same_in_every_try_and_holds_counts_and_a_link() -> None:
                     "state": "open",
                     "causes": 1,
                     "mailboxes": 12,
+                    "problems": 0,
                     "date": None,
                     "url": "https://portal.example/runs/r1",
                 }
