@@ -84,6 +84,9 @@ class GraphServer:
         self.outlook = OutlookApi(settings.base_url)
         self.delta = DirectoryDelta(settings.base_url)
         self._routes = routes(self.directory, self.delta, self.outlook)
+        self._routes_by_method: dict[str, list[Route]] = {}
+        for route in self._routes:
+            self._routes_by_method.setdefault(route.method, []).append(route)
 
     def tenant(self, id_: str) -> Tenant:
         return self.tenants.setdefault(id_, Tenant())
@@ -303,8 +306,8 @@ class GraphServer:
         return Request.parse(request.tenant, request.roles, method, url, headers, body)
 
     def _find(self, request: Request) -> tuple[Route | None, dict[str, str]]:
-        for route in self._routes:
-            if route.method == request.method and (match := route.pattern.fullmatch(request.path)):
+        for route in self._routes_by_method.get(request.method, ()):
+            if match := route.pattern.fullmatch(request.path):
                 return route, match.groupdict()
         return None, {}
 

@@ -63,8 +63,6 @@ class _Handle(Protocol):
 
     def _run(self) -> None: ...
 
-    def __lt__(self, other: Any) -> bool: ...
-
 
 class _Later(asyncio.TimerHandle):
     """A timer of the outside, which nobody cancels."""
@@ -84,7 +82,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     """An event loop whose time jumps to the next timer whenever nothing is ready."""
 
     _ready: deque[_Handle]
-    _scheduled: list[_Handle]
+    _scheduled: list[tuple[float, int, _Handle]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +90,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.most_steps = UNLIMITED
         self.outside = Context()
         self._now = 0.0
+        self._timers = 0
         self._task_numbers = 0
         self.set_task_factory(self._new_task)
         self.set_exception_handler(lambda _loop, context: self.failures.append(context))
@@ -109,7 +108,21 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         handle._cancelled, handle._scheduled = False, True
         handle._repr = handle._source_traceback = None
         handle._when = self._now + delay
-        heapq.heappush(self._scheduled, handle)
+        self._push(handle)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Schedule a callback; those of the same time run in the order in which they were asked."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer._scheduled = True  # type: ignore[attr-defined]
+        self._push(timer)
+        return timer
+
+    def _push(self, handle: Any) -> None:
+        # Tuples are compared without a step of Python, and there are twenty comparisons a timer.
+        self._timers += 1
+        heapq.heappush(self._scheduled, (handle._when, self._timers, handle))
 
     def finish(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Run a coroutine of the outside to its end."""
@@ -161,13 +174,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             raise Exhausted
         ready, scheduled = self._ready, self._scheduled
         if not ready:
-            while scheduled and scheduled[0]._cancelled:
-                heapq.heappop(scheduled)._scheduled = False
+            while scheduled and scheduled[0][2]._cancelled:
+                heapq.heappop(scheduled)[2]._scheduled = False
             if not scheduled:
                 raise Stuck
-            self._now = max(self._now, scheduled[0]._when)
-            while scheduled and scheduled[0]._when <= self._now:
-                handle = heapq.heappop(scheduled)
+            self._now = max(self._now, scheduled[0][0])
+            while scheduled and scheduled[0][0] <= self._now:
+                handle = heapq.heappop(scheduled)[2]
                 handle._scheduled = False
                 if not handle._cancelled:
                     ready.append(handle)
