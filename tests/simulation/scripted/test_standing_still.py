@@ -1,0 +1,76 @@
+"""Runs that stand still because their messages do not come; an Admin need not wait for the tick."""
+
+from datetime import timedelta
+from typing import Any
+
+from shared.domain.importing.messages import IMPORT_RUNS
+from tests.simulation.scripted.scripts import (
+    broken,
+    company,
+    contents,
+    imported,
+    late,
+    quiet,
+    run_script,
+    settled,
+)
+from tests.simulation.simulation import Simulation
+from tests.simulation.world import Import
+
+_LATE = timedelta(hours=12).total_seconds()
+
+
+def test_admin_restarts_a_run_that_stands_still() -> None:
+    async def script(sim: Simulation) -> None:
+        share = await company(sim)
+        usual = sim.queues.sends
+        late(sim, IMPORT_RUNS, _LATE, times=9)
+        import_ = await imported(sim, share)
+        run = await standing_still(sim, import_)
+
+        sim.queues.sends = usual
+        answer = await sim.api(share.tenant, "POST", f"runs/{run}/restart")
+        assert answer.status == 202
+        await sim.wait(60)
+        assert (await one(sim, import_, run))["status"] == "succeeded"
+        assert all(len(contents(sim, user)) == 3 for user in sim.world.mailboxes)
+        await settled(sim)
+
+    assert not broken(run_script(script))
+
+
+def test_admin_ends_a_run_that_stands_still_and_starts_another() -> None:
+    async def script(sim: Simulation) -> None:
+        share = await company(sim)
+        import_ = await imported(sim, share)
+        await quiet(sim, 1)
+        usual = sim.queues.sends
+        late(sim, IMPORT_RUNS, _LATE, times=9)
+        await sim.api(share.tenant, "POST", f"imports/{import_.id}/runs")
+        run = await standing_still(sim, import_)
+
+        sim.queues.sends = usual
+        answer = await sim.api(share.tenant, "POST", f"runs/{run}/stop")
+        assert answer.status == 202
+        assert (await one(sim, import_, run))["status"] == "stopped"
+        next_ = (await sim.api(share.tenant, "POST", f"imports/{import_.id}/runs")).body["id"]
+        await sim.wait(60)
+        assert next_ != run
+        assert (await one(sim, import_, next_))["status"] == "succeeded"
+        await settled(sim)
+
+    assert not broken(run_script(script))
+
+
+async def standing_still(sim: Simulation, import_: Import) -> str:
+    """Wait until the newest run of an import is shown to stand still, and return its id."""
+    await sim.wait(3 * 3_600)
+    runs = await sim.api(import_.tenant, "GET", f"imports/{import_.id}/runs")
+    run = str(runs.body["items"][0]["id"])
+    assert (await one(sim, import_, run))["stalledSince"]
+    return run
+
+
+async def one(sim: Simulation, import_: Import, run: str) -> Any:
+    """Return a run."""
+    return (await sim.api(import_.tenant, "GET", f"runs/{run}")).body
