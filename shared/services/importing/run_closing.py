@@ -18,7 +18,7 @@ from shared.adapters.storage.results import count_results, find_result
 from shared.adapters.storage.snapshots import Job, Snapshots
 from shared.adapters.storage.store import TENANT_ROW, Store, results_of
 from shared.adapters.telemetry import emit
-from shared.domain.errors import Busy, PreconditionFailed
+from shared.domain.errors import Busy, OutOfTime, PreconditionFailed
 from shared.domain.events import MailboxSyncFinished
 from shared.domain.importing.import_life import FULL, ImportRuns
 from shared.domain.importing.messages import (
@@ -49,6 +49,8 @@ _LONGEST_PAUSE: Final = 60.0
 _STILL_HELD: Final = frozenset({Reason.APPROVAL_PENDING, Reason.PLAN_DISCARDED})
 SNAPSHOT_AGE: Final = timedelta(hours=12)
 """How old a snapshot is before it may be a leftover."""
+ERASES_FOR: Final = timedelta(seconds=30)
+"""How long one try to delete a run lasts; the next night goes on."""
 _LEFT_AS_WANTED: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.SKIPPED})
 _HELD_FOR: Final = timedelta(days=7)
 
@@ -130,9 +132,14 @@ class RunClosing:
         return True
 
     async def erase_run(self, tenant: str, run: str) -> None:
-        """Delete a run with its results."""
-        results = results_of(tenant, run)
-        await self._store.tables.delete_partition(self._store.results.table, results)
+        """Delete a run with its results. Raises `OutOfTime` if another try is to go on."""
+        results, until = results_of(tenant, run), self._clock() + ERASES_FOR
+
+        def check() -> None:
+            if self._clock() >= until:
+                raise OutOfTime(f"The erasing of run {run} goes on.", 0.0)
+
+        await self._store.tables.delete_partition(self._store.results.table, results, check)
         await self._store.held_plans.erase(tenant, run)
         await self._store.runs.delete(tenant, run)
 

@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.adapters.storage.queues import Queues
@@ -18,7 +18,7 @@ from shared.adapters.storage.results import all_results
 from shared.adapters.storage.snapshots import Job, Snapshots, snapshot_id
 from shared.adapters.storage.store import Store, results_of
 from shared.adapters.telemetry import emit
-from shared.domain.errors import NeedsAdmin, PreconditionFailed
+from shared.domain.errors import NeedsAdmin, OutOfTime, PreconditionFailed
 from shared.domain.events import RunStarted
 from shared.domain.importing.import_life import ImportRuns
 from shared.domain.importing.imports import Import
@@ -54,6 +54,8 @@ from shared.services.tenancy.tenants import Tenants
 
 _log = logging.getLogger(__name__)
 OMISSIONS_KEPT: Final = 1_000
+BUDGET: Final = timedelta(seconds=30)
+"""After so long a start sends its mailboxes in another message."""
 CHUNKS_PER_SECOND: Final = 25
 """Of each run, so that a small tenant's run is checked between the chunks of a large one."""
 
@@ -108,11 +110,14 @@ class RunStart:
             found = await self._store.imports.get(message.tenant, message.import_id)
             if found is None:
                 return
-            begun = stored.value.copy_with(started=self._clock())
+            since = self._clock()
+            begun = stored.value.copy_with(started=since)
             stored = Stored(begun, stored.etag)
             resolved = await self._resolved(message, stored, found.value, runs)
             if resolved is None:
                 return
+            if self._clock() - since >= BUDGET:
+                raise OutOfTime(f"Run {message.run} has decided its work.", 0.0)
             stored = resolved
         await self._spread(message, stored.value)
 

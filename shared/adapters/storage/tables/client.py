@@ -221,9 +221,12 @@ class Tables:
             if not isinstance(operation, DeleteRow)
         }
 
-    async def delete_partition(self, table: Table, partition: str) -> None:
-        """Delete all rows of a partition."""
+    async def delete_partition(
+        self, table: Table, partition: str, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """Delete all rows of a partition; `check` is called before each thousand, and may raise."""
         while True:
+            check()
             page = await self.page(
                 table, "PartitionKey eq @p", {"p": partition}, select=["PartitionKey", "RowKey"]
             )
