@@ -6,7 +6,8 @@ import type { components, paths } from "./contact_sync.js";
 declare const process: { env: Record<string, string> };
 
 const { API, TOKEN, GROUP, MAILBOX, WAIT } = process.env;
-const client = createClient<paths, `application/${string}json`>({
+// Lists are also offered as CSV and NDJSON; this client takes JSON.
+const client = createClient<paths, "application/json" | "application/problem+json">({
   baseUrl: API,
   headers: { Authorization: `Bearer ${TOKEN}` },
 });
