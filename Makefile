@@ -32,10 +32,14 @@ test: $(READY) $(NODE) ## run all tests with coverage; ARGS="-k word" selects so
 	$(BIN)/coverage report
 	@$(BIN)/python -m tests.infra.compiler left-out
 
-test-slow: $(READY) $(NODE) ## long simulations: thousands of mailboxes, many examples of each property
+test-slow: $(READY) $(NODE) ## long tests: thousands of mailboxes, many examples of each property, all random calls, each language
+	@.ci/find-chromium >/dev/null
 	SCALE_MAILBOXES=2000 $(BIN)/pytest tests/end_to_end/importing/test_faults_at_scale.py
 	ENGINE_EXAMPLES=200 $(BIN)/pytest tests/integration/engine/test_engine_machine.py
 	HYPOTHESIS_EXAMPLES=1000 $(BIN)/pytest -n 2 tests/unit/domain
+	$(BIN)/python -m tests.simulation --seeds 500
+	API_CALLS=all $(BIN)/pytest tests/end_to_end/api/test_openapi_calls.py
+	WALK_LANGUAGES="en de" $(BIN)/pytest tests/portal/test_life.py
 
 test-host: $(READY) $(NODE) ## the local host in real time, beside Microsoft's figures; twelve minutes
 	$(BIN)/python -m tests.performance.host_figures

@@ -42,9 +42,7 @@ async def publish(page: Page, name: str) -> None:
     await page.locator("button[value=save]").click()
 
 
-@pytest.mark.parametrize(
-    ("keeps", "language"), [("kept page", "en"), ("kept page", "de"), ("fresh page", "en")]
-)
+@pytest.mark.parametrize(("keeps", "language"), [("kept page", "de"), ("fresh page", "en")])
 async def test_share_published_after_going_back_becomes_another_share(
     cloud: LocalCloud,
     client: Client,

@@ -9,14 +9,14 @@ from tests.simulation.histories import run_history
 from tests.simulation.known import known
 from tests.sources import ROOT
 
-HISTORIES = 120
-_SEEDS = (3, 4, 19)
+HISTORIES = 60
+_SEEDS = (3, 19)
 
 
 async def digests(hash_seed: str) -> str:
     """Return the hashes of some traces, as another process prints them."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.simulation", "--digests", "--start", "17", "--seeds", "3",
+        sys.executable, "-m", "tests.simulation", "--digests", "--start", "17", "--seeds", "1",
         cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": hash_seed}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     output, _ = await process.communicate()
@@ -46,4 +46,4 @@ async def test_same_seed_gives_the_same_history_in_another_process() -> None:
     first = await digests("1")
 
     assert first == await digests("2")
-    assert len(first.splitlines()) == 3
+    assert len(first.splitlines()) == 1

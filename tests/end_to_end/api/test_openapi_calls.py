@@ -1,9 +1,9 @@
 """Schemathesis calls the API over HTTP and checks that it does what its document says.
 
-It sends values at and beyond each operation's limits, random bodies, and sequences that create,
-change and delete items. It checks that no call ends in a 5xx, that statuses, content types,
-headers and bodies are the documented ones, that what a schema forbids is refused, that no call
-succeeds without a token, and that deleted items are gone.
+It sends values at and beyond each operation's limits, and sequences that create, change and delete
+items; with API_CALLS=all, random bodies too. It checks that no call ends in a 5xx, that statuses,
+content types, headers and bodies are the documented ones, that what a schema forbids is refused,
+that no call succeeds without a token, and that deleted items are gone.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ import pytest
 
 from tests.sources import ROOT
 from tests.world import World
+
+RANDOM = ",fuzzing" if os.environ.get("API_CALLS") == "all" else ""
 
 
 @pytest.mark.timeout(540)
@@ -47,6 +49,7 @@ async def test_api_does_what_its_openapi_document_says(world: World, role: str) 
         sys.executable, "-m", "schemathesis.cli",
         "--config-file", "tests/end_to_end/api/schemathesis.toml",
         "run", f"{world.client.host}/api/openapi.json", "--no-color",
+        "--phases", f"coverage,stateful{RANDOM}",
         "--include-path-regex" if operators else "--exclude-path-regex", "^/operator/",
         cwd=ROOT, env={**os.environ, **environment}, stdout=PIPE, stderr=STDOUT,
     )  # fmt: skip

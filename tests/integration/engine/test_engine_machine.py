@@ -42,7 +42,7 @@ from tests.local.client import Client, Json
 from tests.local.cloud import LocalCloud
 from tests.world import person
 
-EXAMPLES = int(os.environ.get("ENGINE_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("ENGINE_EXAMPLES", "15"))
 STEPS = 15
 _SECONDS_PER_EXAMPLE = 5
 _TRIES = 6
