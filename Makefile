@@ -101,12 +101,13 @@ lock: $(READY) ## pin the dependencies of pyproject.toml; ARGS=--upgrade takes t
 clean: ## remove everything that make created
 	rm -rf .venv .venv-checkov build tests/local/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
+# --no-deps: the lock files are complete, and override what pyproject.toml and checkov-overrides.txt say.
 $(READY): tests/requirements.txt
 	@python=$$(.ci/find-python) && "$$python" -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/requirements.txt
 	@touch $@
 
-# Separate, because checkov pins most of its dependencies; --no-deps, because the lock overrides one of them.
+# Separate, because checkov pins most of its dependencies.
 $(CHECKOV): tests/infra/checkov-requirements.txt
 	@python=$$(.ci/find-python) && "$$python" -m venv .venv-checkov
 	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/infra/checkov-requirements.txt

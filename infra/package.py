@@ -3,8 +3,9 @@
 Azure's remote build times out after a minute, so the package is built here: the wheels of
 requirements.txt, checked by hash, for Linux on x86-64. Everything is compiled, which saves a worker
 seconds at its start; a zip does not keep exact times, so Python does not compare them (docs:
-py_compile). Microsoft's typed models of Graph (200 MB, never imported) are left out (see `KEPT`),
-and a last step imports the app from the package alone. build/sbom.json lists what it contains.
+py_compile). Microsoft's typed models of Graph (200 MB, never imported; see `KEPT`) and what comes
+with Redoc are left out, and a last step imports the app from the package alone. build/sbom.json
+lists what it contains.
 """
 
 import platform
@@ -99,8 +100,11 @@ def install() -> None:
 
 
 def prune() -> None:
-    """Remove Graph's typed models, and commands that nobody runs in Azure."""
+    """Remove Graph's typed models, what comes with Redoc, and commands that nobody runs."""
     shutil.rmtree(PACKAGES / "bin", ignore_errors=True)
+    viewers = PACKAGES / "drf_spectacular_sidecar" / "static" / "drf_spectacular_sidecar"
+    shutil.rmtree(viewers / "swagger-ui-dist")
+    (viewers / "redoc" / "bundles" / "redoc.standalone.js.map").unlink()
     for path in (PACKAGES / "msgraph" / "generated").iterdir():
         if path.is_dir():
             shutil.rmtree(path)

@@ -68,6 +68,9 @@ SERVED = sorted(
     for method in function.methods
 )
 """All routes."""
-API = [route for route in SERVED if route.path.startswith("api/")]
-FILES = [route for route in SERVED if route.path.startswith(("static/", ".well-known/"))]
+FILES = [
+    route for route in SERVED if route.path.startswith(("static/", ".well-known/", "api/docs"))
+]
+"""What belongs to no session, such as the API's reference page, which is the same for all."""
+API = [route for route in SERVED if route.path.startswith("api/") and route not in FILES]
 PAGES = [route for route in SERVED if route not in API and route not in FILES]

@@ -10,6 +10,7 @@ from shared.domain.model import Model
 from shared.services.insight.readiness import Check
 from shared.web.admission import runs_the_service
 from shared.web.calls import public
+from shared.web.openapi.deployment import Deployment
 from shared.web.openapi.document import Document, document
 from shared.web.operations import ApiResponse
 from shared.web.version import VERSION
@@ -74,7 +75,8 @@ async def ready(req: func.HttpRequest) -> ApiResponse:
 @public(bp, "api/openapi.json", responses={200: Document})
 async def get_openapi(_: func.HttpRequest) -> ApiResponse:
     """Get this OpenAPI document."""
-    return ApiResponse(Document(document()), headers={"Cache-Control": "public, max-age=3600"})
+    made = document(Deployment.of(app().settings))
+    return ApiResponse(Document(made), headers={"Cache-Control": "public, max-age=3600"})
 
 
 async def _is_told(services: App, authorization: str | None) -> bool:

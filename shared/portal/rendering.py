@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,10 @@ _ASIDE: Final = {
     ".js": re.compile(rb"^\s*//[^\n]*\n|^[ \t]+", re.MULTILINE),
 }
 """Comments and blanks, which are for readers of the source and not sent to browsers."""
+_REDOC: Final = "redoc.js"
+_PACKAGE: Final = "drf_spectacular_sidecar"
+_LOGO: Final = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
+"""The only file that Redoc would load from elsewhere."""
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -107,7 +112,15 @@ def _content(path: Path) -> bytes:
 
 def static_file(name: str) -> tuple[bytes, str] | None:
     """Return the content and type of a static file; None if there is no file with this name."""
-    return _files().get(name)
+    return _redoc() if name == _REDOC else _files().get(name)
+
+
+@cache
+def _redoc() -> tuple[bytes, str]:
+    """Return Redoc as a package brings it (pyproject.toml), without its logo."""
+    path = f"{_PACKAGE}/static/{_PACKAGE}/redoc/bundles/redoc.standalone.js"
+    file = Path(str(distribution(_PACKAGE).locate_file(path)))
+    return file.read_bytes().replace(_LOGO, b""), _TYPES[".js"]
 
 
 @cache

@@ -13,6 +13,7 @@ from pydantic import RootModel
 
 from shared.web.calls import MAX_KEY, MERGE_PATCH
 from shared.web.list_formats import CSV, NDJSON, list_of
+from shared.web.openapi.deployment import UNDEPLOYED, Deployment
 from shared.web.openapi.examples import add_examples, example_of_parameter
 from shared.web.openapi.schemas import Schemas, query_fields
 from shared.web.openapi.texts import SUMMARY, description
@@ -42,27 +43,6 @@ _TAGS: Final = {
     "service": "Check whether the app is running, and get this document.",
 }
 _SCHEME: Final = "entra"
-APPLICATION: Final = "contact-sync"
-"""Stands for the client id of the app, which each deployment puts in its place."""
-_SCOPE: Final = f"api://{APPLICATION}/.default"
-_ENTRA: Final = "https://login.microsoftonline.com/organizations/oauth2/v2.0"
-_SCOPES: Final = {_SCOPE: "Everything that the app roles of the caller allow."}
-_SECURITY: Final = {
-    "type": "oauth2",
-    "description": (
-        "An access token of Entra ID, sent as `Authorization: Bearer`, with an app role that the "
-        "operation requires. Programs use client credentials: replace `organizations` in the "
-        "token address by the id of your tenant."
-    ),
-    "flows": {
-        "clientCredentials": {"tokenUrl": f"{_ENTRA}/token", "scopes": _SCOPES},
-        "authorizationCode": {
-            "authorizationUrl": f"{_ENTRA}/authorize",
-            "tokenUrl": f"{_ENTRA}/token",
-            "scopes": _SCOPES,
-        },
-    },
-}
 _PROBLEMS: Final = {
     400: "The query or the body is invalid; `errors` lists each invalid field.",
     401: "The access token is missing or not valid for this API.",
@@ -189,15 +169,15 @@ class Document(RootModel[dict[str, Any]]):
 
 
 @cache
-def document() -> dict[str, Any]:
-    """Return the document of all registered operations; built once, at first use."""
+def document(deployment: Deployment = UNDEPLOYED) -> dict[str, Any]:
+    """Return the document of all registered operations, for a deployment; built at first use."""
     areas = list(_TAGS)
     known = sorted(operations(), key=lambda operation: areas.index(operation.tag))
     schemas = Schemas(known)
     paths: dict[str, Schema] = {}
     for operation in known:
         path = paths.setdefault(f"/{operation.path.removeprefix(_root(operation))}", {})
-        path[operation.method.lower()] = _described(operation, schemas)
+        path[operation.method.lower()] = _described(operation, schemas, deployment)
     responses = {_name(status): _problem(status, schemas) for status in _PROBLEMS}
     schemas.drop_unused([paths, responses])
     add_examples(schemas.components)
@@ -207,9 +187,9 @@ def document() -> dict[str, Any]:
             "title": "Contact Sync",
             "version": VERSION,
             "summary": " ".join(SUMMARY.split()),
-            "description": description(),
+            "description": description(deployment),
         },
-        "servers": [{"url": f"/{API}".rstrip("/")}],
+        "servers": [_server(deployment, API)],
         "tags": [{"name": name, "description": words} for name, words in _TAGS.items()],
         "paths": paths,
         "components": {
@@ -217,7 +197,32 @@ def document() -> dict[str, Any]:
             "parameters": _PARAMETERS,
             "headers": _HEADERS,
             "responses": responses,
-            "securitySchemes": {_SCHEME: _SECURITY},
+            "securitySchemes": {_SCHEME: _security(deployment)},
+        },
+    }
+
+
+def _server(deployment: Deployment, root: str) -> Schema:
+    return {"url": f"{deployment.origin}/{root}".rstrip("/")}
+
+
+def _security(deployment: Deployment) -> Schema:
+    token = f"{deployment.entra}/token"
+    scopes = {deployment.scope: "Everything that the app roles of the caller allow."}
+    return {
+        "type": "oauth2",
+        "description": (
+            "An access token of Entra ID, sent as `Authorization: Bearer`, with an app role that "
+            "the operation requires. Programs use client credentials: replace `organizations` in "
+            "the token address by the id of your tenant."
+        ),
+        "flows": {
+            "clientCredentials": {"tokenUrl": token, "scopes": scopes},
+            "authorizationCode": {
+                "authorizationUrl": f"{deployment.entra}/authorize",
+                "tokenUrl": token,
+                "scopes": scopes,
+            },
         },
     }
 
@@ -227,7 +232,7 @@ def _root(operation: Operation) -> str:
     return API if operation.path.startswith(API) else UNVERSIONED
 
 
-def _described(operation: Operation, schemas: Schemas) -> Schema:
+def _described(operation: Operation, schemas: Schemas, deployment: Deployment) -> Schema:
     summary, _, more = operation.doc.partition("\n")
     roles = " or ".join(operation.roles)
     words = (cleandoc(more), f"Requires the app role {roles}." if roles else "Requires no token.")
@@ -236,7 +241,7 @@ def _described(operation: Operation, schemas: Schemas) -> Schema:
         "tags": [operation.tag],
         "summary": summary.strip(),
         "description": "\n\n".join(word for word in words if word),
-        "security": [{_SCHEME: [_SCOPE]}] if operation.roles else [],
+        "security": [{_SCHEME: [deployment.scope]}] if operation.roles else [],
         "x-app-roles": list(operation.roles),
         "parameters": list(_parameters(operation)),
         "responses": {
@@ -244,7 +249,7 @@ def _described(operation: Operation, schemas: Schemas) -> Schema:
         },
     }
     if not operation.path.startswith(API):
-        described["servers"] = [{"url": f"/{UNVERSIONED}".rstrip("/")}]
+        described["servers"] = [_server(deployment, UNVERSIONED)]
     if operation.body is not None:
         described["requestBody"] = _body(
             dict.fromkeys(_taken(operation), schemas.input(operation.body)),

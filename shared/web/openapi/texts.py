@@ -13,10 +13,10 @@ from shared.services.idempotency import KEPT
 from shared.services.sharing.resolution import MAX_CONTACTS
 from shared.web.check_texts import CAUSES
 from shared.web.error_titles import TITLES
-from shared.web.operations import MAX_LONG_PAGE, MAX_PAGE
+from shared.web.openapi.deployment import Deployment
+from shared.web.operations import API, MAX_LONG_PAGE, MAX_PAGE
 from shared.web.reason_texts import REMEDIES
 from shared.web.validation import MAX_BODY
-from shared.wiring.settings import Settings
 
 SUMMARY: Final = """\
 Copies people and groups from Microsoft Entra ID into users' Exchange Online mailboxes. A share is a
@@ -63,13 +63,16 @@ OF_PORTAL: Final = frozenset({"sign-in-failed", "consent-refused"})
 _START: Final = """\
 # Sign in
 
-Get an access token from Entra ID and send it as `Authorization: Bearer`. A program registers an
-application in its own tenant, gets an app role of Contact Sync (`Admin`, `Reader` or `Auditor`),
-and requests a token with its client credentials:
+All paths are below `<api>`. Get an access token from Entra ID and send it as
+`Authorization: Bearer`. A program registers an application in its own tenant, gets an app role of
+Contact Sync (`Admin`, `Reader` or `Auditor`), and requests a token with its client credentials:
 
 ```
-POST https://login.microsoftonline.com/{your tenant id}/oauth2/v2.0/token
-grant_type=client_credentials&client_id=…&client_secret=…&scope=api://contact-sync/.default
+POST <token address>
+Content-Type: application/x-www-form-urlencoded
+
+grant_type=client_credentials&client_id=…&client_secret=…
+&scope=<scope>
 ```
 
 A partner's program may also send its subscription key as `Ocp-Apim-Subscription-Key`; its calls
@@ -120,16 +123,22 @@ A check of the tenant goes `queued` → `running` → `done`.
 """
 
 
-def description() -> str:
-    """Return the description of the API, in Markdown."""
-    return f"{SUMMARY}\n{_START}\n{_limits()}\n{_problems()}\n{_reasons()}"
+def description(deployment: Deployment) -> str:
+    """Return the description of the API, in Markdown; the document has its summary beside it."""
+    start = _START
+    for name, value in (
+        ("<api>", f"{deployment.origin}/{API.rstrip('/')}"),
+        ("<token address>", deployment.token_address),
+        ("<scope>", deployment.scope),
+    ):
+        start = start.replace(name, value)
+    return f"{start}\n{_limits(deployment)}\n{_problems()}\n{_reasons()}"
 
 
-def _limits() -> str:
-    fields = Settings.model_fields
-    calls = fields["calls_per_minute"].default
+def _limits(deployment: Deployment) -> str:
     rows = {
-        "Calls a minute of one tenant, for each app role": f"{calls:,}",
+        "Calls a minute of one tenant, for each app role": f"{deployment.calls_per_minute:,}",
+        "Calls a minute of one person or program": f"{deployment.calls_per_user:,}",
         "Calls a week of one subscription key": f"{PARTNER_CALLS:,}",
         "Body": f"{MAX_BODY // 1024} KiB",
         "Items of a page": f"{MAX_PAGE:,}",
@@ -138,9 +147,9 @@ def _limits() -> str:
         "Imports of a tenant": f"{MAX_IMPORTS:,}",
         "Contacts of a share": f"{MAX_CONTACTS:,}",
         "Hours that an idempotency key and its answer are kept": f"{KEPT.days * 24}",
-        "Days that runs and results are kept": f"{fields['run_days'].default}",
-        "Days that the audit log is kept": f"{fields['ledger_days'].default}",
-        "Days of the trial": f"{fields['trial_days'].default}",
+        "Days that runs and results are kept": f"{deployment.run_days}",
+        "Days that the audit log is kept": f"{deployment.ledger_days}",
+        "Days of the trial": f"{deployment.trial_days}",
     }
     lines = "\n".join(f"| {what} | {limit} |" for what, limit in rows.items())
     return f"# Limits\n\n| What | Limit |\n|---|---|\n{lines}\n"

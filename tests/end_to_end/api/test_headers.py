@@ -20,6 +20,7 @@ async def paths(http: httpx.AsyncClient) -> dict[str, str]:
         style: "text/css; charset=utf-8",
         "/static/unknown": "",
         "/.well-known/security.txt": "text/plain; charset=utf-8",
+        "/api/docs": "text/html; charset=utf-8",
         "/api/health": "application/json",
         "/api/v1/shares": "application/problem+json",
         "/api/openapi.json": "application/json",

@@ -20,6 +20,24 @@ from tests.sources import ROOT
 FILE: Final = ROOT / "infra" / "openapi.json"
 SERVED: Final = ROOT / "build" / "openapi.json"
 """The document as the app serves it, for generators of clients; not committed."""
+PAGES: Final[dict[str, Any]] = {
+    "/docs": {
+        "get": {
+            "operationId": "show_api_docs",
+            "tags": ["service"],
+            "summary": "Read the API's reference in a browser.",
+            "description": "Requires no token.",
+            "parameters": [],
+            "responses": {
+                "200": {
+                    "description": "The page.",
+                    "content": {"text/html": {"schema": {"type": "string"}}},
+                }
+            },
+        }
+    }
+}
+"""Pages of the portal below the gateway's `/api`, which the app's own document leaves out."""
 _NULL: Final = {"type": "null"}
 _INLINED: Final = frozenset({"parameters", "responses", "headers"})
 _UNKNOWN: Final = frozenset({"propertyNames"})
@@ -43,6 +61,7 @@ def _of_30(given: Json) -> Json:
         }
         for path, methods in given["paths"].items()
     }
+    paths |= PAGES
     schemas = {name: _schema(schema) for name, schema in components["schemas"].items()}
     return {
         "openapi": "3.0.3",

@@ -103,7 +103,8 @@ class Person:
 
     def _on_request(self, request: Request) -> None:
         self.requests.append(request)
-        parts = urlsplit(request.url)
+        # A script's own worker has an address of the page that made it.
+        parts = urlsplit(request.url.removeprefix("blob:"))
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin == self.portal or (origin == self.entra and request.is_navigation_request()):
             return
