@@ -48,13 +48,14 @@ screenshots: $(READY) $(NODE) ## take pictures of the portal's pages, into build
 	@.ci/find-chromium >/dev/null
 	$(BIN)/python -m tests.portal.screenshots $(ARGS)
 
-lint: $(READY) $(CHECKOV) ## check style, types, layers and known weaknesses, of code and template
+lint: $(READY) $(NODE) $(CHECKOV) ## check style, types, layers and known weaknesses, of code, template and the API's document
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive shared function_app.py
 	$(BIN)/python -m tests.infra.weaknesses .venv-checkov/bin/checkov
+	$(BIN)/python -m tests.infra.gateway.linters
 	$(BIN)/python -m tests.infra.compiler
 
 format: $(READY) ## fix and format the code
@@ -115,5 +116,5 @@ $(CHECKOV): tests/infra/checkov-requirements.txt
 
 $(NODE): tests/local/package.json tests/local/package-lock.json
 	@command -v npm >/dev/null || { echo "Azurite needs Node.js 20 or newer with npm. Install it from your system's packages." >&2; exit 2; }
-	@npm ci --prefix tests/local --no-audit --no-fund --loglevel=error
+	@npm ci --prefix tests/local --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

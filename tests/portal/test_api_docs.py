@@ -10,7 +10,7 @@ from tests.local.client import Client
 from tests.portal.browser.person import Person
 from tests.portal.conftest import NewPerson
 
-RENDERED = 30_000
+RENDERED = 90_000
 """Milliseconds after which Redoc has shown the whole document, on a busy machine too."""
 
 
@@ -21,20 +21,15 @@ async def test_reference_shows_the_document_and_loads_nothing_from_elsewhere(
     await page.goto("/")
     await page.get_by_role("link", name="API reference").click()
 
-    await expect(page.get_by_text("GET/runs/{id}").first).to_be_attached(timeout=RENDERED)
-    await expect(page.get_by_text("client_credentials&client_id")).to_be_visible()
+    search = page.get_by_placeholder("Search...")
+    await search.wait_for(timeout=RENDERED)
+    await expect(page.get_by_text("grant_type=client_credentials")).to_be_visible()
+    await search.press_sequentially("approve")
+    found = page.locator("[data-role='search:results']")
+    await expect(found).to_contain_text("approve", ignore_case=True, timeout=RENDERED)
     shown = {urlsplit(request.url).path for request in person.requests}
     assert {"/api/docs", "/api/openapi.json", "/static/redoc.js"} <= shown
     assert not person.troubles
-
-
-async def test_reference_can_be_searched(person: Person) -> None:
-    await person.page.goto("/api/docs")
-
-    await person.page.get_by_placeholder("Search...").press_sequentially("rotate")
-
-    found = person.page.locator("[data-role='search:results']").get_by_role("menuitem").first
-    await expect(found).to_contain_text("share", ignore_case=True, timeout=RENDERED)
 
 
 async def test_reference_leads_to_the_document_without_scripts(new_person: NewPerson) -> None:

@@ -6,8 +6,6 @@ Redoc.init(
   "/api/openapi.json",
   {
     nonce,
-    expandResponses: "200,201,202",
-    jsonSamplesExpandLevel: 3,
     nativeScrollbars: true,
     requiredPropsFirst: true,
     theme: {

@@ -73,7 +73,7 @@ _HEADERS: Final = {
     "Retry-After": {
         "description": "The number of seconds to wait.",
         "required": True,
-        "schema": {"type": "integer", "minimum": 1},
+        "schema": {"type": "integer", "format": "int64", "minimum": 1},
     },
     "RetryAfterIfUnderWay": {
         "description": "The number of seconds to wait, if the first call is under way.",
@@ -203,7 +203,7 @@ def document(deployment: Deployment = UNDEPLOYED) -> dict[str, Any]:
 
 
 def _server(deployment: Deployment, root: str) -> Schema:
-    return {"url": f"{deployment.origin}/{root}".rstrip("/")}
+    return {"url": f"{deployment.origin}/{root}".rstrip("/"), "x-internal": False}
 
 
 def _security(deployment: Deployment) -> Schema:
@@ -214,13 +214,15 @@ def _security(deployment: Deployment) -> Schema:
         "description": (
             "An access token of Entra ID, sent as `Authorization: Bearer`, with an app role that "
             "the operation requires. Programs use client credentials: replace `organizations` in "
-            "the token address by the id of your tenant."
+            "the token address by the id of your tenant. A token is a JWT, which is checked as "
+            "RFC8725 says."
         ),
         "flows": {
             "clientCredentials": {"tokenUrl": token, "scopes": scopes},
             "authorizationCode": {
                 "authorizationUrl": f"{deployment.entra}/authorize",
                 "tokenUrl": token,
+                "refreshUrl": token,
                 "scopes": scopes,
             },
         },

@@ -44,6 +44,9 @@ def plain(given: Schema, known: Mapping[str, Schema]) -> Schema:
         return _object(made, known)
     if "items" in made:
         made["items"] = plain(made["items"], known)
+    if made.get("type") == "integer":
+        # Without a format, clients would take 32 bits.
+        made["format"] = "int64"
     return _open(made)
 
 

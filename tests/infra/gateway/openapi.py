@@ -32,7 +32,9 @@ PAGES: Final[dict[str, Any]] = {
                 "200": {
                     "description": "The page.",
                     "content": {"text/html": {"schema": {"type": "string"}}},
-                }
+                },
+                "429": {"description": "Too many calls of your network."},
+                "500": {"description": "An internal error occurred and was logged."},
             },
         }
     }
@@ -170,8 +172,13 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(item)
 
 
-if __name__ == "__main__":
+def write_served() -> None:
+    """Write the document as the app serves it."""
     SERVED.parent.mkdir(exist_ok=True)
     SERVED.write_text(json.dumps(document(), indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    write_served()
     FILE.write_text(rendered(), "utf-8")
     sys.stdout.write(f"{FILE.name}: {FILE.stat().st_size} bytes\n")
