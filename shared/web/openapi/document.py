@@ -77,7 +77,7 @@ _HEADERS: Final = {
     },
     "RetryAfterIfUnderWay": {
         "description": "The number of seconds to wait, if the first call is under way.",
-        "schema": {"type": "integer", "minimum": 1},
+        "schema": {"type": "integer", "format": "int64", "minimum": 1},
     },
     "WWW-Authenticate": {
         "description": "The authentication scheme.",

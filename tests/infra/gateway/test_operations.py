@@ -49,8 +49,9 @@ def parameters(operation: Json, components: Json) -> dict[tuple[str, str], bool]
 
 
 def bodies(part: Json) -> dict[str, str]:
-    """The name of the schema of each content type."""
-    return {kind: content["schema"]["$ref"] for kind, content in part.get("content", {}).items()}
+    """The name of the schema of each content type, or the type of a text."""
+    schemas = {kind: content["schema"] for kind, content in part.get("content", {}).items()}
+    return {kind: schema.get("$ref") or schema["type"] for kind, schema in schemas.items()}
 
 
 def answers(operation: Json, components: Json) -> dict[str, tuple[Json, set[str]]]:
