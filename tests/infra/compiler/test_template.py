@@ -72,7 +72,7 @@ def test_committed_snapshots_are_what_the_compiler_says() -> None:
     assert {path.stem for path in reduced.FOLDER.iterdir()} == set(VARIANTS)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_every_final_value_fits_azures_resource_types() -> None:
     distinct = {
         json.dumps(resource, sort_keys=True): resource
