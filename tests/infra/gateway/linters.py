@@ -1,25 +1,34 @@
 """Redocly's and Spectral's linters, on the document that the app serves and on the gateway's copy.
 
-`redocly.yaml` and `spectral.yaml` say which rules are off, and why. Every other finding fails.
+`redocly.yaml`, and `.spectral.yaml` in the root, since it names files below it, say which rules are
+off, and why. Every other finding fails.
 """
 
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 from tests.infra.gateway.openapi import FILE, SERVED, write_served
 from tests.sources import ROOT
 
 _PROGRAMS: Final = ROOT / "tests" / "local" / "node_modules" / ".bin"
-_HERE: Final = ROOT / "tests" / "infra" / "gateway"
 _OFFLINE: Final = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+_REDOCLY: Final = Path(__file__).with_name("redocly.yaml")
 _SPECTRAL: Final = ("spectral", "lint", "--quiet", "--fail-severity", "hint", "--ruleset")
 COMMANDS: Final = (
-    ("redocly", "lint", "--config", str(_HERE / "redocly.yaml"), "--max-problems", "20"),
-    (*_SPECTRAL, str(_HERE / "spectral.yaml"), str(SERVED)),
-    (*_SPECTRAL, str(_HERE / "spectral.yaml"), str(FILE)),
+    (
+        "redocly",
+        "lint",
+        "--config",
+        str(_REDOCLY),
+        "--max-problems",
+        "20",
+    ),
+    (*_SPECTRAL, str(ROOT / ".spectral.yaml"), str(SERVED)),
+    (*_SPECTRAL, str(ROOT / ".spectral.yaml"), str(FILE)),
 )
 
 
