@@ -78,14 +78,13 @@ async def publish(page: Page, world: World, preview: str) -> None:
 
 async def create_import(page: Page, world: World) -> None:
     await page.locator("main a[href*='/imports/new']").first.click()
-    await button(page, "next").click()
+    await page.locator("button[value^='pick:']").first.click()
     for number, target in enumerate(world.targets, 1):
         await page.locator("#q").fill(str(world.users[target]["mail"]))
         await page.locator(f"#results button[value*='{target}']").first.click()
         await expect(page.locator(".chip")).to_have_count(number)
     await button(page, "next").click()
     await page.locator("#name").fill("For the phones")
-    await button(page, "next").click()
     await button(page, "create").click()
 
 
@@ -182,8 +181,7 @@ async def test_import_approval_and_booking_work_by_keyboard_only(
 
     await press_to(page, "main a[href='/imports/new']")
     await page.wait_for_url("**/imports/new")
-    await press_to(page, "input[name=share]", "Space")
-    await press_to(page, "button[value=next]")
+    await press_to(page, "button[value^='pick:']")
     await expect(page.locator("#q")).to_be_visible()
     await press_to(page, "#q", "S")
     await page.keyboard.type("hared")
@@ -197,7 +195,7 @@ async def test_import_approval_and_booking_work_by_keyboard_only(
     await page.keyboard.press("Enter")
     await expect(page.locator("button[value=create]")).to_be_visible()
     await press_to(page, "button[value=create]")
-    await page.wait_for_url(re.compile(r"/imports/[0-9a-f-]+$"))
+    await page.wait_for_url(re.compile(r"/runs/[0-9a-f-]+$"))
     await client.settle()
     (made,) = await world.api.all("/imports")
     assert await world.names(world.people[0]) == world.expected()

@@ -5,6 +5,7 @@ Only this module knows which of the two a mailbox has.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from shared.adapters.storage.models import ChunkResult
@@ -13,10 +14,24 @@ from shared.adapters.storage.store import Store, results_of
 from shared.adapters.storage.tables.client import Row
 from shared.adapters.storage.tables.continuation import foreign_token, opaque, read_opaque
 from shared.domain.importing.runs import ContactCounts, Outcome, Result
+from shared.domain.reasons import Reason
 
 _END: Final = "~"
 """Follows the last mailbox of a chunk in the key of its row; no mailbox id contains it."""
 _COUNT: Final = "count"
+_UNEQUAL: Final = (Outcome.FAILED, Outcome.HELD, Outcome.SKIPPED)
+_CAUSE_PAGES: Final = 5
+_EXAMPLES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The mailboxes of a run that have one outcome for one reason: how many, and the first ones."""
+
+    outcome: Outcome
+    reason: Reason | None
+    count: int
+    mailboxes: tuple[str, ...]
 
 
 async def write_chunk(
@@ -75,19 +90,62 @@ async def neighbor_results(
     return {result.mailbox: result for result in found if result.mailbox in mailboxes}
 
 
+async def causes_of(store: Store, tenant: str, run: str) -> tuple[list[Cause], bool]:
+    """Group the mailboxes of a run that did not succeed; failed ones first, most frequent first.
+
+    The second value is false if there are more than 5,000 of one outcome; the others of that
+    outcome are then not counted.
+    """
+    found: list[Cause] = []
+    whole = True
+    for outcome in _UNEQUAL:
+        by_reason: dict[str, list[str]] = {}
+        query = "PartitionKey eq @p and outcome eq @outcome"
+        given = {"p": results_of(tenant, run), "outcome": str(outcome)}
+        token: str | None = None
+        for _ in range(_CAUSE_PAGES):
+            page = await store.tables.page(
+                store.results.table, query, given, token=token, select=["RowKey", "reason"]
+            )
+            for row in page.rows:
+                by_reason.setdefault(str(row.columns.get("reason") or ""), []).append(row.row)
+            token = page.token
+            if token is None:
+                break
+        whole = whole and token is None
+        found += [
+            Cause(
+                outcome,
+                Reason(reason) if reason else None,
+                len(ids),
+                tuple(ids[:_EXAMPLES]),
+            )
+            for reason, ids in sorted(by_reason.items(), key=lambda each: -len(each[1]))
+        ]
+    return found, whole
+
+
 async def page_of_results(
-    store: Store, tenant: str, run: str, size: int, token: str | None, outcome: Outcome | None
+    store: Store,
+    tenant: str,
+    run: str,
+    size: int,
+    token: str | None,
+    outcome: Outcome | None,
+    reason: Reason | None = None,
 ) -> Listing[Result]:
-    """Return a page of a run's results, of one `outcome` if it is given.
+    """Return a page of a run's results, of one `outcome` or `reason` if they are given.
 
     A page may end within the row of a chunk: its token says how many of that row were shown.
     """
     partition = results_of(tenant, run)
-    mark = f"{partition}|{outcome or ''}"
+    mark = f"{partition}|{outcome or ''}" + (f"|{reason}" if reason else "")
     after, shown = _decoded(token, mark)
     query, given = "PartitionKey eq @p and RowKey ge @row", {"p": partition, "row": after}
     if outcome is not None:
         query, given = f"{query} and outcome eq @outcome", {**given, "outcome": str(outcome)}
+    if reason is not None:
+        query, given = f"{query} and reason eq @reason", {**given, "reason": str(reason)}
     items: list[Stored[Result]] = []
     inner: str | None = None
     while True:

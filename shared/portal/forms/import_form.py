@@ -40,7 +40,7 @@ type ImportDraft = Draft[ImportInput]
 
 _OFTEN: Final = (12, 8, 6, 4, 3, 2, 1)
 _SHARE, _TARGETS = "share", "targets"
-SETTINGS: Final = ("destination", "options", "limits")
+SETTINGS: Final = ("name", "place", "destination", "options", "limits")
 """The groups of settings besides the share, the targets and the start."""
 
 
@@ -134,25 +134,28 @@ IMPORT: Final = Form(
             Line(),
             N_("Name of the import"),
             N_("Only you and your colleagues see it."),
-            group="destination",
+            group="name",
             required=True,
         ),
         FormField(
             "place",
             "destination.folder",
             Presence(given="folder", null="default"),
-            N_("Where are the contacts saved?"),
-            group="destination",
+            N_("How do your people see contacts?"),
+            group="place",
             choices=(
                 (
                     "folder",
-                    N_("A separate folder"),
-                    N_("Recommended. Phones and Outlook show it next to the user's own contacts."),
+                    N_("In the iPhone's own Contacts app, or in Outlook on a computer"),
+                    N_("The contacts are saved in a separate folder, apart from the user's own."),
                 ),
                 (
                     "default",
-                    N_("The default Contacts folder"),
-                    N_("For devices that show only this one. Users' own contacts never change."),
+                    N_("In Outlook on a phone, in Teams, or on Android"),
+                    N_(
+                        "The contacts are saved in the default Contacts folder, the only one that "
+                        "all these apps show. Users' own contacts never change."
+                    ),
                 ),
             ),
         ),

@@ -14,6 +14,7 @@ from shared.web.validation import validated
 
 SHOWN: Final = 100
 """How many targets are shown by name; the rest are only counted."""
+_PREVIEWED: Final = 10
 
 _KINDS: Final = {"users": EntryKind.USER, "groups": EntryKind.GROUP}
 
@@ -101,6 +102,26 @@ async def chosen(visit: Visit, draft: ImportDraft, *, count: bool = True) -> Cho
     except ContactSyncError as error:
         outlook, silent = None, visit.trouble(error)
     return Chosen(items, more, outlook, silent, visit.app.licensing.licenses.trial_days)
+
+
+async def preview_choices(
+    visit: Visit, draft: ImportDraft, text: str
+) -> list[tuple[str, str, str]]:
+    """Return the target mailboxes that match a text, with name and address, to preview one.
+
+    Without a text these are the first people who are chosen by name, which reads no group. Raises
+    `TransientError` and `NeedsAdmin`.
+    """
+    ids = list(draft.many("users"))
+    if text.strip() and (targets := targets_of(draft)) is not None:
+        matches, _ = await visit.app.sharing.directory.mailboxes(visit.caller, text)
+        matching = {id_.lower() for id_ in matches}
+        found = await visit.app.base.directory.mailboxes_of(visit.caller.tenant, targets)
+        ids = [id_ for id_ in found.entries if id_.lower() in matching]
+    names = await visit.app.sharing.directory.name(
+        visit.caller, ids[:_PREVIEWED], (EntryKind.USER,)
+    )
+    return [(f"users:{id_}", each.name, _detail(visit, each)) for id_, each in names.items()]
 
 
 async def named(

@@ -1,4 +1,4 @@
-"""Pages that create an import in four steps. Each page carries the entries to the next one."""
+"""Pages that create an import in three steps. Each page carries the entries to the next one."""
 
 from typing import Any, Final
 
@@ -16,30 +16,42 @@ from shared.portal.forms.import_form import (
 from shared.portal.forms.showing import Refusal, show
 from shared.portal.forms.submitting import submit
 from shared.portal.forms.tables import Draft
-from shared.portal.forms.targets import chosen, found, mailbox_of, named, pressed, targets_of
+from shared.portal.forms.targets import (
+    chosen,
+    found,
+    mailbox_of,
+    named,
+    pressed,
+    preview_choices,
+    targets_of,
+)
 from shared.portal.page_functions import page
-from shared.portal.visits import Page, Visit, done
+from shared.portal.visits import MAX_SEARCH, Page, Visit, done
 from shared.services.sharing.publications import Publication
 from shared.web.admission import WRITERS
 from shared.web.operations import DEFAULT_PAGE
 from shared.web.validation import is_id
 
 bp = func.Blueprint()
-_STEPS: Final = ("share", "targets", "settings", "check")
-_OWN_GROUPS: Final = {"share": ("share",), "settings": (*SETTINGS, "start")}
+_STEPS: Final = ("share", "targets", "check")
+_OWN_GROUPS: Final = {"share": ("share",), "check": (*SETTINGS, "start")}
 """The groups of fields that a step shows; all others are hidden fields."""
 _NAMED: Final = 12
 
 
 @page(bp, "GET", "imports/new", WRITERS)
 async def show_new_import(visit: Visit) -> Page:
-    """Show the first step, the share. `?share=` selects one."""
+    """Show the first step, the share; or the second, if `?share=` names one that is open."""
     draft, given = IMPORT.blank(), visit.query.get("share", "")
-    if given and is_id(given) and await _own(visit, given):
-        draft = draft.typed(share=given)
-    elif given:
-        draft = draft.typed(share=PARTNER, partner=given)
-    return await _step(visit, "share", draft, do="check" if given else "")
+    if not given:
+        return await _step(visit, "share", draft)
+    own = is_id(given) and await _own(visit, given)
+    draft = draft.typed(share=given) if own else draft.typed(share=PARTNER, partner=given)
+    try:
+        offer = await _offer(visit, draft)
+    except CallerError as error:
+        return await _step(visit, "share", draft, refusal=Refusal.of(visit, error))
+    return await _step(visit, "targets", draft.typed(name=offer.share.name), offer=offer)
 
 
 @page(bp, "POST", "imports/new", WRITERS, again=True)
@@ -51,6 +63,7 @@ async def take_new_import(visit: Visit) -> Page:
     at = _STEPS.index(step)
     if do == "back":
         return await _step(visit, _STEPS[max(at - 1, 0)], draft)
+    draft, do = _picked(draft, do)
     if do not in {"next", "create"}:
         return await _step(visit, step, pressed(draft, do), do=do)
 
@@ -69,7 +82,8 @@ async def take_new_import(visit: Visit) -> Page:
             if created.active
             else visit.gettext("The import is created and paused.")
         )
-        return done(f"/imports/{created.id}", text)
+        run = made.first_run
+        return done(f"/runs/{run}" if run else f"/imports/{created.id}", text)
 
     async def again(filled: Draft[Any], refusal: Refusal) -> Page:
         return await _step(visit, step, filled, refusal=refusal)
@@ -79,6 +93,16 @@ async def take_new_import(visit: Visit) -> Page:
         "select “Create import” again."
     )
     return await submit(visit, draft, save=save, show=again, used=used)
+
+
+def _picked(draft: ImportDraft, do: str) -> tuple[ImportDraft, str]:
+    """Return the form and the button after a choice of a share, which leads to the next step."""
+    share = PARTNER if do == "partner" else do.removeprefix("pick:")
+    if share != do:
+        # The import of another share gets that share's name.
+        name = draft.text("name") if draft.text("share") == share != PARTNER else ""
+        return draft.typed(share=share, name=name), "next"
+    return (draft.typed(share=PARTNER), do) if do == "check" else (draft, do)
 
 
 async def _passed(visit: Visit, step: str, draft: ImportDraft) -> ImportDraft:
@@ -109,12 +133,17 @@ async def _offer(visit: Visit, draft: ImportDraft) -> Publication:
 
 
 async def _step(
-    visit: Visit, step: str, draft: ImportDraft, *, do: str = "", refusal: Refusal | None = None
+    visit: Visit,
+    step: str,
+    draft: ImportDraft,
+    *,
+    do: str = "",
+    refusal: Refusal | None = None,
+    offer: Publication | None = None,
 ) -> Page:
     refusal = refusal or Refusal()
-    offer: Publication | None = None
     # A search shows its results alone: to ask again what the share holds is to read all of it.
-    if step != "share" and visit.wants("offer"):
+    if step != "share" and offer is None and visit.wants("offer"):
         try:
             offer = await _offer(visit, draft)
         except CallerError as gone:
@@ -133,16 +162,16 @@ async def _step(
     elif step == "targets":
         values["found"], values["silent"] = await found(visit, values["q"], draft)
         values["chosen"] = await chosen(visit, draft)
-    elif step == "settings":
-        helps = schedule_help(visit, await visit.app.licensing.licenses.plan(visit.caller))
     else:
+        helps = schedule_help(visit, await visit.app.licensing.licenses.plan(visit.caller))
         values |= await _check_step(visit, draft, values["q"], do)
     values["form"] = show(visit, draft, refusal, helps=helps)
     return Page(f"imports/new_{step}", values, refusal.status)
 
 
 async def _share_step(visit: Visit, draft: ImportDraft, do: str) -> dict[str, Any]:
-    own = await visit.app.sharing.shares.search(visit.caller, "", DEFAULT_PAGE, None)
+    text = str(visit.form.get("find", ""))[:MAX_SEARCH]
+    own = await visit.app.sharing.shares.search(visit.caller, text, DEFAULT_PAGE, None)
     shares = [stored.value for stored in own.items]
     offer, refused = None, ""
     if do == "check" and draft.json().get("shareId"):
@@ -152,7 +181,15 @@ async def _share_step(visit: Visit, draft: ImportDraft, do: str) -> dict[str, An
             refused = visit.trouble(error)
     if draft.text("share") not in {"", PARTNER, *(s.id for s in shares)}:
         shares += await _own(visit, draft.text("share"))
-    return {"shares": shares, "more": own.token is not None, "offer": offer, "refused": refused}
+    counts = await visit.app.sharing.shares.counts(visit.caller, [share.id for share in shares])
+    return {
+        "shares": shares,
+        "counts": counts,
+        "find": text,
+        "more": own.token is not None,
+        "offer": offer,
+        "refused": refused,
+    }
 
 
 async def _check_step(visit: Visit, draft: ImportDraft, text: str, do: str) -> dict[str, Any]:
@@ -173,8 +210,11 @@ async def _check_step(visit: Visit, draft: ImportDraft, text: str, do: str) -> d
             values["mailbox"] = (await visit.addresses([mailbox])).get(mailbox, mailbox)
         except ContactSyncError as error:
             values["silent"] = visit.trouble(error)
-    else:
-        values["found"], values["silent"] = await found(visit, text, None, ("users",))
+    elif visit.wants("results"):
+        try:
+            values["found"] = await preview_choices(visit, draft, text)
+        except ContactSyncError as error:
+            values["silent"] = visit.trouble(error)
     return values
 
 

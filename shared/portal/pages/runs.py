@@ -9,7 +9,7 @@ from shared.adapters.storage.records import Listing
 from shared.domain.errors import NeedsAdmin, TransientError
 from shared.domain.importing.imports import Import
 from shared.domain.importing.runs import Outcome, Run, by_inclusion
-from shared.domain.reasons import INCLUDED
+from shared.domain.reasons import INCLUDED, Reason
 from shared.portal import rendering
 from shared.portal.forms.filters import RUNS, RunsFilter
 from shared.portal.forms.submitting import listed
@@ -54,12 +54,19 @@ async def show_run(visit: Visit) -> Page:
     run = (await visit.app.importing.runs.read(visit.caller, visit.id)).value
     wanted, search = _filter(visit)
     outcome = str(wanted or "")
+    given = visit.query.get("reason", "")
+    reason = Reason(given) if given in list(Reason) and not search else None
+    causes, counted = await visit.app.importing.runs.causes(visit.caller, run)
     values: dict[str, Any] = {
         "run": run,
         "import": (await _names(visit, [run])).get(run.import_id),
         "progress": await visit.app.importing.runs.progress(visit.caller, run),
         "stalled": await visit.app.importing.runs.stalled_since(visit.caller, run),
         "outcome": outcome,
+        "reason": str(reason or ""),
+        # One cause that is the whole run's is told above already.
+        "causes": causes if [c.reason for c in causes] != [run.reason] else [],
+        "counted": counted,
         "q": search,
         "token": visit.query.get("next", ""),
     }
@@ -74,18 +81,17 @@ async def show_run(visit: Visit) -> Page:
             trouble = visit.trouble(error)
     else:
         found = await visit.app.importing.runs.results(
-            visit.caller, run.id, DEFAULT_PAGE, token, wanted
+            visit.caller, run.id, DEFAULT_PAGE, token, wanted, reason
         )
     results = [stored.value for stored in found.listing.items]
     omitted, limited = (people[:DEFAULT_PAGE] for people in by_inclusion(run.omissions))
     shown = [*omitted, *limited]
     called = await visit.names([o.id for o in shown], EntryKind.USER) if shown else {}
-    nameless = [r.mailbox for r in results if r.mailbox not in found.addresses]
-    called_so = await visit.names(nameless, EntryKind.USER) if nameless else {}
-    addresses = {**called_so, **found.addresses}
+    mailboxes = {r.mailbox for r in results}.union(*(cause.mailboxes for cause in causes))
     values |= {
         "results": results,
-        "addresses": addresses,
+        "addresses": found.addresses,
+        "people": await visit.names(sorted(mailboxes), EntryKind.USER) if mailboxes else {},
         "next": found.listing.token,
         "matching": found.total,
         "whole": found.whole,

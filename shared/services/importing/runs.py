@@ -9,13 +9,20 @@ from typing import Final
 from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.records import Listing, Stored, gather_limited
-from shared.adapters.storage.results import count_results, find_result, page_of_results
+from shared.adapters.storage.results import (
+    Cause,
+    causes_of,
+    count_results,
+    find_result,
+    page_of_results,
+)
 from shared.adapters.storage.store import Store
 from shared.adapters.storage.tables.conditions import ROW, Condition
 from shared.domain.errors import ContactSyncError
 from shared.domain.importing.import_life import stands_still
 from shared.domain.importing.runs import Outcome, Result, Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import before, before_day, newest_first, run_id
+from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenants import LedgerAction, LicensePlan
 from shared.services.changes import found_in
 from shared.services.idempotency import Execution
@@ -119,12 +126,30 @@ class Runs:
         return found_in(await self._store.runs.get(caller.tenant, id_), "run", id_)
 
     async def results(
-        self, caller: Caller, id_: str, size: int, token: str | None, outcome: Outcome | None
+        self,
+        caller: Caller,
+        id_: str,
+        size: int,
+        token: str | None,
+        outcome: Outcome | None,
+        reason: Reason | None = None,
     ) -> ResultPage:
         """Return one page of a run's results, by mailbox."""
         await self.read(caller, id_)
-        listing = await page_of_results(self._store, caller.tenant, id_, size, token, outcome)
+        listing = await page_of_results(
+            self._store, caller.tenant, id_, size, token, outcome, reason
+        )
         return await self.addressed(caller, id_, listing)
+
+    async def causes(self, caller: Caller, run: Run) -> tuple[list[Cause], bool]:
+        """Return why mailboxes of a run did not succeed; see `causes_of`.
+
+        A run that goes on, or whose mailboxes all succeeded, has no causes, and nothing is read.
+        """
+        counts = run.mailboxes
+        if run.started is None or not (counts.failed or counts.held or counts.skipped):
+            return [], True
+        return await causes_of(self._store, caller.tenant, run.id)
 
     async def results_of(
         self,

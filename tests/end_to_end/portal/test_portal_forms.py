@@ -63,7 +63,7 @@ async def test_form_of_a_created_import_creates_another_after_a_warning(
     assert ("name", "Second") in told.form("/imports/new").fields
     saved = await ada.submit(told, "/imports/new", do="create")
 
-    assert saved.path.startswith("/imports/")
+    assert saved.path.startswith("/runs/")
     assert {i["name"] for i in await world.api.all("/imports")} == {"For the phones", "Second"}
 
 

@@ -27,7 +27,7 @@ async def go_through(browser: Browser, world: World, **share: Any) -> Shown:
     return at
 
 
-async def test_import_of_own_share_is_created_in_four_steps(
+async def test_import_of_own_share_is_created_in_three_steps(
     client: Client, world: World, ada: Browser
 ) -> None:
     share = await world.share()
@@ -38,7 +38,8 @@ async def test_import_of_own_share_is_created_in_four_steps(
 
     assert CREATED in shown.text
     made = await only_import(world)
-    assert shown.path == f"/imports/{made['id']}"
+    assert shown.path.startswith("/runs/")
+    assert f'href="/imports/{made["id"]}"' in shown.text
     assert made["name"] == "For the phones"
     assert sorted(made["targets"]["users"]) == sorted(world.targets)
     await client.settle()
@@ -66,6 +67,60 @@ async def test_import_of_partners_share_is_created_by_share_id(
     assert (await only_import(world))["shareId"] == share["shareId"]
     await client.settle()
     assert "Fabrikam" in (await ada.open("/imports")).text
+
+
+async def test_invitation_leads_to_a_partners_import_in_three_clicks(
+    world: World, partner: World, ada: Browser
+) -> None:
+    share = await partner.share(name="Sales of Fabrikam")
+
+    at = await ada.open(f"/imports/new?share={share['shareId']}")
+    assert f"Published by: {DOMAIN}, 5 contacts" in text_of(at)
+    at = await ada.submit(at, "/imports/new", do=f"add:groups:{world.group}")
+    at = await ada.submit(at, "/imports/new", do="next")
+    assert "Outlook for iOS and Android: names of callers" in text_of(at)
+    shown = await ada.submit(at, "/imports/new", do="create")
+
+    assert CREATED in shown.text
+    made = await only_import(world)
+    assert (made["shareId"], made["name"]) == (share["shareId"], "Sales of Fabrikam")
+    assert (made["targets"]["groups"], made["destination"]["folder"]) == (
+        [world.group],
+        "Contact Sync",
+    )
+
+
+async def test_own_share_is_found_by_name_and_chosen_with_its_name(
+    world: World, ada: Browser
+) -> None:
+    await world.share(name="Sales")
+    share = await world.share(name="Warehouse")
+
+    start = await ada.open("/imports/new")
+    found = await ada.submit(start, "/imports/new", do="search", find="ware")
+    chosen = await ada.submit(found, "/imports/new", do=f"pick:{share['id']}")
+    again = await ada.submit(chosen, "/imports/new", do="back")
+
+    assert "Sales" not in text_of(found)
+    assert "Which mailboxes receive the contacts?" in text_of(chosen)
+    assert ("name", "Warehouse") in chosen.form("/imports/new").fields
+    assert "selected" in text_of(again)
+
+
+async def test_preview_offers_targets_only(world: World, ada: Browser) -> None:
+    share = await world.share()
+    at = await ada.open(f"/imports/new?share={share['id']}")
+    at = await ada.submit(at, "/imports/new", do=f"add:groups:{world.group}")
+    at = await ada.submit(at, "/imports/new", do=f"add:users:{world.targets[0]}")
+    last = await ada.submit(at, "/imports/new", do="next")
+    member, stranger = world.people[0], world.targets[1]
+
+    listed = await ada.submit(last, "/imports/new", do="search", q="Person")
+    other = await ada.submit(last, "/imports/new", do="search", q=world.users[stranger]["mail"])
+
+    assert f"preview:users:{world.targets[0]}" in last.text
+    assert f"preview:users:{member}" in listed.text
+    assert f"preview:users:{stranger}" not in listed.text + other.text
 
 
 async def test_unknown_share_id_is_reported_at_its_field_and_kept(ada: Browser) -> None:
@@ -122,7 +177,6 @@ async def test_going_back_keeps_the_input(world: World, ada: Browser) -> None:
 async def test_target_can_be_removed_again(world: World, ada: Browser) -> None:
     share = await world.share()
     at = await ada.open(f"/imports/new?share={share['id']}")
-    at = await ada.submit(at, "/imports/new", do="next")
     at = await ada.submit(at, "/imports/new", do=f"add:groups:{world.group}")
     assert "This import has 5 target mailboxes." in text_of(at)
 

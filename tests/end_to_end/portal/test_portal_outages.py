@@ -47,10 +47,10 @@ async def test_page_that_needs_microsoft_says_so_in_the_visitors_language(
 ) -> None:
     share = (await world.share())["id"]
     ada = await browser_of(client, world, language=language)
-    page = await ada.open(f"/imports/new?share={share}")
+    page = await ada.open("/imports/new")
     await client.fault(".*", {"status": 503}, times=1000, tenant=world.tenant)
 
-    shown = await press(ada, page, "next")
+    shown = await press(ada, page, f"pick:{share}")
 
     assert shown.status == 503
     assert UNAVAILABLE[language] in text_of(shown)

@@ -181,6 +181,7 @@ async def test_failed_mailboxes_can_be_retried(client: Client, world: World, ada
     await client.clear_faults()
     page = await ada.open(f"/runs/{made['firstRun']}")
     refused = (await world.results(made["firstRun"]))[world.targets[0]]["refused"]
+    one = await ada.open(f"/runs/{made['firstRun']}?outcome=failed&reason=access_denied")
 
     again = await ada.submit(page, f"/runs/{made['firstRun']}/retry")
     await client.settle()
@@ -189,6 +190,14 @@ async def test_failed_mailboxes_can_be_retried(client: Client, world: World, ada
     for name in ("requestId", "clientRequestId"):
         assert refused[name]
         assert refused[name] in page.text
+    causes = text_of(page).partition("Causes and solutions")[2]
+    assert causes.startswith(" failed No access to the mailbox 1 mailbox")
+    assert causes.count("No access to the mailbox") == 3, "the group, its link, and the row"
+    assert text_of(page).count(rendering.error_texts("en").remedy(Reason.ACCESS_DENIED)) == 1
+    assert "Person 5" in causes
+    assert world.users[world.targets[0]]["mail"] in causes
+    assert f"/find/{world.targets[1]}" not in one.text
+    assert "Cause: No access to the mailbox" in text_of(one)
     assert "being synced again" in again.text
     assert "succeeded" in (await ada.open(again.path)).text
 

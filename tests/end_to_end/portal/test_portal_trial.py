@@ -11,7 +11,7 @@ from tests.world import World
 async def targets_page(ada: Browser, world: World) -> Shown:
     """Return the wizard's page of targets with all of the world's targets chosen."""
     share = (await world.share())["id"]
-    targets = await press(ada, await ada.open(f"/imports/new?share={share}"), "next")
+    targets = await ada.open(f"/imports/new?share={share}")
     return await press(ada, targets, "search", users=world.targets)
 
 

@@ -120,6 +120,40 @@ async def test_search_looks_through_the_list_and_not_through_the_first_ten_of_th
     assert not (await finding.seats(caller, "person")).whole
 
 
+async def test_mailboxes_that_failed_are_grouped_by_cause_and_listed_by_it(
+    app: App, world: World, caller: Caller
+) -> None:
+    made = await world.import_((await world.share())["id"])
+    run = (await app.importing.runs.read(caller, str(made["firstRun"]))).value
+    assert await app.importing.runs.causes(caller, run) == ([], True)
+    unequal = [
+        (Outcome.SKIPPED, Reason.NO_SEAT),
+        *[(Outcome.FAILED, Reason.ACCESS_DENIED)] * 2,
+        *[(Outcome.FAILED, Reason.GAVE_UP)] * 7,
+    ]
+    rows = [
+        Result(mailbox=str(uuid4()), outcome=outcome, reason=reason, ended=utc_now())
+        for outcome, reason in unequal
+    ]
+    partition = f"{caller.tenant}|{run.id}"
+    await app.base.store.results.write_many(partition, {r.mailbox: r for r in rows})
+    failed = run.copy_with(mailboxes=run.mailboxes.copy_with(failed=9, skipped=1))
+
+    causes, whole = await app.importing.runs.causes(caller, failed)
+    gave_up = (Outcome.FAILED, Reason.GAVE_UP)
+    page = await app.importing.runs.results(caller, run.id, 2, None, *gave_up)
+    rest = await app.importing.runs.results(caller, run.id, 50, page.listing.token, *gave_up)
+
+    assert whole
+    assert [(c.reason, c.count, len(c.mailboxes)) for c in causes] == [
+        (Reason.GAVE_UP, 7, 5),
+        (Reason.ACCESS_DENIED, 2, 2),
+        (Reason.NO_SEAT, 1, 1),
+    ]
+    assert (len(page.listing.items), len(rest.listing.items)) == (2, 5)
+    assert {r.value.reason for r in rest.listing.items} == {Reason.GAVE_UP}
+
+
 async def test_result_file_contains_all_pages_up_to_the_row_limit(
     app: App, world: World, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

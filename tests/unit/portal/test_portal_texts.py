@@ -192,7 +192,12 @@ def test_numbers_in_texts_follow_the_language(language: str, number: str) -> Non
         step="targets",
         at=1,
         carried=[],
-        offer={"share": {"name": "x"}, "publisher": {"called": "x"}},
+        offer={
+            "share": {"name": "x"},
+            "publisher": {"verified_name": "x", "name": "x"},
+            "contacts": None,
+            "waiting": False,
+        },
     )
 
     assert picker.count(number) == 5
