@@ -195,6 +195,12 @@ param securityPolicy string = ''
 @description('When /.well-known/security.txt expires, less than a year ahead, such as 2027-06-01T00:00:00Z. Required with securityContact.')
 param securityExpires string = ''
 
+@description('Where people of customers get help: a mailto:, tel: or https: address. Empty: the portal names none.')
+param supportContact string = ''
+
+@description('What a license costs a month without VAT, such as: standard=1.50 premium=2.50 EUR. Empty: the portal shows no prices.')
+param licensePrices string = ''
+
 @description('Hours in which a tenant that asked to leave can take that back.')
 @minValue(0)
 @maxValue(720)
@@ -410,6 +416,8 @@ module functions 'modules/functions.bicep' = {
     runDays: runDays
     ledgerDays: ledgerDays
     securityContact: securityContact
+    supportContact: supportContact
+    licensePrices: licensePrices
     securityPolicy: securityPolicy
     securityExpires: securityExpires
     leavingHours: leavingHours

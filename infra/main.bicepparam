@@ -25,6 +25,8 @@ param appCredential = readEnvironmentVariable('APP_CREDENTIAL', 'managed-identit
 
 param securityContact = readEnvironmentVariable('SECURITY_CONTACT', '')
 param securityExpires = readEnvironmentVariable('SECURITY_EXPIRES', '')
+param supportContact = readEnvironmentVariable('SUPPORT_CONTACT', '')
+param licensePrices = readEnvironmentVariable('LICENSE_PRICES', '')
 param securityPolicy = readEnvironmentVariable('SECURITY_POLICY', '')
 
 param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '0'))

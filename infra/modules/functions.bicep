@@ -70,6 +70,10 @@ param securityContact string
 param securityPolicy string
 @description('When /.well-known/security.txt expires.')
 param securityExpires string
+@description('Where people of customers get help.')
+param supportContact string
+@description('What a license costs a month.')
+param licensePrices string
 @description('Hours before a tenant that asked to leave is removed.')
 param leavingHours int
 @description('How many calls per minute a tenant may make.')
@@ -110,6 +114,8 @@ var settings = {
   SECURITY_CONTACT: securityContact
   SECURITY_POLICY: securityPolicy
   SECURITY_EXPIRES: securityExpires
+  SUPPORT_CONTACT: supportContact
+  LICENSE_PRICES: licensePrices
   LEAVING_HOURS: string(leavingHours)
   CALLS_PER_MINUTE: string(callsPerMinute)
   // Half for one user, so that nobody uses up what colleagues need.

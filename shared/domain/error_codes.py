@@ -60,7 +60,9 @@ Code = Literal[
     "too_many_tests",
     "too_many_reads",
     # objects that do not exist
+    "unknown_call",
     "unknown_id",
+    "unknown_page",
     "unknown_share",
     "unknown_import",
     "unknown_run",

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_timedelta
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 
 from shared.domain.regions import COUNTRIES
 from shared.portal.languages import LANGUAGES
@@ -33,6 +34,9 @@ def filters(language: str) -> dict[str, Callable[..., str]]:
     def number(value: Any) -> str:
         return format_decimal(value, locale=locale)
 
+    def money(value: Decimal, currency: str) -> str:
+        return format_currency(value, currency, locale=locale)
+
     def percent(value: float) -> str:
         return format_percent(value, locale=locale)
 
@@ -48,5 +52,6 @@ def filters(language: str) -> dict[str, Callable[..., str]]:
         "day_month": day_month,
         "duration": duration,
         "number": number,
+        "money": money,
         "percent": percent,
     }

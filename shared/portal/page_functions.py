@@ -278,9 +278,19 @@ async def _response(
     return response
 
 
+def is_api(path: str) -> bool:
+    """Return whether a path is the API's, which answers errors as JSON."""
+    return path.startswith("/api/")
+
+
 async def _content(visit: Visit, shown: Page) -> func.HttpResponse:
     if shown.location:
         return func.HttpResponse(status_code=303, headers={"Location": shown.location})
+    if shown.template == "problem" and is_api(visit.path):
+        body = shown.values["problem"].model_dump_json(by_alias=True)
+        return func.HttpResponse(
+            body, status_code=shown.status, mimetype="application/problem+json"
+        )
     if shown.file is not None:
         headers = {"Content-Disposition": f'attachment; filename="{shown.file.name}"'}
         return func.HttpResponse(shown.file.content, headers=headers, mimetype=shown.file.mimetype)
@@ -294,7 +304,8 @@ class View:
     """The values that every template has as `page`: the caller, the path, the language.
 
     `token` is for the page's forms, `area` is the part of the navigation that it belongs to.
-    `leaving` is the organization's wish to leave, and `begun` whether leaving has begun.
+    `leaving` is the organization's wish to leave, and `begun` whether leaving has begun. `support`
+    is the address at which people get help, or empty.
     """
 
     language: str
@@ -307,6 +318,7 @@ class View:
     leaving: Departure | None
     begun: bool
     notice: Mapping[str, Any] | None
+    support: str
 
 
 async def _view(visit: Visit, shown: Page) -> View:
@@ -326,6 +338,7 @@ async def _view(visit: Visit, shown: Page) -> View:
         leaving=tenant.departure if tenant is not None else None,
         begun=tenant is not None and tenant.removing,
         notice=visit.notice,
+        support=visit.app.settings.support_contact,
     )
 
 

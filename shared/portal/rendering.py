@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = [
     "asset",
     "error_texts",
     "gettext",
+    "money",
     "ngettext",
     "number",
     "preferred",
@@ -66,6 +68,12 @@ def words(table: str, language: str, template: str = "words") -> Mapping[str, An
 def number(language: str) -> Callable[[int], str]:
     """Return the function that formats a number for a language."""
     found: Callable[[int], str] = _environment(language).filters["number"]
+    return found
+
+
+def money(language: str) -> Callable[[Decimal, str], str]:
+    """Return the function that formats an amount of a currency for a language."""
+    found: Callable[[Decimal, str], str] = _environment(language).filters["money"]
     return found
 
 

@@ -165,6 +165,10 @@ TEXTS: Final[Mapping[Code, str]] = {
         "Retry-After."
     ),
     # objects that do not exist
+    "unknown_call": N_("The API has no such call. See /api/openapi.json for all calls."),
+    "unknown_page": N_(
+        "There is no page at this address. It may be mistyped, or what it showed was removed."
+    ),
     "unknown_id": N_("This ID was not found in your organization. Check the ID."),
     "unknown_share": N_("There is no share '%(id)s' in your organization. Check the ID."),
     "unknown_import": N_("There is no import '%(id)s' in your organization. Check the ID."),

@@ -2,6 +2,7 @@
 
 from shared.services.licensing.licenses import Licenses
 from shared.services.licensing.missing_mailboxes import MissingMailboxes
+from shared.services.licensing.removals import Removals
 from shared.services.licensing.seats import SeatBook
 from shared.wiring.foundation import Foundation
 from shared.wiring.tenancy import Tenancy
@@ -14,4 +15,5 @@ class Licensing:
         terms = base.settings.terms
         self.seats = SeatBook(base.store, base.clock, terms)
         self.missing_mailboxes = MissingMailboxes(base.store, self.seats, base.clock)
+        self.removals = Removals(base.store, base.states, base.clock, terms)
         self.licenses = Licenses(base.store, base.clock, tenancy.ledger, self.seats, terms)

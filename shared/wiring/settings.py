@@ -17,6 +17,7 @@ from shared.adapters.entra.credentials import AppCredential, CredentialKind
 from shared.adapters.loopback import LOOPBACK, is_loopback, split
 from shared.domain.errors import Defect
 from shared.domain.regions import COUNTRIES
+from shared.domain.tenancy import prices
 from shared.domain.tenancy.licensing import Terms
 
 # Docs: about-keys-secrets-certificates (vault URLs of each cloud, names of vaults and secrets).
@@ -52,6 +53,8 @@ class Settings(BaseModel):
     alone; otherwise `organizations`.
 
     `security_contact` lists, between spaces, the addresses for reports of vulnerabilities.
+    `support_contact` is where people of customers get help. `license_prices` is the price list, see
+    `prices.parse`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -98,6 +101,12 @@ class Settings(BaseModel):
     run_days: Annotated[int, Field(alias="RUN_DAYS", ge=31, le=3650)] = 90
     security_contact: Annotated[str, Field(alias="SECURITY_CONTACT")] = ""
     security_policy: Annotated[str, Field(alias="SECURITY_POLICY")] = ""
+    support_contact: Annotated[
+        str, Field(alias="SUPPORT_CONTACT", pattern=r"^((mailto:|tel:|https://)[!-~]+)?$")
+    ] = ""
+    license_prices: Annotated[
+        str, Field(alias="LICENSE_PRICES", pattern=f"^({prices.PATTERN})?$")
+    ] = ""
     security_expires: Annotated[AwareDatetime | None, Field(alias="SECURITY_EXPIRES")] = None
     leaving_hours: Annotated[int, Field(alias="LEAVING_HOURS", ge=0, le=720)] = 24
     calls_per_minute: Annotated[int, Field(alias="CALLS_PER_MINUTE", ge=10)] = 600

@@ -110,6 +110,8 @@ class LocalCloud:
             "SECURITY_CONTACT": "mailto:security@service.invalid https://service.invalid/report",
             "SECURITY_POLICY": "https://service.invalid/policy",
             "SECURITY_EXPIRES": "2099-12-31T00:00:00Z",
+            "SUPPORT_CONTACT": "mailto:support@service.invalid",
+            "LICENSE_PRICES": "standard=1.50 premium=2.50 EUR",
             **_QUICK,
             **(settings or {}),
         }

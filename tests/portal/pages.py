@@ -181,6 +181,7 @@ _NO_PAGES = {
     "runs/{id}/results.csv",
     "settings/audit.csv",
     "settings/export.json",
+    "{*unknown}",
 }
 """Redirects of Entra ID, and files."""
 

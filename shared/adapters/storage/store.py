@@ -141,7 +141,11 @@ class Store:
             NOT_REMOVING,
         )
         self.seats = Records[Seat](
-            tables, Table.SEATS, Seat, {"since": lambda s: s.since}, below=SEAT_COUNT
+            tables,
+            Table.SEATS,
+            Seat,
+            {"since": lambda s: s.since, "waiting": lambda s: s.waiting},
+            below=SEAT_COUNT,
         )
         self.seat_counts = Records(tables, Table.SEATS, SeatCount, prefix=SEAT_COUNT)
         self.seat_claims = Records(tables, Table.SEATS, SeatClaims, prefix=CLAIMS_OF_IMPORT)

@@ -33,6 +33,9 @@ async def show_found(visit: Visit) -> Page:
     unnamed = seen.mailbox.trouble
     values = {
         "view": seen.mailbox,
+        "removal": visit.app.licensing.removals.of(
+            seen.mailbox.seat, sum(filling.contacts for filling in seen.mailbox.imports)
+        ),
         "q": search,
         "found": seen.found,
         "explained": seen.explained,

@@ -6,7 +6,8 @@ from typing import Any, Final
 import azure.functions as func
 
 from shared.adapters.storage.records import Stored
-from shared.domain.tenancy.tenants import BookingInput
+from shared.domain.tenancy import prices
+from shared.domain.tenancy.tenants import BookingInput, LicensePlan
 from shared.portal import rendering
 from shared.portal.forms.short_forms import BOOKING
 from shared.portal.forms.showing import Refusal, show
@@ -40,6 +41,12 @@ async def show_licenses(visit: Visit) -> Page:
         "q": search,
         "trouble": visit.trouble(found.trouble) if found.trouble else "",
         "history": found.history,
+        "prices": prices.parse(visit.app.settings.license_prices),
+        "removal": (
+            await visit.app.licensing.removals.next(visit.caller.tenant)
+            if found.license.waiting
+            else None
+        ),
     }
     return Page("licenses/licenses", values)
 
@@ -59,11 +66,13 @@ async def book_seats(visit: Visit) -> Page:
         booked = draft.input().booked
         if visit.do != "book" or visit.form.get("seen") != str(booked):
             return await _booking(visit, draft)
-        before = (await visit.app.licensing.licenses.read(visit.caller)).value.booked
+        license_ = (await visit.app.licensing.licenses.read(visit.caller)).value
+        before = license_.booked
         if booked < before:
             visit.require_fresh()
         await visit.app.licensing.licenses.book(visit.caller, booked, draft.etag or None)
         said = visit.ngettext("%(num)s license is booked.", "%(num)s licenses are booked.", booked)
+        said = f"{said}{_costs(visit, license_.plan, booked)}"
         fields = {"do": "book", "booked": str(before), "seen": str(before)}
         undo = Undo("/licenses/book", fields)
         return done("/licenses", said, undo=undo if before != booked else None)
@@ -76,6 +85,15 @@ async def book_seats(visit: Visit) -> Page:
         return Stored(BookingInput(booked=stored.value.booked), stored.etag)
 
     return await submit(visit, draft, save=save, show=again, latest=latest)
+
+
+def _costs(visit: Visit, plan: LicensePlan, booked: int) -> str:
+    """Return what a booking costs a month, to confirm the order; '' without a price list."""
+    found = prices.parse(visit.app.settings.license_prices)
+    if found is None:
+        return ""
+    total = rendering.money(visit.language)(found.of(plan) * booked, found.currency)
+    return " " + visit.gettext("Total per month: %(total)s, plus VAT.") % {"total": total}
 
 
 async def _booking(
@@ -104,5 +122,6 @@ async def _booking(
         "license": license_,
         "effect": effect,
         "names": await visit.addresses(concerned),
+        "prices": prices.parse(visit.app.settings.license_prices),
     }
     return Page("licenses/book", values, refusal.status)

@@ -35,6 +35,11 @@ async def show_start(visit: Visit) -> Page:
     values = {
         "overview": overview,
         "trial_days": visit.app.licensing.licenses.trial_left(overview.license),
+        "removal": (
+            await visit.app.licensing.removals.next(overview.tenant.id)
+            if overview.license.waiting
+            else None
+        ),
         "next_run": min((i.next_run for i in overview.imports if i.next_run), default=None),
     }
     return Page("start/start", values, tenant=overview.tenant)

@@ -1,4 +1,4 @@
-"""Addresses that standards fix: where to report a vulnerability (RFC 9116)."""
+"""Addresses that standards fix (RFC 9116: where to report a vulnerability), and unknown ones."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -6,6 +6,8 @@ from typing import Final
 import azure.functions as func
 
 from shared.domain.errors import ContactSyncError, NotFound
+from shared.portal.page_functions import is_api, page
+from shared.portal.visits import Page, Visit
 from shared.web.admission import enter
 from shared.web.calls import SAFE_HEADERS
 from shared.web.problems import problem
@@ -27,6 +29,12 @@ async def get_security_txt(req: func.HttpRequest) -> func.HttpResponse:
         headers = {**SAFE_HEADERS, **answer.headers}
         return func.HttpResponse(status_code=answer.status, headers=headers)
     return func.HttpResponse(text, headers=SAFE_HEADERS, mimetype="text/plain", charset="utf-8")
+
+
+@page(bp, "GET", "{*unknown}")
+async def show_unknown_page(visit: Visit) -> Page:
+    """Say that there is no such page; below `/api/`, as the API says it."""
+    raise NotFound("unknown_call" if is_api(visit.path) else "unknown_page")
 
 
 def _security_txt(settings: Settings, now: datetime) -> str:

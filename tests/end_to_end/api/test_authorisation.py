@@ -157,6 +157,7 @@ def test_portal_has_exactly_these_pages() -> None:
         "GET signed-in",
         "GET signed-in-again",
         "GET static/{name}",
+        "GET {*unknown}",
         "GET {nothing:maxlength(0)?}",
         "POST consent",
         "POST find/{id}/remove",

@@ -14,10 +14,13 @@ async def test_booking_shows_its_effect_first_and_can_be_undone(world: World, ad
     page = await ada.open("/licenses/book")
     shown = await press(ada, page, "show", booked="3")
     assert "After the change" in shown.text
+    assert "Price per license and month €1.50 Total per month now €0.00" in text_of(shown)
+    assert "Total per month after the change €4.50" in text_of(shown)
     assert (await world.api.get("/licenses"))["booked"] == 0
 
     booked = await press(ada, shown, "book")
-    assert "3 licenses are booked" in booked.text
+    assert "3 licenses are booked. Total per month: €4.50, plus VAT." in booked.text
+    assert "Total per month €4.50, plus VAT" in text_of(await ada.open("/licenses"))
     assert (await world.api.get("/licenses"))["booked"] == 3
     undone = await ada.submit(booked, "/licenses/book")
 

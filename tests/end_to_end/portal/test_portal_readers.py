@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.end_to_end.browser import Browser, Shown
 from tests.end_to_end.signed_in import browser_of, text_of
 from tests.local.client import Client
@@ -32,8 +34,46 @@ async def test_pages_that_need_attention_link_readers_only_to_pages_they_may_ope
     assert "A sync needs your review." in text_of(asked)
     assert "2 mailboxes have no license." in text_of(seatless)
     assert "waiting for a license" in text_of(mailbox)
+    licenses = await rita.open("/licenses")
+    for shown in (seatless, licenses):
+        told = r"On \S.*?, 10 contacts will be removed from 2 mailboxes that have no license\."
+        assert re.search(told, text_of(shown))
+    assert re.search(r"5 contacts will be removed from 1 mailbox", text_of(mailbox))
     for page in (asked, seatless, mailbox, await rita.open(f"/imports/{made['id']}")):
         assert await refused(rita, page) == []
+
+
+async def test_reader_is_told_what_a_reader_may_do(client: Client, world: World) -> None:
+    rita, ada = await browser_of(client, world, "Reader"), await browser_of(client, world)
+
+    assert "You have read-only access." in text_of(await rita.open("/"))
+    assert "shown to Admins only" in text_of(await rita.open("/settings"))
+    assert "Read-only access" in (await rita.open("/shares")).text
+    assert "ead-only access." not in text_of(await ada.open("/"))
+    assert "Read-only access" not in (await ada.open("/shares")).text
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "There is no page at this address."),
+        ("de", "Unter dieser Adresse gibt es keine Seite."),
+    ],
+)
+async def test_unknown_address_is_a_page_with_ways_to_go_on(
+    client: Client, language: str, told: str
+) -> None:
+    browser = Browser(client, language=language)
+
+    for path in ("/nothing", "/shares/a/b/c", "/index.php?x=<script>"):
+        shown = await browser.open(path)
+        assert shown.status == 404
+        assert told in text_of(shown)
+        assert 'class="button main" href="/"' in shown.text
+        assert 'href="mailto:support@service.invalid"' in shown.text
+        assert "<script>" not in shown.text.partition("<main")[2]
+    call = await browser.open("/api/v1/nothing")
+    assert (call.status, call.headers["content-type"]) == (404, "application/problem+json")
 
 
 async def test_reader_sees_that_consent_was_withdrawn_but_no_link_to_grant_it(

@@ -45,7 +45,7 @@ async def test_retry_results_and_omissions_are_in_the_live_parts_of_a_run(
 
     ended = await ada.open(f"/runs/{run}")
 
-    assert 'data-live="3" data-with="said results omitted help"' in going.text
+    assert 'data-live="3" data-with="said causes results omitted help"' in going.text
     for text in (going.text, ended.text):
         assert re.search(r'<form method="get" action="/runs/.*id="results"', text, re.DOTALL)
     assert re.search(r'id="progress".*/retry".*id="results"', ended.text, re.DOTALL)

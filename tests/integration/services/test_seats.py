@@ -4,12 +4,36 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
+from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.storage.store import TENANT_ROW
 from shared.domain.importing.import_life import ImportRuns, OpenRun
 from shared.domain.importing.messages import RunMessage
 from shared.domain.importing.runs import RunTrigger
 from shared.domain.tenancy.tenants import Tenant
+from shared.services.licensing.removals import Removal
 from shared.wiring.app import App, utc_now
+from tests.world import World
+
+
+async def test_next_removal_counts_the_contacts_of_mailboxes_that_wait(
+    app: App, world: World, caller: Caller
+) -> None:
+    share = (await world.share())["id"]
+    await world.import_(share)
+    await world.import_(share)
+    waiting, removals = utc_now() - timedelta(days=4), app.licensing.removals
+    stored = await app.base.store.seats.read_many(caller.tenant, world.targets)
+    assert await removals.next(caller.tenant) is None
+
+    for found, since in zip(stored, (waiting, waiting + timedelta(days=1)), strict=True):
+        seat = found.value.copy_with(waiting=since)
+        await app.base.store.seats.upsert(caller.tenant, seat.mailbox, seat)
+    late = stored[0].value.copy_with(waiting=waiting - timedelta(days=20))
+
+    day = (waiting + timedelta(days=14)).date()
+    assert await removals.next(caller.tenant) == Removal(day, False, 1, 10)
+    assert removals.of(late, 10) == Removal(day - timedelta(days=20), True, 1, 10)
+    assert removals.of(late, 0) is None
 
 
 async def test_imports_that_assign_seats_at_once_count_each_mailbox_once(app: App) -> None:

@@ -39,6 +39,7 @@ PAGE = {
     "company": "x",
     "token": "",
     "notice": None,
+    "support": "",
 }
 """The values that every page gets."""
 

@@ -257,9 +257,13 @@ class MailboxStates:
 
     async def held(self, tenant: str, import_id: str) -> tuple[int, int]:
         """Return how many mailboxes hold contacts of the import, and how many contacts in all."""
+        counts = await self.counts(tenant, import_id)
+        return len(counts), sum(counts.values())
+
+    async def counts(self, tenant: str, import_id: str) -> dict[str, int]:
+        """Return how many contacts of the import each mailbox holds that holds any."""
         rows = self._rows(tenant, import_id, "RowKey", _COUNT)
-        counts = [int(row.columns.get(_COUNT, 0)) async for row in rows]
-        return sum(count > 0 for count in counts), sum(counts)
+        return {row.row: count async for row in rows if (count := int(row.columns.get(_COUNT, 0)))}
 
     async def left(self, tenant: str, import_id: str) -> tuple[int, int]:
         """Return in how many mailboxes a removal is still to be proved; how many are unreachable.
