@@ -113,12 +113,6 @@ async def _import_check(page: Page, ids: Ids) -> None:
     await expect(page.locator("#results table")).to_be_visible()
 
 
-async def _import_offer(page: Page, ids: Ids) -> None:
-    del ids
-    await _press(page, "check")
-    await expect(page.locator("#offer .note")).to_be_visible()
-
-
 async def _look_everywhere(page: Page, ids: Ids) -> None:
     del ids
     await expect(page.locator("#where .card").first).to_be_visible()
@@ -153,8 +147,8 @@ _CHOSEN: tuple[Look, ...] = (
     Look("find-remove", "/find/{person}/remove"),
     Look("imports", "/imports"),
     Look("imports-none", "/imports?q=nothing-is-called-so"),
+    Look("unknown", "/nothing/here", status=404),
     Look("import-new", "/imports/new"),
-    Look("import-new-offer", "/imports/new?share={share}", prepare=_import_offer),
     Look("import-new-targets", "/imports/new?share={share}", prepare=_import_targets),
     Look("import-new-nobody", "/imports/new?share={share}", prepare=_import_nobody),
     Look("import-new-settings", "/imports/new?share={share}", prepare=_import_settings),

@@ -128,6 +128,20 @@ async def test_menu_opens_on_a_phone_and_is_always_open_on_a_desktop(
     await expect(shares).to_be_visible()
 
 
+async def test_slash_leads_to_the_box_that_finds_everything(new_person: NewPerson) -> None:
+    person = await new_person(viewport={"width": 360, "height": 740})
+    await person.page.route(
+        f"**{PATH}", lambda route: route.fulfill(body=inside(), content_type="text/html")
+    )
+    await person.page.goto(PATH)
+
+    await person.page.keyboard.press("/")
+
+    await expect(person.page.locator("#everywhere")).to_be_focused()
+    await person.page.keyboard.type("1/2")
+    await expect(person.page.locator("#everywhere")).to_have_value("1/2")
+
+
 def inside() -> str:
     """Return a page as a signed-in person sees it."""
     page = {
@@ -139,5 +153,6 @@ def inside() -> str:
         "company": "Contoso",
         "token": "",
         "notice": None,
+        "support": "",
     }
     return rendering.render("sign_in/needed", "en", page=page, to="/")

@@ -1,28 +1,78 @@
 """Pages that find a person or a mailbox, and say where a contact is and why it is missing."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
 import azure.functions as func
 
 from shared.domain.errors import ContactSyncError
+from shared.domain.importing.imports import Import
+from shared.domain.sharing.shares import Share
 from shared.portal.page_functions import page
 from shared.portal.sessions import Undo
 from shared.portal.visits import Page, Visit, done
-from shared.services.sharing.directory_search import EntryKind
+from shared.services.sharing.directory_search import EntryKind, Found
 from shared.web.admission import READERS, WRITERS
+from shared.web.operations import DEFAULT_PAGE
 
 bp = func.Blueprint()
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A group of the directory, the shares that publish it, and the imports that aim at it."""
+
+    found: Found
+    shares: Sequence[Share]
+    imports: Sequence[Import]
 
 
 @page(bp, "GET", "find", READERS)
 async def show_find(visit: Visit) -> Page:
-    """Show the people and mailboxes that match a text."""
+    """Show what matches a text: people, mailboxes, groups, shares, and imports with their syncs."""
     text = visit.search
-    values: dict[str, object] = {"q": text, "found": [], "trouble": None}
-    if text:
-        try:
-            values["found"] = await visit.app.insight.finding.candidates(visit.caller, text)
-        except ContactSyncError as error:
-            values["trouble"] = visit.trouble(error)
+    values: dict[str, Any] = {"q": text, "found": [], "groups": [], "trouble": None}
+    values |= {"shares": [], "imports": []}
+    if not text:
+        return Page("find/find", values)
+    shares, imports = visit.app.sharing.shares, visit.app.importing.imports
+    (published, configured) = await asyncio.gather(
+        shares.search(visit.caller, text, _NAMED, None),
+        imports.search(visit.caller, text, _NAMED, None),
+    )
+    values["shares"] = [stored.value for stored in published.items]
+    values["imports"] = [stored.value for stored in configured.items]
+    try:
+        kinds = (EntryKind.USER, EntryKind.ORG_CONTACT, EntryKind.GROUP)
+        hits = await visit.app.sharing.directory.find(visit.caller, text, kinds)
+    except ContactSyncError as error:
+        values["trouble"] = visit.trouble(error)
+        return Page("find/find", values)
+    values["found"] = [hit for hit in hits if hit.kind is not EntryKind.GROUP]
+    groups = [hit for hit in hits if hit.kind is EntryKind.GROUP]
+    values["groups"] = await _used(visit, groups) if groups else []
     return Page("find/find", values)
+
+
+async def _used(visit: Visit, groups: Sequence[Found]) -> list[_Group]:
+    """Return groups with the shares and imports that use them, among the first ones by name."""
+    published, configured = await asyncio.gather(
+        visit.app.sharing.shares.search(visit.caller, "", DEFAULT_PAGE, None),
+        visit.app.importing.imports.search(visit.caller, "", DEFAULT_PAGE, None),
+    )
+    shares = [stored.value for stored in published.items]
+    imports = [stored.value for stored in configured.items]
+    return [
+        _Group(
+            group,
+            [each for each in shares if group.id in {one.id for one in each.sources.groups}],
+            [each for each in imports if group.id in each.targets.groups],
+        )
+        for group in groups
+    ]
 
 
 @page(bp, "GET", "find/{id}", READERS)

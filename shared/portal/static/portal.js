@@ -109,6 +109,16 @@
     buttonOf(event.target.form, within.dataset.enter).click();
   });
 
+  // The key / leads to the box that finds everything, unless something is being typed.
+  document.addEventListener("keydown", (event) => {
+    const box = document.getElementById("everywhere");
+    const typing = event.target.closest("input, select, textarea, [contenteditable]");
+    if (event.key !== "/" || typing || !box || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    if (menu) menu.open = true;
+    box.focus();
+  });
+
   // A part that goes on is asked for again and again; what somebody types in is left alone.
   const live = (part) => {
     setTimeout(async () => {

@@ -79,6 +79,22 @@ async def test_removal_page_of_unknown_person_shows_the_id(ada: Browser) -> None
     assert f"Remove {unknown} everywhere" in (await ada.open(f"/find/{unknown}/remove")).title
 
 
+async def test_one_box_finds_people_groups_shares_and_imports(world: World, ada: Browser) -> None:
+    share = await world.share(name="Sharepoint fans")
+    made = await world.import_(share["id"], name="Shared phones", targets={"groups": [world.group]})
+
+    start = await ada.open("/")
+    found = await ada.submit(start, "/find", q="shar")
+
+    assert found.path == "/find"
+    for link in (f"/shares/{share['id']}", f"/imports/{made['id']}", f"/runs?import={made['id']}"):
+        assert f'href="{link}"' in found.text
+    groups = text_of(found).partition("Groups")[2]
+    assert "Share: Sharepoint fans" in groups
+    assert "Import: Shared phones" in groups
+    assert world.targets[0] in (await ada.open("/find?q=Person 5")).text
+
+
 async def test_search_without_matches_says_so(ada: Browser) -> None:
     page = await ada.open("/find?q=nobodyatall")
 
