@@ -38,6 +38,7 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
     security      show_security, change_security_settings, show_sign_out, sign_people_out
     checks        show_check, start_check
     well_known    get_security_txt, show_unknown_page
+    employees     show_employee_help
 Background, in `shared/background`
     timers        start_due_runs, sweep_leftovers
     queues        start_run, check_mailboxes, sync_mailbox, close_run, leave_tenant,

@@ -1,9 +1,12 @@
 """Tenants: joining, the ledger of their changes, and how often they may call."""
 
+import secrets
+
 from shared.adapters.entra.sign_in import SignIn
 from shared.adapters.storage.ledger_rows import LedgerRows
 from shared.adapters.storage.tenant_data import TenantData
 from shared.services.tenancy.domains import Domains
+from shared.services.tenancy.help_pages import HelpPages
 from shared.services.tenancy.joining import Joining
 from shared.services.tenancy.ledger import Ledger
 from shared.services.tenancy.reads import Reads
@@ -34,6 +37,7 @@ class Tenancy:
             self.ledger,
             settings.client_id,
         )
+        self.help_pages = HelpPages(base.store, self.ledger, lambda: secrets.token_hex(16))
         self.domains = Domains(base.store, base.directory, self.ledger)
         self.joining = Joining(
             sign_in=SignIn(

@@ -176,6 +176,7 @@ _NO_PAGES = {
     "settings/audit.csv",
     "settings/export.json",
     "{*unknown}",
+    "help/{tenant}/{key}",
 }
 """Redirects of Entra ID, and files."""
 

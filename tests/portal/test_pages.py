@@ -20,7 +20,13 @@ from tests.portal.pages import PAGES, Look
 WIDTHS = (1440, 1280, 1024, 960, 700, 360)
 """No page is wider than these windows, which lie on both sides of each layout change."""
 UNSEEN = frozenset(
-    {"runs/{id}/results.csv", "settings/audit.csv", "settings/export.json", "{*unknown}"}
+    {
+        "runs/{id}/results.csv",
+        "settings/audit.csv",
+        "settings/export.json",
+        "{*unknown}",
+        "help/{tenant}/{key}",
+    }
 )
 """Routes that show no page, such as downloads."""
 MOST_BYTES = 150_000

@@ -38,7 +38,8 @@ class Tenant(Model):
     `domain` is a verified domain, read again from time to time; `name` is chosen by its admins.
     `trialUntil` is the end of the trial if an operator has set one. `checked` is when the consent
     of a disconnected tenant was last checked. `departure` is the wish to leave, until it is done.
-    `sessions` says which sessions and tokens have ended.
+    `sessions` says which sessions and tokens have ended. `help_key` opens the help page for its
+    employees; empty if it has none.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Tenant(Model):
     sessions: EndedSessions = EndedSessions()
     security: Security = Security()
     departure: Departure | None = None
+    help_key: str = ""
 
     @property
     def display_name(self) -> str:
@@ -130,6 +132,7 @@ class LedgerAction(StrEnum):
     TRIAL_STARTED = "trial.started"
     TENANT_JOINED = "tenant.joined"
     TENANT_RENAMED = "tenant.renamed"
+    HELP_PAGE_CHANGED = "tenant.help_page_changed"
     TENANT_DOMAIN_CHANGED = "tenant.domain_changed"
     TENANT_DISCONNECTED = "tenant.disconnected"
     TENANT_RECONNECTED = "tenant.reconnected"

@@ -40,7 +40,14 @@ async def show_settings(visit: Visit) -> Page:
 
 @page(bp, "POST", "settings", WRITERS, again=True)
 async def change_settings(visit: Visit) -> Page:
-    """Rename the organization, or check its consent."""
+    """Rename the organization, check its consent, or open or close the help page."""
+    if visit.do == "open-help":
+        await visit.app.tenancy.help_pages.renew(visit.caller)
+        words = visit.gettext("The help page has a new link. Send it to your employees.")
+        return done("/settings#help-page", words)
+    if visit.do == "close-help":
+        await visit.app.tenancy.help_pages.close(visit.caller)
+        return done("/settings#help-page", visit.gettext("The help page is closed."))
     if visit.do == "check":
         try:
             await visit.app.tenancy.tenants.verify_consent(visit.caller)
@@ -222,6 +229,11 @@ async def _settings(
         "client_id": visit.app.settings.client_id,
         "roles": sorted(visit.caller.roles),
         "trouble": trouble,
+        "help_page": (
+            f"{visit.app.settings.portal_origin}/help/{tenant.id}/{tenant.help_key}"
+            if tenant.help_key
+            else ""
+        ),
     }
     return Page("settings/settings", values, 422 if trouble else refusal.status)
 

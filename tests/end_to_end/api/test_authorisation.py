@@ -124,6 +124,7 @@ def test_portal_has_exactly_these_pages() -> None:
         "GET find/{id}",
         "GET find/{id}/everywhere",
         "GET find/{id}/remove",
+        "GET help/{tenant}/{key}",
         "GET imports",
         "GET imports/new",
         "GET imports/{id}",

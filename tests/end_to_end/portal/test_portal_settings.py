@@ -36,6 +36,32 @@ async def test_consent_can_be_checked(client: Client, world: World, ada: Browser
     assert "could not be confirmed" in gone.text
 
 
+async def test_help_page_is_open_to_whoever_has_its_current_link(
+    client: Client, world: World, ada: Browser
+) -> None:
+    await world.import_((await world.share())["id"], settle=False)
+    stranger, field = Browser(client, language="de"), r'id="help-link" value="[^"]*?(/help/[^"]+)"'
+
+    opened = await ada.submit(await ada.open("/settings"), "/settings", do="open-help")
+    (first,) = re.findall(field, opened.text)
+    page = await stranger.open(first)
+    renewed = await ada.submit(opened, "/settings", do="open-help")
+    (second,) = re.findall(field, renewed.text)
+    old, new = await stranger.open(first), await stranger.open(second)
+    closed = await ada.submit(renewed, "/settings", do="close-help")
+
+    assert page.status == new.status == 200
+    assert "Welche Rufnummern zeigen einen Namen?" in text_of(page)
+    assert "in einem eigenen Ordner" in text_of(page)
+    assert not any(str(user["displayName"]) in page.text for user in world.users.values())
+    assert old.status == 404
+    assert "The help page is closed." in closed.text
+    for link in (second, f"/help/{world.tenant}/x", f"/help/{world.tenant}/", "/help/x/x"):
+        assert (await stranger.open(link)).status == 404
+    entries = await world.api.all("/ledger?action=tenant.help_page_changed")
+    assert [entry["detail"]["open"] for entry in entries] == [False, True, True]
+
+
 async def test_renaming_can_be_undone_and_blank_name_is_refused(world: World, ada: Browser) -> None:
     await press(ada, await ada.open("/settings"), "rename", name="First")
     second = await press(ada, await ada.open("/settings"), "rename", name="Second")

@@ -34,7 +34,7 @@ def test_the_footer_of_a_page_shows_the_version(language: str) -> None:
         def __init__(self) -> None:
             self.language = language
             self.caller = self.company = self.notice = self.area = None
-            self.path, self.token = "/", ""
+            self.path, self.token, self.support = "/", "", ""
 
     assert f"<span>Version {VERSION}</span>" in render("base", language, page=Page())
 
