@@ -18,6 +18,8 @@ API, in `shared/api` (API Management publishes it; every call but the last three
     operator      list_tenants, get_customer, change_customer, sign_out_customer, get_closing
     service       health, ready, get_openapi
     checks        start_tenant_check, get_tenant_check
+    notices       get_notices, change_notices, set_webhook, remove_webhook, set_teams_workflow,
+                  remove_teams_workflow, send_test_notice, list_notice_deliveries
 Pages, in `shared/portal/pages` (for browsers; each form carries a token of who is signed in)
     start         show_start, show_consent, ask_consent, finish_consent
     shares        show_shares, show_new_share, publish_share, show_share, show_share_form,
@@ -39,12 +41,14 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
     checks        show_check, start_check
     well_known    get_security_txt, show_unknown_page
     employees     show_employee_help
+    notices       show_notices, change_notice_settings
 Background, in `shared/background`
     timers        start_due_runs, sweep_leftovers
     queues        start_run, check_mailboxes, sync_mailbox, close_run, leave_tenant,
-                  maintain_range, check_tenant, record_poison_run, record_poison_check,
-                  record_poison_mailbox, record_poison_closing, record_poison_leaving,
-                  record_poison_tenant_check, record_poison_maintenance
+                  maintain_range, check_tenant, deliver_notice, record_poison_run,
+                  record_poison_check, record_poison_mailbox, record_poison_closing,
+                  record_poison_leaving, record_poison_tenant_check, record_poison_notice,
+                  record_poison_maintenance
 
 Each function calls one service of `shared/services`; `shared/wiring` puts the services together.
 """
