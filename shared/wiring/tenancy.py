@@ -1,7 +1,5 @@
 """Tenants: joining, the ledger of their changes, and how often they may call."""
 
-import secrets
-
 from shared.adapters.entra.sign_in import SignIn
 from shared.adapters.storage.ledger_rows import LedgerRows
 from shared.adapters.storage.tenant_data import TenantData
@@ -37,7 +35,7 @@ class Tenancy:
             self.ledger,
             settings.client_id,
         )
-        self.help_pages = HelpPages(base.store, self.ledger, lambda: secrets.token_hex(16))
+        self.help_pages = HelpPages(base.store, self.ledger)
         self.domains = Domains(base.store, base.directory, self.ledger)
         self.joining = Joining(
             sign_in=SignIn(

@@ -25,7 +25,7 @@ _EXAMPLES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class UnequalCause:
     """The mailboxes of a run that have one outcome for one reason: how many, and the first ones."""
 
     outcome: Outcome
@@ -90,13 +90,13 @@ async def neighbor_results(
     return {result.mailbox: result for result in found if result.mailbox in mailboxes}
 
 
-async def causes_of(store: Store, tenant: str, run: str) -> tuple[list[Cause], bool]:
+async def causes_of(store: Store, tenant: str, run: str) -> tuple[list[UnequalCause], bool]:
     """Group the mailboxes of a run that did not succeed; failed ones first, most frequent first.
 
     The second value is false if there are more than 5,000 of one outcome; the others of that
     outcome are then not counted.
     """
-    found: list[Cause] = []
+    found: list[UnequalCause] = []
     whole = True
     for outcome in _UNEQUAL:
         by_reason: dict[str, list[str]] = {}
@@ -114,7 +114,7 @@ async def causes_of(store: Store, tenant: str, run: str) -> tuple[list[Cause], b
                 break
         whole = whole and token is None
         found += [
-            Cause(
+            UnequalCause(
                 outcome,
                 Reason(reason) if reason else None,
                 len(ids),

@@ -10,7 +10,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph.mailbox_directory import MailboxDirectory
 from shared.adapters.storage.records import Listing, Stored, gather_limited
 from shared.adapters.storage.results import (
-    Cause,
+    UnequalCause,
     causes_of,
     count_results,
     find_result,
@@ -141,7 +141,7 @@ class Runs:
         )
         return await self.addressed(caller, id_, listing)
 
-    async def causes(self, caller: Caller, run: Run) -> tuple[list[Cause], bool]:
+    async def causes(self, caller: Caller, run: Run) -> tuple[list[UnequalCause], bool]:
         """Return why mailboxes of a run did not succeed; see `causes_of`.
 
         A run that goes on, or whose mailboxes all succeeded, has no causes, and nothing is read.

@@ -1,7 +1,7 @@
 """The help page for a tenant's employees, public for everyone who has its link."""
 
 import hmac
-from collections.abc import Callable
+import secrets
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,10 +32,9 @@ class HelpPage:
 class HelpPages:
     """Opens, renews and closes the help pages of tenants."""
 
-    def __init__(self, store: Store, ledger: Ledger, new_key: Callable[[], str]) -> None:
+    def __init__(self, store: Store, ledger: Ledger) -> None:
         self._store = store
         self._ledger = ledger
-        self._new_key = new_key
 
     async def read(self, tenant: str, key: str) -> HelpPage:
         """Return the page of a tenant. Raises `NotFound` unless the key is the current one."""
@@ -49,7 +48,7 @@ class HelpPages:
 
     async def renew(self, caller: Caller) -> Stored[Tenant]:
         """Give the caller's tenant a help page with a new link; an older link ends."""
-        return await self._set(caller, self._new_key())
+        return await self._set(caller, secrets.token_hex(16))
 
     async def close(self, caller: Caller) -> Stored[Tenant]:
         """End the help page of the caller's tenant."""
