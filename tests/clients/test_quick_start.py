@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients import generators
+from tests.infra.compiler.tools import PWSH, left_out
 from tests.world import World
 
 PROGRAMS = Path(__file__).with_name("quick_start")
@@ -18,6 +19,8 @@ PROGRAMS = Path(__file__).with_name("quick_start")
 def command(language: str, folder: Path) -> list[str]:
     """Generate the client of a language, compile its program, and return how to run it."""
     program = str(shutil.copy(PROGRAMS / f"share_and_import.{language}", folder))
+    if language == "ps1":
+        return [str(PWSH.path()), "-NoProfile", "-NonInteractive", "-File", program]
     document = generators.written(folder)
     match language:
         case "py":
@@ -31,7 +34,10 @@ def command(language: str, folder: Path) -> list[str]:
             return ["bash", program]
 
 
-@pytest.mark.parametrize("language", ["py", "sh", "ts"])
+needs_pwsh = pytest.mark.skipif(bool(left_out(PWSH)), reason=str(left_out(PWSH)))
+
+
+@pytest.mark.parametrize("language", ["py", "sh", "ts", pytest.param("ps1", marks=needs_pwsh)])
 async def test_program_shares_imports_and_follows_the_run(
     world: World, tmp_path: Path, language: str
 ) -> None:
@@ -42,6 +48,7 @@ async def test_program_shares_imports_and_follows_the_run(
         "GROUP": world.group,
         "MAILBOX": world.targets[0],
         "WAIT": "0.2",
+        "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1",
     }
 
     program = await asyncio.create_subprocess_exec(
