@@ -42,6 +42,7 @@ Pages, in `shared/portal/pages` (for browsers; each form carries a token of who 
     well_known    get_security_txt, show_unknown_page
     employees     show_employee_help
     notices       show_notices, change_notice_settings
+    api_docs      show_api_docs
 Background, in `shared/background`
     timers        start_due_runs, sweep_leftovers
     queues        start_run, check_mailboxes, sync_mailbox, close_run, leave_tenant,
