@@ -50,7 +50,7 @@ class ReceiverView(Model):
     """When it was turned off (UTC), or null. Set it again to turn it on."""
     reason: AttemptOutcome | None
     """Why it was turned off, or null: the outcome of the last try, such as `gone` (410),
-    `rejected` (an error), `unreachable`, `timed-out`, `address-refused` (not public), `secret-lost`
+    `rejected` (an error), `unreachable`, `timed_out`, `address_refused` (not public), `unreadable`
     or `unknown` (interrupted); never `accepted`."""
 
     @classmethod
@@ -92,12 +92,12 @@ class NoticeLineView(Model):
     """What a notice says about one kind: counts, a date and a link, never names."""
 
     kind: NoticeKind
-    """`consent-lost`: the consent was withdrawn (and `ended`: it is back). `changes-held`: changes
-    wait for a review. `syncs-failing`: syncs have been failing for
-    days. `licenses-short`: mailboxes have no license. `trial-ending`: the trial ends
-    in seven days, or in one. `not-removed`: a partner has not
-    removed what was taken back. `importing-company`: another organization began to import a
-    share. `weekly-summary`: mailboxes that receive contacts, and open problems."""
+    """`consent_lost`: the consent was withdrawn (and `ended`: it is back). `changes_held`: changes
+    wait for a review. `syncs_failing`: syncs have been failing for
+    days. `licenses_short`: mailboxes have no license. `trial_ending`: the trial ends
+    in seven days, or in one. `not_removed`: a partner has not
+    removed what was taken back. `importing_company`: another organization began to import a
+    share. `weekly_summary`: mailboxes that receive contacts, and open problems."""
     state: NoticeState
     """`open`: it has begun. `ended`: it is over."""
     causes: int
@@ -119,8 +119,8 @@ class AttemptView(Model):
     """When it was made (UTC)."""
     outcome: AttemptOutcome
     """`accepted`: the receiver has it. `rejected`: it answered with an error or a redirect. `gone`:
-    it answered 410. `unreachable`: no connection, or an invalid certificate. `timed-out`: no answer
-    in time. `address-refused`: the address is not public. `secret-lost`: the secret can no longer
+    it answered 410. `unreachable`: no connection, or an invalid certificate. `timed_out`: no answer
+    in time. `address_refused`: the address is not public. `unreadable`: the secret can no longer
     be read. `unknown`: the try was interrupted."""
     status: int | None
     """The HTTP status of the answer, or null if there was none."""

@@ -61,14 +61,14 @@ class AttemptOutcome(StrEnum):
     """The receiver answered 410: it does not want notices any more."""
     UNREACHABLE = "unreachable"
     """There was no connection, or its certificate is not valid."""
-    TIMED_OUT = "timed-out"
-    ADDRESS_REFUSED = "address-refused"
+    TIMED_OUT = "timed_out"
+    ADDRESS_REFUSED = "address_refused"
     """The name leads to an address that is not on the public internet."""
-    SECRET_LOST = "secret-lost"  # noqa: S105 - a code
+    UNREADABLE = "unreadable"
     """The secret can no longer be read; set the receiver again."""
 
 
-_FINAL: Final = frozenset({AttemptOutcome.GONE, AttemptOutcome.SECRET_LOST})
+_FINAL: Final = frozenset({AttemptOutcome.GONE, AttemptOutcome.UNREADABLE})
 """After these, no further try can arrive."""
 
 

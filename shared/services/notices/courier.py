@@ -88,7 +88,7 @@ class Courier:
     ) -> Posted:
         keys = await opened(self._seal, receiver, tenant)
         if keys is None:
-            return Posted(AttemptOutcome.SECRET_LOST)
+            return Posted(AttemptOutcome.UNREADABLE)
         match notice.channel:
             case Channel.TEAMS:
                 card = card_of(notice, self._origin, language)

@@ -116,7 +116,7 @@ class Preferences:
         """Seal the keys of a receiver with the newest key, or turn it off if they are lost."""
         keys = await opened(self._seal, receiver, tenant)
         if keys is None:
-            await self.disable(tenant, channel, receiver, AttemptOutcome.SECRET_LOST)
+            await self.disable(tenant, channel, receiver, AttemptOutcome.UNREADABLE)
             return
         again = receiver.copy_with(
             sealed=await sealed(self._seal, keys, tenant), sealed_at=self._clock()

@@ -15,6 +15,7 @@ _GUID: Final = "3f2b8c1e-6d47-4a0b-9c58-1e7d2f4a6b90"
 _TIME: Final = "2026-03-02T06:00:00Z"
 _NETWORK: Final = "203.0.113.0/24"
 _PHONE: Final = "+49 89 1234567"
+_SIGNING_KEY: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 _WORDS: Final = "Ask an admin of the publisher to grant consent again."
 _FORMATS: Final = {"uuid": _GUID, "date-time": _TIME}
 
@@ -101,7 +102,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "retries": _ID,
     "row": _ID,
     "runs": _ID,
-    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "secret": _SIGNING_KEY,
     "shareId": "7c4e1f0a9b3d4286a5c0e8d1f2b6a394",
     "solution": _WORDS,
     "state": "Bavaria",

@@ -44,7 +44,7 @@ async def test_webhook_set_on_the_page_is_told_of_held_changes(
     assert (test["type"], test["data"]["items"]) == ("notice.test", [])
     (item,) = notice["data"]["items"]
     run = (await world.last_run(made["id"]))["id"]
-    assert (item["kind"], item["state"], item["mailboxes"]) == ("changes-held", "open", 2)
+    assert (item["kind"], item["state"], item["mailboxes"]) == ("changes_held", "open", 2)
     assert item["url"].endswith(f"/runs/{run}")
     assert "Changes that need review" in text_of(later)
     assert "Nächster Versuch" not in german
@@ -58,7 +58,7 @@ async def test_teams_workflow_set_on_the_page_gets_a_card_in_the_chosen_language
         empty = await ada.open(PAGE)
         refused = await ada.submit(empty, PAGE, do="set:teams", teams="https://10.0.0.1/")
         early = await ada.submit(await ada.open(PAGE), PAGE, do="test:teams")
-        wanted: dict[str, Any] = {"kinds": "consent-lost", "notice-language": "de"}
+        wanted: dict[str, Any] = {"kinds": "consent_lost", "notice-language": "de"}
         saved = await ada.submit(await ada.open(PAGE), PAGE, do="save", **wanted)
         await ada.submit(await ada.open(PAGE), PAGE, do="set:teams", teams=f"{sink.url}/flow")
         await ada.submit(await ada.open(PAGE), PAGE, do="test:teams")
@@ -76,7 +76,7 @@ async def test_teams_workflow_set_on_the_page_gets_a_card_in_the_chosen_language
     assert "Removed." in removed.text
     assert (settings["language"], settings["kinds"], settings["teams"]) == (
         "de",
-        ["consent-lost"],
+        ["consent_lost"],
         None,
     )
 
@@ -85,7 +85,7 @@ async def test_settings_and_deliveries_by_the_api(client: Client, world: World) 
     api = world.api
     before = await api.get("/tenant/notices")
     changed = await api.send(
-        "PATCH", "/tenant/notices", {"kinds": ["consent-lost"]}, **{"If-Match": before["etag"]}
+        "PATCH", "/tenant/notices", {"kinds": ["consent_lost"]}, **{"If-Match": before["etag"]}
     )
     stale = await api.send(
         "PATCH", "/tenant/notices", {"kinds": []}, **{"If-Match": before["etag"]}
@@ -102,7 +102,7 @@ async def test_settings_and_deliveries_by_the_api(client: Client, world: World) 
         await api.delete("/tenant/notices/webhook")
 
     assert (before["webhook"], len(before["kinds"])) == (None, 7)
-    assert changed.body["kinds"] == ["consent-lost"]
+    assert changed.body["kinds"] == ["consent_lost"]
     problem(stale, 412, "precondition-failed")
     assert problem(wrong, 400, "invalid-input")["errors"][0]["field"].startswith("kinds")
     assert problem(none, 409, "conflict")["code"] == "webhook_missing"

@@ -221,7 +221,13 @@ CASES: Final = (
                 Properties={"run": "r1"},
             ),
             row("AppTraces", "10:03", OperationId="abc", Message="It runs."),
-            row("AppExceptions", "10:04", OperationId="abc", ExceptionType="Defect", Message="No."),
+            row(
+                "AppExceptions",
+                "10:04",
+                OperationId="abc",
+                ExceptionType="Defect",
+                OuterMessage="No.",
+            ),
             row(
                 "AppDependencies",
                 "10:05",
@@ -237,7 +243,7 @@ CASES: Final = (
         10:01         | dependency | resolve_share | 4            | ''   | False  | ''       | null
         10:02         | event      | run_started   | null         | ''   | False  | ''       | {"run": "r1"}
         10:03         | log        | It runs.      | null         | ''   | False  | ''       | null
-        10:04         | exception  | Defect        | null         | ''   | False  | ''       | null
+        10:04         | exception  | Defect: No.   | null         | ''   | False  | ''       | null
         10:05         | dependency | sync_mailbox  | null         | ''   | True   | ''       | {"_MS.links": "[{\\"operation_Id\\":\\"abc\\"}]"}
         """,
         TRACE,

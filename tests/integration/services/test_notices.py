@@ -37,7 +37,7 @@ async def test_cause_is_told_once_while_it_is_open(company: Company) -> None:
     for _ in range(3):
         await company.later()
 
-    assert company.receiver.told == [["consent-lost open"]]
+    assert company.receiver.told == [["consent_lost open"]]
     (notice,) = await company.log()
     assert notice.state is DeliveryState.DELIVERED
     assert company.tenant in str(company.receiver.got)
@@ -83,7 +83,7 @@ async def test_partner_that_removes_nothing_for_days_is_told_until_it_does(
     for _ in range(4):
         await company.later(timedelta(days=1))
 
-    assert company.receiver.told == [["consent-lost open"], ["not-removed open"]]
+    assert company.receiver.told == [["consent_lost open"], ["not_removed open"]]
     ((item,),) = [body["data"]["items"] for _, body in company.receiver.got[1:]]
     assert (item["mailboxes"], item["url"].rpartition("/")[2]) == (2, "shares")
     assert "partner" not in str(item)
@@ -97,9 +97,9 @@ async def test_consent_that_is_back_is_told_and_lost_again_is_news(company: Comp
     await company.later()
 
     assert company.receiver.told == [
-        ["consent-lost open"],
-        ["consent-lost ended"],
-        ["consent-lost open"],
+        ["consent_lost open"],
+        ["consent_lost ended"],
+        ["consent_lost open"],
     ]
 
 
@@ -136,7 +136,7 @@ async def test_worker_killed_before_it_queues_the_notice_loses_nothing(company: 
 
     await company.later(timedelta(minutes=15))
 
-    assert company.receiver.told == [["consent-lost open"]]
+    assert company.receiver.told == [["consent_lost open"]]
 
 
 async def test_worker_killed_after_sending_sends_again_with_the_same_id(company: Company) -> None:
@@ -182,7 +182,7 @@ async def test_webhook_is_turned_off_when_all_tries_failed(company: Company) -> 
     await company.later()
     await company.app.notices.preferences.set_receiver(company.caller, HOOK, URL)
     await company.later()
-    assert company.receiver.told[-1] == ["consent-lost open"]
+    assert company.receiver.told[-1] == ["consent_lost open"]
     assert [notice.state for notice in await company.log()] == [
         DeliveryState.DELIVERED,
         DeliveryState.FAILED,
@@ -221,7 +221,7 @@ async def test_kinds_that_are_not_wanted_are_not_told(company: Company) -> None:
     await preferences.change(company.caller, lambda _: NoticesInput(), changed.etag)
     await company.later()
 
-    assert company.receiver.told == [["consent-lost open"]]
+    assert company.receiver.told == [["consent_lost open"]]
 
 
 async def test_new_secret_of_the_same_address_signs_beside_the_former_one_for_a_day(
@@ -252,7 +252,7 @@ async def test_secret_outlives_every_renewal_of_the_key_that_seals_it(company: C
 
     object.__setattr__(seal, "_keys", GivenKeys([new[::-1].replace("=", "") + "="]))
     await company.later(SEALED_AGAIN)
-    assert (await company.webhook()).reason is AttemptOutcome.SECRET_LOST
+    assert (await company.webhook()).reason is AttemptOutcome.UNREADABLE
 
 
 async def test_tenant_that_leaves_is_told_nothing_and_leaves_nothing(company: Company) -> None:

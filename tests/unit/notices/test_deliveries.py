@@ -53,7 +53,7 @@ def test_receiver_may_ask_for_a_longer_wait(asked: timedelta, wait: timedelta) -
     assert notice.due == NOW + wait
 
 
-@pytest.mark.parametrize("outcome", [AttemptOutcome.GONE, AttemptOutcome.SECRET_LOST])
+@pytest.mark.parametrize("outcome", [AttemptOutcome.GONE, AttemptOutcome.UNREADABLE])
 def test_notice_that_can_never_arrive_is_given_up_at_once(outcome: AttemptOutcome) -> None:
     notice = NOTICE.begun(NOW).after(outcome, None, NOW)
 

@@ -60,7 +60,7 @@ def test_body_is_the_same_in_every_try_and_holds_counts_and_a_link() -> None:
             "tenant": "t",
             "items": [
                 {
-                    "kind": "changes-held",
+                    "kind": "changes_held",
                     "state": "open",
                     "causes": 1,
                     "mailboxes": 12,
