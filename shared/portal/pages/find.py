@@ -39,22 +39,26 @@ async def show_find(visit: Visit) -> Page:
     if not text:
         return Page("find/find", values)
     shares, imports = visit.app.sharing.shares, visit.app.importing.imports
-    (published, configured) = await asyncio.gather(
+    published, configured, (hits, values["trouble"]) = await asyncio.gather(
         shares.search(visit.caller, text, _NAMED, None),
         imports.search(visit.caller, text, _NAMED, None),
+        _in_directory(visit, text),
     )
     values["shares"] = [stored.value for stored in published.items]
     values["imports"] = [stored.value for stored in configured.items]
-    try:
-        kinds = (EntryKind.USER, EntryKind.ORG_CONTACT, EntryKind.GROUP)
-        hits = await visit.app.sharing.directory.find(visit.caller, text, kinds)
-    except ContactSyncError as error:
-        values["trouble"] = visit.trouble(error)
-        return Page("find/find", values)
     values["found"] = [hit for hit in hits if hit.kind is not EntryKind.GROUP]
     groups = [hit for hit in hits if hit.kind is EntryKind.GROUP]
     values["groups"] = await _used(visit, groups) if groups else []
     return Page("find/find", values)
+
+
+async def _in_directory(visit: Visit, text: str) -> tuple[Sequence[Found], str | None]:
+    """Return the people and groups that a text finds, and what hindered the search, if anything."""
+    kinds = (EntryKind.USER, EntryKind.ORG_CONTACT, EntryKind.GROUP)
+    try:
+        return await visit.app.sharing.directory.find(visit.caller, text, kinds), None
+    except ContactSyncError as error:
+        return (), visit.trouble(error)
 
 
 async def _used(visit: Visit, groups: Sequence[Found]) -> list[_Group]:
