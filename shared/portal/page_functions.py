@@ -31,7 +31,7 @@ from shared.portal.sent_forms import FormKind, parsed, require_acceptable, token
 from shared.portal.visits import SWITCH, Page, Visit
 from shared.services.tenancy.tenants import ConsentMissing, TenantGone
 from shared.web.admission import Requirement, Role, count_stranger, enter
-from shared.web.calls import SAFE_HEADERS
+from shared.web.calls import PAGE_HEADERS
 from shared.web.problems import problem
 from shared.wiring.app import App, app, new_id
 
@@ -346,7 +346,7 @@ def _headers(services: App, correlation: str) -> dict[str, str]:
     parts = urlsplit(services.settings.entra_authority)
     entra = f"{parts.scheme}://{parts.netloc}"
     return {
-        **SAFE_HEADERS,
+        **PAGE_HEADERS,
         # Not 'no-referrer': forms would then say that they come from nowhere (Fetch, Origin).
         "Referrer-Policy": "same-origin",
         "Content-Security-Policy": (
@@ -355,8 +355,5 @@ def _headers(services: App, correlation: str) -> dict[str, str]:
             # A form's redirect counts as its action (CSP3, form-action).
             f"form-action 'self' {entra}; frame-ancestors 'none'"
         ),
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "X-Correlation-Id": correlation,
     }

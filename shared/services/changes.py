@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from shared.adapters.storage.records import Records, Stored
 from shared.domain.error_codes import Code
-from shared.domain.errors import Busy, NotFound, PayloadTooLarge, PreconditionFailed
+from shared.domain.errors import Busy, Conflict, NotFound, PayloadTooLarge, PreconditionFailed
 
 MAX_STORED_BYTES: Final = 980_000
 _TRIES: Final = 5
@@ -32,24 +32,30 @@ async def change[T: BaseModel](
     *,
     kind: Kind,
     if_match: str | None = None,
+    new: Stored[T] | None = None,
 ) -> Stored[T]:
     """Replace a row with the result of `apply`. If `apply` returns the same object, write nothing.
+
+    A row that does not exist counts as `new`, if that is given, and is then inserted.
 
     Raises `NotFound`, `PayloadTooLarge`, and `PreconditionFailed` if the row is not the version
     that If-Match names. Without If-Match, it retries a few times if the row was changed in between
     (for example by a run that updates its import), and then raises `Busy`.
     """
     for left in reversed(range(_TRIES)):
-        stored = found_in(await records.get(tenant, row), kind, row)
+        known = await records.get(tenant, row)
+        stored = found_in(known or new, kind, row)
         require_match(stored.etag, if_match)
         value = apply(stored.value)
         if value is stored.value:
             return stored
         require_storable(value)
         try:
+            if known is None:
+                return await records.insert(tenant, row, value)
             return await records.replace(tenant, row, value, stored.etag)
-        except PreconditionFailed as error:
-            if if_match is not None:
+        except (Conflict, PreconditionFailed) as error:
+            if if_match is not None and isinstance(error, PreconditionFailed):
                 raise
             if not left:
                 raise Busy(f"The {kind} keeps changing.", 1.0) from error

@@ -49,6 +49,13 @@ SAFE_HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 """The headers of every response (docs: OWASP REST Security Cheat Sheet, security headers)."""
+PAGE_HEADERS: Final = {
+    **SAFE_HEADERS,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+"""The headers of every page; each adds a content security policy of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from shared.adapters.storage.models import ChunkResult
 from shared.adapters.storage.records import Listing, Stored
 from shared.adapters.storage.store import Store, results_of
 from shared.adapters.storage.tables.client import Row
+from shared.adapters.storage.tables.conditions import Condition
 from shared.adapters.storage.tables.continuation import foreign_token, opaque, read_opaque
 from shared.domain.importing.runs import ContactCounts, Outcome, Result
 from shared.domain.reasons import Reason
@@ -99,20 +100,16 @@ async def causes_of(store: Store, tenant: str, run: str) -> tuple[list[UnequalCa
     found: list[UnequalCause] = []
     whole = True
     for outcome in _UNEQUAL:
+        rows, all_read = await store.results.read_columns(
+            results_of(tenant, run),
+            ["reason"],
+            pages=_CAUSE_PAGES,
+            where=[Condition("outcome", "eq", str(outcome))],
+        )
+        whole = whole and all_read
         by_reason: dict[str, list[str]] = {}
-        query = "PartitionKey eq @p and outcome eq @outcome"
-        given = {"p": results_of(tenant, run), "outcome": str(outcome)}
-        token: str | None = None
-        for _ in range(_CAUSE_PAGES):
-            page = await store.tables.page(
-                store.results.table, query, given, token=token, select=["RowKey", "reason"]
-            )
-            for row in page.rows:
-                by_reason.setdefault(str(row.columns.get("reason") or ""), []).append(row.row)
-            token = page.token
-            if token is None:
-                break
-        whole = whole and token is None
+        for row in rows:
+            by_reason.setdefault(str(row.columns.get("reason") or ""), []).append(row.row)
         found += [
             UnequalCause(
                 outcome,

@@ -33,34 +33,30 @@ class _Words:
     ended: Mapping[NoticeKind, str]
 
 
-_WEEK_ENGLISH: Final = (
-    "Weekly summary: mailboxes that receive contacts: {mailboxes}. Open problems: {problems}."
-)
-_WEEK_GERMAN: Final = (
-    "Wochenübersicht: Postfächer, die Kontakte erhalten: {mailboxes}. Offene Punkte: {problems}."
-)
+def _alike(text: str) -> tuple[str, str]:
+    """Return a text that is the same for one cause and for several."""
+    return text, text
+
+
 _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
     NoticeLanguage.ENGLISH: _Words(
         title="Contact Sync needs your attention",
         test="This is a test. Notices from Contact Sync will appear here.",
         open="Open Contact Sync",
-        date="{day} {month} {year}",
+        date="d MMMM y",
         begun={
-            NoticeKind.CONSENT_LOST: (
-                "The consent was withdrawn. Your imports are suspended.",
-                "The consent was withdrawn. Your imports are suspended.",
+            NoticeKind.CONSENT_LOST: _alike(
+                "The consent was withdrawn. Your imports are suspended."
             ),
             NoticeKind.CHANGES_HELD: (
                 "Changes of an import need review (mailboxes: {mailboxes}).",
                 "Changes of {causes} imports need review (mailboxes: {mailboxes}).",
             ),
-            NoticeKind.LICENSES_SHORT: (
-                "Mailboxes without a license: {mailboxes}. Their contacts will be removed{when}.",
-                "Mailboxes without a license: {mailboxes}. Their contacts will be removed{when}.",
+            NoticeKind.LICENSES_SHORT: _alike(
+                "Mailboxes without a license: {mailboxes}. Their contacts will be removed{when}."
             ),
-            NoticeKind.TRIAL_ENDING: (
-                "The trial ends{when}. Mailboxes without a license then: {mailboxes}.",
-                "The trial ends{when}. Mailboxes without a license then: {mailboxes}.",
+            NoticeKind.TRIAL_ENDING: _alike(
+                "The trial ends{when}. Mailboxes without a license then: {mailboxes}."
             ),
             NoticeKind.NOT_REMOVED: (
                 "A partner has not removed withdrawn contacts (mailboxes: {mailboxes}).",
@@ -74,7 +70,10 @@ _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
                 "An import has been failing for days (mailboxes: {mailboxes}).",
                 "{causes} imports have been failing for days (mailboxes: {mailboxes}).",
             ),
-            NoticeKind.WEEKLY_SUMMARY: (_WEEK_ENGLISH, _WEEK_ENGLISH),
+            NoticeKind.WEEKLY_SUMMARY: _alike(
+                "Weekly summary: mailboxes that receive contacts: {mailboxes}. Open problems: "
+                "{problems}."
+            ),
         },
         ended={NoticeKind.CONSENT_LOST: "The consent is back. Your imports continue."},
     ),
@@ -82,23 +81,20 @@ _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
         title="Contact Sync: Handlungsbedarf",
         test="Dies ist ein Test. Hier erscheinen Benachrichtigungen von Contact Sync.",
         open="Contact Sync öffnen",
-        date="{day}. {month} {year}",
+        date="d. MMMM y",
         begun={
-            NoticeKind.CONSENT_LOST: (
-                "Die Zustimmung wurde widerrufen. Ihre Importe sind ausgesetzt.",
-                "Die Zustimmung wurde widerrufen. Ihre Importe sind ausgesetzt.",
+            NoticeKind.CONSENT_LOST: _alike(
+                "Die Zustimmung wurde widerrufen. Ihre Importe sind ausgesetzt."
             ),
             NoticeKind.CHANGES_HELD: (
                 "Änderungen eines Imports müssen geprüft werden (Postfächer: {mailboxes}).",
                 "Änderungen von {causes} Importen müssen geprüft werden (Postfächer: {mailboxes}).",
             ),
-            NoticeKind.LICENSES_SHORT: (
-                "Postfächer ohne Lizenz: {mailboxes}. Ihre Kontakte werden{when} entfernt.",
-                "Postfächer ohne Lizenz: {mailboxes}. Ihre Kontakte werden{when} entfernt.",
+            NoticeKind.LICENSES_SHORT: _alike(
+                "Postfächer ohne Lizenz: {mailboxes}. Ihre Kontakte werden{when} entfernt."
             ),
-            NoticeKind.TRIAL_ENDING: (
-                "Die Testphase endet{when}. Postfächer, die dann keine Lizenz haben: {mailboxes}.",
-                "Die Testphase endet{when}. Postfächer, die dann keine Lizenz haben: {mailboxes}.",
+            NoticeKind.TRIAL_ENDING: _alike(
+                "Die Testphase endet{when}. Postfächer, die dann keine Lizenz haben: {mailboxes}."
             ),
             NoticeKind.NOT_REMOVED: (
                 "Ein Partner hat Kontakte noch nicht entfernt (Postfächer: {mailboxes}).",
@@ -112,23 +108,15 @@ _WORDS: Final[Mapping[NoticeLanguage, _Words]] = {
                 "Ein Import schlägt seit Tagen fehl (Postfächer: {mailboxes}).",
                 "{causes} Importe schlagen seit Tagen fehl (Postfächer: {mailboxes}).",
             ),
-            NoticeKind.WEEKLY_SUMMARY: (_WEEK_GERMAN, _WEEK_GERMAN),
+            NoticeKind.WEEKLY_SUMMARY: _alike(
+                "Wochenübersicht: Postfächer, die Kontakte erhalten: {mailboxes}. Offene Punkte: "
+                "{problems}."
+            ),
         },
         ended={NoticeKind.CONSENT_LOST: "Die Zustimmung liegt wieder vor. Ihre Importe laufen."},
     ),
 }
-_MONTHS: Final[Mapping[NoticeLanguage, tuple[str, ...]]] = {
-    NoticeLanguage.ENGLISH: (
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ),
-    NoticeLanguage.GERMAN: (
-        *("Januar", "Februar", "März", "April", "Mai", "Juni"),
-        *("Juli", "August", "September", "Oktober", "November", "Dezember"),
-    ),
-}
 _ON: Final = {NoticeLanguage.ENGLISH: " on ", NoticeLanguage.GERMAN: " am "}
-_GROUPED: Final = {NoticeLanguage.ENGLISH: ",", NoticeLanguage.GERMAN: "."}
 
 
 def title_of(language: NoticeLanguage) -> str:
@@ -162,9 +150,12 @@ def text_of(line: NoticeLine, language: NoticeLanguage) -> str:
 
 
 def _date(when: datetime, language: NoticeLanguage) -> str:
-    month = _MONTHS[language][when.month - 1]
-    return _WORDS[language].date.format(day=when.day, month=month, year=when.year)
+    from babel.dates import format_date  # noqa: PLC0415 - at the first notice
+
+    return format_date(when.date(), _WORDS[language].date, locale=language.value)
 
 
 def _number(count: int, language: NoticeLanguage) -> str:
-    return f"{count:,}".replace(",", _GROUPED[language])
+    from babel.numbers import format_decimal  # noqa: PLC0415 - at the first notice
+
+    return format_decimal(count, locale=language.value)

@@ -13,7 +13,7 @@ import azure.functions as func
 from shared.domain.errors import ContactSyncError
 from shared.portal import rendering
 from shared.web.admission import count_stranger, enter
-from shared.web.calls import SAFE_HEADERS
+from shared.web.calls import PAGE_HEADERS, SAFE_HEADERS
 from shared.web.problems import problem
 from shared.wiring.app import app, new_id
 
@@ -48,10 +48,4 @@ _POLICY: Final = (
 
 
 def _headers(nonce: str) -> dict[str, str]:
-    return {
-        **SAFE_HEADERS,
-        "Content-Security-Policy": _POLICY.format(nonce=nonce),
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    }
+    return {**PAGE_HEADERS, "Content-Security-Policy": _POLICY.format(nonce=nonce)}

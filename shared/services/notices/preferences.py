@@ -8,16 +8,15 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.sealing import Seal
 from shared.adapters.storage.records import Stored
 from shared.adapters.storage.store import NOTICE_SETTINGS, Store
-from shared.domain.errors import Busy, Conflict, FieldError, InvalidInput, PreconditionFailed
+from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.notices.deliveries import AttemptOutcome, Channel
 from shared.domain.notices.settings import NoticeSettings, NoticesInput, Receiver
 from shared.domain.notices.webhooks import host_of, secret_of
 from shared.domain.tenancy.tenants import LedgerAction
-from shared.services.changes import require_match
+from shared.services.changes import change
 from shared.services.notices.receiver_keys import BOTH_SIGN, ReceiverKeys, opened, sealed
 from shared.services.tenancy.ledger import Ledger
 
-_TRIES: Final = 5
 _NEVER_SET: Final = 'W/"never-set"'
 """The version of settings that nobody has changed yet."""
 
@@ -47,7 +46,7 @@ class Preferences:
     async def read(self, tenant: str) -> Stored[NoticeSettings]:
         """Return the settings of a tenant; those of a new one if nobody has changed them."""
         stored = await self._store.notice_settings.get(tenant, NOTICE_SETTINGS)
-        return stored or Stored(NoticeSettings(), _NEVER_SET)
+        return stored or _new()
 
     async def change(
         self, caller: Caller, apply: Callable[[NoticesInput], NoticesInput], if_match: str | None
@@ -132,22 +131,21 @@ class Preferences:
     async def update(
         self, tenant: str, apply: Apply, if_match: str | None = None
     ) -> Stored[NoticeSettings]:
-        """Replace the settings with the result of `apply`, as `changes.change` does."""
-        records = self._store.notice_settings
-        for _ in range(_TRIES):
-            stored = await records.get(tenant, NOTICE_SETTINGS)
-            found = stored or Stored(NoticeSettings(), _NEVER_SET)
-            require_match(found.etag, if_match)
-            value = apply(found.value)
-            if value is found.value:
-                return found
-            try:
-                if stored is None:
-                    return await records.insert(tenant, NOTICE_SETTINGS, value)
-                return await records.replace(tenant, NOTICE_SETTINGS, value, stored.etag)
-            except (Conflict, PreconditionFailed):
-                continue
-        raise Busy("The settings of notices keep changing.", 1.0)
+        """Replace the settings with the result of `apply`; see `changes.change`."""
+        return await change(
+            self._store.notice_settings,
+            tenant,
+            NOTICE_SETTINGS,
+            apply,
+            kind="tenant",
+            if_match=if_match,
+            new=_new(),
+        )
 
     def _recorded(self, caller: Caller, detail: dict[str, Any]) -> Any:
         return self._ledger.change(caller, LedgerAction.NOTICES_CHANGED, caller.tenant, **detail)
+
+
+def _new() -> Stored[NoticeSettings]:
+    """Return the settings of a tenant that nobody has changed yet."""
+    return Stored(NoticeSettings(), _NEVER_SET)
