@@ -5,12 +5,15 @@ mailbox stays within the limit of four. The SDK's own batch classes lack a depen
 bodies (msgraph-sdk-python-core#1030, kiota-python#737).
 """
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.adapters.graph.transport import (
+    LONGEST_WAIT,
+    READ_TRIES,
     Check,
     GraphResponse,
     GraphSession,
@@ -67,10 +70,43 @@ async def send_batch(
     `Unavailable` if the whole batch failed; whether its writes took effect is then unknown. `check`
     handles any other response to the batch.
     """
-    body = {"requests": [item.as_json(number) for number, item in enumerate(items)]}
+    numbered = dict(enumerate(items))
+    answer = check(await session.request("POST", "/$batch", body=_body(session, numbered)))
+    return list(_answers(session, numbered, answer).values())
+
+
+async def read_batch(session: GraphSession, items: Sequence[BatchItem]) -> list[GraphResponse]:
+    """Send at most 20 reads together, and those that fail temporarily up to three times.
+
+    Returns the last response to each, in the order of `items`. Raises like `send_batch` if the
+    whole batch keeps failing. Waits at most `LONGEST_WAIT` seconds before the next try; if Graph
+    throttles reads for longer, their 429 is returned at once.
+    """
+    found: dict[int, GraphResponse] = {}
+    waiting = dict(enumerate(items))
+    for left in reversed(range(READ_TRIES)):
+        answer = required(await session.read("/$batch", body=_body(session, waiting)))
+        found |= _answers(session, waiting, answer)
+        waiting = {number: items[number] for number in waiting if found[number].is_transient}
+        failed = [found[number] for number in waiting]
+        wait = longest_wait(failed) if failed else 0.0
+        throttled = any(answer.status == 429 for answer in failed)
+        if not failed or not left or (throttled and wait > LONGEST_WAIT):
+            break
+        await asyncio.sleep(min(wait, LONGEST_WAIT))
+    return [found[number] for number in range(len(items))]
+
+
+def _body(session: GraphSession, items: Mapping[int, BatchItem]) -> dict[str, Any]:
     # Graph counts the requests in a batch, not the batch itself.
     session.meter.items += len(items) - 1
-    answer = check(await session.request("POST", "/$batch", body=body))
+    return {"requests": [item.as_json(number) for number, item in items.items()]}
+
+
+def _answers(
+    session: GraphSession, items: Mapping[int, BatchItem], answer: GraphResponse
+) -> dict[int, GraphResponse]:
+    """Return the responses in the response to a batch, by the numbers of `items`."""
     parts = answer.body.get("responses") if isinstance(answer.body, dict) else None
     if not isinstance(parts, list):
         session.meter.unanswered += 1
@@ -78,10 +114,11 @@ async def send_batch(
         raise Unavailable(message, answer.wait)
     date = answer.headers.get("date", "")
     answers = {str(p.get("id")): _answer(p, date) for p in parts if isinstance(p, dict)}
-    found = [_fitting(item, answers.get(str(number))) for number, item in enumerate(items)]
-    session.meter.unanswered += sum(1 for part in found if part.status == _GATEWAY_TIMEOUT)
-    session.meter.throttle(sum(1 for part in found if part.status == 429))
-    for part in found:
+    found = {number: _fitting(item, answers.get(str(number))) for number, item in items.items()}
+    parts = found.values()
+    session.meter.unanswered += sum(1 for part in parts if part.status == _GATEWAY_TIMEOUT)
+    session.meter.throttle(sum(1 for part in parts if part.status == 429))
+    for part in parts:
         if not part.ok:
             session.meter.note(part.status, part.headers, answer.headers)
     return found
@@ -90,11 +127,11 @@ async def send_batch(
 async def read_lists(
     session: GraphSession, items: Sequence[BatchItem]
 ) -> list[list[dict[str, Any]]]:
-    """Send at most 20 reads of lists together and return these; all of them must succeed.
+    """Read at most 20 lists together, as `read_batch` does; all of them must succeed.
 
     Raises `Unavailable` if any failed temporarily, `Refused` if one failed permanently (4xx).
     """
-    answers = await send_batch(session, items)
+    answers = await read_batch(session, items)
     require_all(answers)
     return [required(answer).value for answer in answers]
 

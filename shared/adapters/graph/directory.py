@@ -193,8 +193,7 @@ async def users_looked_up(
     found: dict[str, Object] = {}
     for chunk in batched(_guids(ids), _IDS_PER_LOOKUP, strict=False):
         await session.directory.take(_BY_IDS)
-        answer = await session.request(
-            "POST",
+        answer = await session.read(
             f"/directoryObjects/getByIds?$select={fields}",
             body={"ids": list(chunk), "types": ["user"]},
         )

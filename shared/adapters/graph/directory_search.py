@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
 
-from shared.adapters.graph.batch import BatchItem, require_all, send_batch
+from shared.adapters.graph.batch import BatchItem, read_batch, require_all
 from shared.adapters.graph.directory import ADVANCED
 from shared.adapters.graph.transport import GraphResponse, GraphSession, required
 
@@ -52,7 +52,7 @@ async def search(
 
 async def _answers(session: GraphSession, items: Sequence[BatchItem]) -> list[GraphResponse]:
     await session.directory.take(len(items))
-    answers = await send_batch(session, items)
+    answers = await read_batch(session, items)
     require_all(answers)
     return answers
 

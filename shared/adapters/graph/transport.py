@@ -26,7 +26,7 @@ LONGEST_REQUEST: Final = 120.0
 """Seconds after which a request is given up, however slowly its response trickles in."""
 _GATEWAY_TIMEOUT: Final = 504
 _DEFAULT_WAIT: Final = 1.0
-_READ_TRIES: Final = 3
+READ_TRIES: Final = 3
 _PASSING: Final = frozenset(
     {
         "ErrorConnectionFailed",
@@ -263,17 +263,22 @@ class GraphSession:
         *,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        body: object = None,
     ) -> GraphResponse:
-        """Send a GET, and retry after transient errors if the wait is short."""
-        for attempt in range(1, _READ_TRIES):
+        """Send a read, and retry after transient errors if the wait is short.
+
+        It is a GET, or a POST if there is a `body`, as a batch of reads and getByIds need it.
+        """
+        method = "GET" if body is None else "POST"
+        for attempt in range(1, READ_TRIES):
             try:
-                return await self.request("GET", path, query=query, headers=headers)
+                return await self.request(method, path, query=query, headers=headers, body=body)
             except (Throttled, Unavailable) as error:
                 wait = error.retry_after * attempt
                 if wait > LONGEST_WAIT:
                     raise
                 await asyncio.sleep(wait)
-        return await self.request("GET", path, query=query, headers=headers)
+        return await self.request(method, path, query=query, headers=headers, body=body)
 
     async def pages(
         self,

@@ -3,7 +3,6 @@
 An app can only read photos of users (docs: profilephoto-get).
 """
 
-import asyncio
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -11,11 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from shared.adapters.graph.batch import BatchItem, longest_wait, send_batch
-from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse, GraphSession
+from shared.adapters.graph.batch import BatchItem, longest_wait, read_batch
+from shared.adapters.graph.transport import GraphResponse, GraphSession
 from shared.domain.errors import Throttled
 
-_TRIES: Final = 3
 _NONE: Final = "1x1"
 """The size that Graph may show for a user without a photo."""
 _URL_SAFE: Final = str.maketrans("-_", "+/")
@@ -55,21 +53,11 @@ async def user_photos(session: GraphSession, ids: Sequence[str]) -> dict[str, Ph
 
 
 async def _answers(session: GraphSession, paths: Mapping[str, str]) -> dict[str, GraphResponse]:
-    found: dict[str, GraphResponse] = {}
-    waiting = list(paths)
-    for left in reversed(range(_TRIES)):
-        items = [BatchItem("GET", paths[id_]) for id_ in waiting]
-        found |= zip(waiting, await send_batch(session, items), strict=True)
-        waiting = [id_ for id_ in waiting if found[id_].is_transient]
-        if not waiting:
-            break
-        failed = [found[id_] for id_ in waiting]
-        wait = longest_wait(failed)
-        if any(answer.status == 429 for answer in failed) and (not left or wait > LONGEST_WAIT):
-            raise Throttled("Microsoft Graph throttled the reads of photos.", wait)
-        if left:
-            await asyncio.sleep(min(wait, LONGEST_WAIT))
-    return found
+    items = [BatchItem("GET", path) for path in paths.values()]
+    answers = await read_batch(session, items)
+    if throttled := [answer for answer in answers if answer.status == 429]:
+        raise Throttled("Microsoft Graph throttled the reads of photos.", longest_wait(throttled))
+    return dict(zip(paths, answers, strict=True))
 
 
 def _tag(answer: GraphResponse) -> str | PhotoRefused | None:

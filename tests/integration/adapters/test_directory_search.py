@@ -115,6 +115,21 @@ async def test_directory_errors_raise_needs_admin_or_transient_error(
     await world.client.fault(r"^/groups\?", {"status": 403}, tenant=world.tenant)
     with pytest.raises(NeedsAdmin):
         await app.sharing.directory.find(caller, "x")
-    await world.client.fault(r"^/users\?", {"status": 503}, tenant=world.tenant)
+    await world.client.fault(r"^/users\?", {"status": 503}, times=3, tenant=world.tenant)
     with pytest.raises(TransientError):
         await app.sharing.directory.find(caller, "x")
+
+
+async def test_search_repeats_what_fails_once(app: App, world: World, caller: Caller) -> None:
+    await world.client.fault(r"^/\$batch", {"status": 503}, tenant=world.tenant)
+    await world.client.fault(r"^/users\?", {"status": 503}, tenant=world.tenant)
+    found = await app.sharing.directory.find(caller, "Person 0")
+    assert [one.name for one in found] == ["Person 0"]
+
+
+async def test_ids_are_looked_up_again_after_a_failure(
+    app: App, world: World, caller: Caller
+) -> None:
+    await world.client.fault("getByIds", {"status": 503}, tenant=world.tenant)
+    found = await app.sharing.directory.name(caller, [world.people[0]], [EntryKind.USER])
+    assert [one.name for one in found.values()] == ["Person 0"]

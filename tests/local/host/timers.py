@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import random
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -32,7 +33,8 @@ class Clock:
 
     def __init__(self) -> None:
         self._offset = timedelta()
-        self._moved = asyncio.Event()
+        self.setting = asyncio.Event()
+        """Set as soon as the clock is set; each setting has its own event."""
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._offset
@@ -40,24 +42,26 @@ class Clock:
     def set(self, to: datetime | None) -> None:
         """Set the clock to a time, or back to the machine's."""
         self._offset = to - datetime.now(UTC) if to is not None else timedelta()
-        self._moved.set()
-        self._moved = asyncio.Event()
+        self.setting.set()
+        self.setting = asyncio.Event()
 
     @property
     def offset(self) -> timedelta:
         """The difference from the machine's clock. It changes only when the clock is set."""
         return self._offset
 
-    async def reaches(self, moment: datetime, early: float) -> bool:
-        """Wait for a time, or until so many seconds before. False as soon as the clock is set."""
-        moved = self._moved
-        while (left := (moment - self.now()).total_seconds() - early) > 0:
-            try:
-                await asyncio.wait_for(moved.wait(), left)
-            except TimeoutError:
-                continue
-            return False
-        return True
+    async def reaches(self, moment: datetime, early: float, setting: asyncio.Event) -> bool:
+        """Wait for a time, or until so many seconds before.
+
+        False as soon as the clock is no longer at the `setting` by which the time was computed.
+        """
+        while not setting.is_set():
+            left = (moment - self.now()).total_seconds() - early
+            if left <= 0:
+                return True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(setting.wait(), left)
+        return False
 
 
 def next_tick(schedule: str, after: datetime) -> datetime:
@@ -108,16 +112,17 @@ class TimerTrigger:
 
     async def tick(self) -> None:
         """Fire at each due time, without end. Setting the clock only moves the next one."""
-        now = self._clock.now()
+        setting, now = self._clock.setting, self._clock.now()
         due = next_tick(self._schedule, now)
         missed = await self._missed(now)
         if missed is not None:
             due = await self._run(missed, past_due=True)
         while True:
             # A tick may come some milliseconds before its second, but not twice.
-            if await self._clock.reaches(due, random.uniform(0, _EARLIEST)):
+            if await self._clock.reaches(due, random.uniform(0, _EARLIEST), setting):
                 due = await self._run(due, past_due=False)
             else:
+                setting = self._clock.setting
                 due = next_tick(self._schedule, self._clock.now())
 
     async def fire(self) -> bool:
