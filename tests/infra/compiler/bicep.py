@@ -1,7 +1,7 @@
 """Runs Microsoft's Bicep compiler over the template: build, format, and the resources of a variant.
 
-`bicep snapshot` evaluates the template's own expressions as Azure Resource Manager would: each
-resource with its final name and values; what only Azure knows stays an expression.
+A snapshot evaluates the template's own expressions as Azure Resource Manager would: each resource
+with its final name and values; what only Azure knows stays an expression.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from tests.infra.compiler import graph_types
+from tests.infra.compiler import graph_types, rpc
 from tests.infra.compiler.tools import BICEP
 from tests.infra.compiler.variants import SUBSCRIPTION, TENANT
 from tests.infra.readers.bicep import INFRA
@@ -27,14 +27,17 @@ _REGISTRY: Final = ("mcr.microsoft.com", 443)
 _QUICK: Final = 2.0
 # Not BCP121: resources of several parents may have one name.
 _TYPE_CHECK: Final = re.compile(r" (?:Error|Warning) BCP(?!121)\d+")
+_SETTING: Final = re.compile(r"readEnvironmentVariable\('(\w+)'(?:, ('[^']*'))?\)")
 
 
 _RUNTIME: Final = {
     # Machines without ICU run the compiler only without cultures, which it does not use.
     "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1",
-    # Each process is short: collecting its garbage takes a fifth of its CPU.
+    # Each process is short: collecting its garbage and compiling its code twice take much CPU.
     "DOTNET_gcConcurrent": "0",
     "DOTNET_GCgen0size": "8000000",
+    "DOTNET_TieredPGO": "0",
+    "DOTNET_TC_CallCountThreshold": "200",
 }
 
 
@@ -45,19 +48,22 @@ class Refused(Exception):
 def build() -> str:
     """Compile the template with all its modules; return what the compiler said, if anything."""
     source = _copy()
-    done = _run("build", source / "main.bicep", "--outfile", _template())
-    return done.stderr.replace(f"{source}/", "infra/")
+    done = _server().call("bicep/compile", path=str(source / "main.bicep"))
+    said = [f"infra/{line}" for line in rpc.diagnostics(done, source)]
+    if not said:
+        ready = source / "main.json"
+        ready.write_text(done["contents"], "utf-8")
+        # Several processes may do this at once.
+        ready.replace(_template())
+    return "\n".join(said)
 
 
 def misformatted() -> list[str]:
     """The files that `bicep format` would change."""
-    source = _copy()
-    before = {path: path.read_text("utf-8") for path in files(source, "*.bicep")}
-    _run("format", "--pattern", source / "**/*.bicep")
     return [
-        f"infra/{path.relative_to(source)}"
-        for path, text in before.items()
-        if path.read_text("utf-8") != text
+        f"infra/{path.relative_to(INFRA)}"
+        for path in files(INFRA, "*.bicep")
+        if _server().call("bicep/format", path=str(path))["contents"] != path.read_text("utf-8")
     ]
 
 
@@ -67,17 +73,40 @@ def reformat() -> None:
 
 
 def snapshot(settings: Mapping[str, str]) -> dict[str, Any]:
-    """The resources of the template with these settings; raises `Refused`."""
-    folder = _WORK / "snapshots" / _digest(json.dumps(dict(settings), sort_keys=True).encode())
-    folder.mkdir(parents=True, exist_ok=True)
-    # Compiled once: with the source, each variant would compile the template again.
-    shutil.copy(compiled(), folder / "main.json")
-    text = (INFRA / "main.bicepparam").read_text("utf-8")
-    parameters = folder / "main.bicepparam"
-    parameters.write_text(text.replace("using 'main.bicep'", "using 'main.json'"), "utf-8")
+    """The resources of the template with these settings; raises `Refused`.
+
+    The settings stand in the file of parameters instead of the calls that read the environment,
+    because one process has one environment. `make lint` compares with `snapshot_by_command`.
+    """
+    text = _SETTING.sub(lambda match: _value(settings, match), _parameters_text())
+    folder = _parameters(text)
+    try:
+        done = _server().call(
+            "bicep/getSnapshot",
+            path=str(folder / "main.bicepparam"),
+            metadata={
+                "tenantId": TENANT,
+                "subscriptionId": SUBSCRIPTION,
+                "resourceGroup": None,
+                "location": settings["AZURE_LOCATION"],
+                "deploymentName": "main",
+            },
+            externalInputs=None,
+        )
+    except rpc.Failed as error:
+        raise Refused(str(error)) from error
+    finally:
+        shutil.rmtree(folder)
+    found: dict[str, Any] = json.loads(done["snapshot"])
+    return found
+
+
+def snapshot_by_command(settings: Mapping[str, str]) -> dict[str, Any]:
+    """The same, by the compiler's command, which reads the settings from its environment."""
+    folder = _parameters(_parameters_text())
     done = _run(
-        *("snapshot", parameters, "--mode", "overwrite", "--deployment-name", "main"),
-        *("--subscription-id", SUBSCRIPTION, "--tenant-id", TENANT),
+        *("snapshot", folder / "main.bicepparam", "--mode", "overwrite"),
+        *("--subscription-id", SUBSCRIPTION, "--tenant-id", TENANT, "--deployment-name", "main"),
         *("--location", settings["AZURE_LOCATION"]),
         environment=settings,
     )
@@ -87,6 +116,31 @@ def snapshot(settings: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(result.read_text("utf-8"))
     shutil.rmtree(folder)
     return found
+
+
+def _value(settings: Mapping[str, str], match: re.Match[str]) -> str:
+    name, default = match.groups()
+    if name in settings:
+        return _literal(settings[name])
+    if default is None:
+        raise Refused(f"{name} is not set.")
+    return str(default)
+
+
+def _parameters_text() -> str:
+    # Compiled once: with the source, each variant would compile the template again.
+    text = (INFRA / "main.bicepparam").read_text("utf-8")
+    return text.replace("using 'main.bicep'", "using 'main.json'")
+
+
+def _parameters(text: str) -> Path:
+    """A folder with the compiled template and a file of parameters for it."""
+    folder = _WORK / f"snapshot-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(compiled(), folder / "main.json")
+    (folder / "main.bicepparam").write_text(text, "utf-8")
+    _configure(folder)
+    return folder
 
 
 @cache
@@ -111,11 +165,11 @@ def literals(resources: Iterable[Mapping[str, Any]]) -> list[str]:
         lines.append(f"resource r{at} {name} = {_literal(body)}")
     source = folder / "literals.bicep"
     source.write_text("\n".join(lines) + "\n", "utf-8")
-    done = _run("build", source, "--stdout")
+    _configure(folder)
+    done = _server().call("bicep/compile", path=str(source))
     shutil.rmtree(folder)
-    said = done.stderr.replace(f"{source}", "literals").splitlines()
     # Not what the linter says: its rules are for files that people write.
-    return [line for line in said if _TYPE_CHECK.search(line)]
+    return [line for line in rpc.diagnostics(done, folder) if _TYPE_CHECK.search(line)]
 
 
 _NOT_WRITTEN: Final = {"id", "type", "apiVersion", "dependsOn", "scope", "symbolicName"}
@@ -140,10 +194,11 @@ def _literal(value: Any) -> str:
 
 
 def _copy() -> Path:
-    """A copy of the template beside the compiler's configuration, so that nothing is changed."""
+    """A copy of the template with the configuration, so that nothing is changed."""
     target = _WORK / f"source-{os.getpid()}"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(INFRA, target, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    _configure(target)
     return target
 
 
@@ -157,27 +212,34 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
+def _configure(folder: Path) -> None:
+    """Write the project's configuration, with our own types where Microsoft's cannot be fetched."""
+    configuration = json.loads((INFRA / "bicepconfig.json").read_text("utf-8"))
+    if (types := _types()) is not None:
+        # The compiler takes only paths that are relative to the configuration.
+        configuration["extensions"]["microsoftGraphV1"] = f"../{types.relative_to(_WORK)}"
+    (folder / "bicepconfig.json").write_text(json.dumps(configuration), "utf-8")
+
+
 @cache
-def _configuration() -> Path:
-    """The project's configuration, with our own types where Microsoft's cannot be fetched."""
-    _WORK.mkdir(parents=True, exist_ok=True)
-    source = INFRA / "bicepconfig.json"
+def _types() -> Path | None:
+    """Our own types of Microsoft Graph's resources, packed; None if Microsoft's can be fetched."""
     if _reaches_registry():
-        return source
-    folder = _WORK / f"graph-{os.getpid()}"
-    index = graph_types.write(folder)
+        return None
+    folder = _WORK / f"graph-{_digest(Path(graph_types.__file__).read_bytes())}"
     packed = folder / "graph.tgz"
-    subprocess.run(  # noqa: S603 - Microsoft's compiler
-        [BICEP.path(), "publish-extension", index, "--target", packed, "--force"],
-        check=True,
-        capture_output=True,
-        env=_environment({}),
-    )
-    configuration = json.loads(source.read_text("utf-8"))
-    configuration["extensions"]["microsoftGraphV1"] = "./graph.tgz"
-    target = folder / "bicepconfig.json"
-    target.write_text(json.dumps(configuration), "utf-8")
-    return target
+    if not packed.is_file():
+        index = graph_types.write(folder)
+        # Several processes may do this at once.
+        own = folder / f"{os.getpid()}.tgz"
+        subprocess.run(  # noqa: S603 - Microsoft's compiler
+            [BICEP.path(), "publish-extension", index, "--target", own, "--force"],
+            check=True,
+            capture_output=True,
+            env=_environment({}),
+        )
+        own.replace(packed)
+    return packed
 
 
 def _reaches_registry() -> bool:
@@ -188,11 +250,15 @@ def _reaches_registry() -> bool:
     return True
 
 
+def _server() -> rpc.Server:
+    return rpc.server(tuple(_environment({}).items()))
+
+
 def _run(
     command: str, *arguments: str | Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - Microsoft's compiler
-        [BICEP.path(), command, *arguments, "--config", _configuration()],
+        [BICEP.path(), command, *arguments],
         check=False,
         text=True,
         capture_output=True,
