@@ -15,9 +15,9 @@ from typing import Final
 from shared.adapters.graph.batch import BATCH_SIZE
 from shared.adapters.graph.mailboxes.answers import (
     FolderGoneError,
+    Way,
     is_gone,
     missing_mailbox,
-    not_for_good,
 )
 from shared.adapters.graph.mailboxes.mailbox import Mailbox
 from shared.adapters.graph.transport import LONGEST_WAIT, GraphResponse
@@ -151,7 +151,7 @@ async def _one_round(
     failures: "_Failures",
 ) -> tuple[list[Operation], float, set[str]]:
     """Send a batch; return what to send again, after which pause, and the creates in doubt."""
-    for_good = mailbox.deletes_for_good
+    ways = [mailbox.way(operation) for operation in batch]
     try:
         answers = await mailbox.apply(batch, category)
     except Throttled as error:
@@ -160,20 +160,20 @@ async def _one_round(
         return batch, error.retry_after, _create_keys(batch)
     before = len(progress.done)
     failed = [
-        (operation, answer)
-        for operation, answer in zip(batch, answers, strict=True)
-        if not _record_outcome(operation, answer, progress, for_good=for_good)
+        (operation, way, answer)
+        for operation, way, answer in zip(batch, ways, answers, strict=True)
+        if not _record_outcome(operation, way, answer, progress)
     ]
     others = len(progress.done) > before
-    for operation, answer in list(failed):
+    for operation, way, answer in list(failed):
         if failures.too_many(operation, answer, others=others, patient=progress.patient):
             _reject(operation, answer, progress)
-            failed.remove((operation, answer))
+            failed.remove((operation, way, answer))
     if not failed:
         return [], 0.0, set()
-    doubtful = _create_keys([o for o, answer in failed if answer.status != 429])
-    waits = [a.wait for o, a in failed if not _refused_for_good(o, a, for_good=for_good)]
-    return [o for o, _ in failed], max(waits, default=0.0), doubtful
+    doubtful = _create_keys([o for o, _, answer in failed if answer.status != 429])
+    waits = [answer.wait for _, way, answer in failed if not way.is_refused_by(answer)]
+    return [o for o, *_ in failed], max(waits, default=0.0), doubtful
 
 
 def _create_keys(operations: Sequence[Operation]) -> set[str]:
@@ -181,15 +181,12 @@ def _create_keys(operations: Sequence[Operation]) -> set[str]:
 
 
 def _record_outcome(
-    operation: Operation, answer: GraphResponse, progress: ApplyProgress, *, for_good: bool
+    operation: Operation, way: Way, answer: GraphResponse, progress: ApplyProgress
 ) -> bool:
-    """Record the outcome of an operation; return False if it has to be sent again.
-
-    `for_good` says that deletes were sent as permanentDelete, as far as they may.
-    """
+    """Record the outcome of an operation sent in some way; return False if it is sent again."""
     if answer.ok:
         return _record_done(operation, answer, progress)
-    if _refused_for_good(operation, answer, for_good=for_good):
+    if way.is_refused_by(answer):
         return False
     if answer.is_full:
         progress.full = missing_mailbox(answer)
@@ -220,12 +217,6 @@ def _record_done(operation: Operation, answer: GraphResponse, progress: ApplyPro
     progress.done.append((operation, id_))
     _note_answer(operation, id_, answer, progress)
     return True
-
-
-def _refused_for_good(operation: Operation, answer: GraphResponse, *, for_good: bool) -> bool:
-    """Return whether a permanentDelete was refused, so that a plain DELETE is sent at once."""
-    deleted = for_good and isinstance(operation, Delete) and operation.only_ours
-    return deleted and not_for_good(answer)
 
 
 def _reject(operation: Operation, answer: GraphResponse, progress: ApplyProgress) -> None:

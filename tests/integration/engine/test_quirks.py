@@ -222,6 +222,22 @@ async def test_contact_moved_out_is_restored(place: Place) -> None:
 
 
 @pytest.mark.parametrize("edited", ["overwrite", "keep"])
+async def test_texts_that_exchange_tidies_are_not_edits(place: Place, edited: str) -> None:
+    conflicts = Conflicts(edited=edited)  # type: ignore[arg-type]
+    await place.engine.change_import(place.world.tenant, place.id, conflicts=conflicts)
+    await place.quirks(texts="tidied")
+    address = {"street": "Hauptstr. 1\nHinterhaus ", "city": " Bonn"}
+    for title in ("Old ", "New "):
+        share = share_of(2, jobTitle=title, businessAddress=address)
+        assert ended(await place.sync(share)) == OK
+        again = await place.sync(share)
+        assert (ended(again), again.contacts.unchanged) == (OK, 2)
+        found = await place.contact("u-01")
+        assert found["jobTitle"] == title.strip()
+        assert found["businessAddress"] == {"street": "Hauptstr. 1\r\nHinterhaus", "city": "Bonn"}
+
+
+@pytest.mark.parametrize("edited", ["overwrite", "keep"])
 async def test_delta_with_only_changed_properties_is_not_an_edit(place: Place, edited: str) -> None:
     conflicts = Conflicts(edited=edited)  # type: ignore[arg-type]
     await place.engine.change_import(place.world.tenant, place.id, conflicts=conflicts)

@@ -93,6 +93,7 @@ async def test_probe_asks_other_mailboxes_if_they_are_given(outside: Outside, wo
         ("delete_folder_twice", "deletedName", "free", "refused"),
         ("delete_folder_twice", "deletedName", "free", "ignored"),
         ("permanent_delete", "permanentDelete", "allowed", "refused"),
+        ("photo_in_batch", "batchPhotos", "standard", "urlSafe"),
         ("category_exists", "categoryExists", "409", "400"),
     ],
 )

@@ -140,6 +140,17 @@ QUIRKS: tuple[Quirk, ...] = (
         ("answered", "refused", "idOnly", "nulls"),
         "getByIds returns users; or 403; or only their ids; or null for everything else.",
     ),
+    Quirk(
+        "batchPhotos",
+        ("standard", "urlSafe"),
+        "The base64 alphabet of a photo in a batch; another returns 400.",
+    ),
+    Quirk(
+        "texts",
+        ("kept", "tidied"),
+        "A contact's texts come back as written; or without blanks at their ends and with other"
+        " line breaks.",
+    ),
 )
 
 _BY_NAME = {quirk.name: quirk for quirk in QUIRKS}

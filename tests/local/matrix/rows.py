@@ -17,6 +17,8 @@ UNPLEASANT: Final[Values] = {
     "deltaItems": "changedOnly",
     "permanentDelete": "refused",
     "newCategory": "refused",
+    "batchPhotos": "urlSafe",
+    "texts": "tidied",
     "photoTags": "changing",
     "getByIds": "nulls",
     "hiddenMembers": "refused",

@@ -3,6 +3,7 @@
 `adapters/graph/README.md` lists each code with its source.
 """
 
+from enum import Enum
 from typing import Final
 
 from shared.adapters.graph.transport import GraphResponse
@@ -30,6 +31,24 @@ class FolderGoneError(Exception):
 
 class LinkExpiredError(Exception):
     """The delta link no longer works, so the whole folder must be read again."""
+
+
+class Way(Enum):
+    """How a write is sent. Graph may refuse the first two, and is then sent `PLAIN`."""
+
+    FOR_GOOD = "a permanentDelete, or else a DELETE"
+    STANDARD = "bytes as standard base64, or else in the URL's alphabet"
+    PLAIN = "the only way"
+
+    def is_refused_by(self, answer: GraphResponse) -> bool:
+        """Return whether a response refuses this way, so that the write is sent in the other."""
+        match self:
+            case Way.FOR_GOOD:
+                return not_for_good(answer)
+            case Way.STANDARD:
+                return answer.status == 400
+            case Way.PLAIN:
+                return False
 
 
 def missing_mailbox(answer: GraphResponse) -> NeedsAdmin | None:

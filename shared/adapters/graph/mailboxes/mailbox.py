@@ -15,9 +15,9 @@ from shared.adapters.graph.batch import BATCH_SIZE, BatchItem, longest_wait, sen
 from shared.adapters.graph.mailboxes.answers import (
     FolderGoneError,
     LinkExpiredError,
+    Way,
     is_gone,
     missing_mailbox,
-    not_for_good,
 )
 from shared.adapters.graph.mailboxes.elsewhere import Places, places
 from shared.adapters.graph.mailboxes.folders import MailboxFolders, marked, own_folders, root_of
@@ -53,17 +53,16 @@ class Delta:
 
 
 class Mailbox(MailboxFolders):
-    """One mailbox, for one import.
-
-    `deletes_for_good` is False once Graph has refused a permanentDelete.
-    """
+    """One mailbox, for one import."""
 
     def __init__(self, session: GraphSession, user: str, import_id: str) -> None:
         super().__init__(session, user, import_id)
         self._contacts = f"{self._root}/contacts"
         self._empty_text = False
         self._refused_nulls: set[str] = set()
-        self.deletes_for_good = True
+        self._deletes_for_good = True
+        self._refused_photos: set[str] = set()
+        self._url_safe = False
 
     def in_folder(self, folder: str | None) -> None:
         """Choose the folder to read and write contacts in: ours, or (None) the default one."""
@@ -256,17 +255,40 @@ class Mailbox(MailboxFolders):
     ) -> list[GraphResponse]:
         """Send at most 20 operations in one batch and return their responses, in order."""
         items = [self._item(o, category) for o in operations]
+        ways = [self.way(o) for o in operations]
         with self._writing():
             answers = await send_batch(self._session, items, self._checked)
-        for operation, answer in zip(operations, answers, strict=True):
-            if isinstance(operation, Delete):
-                if operation.only_ours and not_for_good(answer):
-                    self.deletes_for_good = False
-            elif answer.status == 500:
-                self._refused_nulls.add(operation.key)
-            elif answer.ok and operation.key in self._refused_nulls:
-                self._empty_text = True
+        for operation, way, answer in zip(operations, ways, answers, strict=True):
+            self._note(operation, way, answer)
         return answers
+
+    def way(self, operation: Operation) -> Way:
+        """Return how an operation is sent now, as far as Graph has not refused that way."""
+        match operation:
+            case Delete() if operation.only_ours and self._deletes_for_good:
+                return Way.FOR_GOOD
+            case SetPhoto() if not self._url_safe and operation.key not in self._refused_photos:
+                return Way.STANDARD
+            case _:
+                return Way.PLAIN
+
+    def _note(self, operation: Operation, way: Way, answer: GraphResponse) -> None:
+        """Note which ways Graph refuses; one that helps once serves the whole mailbox."""
+        match operation:
+            case Delete():
+                if way.is_refused_by(answer):
+                    self._deletes_for_good = False
+            case SetPhoto():
+                if way.is_refused_by(answer):
+                    self._refused_photos.add(operation.key)
+                elif answer.ok and operation.key in self._refused_photos:
+                    self._url_safe = True
+            case _ if answer.status == 500:
+                self._refused_nulls.add(operation.key)
+            case _ if answer.ok and operation.key in self._refused_nulls:
+                self._empty_text = True
+            case _:
+                pass
 
     def _contact(self, contact: str) -> str:
         return f"{self._contacts}/{quote(contact, safe='')}"
@@ -294,13 +316,14 @@ class Mailbox(MailboxFolders):
             case Update(key):
                 body = self._written(key, operation.body)
                 return BatchItem("PATCH", self._contact(operation.id), body=body)
-            case Delete(_, id_, only_ours):
-                if only_ours and self.deletes_for_good:
+            case Delete(_, id_):
+                if self.way(operation) is Way.FOR_GOOD:
                     return BatchItem("POST", f"{self._contact(id_)}/permanentDelete")
                 return BatchItem("DELETE", self._contact(id_))
             case SetPhoto():
                 path = f"{self._contact(operation.id)}/photo/$value"
-                return BatchItem("PUT", path, body=operation.image, content_type="image/jpeg")
+                plain = self.way(operation) is Way.PLAIN
+                return BatchItem("PUT", path, None, operation.image, "image/jpeg", url_safe=plain)
             case Adopt(key, contact_id):
                 mark = {"id": MARK, "value": mark_of(self._import, key)}
                 body = {"singleValueExtendedProperties": [mark]}

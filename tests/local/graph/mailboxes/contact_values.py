@@ -42,8 +42,8 @@ BY_PLACE = ("primaryEmailAddress", "secondaryEmailAddress", "tertiaryEmailAddres
 """Other names of the first three of `emailAddresses`; no document says how they are written."""
 MOST = {"businessPhones": 2, "homePhones": 2, "emailAddresses": 3}
 _ADDRESS_PARTS = {"street", "city", "state", "postalCode", "countryOrRegion", "type"}
-_EXTENDED = "singleValueExtendedProperties"
-WRITABLE = frozenset((*TEXTS, *LISTS, *ADDRESSES, _EXTENDED))
+EXTENDED = "singleValueExtendedProperties"
+WRITABLE = frozenset((*TEXTS, *LISTS, *ADDRESSES, EXTENDED))
 PROPERTIES = (
     "id",
     "createdDateTime",
@@ -64,7 +64,7 @@ def checked(body: Json, before: Sequence[Json] = ()) -> Json:
     """
     values: Json = {}
     for name, value in body.items():
-        if "@odata" in name or name in {_EXTENDED, "parentFolderId"} or name in BY_PLACE:
+        if "@odata" in name or name in {EXTENDED, "parentFolderId"} or name in BY_PLACE:
             continue
         if name not in WRITABLE:
             raise GraphError(
@@ -125,7 +125,7 @@ def _checked_value(name: str, value: Any) -> Any:
 def extended_of(body: Json) -> dict[str, str]:
     """Return the extended properties by id. The GUID in an id is not case-sensitive."""
     found: dict[str, str] = {}
-    for item in body.get(_EXTENDED) or ():
+    for item in body.get(EXTENDED) or ():
         id_, value = item.get("id"), item.get("value")
         if not isinstance(id_, str) or not isinstance(value, str):
             raise GraphError(400, "ErrorInvalidExtendedProperty", "An id and a value are needed.")

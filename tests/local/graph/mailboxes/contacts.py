@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.local.graph.mailboxes.contact_values import ADDRESSES, Json
+from tests.local.graph.mailboxes.contact_values import ADDRESSES, EXTENDED, Json
 from tests.local.graph.mailboxes.folders import (
     DENIED,
     READ,
@@ -181,8 +181,7 @@ class OutlookApi(FolderApi):
         place, found = mailbox.contact(contact, mailbox.folder(folder) if folder else None)
         raw = request.body
         if isinstance(raw, str):
-            # In a batch it is base64 of either alphabet (docs: json-batching).
-            raw = _decoded(raw)
+            raw = _decoded(raw, url_safe=request.quirk("batchPhotos") == "urlSafe")
         if not request.headers.get("content-type", "").startswith("image/"):
             raise GraphError(400, "ErrorInvalidImage", "The content type must be an image's.")
         if not isinstance(raw, bytes) or not raw or len(raw) > LARGEST_PHOTO:
@@ -257,12 +256,25 @@ def _selected(request: Request) -> tuple[str, ...] | None:
     return selected(request.query.get("$select")) or None
 
 
-def _decoded(text: str) -> bytes:
-    """Decode base64 in either alphabet."""
+def _decoded(text: str, *, url_safe: bool) -> bytes:
+    """Decode base64 of one alphabet (docs: json-batching)."""
+    letters = text.translate(str.maketrans("-_+/", "+/??")) if url_safe else text
     try:
-        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+        return base64.b64decode(letters, validate=True)
     except ValueError as error:
         raise GraphError(400, "ErrorInvalidImage", "The body is not base64.") from error
+
+
+def _tidied(value: Any) -> Any:
+    match value:
+        case str():
+            return "\r\n".join(value.strip().splitlines())
+        case list():
+            return [_tidied(part) for part in value]
+        case dict():
+            return {name: _tidied(part) for name, part in value.items()}
+        case _:
+            return value
 
 
 def _described(photo: bytes) -> Answer:
@@ -281,6 +293,8 @@ def _described(photo: bytes) -> Answer:
 def _contact_body(request: Request, before: Contact | None = None) -> dict[str, Any]:
     """Return the body of a contact's POST or PATCH, with the addresses as Exchange takes them."""
     body = body_of(request)
+    if request.quirk("texts") == "tidied":
+        body = {name: value if name == EXTENDED else _tidied(value) for name, value in body.items()}
     given = {name: body[name] for name in ADDRESSES if name in body}
     refused, merged = request.quirk("nullAddress"), request.quirk("partialAddress") == "merged"
     for address in given.values():
