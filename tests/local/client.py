@@ -92,6 +92,15 @@ class Client:
         """Return our API, signed in as an admin of a tenant."""
         return Api(self, await self.token(tenant, **more))
 
+    async def program(self, tenant: str, *roles: str) -> Json:
+        """Register an application in a tenant with these app roles, and return how it signs in.
+
+        `clientId` and `clientSecret` are its credentials; `token` is where it gets a token for
+        `scope`.
+        """
+        body = {"tenant": tenant, "roles": roles}
+        return dict((await self.send("POST", f"{self.entra}/_sim/programs", body)).expect(200).body)
+
     async def operator(self) -> "Api":
         """Return our API, signed in as an operator of the service's home tenant."""
         return await self.api(

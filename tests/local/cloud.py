@@ -203,6 +203,7 @@ class LocalCloud:
         made = make_certificates(Path(self._folder.name))
         self._known["certificate"] = str(made.server)
         self.environment["SSL_CERT_FILE"] = self.addresses["caFile"] = str(made.trusted)
+        self.client.addresses["caFile"] = str(made.trusted)
         await self.client.__aenter__()
         parts = [self._start_simulators(), self.azurite.start()]
         if self._with_host:

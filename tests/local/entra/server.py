@@ -14,6 +14,7 @@ from aiohttp import web
 from cryptography import x509
 
 from tests.local.entra.pages import Pages
+from tests.local.entra.programs import Programs
 from tests.local.entra.state import SHARED, EntraSettings, Refused, State, json_answer
 from tests.local.entra.token_endpoint import TokenEndpoint
 from tests.local.entra.tokens import GRAPH_PERMISSIONS, LIFETIME
@@ -25,7 +26,8 @@ class EntraServer:
     def __init__(self, settings: EntraSettings) -> None:
         self.settings = settings
         self.state = State(settings)
-        self.tokens = TokenEndpoint(self.state)
+        self.programs = Programs(self.state)
+        self.tokens = TokenEndpoint(self.state, self.programs)
         self.pages = Pages(self.state, self.tokens)
 
     def verify_graph_token(self, token: str) -> dict[str, Any]:
@@ -122,6 +124,21 @@ class EntraServer:
             entry.users[str(user["oid"])] = user
         return json_answer({"tenant": body["tenant"], "users": len(entry.users)})
 
+    async def register_program(self, http: web.Request) -> web.Response:
+        """Control: register an application of a tenant, with app `roles` of our API."""
+        body = await _body(http)
+        tenant = str(body["tenant"])
+        program = self.programs.register(tenant, tuple(map(str, body.get("roles", ["Admin"]))))
+        return json_answer(
+            {
+                "clientId": program.id,
+                "clientSecret": program.secret,
+                "oid": program.principal,
+                "token": f"{self.settings.authority}/{tenant}/oauth2/v2.0/token",
+                "scope": f"api://{self.settings.client_id}/.default",
+            }
+        )
+
     async def delete_user(self, http: web.Request) -> web.Response:
         """Control: delete a user, who can then no longer sign in."""
         self.state.know(http.match_info["tenant"]).users.pop(http.match_info["user"], None)
@@ -184,6 +201,7 @@ def create_app(server: EntraServer) -> web.Application:
             web.post("/_sim/token", server.make_token),
             web.post("/_sim/consent", server.set_consent),
             web.post("/_sim/tenants", server.put_tenant),
+            web.post("/_sim/programs", server.register_program),
             web.delete("/_sim/tenants/{tenant}/users/{user}", server.delete_user),
             web.post("/_sim/credentials", server.set_credentials),
             web.post("/_sim/registration", server.set_registration),

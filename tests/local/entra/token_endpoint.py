@@ -18,6 +18,7 @@ from weakref import WeakSet
 from aiohttp import web
 
 from tests.local.entra import assertions
+from tests.local.entra.programs import Programs
 from tests.local.entra.state import SHARED, Refused, State, json_answer
 from tests.local.entra.tokens import GRAPH, LIFETIME
 
@@ -52,8 +53,9 @@ class SignIn:
 class TokenEndpoint:
     """Issues tokens."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, programs: Programs) -> None:
         self._state = state
+        self._programs = programs
         self.requests = 0
         self.connections = 0
         self._seen: WeakSet[asyncio.Transport] = WeakSet()
@@ -76,6 +78,9 @@ class TokenEndpoint:
             self._seen.add(http.transport)
             self.connections += 1
         self._state.require(tenant)
+        program = self._programs.find(tenant, given.get("client_id", ""))
+        if program is not None:
+            return self._signed(self._programs.claims(program, given))
         self._authenticate(tenant, given)
         match given.get("grant_type"):
             case "client_credentials":
@@ -129,13 +134,15 @@ class TokenEndpoint:
             raise Refused(400, error, entry.refusal, text)
         if not entry.principal:
             raise _not_in_directory(given["client_id"], tenant)
-        token = self._state.keys.sign(self._state.app_claims(tenant))
+        return self._signed(self._state.app_claims(tenant))
+
+    def _signed(self, claims: Mapping[str, Any]) -> web.Response:
         return json_answer(
             {
                 "token_type": "Bearer",
                 "expires_in": LIFETIME,
                 "ext_expires_in": LIFETIME,
-                "access_token": token,
+                "access_token": self._state.keys.sign(claims),
             }
         )
 
