@@ -38,7 +38,7 @@ class Notices:
             base.queues,
             self.preferences,
             insight.overviews,
-            licensing.licenses,
+            licensing.removals,
             sharing.subscribers,
             base.clock,
             base.new_id,

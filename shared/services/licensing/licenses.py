@@ -174,13 +174,6 @@ class Licenses:
             trial_ends=license_.trial_ends,
         )
 
-    async def first_removal(self, tenant: str) -> datetime | None:
-        """Return when the first contacts are removed for want of a license; None if none are."""
-        stored, now = await self._tenant(tenant), self._clock()
-        seats = settled(stored.value, await self._all(tenant), now, self._terms).values()
-        waiting = [seat.waiting for seat in seats if seat.waiting is not None]
-        return min(waiting) + self._terms.grace if waiting else None
-
     @property
     def trial_days(self) -> int:
         """Return how many days a trial that starts now lasts."""

@@ -8,7 +8,7 @@ together.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from shared.adapters.storage.queues import Queues
@@ -23,7 +23,7 @@ from shared.domain.notices.deliveries import BETWEEN, Channel, Delivery, NoticeL
 from shared.domain.notices.settings import NoticeSettings
 from shared.domain.tenancy.tenants import Tenant, TenantStatus
 from shared.services.insight.overview import Overviews
-from shared.services.licensing.licenses import Licenses
+from shared.services.licensing.removals import Removals
 from shared.services.notices.preferences import Preferences
 from shared.services.notices.receiver_keys import SEALED_AGAIN
 from shared.services.sharing.subscribers import Subscribers
@@ -40,7 +40,7 @@ class Watch:
         queues: Queues,
         preferences: Preferences,
         overviews: Overviews,
-        licenses: Licenses,
+        removals: Removals,
         subscribers: Subscribers,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -49,7 +49,7 @@ class Watch:
         self._queues = queues
         self._preferences = preferences
         self._overviews = overviews
-        self._licenses = licenses
+        self._removals = removals
         self._subscribers = subscribers
         self._clock = clock
         self._new_id = new_id
@@ -121,9 +121,10 @@ class Watch:
         found[week.key] = week
         for key, cause in found.items():
             if cause.kind is NoticeKind.LICENSES_SHORT and key not in outbox.causes:
-                # Only if it is news, because that reads all seats.
-                when = await self._licenses.first_removal(tenant.id)
-                found[key] = cause.copy_with(when=when)
+                # Only if it is news, because that reads the seats that wait.
+                removal = await self._removals.next(tenant.id)
+                day = datetime.combine(removal.day, time.min, UTC) if removal else None
+                found[key] = cause.copy_with(when=day)
         for owing in await self._subscribers.owing(tenant.id):
             cause = Cause(
                 kind=NoticeKind.NOT_REMOVED,
