@@ -1,6 +1,6 @@
 """The engine answers as KQL does: each operator and function of our queries, computed by hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -98,6 +98,8 @@ ANSWERS: Final[dict[str, list[tuple[Any, ...]]]] = {
     "toreal(Properties.x), tobool(Properties.t), tostring(Properties['l.m']), "
     "tostring(Properties.no)": [(5, 2.5, True, "z", "")],
     "AppEvents | where isnull(tolong(Properties.n)) | summarize count()": [(2,)],
+    "AppEvents | where isempty(tostring(Properties.n)) | summarize count()": [(2,)],
+    "print datetime(2026-03-02 09:30) - 90.0 * 1s": [(NINE - timedelta(seconds=90),)],
     "AppEvents | where isnotnull(tolong(Properties.n)) | summarize count()": [(1,)],
     "print now(), bin(datetime(2026-03-02 10:47), 15m), "
     "format_datetime(datetime(2026-03-02 09:05), 'yyyy-MM-dd HH:mm')": [

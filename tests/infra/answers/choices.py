@@ -4,7 +4,7 @@ from typing import Final
 
 from shared.domain.reasons import Reason
 from tests.infra.answers.case import Case
-from tests.infra.answers.telemetry import closed, consent, joined, started
+from tests.infra.answers.telemetry import closed, consent, joined, started, still_open
 from tests.infra.answers.telemetry import swept as without_tenant
 
 CASES: Final = (
@@ -35,11 +35,13 @@ CASES: Final = (
             closed("10:10", "t1/i2/r2"),
             closed("11:00", "t1/i2/r3"),
             closed("11:00", "t2/i9/r9"),
+            still_open("11:00", "t1/i3/r4"),
         ],
         """
         value | label       | selected | group
         i2    | i2 (2 runs) | False    | t1
         i1    | i1 (1 runs) | False    | t1
+        i3    | i3 (1 runs) | False    | t1
         """,
         {"Tenant": "'t1'"},
     ),
@@ -61,11 +63,14 @@ CASES: Final = (
             closed("09:20", "t1/i1/r1"),
             started("10:00", "t1/i2/r2"),
             started("11:00", "t2/i3/r3"),
+            # Its start was never taken.
+            still_open("08:30", "t1/i3/r4"),
         ],
         """
         value | label               | selected | group
         r2    | 2026-03-02 10:00 r2 | False    | i2
         r1    | 2026-03-02 09:20 r1 | False    | i1
+        r4    | 2026-03-02 08:30 r4 | False    | i3
         """,
         {"Tenant": "'t1'"},
     ),

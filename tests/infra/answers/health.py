@@ -6,11 +6,13 @@ from shared.domain.reasons import Reason
 from tests.infra.answers.case import Case
 from tests.infra.answers.telemetry import (
     consent,
+    failed,
     given_back,
     joined,
     left,
     metric,
     poisoned,
+    queue_call,
     request,
     row,
     seats,
@@ -68,11 +70,20 @@ CASES: Final = (
     Case(
         "poison-messages.kql",
         "the latest first, also foreign ones without a tenant",
-        [poisoned("09:00", trace="x"), poisoned("10:00", "//", "run-closings")],
+        [
+            # The worker died: nothing told why.
+            poisoned("09:00", trace="x"),
+            poisoned("10:00", "//", "run-closings"),
+            failed("10:28", "sync_mailbox", "mailbox-syncs", tenant="t2", run="r2", trace="early"),
+            failed("10:29", "sync_mailbox", "mailbox-syncs", tenant="t2", run="r2", trace="try"),
+            failed("10:29", "start_run", "import-runs", tenant="t2", run="r2", trace="other"),
+            poisoned("10:30", "t2/i2/r2", trace="y"),
+        ],
         """
-        TimeGenerated | Queue         | Tenant | Run | Trace
-        10:00         | run-closings  | ''     | ''  | ''
-        09:00         | mailbox-syncs | t1     | r1  | x
+        TimeGenerated | Queue         | Tenant | Run | Error     | Trace
+        10:30         | mailbox-syncs | t2     | r2  | Defect    | try
+        10:00         | run-closings  | ''     | ''  | none told | ''
+        09:00         | mailbox-syncs | t1     | r1  | none told | x
         """,
     ),
     Case(
@@ -136,7 +147,8 @@ CASES: Final = (
     ),
     Case(
         "failed-requests.kql",
-        "sampled calls count as often as they were made; the latest failed call, not a later good one",
+        "what has failed since its last good call comes first, however many were good before; sampled calls count as"
+        " often as they were made; the latest failed call, not a later good one",
         [
             request("09:00", "list_runs", "500", items=1, trace="early", milliseconds=40),
             request("09:30", "list_runs", "503", items=1, trace="failed", milliseconds=20),
@@ -145,12 +157,17 @@ CASES: Final = (
                 for n in range(9)
             ),
             request("10:30", "list_runs", "404", items=8, trace="wrong"),
+            queue_call("02:58", "sync_mailbox", good=False),
+            queue_call("02:59", "sync_mailbox", items=100),
+            queue_call("03:01", "sync_mailbox", good=False),
+            queue_call("04:00", "sync_mailbox", good=False, trace="dead"),
             request("10:00", "good", items=10),
             request("10:00", "missing", "404"),
         ],
         """
-        Function  | Calls | Faults | Share | Usual | Slowest | Last  | Trace
-        list_runs | 100   | 2      | 2     | 40    | 40      | 09:30 | failed
+        Function     | Calls | Faults | Share | SinceGood | LastGood | Usual | Slowest | Last  | Trace
+        sync_mailbox | 103   | 3      | 2.913 | 2         | 02:59    | 10    | 10      | 04:00 | dead
+        list_runs    | 100   | 2      | 2     | 0         | 10:30    | 40    | 40      | 09:30 | failed
         """,
     ),
     Case(

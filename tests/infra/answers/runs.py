@@ -6,12 +6,14 @@ from tests.infra.answers.case import Case
 from tests.infra.answers.telemetry import (
     closed,
     decided,
+    failed,
     given_back,
     held,
     poisoned,
     resolved,
     row,
     started,
+    still_open,
     synced,
 )
 
@@ -43,14 +45,14 @@ CASES: Final = (
                 throttled=6,
                 seconds=300.5,
             ),
-            started("11:00", "r2", trace="s2", mailboxes=7),
+            started("11:00", "r2", trace="s2", mailboxes=7, share_contacts=99),
             closed("09:00", "t2/i2/r3", "failed", trace="e3", reason="consent_missing"),
         ],
         """
-        When  | Status  | Reason           | Trigger  | Mailboxes | Succeeded | Skipped | Failed | Held | Created | Updated | Deleted | Unchanged | Requests | Throttled | Seconds | Tenant | Import | Run | Trace | Page
-        11:00 | running | ''               | schedule | 7         | null      | null    | null   | null | null    | null    | null    | null      | null     | null      | null    | t1     | i1     | r2  | s2    | https://portal.example/runs/r2
-        10:00 | partial | mailboxes_failed | schedule | 10        | 4         | 3       | 2      | 1    | 10      | 20      | 30      | 40        | 50       | 6         | 300.5   | t1     | i1     | r1  | s1    | https://portal.example/runs/r1
-        09:00 | failed  | consent_missing  | schedule | 0         | 0         | 0       | 0      | 0    | 0       | 0       | 0       | 0         | 0        | 0         | 60      | t2     | i2     | r3  | e3    | https://portal.example/runs/r3
+        When  | Status  | Reason           | Trigger  | Contacts | Mailboxes | Done | Succeeded | Skipped | Failed | Held | Created | Updated | Deleted | Unchanged | Requests | Throttled | Seconds | Tenant | Import | Run | Trace | Page
+        11:00 | running | ''               | schedule | 99       | 7         | null | null      | null    | null   | null | null    | null    | null    | null      | null     | null      | 3600    | t1     | i1     | r2  | s2    | https://portal.example/runs/r2
+        10:00 | partial | mailboxes_failed | schedule | 10       | 10        | 10   | 4         | 3       | 2      | 1    | 10      | 20      | 30      | 40        | 50       | 6         | 300.5   | t1     | i1     | r1  | s1    | https://portal.example/runs/r1
+        09:00 | failed  | consent_missing  | schedule | null     | 0         | 0    | 0         | 0       | 0      | 0    | 0       | 0       | 0       | 0         | 0        | 0         | 60      | t2     | i2     | r3  | e3    | https://portal.example/runs/r3
         """,
     ),
     Case(
@@ -68,6 +70,24 @@ CASES: Final = (
         Run | Status
         r1  | running
         r2  | discarded
+        """,
+    ),
+    Case(
+        "runs.kql",
+        "runs in progress since 03:00: their age and progress, also of one whose start was never taken",
+        [
+            started("03:00:20", "r1", mailboxes=40),
+            still_open("03:30", "r1", 2, 1800),
+            still_open("11:45", "r1", 3, 31500),
+            still_open("11:45", "t2/i2/r2", 0, 4500),
+            closed("10:00", "r3", succeeded=1),
+            still_open("10:00:01", "r3", 1, 3600),
+        ],
+        """
+        When     | Status    | Contacts | Mailboxes | Done | Seconds | Run
+        10:30    | running   | null     | null      | 0    | 5400    | r2
+        09:00:01 | succeeded | null     | 1         | 1    | 60      | r3
+        03:00:20 | running   | 10       | 40        | 3    | 32400   | r1
         """,
     ),
     Case(
@@ -114,21 +134,25 @@ CASES: Final = (
             started("10:01", trace="a", throttled=1),
             resolved("10:00", trace="b", throttled=2),
             given_back("10:02", trace="c"),
+            failed("10:02:30", "sync_mailbox", "mailbox-syncs", run="r1"),
             poisoned("10:03", trace="d"),
+            still_open("10:03:30", "r1", 1),
             closed("10:04", status="held", trace="e", reason="too_many_deletes", held=1),
             held("10:05"),
             decided("10:06"),
             started("10:01", "r2"),
         ],
         """
-        TimeGenerated | Step               | What                             | Mailboxes | Contacts | LeftOut | Requests | Throttled | Trace
-        10:00         | share_resolved     | ''                               | null      | 10       | 1       | 4        | 2         | b
-        10:01         | run_started        | schedule                         | 2         | null     | null    | 3        | 1         | a
-        10:02         | message_given_back | mailbox-syncs Throttled          | null      | null     | null    | null     | null      | c
-        10:03         | message_poisoned   | mailbox-syncs                    | null      | null     | null    | null     | null      | d
-        10:04         | run_closed         | schedule held too_many_deletes   | 1         | null     | null    | 0        | 0         | e
-        10:05         | run_held           | too_many_deletes                 | 1         | null     | null    | null     | null      | ''
-        10:06         | run_decided        | discarded                        | null      | null     | null    | null     | null      | ''
+        TimeGenerated | Step               | What                             | Mailboxes | Done | Contacts | LeftOut | Requests | Throttled | Trace
+        10:00         | share_resolved     | ''                               | null      | null | 10       | 1       | 4        | 2         | b
+        10:01         | run_started        | schedule                         | 2         | null | 10       | null    | 3        | 1         | a
+        10:02         | message_given_back | mailbox-syncs Throttled          | null      | null | null     | null    | null     | null      | c
+        10:02:30      | attempt_failed     | mailbox-syncs Defect             | null      | null | null     | null    | null     | null      | ''
+        10:03         | message_poisoned   | mailbox-syncs                    | null      | null | null     | null    | null     | null      | d
+        10:03:30      | run_open           | ''                               | null      | 1    | null     | null    | null     | null      | ''
+        10:04         | run_closed         | schedule held too_many_deletes   | 1         | null | null     | null    | 0        | 0         | e
+        10:05         | run_held           | too_many_deletes                 | 1         | null | null     | null    | null     | null      | ''
+        10:06         | run_decided        | discarded                        | null      | null | null     | null    | null     | null      | ''
         """,
         R1,
     ),
@@ -208,10 +232,17 @@ CASES: Final = (
                 Name="start_run",
                 DurationMs=5.0,
                 ResultCode="0",
+                Success=False,
                 AppRoleInstance="w1",
             ),
             row(
-                "AppDependencies", "10:01", OperationId="abc", Name="resolve_share", DurationMs=4.0
+                "AppDependencies",
+                "10:01",
+                OperationId="abc",
+                Name="resolve_share",
+                DurationMs=4.0,
+                ResultCode="0",
+                Success=True,
             ),
             row(
                 "AppEvents",
@@ -238,9 +269,9 @@ CASES: Final = (
             row("AppDependencies", "10:06", OperationId="def", Name="another"),
         ],
         """
-        TimeGenerated | Kind       | What          | Milliseconds | Code | Linked | Instance | Details
-        10:00         | request    | start_run     | 5            | 0    | False  | w1       | null
-        10:01         | dependency | resolve_share | 4            | ''   | False  | ''       | null
+        TimeGenerated | Kind       | What          | Milliseconds | Result | Linked | Instance | Details
+        10:00         | request    | start_run     | 5            | failed | False  | w1       | null
+        10:01         | dependency | resolve_share | 4            | 0    | False  | ''       | null
         10:02         | event      | run_started   | null         | ''   | False  | ''       | {"run": "r1"}
         10:03         | log        | It runs.      | null         | ''   | False  | ''       | null
         10:04         | exception  | Defect: No.   | null         | ''   | False  | ''       | null

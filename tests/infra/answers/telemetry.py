@@ -5,6 +5,7 @@ classes, so that no row can hold what the app would never send.
 """
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -149,10 +150,12 @@ def still_open(when: str, run: str = "r1", done: int = 0, seconds: float = 1800)
     return event(when, RunOpen(**_run(run), done=done, seconds=seconds))
 
 
-def failed(when: str, function: str, queue: str = "", *, run: str = "", tenant: str = "") -> Row:
+def failed(
+    when: str, function: str, queue: str = "", *, run: str = "", tenant: str = "", trace: str = ""
+) -> Row:
     """Return an `attempt_failed`."""
     what = AttemptFailed(tenant=tenant, function=function, queue=queue, run=run, error="Defect")
-    return event(when, what)
+    return event(when, what, trace=trace)
 
 
 def decided(when: str, run: str = "r1", decision: Any = "discarded") -> Row:
@@ -240,6 +243,14 @@ def request(
         "OperationId": trace,
     }
     return Row("AppRequests", at(when), columns)
+
+
+def queue_call(
+    when: str, function: str, *, good: bool = True, items: int = 1, trace: str = ""
+) -> Row:
+    """Return the host's record of a call by a queue or timer, whose code is always 0."""
+    call = request(when, function, "0", items=items, trace=trace)
+    return replace(call, columns={**call.columns, "Success": good})
 
 
 def row(table: str, when: str, **columns: Any) -> Row:
