@@ -466,6 +466,7 @@ module alerts 'modules/alerts.bicep' = {
     alertEmail: alertEmail
     readinessUrl: '${ownOrigin}/api/health/ready'
     testLocations: hasGateway ? 2 : 1
+    singleTenant: singleTenant
     // One of the two regions of the EU that process alerts.
     actionGroupLocation: 'swedencentral'
   }

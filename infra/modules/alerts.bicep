@@ -46,6 +46,9 @@ param readinessUrl string
 @maxValue(2)
 param testLocations int = 2
 
+@description('Whether only the service\'s own tenant uses it: rules that it does not need are left out, because each is billed.')
+param singleTenant bool = false
+
 @description('How many runs of a tenant may fail in an hour without an alert. 0, because a failed run synced no mailbox.')
 @minValue(0)
 param failedRuns int = 0
@@ -286,6 +289,13 @@ var rules = [
   }
 ]
 
+// A lost consent of the only tenant fails its next run, which run-refused tells, and one company does not come near
+// Graph's limits for an app.
+var ofManyTenants = [
+  'consent-lost'
+  'graph-throttled'
+]
+
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: identityName
 }
@@ -308,7 +318,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
 }
 
 resource logRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for rule in rules: {
+  for rule in filter(rules, rule => !singleTenant || !contains(ofManyTenants, rule.name)): {
     name: 'alert-${rule.name}-${name}'
     location: location
     tags: tags
@@ -421,7 +431,7 @@ resource notReady 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'The service is not ready, as seen from two locations: gateway, app, storage, vault or Entra ID\'s keys. First: call the address of the test. With an operator\'s token it names the failing part. ${readme}#alert-not-ready'
+    description: 'The service is not ready, as seen from every location of the test: gateway, app, storage, vault or Entra ID\'s keys. First: call the address of the test. With an operator\'s token it names the failing part. ${readme}#alert-not-ready'
     severity: 1
     enabled: true
     scopes: [

@@ -227,6 +227,19 @@ def test_alerts_read_only_what_flex_consumption_publishes(variant: str) -> None:
         assert rule["properties"]["actions"]["actionGroups"]
 
 
+def test_a_single_company_pays_only_for_rules_that_it_needs() -> None:
+    rules = {
+        variant: {
+            found["name"].removeprefix("alert-").split("-contactsync-")[0]
+            for found in of(variant, "Microsoft.Insights/scheduledQueryRules")
+        }
+        for variant in ("default", "no-gateway")
+    }
+
+    assert rules["default"] - rules["no-gateway"] == {"consent-lost", "graph-throttled"}
+    assert len(rules["default"]) == len(rules["no-gateway"]) + 2 == 11
+
+
 def test_without_a_gateway_the_app_answers_at_its_own_address() -> None:
     own = settings("no-gateway")
 
