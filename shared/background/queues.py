@@ -98,7 +98,7 @@ async def close_run(message: func.QueueMessage) -> None:
         message,
         RUN_CLOSINGS,
         CloseRun,
-        lambda a, m: a.importing.run_closing.close(m),
+        lambda a, m: a.importing.run_closing.close(m, message.dequeue_count or 1),
         patience=None,
         longest=1.0,
     )

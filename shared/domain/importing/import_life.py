@@ -32,6 +32,8 @@ TAKES_OVER: Final = frozenset({RunTrigger.REMOVAL, RunTrigger.REVOCATION})
 FIRST_WAIT: Final = timedelta(minutes=30)
 """How long a run may show no progress before its messages are sent again. A message whose worker
 was killed stays hidden for ten minutes."""
+FREE_LOOKS: Final = 3
+"""How often a closing comes back before its copies are told apart; most runs end sooner."""
 GIVES_UP_AFTER: Final = timedelta(days=1)
 STANDS_STILL_AFTER: Final = timedelta(hours=1)
 """How old a run's last known progress is before admins are told. A healthy run's is known again
@@ -63,7 +65,8 @@ class OpenRun(PlannedRun):
     `resolving` says that it has begun to read its share. `base` is the digest of the work that all
     mailboxes held when it began. `sent` is when its messages were
     last sent, `sendings` how often; `done` is how many mailboxes were done when the run was last
-    checked, and `progressed` when that number last grew.
+    checked, and `progressed` when that number last grew. `looks` is the attempt of the closing that
+    comes next, if it may have copies, and `looked` when that was decided.
     """
 
     number: int
@@ -73,6 +76,13 @@ class OpenRun(PlannedRun):
     sendings: int = 1
     done: int = 0
     progressed: datetime
+    looks: int = 0
+    looked: datetime | None = None
+
+    @property
+    def without_looks(self) -> "OpenRun":
+        """The same without what its closings note."""
+        return self.copy_with(looks=0, looked=None)
 
 
 class ImportRuns(Model):
@@ -206,6 +216,35 @@ def is_open(state: ImportRuns | None, run: str, number: int) -> bool:
         and state.open is not None
         and (state.open.id, state.open.number) == (run, number)
     )
+
+
+def look_again(
+    state: ImportRuns, run: str, number: int, attempt: int, now: datetime, *, redelivered: bool
+) -> tuple[ImportRuns, bool]:
+    """Decide whether a closing that found the open run unfinished comes back.
+
+    The queue delivers some messages twice, and a worker may die after it has sent the next one. If
+    every copy came back, they would grow like compound interest for as long as the run is open. So
+    of the copies of an attempt the first comes back, and one that is `redelivered`, since its
+    worker may have died before it sent the next. A closing of a new sending starts at 0, and
+    takes over if no older one is left.
+    """
+    if state.open is None or not is_open(state, run, number):
+        return state, False
+    current, following = state.open, attempt + 1
+    if FREE_LOOKS < attempt < current.looks:
+        decided = current.looks == following
+        return state, decided and (redelivered or current.looked == now)
+    return state.copy_with(open=current.copy_with(looks=following, looked=now)), True
+
+
+def updated(state: ImportRuns, before: OpenRun, after: OpenRun) -> ImportRuns:
+    """Replace the open run, if it is still as it was before; what its closings note stays."""
+    current = state.open
+    if current is None or current.without_looks != before.without_looks:
+        return state
+    noted = after.copy_with(looks=current.looks, looked=current.looked)
+    return state.copy_with(open=noted)
 
 
 class Step(StrEnum):

@@ -16,7 +16,7 @@ from shared.adapters.storage.store import Store
 from shared.domain.errors import Busy, Conflict, NotFound, PreconditionFailed
 from shared.domain.importing import import_life
 from shared.domain.importing.import_life import ImportRuns, OpenRun, PlannedRun
-from shared.domain.importing.messages import IMPORT_RUNS, RunMessage, StartRun
+from shared.domain.importing.messages import IMPORT_RUNS, CloseRun, RunMessage, StartRun
 from shared.domain.importing.runs import ContactCounts, MailboxCounts, Run, RunStatus, RunTrigger
 from shared.domain.importing.schedule import run_id
 from shared.services.importing.run_summary import results_that_count, stopped_run
@@ -148,9 +148,26 @@ class RunBook:
     ) -> bool:
         """Store what the tick found out about an open run; return whether it is still that run."""
         stored = await self._change(
-            tenant, import_id, lambda r: r.copy_with(open=after) if r.open == before else r
+            tenant, import_id, lambda r: import_life.updated(r, before, after)
         )
-        return stored is not None and stored.value.open == after
+        current = stored.value.open if stored is not None else None
+        return current is not None and current.without_looks == after.without_looks
+
+    async def look_again(self, message: CloseRun, *, redelivered: bool) -> bool:
+        """Return whether a closing that found its run unfinished comes back."""
+        if message.attempt < import_life.FREE_LOOKS:
+            return True
+        now, comes_back = self._clock(), False
+
+        def look(runs: ImportRuns) -> ImportRuns:
+            nonlocal comes_back
+            runs, comes_back = import_life.look_again(
+                runs, message.run, message.number, message.attempt, now, redelivered=redelivered
+            )
+            return runs
+
+        await self._change(message.tenant, message.import_id, look)
+        return comes_back
 
     async def pass_over(self, tenant: str, import_id: str, slot: datetime) -> None:
         """Note that nothing was due at a scheduled time."""

@@ -76,12 +76,17 @@ class RunClosing:
         self._book = book
         self._clock = clock
 
-    async def close(self, message: CloseRun) -> None:
+    async def close(self, message: CloseRun, tries: int = 1) -> None:
         """Close a run if all its results are in. Raises `Busy` if not, so that it is retried.
 
-        A message of a run that is not open changes nothing.
+        A message of a run that is not open changes nothing, and the copies of one that comes back
+        do not. `tries` says how often the queue has delivered the message.
         """
-        await self._close(message, final=False)
+        try:
+            await self._close(message, final=False)
+        except Busy:
+            if await self._book.look_again(message, redelivered=tries > 1):
+                raise
 
     async def give_up(self, message: RunMessage) -> None:
         """Close a run with the results that exist: mailboxes without one count as failed."""

@@ -1,9 +1,9 @@
-"""Runs that stand still because their messages do not come; an Admin need not wait for the tick."""
+"""Runs that stand still because their messages do not come, until an Admin or the tick acts."""
 
 from datetime import timedelta
 from typing import Any
 
-from shared.domain.importing.messages import IMPORT_RUNS
+from shared.domain.importing.messages import IMPORT_RUNS, MAILBOX_SYNCS, RUN_CLOSINGS
 from tests.simulation.scripted.scripts import (
     broken,
     company,
@@ -13,8 +13,10 @@ from tests.simulation.scripted.scripts import (
     quiet,
     run_script,
     settled,
+    twice,
 )
 from tests.simulation.simulation import Simulation
+from tests.simulation.storage.queues import Message
 from tests.simulation.world import Import
 
 _LATE = timedelta(hours=12).total_seconds()
@@ -60,6 +62,30 @@ def test_admin_ends_a_run_that_stands_still_and_starts_another() -> None:
         await settled(sim)
 
     assert not broken(run_script(script))
+
+
+def test_closings_that_the_queue_doubles_do_not_multiply_while_their_run_is_open() -> None:
+    sent = 0
+
+    async def script(sim: Simulation) -> None:
+        nonlocal sent
+        late(sim, MAILBOX_SYNCS, timedelta(hours=4).total_seconds(), times=2)
+        twice(sim, RUN_CLOSINGS, 5, times=300)
+        usual = sim.queues.sends
+
+        def counted(queue: str, text: str, delay: float, lives: timedelta) -> Message:
+            nonlocal sent
+            sent += queue == RUN_CLOSINGS
+            return usual(queue, text, delay, lives)
+
+        sim.queues.sends = counted
+        await imported(sim, await company(sim))
+        await sim.wait(1_800)
+        assert sim.host.waiting[RUN_CLOSINGS] <= 2
+        await settled(sim)
+
+    assert not broken(run_script(script))
+    assert sent < 150
 
 
 async def standing_still(sim: Simulation, import_: Import) -> str:

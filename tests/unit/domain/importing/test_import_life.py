@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from shared.domain.importing.import_life import (
     FIRST_WAIT,
+    FREE_LOOKS,
     GIVES_UP_AFTER,
     ImportRuns,
     OpenRun,
@@ -17,8 +18,10 @@ from shared.domain.importing.import_life import (
     checked,
     ended,
     is_open,
+    look_again,
     resolving,
     stopped,
+    updated,
 )
 from shared.domain.importing.runs import RunTrigger
 
@@ -195,3 +198,49 @@ def test_run_is_sent_again_before_it_is_given_up_though_no_tick_came_for_a_day()
     _, then = checked(run, 0, timedelta(0), later + FIRST_WAIT)
 
     assert (step, soon, then) == (Step.SEND, Step.WAIT, Step.GIVE_UP)
+
+
+def looked(
+    runs: ImportRuns, attempt: int, seconds: float, *, redelivered: bool = False
+) -> tuple[ImportRuns, bool]:
+    now = NOW + timedelta(seconds=seconds)
+    return look_again(runs, "1-a", 1, attempt, now, redelivered=redelivered)
+
+
+def test_of_the_copies_of_a_closing_one_comes_back() -> None:
+    runs = ask(ImportRuns(import_id="i"), planned("1-a", RunTrigger.SCHEDULE), NOW).state
+    runs, first = looked(runs, 7, 1)
+    runs, copy = looked(runs, 7, 2)
+    assert (first, copy) == (True, False)
+
+    _, repeated_write = looked(runs, 7, 1)
+    _, after_a_kill = looked(runs, 7, 600, redelivered=True)
+    assert (repeated_write, after_a_kill) == (True, True)
+
+    runs, _ = looked(runs, 8, 60)
+    _, older = looked(runs, 7, 700, redelivered=True)
+    assert not older
+
+
+def test_closing_of_a_new_sending_takes_over_if_no_older_one_is_left() -> None:
+    runs = ask(ImportRuns(import_id="i"), planned("1-a", RunTrigger.SCHEDULE), NOW).state
+    runs, _ = looked(runs, 40, 1)
+    for attempt in range(FREE_LOOKS, 9):
+        runs, comes_back = looked(runs, attempt, 100 + attempt)
+        assert comes_back
+
+
+def test_closing_of_a_run_that_is_not_open_does_not_come_back() -> None:
+    runs = ImportRuns(import_id="i")
+    assert looked(runs, 7, 1) == (runs, False)
+
+
+def test_tick_keeps_what_closings_noted_meanwhile() -> None:
+    runs = ask(ImportRuns(import_id="i"), planned("1-a", RunTrigger.SCHEDULE), NOW).state
+    before = runs.open
+    assert before is not None
+    noted, _ = looked(runs, 7, 1)
+    open_ = updated(noted, before, before.copy_with(done=3)).open
+    assert open_ is not None
+    assert (open_.done, open_.looks) == (3, 8)
+    assert updated(noted, before.copy_with(sendings=2), before) == noted
