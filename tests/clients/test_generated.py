@@ -1,4 +1,7 @@
-"""Clients that common generators make from the served document compile without error."""
+"""Clients that common generators make from the served document, beyond the programs' own test.
+
+`test_quick_start.py` compiles those of TypeScript and Python as a whole and runs programs on them.
+"""
 
 import json
 import re
@@ -13,48 +16,15 @@ from shared.web.openapi.examples import add_examples
 from tests.clients import generators
 from tests.infra.compiler.tools import KIOTA, left_out
 
-DIVERGENT = {
-    "/tenant/delete",
-    "/imports/{id}/delete",
-    "/runs/{id}/approve/post",
-    "/people/{id}/delete",
-}
-"""The calls that answer a program with what it has to confirm, and do it when it has."""
-
 needs_kiota = pytest.mark.skipif(bool(left_out(KIOTA)), reason=str(left_out(KIOTA)))
 
 
 @needs_kiota
-@pytest.mark.parametrize("language", ["TypeScript", "python", "csharp"])
-def test_kiotas_client_compiles(tmp_path: Path, language: str) -> None:
+def test_kiotas_csharp_client_can_be_generated(tmp_path: Path) -> None:
     folder = tmp_path / "contact_sync"
-    said = generators.kiota(language, generators.written(tmp_path), folder)
+    generators.kiota("csharp", generators.written(tmp_path), folder)
 
-    warned = re.findall(r"OpenAPI warning: #/paths/(\S+) - (.*)", said)
-    assert {path.replace("~1", "/") for path, _ in warned} == DIVERGENT
-    assert all("divergent" in words for _, words in warned)
-    assert not [path for path in folder.rglob("*") if re.search(r"Member\d", path.name)]
-    match language:
-        case "TypeScript":
-            generators.compiled_typescript(tmp_path, "contact_sync/**/*.ts")
-        case "python":
-            generators.imported_python(folder)
-        case _:
-            assert not _csharp_conflicts(folder)
-
-
-def test_openapi_typescripts_types_compile(tmp_path: Path) -> None:
-    generators.typescript_types(generators.written(tmp_path), tmp_path / "contact_sync.ts")
-
-    generators.compiled_typescript(tmp_path, "contact_sync.ts")
-
-
-def test_openapi_python_clients_package_can_be_imported(tmp_path: Path) -> None:
-    folder = tmp_path / "contact_sync_client"
-    said = generators.python_client(generators.written(tmp_path), folder)
-
-    assert "WARNING" not in said.upper()
-    generators.imported_python(folder)
+    assert not _csharp_conflicts(folder)
 
 
 def test_unknown_values_and_properties_break_no_client(tmp_path: Path) -> None:
