@@ -72,7 +72,7 @@ class NoticesView(Tagged):
     language: NoticeLanguage
     """The language of notices that people read: `en` is English, `de` German."""
     failing_days: int
-    """After how many days failing syncs, and partners that removed nothing, are told."""
+    """After how many days failing syncs, and partners that removed nothing, are reported."""
     webhook: ReceiverView | None
     """The webhook, or null if there is none."""
     teams: ReceiverView | None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Dialog, Page, Route, expect
 
 from shared.portal import rendering
 from tests.portal.browser.person import Person
@@ -140,6 +140,32 @@ async def test_slash_leads_to_the_box_that_finds_everything(new_person: NewPerso
     await expect(person.page.locator("#everywhere")).to_be_focused()
     await person.page.keyboard.type("1/2")
     await expect(person.page.locator("#everywhere")).to_have_value("1/2")
+
+
+async def test_browser_asks_before_typed_text_is_left(person: Person) -> None:
+    page = person.page
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    form = (
+        '<form method="post" data-guard><input name="name" value="before"><button>Save</button>'
+        "</form>"
+    )
+    await answers(page, (200, form))
+    page.on("dialog", stay)
+    await page.goto(PATH)
+    await page.reload()
+
+    await page.locator("input").fill("after")
+    await page.evaluate("location.reload()")
+    await expect(page.locator("input")).to_have_value("after")
+    await page.get_by_role("button").click()
+    await expect(page.locator("input")).to_have_value("before")
+
+    assert asked == ["beforeunload"]
 
 
 def inside() -> str:

@@ -36,7 +36,7 @@ FREE_LOOKS: Final = 3
 """How often a closing comes back before its copies are told apart; most runs end sooner."""
 GIVES_UP_AFTER: Final = timedelta(days=1)
 STANDS_STILL_AFTER: Final = timedelta(hours=1)
-"""How old a run's last known progress is before admins are told. A healthy run's is known again
+"""How old a run's last known progress is before admins are notified. A healthy run's is known again
 every 45 minutes."""
 
 

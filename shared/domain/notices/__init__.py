@@ -1,1 +1,1 @@
-"""Notices to an organization's admins: what is told, when, and how a webhook is signed."""
+"""Notices to an organization's admins: what is reported, when, and how a webhook is signed."""

@@ -1,7 +1,7 @@
-"""The causes of notices: what an admin is told about without looking at the portal.
+"""The causes of notices: what an admin is notified of without looking at the portal.
 
-A cause has a kind and a subject, and is open as long as it lasts. It is told once while it is open.
-Causes hold ids, counts and dates, never names.
+A cause has a kind and a subject, and is open as long as it lasts. It is reported once while it is
+open. Causes hold ids, counts and dates, never names.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ LAST_DAY: Final = timedelta(days=1)
 MOST: Final = 1_000
 """The most causes of a tenant that are open at once, so that an outbox fits into a row.
 
-Further ones are told as others end.
+Further ones are reported as others end.
 """
 
 
@@ -43,11 +43,11 @@ class NoticeKind(StrEnum):
 
 
 TOLD_WHEN_LASTING: Final = frozenset({NoticeKind.SYNCS_FAILING, NoticeKind.NOT_REMOVED})
-"""Kinds that are told only after some days, since most pass by themselves."""
+"""Kinds that are reported only after some days, since most pass by themselves."""
 UNLESS_WANTED: Final = frozenset({NoticeKind.WEEKLY_SUMMARY})
-"""Kinds that are told only to organizations that asked for them."""
+"""Kinds that are reported only to organizations that asked for them."""
 TOLD_WHEN_ENDED: Final = frozenset({NoticeKind.CONSENT_LOST})
-"""Kinds of which the end is told as well."""
+"""Kinds of which the end is reported as well."""
 
 
 class Cause(Model):
@@ -143,10 +143,10 @@ def _causes(tenant: str, found: Iterable[Attention], now: datetime) -> Iterator[
 
 
 class Outbox(Model):
-    """The open causes of a tenant that were told, by key, and when something was told last.
+    """The open causes of a tenant that were reported, by key, and when the last notice was made.
 
-    `seen` has since when causes last that are told only after some days. One row, so that a cause
-    cannot be told twice and its notice is stored in the same transaction.
+    `seen` says since when causes last that are reported only after some days. One row, so that a
+    cause cannot be reported twice and its notice is stored in the same transaction.
     """
 
     causes: dict[str, Cause] = {}
@@ -154,7 +154,7 @@ class Outbox(Model):
     told: datetime | None = None
 
     def with_seen(self, found: Mapping[str, Cause], now: datetime) -> "Outbox":
-        """Return it with since when the causes last that are told only after some days."""
+        """Return it with the start of each cause that is reported only after some days."""
         lasting = (key for key, cause in found.items() if cause.kind in TOLD_WHEN_LASTING)
         seen = {key: self.seen.get(key, now) for key in islice(lasting, MOST)}
         return self.copy_with(seen=seen)
@@ -162,7 +162,7 @@ class Outbox(Model):
     def ripe(
         self, found: Mapping[str, Cause], now: datetime, patience: timedelta
     ) -> dict[str, Cause]:
-        """Return the causes that may be told now; `patience` is how long some have to last."""
+        """Return the causes that may be reported now; `patience` is how long some have to last."""
         return {
             key: cause
             for key, cause in found.items()
@@ -172,7 +172,7 @@ class Outbox(Model):
 
 
 class News(Model):
-    """How an outbox goes on: the causes open from now on, and what is to be told about."""
+    """The next state of an outbox: the causes open from now on, and what to report."""
 
     causes: dict[str, Cause]
     opened: tuple[Cause, ...]
@@ -180,15 +180,17 @@ class News(Model):
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to tell."""
+        """Whether there is nothing to report."""
         return not self.opened and not self.ended
 
 
-def news(told: Mapping[str, Cause], now: Mapping[str, Cause], kinds: Iterable[NoticeKind]) -> News:
-    """Compare the causes told with those of now, of the kinds that an organization wants."""
+def news(
+    reported: Mapping[str, Cause], now: Mapping[str, Cause], kinds: Iterable[NoticeKind]
+) -> News:
+    """Compare the reported causes with those of now, of the kinds that an organization wants."""
     wanted = frozenset(kinds)
     open_now = {key: cause for key, cause in now.items() if cause.kind in wanted}
-    kept = {key: cause for key, cause in told.items() if key in open_now}
+    kept = {key: cause for key, cause in reported.items() if key in open_now}
     order = list(NoticeKind)
     fresh = sorted(
         (cause for key, cause in open_now.items() if key not in kept),
@@ -196,7 +198,7 @@ def news(told: Mapping[str, Cause], now: Mapping[str, Cause], kinds: Iterable[No
     )[: max(0, MOST - len(kept))]
     ended = [
         cause
-        for key, cause in told.items()
+        for key, cause in reported.items()
         if key not in open_now and cause.kind in wanted & TOLD_WHEN_ENDED
     ]
     return News(

@@ -25,7 +25,7 @@ CLAIMED_FOR: Final = timedelta(minutes=2)
 """How long a try may take; after it, a try without a result is made again."""
 KEPT_FOR: Final = timedelta(days=30)
 BETWEEN: Final = timedelta(hours=1)
-"""The shortest time between two notices; what happens meanwhile is told together."""
+"""The shortest time between two notices; what happens meanwhile is reported together."""
 
 
 class Channel(StrEnum):

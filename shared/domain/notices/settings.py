@@ -23,7 +23,7 @@ class NoticesInput(Model):
     language: Annotated[NoticeLanguage, Field(strict=False)] = NoticeLanguage.ENGLISH
     """The language of notices that people read: `en` is English, `de` German."""
     failing_days: Annotated[int, Field(ge=1, le=30)] = 3
-    """After how many days failing syncs, and partners that removed nothing, are told."""
+    """After how many days failing syncs, and partners that removed nothing, are reported."""
 
 
 class WebhookInput(Model):

@@ -5,7 +5,7 @@ The macros of `form.html` render it; a page only places the groups of fields.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel
 
@@ -15,6 +15,8 @@ from shared.portal.forms.fields import FormField, Text, Words
 from shared.portal.forms.tables import TYPED, Draft, limits
 from shared.portal.visits import Visit
 from shared.wiring.app import new_id
+
+_LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,11 @@ def _theirs(visit: Visit, draft: Draft[Any], stored: BaseModel | None) -> list[t
         plain = isinstance(shown.text, tuple) and not shown.options
         told.append((label, number(len(shown.text)) if plain else shown.said or "-"))
     return told
+
+
+def copied_name(visit: Visit, name: str) -> str:
+    """Return the name of a copy, cut to the length that a name may have."""
+    return (visit.gettext("Copy of %(name)s") % {"name": name})[:_LONGEST_NAME].strip()
 
 
 def words(visit: Visit, text: Words) -> str:

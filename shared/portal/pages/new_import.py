@@ -13,7 +13,7 @@ from shared.portal.forms.import_form import (
     ImportDraft,
     schedule_help,
 )
-from shared.portal.forms.showing import Refusal, show
+from shared.portal.forms.showing import Refusal, copied_name, show
 from shared.portal.forms.submitting import submit
 from shared.portal.forms.tables import Draft
 from shared.portal.forms.targets import (
@@ -41,17 +41,37 @@ _NAMED: Final = 12
 
 @page(bp, "GET", "imports/new", WRITERS)
 async def show_new_import(visit: Visit) -> Page:
-    """Show the first step, the share; or the second, if `?share=` names one that is open."""
+    """Show the first step, the share; or the second, if `?share=` names one that is open.
+
+    `?copy=` fills in all steps with the settings of another import.
+    """
+    if copied := visit.query.get("copy", ""):
+        return await _copy(visit, copied)
     draft, given = IMPORT.blank(), visit.query.get("share", "")
     if not given:
         return await _step(visit, "share", draft)
-    own = is_id(given) and await _own(visit, given)
-    draft = draft.typed(share=given) if own else draft.typed(share=PARTNER, partner=given)
+    return await _begun(visit, draft, given)
+
+
+async def _copy(visit: Visit, id_: str) -> Page:
+    """Show the second step, the targets, with the settings of another import."""
+    if not is_id(id_):
+        raise NotFound("unknown_id")
+    import_ = (await visit.app.importing.imports.read(visit.caller, id_)).value
+    draft = IMPORT.of(import_).typed(name=copied_name(visit, import_.name))
+    return await _begun(visit, draft, import_.share_id)
+
+
+async def _begun(visit: Visit, draft: ImportDraft, share: str) -> Page:
+    """Show the targets of an import of this share, or the first step if it is not open."""
+    own = is_id(share) and await _own(visit, share)
+    draft = draft.typed(share=share) if own else draft.typed(share=PARTNER, partner=share)
     try:
         offer = await _offer(visit, draft)
     except CallerError as error:
         return await _step(visit, "share", draft, refusal=Refusal.of(visit, error))
-    return await _step(visit, "targets", draft.typed(name=offer.share.name), offer=offer)
+    named = draft if draft.text("name") else draft.typed(name=offer.share.name)
+    return await _step(visit, "targets", named, offer=offer)
 
 
 @page(bp, "POST", "imports/new", WRITERS, again=True)

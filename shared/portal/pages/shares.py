@@ -6,12 +6,18 @@ from typing import Any, Final
 import azure.functions as func
 
 from shared.adapters.storage.records import Stored
-from shared.domain.errors import CallerError, Conflict, ContactSyncError, PreconditionFailed
+from shared.domain.errors import (
+    CallerError,
+    Conflict,
+    ContactSyncError,
+    NotFound,
+    PreconditionFailed,
+)
 from shared.domain.importing.runs import by_inclusion
 from shared.domain.sharing.shares import Share, ShareInput
 from shared.portal.forms.share_form import EVERYBODY, SHARE, ShareDraft
 from shared.portal.forms.short_forms import ROTATION
-from shared.portal.forms.showing import Refusal, show
+from shared.portal.forms.showing import Refusal, copied_name, show
 from shared.portal.forms.submitting import Latest, Save, changed_meanwhile, submit
 from shared.portal.forms.tables import TYPED, Draft
 from shared.portal.page_functions import page
@@ -21,6 +27,7 @@ from shared.services.insight.previews import SharePreview
 from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
+from shared.web.validation import is_id
 
 bp = func.Blueprint()
 _OMISSIONS_SHOWN: Final = 50
@@ -40,8 +47,16 @@ async def show_shares(visit: Visit) -> Page:
 
 @page(bp, "GET", "shares/new", WRITERS)
 async def show_new_share(visit: Visit) -> Page:
-    """Show the form of a new share."""
-    return await _form(visit, ShareDraft.of(SHARE.blank()))
+    """Show the form of a new share; `?copy=` fills it in with the settings of another one."""
+    given = visit.query.get("copy", "")
+    if not given:
+        return await _form(visit, ShareDraft.of(SHARE.blank()))
+    if not is_id(given):
+        raise NotFound("unknown_id")
+    share = (await visit.app.sharing.shares.read(visit.caller, given)).value
+    return await _form(
+        visit, ShareDraft.of(SHARE.of(share).typed(name=copied_name(visit, share.name)))
+    )
 
 
 @page(bp, "POST", "shares/new", WRITERS, again=True)

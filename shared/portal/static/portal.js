@@ -73,6 +73,7 @@
         else {
           // What cannot be shown in a part is shown as the whole page that it is.
           form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+          form.dataset.sent = "yes";
           form.submit();
         }
       } catch {
@@ -82,7 +83,10 @@
       }
     };
     if (on) send();
-    else queues.set(parts, (queues.get(parts) || Promise.resolve()).then(send));
+    else {
+      guard(form);
+      queues.set(parts, (queues.get(parts) || Promise.resolve()).then(send));
+    }
   };
 
   // The same after a pause, if nothing else happens before that.
@@ -97,6 +101,7 @@
   // `data-trigger` names the button that a field, or all fields in an element, press when changed.
   for (const kind of ["input", "change"])
     document.addEventListener(kind, ({ target }) => {
+      if (target.type !== "search") guard(target.form);
       const pressed = target.form && target.closest("[data-trigger]")?.dataset.trigger;
       if (pressed && buttonOf(target.form, pressed)?.dataset.on === kind) soon(target.form, pressed);
     });
@@ -217,9 +222,17 @@
     mark(submitter?.matches(".default") ? form.querySelector("button.main") : submitter);
   });
   // A page that comes back from the browser's own memory may be sent again.
+  const settle = () => document.querySelectorAll(":is(a, button)[aria-busy]").forEach(unmark);
   addEventListener("pageshow", () => {
     for (const form of document.forms) delete form.dataset.sent;
-    document.querySelectorAll(":is(a, button)[aria-busy]").forEach(unmark);
+    settle();
+  });
+  // The browser asks before a form is left in which something was typed, unless it was sent.
+  const guard = (form) => form?.matches("[data-guard]") && (form.dataset.guard = "typed");
+  addEventListener("beforeunload", (event) => {
+    if (!document.querySelector("form[data-guard=typed]:not([data-sent])")) return;
+    event.preventDefault();
+    setTimeout(settle);
   });
   // The menu is open where there is room for it.
   const wide = matchMedia("(min-width: 60rem)");

@@ -1,8 +1,8 @@
-"""Finds what to tell a tenant's admins, and writes it down once.
+"""Finds what to report to a tenant's admins, and stores it once.
 
-Each look compares the causes that are open with those that were told. The causes told and the
-notices, one for each channel, are stored in one transaction, so that a worker that is killed tells
-neither twice nor nothing. Between two notices lies an hour; what happens meanwhile is told
+Each pass compares the open causes with those that were reported. The reported causes and the
+notices, one for each channel, are stored in one transaction, so a killed worker reports nothing
+twice and loses nothing. Notices are at least an hour apart; what happens meanwhile is reported
 together.
 """
 
@@ -81,7 +81,7 @@ class Watch:
         stored = await self._store.outboxes.get(tenant.id, OUTBOX)
         channels = settings.active()
         if not channels:
-            # Whoever turns notices on again is told what is open then.
+            # When notices are turned on again, all open causes are reported.
             if stored is not None:
                 await self._store.outboxes.delete(tenant.id, OUTBOX, stored.etag)
             return

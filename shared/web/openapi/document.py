@@ -29,7 +29,7 @@ type Schema = dict[str, Any]
 _TAGS: Final = {
     "tenant": "Your own tenant: its settings, its consent, its stored data, and leaving.",
     "checks": "Check what Microsoft lets the app do in your tenant.",
-    "notices": "Be told by a webhook, or in Teams, what needs an admin.",
+    "notices": "Get notified by a webhook, or in Teams, of what needs an admin.",
     "shares": "Publish people and groups.",
     "previews": "Preview a share or an import before anything changes.",
     "imports": "Bring a share's contacts into mailboxes.",

@@ -27,6 +27,24 @@ async def go_through(browser: Browser, world: World, **share: Any) -> Shown:
     return at
 
 
+async def test_copy_of_an_import_has_its_settings_and_targets(world: World, ada: Browser) -> None:
+    share = await world.share()
+    made = await world.import_(share["id"], active=False)
+    assert (
+        f'href="/imports/new?copy={made["id"]}"' in (await ada.open(f"/imports/{made['id']}")).text
+    )
+
+    page = await ada.open(f"/imports/new?copy={made['id']}")
+    page = await ada.submit(page, "/imports/new", do="next")
+    await ada.submit(page, "/imports/new", do="create")
+
+    (copy,) = [each for each in await world.api.all("/imports") if each["id"] != made["id"]]
+    same = ("shareId", "targets", "destination", "conflicts", "guard", "active", "schedule")
+    assert {name: copy[name] for name in same} == {name: made[name] for name in same}
+    assert copy["name"] == f"Copy of {made['name']}"
+    assert (await ada.open("/imports/new?copy=unknown")).status == 404
+
+
 async def test_import_of_own_share_is_created_in_three_steps(
     client: Client, world: World, ada: Browser
 ) -> None:

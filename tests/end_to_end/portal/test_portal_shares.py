@@ -76,6 +76,24 @@ async def test_invitation_link_is_a_field_that_can_be_copied_without_scripts(
     assert share["shareId"] not in (await reader.open(f"/shares/{share['id']}")).text
 
 
+async def test_copy_of_a_share_is_published_as_a_share_of_its_own(
+    world: World, ada: Browser
+) -> None:
+    share = await world.share(access={"rule": "anyone_with_id"})
+    assert (
+        f'href="/shares/new?copy={share["id"]}"' in (await ada.open(f"/shares/{share['id']}")).text
+    )
+
+    form = await ada.open(f"/shares/new?copy={share['id']}")
+    await press(ada, form, "save")
+
+    (copy,) = [each for each in await world.api.all("/shares") if each["id"] != share["id"]]
+    same = ("sources", "fields", "access", "blocked")
+    assert {name: copy[name] for name in same} == {name: share[name] for name in same}
+    assert (copy["name"], copy["shareId"] != share["shareId"]) == (f"Copy of {share['name']}", True)
+    assert (await ada.open("/shares/new?copy=unknown")).status == 404
+
+
 async def test_pages_say_that_only_certain_companies_may_import_a_share(
     world: World, ada: Browser
 ) -> None:
