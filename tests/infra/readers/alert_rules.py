@@ -79,7 +79,7 @@ class Player:
 
     def _firing(self, rows: Iterable[Row], now: datetime) -> set[tuple[str, ...]]:
         since = now - self._window * self._periods
-        found = engine().ask(self._query, [row for row in rows if since < row.at <= now], now)
+        found = engine().ask(self._query, rows, now, since)
         groups: dict[tuple[tuple[str, ...], int], list[dict[str, Any]]] = {}
         for one in found:
             when = one["TimeGenerated"].replace(tzinfo=UTC)

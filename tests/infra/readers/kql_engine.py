@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -27,6 +27,10 @@ _TYPES: Final = {
     "real": "DOUBLE",
     "string": "VARCHAR",
 }
+
+_BEFORE: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_HELD: Final = " held"
+"""The end of the name of a table with all rows; the table of the query shows those seen so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +55,28 @@ class Engine:
         self._columns = {name: _columns(schema) for name, schema in TABLES.items()}
         for name, columns in self._columns.items():
             listed = ", ".join(f'"{column}" {_TYPES[kind]}' for column, kind in columns.items())
-            self._connection.execute(f'CREATE TABLE "{name}" ({listed})')
+            self._connection.execute(f'CREATE TABLE "{name}{_HELD}" (Seen TIMESTAMP, {listed})')
+            self._connection.execute(
+                f'CREATE VIEW "{name}" AS SELECT * EXCLUDE (Seen) FROM "{name}{_HELD}"'
+                " WHERE Seen <= getvariable('now') AND TimeGenerated > getvariable('since')"
+            )
 
-    def ask(self, query: str, rows: Iterable[Row], now: datetime) -> list[dict[str, Any]]:
-        """Return what a query answers at a time over the rows that it sees then."""
-        self._hold([row for row in rows if (row.seen or row.at) <= now])
+    def ask(
+        self, query: str, rows: Iterable[Row], now: datetime, since: datetime = _BEFORE
+    ) -> list[dict[str, Any]]:
+        """Return what a query answers at a time over the rows since another that it sees then."""
+        self._hold(list(rows))
         if query not in self._translated:
             schema = {name: list(columns) for name, columns in self._columns.items()}
             self._translated[query] = duckdb_kql.to_sql(query, schema, query_now=now)
         sql = self._translated[query]
         # Time values without a zone are UTC, here as in KQL.
-        clock = {name: now.replace(tzinfo=None) for name in sql.parameters if name == CLOCK_SLOT}
+        moment = now.replace(tzinfo=None)
+        clock = {name: moment for name in sql.parameters if name == CLOCK_SLOT}
+        for name, value in (("now", now), ("since", since)):
+            self._connection.execute(
+                f"SET VARIABLE {name} = TIMESTAMP '{value.replace(tzinfo=None)}'"
+            )
         found = self._connection.execute(str(sql), clock)
         columns = [column[0] for column in found.description]
         return [dict(zip(columns, one, strict=True)) for one in found.fetchall()]
@@ -71,13 +86,13 @@ class Engine:
         if rows == self._held:
             return
         for name in self._filled:
-            self._connection.execute(f'DELETE FROM "{name}"')
+            self._connection.execute(f'DELETE FROM "{name}{_HELD}"')
         self._held, self._filled = rows, {row.table for row in rows}
         for name in self._filled:
             lines = [self._line(row) for row in rows if row.table == name]
             marks = f"({', '.join('?' * len(lines[0]))})"
             self._connection.execute(
-                f'INSERT INTO "{name}" VALUES {", ".join([marks] * len(lines))}',
+                f'INSERT INTO "{name}{_HELD}" VALUES {", ".join([marks] * len(lines))}',
                 [cell for line in lines for cell in line],
             )
 
@@ -90,7 +105,8 @@ class Engine:
         given = (
             values.get(column, "" if kind == "string" else None) for column, kind in columns.items()
         )
-        return [json.dumps(cell) if isinstance(cell, dict) else cell for cell in given]
+        seen = (row.seen or row.at).replace(tzinfo=None)
+        return [seen, *(json.dumps(cell) if isinstance(cell, dict) else cell for cell in given)]
 
 
 @cache
