@@ -25,6 +25,7 @@ def test_kiotas_csharp_client_can_be_generated(tmp_path: Path) -> None:
     generators.kiota("csharp", generators.written(tmp_path), folder)
 
     assert not _csharp_conflicts(folder)
+    assert not _csharp_unknown(folder)
 
 
 def test_unknown_values_and_properties_break_no_client(tmp_path: Path) -> None:
@@ -73,3 +74,16 @@ def _csharp_conflicts(folder: Path) -> list[str]:
         for path in folder.rglob("*.cs")
         if re.search(rf"public \S+ {path.stem}\b *\{{", path.read_text("utf-8"))
     ]
+
+
+def _csharp_unknown(folder: Path) -> set[str]:
+    """What a compiler would not find: types that no file declares."""
+    texts = [path.read_text("utf-8") for path in folder.rglob("*.cs")]
+    declared, named = set[str](), set[str]()
+    for text in texts:
+        space = re.findall(r"^namespace (\S+)", text, re.MULTILINE)[0]
+        types = re.findall(r"^ +public (?:partial )?(?:class|enum) (\w+)", text, re.MULTILINE)
+        declared |= {f"{space}.{types[0]}", *(f"{space}.{types[0]}.{name}" for name in types[1:])}
+        named |= set(re.findall(r"global::(contact_sync[\w.]*)", text, re.IGNORECASE))
+    # After a type comes the name of a member, such as that of the method that makes an object.
+    return {name for name in named if not {name, name.rpartition(".")[0]} & declared}

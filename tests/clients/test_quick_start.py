@@ -16,14 +16,18 @@ import pytest
 from tests.clients import generators
 from tests.clients.gateway import NOVEL, gateway
 from tests.infra.compiler.tools import KIOTA, PWSH, Tool, left_out
+from tests.sources import ROOT
 from tests.world import World
 
 PROGRAMS = Path(__file__).with_name("quick_start")
+SHOWN = ROOT / "shared" / "web" / "openapi" / "quick_start"
+"""The programs that the reference page shows."""
 
 
 def command(language: str, folder: Path) -> list[str]:
     """Generate the client of a language, compile all of it, and return how to run its program."""
-    program = str(shutil.copy(PROGRAMS / f"share_and_import{language}", folder))
+    source = SHOWN if language == ".sh" else PROGRAMS
+    program = str(shutil.copy(source / f"share_and_import{language}", folder))
     if language == ".ps1":
         return [str(PWSH.path()), "-NoProfile", "-NonInteractive", "-File", program]
     document = generators.written(folder)

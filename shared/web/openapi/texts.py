@@ -4,6 +4,7 @@ Figures come from the code that holds them, and a deployment's own from its sett
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from shared.adapters.storage.store import MAX_IMPORTS, MAX_SHARES
@@ -75,6 +76,8 @@ grant_type=client_credentials&client_id=…&client_secret=…
 &scope=<scope>
 ```
 
+The token lives for about an hour. Without an app role, calls with it are refused.
+
 A partner's program may also send its subscription key as `Ocp-Apim-Subscription-Key`; its calls
 then count for the key.
 
@@ -122,10 +125,63 @@ admin, who approves or discards it. An approved run goes back to `queued`.
 A check of the tenant goes `queued` → `running` → `done`.
 """
 
+_QUICK_START: Final = """\
+# Quick start
+
+This program gets a token, publishes the members of a group as a share, imports the share into one
+mailbox, follows the first run to its end, and reads its results page by page. Then it meets two
+refusals: 409, because a run without failures cannot be retried, and 412, if somebody else changed
+the import. Set these variables first:
+
+| Variable | Value |
+|---|---|
+| `API` | `<api>` |
+| `TOKEN_ADDRESS` | `<token address>` |
+| `SCOPE` | `<scope>` |
+| `CLIENT_ID`, `CLIENT_SECRET` | of your application, which has the app role `Admin` |
+| `GROUP`, `MAILBOX` | the object ids of a group and of a user with a mailbox |
+
+```bash
+<share_and_import.sh>```
+
+**What to do when a call is refused.**
+
+| Status | What to do |
+|---|---|
+| 401 | Get a new token, once. |
+| 409 | Read `code`: the state does not allow the call. If `reason` is present, tell an admin. |
+| 409 `idempotency-key-in-use` | Repeat the call after `Retry-After` seconds. |
+| 412 | Read the object again, decide again, and send its new `etag`. |
+| 429 `too-many-requests` | Repeat the call after `Retry-After` seconds. |
+| 429, other types | Stop: waiting may take days, or the share id is wrong. |
+| 503, or no answer | Repeat the call, with the same `Idempotency-Key` if it is a POST. |
+
+**Generated clients.** Get the document from `/api/openapi.json`. These are tried with each release:
+
+```
+kiota generate -l python -d openapi.json -o contact_sync -n contact_sync -c ContactSync
+kiota generate -l TypeScript -d openapi.json -o contact_sync -n contact_sync -c ContactSync
+openapi-python-client generate --path openapi.json --output-path contact_sync_client --meta none
+openapi-typescript openapi.json --default-non-nullable false -o contact_sync.ts
+```
+
+Kiota's Python client has a module with an import from `__future__` below another import: move it to
+the top. Kiota repeats calls after 429 by itself.
+
+The same program in C#, on Kiota's client. It was not run: read it as a sketch.
+
+```csharp
+<share_and_import.cs>```
+"""
+_PROGRAMS: Final = Path(__file__).with_name("quick_start")
+"""The programs that the page shows; a test runs the one for bash."""
+
 
 def description(deployment: Deployment) -> str:
     """Return the description of the API, in Markdown; the document has its summary beside it."""
-    start = _START
+    start = f"{_START}\n{_QUICK_START}"
+    for program in sorted(_PROGRAMS.iterdir()):
+        start = start.replace(f"<{program.name}>", program.read_text("utf-8"))
     for name, value in (
         ("<api>", f"{deployment.origin}/{API.rstrip('/')}"),
         ("<token address>", deployment.token_address),
