@@ -1,8 +1,11 @@
 """What a share selects from its sources: the published fields, exclusions and the filter."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
 
 from shared.domain.contacts.fields import ALWAYS_PUBLISHED, DEFAULT_FIELDS
 from shared.domain.contacts.keys import ContactKind
@@ -10,6 +13,9 @@ from shared.domain.contacts.mapping import map_source
 from shared.domain.contacts.values import Fields
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import ShareInput
+
+_SUGGESTED: Final = 5
+"""The most values that are suggested instead of one that nobody has."""
 
 
 class Selection:
@@ -68,6 +74,39 @@ class Selection:
                 yield Reason.FILTERED
         if not person.get("mail"):
             yield Reason.NO_EMAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A value of a filter that no person has, and values of the attribute that people have.
+
+    `known` holds the most similar values, else the most frequent ones.
+    """
+
+    attribute: str
+    value: str
+    known: tuple[str, ...]
+
+
+def unmatched(
+    filter_: Mapping[str, Sequence[str]], people: Iterable[Mapping[str, Any]]
+) -> tuple[Unmatched, ...]:
+    """Return the values of a filter that none of these people have."""
+    counts: dict[str, Counter[str]] = {attribute: Counter() for attribute in filter_}
+    for person in people:
+        for attribute, counted in counts.items():
+            if text := " ".join(str(person.get(attribute) or "").split()):
+                counted[text] += 1
+    found: list[Unmatched] = []
+    for attribute, values in filter_.items():
+        spelled = {as_seen(text): text for text, _ in reversed(counts[attribute].most_common())}
+        frequent = [text for text, _ in counts[attribute].most_common(_SUGGESTED)]
+        for value in values:
+            if as_seen(value) not in spelled:
+                close = get_close_matches(as_seen(value), spelled, _SUGGESTED)
+                known = [spelled[text] for text in close] or frequent
+                found.append(Unmatched(attribute, value, tuple(known)))
+    return tuple(found)
 
 
 def as_seen(text: str) -> str:

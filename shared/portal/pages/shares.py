@@ -328,6 +328,7 @@ async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
             if isinstance(share, Share)
             else await visit.app.insight.previews.share_draft(visit.caller, share)
         )
+        unmatched = await visit.app.sharing.directory.unmatched(visit.caller, share.sources.filter)
     except CallerError:
         raise
     except ContactSyncError as error:
@@ -340,5 +341,6 @@ async def _previewed(visit: Visit, share: ShareInput) -> dict[str, Any]:
         "omitted": omitted,
         "limited": limited,
         "most": _OMISSIONS_SHOWN,
+        "unmatched": unmatched,
         "called": called,
     }

@@ -4,7 +4,7 @@ Neither search texts nor results are stored or logged.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -13,6 +13,7 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.adapters.graph import directory
 from shared.adapters.graph.directory_search import search
 from shared.adapters.graph.transport import Graph, GraphSession
+from shared.domain.sharing.selection import Unmatched, unmatched
 from shared.domain.tenancy.tenants import LedgerAction
 from shared.services.tenancy.reads import Reads
 
@@ -107,6 +108,21 @@ class DirectorySearch:
         ids = [user.id for user in found]
         whole = len(ids) < MATCHED_AT_MOST
         return ids or ([given.lower()] if _OBJECT_ID.fullmatch(given) else []), whole
+
+    async def unmatched(
+        self, caller: Caller, filter_: Mapping[str, Sequence[str]]
+    ) -> tuple[Unmatched, ...]:
+        """Return the values of a share's filter that no user has, with values that users have.
+
+        Without a filter, nothing is read; else all users are, 999 per request. Raises
+        `TransientError` and `NeedsAdmin`.
+        """
+        if not filter_:
+            return ()
+        session = self._graph.session(caller.tenant)
+        fields = directory.select("id", directory.PROOF, *filter_)
+        users = [user async for user in directory.all_users(session, fields, managers=False)]
+        return unmatched(filter_, users)
 
     async def name(
         self, caller: Caller, ids: Iterable[str], kinds: Collection[EntryKind] = _ALL

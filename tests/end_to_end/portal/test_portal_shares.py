@@ -252,6 +252,17 @@ async def test_preview_shows_omitted_people_with_reason(world: World, ada: Brows
     assert "no email address" in shown.text
 
 
+async def test_preview_names_filter_values_that_nobody_has(world: World, ada: Browser) -> None:
+    page = await press(ada, await ada.open("/shares/new"), f"add-group:{world.group}")
+
+    shown = await press(ada, page, "preview", **{"filter-department": "Sevrice\nSALES"})
+
+    text = text_of(shown)
+    assert "No one in your directory has this value: Department “Sevrice”." in text
+    assert "Values in your directory: Service" in text
+    assert "SALES”" not in text
+
+
 async def test_withdrawal_shows_its_effect_first(world: World, ada: Browser) -> None:
     share = await world.share()
     await world.import_(share["id"])
