@@ -68,6 +68,13 @@ the gateway's own address.
 param portalOrigin string = ''
 
 @description('''
+The certificate of portalOrigin in a Key Vault, such as https://kv-contoso.vault.azure.net/secrets/portal-tls, without a
+version, so that the gateway follows renewals. The gateway's identity needs the role Key Vault Secrets User on it. Empty: no
+domain of your own; one that was bound by hand is removed, because Azure resets what a template does not name.
+''')
+param portalCertificate string = ''
+
+@description('''
 Whether to create the Entra application. The person who deploys then needs the right to create applications. Later
 deployments may set this to false and give the client id in appClientId.
 ''')
@@ -238,6 +245,10 @@ var mistakes = [
   {
     found: hasGateway && empty(publisherEmail)
     text: 'A gateway needs publisherEmail: set PUBLISHER_EMAIL.'
+  }
+  {
+    found: !empty(portalCertificate) && (empty(portalOrigin) || !hasGateway)
+    text: 'portalCertificate is for a gateway with a domain of your own: set CUSTOM_PORTAL_ORIGIN too, or clear PORTAL_CERTIFICATE.'
   }
   {
     found: empty(alertEmail)
@@ -439,6 +450,8 @@ module gateway 'modules/gateway.bicep' = if (hasGateway) {
     publisherEmail: publisherEmail
     publisherName: publisherName
     identityName: gatewayIdentityName
+    domain: empty(portalCertificate) ? '' : split(portalOrigin, '/')[2]
+    certificate: portalCertificate
     recover: recoverDeleted
     appClientId: clientId
     functionAppHostName: functions.outputs.hostName

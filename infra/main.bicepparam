@@ -13,6 +13,7 @@ param alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')
 
 param apiManagementSku = readEnvironmentVariable('API_MANAGEMENT_SKU', 'Consumption')
 param portalOrigin = readEnvironmentVariable('CUSTOM_PORTAL_ORIGIN', '')
+param portalCertificate = readEnvironmentVariable('PORTAL_CERTIFICATE', '')
 param privateNetwork = bool(readEnvironmentVariable('PRIVATE_NETWORK', 'false'))
 param zoneRedundant = bool(readEnvironmentVariable('ZONE_REDUNDANT', 'false'))
 param maximumInstanceCount = int(readEnvironmentVariable('MAXIMUM_INSTANCE_COUNT', '0'))

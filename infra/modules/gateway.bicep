@@ -27,6 +27,12 @@ param sku string
 @maxValue(10)
 param units int = 1
 
+@description('Host name of a domain of your own. Empty: only the gateway\'s own address.')
+param domain string = ''
+
+@description('The domain\'s certificate: the id of its secret in a Key Vault.')
+param certificate string = ''
+
 @description('Email address that Azure sends notices about this service to.')
 param publisherEmail string
 
@@ -85,6 +91,17 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   name: identityName
 }
 
+var domains = [
+  {
+    type: 'Proxy'
+    hostName: domain
+    certificateSource: 'KeyVault'
+    keyVaultId: certificate
+    identityClientId: identity.properties.clientId
+    defaultSslBinding: true
+  }
+]
+
 resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   // checkov:skip=CKV_AZURE_174: the gateway is the public entrance; the app behind it may be private
   name: name
@@ -105,6 +122,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
     publisherEmail: publisherEmail
     publisherName: publisherName
     customProperties: isStandard ? protocols : null
+    hostnameConfigurations: empty(domain) ? null : domains
     // Standard v2 integrates outbound only and calls that External; Consumption has no network.
     virtualNetworkType: isStandard && !empty(subnetId) ? 'External' : 'None'
     virtualNetworkConfiguration: isStandard && !empty(subnetId) ? { subnetResourceId: subnetId } : null

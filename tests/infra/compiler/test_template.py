@@ -240,6 +240,16 @@ def test_a_single_company_pays_only_for_rules_that_it_needs() -> None:
     assert len(rules["default"]) == len(rules["no-gateway"]) + 2 == 11
 
 
+def test_a_domain_of_ones_own_stays_bound_to_the_gateway() -> None:
+    (bound,) = one("longest-names", "Microsoft.ApiManagement/service")["properties"][
+        "hostnameConfigurations"
+    ]
+
+    assert (bound["hostName"], bound["type"]) == ("x.eu", "Proxy")
+    assert bound["keyVaultId"].endswith("/secrets/portal-tls")
+    assert settings("longest-names")["PORTAL_ORIGIN"] == "https://x.eu"
+
+
 def test_without_a_gateway_the_app_answers_at_its_own_address() -> None:
     own = settings("no-gateway")
 

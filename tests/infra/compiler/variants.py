@@ -39,7 +39,11 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
             "PUBLISHER_EMAIL": "",
             "SINGLE_TENANT": "true",
         },
-        "longest-names": {"AZURE_ENV_NAME": "production-1", "CUSTOM_PORTAL_ORIGIN": "https://x.eu"},
+        "longest-names": {
+            "AZURE_ENV_NAME": "production-1",
+            "CUSTOM_PORTAL_ORIGIN": "https://x.eu",
+            "PORTAL_CERTIFICATE": "https://kv-x.vault.azure.net/secrets/portal-tls",
+        },
     }.items()
 }
 
@@ -59,11 +63,13 @@ MISTAKES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
                 "ALWAYS_READY_HTTP": "1",
                 "CREATE_ENTRA_APPLICATION": "false",
                 "MONTHLY_BUDGET": "5",
+                "PORTAL_CERTIFICATE": "https://kv-x.vault.azure.net/secrets/portal-tls",
             },
             (
                 "lower case",
                 "StandardV2",
                 "PUBLISHER_EMAIL",
+                "CUSTOM_PORTAL_ORIGIN",
                 "ALERT_EMAIL",
                 "alwaysReadyHttp",
                 "appClientId",
