@@ -262,7 +262,8 @@ async def send_test_notice(call: Call) -> ApiResponse:
 
     `GET /tenant/notices/deliveries` shows what came of it.
     """
-    notice = await call.app.notices.log.test(call.caller, call.input(TestInput).channel)
+    channel = call.input(TestInput).channel
+    notice = await call.app.notices.log.test(call.caller, channel, call.execution)
     return ApiResponse(DeliveryView.of(notice), 202, at="tenant/notices/deliveries")
 
 

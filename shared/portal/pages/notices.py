@@ -100,7 +100,7 @@ async def _set_teams(visit: Visit) -> Page:
 
 async def _test(visit: Visit, channel: Channel) -> Page:
     try:
-        await visit.app.notices.log.test(visit.caller, channel)
+        await visit.app.notices.log.test(visit.caller, channel, visit.once())
     except TooManyRequests:
         raise
     except CallerError as error:

@@ -71,8 +71,8 @@ class Watch:
         """Queue a try to deliver a notice."""
         await self._queues.send(NOTICES, DeliverNotice(tenant=tenant, notice=notice), delay)
 
-    def notice(self, channel: Channel, lines: tuple[NoticeLine, ...] = ()) -> Delivery:
-        """Return a new notice that is due now; without lines, a test."""
+    def notice(self, channel: Channel, lines: tuple[NoticeLine, ...]) -> Delivery:
+        """Return a new notice that is due now."""
         now = self._clock()
         id_ = f"{newest_first(now)}-{self._new_id()}"
         return Delivery(id=id_, channel=channel, created=now, lines=lines, due=now)

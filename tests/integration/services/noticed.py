@@ -15,6 +15,7 @@ from shared.domain.model import Model
 from shared.domain.notices.deliveries import BETWEEN, AttemptOutcome, Channel, Delivery
 from shared.domain.notices.settings import Receiver
 from shared.domain.tenancy.tenants import TenantStatus
+from shared.services.idempotency import Execution
 from shared.wiring import app as wiring
 
 ACCEPTED = Posted(AttemptOutcome.ACCEPTED, 204)
@@ -94,6 +95,11 @@ class Company:
         for message, _ in messages:
             await self.app.notices.courier.deliver(message)
             await self.app.notices.courier.deliver(message)
+
+    async def send_test(self, execution: Execution | None = None) -> Delivery:
+        """Send a test to the webhook, by a call of its own or as one execution of a call."""
+        once = execution or self.app.idempotency.once()
+        return await self.app.notices.log.test(self.caller, HOOK, once)
 
     async def webhook(self) -> Receiver:
         settings = (await self.app.notices.preferences.read(self.tenant)).value

@@ -1,5 +1,6 @@
 """Whatever happens to a notice on its way: a cause is told once, and nothing of it stays."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -176,7 +177,7 @@ async def test_webhook_is_turned_off_when_all_tries_failed(company: Company) -> 
     webhook = await company.webhook()
     assert (webhook.disabled is not None, webhook.reason) == (True, AttemptOutcome.REJECTED)
     with pytest.raises(Conflict):
-        await company.app.notices.log.test(company.caller, HOOK)
+        await company.send_test()
     # Set again, it is told what is open then.
     company.receiver.answer = ACCEPTED
     await company.later()
@@ -281,14 +282,44 @@ async def test_late_worker_of_a_tenant_that_left_writes_nothing(
 
 async def test_test_is_sent_once_a_minute_and_repeated_never(company: Company) -> None:
     company.receiver.answer = FAILED
-    await company.app.notices.log.test(company.caller, HOOK)
+    await company.send_test()
     with pytest.raises(TooManyRequests):
-        await company.app.notices.log.test(company.caller, HOOK)
+        await company.send_test()
     await company.deliver()
     assert company.receiver.got[0][1]["type"] == "notice.test"
     assert company.sent.messages == []
     company.ahead += timedelta(minutes=1)
-    await company.app.notices.log.test(company.caller, HOOK)
+    await company.send_test()
+
+
+@pytest.mark.parametrize("step", ["update", "insert", "send"])
+async def test_repeated_test_call_sends_one_notice_wherever_the_first_was_killed(
+    company: Company, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    first = company.app.idempotency.once()
+    place: Any = {
+        "update": company.app.notices.preferences,
+        "insert": company.app.base.store.deliveries,
+        "send": company.app.notices.watch,
+    }[step]
+    real = getattr(place, step)
+
+    async def killed(*given: Any, **more: Any) -> None:
+        if step != "send":
+            await real(*given, **more)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, step, killed)
+        with pytest.raises(Killed):
+            await company.send_test(first)
+
+    for _ in range(2):
+        await company.send_test(replace(first, again=True))
+        await company.deliver()
+
+    assert [got[1]["type"] for got in company.receiver.got] == ["notice.test"]
+    assert len(await company.log()) == 1
 
 
 async def test_address_that_is_not_public_cannot_be_set(company: Company) -> None:
