@@ -117,7 +117,7 @@ async def runs_end(sim: Simulation, when: str) -> None:
             queued = datetime.fromisoformat(run["queued"])
             if when == "before" and sim.now() - queued < timedelta(days=1):
                 continue  # the tick drives it on
-            sim.violated("I15", when, f"{run['id']} is {run['status']} ({run['trigger']})")
+            sim.violated(f"I15 {when}", when, f"{run['id']} is {run['status']} ({run['trigger']})")
 
 
 async def runs_say_the_truth(sim: Simulation, when: str) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 KNOWN: Final[Mapping[str, str]] = {
     "I10 snapshot before": "a killed closing leaves a snapshot until the nightly sweep erases it",
-    "I15": "an approved or waiting run is looked for before the tick has driven it on",
+    "I15 before": "an approved or waiting run is looked for before the tick has driven it on",
     "I15 busy": "a run whose result is lost looks for it until the tick sends it again",
     "I17 forgotten": "restored tables do not name a mailbox that an import had not reached then",
     "I18 forgotten": "restored tables do not name a mailbox that an import had not reached then",

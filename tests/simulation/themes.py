@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
-from shared.domain.importing.messages import RUN_CLOSINGS
+from shared.domain.importing.messages import (
+    IMPORT_RUNS,
+    MAILBOX_CHECKS,
+    MAILBOX_SYNCS,
+    RUN_CLOSINGS,
+)
 from tests.simulation.acts import Act, all_unwanted, runs
 from tests.simulation.restoring import restore_tables, save_tables
 from tests.simulation.simulation import Simulation
@@ -21,6 +26,7 @@ _COPIES: Final = 8
 _LATEST_COPY: Final = 45.0
 _REFUSES_FOR: Final = (3_600.0, 30 * 3_600.0, 54 * 3_600.0)
 _UNTIL_SUPPRESSED: Final = (1.0, 60.0)
+_DURING_A_RUN: Final = (0.2, 20.0)
 
 
 async def approve_beside_late_closings(sim: Simulation) -> None:
@@ -28,10 +34,7 @@ async def approve_beside_late_closings(sim: Simulation) -> None:
     for import_ in _one(sim):
         await _patch(sim, import_, {"guard": {"deletes": 0, "deleteShare": 0.0}})
         await _filled(sim, import_)
-        share = import_.share
-        members = sim.world.groups[share.group]
-        sim.set_group(share.tenant, share.group, members[: max(1, len(members) // 2)])
-        sim.world.touch(sim.now())
+        _leave_some_out(sim, import_)
         with _closings_twice(sim):
             await _filled(sim, import_)
             for run, tenant in await runs(sim, "held"):
@@ -88,11 +91,44 @@ async def suppress_while_no_run_comes(sim: Simulation) -> None:
             sim.outside.graph.denied.pop(refuses, None)
 
 
+async def restore_the_middle_of_a_run(sim: Simulation) -> None:
+    """Tables return to a moment at which a run was open, whose messages are gone by then."""
+    for import_ in _one(sim):
+        await _filled(sim, import_)
+        _leave_some_out(sim, import_)
+        await sim.api(import_.tenant, "POST", f"imports/{import_.id}/runs")
+        await asyncio.sleep(sim.themes.uniform(*_DURING_A_RUN))
+        save_tables(sim)
+        await _until_quiet(sim)
+        await restore_tables(sim)
+
+
+async def change_a_group_between_two_starts(sim: Simulation) -> None:
+    """A run's start comes twice, its other messages slowly, and people join a group meanwhile.
+
+    The worker that checks mailboxes is replaced, so that it reads the run's snapshot again; those
+    that sync mailboxes are not.
+    """
+    for import_ in _one(sim):
+        await _filled(sim, import_)
+        share, members = import_.share, sim.world.groups[import_.share.group]
+        _leave_some_out(sim, import_)
+        with _started_twice(sim):
+            await sim.api(import_.tenant, "POST", f"imports/{import_.id}/runs")
+            await asyncio.sleep(sim.themes.uniform(*_DURING_A_RUN))
+            sim.set_group(share.tenant, share.group, members)
+            sim.world.touch(sim.now())
+            sim.host.stop(sim.host.worker("check_mailboxes/0"))
+            await _until_quiet(sim)
+
+
 THEMES: Final[tuple[Act, ...]] = (
     approve_beside_late_closings,
     recolor_under_a_strict_guard,
     move_and_go_back,
     suppress_while_no_run_comes,
+    restore_the_middle_of_a_run,
+    change_a_group_between_two_starts,
 )
 
 
@@ -115,6 +151,34 @@ async def _until_quiet(sim: Simulation) -> None:
         await asyncio.sleep(_LOOK_EVERY)
         if sim.host.nothing_open():
             return
+
+
+def _leave_some_out(sim: Simulation, import_: Import) -> None:
+    """Take half of the members out of the group that an import's share publishes."""
+    share = import_.share
+    members = sim.world.groups[share.group]
+    sim.set_group(share.tenant, share.group, members[: max(1, len(members) // 2)])
+    sim.world.touch(sim.now())
+
+
+@contextmanager
+def _started_twice(sim: Simulation) -> Iterator[None]:
+    """Let each message that starts a run come a second time, and those of mailboxes late."""
+    usual, slow = sim.queues.sends, {MAILBOX_CHECKS, MAILBOX_SYNCS, RUN_CLOSINGS}
+
+    def send(queue: str, text: str, delay: float, lives: timedelta) -> Message:
+        if queue in slow and not sim.adversary.calm:
+            delay += sim.themes.choice((0.0, sim.themes.uniform(0.0, 2 * _LATEST_COPY)))
+        if queue == IMPORT_RUNS and not sim.adversary.calm:
+            sim.adversary.strikes["start twice"] += 1
+            usual(queue, text, delay + sim.themes.uniform(_DURING_A_RUN[1], _LATEST_COPY), lives)
+        return usual(queue, text, delay, lives)
+
+    sim.queues.sends = send
+    try:
+        yield
+    finally:
+        sim.queues.sends = usual
 
 
 @contextmanager

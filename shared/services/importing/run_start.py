@@ -148,9 +148,13 @@ class RunStart:
         try:
             named = await self._store.runs.replace(message.tenant, message.run, run, stored.etag)
         except PreconditionFailed:
-            # Another try was quicker, or the run was stopped: what that one decided counts.
-            await self._snapshots.erase(snapshot)
-            return None
+            current = await self._store.runs.get(message.tenant, message.run)
+            if current is None or current.value.snapshot != snapshot:
+                # Another try was quicker, or the run was stopped: what that one decided counts.
+                await self._snapshots.erase(snapshot)
+                return None
+            # The row was written, and only the answer was lost before the SDK repeated it.
+            named = current
         emit(
             RunStarted(
                 tenant=message.tenant,

@@ -3,7 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from shared.adapters.storage.records import Records, Stored
+from shared.domain.errors import PreconditionFailed
 from shared.domain.importing.messages import IMPORT_RUNS, MAILBOX_SYNCS, RUN_CLOSINGS
+from shared.domain.importing.runs import Run, RunStatus
 from tests.simulation.scripted.scripts import (
     broken,
     company,
@@ -86,6 +91,31 @@ def test_closings_that_the_queue_doubles_do_not_multiply_while_their_run_is_open
 
     assert not broken(run_script(script))
     assert sent < 150
+
+
+def test_start_whose_write_is_repeated_by_the_sdk_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, lost = Records.replace, 0
+
+    async def replace(
+        self: Records[Any], partition: str, row: str, value: Any, etag: str
+    ) -> Stored[Any]:
+        nonlocal lost
+        stored = await usual(self, partition, row, value, etag)
+        if isinstance(value, Run) and value.status is RunStatus.RUNNING and not lost:
+            lost += 1
+            raise PreconditionFailed("changed_meanwhile")
+        return stored
+
+    async def script(sim: Simulation) -> None:
+        share = await company(sim)
+        await imported(sim, share)
+        await sim.wait(60)
+        assert lost == 1
+        assert all(len(contents(sim, user)) == 3 for user in sim.world.mailboxes)
+        await settled(sim)
+
+    monkeypatch.setattr(Records, "replace", replace)
+    assert not broken(run_script(script))
 
 
 async def standing_still(sim: Simulation, import_: Import) -> str:
