@@ -204,6 +204,33 @@ async def users_looked_up(
     return found
 
 
+async def users_by_address(
+    session: GraphSession, addresses: Iterable[str], fields: str
+) -> dict[str, Object]:
+    """Return the users with these mail addresses or principal names, by the address in lower case.
+
+    `fields` must hold `mail` and `PROOF`; 150 addresses per HTTP request.
+    """
+    wanted = sorted({address.lower() for address in addresses})
+    items = [
+        BatchItem(
+            "GET",
+            "/users",
+            {"$select": fields, "$filter": f"{name} in ({','.join(map(_quoted, part))})"},
+        )
+        for part in batched(wanted, _IDS_PER_FILTER, strict=False)
+        for name in ("mail", PROOF)
+    ]
+    found: dict[str, Object] = {}
+    for chunk in batched(items, BATCH_SIZE, strict=False):
+        await session.directory.take((_USERS - 1) * len(chunk))
+        for users in await read_lists(session, chunk):
+            for user in _complete(users, fields):
+                for name in ("mail", PROOF):
+                    found.setdefault(str(user[name] or "").lower(), user)
+    return {address: found[address] for address in wanted if address in found}
+
+
 async def _by_id(
     session: GraphSession, path: str, ids: Iterable[str], query: Mapping[str, str], units: int
 ) -> dict[str, Object]:

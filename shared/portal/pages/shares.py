@@ -15,6 +15,7 @@ from shared.domain.errors import (
 )
 from shared.domain.importing.runs import by_inclusion
 from shared.domain.sharing.shares import Share, ShareInput
+from shared.portal.forms.pasted_addresses import entries_of
 from shared.portal.forms.share_form import EVERYBODY, SHARE, ShareDraft
 from shared.portal.forms.short_forms import ROTATION
 from shared.portal.forms.showing import Refusal, copied_name, show
@@ -245,6 +246,9 @@ async def _sent(
         return await _form(visit, draft, share, Refusal.of(visit, error))
     if now is not None:
         return await _form(visit, now, share)
+    # A list that was pasted and not added yet is added and shown before anything is saved.
+    if do == "paste" or (do == "save" and str(visit.form.get("pasted", "")).strip()):
+        return await _pasted(visit, draft, share)
     if do == "preview":
         return await _looked_at(visit, draft, share)
 
@@ -256,6 +260,21 @@ async def _sent(
         "current entries, select “Publish” again."
     )
     return await submit(visit, draft.share, save=save, show=again, latest=latest, used=used)
+
+
+async def _pasted(visit: Visit, draft: ShareDraft, share: Share | None) -> Page:
+    """Return the form with the people of a pasted list; what was not found is listed."""
+    entries = entries_of(str(visit.form.get("pasted", "")))
+    try:
+        known = await visit.app.sharing.directory.addressed(
+            visit.caller, [each for each in entries if "@" in each]
+        )
+    except ContactSyncError as away:
+        return await _form(visit, draft, share, pasted=entries, unread=visit.trouble(away))
+    users = (*draft.share.many("user"), *(each.id for each in known.values()))
+    typed = draft.share.typed(user=tuple(dict.fromkeys(users)))
+    missing = [each for each in entries if each.lower() not in known]
+    return await _form(visit, replace(draft, share=typed), share, pasted=(), missing=missing)
 
 
 async def _looked_at(visit: Visit, draft: ShareDraft, share: Share | None) -> Page:
@@ -297,6 +316,9 @@ async def _form(
         "names": names,
         "preview": None,
         "trouble": None,
+        "pasted": entries_of(str(visit.form.get("pasted", ""))),
+        "missing": [],
+        "unread": "",
         **more,
     }
     return Page("shares/form", values, refusal.status)

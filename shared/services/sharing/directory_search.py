@@ -109,6 +109,16 @@ class DirectorySearch:
         whole = len(ids) < MATCHED_AT_MOST
         return ids or ([given.lower()] if _OBJECT_ID.fullmatch(given) else []), whole
 
+    async def addressed(self, caller: Caller, addresses: Iterable[str]) -> dict[str, Found]:
+        """Return the users with these mail addresses or sign-in names, by address in lower case.
+
+        Raises `TransientError` and `NeedsAdmin`.
+        """
+        await self._reads.note(caller, LedgerAction.SEARCHED, caller.tenant)
+        session, kind = self._graph.session(caller.tenant), EntryKind.USER
+        users = await directory.users_by_address(session, addresses, _FIELDS[kind])
+        return {address: _found(kind, user) for address, user in users.items()}
+
     async def unmatched(
         self, caller: Caller, filter_: Mapping[str, Sequence[str]]
     ) -> tuple[Unmatched, ...]:

@@ -263,6 +263,20 @@ async def test_preview_names_filter_values_that_nobody_has(world: World, ada: Br
     assert "SALES”" not in text
 
 
+async def test_pasted_addresses_become_people_and_others_are_listed(
+    world: World, ada: Browser
+) -> None:
+    first, second = (str(world.users[id_]["mail"]) for id_ in world.people[:2])
+    text = f"Weber, Anna <{first.upper()}>; {second}\nnobody@x.example, Bob"
+
+    shown = await press(ada, await ada.open("/shares/new"), "paste", pasted=text)
+    assert "Not found in your directory: nobody@x.example, Bob" in text_of(shown)
+    await press(ada, shown, "save", name="Pasted")
+
+    (share,) = await world.api.all("/shares")
+    assert set(share["sources"]["users"]) == set(world.people[:2])
+
+
 async def test_withdrawal_shows_its_effect_first(world: World, ada: Browser) -> None:
     share = await world.share()
     await world.import_(share["id"])
