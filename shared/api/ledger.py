@@ -93,7 +93,8 @@ class LedgerEntryView(Model):
     done: bool
     """False if the change may have failed."""
     detail: dict[str, Any]
-    """What changed. The names depend on the action; values are ids, numbers and texts."""
+    """What changed, in free form: the names depend on the action, and further actions may come.
+    Show it to people; do not build on its names. Values are ids, numbers and texts."""
 
 
 @api(

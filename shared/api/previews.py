@@ -20,7 +20,12 @@ bp = func.Blueprint()
 
 
 class ContactView(Model):
-    """A contact of a share: its source key, and its fields, named as in `contacts`."""
+    """A contact of a share: its source key, and its fields.
+
+    The fields have the names and forms of a contact in Microsoft Graph, such as `displayName`,
+    `emailAddresses` and `businessPhones`. They are free form here, because Graph defines them and
+    may add to them.
+    """
 
     model_config = ConfigDict(extra="allow")
 
