@@ -102,7 +102,8 @@ class ImportRemovalView(Model):
     """The run that removes a deleted import's contacts."""
 
     removal_run: str
-    """The id of the run that removes the contacts. The import is gone when it has ended."""
+    """The id of the run that removes the contacts. They are gone when it has ended; the import
+    is at once."""
 
 
 @api(
@@ -250,7 +251,7 @@ async def list_import_runs(call: Call) -> ApiResponse:
 async def start_import_run(call: Call) -> ApiResponse:
     """Start a run now (trial and premium).
 
-    Returns 200 and the current run if one is in progress.
+    Returns 202 and a new run, which waits for one in progress, or 200 and the run that it joins.
     """
     stored, new = await call.app.importing.runs.request(call.caller, call.id, call.execution)
     return ApiResponse(RunView.of(stored), 202 if new else 200, at=f"runs/{stored.value.id}")

@@ -105,7 +105,8 @@ class ImportInput(Model):
     name: Name
     """The name that admins see, 1 to 200 characters."""
     share_id: ShareId
-    """The share to import: the id that its publisher gave out. It cannot be changed later."""
+    """The share to import: of an own share its `id` or `shareId`, of a partner's the `shareId`
+    that the publisher gave out. It cannot be changed later."""
     targets: Targets
     """The mailboxes that get the contacts."""
     destination: Destination = Destination()

@@ -48,7 +48,7 @@ class RunStatus(StrEnum):
     DISCARDED = "discarded"
     """Final. An admin discarded what the run held."""
     STOPPED = "stopped"
-    """An admin ended it, or the deletion of its import did."""
+    """Final. An admin ended it, or the deletion of its import did."""
 
     @property
     def ended(self) -> bool:

@@ -57,7 +57,10 @@ _PROBLEMS: Final = {
         "first call with this Idempotency-Key is under way (`Retry-After`)."
     ),
     412: "The object has changed since it was read: its ETag differs from If-Match.",
-    429: "Too many calls, or too many wrong share ids. Wait Retry-After seconds.",
+    429: (
+        "Too many calls, or too many wrong share ids. Wait Retry-After seconds, but read `type` "
+        "first: a weekly quota (`quota-exceeded`) may take days."
+    ),
     415: "The body has a content type that the call does not take.",
     422: "The Idempotency-Key was sent before with another request.",
     413: "The body, or the object that it would create, is too large.",

@@ -11,6 +11,7 @@ type Schema = dict[str, Any]
 
 _STEM: Final = "#/components/schemas/"
 _ID: Final = "5f0c2b7a9d6e4c1f8a3b2c1d0e9f8a7b"
+_RUN: Final = f"8227568799999-{_ID}-c"
 _GUID: Final = "3f2b8c1e-6d47-4a0b-9c58-1e7d2f4a6b90"
 _TIME: Final = "2026-03-02T06:00:00Z"
 _NETWORK: Final = "203.0.113.0/24"
@@ -53,11 +54,11 @@ _TEXTS: Final[Mapping[str, str]] = {
     "fax": _PHONE,
     "field": "sources.groups.0.id",
     "fields": "displayName",
-    "firstRun": _ID,
+    "firstRun": _RUN,
     "folder": "Contact Sync",
     "gaining": _GUID,
     "givenName": "Ada",
-    "heldRun": _ID,
+    "heldRun": _RUN,
     "host": "hooks.contoso.example",
     "homePhones": _PHONE,
     "id": _GUID,
@@ -68,7 +69,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "instance": f"urn:uuid:{_ID}",
     "jobTitle": "Head of Sales",
     "key": f"user:{_GUID}",
-    "lastRun": _ID,
+    "lastRun": _RUN,
     "losing": _GUID,
     "mailbox": _GUID,
     "mailboxes": _GUID,
@@ -97,11 +98,11 @@ _TEXTS: Final[Mapping[str, str]] = {
     "rejected": "ErrorInvalidProperty",
     "remainingMailboxes": _GUID,
     "remedy": _WORDS,
-    "removalRun": _ID,
+    "removalRun": _RUN,
     "requestId": _GUID,
-    "retries": _ID,
+    "retries": _RUN,
     "row": _ID,
-    "runs": _ID,
+    "runs": _RUN,
     "secret": _SIGNING_KEY,
     "shareId": "7c4e1f0a9b3d4286a5c0e8d1f2b6a394",
     "solution": _WORDS,
@@ -130,6 +131,15 @@ _FIXED: Final[Mapping[tuple[str, str], Any]] = {
     ("AccessPatch", "rule"): "tenant",
     ("AccessPatch", "tenants"): [],
     ("AccessPatch", "expires"): "never",
+    ("Customer", "name"): "Contoso",
+    ("Tenant", "name"): "Contoso",
+    ("Share", "id"): _ID,
+    ("Import", "id"): _ID,
+    ("CreatedImport", "id"): _ID,
+    ("Publication", "id"): _ID,
+    ("Run", "id"): _RUN,
+    ("RunDetails", "id"): _RUN,
+    ("Confirmation", "detail"): "Nothing has been changed. To do it, repeat the call with confirm.",
     ("FieldProblem", "code"): "not_list",
     ("LedgerEntry", "detail"): {"name": "Sales"},
     ("PersonRemoval", "paused"): [],
@@ -143,7 +153,9 @@ _FIXED: Final[Mapping[tuple[str, str], Any]] = {
     ("RunDetails", "status"): "succeeded",
     ("StoredRow", "value"): {"name": "Sales"},
 }
-"""Fields whose example does not follow from their name, because other fields decide on them."""
+"""Fields whose example does not follow from their name, because their object decides on them."""
+_ABSENT: Final[Mapping[str, frozenset[str]]] = {"Problem": frozenset({"errors", "reason"})}
+"""The fields that an object of this kind has only in cases other than its example's."""
 
 
 def add_examples(components: dict[str, Schema]) -> None:
@@ -152,8 +164,9 @@ def add_examples(components: dict[str, Schema]) -> None:
         for field, part in schema.get("properties", {}).items():
             if not _refers(part):
                 part["examples"] = [_example(field, part, components, name)]
-    for schema in components.values():
-        schema["examples"] = [_of_object(schema, components)]
+    for name, schema in components.items():
+        whole, absent = _of_object(schema, components), _ABSENT.get(name, frozenset())
+        schema["examples"] = [{field: whole[field] for field in whole if field not in absent}]
 
 
 def example_of_parameter(name: str, schema: Schema) -> Any:

@@ -49,7 +49,10 @@ PROBLEM_TYPES: Final[Mapping[str, tuple[int, str]]] = {
     "unsupported-media-type": (415, "The body has a content type that the call does not take."),
     "idempotency-key-reused": (422, "The `Idempotency-Key` was sent before with another request."),
     "too-many-requests": (429, "Too many calls in this minute. Wait `Retry-After` seconds."),
-    "too-many-guesses": (429, "Too many share ids that do not exist. Check the id first."),
+    "too-many-guesses": (
+        429,
+        "Too many share ids that do not exist. Check the id, then wait `Retry-After` seconds.",
+    ),
     "quota-exceeded": (
         429,
         "The subscription key has used its calls of this week. `Retry-After` may be days: stop.",
@@ -84,7 +87,8 @@ then count for the key.
 # Conventions
 
 - **Lists** return `items` and `next`. Send `next` back to get the next page; null ends the list.
-  The `Link` header and `nextLink` have the whole address. A filter is applied before the page is
+  The `Link` header and `nextLink` have the whole address; `Location` is a path from the server's
+  root. A filter is applied before the page is
   cut, so a page may be short; `sort` names the order, and a minus the reverse. An unknown filter or
   order is refused with 400.
 - **Files.** Each list also answers `Accept: text/csv` and `application/x-ndjson`, page by page: the
@@ -94,15 +98,22 @@ then count for the key.
 - **Changes** are JSON merge patches (RFC 7396), except that null removes nothing: it leaves a
   setting unchanged, unless the setting has null as a value of its own.
 - **Versions of an object.** Every object has an `etag`. Send it as `If-Match` to change only the
-  version that you have read; otherwise the answer is 412, and you read the object again.
+  version that you have read; otherwise the answer is 412, and you read the object again. Without
+  `If-Match`, or with `*`, any version is changed.
 - **Repeating a call.** Each POST that changes something takes an `Idempotency-Key`. Repeat a call
   whose answer was lost with the same key and body within 24 hours: the answer has the same status,
   body and `Location` as the first one, and nothing is done twice. While the first call is under way
   the answer is 409 with `Retry-After`; with another body it is 422. A key counts for one caller and
   one operation. A call that was refused (4xx) has changed nothing, and its key can be used again.
+  The answer is that of the first call, even if its object was changed or deleted since.
 - **Programs confirm** what cannot be undone: without `confirm`, such a call returns 200 with what
-  it would do and a code, and changes nothing. Repeat it with the code.
-- **Times** are ISO 8601 in UTC. Ids are opaque unless their format is `uuid`.
+  it would do and a code, and changes nothing. Repeat it with the code, which works until what it
+  would do changes; then the answer is 409 `removal_changed`, and you ask for a new code.
+- **Ids.** Those of users, groups and organizational contacts are object ids of Microsoft Entra ID.
+  The API does not search the directory: take them from Microsoft Graph (`GET /groups`,
+  `GET /users`) or from the Entra admin center. Whether they exist is found out by previews and
+  runs, not when they are sent. All other ids are opaque.
+- **Times** are ISO 8601 in UTC.
 - **Growth.** Responses may have further properties, and texts with `x-extensible-enum` further
   values. Treat a value that you do not know as one that needs a person's attention.
 
@@ -117,10 +128,16 @@ names each breaking change.
 
 # Runs
 
-An import has at most one open run. A run goes `queued` → `running` and ends as `succeeded`,
-`skipped`, `partial`, `failed`, `held`, `discarded` or `stopped`. Poll `GET /runs/{id}` every 10
-seconds while it is `queued` or `running`. `held` waits for a person: stop polling and tell an
+An import has at most one run in progress. A run that is asked for meanwhile joins it if it has not
+begun to read the share; otherwise it waits behind it, and further ones join the one that waits. A
+run goes `queued` → `running` and ends as `succeeded`, `skipped`, `partial`, `failed`, `held`,
+`discarded` or `stopped`. Poll `GET /runs/{id}` while it is `queued` or `running`: first after the
+`Retry-After` of the 202, then every 10 seconds. `held` waits for a person: stop polling and tell an
 admin, who approves or discards it. An approved run goes back to `queued`.
+
+Deleting an import answers 202 with the run that removes its contacts. The import itself is gone at
+once (404); its contacts are when this run has ended. A share can be deleted while it has imports:
+they stay, and their next run removes the contacts.
 
 A check of the tenant goes `queued` → `running` → `done`.
 """
