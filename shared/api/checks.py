@@ -17,8 +17,8 @@ from shared.domain.tenancy.tenant_checks import (
 )
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
-from shared.web.check_texts import CAUSES, QUESTIONS, SOLUTIONS
 from shared.web.operations import ApiResponse
+from shared.web.texts.checks import CAUSES, QUESTIONS, SOLUTIONS
 
 bp = func.Blueprint()
 

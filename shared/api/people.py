@@ -10,7 +10,7 @@ from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
 from shared.web.operations import ApiResponse
-from shared.web.reason_texts import remedy_of
+from shared.web.texts.reasons import remedy_of
 
 bp = func.Blueprint()
 

@@ -13,7 +13,7 @@ from shared.services.importing.run_start import OMISSIONS_KEPT
 from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.operations import ApiResponse, Query
-from shared.web.reason_texts import remedy_of
+from shared.web.texts.reasons import remedy_of
 from shared.web.views import OmissionView
 
 bp = func.Blueprint()

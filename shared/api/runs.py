@@ -13,7 +13,7 @@ from shared.web.admission import READERS, WRITERS
 from shared.web.calls import Call, api
 from shared.web.confirmations import ConfirmationView, ConfirmQuery, confirmation
 from shared.web.operations import ApiResponse, LongPaging, Paging
-from shared.web.reason_texts import remedy_of
+from shared.web.texts.reasons import remedy_of
 from shared.web.views import ItemPage, OmissionView, Tagged
 
 bp = func.Blueprint()

@@ -1,6 +1,6 @@
 """The codes of all errors, one for each exact case. They are part of the API and never change.
 
-`web/error_texts.py` has the text of each. A code that is not listed here does not type-check.
+`web/texts/errors.py` has the text of each. A code that is not listed here does not type-check.
 """
 
 from typing import Final, Literal, get_args

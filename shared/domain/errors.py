@@ -30,7 +30,7 @@
     └── Defect                   a fault of our own: HTTP 500, or the message becomes poison
         └── UnknownMessage       a queue message that our own code did not write
 
-A `CallerError` has a code and values but no text. The texts are in `web/error_texts.py`, and the
+A `CallerError` has a code and values but no text. The texts are in `web/texts/errors.py`, and the
 portal's catalogs translate them. `web/problems.py` maps the tree to HTTP, `background/queues.py`
 to the queue.
 """

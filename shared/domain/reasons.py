@@ -1,7 +1,7 @@
 """The reasons why a run failed, a mailbox was not synced, or a person was left out.
 
 The codes are part of the API (`reason` of a result, a run or an omission) and never change their
-meaning; `web/reason_texts.py` has the text and remedy of each.
+meaning; `web/texts/reasons.py` has the text and remedy of each.
 """
 
 from enum import StrEnum

@@ -2,7 +2,7 @@
 
 Texts are written in English where they are used. `locales/<language>` holds their translations:
 `make messages` extracts the texts into a catalogue and compiles the translations. The texts of
-errors are in `shared/web/error_texts.py`.
+errors are in `shared/web/texts/errors.py`.
 """
 
 from collections.abc import Callable

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.domain.contacts.fields import LABELS
 from shared.domain.errors import Value
 from shared.portal.languages import LANGUAGES, gettext, ngettext, preferred
-from shared.web.check_texts import CAUSES, QUESTIONS, SOLUTIONS
-from shared.web.error_texts import ErrorTexts
-from shared.web.reason_texts import PERMISSIONS
+from shared.web.texts.checks import CAUSES, QUESTIONS, SOLUTIONS
+from shared.web.texts.errors import ErrorTexts
+from shared.web.texts.reasons import PERMISSIONS
 from shared.web.version import VERSION
 
 if TYPE_CHECKING:

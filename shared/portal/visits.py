@@ -26,7 +26,7 @@ from shared.portal.sessions import Notice, Undo
 from shared.services.idempotency import Execution
 from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import WRITERS, Requirement, admit, holds, require_fresh
-from shared.web.error_texts import ErrorTexts
+from shared.web.texts.errors import ErrorTexts
 from shared.web.validation import is_id
 from shared.wiring.app import App
 

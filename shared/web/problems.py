@@ -17,8 +17,8 @@ from shared.domain.errors import (
 )
 from shared.domain.reasons import Reason
 from shared.domain.tenancy.sessions import FRESH
-from shared.web.error_texts import ENGLISH, ErrorTexts
 from shared.web.operations import ApiResponse
+from shared.web.texts.errors import ENGLISH, ErrorTexts
 
 _log = logging.getLogger(__name__)
 _NEWER = f' error="insufficient_user_authentication", max_age={round(FRESH.total_seconds())}'

@@ -8,7 +8,7 @@ from typing import Any, Self
 from shared.adapters.storage.records import Stored
 from shared.domain.importing.runs import Omission
 from shared.domain.model import Model
-from shared.web.reason_texts import remedy_of
+from shared.web.texts.reasons import remedy_of
 
 
 class Tagged(Model):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.domain.reasons import Reason
-from shared.web.reason_texts import REMEDIES
+from shared.web.texts.reasons import REMEDIES
 from tests.sources import ROOT
 
 FILE: Final = ROOT / "infra" / "queries" / "reasons.kql"

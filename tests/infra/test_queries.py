@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from shared.web.reason_texts import REMEDIES
+from shared.web.texts.reasons import REMEDIES
 from tests.infra.readers import kql
 from tests.infra.readers.telemetry_schema import CONVERSIONS, declared, metrics
 from tests.infra.reasons_query import reasons_of_runs

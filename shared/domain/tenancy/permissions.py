@@ -14,7 +14,7 @@ type MailboxAccess = Literal["tenant", "exchange"]
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A permission by its name in Graph; `web/reason_texts.py` says why we ask for it.
+    """A permission by its name in Graph; `web/texts/reasons.py` says why we ask for it.
 
     `included_in` lists wider permissions that include it. A permission that is not `needed` in the
     token may be granted in Exchange instead.

@@ -1,6 +1,6 @@
 """A tenant's own check: what it asks Microsoft, line by line, and what each answer means.
 
-Only ids and codes are stored. `web/check_texts.py` has the words of every line and reason. Each
+Only ids and codes are stored. `web/texts/checks.py` has the words of every line and reason. Each
 line names the page of Microsoft's documentation behind it.
 """
 

@@ -12,11 +12,11 @@ from shared.domain.reasons import Reason
 from shared.domain.tenancy.tenant_checks import CheckReason
 from shared.services.idempotency import KEPT
 from shared.services.sharing.resolution import MAX_CONTACTS
-from shared.web.check_texts import CAUSES
-from shared.web.error_titles import TITLES
 from shared.web.openapi.deployment import Deployment
 from shared.web.operations import API, MAX_LONG_PAGE, MAX_PAGE
-from shared.web.reason_texts import REMEDIES
+from shared.web.texts.checks import CAUSES
+from shared.web.texts.reasons import REMEDIES
+from shared.web.texts.titles import TITLES
 from shared.web.validation import MAX_BODY
 
 SUMMARY: Final = """\

@@ -3,7 +3,7 @@
 from typing import Final
 
 from shared.domain.reasons import Reason
-from shared.web.reason_texts import REMEDIES
+from shared.web.texts.reasons import REMEDIES
 from tests.infra.answers.case import Case
 from tests.infra.answers.telemetry import closed, synced
 

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from shared.domain.reasons import Reason
-from shared.web.reason_texts import REMEDIES
+from shared.web.texts.reasons import REMEDIES
 from tests.infra.answers.telemetry import (
     at,
     closed,

@@ -11,9 +11,9 @@ from shared.domain import errors
 from shared.domain.errors import CallerError, Unavailable
 from shared.portal import sent_forms
 from shared.web import admission, calls, validation
-from shared.web.error_titles import TITLES
 from shared.web.openapi.document import document
 from shared.web.problems import Problem, problem
+from shared.web.texts.titles import TITLES
 from tests.infra.gateway.openapi import PAGES
 from tests.infra.readers import policies
 from tests.infra.readers.policies import (

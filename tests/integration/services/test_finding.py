@@ -12,7 +12,7 @@ from shared.domain.errors import InvalidInput, NotFound
 from shared.domain.importing.runs import Outcome, Result
 from shared.domain.reasons import Reason
 from shared.services.insight import result_files
-from shared.web.error_texts import ENGLISH
+from shared.web.texts.errors import ENGLISH
 from shared.wiring.app import App, utc_now
 from tests.world import World, person
 

@@ -29,9 +29,9 @@ from shared.services.tenancy.limits import Limiter
 from shared.web import admission, calls
 from shared.web.admission import READERS
 from shared.web.calls import Call, Function, signed_in
-from shared.web.error_texts import ENGLISH, TEXTS
 from shared.web.operations import ApiResponse, Operation, Paging
-from shared.web.reason_texts import REMEDIES
+from shared.web.texts.errors import ENGLISH, TEXTS
+from shared.web.texts.reasons import REMEDIES
 from shared.web.views import ItemPage, Tagged
 
 SECRET = "not for callers"

@@ -23,10 +23,10 @@ from shared.domain.errors import (
 from shared.domain.reasons import Reason
 from shared.portal import rendering
 from shared.portal.visits import Visit
-from shared.web.error_texts import ENGLISH, TEXTS
-from shared.web.error_titles import TITLES
 from shared.web.problems import Problem, problem
-from shared.web.reason_texts import REMEDIES
+from shared.web.texts.errors import ENGLISH, TEXTS
+from shared.web.texts.reasons import REMEDIES
+from shared.web.texts.titles import TITLES
 from tests.sources import SHARED, files
 from tests.unit.portal.test_portal_texts import PAGE
 
@@ -108,11 +108,11 @@ def test_every_error_has_a_known_code_and_exactly_the_values_of_its_words() -> N
 
 
 def test_every_code_is_used() -> None:
-    texts = {"error_codes.py", "error_texts.py"}
+    texts = {SHARED / "domain" / "error_codes.py", SHARED / "web" / "texts" / "errors.py"}
     used = {
         node.value
         for path in files(SHARED, "*.py")
-        if path.name not in texts
+        if path not in texts
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

@@ -12,10 +12,10 @@ import function_app  # noqa: F401 - registers every operation
 from shared.domain.importing.imports import AdoptionInput, ImportInput
 from shared.domain.reasons import Reason
 from shared.domain.sharing.shares import RotationInput, ShareInput
-from shared.web.error_titles import TITLES
 from shared.web.openapi.document import document
 from shared.web.openapi.field_docs import value_docs
 from shared.web.openapi.texts import OF_PORTAL, PARTNER_CALLS, PROBLEM_TYPES
+from shared.web.texts.titles import TITLES
 from shared.web.validation import validated
 from tests.sources import ROOT
 

@@ -18,8 +18,8 @@ from shared.domain.errors import (
 )
 from shared.domain.reasons import Reason
 from shared.domain.texts import N_
-from shared.web.error_titles import TITLES
-from shared.web.reason_texts import REMEDIES
+from shared.web.texts.reasons import REMEDIES
+from shared.web.texts.titles import TITLES
 
 TEXTS: Final[Mapping[Code, str]] = {
     # the caller's identity
