@@ -13,6 +13,8 @@ send it again as a trace.
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry import metrics, trace
@@ -83,10 +85,33 @@ def _measure(event: Event) -> None:
                 _contacts.add(count, {"change": change})
 
 
+@dataclass(slots=True)
+class Spent:
+    """The HTTP requests to Graph that were sent within a block."""
+
+    graph_requests: int = 0
+
+
+_spent: ContextVar[Spent | None] = ContextVar("_spent", default=None)
+
+
+@contextmanager
+def spending() -> Iterator[Spent]:
+    """Count the requests to Graph of this block and of the tasks that it starts."""
+    spent = Spent()
+    token = _spent.set(spent)
+    try:
+        yield spent
+    finally:
+        _spent.reset(token)
+
+
 def count_graph(*, requests: int = 0, throttled: int = 0) -> None:
     """Count requests to Graph and its 429 responses."""
     if requests:
         _graph_requests.add(requests)
+        if (spent := _spent.get()) is not None:
+            spent.graph_requests += requests
     if throttled:
         _graph_throttled.add(throttled)
 

@@ -15,12 +15,13 @@ whatever the number of instances.
 
 import base64
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Final
 
 import azure.functions as func
 
 from shared.adapters.attempts import attempt, run_of, telling_failures
-from shared.adapters.telemetry import emit, record_queue_age
+from shared.adapters.telemetry import emit, record_queue_age, spending
 from shared.domain.errors import (
     Busy,
     LeaseHeld,
@@ -46,6 +47,7 @@ from shared.domain.importing.messages import (
     LeaveTenant,
     MaintainRange,
     Message,
+    RunMessage,
     StartRun,
     SyncMailbox,
     parse,
@@ -270,7 +272,8 @@ async def _handle[T: Message](
     # The library returns a time in a zone other than UTC without its zone.
     if raw.dequeue_count == 1 and inserted is not None and inserted.tzinfo is not None:
         record_queue_age(queue, message.age(inserted, services.clock()))
-    with attempt(name, queue, message, raw.dequeue_count):
+    began = monotonic()
+    with attempt(name, queue, message, raw.dequeue_count), spending() as spent:
         try:
             await work(services, message)
         except TransientError as error:
@@ -291,10 +294,14 @@ async def _handle[T: Message](
                 MessageGivenBack(
                     tenant=message.tenant,
                     queue=queue,
+                    import_id=message.import_id if isinstance(message, RunMessage) else "",
                     run=run_of(message),
+                    mailbox=message.mailbox if isinstance(message, SyncMailbox) else "",
                     attempt=message.attempt,
                     seconds=round(delay, 3),
                     error=type(error).__name__,
+                    graph_requests=spent.graph_requests,
+                    milliseconds=round((monotonic() - began) * 1000),
                 )
             )
 

@@ -310,16 +310,21 @@ class AttemptFailed(Event):
 class MessageGivenBack(Event):
     """A message was returned to its queue after a transient error, which is not a failure.
 
-    A message that only waits for other work to end (closing a run, leaving) sends no event.
+    A message that only waits for other work to end (closing a run, leaving) sends no event. The
+    requests and the time of this try are in no other event.
     """
 
     name = "message_given_back"
 
     queue: Annotated[_Code, _is("code", "the queue")]
+    import_id: Annotated[_Id, _is("id", "the import; '' if none")] = ""
     run: Annotated[_Id, _is("id", "the run; '' if none")]
+    mailbox: Annotated[_Id, _is("id", "the mailbox of a sync; '' of other messages")] = ""
     attempt: Annotated[int, _count("how often it was put back before")]
     seconds: Annotated[float, _is("seconds", "time until it is visible again", ge=0)]
     error: Annotated[_Code, _is("code", "Throttled, Paced, Unavailable or Busy")]
+    graph_requests: Annotated[int, _REQUESTS] = 0
+    milliseconds: Annotated[int, _is("milliseconds", "duration of this try", ge=0)] = 0
 
 
 class RunsScheduled(Event):

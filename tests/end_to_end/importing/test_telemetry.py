@@ -227,6 +227,9 @@ async def test_events_match_their_schema_and_hold_no_personal_data(
     await send(cloud, MAILBOX_SYNCS, json.dumps({"mailbox": "Person 1"}))
     never = await cause_every_event(world)
     telemetry = await Telemetry.read(client)
+    tries = telemetry.events("message_given_back", tenant=world.tenant, queue=MAILBOX_SYNCS)
+    assert {given["mailbox"] for given in tries} <= set(world.targets)
+    assert any(given["graphRequests"] for given in tries), "what a try has cost that ended early"
     known = schemas()
     seen = set()
     for log in telemetry.all["logs"]:

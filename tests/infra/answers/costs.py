@@ -3,15 +3,17 @@
 from typing import Final
 
 from tests.infra.answers.case import Case
-from tests.infra.answers.telemetry import row, synced
+from tests.infra.answers.telemetry import given_back, row, synced
 
 TRIES: Final = [
     synced("09:10", "m1", "held", milliseconds=1000, graph_requests=10, created=1),
     synced("10:10", "m1", "succeeded", milliseconds=3000, graph_requests=30, created=1, deleted=5),
-    synced("10:20", "m2", "succeeded", milliseconds=2000, graph_requests=8, updated=2),
+    given_back("10:15", mailbox="m2", milliseconds=1500, graph_requests=6),
+    given_back("10:16", queue="import-runs", milliseconds=9000, graph_requests=90),
+    synced("10:20", "m2", "succeeded", milliseconds=500, graph_requests=2, updated=2),
     synced("10:30", "m1", "succeeded", "r2", milliseconds=500, graph_requests=1),
 ]
-"""m1 was held and approved in r1: its cost there is that of both tries."""
+"""m1 was held and approved in r1, and m2 throttled once: their costs are those of both tries."""
 
 CASES: Final = (
     Case(

@@ -146,7 +146,7 @@ CASES: Final = (
         TimeGenerated | Step               | What                             | Mailboxes | Done | Contacts | LeftOut | Requests | Throttled | Trace
         10:00         | share_resolved     | ''                               | null      | null | 10       | 1       | 4        | 2         | b
         10:01         | run_started        | schedule                         | 2         | null | 10       | null    | 3        | 1         | a
-        10:02         | message_given_back | mailbox-syncs Throttled          | null      | null | null     | null    | null     | null      | c
+        10:02         | message_given_back | mailbox-syncs Throttled          | null      | null | null     | null    | 0        | null      | c
         10:02:30      | attempt_failed     | mailbox-syncs Defect             | null      | null | null     | null    | null     | null      | ''
         10:03         | message_poisoned   | mailbox-syncs                    | null      | null | null     | null    | null     | null      | d
         10:03:30      | run_open           | ''                               | null      | 1    | null     | null    | null     | null      | ''

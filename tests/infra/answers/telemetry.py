@@ -165,8 +165,14 @@ def decided(when: str, run: str = "r1", decision: Any = "discarded") -> Row:
 
 def given_back(when: str, run: str = "r1", *, trace: str = "", **values: Any) -> Row:
     """Return a `message_given_back`."""
-    tenant, _, id_ = _parts(run)
-    given = {"queue": "mailbox-syncs", "attempt": 0, "seconds": 1.5, "error": "Throttled"}
+    tenant, import_id, id_ = _parts(run)
+    given = {
+        "import_id": import_id,
+        "queue": "mailbox-syncs",
+        "attempt": 0,
+        "seconds": 1.5,
+        "error": "Throttled",
+    }
     what = MessageGivenBack(tenant=tenant, run=id_, **{**given, **_own(values)})
     return event(when, what, trace=trace)
 

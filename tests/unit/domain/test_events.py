@@ -33,7 +33,8 @@ CONTRACT = {
     "notice_sent": "tenant outcome tries",
     "message_poisoned": "tenant queue run",
     "attempt_failed": "tenant function queue run tries error",
-    "message_given_back": "tenant queue run attempt seconds error",
+    "message_given_back": "tenant queue importId run mailbox attempt seconds error graphRequests "
+    "milliseconds",
     "runs_scheduled": "tenant runs sentAgain givenUp pastDue",
     "tenants_visited": "tenant leaving reconnected",
     "swept": "tenant snapshots runs ledgerEntries keys orphans checks",
