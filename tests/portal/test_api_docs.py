@@ -23,7 +23,7 @@ async def test_reference_shows_the_document_and_loads_nothing_from_elsewhere(
 
     search = page.get_by_placeholder("Search...")
     await search.wait_for(timeout=RENDERED)
-    await expect(page.get_by_text("grant_type=client_credentials")).to_be_visible()
+    await expect(page.get_by_text("grant_type=client_credentials").first).to_be_visible()
     await search.press_sequentially("approve")
     found = page.locator("[data-role='search:results']")
     await found.wait_for(timeout=RENDERED)
