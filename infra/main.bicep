@@ -106,7 +106,7 @@ param privateNetwork bool = false
 
 @description('''
 Spreads the app's instances over the region's zones. Azure then keeps at least two instances ready, and bills them, for
-each function that scales separately: twelve here, so 24 instances around the clock. Storage is zone-redundant either way.
+each function that scales separately: 18 and the HTTP ones as one, so 38 instances around the clock. Storage is zone-redundant either way.
 Without this, Azure replaces a lost instance in another zone, and its messages come back. alwaysReadyHttp must be 0 or at
 least 2 with it.
 ''')
@@ -218,10 +218,16 @@ param leavingHours int = 24
 param callsPerMinute int = 600
 
 @description('''
-For the first deployment after this one was deleted: recovers its vault, which Azure keeps for 90 days, and its gateway,
-which Azure keeps for 48 hours. Both names are taken until then. Set it to false again afterwards.
+For the first deployment after this one was deleted: recovers its vault, which Azure keeps for 90 days. The name is taken
+until then. Set it to false again afterwards.
 ''')
 param recoverDeleted bool = false
+
+@description('''
+The same for the gateway, which Azure keeps for 48 hours. Azure then ignores all its other settings, so set this to false
+and deploy once more.
+''')
+param recoverGateway bool = false
 
 var hasGateway = apiManagementSku != 'None'
 var isStandard = apiManagementSku == 'StandardV2'
@@ -249,6 +255,10 @@ var mistakes = [
   {
     found: !empty(portalCertificate) && (empty(portalOrigin) || !hasGateway)
     text: 'portalCertificate is for a gateway with a domain of your own: set CUSTOM_PORTAL_ORIGIN too, or clear PORTAL_CERTIFICATE.'
+  }
+  {
+    found: !empty(portalOrigin) && (!startsWith(portalOrigin, 'https://') || length(split(portalOrigin, '/')) != 3)
+    text: 'portalOrigin is an address without a path, such as https://contacts.example: change CUSTOM_PORTAL_ORIGIN.'
   }
   {
     found: empty(alertEmail)
@@ -450,9 +460,9 @@ module gateway 'modules/gateway.bicep' = if (hasGateway) {
     publisherEmail: publisherEmail
     publisherName: publisherName
     identityName: gatewayIdentityName
-    domain: empty(portalCertificate) ? '' : split(portalOrigin, '/')[2]
+    domain: empty(portalCertificate) ? '' : replace(portalOrigin, 'https://', '')
     certificate: portalCertificate
-    recover: recoverDeleted
+    recover: recoverGateway
     appClientId: clientId
     functionAppHostName: functions.outputs.hostName
     applicationInsightsName: componentName

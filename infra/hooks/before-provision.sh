@@ -21,6 +21,11 @@ tell() {
 # The vault lets in whoever azd deploys as, and az writes the key: both have to be the same account, in one tenant.
 if [ -n "${AZURE_SUBSCRIPTION_ID:-}" ] && ! az account show --subscription "$AZURE_SUBSCRIPTION_ID" --output none 2>/dev/null; then
     tell "az does not see the subscription $AZURE_SUBSCRIPTION_ID that azd deploys to. Sign in with its account: az login --tenant <its tenant>"
+elif [ -n "${AZURE_SUBSCRIPTION_ID:-}" ]; then
+    tenant=$(az account show --query tenantId --output tsv)
+    wanted=$(az account show --subscription "$AZURE_SUBSCRIPTION_ID" --query tenantId --output tsv)
+    [ "$tenant" = "$wanted" ] \
+        || tell "az gets its tokens from the tenant of another subscription. Choose this one: az account set --subscription $AZURE_SUBSCRIPTION_ID"
 fi
 if [ "$kind" = user ] && [ -n "${AZURE_PRINCIPAL_ID:-}" ] && mine=$(az ad signed-in-user show --query id --output tsv 2>/dev/null) \
     && [ -n "$mine" ] && [ "$mine" != "$AZURE_PRINCIPAL_ID" ]; then
@@ -37,9 +42,9 @@ if [ "${PRIVATE_NETWORK:-false}" = true ]; then
 fi
 [ "$wrong" = 0 ] || exit 1
 
-# azd passes the id of who deploys to the template, but not the kind.
-if [ -z "${AZURE_PRINCIPAL_TYPE:-}" ] && [ "$kind" = servicePrincipal ]; then
-    azd env set AZURE_PRINCIPAL_TYPE ServicePrincipal
-fi
+# azd passes the id of who deploys to the template, but not the kind, which may have been another one before.
+type=User
+[ "$kind" != servicePrincipal ] || type=ServicePrincipal
+[ "${AZURE_PRINCIPAL_TYPE:-User}" = "$type" ] || azd env set AZURE_PRINCIPAL_TYPE "$type"
 # The month in which the budget begins cannot change later.
 [ "${MONTHLY_BUDGET:-0}" = 0 ] || [ -n "${BUDGET_START:-}" ] || azd env set BUDGET_START "$(date -u +%Y-%m-01)"

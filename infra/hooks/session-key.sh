@@ -15,7 +15,7 @@ if ! az account show --output none 2>/dev/null; then
     echo "Sign in with 'az login' first." >&2
     exit 1
 fi
-# A new role assignment takes some minutes to apply. Nothing else gets better by waiting.
+# A new role assignment takes some minutes to apply, and so may the name of a new vault. Nothing else gets better by waiting.
 for try in 1 2 3 4 5 6 7 8 9 10; do
     if found=$(az keyvault secret list --vault-name "$vault" --query "[?name=='$name'] | length(@)" --output tsv --only-show-errors 2>&1); then
         break
@@ -26,9 +26,11 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
                 "infra/hooks/session-key.sh $vault" >&2
             exit 1 ;;
         *ForbiddenByRbac* | *Forbidden*) ;;
+        *"Could not resolve"* | *"Failed to resolve"* | *"Name or service not known"* | *getaddrinfo*) ;;
         *) printf '%s\n' "$found" >&2; exit 1 ;;
     esac
     if [ "$try" = 10 ]; then
+        printf '%s\n' "$found" >&2
         echo "Cannot read the vault $vault: whoever is signed in with az needs its role Key Vault Secrets Officer. The" \
             "deployment gives it to the account that deploys: is az signed in as another one than azd?" >&2
         exit 1

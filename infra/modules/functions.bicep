@@ -164,7 +164,7 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
-  // checkov:skip=CKV_AZURE_225: a parameter, because zones bill two waiting instances for each of twelve functions.
+  // checkov:skip=CKV_AZURE_225: a parameter, because zones bill two waiting instances for each of 19 groups of functions.
   name: planName
   location: location
   tags: tags

@@ -60,8 +60,11 @@ var texts = {
   'trace.kql': loadTextContent('../queries/trace.kql')
 }
 
+// Azure refuses a value of more than 131,072 characters, so comments stay in the repository.
+var bare = mapValues(texts, text => join(filter(split(text, '\n'), line => !startsWith(line, '//')), '\n'))
+
 // Each text as a JSON string with its quotes: string() of a one-element list, without the brackets.
-var lists = mapValues(texts, text => string([text]))
+var lists = mapValues(bare, text => string([text]))
 var quoted = mapValues(lists, list => substring(list, 1, max(length(list) - 2, 0)))
 
 // string() writes JSON without spaces, so every piece except the first begins with a query's file name.

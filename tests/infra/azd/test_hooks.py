@@ -90,6 +90,21 @@ def test_kind_of_a_deploying_pipeline_is_stored(shell: Shell) -> None:
     assert not any("signed-in-user" in call for call in told.calls)
 
 
+def test_person_who_deploys_after_a_pipeline_is_stored_as_a_person(shell: Shell) -> None:
+    told = shell.run(BEFORE, {**SETTINGS, "AZURE_PRINCIPAL_TYPE": "ServicePrincipal"})
+
+    assert told.code == 0
+    assert "azd env set AZURE_PRINCIPAL_TYPE User" in told.calls
+
+
+def test_az_whose_subscription_is_of_another_tenant_is_told(shell: Shell) -> None:
+    shell.answer("az account show --query tenantId", 0, out="another-tenant", times=1)
+    told = shell.run(BEFORE)
+
+    assert told.code == 1
+    assert "az account set --subscription" in told.err
+
+
 def test_month_of_a_budget_is_stored_once(shell: Shell) -> None:
     first = shell.run(BEFORE, {**SETTINGS, "MONTHLY_BUDGET": "50"})
     later = shell.run(BEFORE, {**SETTINGS, "MONTHLY_BUDGET": "50", "BUDGET_START": "2027-01-01"})
@@ -127,6 +142,13 @@ def test_key_is_in_no_argument_and_no_output_and_its_file_is_gone(shell: Shell) 
     assert not Path((shell.state / "file").read_text().strip()).exists()
 
 
+def test_name_of_a_new_vault_is_waited_for(shell: Shell) -> None:
+    shell.answer("secret list", err="Failed to resolve 'kv-x.vault.azure.net'", times=2)
+    told = shell.run(KEY, VAULT)
+
+    assert (told.code, len(told.keys)) == (0, 1)
+
+
 def test_new_role_is_waited_for(shell: Shell) -> None:
     shell.answer("secret list", err="(Forbidden) ForbiddenByRbac", times=3)
     told = shell.run(KEY, VAULT)
@@ -150,7 +172,7 @@ def test_missing_role_is_told_after_ten_tries(shell: Shell) -> None:
         ("(Forbidden) Public network access is disabled", "private network"),
         ("(Forbidden) ForbiddenByConnection", "private network"),
         ("AKV10032: Invalid issuer", "AKV10032"),
-        ("Could not resolve host kv-contactsync-abc.vault.azure.net", "Could not resolve"),
+        ("SubscriptionNotFound", "SubscriptionNotFound"),
     ],
 )
 def test_what_waiting_does_not_mend_is_told_at_once(shell: Shell, answer: str, words: str) -> None:

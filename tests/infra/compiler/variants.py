@@ -33,7 +33,7 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
             "ENTRA_CLIENT_ID": "44444444-4444-4444-8444-444444444444",
         },
         "service-principal": {"AZURE_PRINCIPAL_TYPE": "ServicePrincipal"},
-        "no-locks": {"LOCK_DATA": "false", "RECOVER_DELETED": "true"},
+        "no-locks": {"LOCK_DATA": "false", "RECOVER_DELETED": "true", "RECOVER_GATEWAY": "true"},
         "no-gateway": {
             "API_MANAGEMENT_SKU": "None",
             "PUBLISHER_EMAIL": "",
@@ -53,6 +53,14 @@ MISTAKES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
         "a dot and an underscore": ({"AZURE_ENV_NAME": "my_env.x"}, ("lower case",)),
         "a hyphen at the end": ({"AZURE_ENV_NAME": "prod-"}, ("lower case",)),
         "Standard v2 in Spain": ({**_STANDARD, "AZURE_LOCATION": "spaincentral"}, ("Spain",)),
+        "an address without https": (
+            {"CUSTOM_PORTAL_ORIGIN": "contacts.example", "PORTAL_CERTIFICATE": "https://kv-x"},
+            ("CUSTOM_PORTAL_ORIGIN",),
+        ),
+        "a slash at the end": (
+            {"CUSTOM_PORTAL_ORIGIN": "https://contacts.example/"},
+            ("CUSTOM_PORTAL_ORIGIN",),
+        ),
         "several at once": (
             {
                 "AZURE_ENV_NAME": "Prod",
