@@ -282,16 +282,15 @@ class AccessTokens:
 
 
 def _is_access_token(claims: dict[str, Any]) -> bool:
-    """Return whether a token is for our API: a user's has our scope, an app's names its client.
+    """Return whether a token is for our API: a user's has our scope, an app's has roles.
 
     An ID token also has our client id as its audience, but neither scope nor client (docs:
-    access-token-claims-reference, id-token-claims-reference). An app without any app role gets a
-    token as well (docs: v2-oauth2-client-creds-grant-flow); it is then told which role it needs.
+    access-token-claims-reference, id-token-claims-reference).
     """
     scopes = claims.get("scp")
     if scopes is not None:
         return _SCOPE in str(scopes).split()
-    return "azp" in claims
+    return "azp" in claims and bool(_texts(claims.get("roles")))
 
 
 def _texts(value: object) -> frozenset[str]:

@@ -79,7 +79,7 @@ grant_type=client_credentials&client_id=…&client_secret=…
 &scope=<scope>
 ```
 
-The token lives for about an hour. Without an app role, calls with it answer 403 `role_missing`.
+The token lives for about an hour. Without an app role, calls with it are refused.
 
 A partner's program may also send its subscription key as `Ocp-Apim-Subscription-Key`; its calls
 then count for the key.

@@ -43,7 +43,7 @@ async def test_programs_token_has_the_rights_of_its_app_role(world: World) -> No
 async def test_program_without_an_app_role_is_not_admitted(world: World) -> None:
     api = await api_of(world.client, await world.client.program(world.tenant))
 
-    assert (await api.get("/shares", 403))["code"] == "role_missing"
+    assert (await api.get("/shares", 401))["code"] == "token_is_id_token"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from shared.portal import sessions
 from shared.web.operations import Paging
 from shared.web.validation import json_object, parameters, validated
 
-_MOST = 0.25
+_MOST = 0.6
 """Seconds, on a busy machine; reading these bodies took one to two seconds."""
 
 
