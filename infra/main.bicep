@@ -257,8 +257,9 @@ var mistakes = [
     text: 'portalCertificate is for a gateway with a domain of your own: set CUSTOM_PORTAL_ORIGIN too, or clear PORTAL_CERTIFICATE.'
   }
   {
-    found: !empty(portalOrigin) && (!startsWith(portalOrigin, 'https://') || length(split(portalOrigin, '/')) != 3)
-    text: 'portalOrigin is an address without a path, such as https://contacts.example: change CUSTOM_PORTAL_ORIGIN.'
+    // startsWith() takes HTTPS:// as well, which replace() below would leave in the domain.
+    found: !empty(portalOrigin) && (portalOrigin != toLower('https://${last(split(portalOrigin, '/'))}') || endsWith(portalOrigin, '/'))
+    text: 'portalOrigin is an address in lower case without a path, such as https://contacts.example: change CUSTOM_PORTAL_ORIGIN.'
   }
   {
     found: empty(alertEmail)

@@ -57,6 +57,11 @@ MISTAKES: Final[Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]]] = {
             {"CUSTOM_PORTAL_ORIGIN": "contacts.example", "PORTAL_CERTIFICATE": "https://kv-x"},
             ("CUSTOM_PORTAL_ORIGIN",),
         ),
+        "capitals": (
+            {"CUSTOM_PORTAL_ORIGIN": "HTTPS://contacts.example"},
+            ("CUSTOM_PORTAL_ORIGIN",),
+        ),
+        "no name": ({"CUSTOM_PORTAL_ORIGIN": "https://"}, ("CUSTOM_PORTAL_ORIGIN",)),
         "a slash at the end": (
             {"CUSTOM_PORTAL_ORIGIN": "https://contacts.example/"},
             ("CUSTOM_PORTAL_ORIGIN",),
