@@ -64,7 +64,7 @@ async def show_run(visit: Visit) -> Page:
         "stalled": await visit.app.importing.runs.stalled_since(visit.caller, run),
         "outcome": outcome,
         "reason": str(reason or ""),
-        # One cause that is the whole run's is told above already.
+        # One cause that is the whole run's stands above already.
         "causes": causes if [c.reason for c in causes] != [run.reason] else [],
         "counted": counted,
         "q": search,

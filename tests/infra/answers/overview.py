@@ -46,7 +46,7 @@ CASES: Final = (
             # It was approved, and has gone on.
             closed("09:00", "t3/i3/r4", "held", held=1),
             started("10:00", "t3/i3/r4", mailboxes=5),
-            # The tick had read it before its end was told.
+            # The tick had read it before its end was sent.
             closed("11:00", "t4/i4/r5", succeeded=1),
             still_open("11:00:01", "t4/i4/r5", 1, 3600),
         ],

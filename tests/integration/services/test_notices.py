@@ -1,4 +1,4 @@
-"""Whatever happens to a notice on its way: a cause is told once, and nothing of it stays."""
+"""Whatever happens to a notice on its way: a cause is reported once, and nothing of it stays."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -178,7 +178,7 @@ async def test_webhook_is_turned_off_when_all_tries_failed(company: Company) -> 
     assert (webhook.disabled is not None, webhook.reason) == (True, AttemptOutcome.REJECTED)
     with pytest.raises(Conflict):
         await company.send_test()
-    # Set again, it is told what is open then.
+    # Set again, it is notified of what is open then.
     company.receiver.answer = ACCEPTED
     await company.later()
     await company.app.notices.preferences.set_receiver(company.caller, HOOK, URL)

@@ -23,7 +23,7 @@ POISON: Final = "-poison"
 _FIRST_PAUSE: Final = 0.1
 _SPREAD: Final = 0.2
 _SELDOM: Final = 5.0
-"""Seconds between the polls of a host that is told of sends, for messages of other senders."""
+"""Seconds between the polls of a host that learns of sends, for messages of other senders."""
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")
 
 
@@ -91,7 +91,7 @@ class QueueTrigger:
 
     @property
     def expects(self) -> bool:
-        """Whether a message will become visible, as far as the host was told."""
+        """Whether a message will become visible, as far as the host has learned."""
         return self._expected > 0
 
     def expect(self, seconds: float) -> None:

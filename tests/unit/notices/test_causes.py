@@ -1,4 +1,4 @@
-"""A cause is told once while it is open, and a flood of causes is one notice."""
+"""A cause is reported once while it is open, and a flood of causes is one notice."""
 
 from datetime import UTC, datetime, timedelta
 
