@@ -56,6 +56,15 @@ class UnreliableQueues(QueueStore):
     def __post_init__(self) -> None:
         self.sends: Callable[[str, str, float, timedelta], Message] = super().put
 
+    @contextmanager
+    def sending(self, sends: Callable[[str, str, float, timedelta], Message]) -> Iterator[None]:
+        """Put messages by `sends` within a block."""
+        usual, self.sends = self.sends, sends
+        try:
+            yield
+        finally:
+            self.sends = usual
+
     def put(self, queue: str, text: str, delay: float, lives: timedelta = WEEK) -> Message:
         if self.adversary is not None and self.adversary.strikes_now("message_twice"):
             self.sends(queue, text, delay + self.adversary.delay("message_twice"), lives)

@@ -174,11 +174,8 @@ def _started_twice(sim: Simulation) -> Iterator[None]:
             usual(queue, text, delay + sim.themes.uniform(_DURING_A_RUN[1], _LATEST_COPY), lives)
         return usual(queue, text, delay, lives)
 
-    sim.queues.sends = send
-    try:
+    with sim.queues.sending(send):
         yield
-    finally:
-        sim.queues.sends = usual
 
 
 @contextmanager
@@ -194,11 +191,8 @@ def _closings_twice(sim: Simulation) -> Iterator[None]:
             usual(queue, text, delay + sim.themes.uniform(1.0, _LATEST_COPY), lives)
         return usual(queue, text, delay, lives)
 
-    sim.queues.sends = send
-    try:
+    with sim.queues.sending(send):
         yield
-    finally:
-        sim.queues.sends = usual
 
 
 async def _patch(sim: Simulation, import_: Import, body: object) -> None:
