@@ -30,6 +30,7 @@ from shared.domain.errors import Value
 
 MAX_IDS: Final = 5_000
 MAX_GROUPS: Final = 200
+MAX_NAME: Final = 200
 
 _DIRECTIONS: Final = r"\u202a-\u202e\u2066-\u2069"
 """Characters that turn the direction of the text after them, also of a page's own words."""
@@ -64,7 +65,7 @@ type ShareId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{8,64}$")]
 type RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 type Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME),
     _LINE,
     _LINE_SCHEMA,
 ]

@@ -16,7 +16,6 @@ from shared.domain.errors import (
     ContactSyncError,
     Defect,
     NeedsAdmin,
-    NotFound,
     TransientError,
     Unauthenticated,
 )
@@ -27,7 +26,7 @@ from shared.services.idempotency import Execution
 from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import WRITERS, Requirement, admit, holds, require_fresh
 from shared.web.texts.errors import ErrorTexts
-from shared.web.validation import is_id
+from shared.web.validation import valid_id
 from shared.wiring.app import App
 
 _log = logging.getLogger(__name__)
@@ -156,10 +155,7 @@ class Visit:
 
     def segment(self, name: str) -> str:
         """Return a part of the path. Raises `NotFound` if it is not a valid id."""
-        value = str(self.request.route_params[name])
-        if not is_id(value):
-            raise NotFound("unknown_id")
-        return value
+        return valid_id(str(self.request.route_params[name]))
 
     @property
     def error_texts(self) -> ErrorTexts:

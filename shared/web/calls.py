@@ -20,7 +20,6 @@ from shared.adapters.entra.access_tokens import Caller
 from shared.domain.errors import (
     Defect,
     InvalidInput,
-    NotFound,
     Unauthenticated,
 )
 from shared.domain.tenancy.tenants import Tenant
@@ -31,7 +30,7 @@ from shared.web.merge_patches import merge_patch
 from shared.web.operations import API, ApiResponse, Method, Operation, Paging, Query, register
 from shared.web.problems import Problem, problem
 from shared.web.repeats import JSON, answered_once
-from shared.web.validation import is_id, json_object, parameters, validated
+from shared.web.validation import json_object, parameters, valid_id, validated
 from shared.web.views import ItemPage, Tagged
 from shared.wiring.app import App, app, new_id
 
@@ -80,10 +79,7 @@ class Call:
 
         Raises `NotFound` if it does not have the format of our ids.
         """
-        value = str(self.request.route_params[name])
-        if not is_id(value):
-            raise NotFound("unknown_id")
-        return value
+        return valid_id(str(self.request.route_params[name]))
 
     @property
     def if_match(self) -> str | None:

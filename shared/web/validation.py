@@ -15,7 +15,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.domain.error_codes import CODES, Code
-from shared.domain.errors import FieldError, InvalidInput, PayloadTooLarge, WrongMediaType
+from shared.domain.errors import (
+    FieldError,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    WrongMediaType,
+)
 
 MAX_BODY: Final = 256 * 1024
 ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
@@ -69,6 +75,13 @@ Docs: pydantic, errors/validation_errors.
 def is_id(value: str) -> bool:
     """Return whether a text has the format of our ids."""
     return re.fullmatch(ID_PATTERN, value) is not None
+
+
+def valid_id(value: str) -> str:
+    """Return an id. Raises `NotFound` if it does not have the format of our ids."""
+    if not is_id(value):
+        raise NotFound("unknown_id")
+    return value
 
 
 def validated[T: BaseModel](model: type[T], value: object, refusal: Code = "input_invalid") -> T:

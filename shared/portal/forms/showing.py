@@ -5,18 +5,17 @@ The macros of `form.html` render it; a page only places the groups of fields.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from pydantic import BaseModel
 
 from shared.domain.errors import CallerError
+from shared.domain.model import MAX_NAME
 from shared.portal import rendering
 from shared.portal.forms.fields import FormField, Text, Words
 from shared.portal.forms.tables import TYPED, Draft, limits
 from shared.portal.visits import Visit
 from shared.wiring.app import new_id
-
-_LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +224,7 @@ def _theirs(visit: Visit, draft: Draft[Any], stored: BaseModel | None) -> list[t
 
 def copied_name(visit: Visit, name: str) -> str:
     """Return the name of a copy, cut to the length that a name may have."""
-    return (visit.gettext("Copy of %(name)s") % {"name": name})[:_LONGEST_NAME].strip()
+    return (visit.gettext("Copy of %(name)s") % {"name": name})[:MAX_NAME].strip()
 
 
 def words(visit: Visit, text: Words) -> str:

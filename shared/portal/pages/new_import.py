@@ -30,7 +30,7 @@ from shared.portal.visits import MAX_SEARCH, Page, Visit, done
 from shared.services.sharing.publications import Publication
 from shared.web.admission import WRITERS
 from shared.web.operations import DEFAULT_PAGE
-from shared.web.validation import is_id
+from shared.web.validation import is_id, valid_id
 
 bp = func.Blueprint()
 _STEPS: Final = ("share", "targets", "check")
@@ -55,9 +55,7 @@ async def show_new_import(visit: Visit) -> Page:
 
 async def _copy(visit: Visit, id_: str) -> Page:
     """Show the second step, the targets, with the settings of another import."""
-    if not is_id(id_):
-        raise NotFound("unknown_id")
-    import_ = (await visit.app.importing.imports.read(visit.caller, id_)).value
+    import_ = (await visit.app.importing.imports.read(visit.caller, valid_id(id_))).value
     draft = IMPORT.of(import_).typed(name=copied_name(visit, import_.name))
     return await _begun(visit, draft, import_.share_id)
 

@@ -10,7 +10,6 @@ from shared.domain.errors import (
     CallerError,
     Conflict,
     ContactSyncError,
-    NotFound,
     PreconditionFailed,
 )
 from shared.domain.importing.runs import by_inclusion
@@ -28,7 +27,7 @@ from shared.services.insight.previews import SharePreview
 from shared.services.sharing.directory_search import EntryKind
 from shared.web.admission import READERS, WRITERS
 from shared.web.operations import DEFAULT_PAGE
-from shared.web.validation import is_id
+from shared.web.validation import valid_id
 
 bp = func.Blueprint()
 _OMISSIONS_SHOWN: Final = 50
@@ -52,9 +51,7 @@ async def show_new_share(visit: Visit) -> Page:
     given = visit.query.get("copy", "")
     if not given:
         return await _form(visit, ShareDraft.of(SHARE.blank()))
-    if not is_id(given):
-        raise NotFound("unknown_id")
-    share = (await visit.app.sharing.shares.read(visit.caller, given)).value
+    share = (await visit.app.sharing.shares.read(visit.caller, valid_id(given))).value
     return await _form(
         visit, ShareDraft.of(SHARE.of(share).typed(name=copied_name(visit, share.name)))
     )

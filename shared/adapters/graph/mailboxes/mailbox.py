@@ -254,8 +254,8 @@ class Mailbox(MailboxFolders):
         self, operations: Sequence[Operation], category: str | None
     ) -> list[GraphResponse]:
         """Send at most 20 operations in one batch and return their responses, in order."""
-        items = [self._item(o, category) for o in operations]
         ways = [self.way(o) for o in operations]
+        items = [self._item(*each, category) for each in zip(operations, ways, strict=True)]
         with self._writing():
             answers = await send_batch(self._session, items, self._checked)
         for operation, way, answer in zip(operations, ways, answers, strict=True):
@@ -301,7 +301,7 @@ class Mailbox(MailboxFolders):
             if _is(extended, MARK)
         ]
 
-    def _item(self, operation: Operation, category: str | None) -> BatchItem:
+    def _item(self, operation: Operation, way: Way, category: str | None) -> BatchItem:
         match operation:
             case Create(key, contact):
                 body = graph_body(contact)
@@ -317,12 +317,12 @@ class Mailbox(MailboxFolders):
                 body = self._written(key, operation.body)
                 return BatchItem("PATCH", self._contact(operation.id), body=body)
             case Delete(_, id_):
-                if self.way(operation) is Way.FOR_GOOD:
+                if way is Way.FOR_GOOD:
                     return BatchItem("POST", f"{self._contact(id_)}/permanentDelete")
                 return BatchItem("DELETE", self._contact(id_))
             case SetPhoto():
                 path = f"{self._contact(operation.id)}/photo/$value"
-                plain = self.way(operation) is Way.PLAIN
+                plain = way is Way.PLAIN
                 return BatchItem("PUT", path, None, operation.image, "image/jpeg", url_safe=plain)
             case Adopt(key, contact_id):
                 mark = {"id": MARK, "value": mark_of(self._import, key)}
