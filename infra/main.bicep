@@ -234,6 +234,8 @@ var isStandard = apiManagementSku == 'StandardV2'
 var allowedCharacters = 'abcdefghijklmnopqrstuvwxyz0123456789-'
 var characters = map(range(0, length(environmentName)), at => substring(environmentName, at, 1))
 var hyphens = filter(split(environmentName, '-'), part => empty(part))
+// What the portal's address looks like if it is right: a name, and nothing after it.
+var address = toLower('https://${last(split(portalOrigin, '/'))}')
 // Settings that contradict each other fail the deployment, each with its remedy, instead of being changed silently.
 var mistakes = [
   {
@@ -257,8 +259,7 @@ var mistakes = [
     text: 'portalCertificate is for a gateway with a domain of your own: set CUSTOM_PORTAL_ORIGIN too, or clear PORTAL_CERTIFICATE.'
   }
   {
-    // startsWith() takes HTTPS:// as well, which replace() below would leave in the domain.
-    found: !empty(portalOrigin) && (portalOrigin != toLower('https://${last(split(portalOrigin, '/'))}') || endsWith(portalOrigin, '/'))
+    found: !empty(portalOrigin) && (portalOrigin != address || address == 'https://')
     text: 'portalOrigin is an address in lower case without a path, such as https://contacts.example: change CUSTOM_PORTAL_ORIGIN.'
   }
   {
